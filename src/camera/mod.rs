@@ -1,0 +1,67 @@
+//! Where frames come from: one trait, and behind it a V4L2 device, recorded files, or a simulated microscope.
+
+pub mod replay;
+pub mod simulated;
+pub mod supervise;
+#[cfg(feature = "camera-v4l")]
+pub mod v4l;
+
+use crate::frame::Frame;
+
+/// What one read of a camera gives.
+#[derive(Debug)]
+pub enum Capture {
+    /// A whole frame.
+    Frame(Frame),
+    /// A frame that was torn or could not be decoded: counted and skipped. The words say what was wrong.
+    Damaged(String),
+    /// A recording's end; nothing comes after it.
+    End,
+}
+
+/// A source of frames.
+pub trait Camera: Send {
+    /// Waits for the next frame.
+    ///
+    /// A live camera may block for as long as its driver does; whoever calls it watches the time.
+    ///
+    /// # Errors
+    /// When the source is gone and has to be opened again.
+    fn next_frame(&mut self) -> Result<Capture, CameraError>;
+
+    /// Whether every frame counts (a recording read as fast as it is used) rather than the newest one only.
+    fn waits_for_reader(&self) -> bool {
+        false
+    }
+
+    /// One line for the log: what is open, and with which settings.
+    fn describe(&self) -> String;
+}
+
+/// Why a camera gives no frames.
+#[derive(Debug, thiserror::Error)]
+pub enum CameraError {
+    /// The source is not there, or cannot be opened.
+    #[error("{source_name}: {problem}; {remedy}")]
+    Unusable {
+        /// Device or path.
+        source_name: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// It was there and has gone.
+    #[error("{source_name} stopped giving frames: {problem}")]
+    Lost {
+        /// Device or path.
+        source_name: String,
+        /// What the driver said.
+        problem: String,
+    },
+    /// This build has no such camera.
+    #[error(
+        "this build has no V4L2 cameras; build with `--features device`, or use --camera simulated or --camera replay:PATH"
+    )]
+    NotBuilt,
+}

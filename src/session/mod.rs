@@ -1,0 +1,3 @@
+//! One sample from start to result.
+
+pub mod snapshot;

@@ -1,0 +1,4 @@
+//! Results out: one file a medium.
+
+pub mod display;
+pub mod serial_lines;
