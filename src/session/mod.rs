@@ -1,3 +1,231 @@
-//! One sample from start to result.
+//! One sample from start to result: what was counted, and when it is enough. No clock and no threads of its own.
 
 pub mod snapshot;
+
+use jiff::Timestamp;
+
+use crate::config::{Flags, SessionConfig};
+use crate::counter::CountedCell;
+use crate::session::snapshot::{Command, Ending, Flag, FrameCounts, Phase, Snapshot};
+use crate::tally::Tally;
+
+/// What a command changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing: what was asked for is already so.
+    None,
+    /// A count began, from zero.
+    Begun,
+    /// The count ended; its result stands.
+    Ended,
+    /// The count ended, and the next begins once its result is safe.
+    EndedThenNext,
+}
+
+/// One sample.
+#[derive(Debug)]
+pub struct Session {
+    limits: SessionConfig,
+    flags: Flags,
+    sample: String,
+    next_sample: Option<String>,
+    phase: Phase,
+    ending: Option<Ending>,
+    started: Option<Timestamp>,
+    tally: Tally,
+    jumped: bool,
+}
+
+impl Session {
+    /// A station that waits for its first sample.
+    #[must_use]
+    pub fn new(limits: SessionConfig, flags: Flags) -> Self {
+        Self {
+            limits,
+            flags,
+            sample: String::new(),
+            next_sample: None,
+            phase: Phase::Waiting,
+            ending: None,
+            started: None,
+            tally: Tally::default(),
+            jumped: false,
+        }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Takes new limits and flags; a running count goes on under them.
+    pub fn set(&mut self, limits: SessionConfig, flags: Flags) {
+        self.limits = limits;
+        self.flags = flags;
+    }
+
+    /// Does what a person or a host asked for.
+    pub fn command(&mut self, command: Command, now: Timestamp) -> Change {
+        match (command, self.phase) {
+            (Command::Start, Phase::Counting) | (Command::Stop, Phase::Waiting | Phase::Done) => Change::None,
+            (Command::Start, _) => {
+                let id = self.next_sample.take();
+                self.begin(id, now);
+                Change::Begun
+            }
+            (Command::Stop, Phase::Counting) => {
+                self.end(Ending::Stopped);
+                Change::Ended
+            }
+            (Command::NewSample(id), Phase::Counting) => {
+                self.next_sample = id;
+                self.end(Ending::Stopped);
+                Change::EndedThenNext
+            }
+            (Command::NewSample(id), _) => {
+                self.begin(id, now);
+                Change::Begun
+            }
+        }
+    }
+
+    /// Counts cells; true when that reached the target. Cells of a session that does not count are ignored.
+    pub fn add(&mut self, cells: &[CountedCell], jumped: bool) -> bool {
+        if self.phase != Phase::Counting {
+            return false;
+        }
+        self.jumped |= jumped;
+        // A field is counted whole even where it passes the target: stopping inside one would prefer the cells that
+        // are found first.
+        for cell in cells {
+            self.tally.add(cell.kind, cell.class);
+        }
+        if self.tally.differential() < self.limits.target {
+            return false;
+        }
+        self.end(Ending::TargetReached);
+        true
+    }
+
+    /// Ends a running count; true when there was one.
+    pub fn finish(&mut self, ending: Ending) -> bool {
+        let running = self.phase == Phase::Counting;
+        if running {
+            self.end(ending);
+        }
+        running
+    }
+
+    fn begin(&mut self, id: Option<String>, now: Timestamp) {
+        self.sample = id.unwrap_or_else(|| now.strftime("%Y%m%d-%H%M%S").to_string());
+        self.phase = Phase::Counting;
+        self.ending = None;
+        self.started = Some(now);
+        self.tally = Tally::default();
+        self.jumped = false;
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.phase = Phase::Done;
+        self.ending = Some(ending);
+    }
+
+    /// Its state for the world outside; frames, trouble, speed and scale are known elsewhere and filled in there.
+    #[must_use]
+    pub fn snapshot(&self, now: Timestamp) -> Snapshot {
+        let counted = self.tally.differential();
+        let mut flags = self.tally.flags(&self.flags);
+        if self.phase == Phase::Done && counted < self.limits.target {
+            flags.push(Flag::FewCells);
+        }
+        if self.jumped {
+            flags.push(Flag::PossibleOverlap);
+        }
+        Snapshot {
+            sample: self.sample.clone(),
+            phase: self.phase,
+            ending: self.ending,
+            trouble: None,
+            time: now,
+            started: self.started,
+            target: self.limits.target,
+            counted,
+            kinds: self.tally.kinds(),
+            classes: self.tally.lines(),
+            flags,
+            frames: FrameCounts::default(),
+            frame_rate: None,
+            um_per_px: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::class::{CellClass, Kind};
+
+    const WHITE: CountedCell = CountedCell { kind: Kind::Wbc, class: Some(CellClass::Ngs) };
+    const UNNAMED: CountedCell = CountedCell { kind: Kind::Wbc, class: Some(CellClass::Unk) };
+
+    fn session(target: u32) -> Session {
+        Session::new(SessionConfig { target, autostart: false }, Flags::default())
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_counted_before_start() {
+        let mut session = session(2);
+        assert!(!session.add(&[WHITE, WHITE], false));
+        assert_eq!(session.snapshot(at(0)).kinds.wbc, 0);
+    }
+
+    #[test]
+    fn the_target_ends_the_count_and_unnamed_cells_do_not_bring_it_nearer() {
+        let mut session = session(2);
+        assert_eq!(session.command(Command::Start, at(0)), Change::Begun);
+        assert!(!session.add(&[WHITE, UNNAMED, UNNAMED], false));
+        assert!(session.add(&[WHITE, WHITE], false));
+        let result = session.snapshot(at(9));
+        assert_eq!((result.phase, result.ending), (Phase::Done, Some(Ending::TargetReached)));
+        assert_eq!((result.counted, result.kinds.wbc), (3, 5));
+        assert!(!session.add(&[WHITE], false), "a result does not change any more");
+        assert_eq!(session.snapshot(at(10)).counted, 3);
+    }
+
+    #[test]
+    fn a_stopped_count_says_that_it_is_short() {
+        let mut session = session(100);
+        session.command(Command::Start, at(0));
+        session.add(&[WHITE], true);
+        assert_eq!(session.command(Command::Stop, at(1)), Change::Ended);
+        let flags = session.snapshot(at(1)).flags;
+        assert!(flags.contains(&Flag::FewCells) && flags.contains(&Flag::PossibleOverlap));
+    }
+
+    #[test]
+    fn a_new_sample_ends_the_one_before_and_takes_its_name() {
+        let mut session = session(100);
+        session.command(Command::Start, at(0));
+        session.add(&[WHITE], false);
+        assert_eq!(session.command(Command::NewSample(Some("B7".into())), at(1)), Change::EndedThenNext);
+        assert_eq!(session.snapshot(at(1)).counted, 1);
+        assert_eq!(session.command(Command::Start, at(1)), Change::Begun);
+        let next = session.snapshot(at(1));
+        assert_eq!((next.sample.as_str(), next.counted), ("B7", 0));
+    }
+
+    #[test]
+    fn commands_that_change_nothing_do_no_harm() {
+        let mut session = session(100);
+        assert_eq!(session.command(Command::Stop, at(0)), Change::None);
+        session.command(Command::Start, at(0));
+        session.add(&[WHITE], false);
+        assert_eq!(session.command(Command::Start, at(1)), Change::None);
+        assert_eq!(session.snapshot(at(1)).counted, 1);
+    }
+}

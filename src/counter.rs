@@ -1,0 +1,159 @@
+//! From frames to cells counted once: vision, scale kept over time, and the stage followed. No clock, no threads.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use image::{RgbImage, imageops};
+
+use crate::class::{CellClass, Kind};
+use crate::detect::Detection;
+use crate::optics::scale::{self, Scale, ScaleSource};
+use crate::track::Tracker;
+use crate::vision::{Cell, Vision, VisionError};
+
+/// A cell that counts, seen for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountedCell {
+    pub kind: Kind,
+    /// The class of a white cell.
+    pub class: Option<CellClass>,
+}
+
+impl From<&Cell> for CountedCell {
+    fn from(cell: &Cell) -> Self {
+        Self { kind: cell.kind(), class: cell.class() }
+    }
+}
+
+/// What one frame added.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counted {
+    /// Cells that count from now on, those of a lone field before this one included.
+    pub cells: Vec<CountedCell>,
+    /// Every cell found in this frame.
+    pub in_view: Vec<Detection>,
+    /// The stage moved in a way that could not be followed: cells may be counted a second time from here on.
+    pub jumped: bool,
+    /// Micrometres a pixel, if known.
+    pub um_per_px: Option<f64>,
+}
+
+/// Frames whose red cells decide on the scale together.
+const SCALE_FRAMES: usize = 25;
+
+/// Red cells that a frame needs to have a say in the scale.
+const SCALE_CELLS: usize = 5;
+
+/// A frame's own scale that is off by this much (natural logarithm) means another objective or another source.
+const OTHER_SCALE: f64 = 0.2;
+
+/// Counts the cells of one slide.
+#[derive(Debug)]
+pub struct Counter {
+    vision: Arc<Vision>,
+    tracker: Tracker,
+    scale: Option<Scale>,
+    /// Scales told by the latest frames, um a pixel.
+    told: VecDeque<f64>,
+    size: (u32, u32),
+    /// Cells cut by the border of a lone field.
+    cut: Vec<CountedCell>,
+}
+
+impl Counter {
+    /// A counter that has seen nothing yet.
+    #[must_use]
+    pub fn new(vision: Arc<Vision>) -> Self {
+        Self {
+            vision,
+            tracker: Tracker::new(),
+            scale: None,
+            told: VecDeque::with_capacity(SCALE_FRAMES),
+            size: (0, 0),
+            cut: Vec::new(),
+        }
+    }
+
+    /// Takes the next frame.
+    ///
+    /// # Errors
+    /// When a network fails on it; its cells are then not counted.
+    pub fn frame(&mut self, image: &RgbImage) -> Result<Counted, VisionError> {
+        if self.size != image.dimensions() {
+            self.size = image.dimensions();
+            self.scale = None;
+            self.told.clear();
+        }
+        let balanced = self.vision.balanced(image);
+        let Some((scale, detections)) = self.look(&balanced)? else {
+            return Ok(Counted::default());
+        };
+        let (width, height) = (f64::from(image.width()), f64::from(image.height()));
+        let grey = imageops::grayscale(&imageops::thumbnail(
+            &balanced,
+            160,
+            (160.0 * height / width).round().clamp(1.0, 4096.0) as u32,
+        ));
+        let placed = self.tracker.place(grey, &detections, width, height);
+
+        let of = |indices: &[usize]| indices.iter().map(|index| detections[*index]).collect::<Vec<_>>();
+        let new = self.vision.name(&balanced, scale, of(&placed.new))?;
+        let cut = self.vision.name(&balanced, scale, of(&placed.cut))?;
+        let mut cells: Vec<CountedCell> = Vec::new();
+        if placed.new_patch && !placed.jumped {
+            cells.append(&mut self.cut);
+        }
+        // A field that turned out to be part of a patch shows its cut cells whole in another frame, or never.
+        self.cut = cut.iter().map(CountedCell::from).collect();
+        cells.extend(new.iter().map(CountedCell::from));
+        Ok(Counted { cells, in_view: detections, jumped: placed.jumped, um_per_px: Some(scale.um_per_px) })
+    }
+
+    /// Ends the slide: gives the cut cells of a last lone field.
+    pub fn finish(&mut self) -> Vec<CountedCell> {
+        let cut = std::mem::take(&mut self.cut);
+        if self.tracker.frames_in_patch() == 1 { cut } else { Vec::new() }
+    }
+
+    /// Detects at the scale kept so far, or at a new one where that no longer fits.
+    fn look(&mut self, balanced: &RgbImage) -> Result<Option<(Scale, Vec<Detection>)>, VisionError> {
+        if let Some(scale) = self.scale {
+            let detections = self.vision.detect(balanced, scale)?;
+            if scale.source == ScaleSource::Stated || self.agrees(scale, &detections, balanced.dimensions()) {
+                return Ok(Some((scale, detections)));
+            }
+            self.told.clear();
+        }
+        let found = self.vision.scale(balanced)?;
+        // A guess from white cells is used for this frame and not kept: the next one may show red cells.
+        let keep = |scale: &Scale| scale.source != ScaleSource::WhiteCells;
+        let scale = match (found, self.scale) {
+            (Some(found), _) if keep(&found) => found,
+            (_, Some(before)) => before,
+            (Some(guess), None) => guess,
+            (None, None) => return Ok(None),
+        };
+        self.scale = Some(scale).filter(keep);
+        Ok(Some((scale, self.vision.detect(balanced, scale)?)))
+    }
+
+    /// Whether the red cells of a frame fit the scale; if so they have their say in it.
+    fn agrees(&mut self, scale: Scale, detections: &[Detection], size: (u32, u32)) -> bool {
+        let red = detections.iter().filter(|cell| cell.kind == Kind::Rbc).count();
+        let (width, height) = (f64::from(size.0), f64::from(size.1));
+        let Some(told) = scale::from_red_cells(detections, width, height).filter(|_| red >= SCALE_CELLS) else {
+            return true;
+        };
+        if (told / scale.um_per_px).ln().abs() > OTHER_SCALE {
+            return false;
+        }
+        if self.told.len() == SCALE_FRAMES {
+            self.told.pop_front();
+        }
+        self.told.push_back(told);
+        let mut sorted: Vec<f64> = self.told.iter().copied().collect();
+        sorted.sort_by(f64::total_cmp);
+        self.scale = Some(Scale { um_per_px: sorted[sorted.len() / 2], source: scale.source });
+        true
+    }
+}

@@ -1,0 +1,116 @@
+//! From a white-balanced image to its cells: a small fully convolutional network at one fixed scale.
+
+mod decode;
+
+use image::RgbImage;
+
+use crate::class::Kind;
+use crate::geometry::Rect;
+use crate::models::{DetectorCard, ModelError, Models};
+use crate::net::{Array, Net, NetError};
+use crate::optics::resample::{ResampleError, scaled};
+
+/// A cell that was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detection {
+    /// White cell, red cell or platelet.
+    pub kind: Kind,
+    /// Where, in pixels of the image.
+    pub area: Rect,
+    /// How sure the detector is, 0..1.
+    pub score: f64,
+}
+
+/// Why cells could not be looked for.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectError {
+    #[error(transparent)]
+    Resample(#[from] ResampleError),
+    #[error("the detector failed: {0}")]
+    Net(#[from] NetError),
+    #[error("at {um_per_px} um a pixel this image would become {width}x{height} px for the detector; check the scale")]
+    TooLarge { um_per_px: f64, width: f64, height: f64 },
+}
+
+/// Finds cells.
+#[derive(Debug)]
+pub struct Detector {
+    net: Net,
+    card: DetectorCard,
+    background: u8,
+}
+
+/// Largest side of the detector's input: beyond it memory runs out on a small board, and the scale is wrong anyway.
+const LARGEST_SIDE: f64 = 4096.0;
+
+impl Detector {
+    /// Makes the detector of a models folder ready.
+    ///
+    /// # Errors
+    /// When the network is broken or answers in another shape than `model.toml` says.
+    pub fn new(models: &Models) -> Result<Self, ModelError> {
+        let card = models.card.detector.clone();
+        let path = models.folder.join(&card.file);
+        let unusable = |error: NetError| ModelError::Unusable { path: path.clone(), problem: error.to_string() };
+        let net = Net::read(&models.detector).map_err(unusable)?;
+        let side = (card.size_multiple * 2) as usize;
+        let answer: Array<4> =
+            net.run(Array { shape: [1, 3, side, side], values: vec![0.9; 3 * side * side] }).map_err(unusable)?;
+        let cells = side / card.stride as usize;
+        let wanted = [1, decode::channels(card.kinds.len()), cells, cells];
+        if answer.shape != wanted {
+            return Err(ModelError::Shape {
+                path,
+                problem: format!("for a {side}x{side} px image it answers {:?} instead of {wanted:?}", answer.shape),
+            });
+        }
+        Ok(Self { net, card, background: models.card.white_balance.level })
+    }
+
+    /// Scale the network works at, micrometres a pixel.
+    #[must_use]
+    pub fn um_per_px(&self) -> f64 {
+        self.card.um_per_px
+    }
+
+    /// Finds the cells of a white-balanced image whose scale is `um_per_px`, best first.
+    ///
+    /// # Errors
+    /// When the scale makes the image too large for the network, or the network fails.
+    pub fn detect(&self, image: &RgbImage, um_per_px: f64) -> Result<Vec<Detection>, DetectError> {
+        let factor = um_per_px / self.card.um_per_px;
+        let (width, height) = (f64::from(image.width()) * factor, f64::from(image.height()) * factor);
+        if width.max(height) > LARGEST_SIDE {
+            return Err(DetectError::TooLarge { um_per_px, width, height });
+        }
+        let small = scaled(image, factor)?;
+        let answer: Array<4> = self.net.run(self.input(&small))?;
+        // Rounding the size to whole pixels stretched the image a little; boxes go back by what was really done.
+        let back = (
+            f64::from(image.width()) / f64::from(small.width()),
+            f64::from(image.height()) / f64::from(small.height()),
+        );
+        let mut cells = decode::decode(&answer, &self.card);
+        for cell in &mut cells {
+            let area = cell.area.clipped(f64::from(small.width()), f64::from(small.height()));
+            cell.area = Rect::new(area.x * back.0, area.y * back.1, area.w * back.0, area.h * back.1);
+        }
+        // What lies in the padding, or shows a sliver of itself, is no cell.
+        cells.retain(|cell| cell.area.w >= 1.0 && cell.area.h >= 1.0);
+        Ok(cells)
+    }
+
+    /// Planes R, G, B, value / 255, padded right and bottom with background.
+    fn input(&self, image: &RgbImage) -> Array<4> {
+        let multiple = self.card.size_multiple;
+        let width = image.width().next_multiple_of(multiple) as usize;
+        let height = image.height().next_multiple_of(multiple) as usize;
+        let mut values = vec![f32::from(self.background) / 255.0; 3 * width * height];
+        for (x, y, pixel) in image.enumerate_pixels() {
+            for (channel, value) in pixel.0.into_iter().enumerate() {
+                values[(channel * height + y as usize) * width + x as usize] = f32::from(value) / 255.0;
+            }
+        }
+        Array { shape: [1, 3, height, width], values }
+    }
+}

@@ -1,0 +1,5 @@
+//! From the camera's pixels to comparable ones: white balance from the background, resampling, scale from red cells.
+
+pub mod resample;
+pub mod scale;
+pub mod white_balance;

@@ -1,0 +1,124 @@
+//! The scale of an image, taken from its red cells.
+//!
+//! A red cell on a dried smear is 7.2 um wide (median; normal range 6.7 to 7.7 um, Bain, "Blood Cells", 5th ed.).
+//! The detector gives red cells their right size even where the scale it was told is off by half, so it is run at a
+//! few scales an octave apart, and the one at which red cells come out as large as they should be is taken.
+
+use image::RgbImage;
+
+use crate::class::Kind;
+use crate::detect::{DetectError, Detection, Detector};
+use crate::geometry::Rect;
+use crate::optics::resample::resample;
+
+/// Median diameter of a red cell, um.
+pub const RED_CELL_UM: f64 = 7.2;
+
+/// Diameter assumed for a white cell where an image shows no red cell, um: between a lymphocyte (about 10) and a
+/// monocyte (about 16). Only the order of size can be had this way.
+pub const WHITE_CELL_UM: f64 = 13.0;
+
+/// Where a scale comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScaleSource {
+    /// Stated by the person at the device.
+    Stated,
+    /// Median of the red cells.
+    RedCells,
+    /// Guessed from white cells, there being no red ones.
+    WhiteCells,
+}
+
+/// Micrometres a pixel, and why.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    pub um_per_px: f64,
+    pub source: ScaleSource,
+}
+
+/// Scales tried, um a pixel, likeliest first: a red cell of 80, 40, 160, 20 and 320 px.
+const TRIED: [f64; 5] = [0.09, 0.18, 0.045, 0.36, 0.0225];
+
+/// Score from which a cell is good enough to measure.
+const SURE: f64 = 0.5;
+
+/// Red cells that settle the matter at once.
+const ENOUGH: usize = 6;
+
+/// Side of the middle part that is looked at, in detector pixels: some fifty red cells fit.
+const LOOK: f64 = 384.0;
+
+/// Finds the scale of a white-balanced image; none where it shows no cell of a plausible size.
+///
+/// # Errors
+/// When the detector fails.
+pub fn find(detector: &Detector, image: &RgbImage) -> Result<Option<Scale>, DetectError> {
+    let mut best: Option<(f64, f64)> = None;
+    let mut best_white: Option<(f64, f64)> = None;
+    for tried in TRIED {
+        let side = LOOK * detector.um_per_px() / tried;
+        let part = middle(image, side)?;
+        // Below 4 um a side there is nothing to see.
+        if f64::from(part.width().min(part.height())) * tried < 4.0 {
+            continue;
+        }
+        let cells = detector.detect(&part, tried)?;
+        let (width, height) = (f64::from(part.width()), f64::from(part.height()));
+        let field = width * height;
+        if let Some((diameter, count, weight)) = median_of(&cells, Kind::Rbc, width, height) {
+            let off = RED_CELL_UM / diameter / tried;
+            let evidence = weight / field / (1.0 + (off.ln() / std::f64::consts::LN_2).powi(2) * 4.0);
+            if best.is_none_or(|(_, before)| evidence > before) {
+                best = Some((RED_CELL_UM / diameter, evidence));
+            }
+            if count >= ENOUGH && (0.7..1.45).contains(&off) && weight / field > 0.08 {
+                break;
+            }
+        }
+        if let Some((diameter, _, weight)) = median_of(&cells, Kind::Wbc, width, height) {
+            let off = WHITE_CELL_UM / diameter / tried;
+            let evidence = weight / field / (1.0 + (off.ln() / std::f64::consts::LN_2).powi(2) * 4.0);
+            if best_white.is_none_or(|(_, before)| evidence > before) {
+                best_white = Some((WHITE_CELL_UM / diameter, evidence));
+            }
+        }
+    }
+    let Some((um_per_px, _)) = best else {
+        return Ok(best_white.map(|(um_per_px, _)| Scale { um_per_px, source: ScaleSource::WhiteCells }));
+    };
+    // Once more at the scale found: there the sizes are the most exact.
+    let part = middle(image, LOOK * detector.um_per_px() / um_per_px)?;
+    let cells = detector.detect(&part, um_per_px)?;
+    let refined = from_red_cells(&cells, f64::from(part.width()), f64::from(part.height())).unwrap_or(um_per_px);
+    Ok(Some(Scale { um_per_px: refined, source: ScaleSource::RedCells }))
+}
+
+/// The scale that the whole red cells among `cells` of a `width` x `height` px image tell, um a pixel.
+#[must_use]
+pub fn from_red_cells(cells: &[Detection], width: f64, height: f64) -> Option<f64> {
+    median_of(cells, Kind::Rbc, width, height).map(|(diameter, ..)| RED_CELL_UM / diameter)
+}
+
+/// Median diameter in px of the sure, whole cells of a kind; their number; and their area weighted by score.
+fn median_of(cells: &[Detection], kind: Kind, width: f64, height: f64) -> Option<(f64, usize, f64)> {
+    let whole =
+        cells.iter().filter(|cell| cell.kind == kind && cell.score >= SURE && cell.area.inside(width, height, 1.0));
+    let mut diameters: Vec<f64> = whole.clone().map(|cell| cell.area.diameter()).collect();
+    if diameters.is_empty() {
+        return None;
+    }
+    diameters.sort_by(f64::total_cmp);
+    let weight = whole.map(|cell| cell.area.area() * cell.score).sum();
+    Some((diameters[diameters.len() / 2], diameters.len(), weight))
+}
+
+fn middle(image: &RgbImage, side: f64) -> Result<RgbImage, DetectError> {
+    let (width, height) = (f64::from(image.width()), f64::from(image.height()));
+    if side >= width && side >= height {
+        return Ok(image.clone());
+    }
+    let (w, h) = (side.min(width).floor().max(1.0), side.min(height).floor().max(1.0));
+    let window = Rect::new(((width - w) / 2.0).floor(), ((height - h) / 2.0).floor(), w, h);
+    Ok(resample(image, window, w as u32, h as u32)?)
+}

@@ -1,0 +1,84 @@
+//! White balance from the background: empty plasma is the brightest thing in a stained smear, and it is colourless.
+
+use image::RgbImage;
+use serde::Deserialize;
+
+/// How the background is found and what it becomes. Part of a model: its networks were trained behind this.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhiteBalance {
+    /// Share of a channel's pixels that are darker than its background, 0..1.
+    pub percentile: f64,
+    /// What the background is brought to, 1..=255.
+    pub level: u8,
+}
+
+/// Darkest background that is believed: below it the lamp is off, and noise would be blown up into cells.
+const DARKEST_BACKGROUND: usize = 32;
+
+impl WhiteBalance {
+    /// A copy whose background is `level` in every channel.
+    ///
+    /// Per channel, gain = level / percentile of the channel, and out = min(255, round(in * gain)).
+    #[must_use]
+    pub fn apply(&self, image: &RgbImage) -> RgbImage {
+        let tables = self.tables(image);
+        let mut balanced = image.clone();
+        for pixel in balanced.chunks_exact_mut(3) {
+            for (value, table) in pixel.iter_mut().zip(&tables) {
+                *value = table[usize::from(*value)];
+            }
+        }
+        balanced
+    }
+
+    fn tables(&self, image: &RgbImage) -> [[u8; 256]; 3] {
+        let mut histograms = [[0_u64; 256]; 3];
+        for pixel in image.chunks_exact(3) {
+            for (value, histogram) in pixel.iter().zip(&mut histograms) {
+                histogram[usize::from(*value)] += 1;
+            }
+        }
+        let pixels = u64::from(image.width()) * u64::from(image.height());
+        let wanted = self.percentile * pixels as f64;
+        histograms.map(|histogram| {
+            let mut below = 0;
+            let background = histogram
+                .iter()
+                .position(|count| {
+                    below += count;
+                    below as f64 >= wanted
+                })
+                .unwrap_or(255)
+                .max(DARKEST_BACKGROUND);
+            let gain = f64::from(self.level) / background as f64;
+            std::array::from_fn(|value| (value as f64 * gain + 0.5).floor().min(255.0) as u8)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BALANCE: WhiteBalance = WhiteBalance { percentile: 0.95, level: 235 };
+
+    #[test]
+    fn a_yellow_background_becomes_grey() {
+        let yellow = RgbImage::from_pixel(20, 20, image::Rgb([240, 230, 120]));
+        assert!(BALANCE.apply(&yellow).pixels().all(|p| p.0 == [235, 235, 235]));
+    }
+
+    #[test]
+    fn a_dark_frame_is_not_blown_up() {
+        let dark = RgbImage::from_pixel(20, 20, image::Rgb([2, 2, 2]));
+        assert!(BALANCE.apply(&dark).pixels().all(|p| p.0[0] < 16));
+    }
+
+    #[test]
+    fn balancing_twice_changes_nothing_more() {
+        let image = RgbImage::from_fn(64, 64, |x, y| image::Rgb([(x * 3) as u8, (y * 2) as u8, 90]));
+        let once = BALANCE.apply(&image);
+        assert_eq!(BALANCE.apply(&once), once);
+    }
+}

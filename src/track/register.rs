@@ -1,0 +1,206 @@
+//! The motion between two frames: proposed by the pattern of the cells, confirmed by the pixels.
+
+use std::collections::HashMap;
+
+use image::{GrayImage, imageops};
+
+use crate::class::Kind;
+use crate::detect::Detection;
+
+/// One frame as registration sees it.
+#[derive(Debug)]
+pub(super) struct View {
+    /// The frame in grey, `THUMB` px wide.
+    thumb: GrayImage,
+    /// Frame pixels a thumb pixel.
+    step: f64,
+    cells: Vec<(Kind, (f64, f64), f64)>,
+    width: f64,
+    height: f64,
+}
+
+/// Width of the small grey picture in which a motion is confirmed, px.
+const THUMB: u32 = 160;
+
+/// Cells whose pattern is compared; the surest come first, and more would only cost time.
+const CELLS: usize = 150;
+
+/// Least share of the frame that two frames must have in common.
+const LEAST_OVERLAP: f64 = 0.12;
+
+/// Correlation of the common part from which two frames show one place.
+const SAME_PLACE: f64 = 0.6;
+
+impl View {
+    pub(super) fn new(grey: GrayImage, cells: &[Detection], width: f64, height: f64) -> Self {
+        let thumb_height = (f64::from(THUMB) * height / width).round().clamp(1.0, 4096.0) as u32;
+        let thumb = if grey.dimensions() == (THUMB, thumb_height) {
+            grey
+        } else {
+            imageops::thumbnail(&grey, THUMB, thumb_height)
+        };
+        let cells =
+            cells.iter().take(CELLS).map(|cell| (cell.kind, cell.area.centre(), cell.area.diameter())).collect();
+        Self { thumb, step: width / f64::from(THUMB), cells, width, height }
+    }
+}
+
+/// How far the field of view moved over the slide from `before` to `now`, in frame px; none when they show nothing in
+/// common. `expected` is the motion of the frame before.
+pub(super) fn motion(before: &View, now: &View, expected: (f64, f64)) -> Option<(f64, f64)> {
+    if (before.width, before.height) != (now.width, now.height) {
+        return None;
+    }
+    let mut proposals = by_cells(before, now);
+    proposals.extend([(0.0, 0.0), expected]);
+    let (mut best, mut best_score) = (None, SAME_PLACE);
+    for proposal in proposals {
+        if common(now, proposal) < LEAST_OVERLAP {
+            continue;
+        }
+        let Some((exact, score)) = climb(before, now, proposal) else { continue };
+        if score > best_score && common(now, exact) >= LEAST_OVERLAP {
+            (best, best_score) = (Some(exact), score);
+        }
+    }
+    best.map(|exact| polish(before, now, exact))
+}
+
+/// Share of the frame still in view after a motion.
+fn common(view: &View, motion: (f64, f64)) -> f64 {
+    let x = (1.0 - motion.0.abs() / view.width).max(0.0);
+    let y = (1.0 - motion.1.abs() / view.height).max(0.0);
+    x * y
+}
+
+/// The few motions under which most cells of one frame fall on cells of the other.
+fn by_cells(before: &View, now: &View) -> Vec<(f64, f64)> {
+    let mut diameters: Vec<f64> = now.cells.iter().map(|cell| cell.2).collect();
+    diameters.sort_by(f64::total_cmp);
+    let Some(diameter) = diameters.get(diameters.len() / 2) else { return Vec::new() };
+    let bin = (diameter / 5.0).max(2.0);
+    let mut votes: HashMap<(i64, i64), (u32, f64, f64)> = HashMap::new();
+    for (kind, at, size) in &before.cells {
+        for (kind_now, at_now, size_now) in &now.cells {
+            if kind != kind_now || !(0.75..1.34).contains(&(size / size_now)) {
+                continue;
+            }
+            // The cell lies still on the slide, so the field moved by as much as the cell came back.
+            let moved = (at.0 - at_now.0, at.1 - at_now.1);
+            let vote = votes.entry(((moved.0 / bin).round() as i64, (moved.1 / bin).round() as i64)).or_default();
+            *vote = (vote.0 + 1, vote.1 + moved.0, vote.2 + moved.1);
+        }
+    }
+    // A peak may fall between bins: each is taken together with its neighbours.
+    let mut peaks: Vec<(u32, (f64, f64))> = votes
+        .keys()
+        .map(|(column, row)| {
+            let around = (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (column + dx, row + dy)));
+            let (count, x, y) = around
+                .filter_map(|key| votes.get(&key))
+                .fold((0, 0.0, 0.0), |sum, vote| (sum.0 + vote.0, sum.1 + vote.1, sum.2 + vote.2));
+            (count, (x / f64::from(count.max(1)), y / f64::from(count.max(1))))
+        })
+        .filter(|(count, _)| *count >= 2)
+        .collect();
+    // Ties are broken by place, so that a hash map's order decides nothing.
+    peaks.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.0.total_cmp(&b.1.0)).then(a.1.1.total_cmp(&b.1.1)));
+    let mut chosen: Vec<(f64, f64)> = Vec::new();
+    for (_, motion) in peaks {
+        if chosen.iter().all(|other| (other.0 - motion.0).hypot(other.1 - motion.1) > 2.0 * bin) {
+            chosen.push(motion);
+        }
+        if chosen.len() == 6 {
+            break;
+        }
+    }
+    chosen
+}
+
+/// Walks from a proposal to the nearby whole-pixel motion (in the small pictures) that correlates best.
+fn climb(before: &View, now: &View, from: (f64, f64)) -> Option<((f64, f64), f64)> {
+    const STEPS: usize = 8;
+    let step = now.step;
+    let mut at = ((from.0 / step).round() as i64, (from.1 / step).round() as i64);
+    let mut best = correlation(before, now, at)?;
+    for _ in 0..STEPS {
+        let next = (-1..=1)
+            .flat_map(|dy| (-1..=1).map(move |dx| (at.0 + dx, at.1 + dy)))
+            .filter_map(|place| correlation(before, now, place).map(|score| (place, score)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))?;
+        if next.1 <= best {
+            break;
+        }
+        (at, best) = next;
+    }
+    Some(((at.0 as f64 * step, at.1 as f64 * step), best))
+}
+
+/// Makes a motion exact to a fraction of a pixel: by the cells that both frames show, else by the correlation's peak.
+fn polish(before: &View, now: &View, motion: (f64, f64)) -> (f64, f64) {
+    let mut off: Vec<(f64, f64)> = Vec::new();
+    for (kind, at, size) in &before.cells {
+        let nearest = now
+            .cells
+            .iter()
+            .filter(|(of, ..)| of == kind)
+            .map(|(_, at_now, _)| (at.0 - at_now.0 - motion.0, at.1 - at_now.1 - motion.1))
+            .min_by(|a, b| a.0.hypot(a.1).total_cmp(&b.0.hypot(b.1)));
+        off.extend(nearest.filter(|o| o.0.hypot(o.1) < 0.25 * size));
+    }
+    if off.len() >= 4 {
+        let mut median = |part: fn(&(f64, f64)) -> f64| {
+            off.sort_by(|a, b| part(a).total_cmp(&part(b)));
+            part(&off[off.len() / 2])
+        };
+        return (motion.0 + median(|o| o.0), motion.1 + median(|o| o.1));
+    }
+    let at = ((motion.0 / now.step).round() as i64, (motion.1 / now.step).round() as i64);
+    let score = |dx: i64, dy: i64| correlation(before, now, (at.0 + dx, at.1 + dy)).unwrap_or(0.0);
+    // Vertex of the parabola through three neighbouring scores.
+    let vertex = |low: f64, mid: f64, high: f64| {
+        let bend = low - 2.0 * mid + high;
+        if bend < -1e-9 { (0.5 * (low - high) / bend).clamp(-0.5, 0.5) } else { 0.0 }
+    };
+    let mid = score(0, 0);
+    let fraction = (vertex(score(-1, 0), mid, score(1, 0)), vertex(score(0, -1), mid, score(0, 1)));
+    ((at.0 as f64 + fraction.0) * now.step, (at.1 as f64 + fraction.1) * now.step)
+}
+
+/// Normalised cross-correlation, -1..=1, of the parts of the small pictures that show one place after the field moved
+/// by `motion` thumb px; none where that part is too small or flat.
+fn correlation(before: &View, now: &View, motion: (i64, i64)) -> Option<f64> {
+    let (width, height) = (i64::from(now.thumb.width()), i64::from(now.thumb.height()));
+    let (columns, rows) = (width - motion.0.abs(), height - motion.1.abs());
+    if columns < 8 || rows < 8 {
+        return None;
+    }
+    let (x_before, x_now) = (motion.0.max(0), (-motion.0).max(0));
+    let (y_before, y_now) = (motion.1.max(0), (-motion.1).max(0));
+    let (mut sum_a, mut sum_b, mut sum_aa, mut sum_bb, mut sum_ab) = (0_i64, 0_i64, 0_i64, 0_i64, 0_i64);
+    let row_at = |x: i64, y: i64| {
+        let from = (y * width + x) as usize;
+        from..from + columns as usize
+    };
+    let (pixels_before, pixels_now) = (before.thumb.as_raw(), now.thumb.as_raw());
+    for row in 0..rows {
+        let a = &pixels_before[row_at(x_before, y_before + row)];
+        let b = &pixels_now[row_at(x_now, y_now + row)];
+        for (a, b) in a.iter().zip(b) {
+            let (a, b) = (i64::from(*a), i64::from(*b));
+            sum_a += a;
+            sum_b += b;
+            sum_aa += a * a;
+            sum_bb += b * b;
+            sum_ab += a * b;
+        }
+    }
+    let count = (columns * rows) as f64;
+    let spread = |sum: i64, squares: i64| squares as f64 - (sum as f64).powi(2) / count;
+    let (spread_a, spread_b) = (spread(sum_a, sum_aa), spread(sum_b, sum_bb));
+    // Two grey levels of standard deviation: less is noise on empty background.
+    if spread_a.min(spread_b) < 4.0 * count {
+        return None;
+    }
+    Some((sum_ab as f64 - sum_a as f64 * sum_b as f64 / count) / (spread_a * spread_b).sqrt())
+}

@@ -1,0 +1,185 @@
+//! One image to its cells: white balance, scale, detection, crops, classes. No memory from image to image.
+
+use image::RgbImage;
+
+use crate::class::{CellClass, Kind};
+use crate::classify::{Classifier, ClassifyError, Opinion};
+use crate::crop::CropForm;
+use crate::detect::{DetectError, Detection, Detector};
+use crate::models::{ModelError, Models};
+use crate::optics::resample::ResampleError;
+use crate::optics::scale::{self, Scale, ScaleSource};
+use crate::optics::white_balance::WhiteBalance;
+
+/// Everything that looks at pixels. Sharing it between threads is safe and costs nothing.
+#[derive(Debug)]
+pub struct Vision {
+    detector: Detector,
+    classifier: Classifier,
+    balance: WhiteBalance,
+    form: CropForm,
+    stated: Option<f64>,
+}
+
+/// A cell of one image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    pub detection: Detection,
+    /// What it is; for white cells only.
+    pub opinion: Option<Opinion>,
+}
+
+impl Cell {
+    /// What the cell counts as: a white cell that is named a platelet is one.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match &self.opinion {
+            Some(opinion) if opinion.class == CellClass::Plt => Kind::Plt,
+            _ => self.detection.kind,
+        }
+    }
+
+    /// The class of a white cell.
+    #[must_use]
+    pub fn class(&self) -> Option<CellClass> {
+        self.opinion.as_ref().map(|opinion| opinion.class).filter(|class| *class != CellClass::Plt)
+    }
+}
+
+/// What one image shows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Field {
+    /// The scale the cells were looked for at; none where the image shows nothing to take it from.
+    pub scale: Option<Scale>,
+    /// Cells, surest first.
+    pub cells: Vec<Cell>,
+}
+
+/// Why an image could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum VisionError {
+    #[error(transparent)]
+    Detect(#[from] DetectError),
+    #[error(transparent)]
+    Crop(#[from] ResampleError),
+    #[error(transparent)]
+    Classify(#[from] ClassifyError),
+}
+
+impl Vision {
+    /// Makes the models ready. `um_per_px` states the scale of every image; `unknown_below` overrides the model's.
+    ///
+    /// # Errors
+    /// When a network is broken or does not fit `model.toml`.
+    pub fn new(models: &Models, um_per_px: Option<f64>, unknown_below: Option<f64>) -> Result<Self, ModelError> {
+        Ok(Self {
+            detector: Detector::new(models)?,
+            classifier: Classifier::new(models, unknown_below)?,
+            balance: models.card.white_balance,
+            form: CropForm::of(&models.card),
+            stated: um_per_px,
+        })
+    }
+
+    /// The classes the model knows.
+    #[must_use]
+    pub fn classes(&self) -> &[CellClass] {
+        self.classifier.classes()
+    }
+
+    /// The image with its background made white, as every other step wants it.
+    #[must_use]
+    pub fn balanced(&self, image: &RgbImage) -> RgbImage {
+        self.balance.apply(image)
+    }
+
+    /// The scale: the stated one, else what the cells of this white-balanced image tell.
+    ///
+    /// # Errors
+    /// When the detector fails.
+    pub fn scale(&self, balanced: &RgbImage) -> Result<Option<Scale>, VisionError> {
+        match self.stated {
+            Some(um_per_px) => Ok(Some(Scale { um_per_px, source: ScaleSource::Stated })),
+            None => Ok(scale::find(&self.detector, balanced)?),
+        }
+    }
+
+    /// Finds the cells of a white-balanced image.
+    ///
+    /// # Errors
+    /// When the detector fails.
+    pub fn detect(&self, balanced: &RgbImage, scale: Scale) -> Result<Vec<Detection>, VisionError> {
+        Ok(self.detector.detect(balanced, scale.um_per_px)?)
+    }
+
+    /// The crops of the classifier around `centres` (px of the white-balanced image).
+    ///
+    /// # Errors
+    /// When a centre lies far outside the image.
+    pub fn crops(
+        &self,
+        balanced: &RgbImage,
+        scale: Scale,
+        centres: impl IntoIterator<Item = (f64, f64)>,
+    ) -> Result<Vec<RgbImage>, VisionError> {
+        let cut = |centre| self.form.cut(balanced, centre, scale.um_per_px);
+        Ok(centres.into_iter().map(cut).collect::<Result<_, _>>()?)
+    }
+
+    /// Says what crops show.
+    ///
+    /// # Errors
+    /// When the classifier fails.
+    pub fn classify(&self, crops: &[RgbImage]) -> Result<Vec<Opinion>, VisionError> {
+        Ok(self.classifier.classify(crops)?)
+    }
+
+    /// Gives every white cell among `detections` its opinion.
+    ///
+    /// # Errors
+    /// When cropping or the classifier fails.
+    pub fn name(
+        &self,
+        balanced: &RgbImage,
+        scale: Scale,
+        detections: Vec<Detection>,
+    ) -> Result<Vec<Cell>, VisionError> {
+        let white = detections.iter().filter(|cell| cell.kind == Kind::Wbc).map(|cell| cell.area.centre());
+        let crops = self.crops(balanced, scale, white)?;
+        let mut opinions = self.classify(&crops)?.into_iter();
+        let named = |detection: Detection| Cell {
+            opinion: if detection.kind == Kind::Wbc { opinions.next() } else { None },
+            detection,
+        };
+        Ok(detections.into_iter().map(named).collect())
+    }
+
+    /// All that one image on its own shows.
+    ///
+    /// # Errors
+    /// When a network fails or the stated scale does not fit the image.
+    pub fn analyze(&self, image: &RgbImage) -> Result<Field, VisionError> {
+        let balanced = self.balanced(image);
+        let Some(scale) = self.scale(&balanced)? else {
+            return Ok(Field::default());
+        };
+        let detections = self.detect(&balanced, scale)?;
+        Ok(Field { scale: Some(scale), cells: self.name(&balanced, scale, detections)? })
+    }
+
+    /// What the cell in the middle of a single-cell image is, and the scale it was seen at.
+    ///
+    /// # Errors
+    /// When a network fails.
+    pub fn classify_middle(&self, image: &RgbImage) -> Result<(Opinion, Option<Scale>), VisionError> {
+        let balanced = self.balanced(image);
+        let (width, height) = (f64::from(image.width()), f64::from(image.height()));
+        let scale = self.scale(&balanced)?;
+        // Nothing known to measure by: take the image for a usual single-cell picture, some 25 um wide.
+        let seen_at = scale.unwrap_or(Scale { um_per_px: 25.0 / width.max(height), source: ScaleSource::WhiteCells });
+        let crops = self.crops(&balanced, seen_at, [(width / 2.0, height / 2.0)])?;
+        let opinion = self.classify(&crops)?.into_iter().next();
+        let unknown = Opinion { class: CellClass::Unk, probability: 0.0, ranked: Vec::new() };
+        Ok((opinion.unwrap_or(unknown), scale))
+    }
+}
