@@ -1,1 +1,33 @@
-fn main() {}
+//! Arguments in, one command done, an exit code out.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use leukoscope::cli::args::{Arguments, Command, ValidateCommand};
+use leukoscope::cli::{analyze, check_config, count, devices, run, validate};
+use leukoscope::logging;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    logging::start(arguments.verbose);
+    let done = match arguments.command {
+        None => run::run(&arguments.run),
+        Some(Command::Run(arguments)) => run::run(&arguments),
+        Some(Command::Analyze(arguments)) => analyze::analyze(&arguments),
+        Some(Command::Classify(arguments)) => analyze::classify(&arguments),
+        Some(Command::Count(arguments)) => count::count(&arguments),
+        Some(Command::Validate(ValidateCommand::Cells(arguments))) => validate::cells(&arguments),
+        Some(Command::Validate(ValidateCommand::Fields { arguments, classes })) => {
+            validate::fields(&arguments, &classes)
+        }
+        Some(Command::CheckConfig { file }) => check_config::check_config(&file),
+        Some(Command::Devices { json }) => devices::devices(json),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("leukoscope: {:#}", failure.error);
+            ExitCode::from(failure.code)
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What a frame costs: each stage by itself, and the whole frame.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use leukoscope::camera::simulated::{Settings, SimulatedMicroscope};
+use leukoscope::class::Kind;
+use leukoscope::counter::Counter;
+use leukoscope::models::Models;
+use leukoscope::vision::Vision;
+
+fn stages(criterion: &mut Criterion) {
+    let models = Models::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models")).expect("the shipped models");
+    let vision = Arc::new(Vision::new(&models, None, None).expect("the shipped models run"));
+    let microscope = SimulatedMicroscope::new(Settings::default());
+    let image = microscope.draw(0).0;
+    let balanced = vision.balanced(&image);
+    let scale = vision.scale(&balanced).expect("detection runs").expect("a field has red cells");
+    let cells = vision.detect(&balanced, scale).expect("detection runs");
+    let centres: Vec<_> =
+        cells.iter().filter(|cell| cell.kind == Kind::Rbc).map(|cell| cell.area.centre()).take(8).collect();
+    let crops = vision.crops(&balanced, scale, centres.clone()).expect("cells lie in the image");
+    assert_eq!(crops.len(), 8, "a field has eight cells to crop");
+
+    criterion.bench_function("white balance, 640x480", |b| b.iter(|| vision.balanced(black_box(&image))));
+    criterion.bench_function("find the scale, 640x480", |b| b.iter(|| vision.scale(black_box(&balanced))));
+    criterion.bench_function("detect, 640x480", |b| b.iter(|| vision.detect(black_box(&balanced), scale)));
+    criterion
+        .bench_function("crop, 8 cells", |b| b.iter(|| vision.crops(black_box(&balanced), scale, centres.clone())));
+    criterion.bench_function("classify, 1 cell", |b| b.iter(|| vision.classify(black_box(&crops[..1]))));
+    criterion.bench_function("classify, 8 cells", |b| b.iter(|| vision.classify(black_box(&crops))));
+
+    let frames: Vec<_> = (0..24).map(|index| microscope.draw(index).0).collect();
+    criterion.bench_function("whole frame of a moving stage, 640x480", |b| {
+        let mut counter = Counter::new(Arc::clone(&vision));
+        let mut turn = frames.iter().cycle();
+        b.iter(|| turn.next().map(|frame| counter.frame(frame)));
+    });
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(20);
+    targets = stages
+}
+criterion_main!(benches);

@@ -1,0 +1,154 @@
+//! The command line, as other tools depend on it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Counts the blood cells of a stained smear, live from a microscope or from pictures.
+///
+/// Research and screening support, not a diagnosis.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// Say more in the log (twice: everything).
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Count from a camera until told to stop (what happens without a command, too).
+    Run(RunArguments),
+    /// Find and name the cells of pictures, each on its own.
+    Analyze(AnalyzeArguments),
+    /// Name the cell in the middle of single-cell pictures.
+    Classify(ClassifyArguments),
+    /// Count a folder's sorted pictures as one recorded session, every cell once.
+    Count(CountArguments),
+    /// Measure the models against labelled pictures.
+    #[command(subcommand)]
+    Validate(ValidateCommand),
+    /// Check a configuration file: exit code 0, or 2 with file, line and what to write instead.
+    CheckConfig {
+        /// The file.
+        file: PathBuf,
+    },
+    /// List the cameras, serial ports, I2C and SPI buses and GPIO chips of this machine.
+    Devices {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub struct RunArguments {
+    /// Configuration file; every key has a default.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Camera: simulated, replay:PATH or v4l:/dev/videoN.
+    #[arg(long, value_name = "CAMERA")]
+    pub camera: Option<String>,
+    /// Display: terminal, none, png, ssd1306, sh1106, st7789 or ili9341.
+    #[arg(long, value_name = "DISPLAY")]
+    pub display: Option<String>,
+    /// Serial port: pty, none or a device such as /dev/ttyUSB0.
+    #[arg(long, value_name = "PORT")]
+    pub serial: Option<String>,
+    /// Folder of model.toml.
+    #[arg(long, value_name = "DIR")]
+    pub models: Option<PathBuf>,
+    /// Cells of the differential to count.
+    #[arg(long, value_name = "CELLS")]
+    pub target: Option<u32>,
+    /// Sample id of the first count.
+    #[arg(long, value_name = "ID")]
+    pub sample: Option<String>,
+    /// End after this many seconds.
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub seconds: Option<f64>,
+}
+
+/// What every command that looks at pictures takes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct VisionArguments {
+    /// Folder of model.toml.
+    #[arg(long, value_name = "DIR")]
+    pub models: Option<PathBuf>,
+    /// Micrometres a pixel; without it the scale is taken from the red cells (7.2 um).
+    #[arg(long, value_name = "UM")]
+    pub um_per_px: Option<f64>,
+    /// Probability under which a cell is called UNK; without it the model's own.
+    #[arg(long, value_name = "P")]
+    pub unknown_below: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub struct AnalyzeArguments {
+    /// Pictures or folders.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// JSON Lines, one object a picture.
+    #[arg(long)]
+    pub json: bool,
+    /// Write each picture with its boxes and classes drawn in to this folder.
+    #[arg(long, value_name = "DIR")]
+    pub annotate: Option<PathBuf>,
+    #[command(flatten)]
+    pub vision: VisionArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct ClassifyArguments {
+    /// Single-cell pictures or folders of them.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// JSON Lines, one object a picture.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub vision: VisionArguments,
+}
+
+#[derive(Debug, Args)]
+pub struct CountArguments {
+    /// Folder of pictures, taken in the order of their names.
+    pub path: PathBuf,
+    /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub vision: VisionArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ValidateCommand {
+    /// Single-cell pictures in folders named by class: DIR/CLASS/*.
+    Cells(ValidateArguments),
+    /// Fields with YOLO boxes in a .txt beside each picture.
+    Fields {
+        #[command(flatten)]
+        arguments: ValidateArguments,
+        /// What the box classes 0, 1, 2 … are: WBC, RBC, PLT, a class code, NEU, IG, or - to leave out.
+        #[arg(long, value_delimiter = ',', default_value = "WBC,RBC,PLT", allow_hyphen_values = true)]
+        classes: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ValidateArguments {
+    /// Folder of labelled pictures.
+    pub dir: PathBuf,
+    /// One JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Write a page with matrices, curves and the worst mistakes as pictures.
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+    #[command(flatten)]
+    pub vision: VisionArguments,
+}

@@ -1,0 +1,16 @@
+//! `check-config`: is this file good for `run`?
+
+use std::path::Path;
+
+use crate::cli::failure::{Blame, Failure};
+use crate::config::load::load;
+
+/// Reads the file alone, without the environment, so that the answer is about the file.
+///
+/// # Errors
+/// With exit code 2 and every mistake, each with its line and what to write instead.
+pub fn check_config(file: &Path) -> Result<(), Failure> {
+    load(Some(file), std::iter::empty()).blame_input()?;
+    println!("{}: good", file.display());
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! `count`: a folder's sorted pictures as one recorded session, by the code that counts live.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use crate::camera::picture::{list_pictures, read_picture};
+use crate::class::CellClass;
+use crate::cli::args::CountArguments;
+use crate::cli::failure::{Blame, Failure};
+use crate::cli::pictures::{progress, vision};
+use crate::config::{Flags, SessionConfig};
+use crate::counter::Counter;
+use crate::session::Session;
+use crate::session::snapshot::{Command, Ending, Flag, KindCounts, Snapshot};
+
+/// What `count --json` prints.
+#[derive(Serialize)]
+struct Counts {
+    frames: u64,
+    frames_skipped: u64,
+    counts: KindCounts,
+    classes: BTreeMap<CellClass, u32>,
+    percent: BTreeMap<CellClass, [f64; 3]>,
+    flags: Vec<Flag>,
+}
+
+/// Counts a recorded session.
+///
+/// # Errors
+/// With exit code 2 for wrong input (pictures that cannot be read are left out, counted and named), 1 when a network
+/// fails.
+pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
+    let pictures = list_pictures(&arguments.path).blame_input()?;
+    let (vision, _) = vision(&arguments.vision)?;
+    let mut counter = Counter::new(vision);
+    // The whole recording is counted, however many cells it shows.
+    let limits = SessionConfig { target: u32::MAX, autostart: true };
+    let mut session = Session::new(limits, Flags::default());
+    // A recording has no clock; the session wants one only for names and lines that are not printed here.
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    session.command(Command::Start, now);
+
+    let (mut frames, mut frames_skipped) = (0, 0);
+    let bar = progress(pictures.len() as u64, "counting");
+    for path in &pictures {
+        match read_picture(path) {
+            Ok(image) => {
+                let counted = counter.frame(&image).with_context(|| path.display().to_string()).blame_run()?;
+                session.add(&counted.cells, counted.jumped);
+                frames += 1;
+            }
+            Err(error) => {
+                frames_skipped += 1;
+                bar.suspend(|| log::error!("{error}"));
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if frames == 0 {
+        return Err(Failure::input(format!("{}: not one picture could be read", arguments.path.display())));
+    }
+    session.add(&counter.finish(), false);
+    session.finish(Ending::RecordingOver);
+    let mut result = session.snapshot(now);
+    // There was no target to miss.
+    result.flags.retain(|flag| *flag != Flag::FewCells);
+    if arguments.json {
+        let counts = Counts {
+            frames,
+            frames_skipped,
+            counts: result.kinds,
+            classes: result.classes.iter().map(|line| (line.class, line.count)).collect(),
+            percent: result.classes.iter().map(|line| (line.class, [line.percent, line.low, line.high])).collect(),
+            flags: result.flags,
+        };
+        println!("{}", serde_json::to_string(&counts).blame_run()?);
+    } else {
+        print!("{}", text(&result, frames, frames_skipped));
+    }
+    Ok(())
+}
+
+fn text(result: &Snapshot, frames: u64, skipped: u64) -> String {
+    use std::fmt::Write as _;
+    let kinds = result.kinds;
+    let mut text = format!(
+        "{frames} frames, {skipped} skipped: WBC {}, RBC {}, PLT {}\n{} cells in the differential\n",
+        kinds.wbc, kinds.rbc, kinds.plt, result.counted
+    );
+    for line in &result.classes {
+        let note = match line.class {
+            CellClass::Unk => "of all white cells",
+            class if !class.in_differential() => "per 100 of the differential",
+            _ => "",
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{}  {:>6}  {:>5.1} %  ({:.1} to {:.1})  {} {note}",
+            line.class,
+            line.count,
+            line.percent,
+            line.low,
+            line.high,
+            line.class.name()
+        );
+    }
+    for flag in &result.flags {
+        let _ = writeln!(text, "FLAG {}", flag.short());
+    }
+    text
+}

@@ -1,0 +1,45 @@
+//! How a command fails: exit code 2 for wrong input, 1 for what goes wrong while running.
+
+use std::fmt::Display;
+
+/// A failure, with the exit code it means.
+#[derive(Debug)]
+pub struct Failure {
+    /// 1: failed at run time; 2: wrong input.
+    pub code: u8,
+    /// What happened, for the person at the device.
+    pub error: anyhow::Error,
+}
+
+impl Failure {
+    /// Wrong input that a sentence explains.
+    #[must_use]
+    pub fn input(sentence: impl Display) -> Self {
+        Self { code: 2, error: anyhow::anyhow!("{sentence}") }
+    }
+}
+
+/// Marks an error as caused by input or by running.
+pub trait Blame<T> {
+    /// Wrong input: exit code 2.
+    ///
+    /// # Errors
+    /// The error itself, marked.
+    fn blame_input(self) -> Result<T, Failure>;
+
+    /// Trouble while running: exit code 1.
+    ///
+    /// # Errors
+    /// The error itself, marked.
+    fn blame_run(self) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<anyhow::Error>> Blame<T> for Result<T, E> {
+    fn blame_input(self) -> Result<T, Failure> {
+        self.map_err(|error| Failure { code: 2, error: error.into() })
+    }
+
+    fn blame_run(self) -> Result<T, Failure> {
+        self.map_err(|error| Failure { code: 1, error: error.into() })
+    }
+}

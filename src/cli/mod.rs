@@ -1,0 +1,7 @@
+//! The commands: what they read, what they print, and the exit code they end with.
+
+pub mod analyze;
+pub mod args;
+pub mod count;
+pub mod failure;
+pub mod pictures;

@@ -1,0 +1,226 @@
+//! `run`: the daemon. Reads the configuration, wires the stages together, and waits for the end.
+
+use std::env;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, unbounded};
+
+use crate::camera::supervise::{self, Supervisor};
+use crate::camera::{self, CameraError};
+use crate::cli::args::RunArguments;
+use crate::cli::failure::{Blame, Failure};
+use crate::config::load::load;
+use crate::config::{Config, DisplayKind, Flags, SessionConfig};
+use crate::hardware::{self, keys};
+use crate::latest::Latest;
+use crate::models::Models;
+use crate::pipeline::{self, Connections};
+use crate::service;
+use crate::service::watchdog::Watchdog;
+use crate::session::results::{Results, SentMark};
+use crate::session::snapshot::{Command, Snapshot};
+use crate::sink::{display, serial_lines};
+use crate::stop::Stop;
+use crate::trouble::{Part, Troubles};
+use crate::vision::Vision;
+
+/// How long a frame may take on the slowest board before the watchdog calls the counting stuck.
+const COUNTING_ALLOWANCE: Duration = Duration::from_secs(20);
+
+/// How long the camera may make no progress: its own supervision reopens it well before.
+const CAMERA_ALLOWANCE: Duration = Duration::from_secs(15);
+
+/// How often the main thread looks whether the camera came up.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The configuration: file, environment, then flags.
+///
+/// # Errors
+/// When any of them is wrong.
+fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
+    let mut config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
+    if let Some(camera) = &arguments.camera {
+        config.camera.source.clone_from(camera);
+    }
+    if let Some(kind) = &arguments.display {
+        // The same words as in the file, read by the same code.
+        config.display.kind = serde::Deserialize::deserialize(serde::de::value::StrDeserializer::<
+            serde::de::value::Error,
+        >::new(kind))
+        .map_err(|error| Failure::input(format!("--display {kind}: {error}")))?;
+    }
+    if let Some(port) = &arguments.serial {
+        config.serial.port.clone_from(port);
+    }
+    if let Some(models) = &arguments.models {
+        config.models.folder.clone_from(models);
+    }
+    if let Some(target) = arguments.target {
+        config.session.target = target;
+    }
+    config.check().blame_input()?;
+    Ok(config)
+}
+
+/// Runs the daemon until a signal, a key or `--for` ends it.
+///
+/// # Errors
+/// With exit code 2 when something it was told to use cannot be used at the start, 1 when a thread cannot be started.
+pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
+    let config = configuration(arguments)?;
+    let seconds = arguments.seconds.map(|seconds| {
+        Duration::try_from_secs_f64(seconds)
+            .map_err(|_| Failure::input(format!("--for {seconds}: write a number of seconds such as 60")))
+    });
+    let seconds = seconds.transpose()?;
+
+    // All that can be wrong at the start is looked at before anything is begun.
+    let models = Models::read(&Models::folder(&config.models.folder)).blame_input()?;
+    let vision =
+        Arc::new(Vision::new(&models, config.optics.um_per_px, config.models.unknown_below).blame_input()?);
+    match camera::open(&config.camera) {
+        Err(error) if error.is_final() => return Err(error).blame_input(),
+        // One that is not plugged in is waited for.
+        Ok(_) | Err(_) => {}
+    }
+    let state = config.state_folder();
+    let results = Results::open(&state).blame_input()?;
+    let sent = SentMark::open(&state, &results).blame_input()?;
+    let port = serial_lines::open_at_start(&config.serial).blame_input()?;
+    drop(display::open(&config.display).blame_input()?);
+
+    let stop = Stop::new();
+    // The sinks outlive the counting, so that its last result still gets out.
+    let sinks_stop = Stop::new();
+    let troubles = Troubles::default();
+    let watchdog = Watchdog::default();
+    let (commands, asked) = unbounded();
+    let (new_limits, limits) = unbounded();
+    let _signals = service::listen(stop.clone(), {
+        let (arguments, running) = (arguments.clone(), config.clone());
+        move || reload(&arguments, &running, &new_limits)
+    })
+    .blame_run()?;
+
+    // Said where a person looks for it: before the display takes the terminal.
+    if let Some(port) = &port {
+        println!("serial on {}", port.path().display());
+    }
+    let newest: [Latest<Arc<Snapshot>>; 3] = Default::default();
+    let [for_display, for_serial, for_controls] = newest.clone();
+    let mut sinks = vec![thread("serial", {
+        let serial = serial_lines::Serial {
+            config: config.serial.clone(),
+            station: config.station.name.clone(),
+            newest: for_serial,
+            results: results.clone(),
+            sent,
+            commands: commands.clone(),
+            stop: sinks_stop.clone(),
+        };
+        let trouble = troubles.teller(Part::Serial);
+        move || {
+            let traffic = serial_lines::run(serial, port, trouble);
+            log::debug!("serial: {traffic:?}");
+        }
+    })?];
+    sinks.push(thread("display", {
+        let (display, stop, trouble) = (config.display.clone(), sinks_stop.clone(), troubles.teller(Part::Display));
+        move || display::run(&display, &for_display, &stop, &trouble)
+    })?);
+    sinks.push(thread("controls", {
+        let (controls, stop, trouble) = (config.controls.clone(), sinks_stop.clone(), troubles.teller(Part::Controls));
+        let commands = commands.clone();
+        move || hardware::run(&controls, &commands, &for_controls, &stop, &trouble)
+    })?);
+    if config.display.kind == DisplayKind::Terminal {
+        let (commands, stop) = (commands.clone(), stop.clone());
+        sinks.push(thread("keys", move || keys::run(&commands, &stop))?);
+    }
+
+    let camera = Supervisor::start(&config.camera, &stop, watchdog.watch("camera", CAMERA_ALLOWANCE)).blame_run()?;
+    let feed = camera.feed();
+    let counting = thread("counting", {
+        let connections = Connections {
+            feed: feed.clone(),
+            commands: asked,
+            sinks: newest.to_vec(),
+            results,
+            troubles: troubles.clone(),
+            pulse: watchdog.watch("counting", COUNTING_ALLOWANCE),
+            stop: stop.clone(),
+            limits,
+        };
+        let (station, session, flags) = (config.station.name.clone(), config.session.clone(), config.flags.clone());
+        let first = match &arguments.sample {
+            Some(id) => Some(Command::NewSample(Some(id.clone()))),
+            None => config.session.autostart.then_some(Command::Start),
+        };
+        move || pipeline::count(&station, vision, session, flags, first, connections)
+    })?;
+    let watching = thread("watchdog", {
+        let (watchdog, stop) = (watchdog.clone(), stop.clone());
+        move || watchdog.run(&stop)
+    })?;
+
+    tell_when_ready(&camera, &troubles, &stop, seconds);
+    service::stopping();
+    stop.tell();
+    for thread in [counting, watching] {
+        join(thread);
+    }
+    camera.end();
+    sinks_stop.tell();
+    sinks.into_iter().for_each(join);
+    Ok(())
+}
+
+/// Waits for the end; on the way tells systemd "ready" once the camera gives frames, models and sinks being up already.
+fn tell_when_ready(camera: &Supervisor, troubles: &Troubles, stop: &Stop, seconds: Option<Duration>) {
+    let began = std::time::Instant::now();
+    let mut ready = false;
+    loop {
+        let state = camera.state();
+        troubles.set(Part::Camera, state.trouble());
+        if !ready && state.gives_frames() {
+            ready = true;
+            service::ready();
+            service::status(&state.to_string());
+        }
+        let left = seconds.map_or(LOOK, |seconds| seconds.saturating_sub(began.elapsed()).min(LOOK));
+        if left.is_zero() || stop.wait(left) {
+            return;
+        }
+    }
+}
+
+/// Reads the configuration again. Limits and flags change at once; what else changed is named, since it needs a restart.
+fn reload(arguments: &RunArguments, running: &Config, limits: &Sender<(SessionConfig, Flags)>) {
+    service::reloading();
+    match configuration(arguments) {
+        Ok(config) => {
+            let rest = Config { session: running.session.clone(), flags: running.flags.clone(), ..config.clone() };
+            if rest != *running {
+                log::warn!("only [session] and [flags] were read again; restart for the other changes");
+            }
+            log::info!("read again: target {}, {:?}", config.session.target, config.flags);
+            // Nobody listens only when the program is ending.
+            let _ = limits.send((config.session, config.flags));
+        }
+        Err(failure) => log::error!("the configuration stays as it was: {:#}", failure.error),
+    }
+    service::ready();
+}
+
+fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {
+    thread::Builder::new().name(name.into()).spawn(body).blame_run()
+}
+
+fn join(thread: JoinHandle<()>) {
+    let name = thread.thread().name().unwrap_or_default().to_owned();
+    if thread.join().is_err() {
+        log::error!("the {name} thread ended by a bug; its words are above");
+    }
+}

@@ -1,0 +1,276 @@
+//! The counting thread: frames and commands in, snapshots and results out. The one place that knows every stage.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use jiff::Timestamp;
+
+use crate::camera::supervise::Feed;
+use crate::config::{Flags, SessionConfig};
+use crate::counter::{Counted, Counter};
+use crate::latest::Latest;
+use crate::service::watchdog::Pulse;
+use crate::session::results::Results;
+use crate::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
+use crate::session::{Change, Session};
+use crate::stop::Stop;
+use crate::trouble::{Part, Troubles};
+use crate::vision::Vision;
+
+/// What the counting thread is connected to.
+#[derive(Debug)]
+pub struct Connections {
+    /// Frames, and what became of those that did not arrive.
+    pub feed: Feed,
+    /// What persons and hosts ask for.
+    pub commands: Receiver<Command>,
+    /// One place a sink, for the newest snapshot.
+    pub sinks: Vec<Latest<Arc<Snapshot>>>,
+    /// Where results are kept before anybody sees them.
+    pub results: Results,
+    /// The board of troubles.
+    pub troubles: Troubles,
+    /// Tells the watchdog that this thread gets on.
+    pub pulse: Pulse,
+    /// Ends the thread.
+    pub stop: Stop,
+    /// New limits, after the configuration was read again.
+    pub limits: Receiver<(SessionConfig, Flags)>,
+}
+
+/// How long the thread waits for a frame before it looks at everything else.
+const TURN: Duration = Duration::from_millis(50);
+
+/// How often a state that does not change is told again, so that trouble and speed stay current.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// Pause between two tries to keep a result that could not be kept.
+const KEEP_AGAIN: Duration = Duration::from_secs(5);
+
+/// A step longer than this is named in the log: a person is waiting.
+const SLOW: Duration = Duration::from_secs(1);
+
+struct Counting {
+    station: String,
+    vision: Arc<Vision>,
+    counter: Counter,
+    session: Session,
+    connections: Connections,
+    /// A result that could not be kept yet, and when to try again.
+    unkept: Option<(Snapshot, Instant)>,
+    begin_after_keeping: bool,
+    /// The feed's counters when the session began.
+    at_start: FrameCounts,
+    used: u64,
+    um_per_px: Option<f64>,
+    rate: Rate,
+    told: Instant,
+}
+
+/// Counts until told to stop. `first` is begun at once if there is one.
+pub fn count(
+    station: &str,
+    vision: Arc<Vision>,
+    limits: SessionConfig,
+    flags: Flags,
+    first: Option<Command>,
+    connections: Connections,
+) {
+    let mut counting = Counting {
+        station: station.to_owned(),
+        counter: Counter::new(Arc::clone(&vision)),
+        vision,
+        session: Session::new(limits, flags),
+        connections,
+        unkept: None,
+        begin_after_keeping: false,
+        at_start: FrameCounts::default(),
+        used: 0,
+        um_per_px: None,
+        rate: Rate::default(),
+        told: Instant::now(),
+    };
+    if let Some(command) = first {
+        counting.command(command);
+    }
+    counting.tell();
+    while !counting.connections.stop.told() {
+        counting.turn();
+    }
+    counting.end(Ending::Shutdown);
+    counting.keep();
+    counting.tell();
+}
+
+impl Counting {
+    fn turn(&mut self) {
+        self.connections.pulse.beat();
+        while let Ok((limits, flags)) = self.connections.limits.try_recv() {
+            self.session.set(limits, flags);
+        }
+        while let Ok(command) = self.connections.commands.try_recv() {
+            self.command(command);
+        }
+        if self.session.phase() == Phase::Counting {
+            match self.connections.feed.frames.take(TURN) {
+                Some(frame) => self.frame(&frame.pixels),
+                None if self.connections.feed.ended() => self.end(Ending::RecordingOver),
+                None => {}
+            }
+        } else {
+            // A live camera's frames are out of date by the time a count begins; a recording waits for it.
+            if !self.connections.feed.is_recording() {
+                let _ = self.connections.feed.frames.take(Duration::ZERO);
+            }
+            let _ = self.connections.stop.wait(TURN);
+        }
+        if self.unkept.as_ref().is_some_and(|(_, again)| Instant::now() >= *again) {
+            self.keep();
+        }
+        if self.told.elapsed() >= REFRESH {
+            self.tell();
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        if self.unkept.is_some() && command != Command::Stop {
+            log::warn!("{command:?} is not done while the last result could not be kept");
+            return;
+        }
+        if command != Command::Start && self.session.phase() == Phase::Counting {
+            // What a lone last field showed cut by its border counts, as at any other end.
+            let rest = self.counter.finish();
+            if self.session.add(&rest, false) {
+                self.ended();
+            }
+        }
+        match self.session.command(command, Timestamp::now()) {
+            Change::None => {}
+            Change::Begun => self.begun(),
+            Change::Ended => self.ended(),
+            Change::EndedThenNext => {
+                self.begin_after_keeping = true;
+                self.ended();
+            }
+        }
+        self.tell();
+    }
+
+    fn begun(&mut self) {
+        self.counter = Counter::new(Arc::clone(&self.vision));
+        self.at_start = self.connections.feed.counts();
+        self.used = 0;
+        self.rate = Rate::default();
+        let snapshot = self.session.snapshot(Timestamp::now());
+        log::info!("sample {}: counting to {}", snapshot.sample, snapshot.target);
+    }
+
+    fn frame(&mut self, pixels: &image::RgbImage) {
+        let began = Instant::now();
+        match self.counter.frame(pixels) {
+            Ok(Counted { cells, jumped, um_per_px, .. }) => {
+                self.connections.troubles.set(Part::Vision, None);
+                self.um_per_px = um_per_px.or(self.um_per_px);
+                if jumped {
+                    log::warn!("the stage moved in a way that could not be followed: cells may be counted twice");
+                }
+                if self.session.add(&cells, jumped) {
+                    self.ended();
+                }
+            }
+            Err(error) => {
+                log::error!("a frame was passed over: {error}");
+                self.connections.troubles.set(Part::Vision, Some(error.to_string()));
+            }
+        }
+        self.used += 1;
+        self.rate.step(began.elapsed());
+        if began.elapsed() > SLOW {
+            log::warn!("a frame of {}x{} px took {:.1?}", pixels.width(), pixels.height(), began.elapsed());
+        }
+        self.tell();
+    }
+
+    fn end(&mut self, ending: Ending) {
+        if self.session.phase() == Phase::Counting {
+            let rest = self.counter.finish();
+            let reached = self.session.add(&rest, false);
+            if reached || self.session.finish(ending) {
+                self.ended();
+            }
+        }
+    }
+
+    /// Keeps the result that just came to be, before anybody is told that it stands.
+    fn ended(&mut self) {
+        let result = self.snapshot();
+        log::info!(
+            "sample {}: {} white cells, {} in the differential, flags {:?}",
+            result.sample,
+            result.kinds.wbc,
+            result.counted,
+            result.flags
+        );
+        self.unkept = Some((result, Instant::now()));
+        self.keep();
+        self.tell();
+    }
+
+    fn keep(&mut self) {
+        let Some((result, _)) = &self.unkept else { return };
+        match self.connections.results.append(&self.station, result) {
+            Ok(number) => {
+                log::info!("sample {}: result {number} is kept", result.sample);
+                self.unkept = None;
+                self.connections.troubles.set(Part::Results, None);
+                if std::mem::take(&mut self.begin_after_keeping) {
+                    self.command(Command::Start);
+                }
+            }
+            Err(error) => {
+                log::error!("{error}");
+                self.connections.troubles.set(Part::Results, Some(error.to_string()));
+                self.unkept = Some((result.clone(), Instant::now() + KEEP_AGAIN));
+            }
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let now = self.connections.feed.counts();
+        Snapshot {
+            frames: FrameCounts {
+                used: self.used,
+                skipped: now.skipped.saturating_sub(self.at_start.skipped),
+                damaged: now.damaged.saturating_sub(self.at_start.damaged),
+            },
+            trouble: self.connections.troubles.worst(),
+            frame_rate: self.rate.per_second(),
+            um_per_px: self.um_per_px,
+            ..self.session.snapshot(Timestamp::now())
+        }
+    }
+
+    fn tell(&mut self) {
+        let snapshot = Arc::new(self.snapshot());
+        for sink in &self.connections.sinks {
+            sink.put(Arc::clone(&snapshot));
+        }
+        self.told = Instant::now();
+    }
+}
+
+/// Frames a second the vision can get through: a running mean over about ten frames.
+#[derive(Debug, Default)]
+struct Rate(Option<f64>);
+
+impl Rate {
+    fn step(&mut self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        self.0 = Some(self.0.map_or(seconds, |mean| 0.9 * mean + 0.1 * seconds));
+    }
+
+    fn per_second(&self) -> Option<f64> {
+        self.0.filter(|seconds| *seconds > 0.0).map(|seconds| 1.0 / seconds)
+    }
+}

@@ -1,0 +1,51 @@
+//! What several tests need: the program itself, the models, and the real images when they are there.
+#![allow(dead_code, reason = "each test uses its own part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use leukoscope::models::Models;
+use leukoscope::vision::Vision;
+
+/// The shipped models folder.
+pub fn models_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
+}
+
+/// The shipped models, ready.
+pub fn vision() -> Arc<Vision> {
+    let models = Models::read(&models_folder()).expect("the shipped models are whole");
+    Arc::new(Vision::new(&models, None, None).expect("the shipped models run"))
+}
+
+/// A folder of the real images; none, said plainly, where the pack is missing.
+pub fn real(part: &str) -> Option<PathBuf> {
+    let pack = std::env::var_os("SMEAR_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+    let folder = pack.join(part);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("NOT TESTED on real images: {} is missing (set SMEAR_DATA to the image pack)", folder.display());
+    None
+}
+
+/// Runs the program with these arguments.
+pub fn leukoscope<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_leukoscope"))
+        .args(arguments)
+        .env("LEUKOSCOPE_MODELS", models_folder())
+        .output()
+        .expect("the program was built for this test")
+}
+
+/// What the program wrote to standard output.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What the program wrote to standard error.
+pub fn complained(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

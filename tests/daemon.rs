@@ -1,0 +1,182 @@
+//! The daemon as a whole: started, counted, told to end.
+
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{models_folder, real};
+use serde_json::Value;
+
+/// A running daemon, ended when the test is.
+struct Daemon {
+    child: Child,
+    serial: BufReader<fs::File>,
+    state: tempfile::TempDir,
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Daemon {
+    fn start(arguments: &[&str]) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_leukoscope"))
+            .args(["run", "--display", "none", "--serial", "pty"])
+            .args(arguments)
+            .env("LEUKOSCOPE_MODELS", models_folder())
+            .env("LEUKOSCOPE_STATION_STATE", state.path())
+            .env("LEUKOSCOPE_SERIAL_INTERVAL_SECONDS", "0.1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let path = first.trim().strip_prefix("serial on ").unwrap_or_else(|| panic!("no serial port in {first:?}"));
+        let serial = BufReader::new(fs::File::options().read(true).write(true).open(path).unwrap());
+        Self { child, serial, state }
+    }
+
+    /// Reads serial lines until one is as wanted.
+    fn wait_for(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + Duration::from_secs(120);
+        let mut line = String::new();
+        while Instant::now() < until {
+            line.clear();
+            self.serial.read_line(&mut line).unwrap();
+            if let Ok(value) = serde_json::from_str::<Value>(line.trim())
+                && wanted(&value)
+            {
+                return value;
+            }
+        }
+        panic!("no line with {what}; the last was {line}");
+    }
+
+    fn send(&mut self, words: &str) {
+        use std::io::Write as _;
+        writeln!(self.serial.get_mut(), "{words}").unwrap();
+    }
+
+    fn terminate(&mut self) -> i32 {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    fn kept_results(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.state.path().join("results.jsonl")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn counted(line: &Value) -> u64 {
+    line["WBC"].as_u64().unwrap_or(0)
+}
+
+#[test]
+fn a_count_rises_and_sigterm_ends_it_with_its_final_line_sent_and_kept() {
+    let mut daemon = Daemon::start(&["--camera", "simulated", "--target", "100000"]);
+    let early = daemon.wait_for("a white cell", |line| counted(line) > 0);
+    assert_eq!(early["phase"], "counting");
+    daemon.wait_for("more white cells", |line| counted(line) > counted(&early) + 3);
+    assert_eq!(daemon.terminate(), 0);
+    let last = daemon.wait_for("the final line", |line| line["type"] == "final");
+    assert_eq!(last["ending"], "shutdown");
+    let kept = daemon.kept_results();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0]["kinds"]["WBC"].as_u64().unwrap(), counted(&last));
+}
+
+#[test]
+fn a_host_stops_a_count_and_begins_the_next_sample() {
+    let mut daemon = Daemon::start(&["--camera", "simulated", "--target", "100000", "--sample", "A1"]);
+    daemon.wait_for("sample A1", |line| line["sample"] == "A1" && counted(line) > 0);
+    daemon.send("stop");
+    let first = daemon.wait_for("the final line of A1", |line| line["type"] == "final");
+    assert_eq!((&first["sample"], &first["ending"]), (&Value::from("A1"), &Value::from("stopped")));
+    daemon.send("new B2");
+    let next = daemon.wait_for("sample B2", |line| line["sample"] == "B2" && line["phase"] == "counting");
+    assert!(counted(&next) <= 2, "the new sample begins from zero: {next}");
+    assert_eq!(daemon.terminate(), 0);
+    let samples: Vec<_> = daemon.kept_results().into_iter().map(|result| result["sample"].clone()).collect();
+    assert_eq!(samples, ["A1", "B2"]);
+}
+
+#[test]
+fn the_target_ends_a_count_by_itself() {
+    let mut daemon = Daemon::start(&["--camera", "simulated", "--target", "5"]);
+    let last = daemon.wait_for("the final line", |line| line["type"] == "final");
+    assert_eq!(last["ending"], "target-reached");
+    assert!(last["counted"].as_u64().unwrap() >= 5);
+}
+
+#[test]
+fn a_recording_of_real_fields_is_counted_to_its_end() {
+    let Some(folder) = real("fields/txl/test") else { return };
+    // The first BCCD fields: a few seconds of work, one white cell or two each.
+    let pattern = format!("replay:{}/bccd_*0*", folder.display());
+    let mut daemon = Daemon::start(&["--camera", &pattern, "--target", "100000"]);
+    let last = daemon.wait_for("the final line", |line| line["type"] == "final");
+    assert_eq!(last["ending"], "recording-over");
+    assert!(counted(&last) > 0, "{last}");
+}
+
+#[test]
+fn what_cannot_be_used_at_the_start_is_named_with_exit_code_2() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let regular = file.path().to_str().unwrap();
+    let cases = [
+        (vec!["--serial", regular], regular),
+        (vec!["--camera", "replay:/nowhere/at/all"], "/nowhere/at/all"),
+        (vec!["--camera", "webcam"], "webcam"),
+        (vec!["--display", "hologram"], "hologram"),
+        (vec!["--target", "0"], "target"),
+        (vec!["--for", "-3"], "-3"),
+        (vec!["--config", "/nowhere/leukoscope.toml"], "/nowhere/leukoscope.toml"),
+    ];
+    for (arguments, named) in cases {
+        let state = tempfile::tempdir().unwrap();
+        let output = run_to_end(&arguments, state.path());
+        assert_eq!(output.0, Some(2), "{arguments:?}: {}", output.1);
+        assert!(output.1.contains(named), "{arguments:?}: {}", output.1);
+        assert!(!output.1.contains("panicked"), "{}", output.1);
+    }
+}
+
+#[test]
+fn for_ends_the_program_by_itself() {
+    let state = tempfile::tempdir().unwrap();
+    let (code, complaint) = run_to_end(&["--for", "1", "--serial", "none"], state.path());
+    assert_eq!(code, Some(0), "{complaint}");
+}
+
+fn run_to_end(arguments: &[&str], state: &Path) -> (Option<i32>, String) {
+    let mut base = vec!["run"];
+    for (flag, value) in [("--display", "none"), ("--camera", "simulated"), ("--serial", "pty")] {
+        if !arguments.contains(&flag) {
+            base.extend([flag, value]);
+        }
+    }
+    let mut child = Command::new(env!("CARGO_BIN_EXE_leukoscope"))
+        .args(base)
+        .args(arguments)
+        .env("LEUKOSCOPE_MODELS", models_folder())
+        .env("LEUKOSCOPE_STATION_STATE", state)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut complaint = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();
+    (child.wait().unwrap().code(), complaint)
+}
