@@ -6,6 +6,7 @@ pub mod config;
 pub mod frame;
 pub mod hardware;
 pub mod latest;
+pub mod logging;
 pub mod service;
 pub mod session;
 pub mod sink;

@@ -1,3 +1,4 @@
 //! One sample from start to result.
 
+pub mod results;
 pub mod snapshot;
