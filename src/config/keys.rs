@@ -48,11 +48,23 @@ pub(super) struct Key {
     pub optional: bool,
 }
 
-const fn key(section: &'static str, name: &'static str, accepts: Accepts, unit: &'static str, example: &'static str) -> Key {
+const fn key(
+    section: &'static str,
+    name: &'static str,
+    accepts: Accepts,
+    unit: &'static str,
+    example: &'static str,
+) -> Key {
     Key { section, name, accepts, unit, example, optional: false }
 }
 
-const fn optional(section: &'static str, name: &'static str, accepts: Accepts, unit: &'static str, example: &'static str) -> Key {
+const fn optional(
+    section: &'static str,
+    name: &'static str,
+    accepts: Accepts,
+    unit: &'static str,
+    example: &'static str,
+) -> Key {
     Key { section, name, accepts, unit, example, optional: true }
 }
 

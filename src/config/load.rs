@@ -13,14 +13,16 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
+use super::Config;
+use super::agreement::disagreements;
+use super::hints::{outside_section, syntax_problem, unknown_key, unknown_section, unknown_variable};
 use super::keys::{self, KEYS, Key, Refusal};
 use super::problem::{ConfigError, Place, Problem};
-use super::{CameraConfig, Config, DisplayKind, GpioBackend};
 
 /// Variables that begin like settings but are read elsewhere.
 pub const OTHER_VARIABLES: &[&str] = &["LEUKOSCOPE_MODELS", "LEUKOSCOPE_LOG"];
 
-const PREFIX: &str = "LEUKOSCOPE_";
+pub(super) const PREFIX: &str = "LEUKOSCOPE_";
 
 /// No configuration is larger, in bytes; a larger file is some other file.
 const LARGEST: u64 = 1 << 20;
@@ -256,65 +258,6 @@ impl Found {
     }
 }
 
-/// Values that are good alone but not together: the key to change, and why.
-fn disagreements(config: &Config) -> Vec<(&'static str, &'static str, Refusal)> {
-    let mut found = Vec::new();
-    let CameraConfig { frame_rate, stall_seconds, source, paced, .. } = &config.camera;
-    let live = !source.starts_with("replay:") || *paced;
-    if live && 1.0 / frame_rate >= *stall_seconds {
-        let what = format!(
-            "frame_rate = {frame_rate} gives a frame every {:.1} seconds, so that stall_seconds = {stall_seconds} would \
-             take every wait for a stall",
-            1.0 / frame_rate
-        );
-        found.push(("camera", "frame_rate", Refusal { what, write: "frame_rate = 1.0".into() }));
-    }
-    if config.display.kind == DisplayKind::Png {
-        let folder = config.display.png.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            let what = format!("png = {:?}: there is no folder {}", config.display.png, folder.display());
-            let write = "png = \"leukoscope.png\", or make the folder".into();
-            found.push(("display", "png", Refusal { what, write }));
-        }
-    }
-    found.extend(shared_lines(config));
-    found
-}
-
-/// Lines of one GPIO chip that two things want.
-fn shared_lines(config: &Config) -> Vec<(&'static str, &'static str, Refusal)> {
-    let (display, controls) = (&config.display, &config.controls);
-    let mut lines: Vec<(&Path, u32, &'static str, &'static str)> = Vec::new();
-    if matches!(display.kind, DisplayKind::St7789 | DisplayKind::Ili9341) {
-        lines.push((&display.gpio_chip, display.data_command_line, "display", "data_command_line"));
-        lines.extend(display.reset_line.map(|line| (display.gpio_chip.as_path(), line, "display", "reset_line")));
-    }
-    let controls_used = controls.gpio != GpioBackend::None;
-    let of_controls = [
-        (controls.start_line, "start_line"),
-        (controls.stop_line, "stop_line"),
-        (controls.new_sample_line, "new_sample_line"),
-        (controls.running_led_line, "running_led_line"),
-        (controls.trouble_led_line, "trouble_led_line"),
-    ];
-    for (line, name) in of_controls {
-        lines.extend(line.map(|line| (controls.gpio_chip.as_path(), line, "controls", name)));
-    }
-    let mut found = Vec::new();
-    for (index, (chip, line, section, name)) in lines.iter().enumerate() {
-        let earlier = lines[..index].iter().find(|(other_chip, other, other_section, _)| {
-            // Buttons that nobody reads can clash with each other, but not with the display.
-            other_chip == chip && other == line && (other_section == section || controls_used)
-        });
-        if let Some((_, _, other_section, other_name)) = earlier {
-            let what = format!("{name} = {line} is the line of {other_name} in [{other_section}] too");
-            let free = (0..=27).rev().find(|free| !lines.iter().any(|(_, used, _, _)| used == free)).unwrap_or(0);
-            found.push((*section, *name, Refusal { what, write: format!("{name} = {free}, or another free line") }));
-        }
-    }
-    found
-}
-
 fn owned(value: &DeValue<'_>) -> Value {
     match value {
         DeValue::String(text) => Value::String(text.clone().into_owned()),
@@ -331,93 +274,4 @@ fn owned(value: &DeValue<'_>) -> Value {
 
 fn line_of(place: &Place) -> Option<usize> {
     if let Place::File { line, .. } = place { Some(*line) } else { None }
-}
-
-fn unknown_key(section: &str, name: &str, place: Place) -> Problem {
-    let of_section = KEYS.iter().filter(|key| key.section == section);
-    let elsewhere = KEYS.iter().find(|key| key.name == name);
-    let (hint, write) = if let Some(key) = elsewhere {
-        (format!("it belongs to [{}]", key.section), format!("{} below [{}]", key.example_line(), key.section))
-    } else if let Some(key) = keys::nearest(name, of_section.clone().map(|key| key.name))
-        .and_then(|nearest| keys::find(section, nearest))
-    {
-        (format!("did you mean `{}`?", key.name), key.example_line())
-    } else {
-        let known: Vec<&str> = of_section.map(|key| key.name).collect();
-        (format!("[{section}] has no such key"), format!("one of {}, or nothing", known.join(", ")))
-    };
-    Problem { place, what: format!("unknown key `{name}` in [{section}]; {hint}"), write }
-}
-
-fn unknown_section(name: &str, place: Place) -> Problem {
-    let sections = keys::sections();
-    let (hint, write) = match keys::nearest(name, sections.iter().copied()) {
-        Some(nearest) => (format!("did you mean [{nearest}]?"), format!("[{nearest}]")),
-        None => ("there is no such section".to_owned(), format!("one of [{}]", sections.join("], ["))),
-    };
-    Problem { place, what: format!("unknown section [{name}]; {hint}"), write }
-}
-
-fn outside_section(name: &str, place: Place) -> Problem {
-    let sections = keys::sections();
-    let write = if sections.contains(&name) {
-        format!("[{name}] on a line of its own, and its keys below")
-    } else {
-        let key = KEYS.iter().find(|key| key.name == name);
-        let key = key.or_else(|| {
-            keys::nearest(name, KEYS.iter().map(|key| key.name))
-                .and_then(|nearest| KEYS.iter().find(|key| key.name == nearest))
-        });
-        match key {
-            Some(key) => format!("{} below [{}]", key.example_line(), key.section),
-            None => format!("a section first: one of [{}]", sections.join("], [")),
-        }
-    };
-    Problem { place, what: format!("`{name}` stands outside its section"), write }
-}
-
-fn unknown_variable(name: &str, text: &str, place: Place) -> Problem {
-    let known: Vec<String> = KEYS.iter().map(Key::variable).collect();
-    let all = known.iter().map(String::as_str).chain(OTHER_VARIABLES.iter().copied());
-    // Every name begins alike, so only what comes after is compared.
-    let rest = name.strip_prefix(PREFIX).unwrap_or(name);
-    let nearest = keys::nearest(rest, all.map(|name| name.strip_prefix(PREFIX).unwrap_or(name)));
-    let (hint, write) = match nearest {
-        Some(nearest) => (format!("; did you mean {PREFIX}{nearest}?"), format!("{PREFIX}{nearest}={text}")),
-        None => (String::new(), "LEUKOSCOPE_SECTION_KEY, such as LEUKOSCOPE_SERIAL_PORT=/dev/ttyUSB0".to_owned()),
-    };
-    Problem { place, what: format!("no setting has this name{hint}"), write }
-}
-
-fn syntax_problem(file: &Path, text: &str, error: &toml::de::Error) -> Problem {
-    let place = Place::in_file(file, text, error.span().map_or(0, |span| span.start));
-    let line = if let Place::File { text, .. } = &place { text.trim().to_owned() } else { String::new() };
-    let message = error.message().lines().next().unwrap_or("this is no TOML").to_owned();
-    let write = if message.contains("duplicate") {
-        "it once, and delete the other line".to_owned()
-    } else {
-        instead_of(&line)
-    };
-    Problem { place, what: message, write }
-}
-
-/// A line that could have been meant by one that is no TOML.
-fn instead_of(line: &str) -> String {
-    let general = || "key = value, a section as [name], text in quotes".to_owned();
-    if let Some(section) = line.strip_prefix('[') {
-        let name = section.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        return format!("[{}]", keys::nearest(name, keys::sections()).unwrap_or("serial"));
-    }
-    let Some((name, value)) = line.split_once(['=', ':']).or_else(|| line.split_once(char::is_whitespace)) else {
-        return general();
-    };
-    let (name, value) = (name.trim(), value.trim().trim_start_matches('='));
-    let Some(key) = KEYS.iter().find(|key| key.name == name) else { return general() };
-    let bare = value.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']);
-    let value = match key.value_of(bare) {
-        _ if bare.is_empty() => return key.example_line(),
-        Value::String(text) => format!("{text:?}"),
-        _ => bare.to_owned(),
-    };
-    format!("{name} = {value}")
 }

@@ -90,8 +90,7 @@ impl fmt::Display for Problem {
                 writeln!(f, "{}:{line}:{column}: {}", file.display(), self.what)?;
                 writeln!(f, "  {line} | {}", shortened(text))?;
             }
-            Place::Variable(name) => writeln!(f, "{name}: {}", self.what)?,
-            Place::Setting(name) => writeln!(f, "{name}: {}", self.what)?,
+            Place::Variable(name) | Place::Setting(name) => writeln!(f, "{name}: {}", self.what)?,
         }
         write!(f, "  write: {}", self.write)
     }

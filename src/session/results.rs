@@ -269,15 +269,12 @@ impl Scan {
                 scan.tail = Some(std::mem::take(&mut line));
                 break;
             }
-            match serde_json::from_slice::<StoredResult>(&line) {
-                Ok(result) => {
-                    scan.index.push((result.sequence, scan.length));
-                    scan.next = scan.next.max(result.sequence.saturating_add(1));
-                }
-                Err(_) => {
-                    scan.damaged.push(number);
-                    scan.next = scan.next.saturating_add(1);
-                }
+            if let Ok(result) = serde_json::from_slice::<StoredResult>(&line) {
+                scan.index.push((result.sequence, scan.length));
+                scan.next = scan.next.max(result.sequence.saturating_add(1));
+            } else {
+                scan.damaged.push(number);
+                scan.next = scan.next.saturating_add(1);
             }
             scan.length += line.len() as u64;
         }
