@@ -1,1 +1,277 @@
-//! Loads, checks and overrides.
+//! Reads a configuration file, lays the environment over it, and refuses what is wrong with the line and what to write.
+//!
+//! A variable `LEUKOSCOPE_SECTION_KEY`, such as `LEUKOSCOPE_SERIAL_PORT`, overrides the file. A variable of that form that
+//! names no key is refused like a misspelt key in the file, so that a typing error never goes unnoticed;
+//! [`OTHER_VARIABLES`] belong to other parts of the program. Command-line flags change the [`Config`] later; whoever does
+//! that calls [`Config::check`].
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use toml::de::{DeTable, DeValue};
+use toml::{Spanned, Table, Value};
+
+use super::Config;
+use super::agreement::disagreements;
+use super::hints::{outside_section, syntax_problem, unknown_key, unknown_section, unknown_variable};
+use super::keys::{self, KEYS, Key, Refusal};
+use super::problem::{ConfigError, Place, Problem};
+
+/// Variables that begin like settings but are read elsewhere.
+pub const OTHER_VARIABLES: &[&str] = &["LEUKOSCOPE_MODELS", "LEUKOSCOPE_LOG"];
+
+pub(super) const PREFIX: &str = "LEUKOSCOPE_";
+
+/// No configuration is larger, in bytes; a larger file is some other file.
+const LARGEST: u64 = 1 << 20;
+
+/// More problems than this do not help anybody.
+const MOST_PROBLEMS: usize = 20;
+
+/// Reads the configuration: defaults, then `file`, then the variables of `env`.
+///
+/// # Errors
+/// [`ConfigError::Unreadable`] when the file is not there or is no text; [`ConfigError::Wrong`] with every problem found.
+pub fn load(file: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
+    let mut found = Found::default();
+    if let Some(file) = file {
+        found.read_file(file, &read_text(file)?)?;
+    }
+    found.read_environment(env);
+    found.finish()
+}
+
+/// Reads the configuration from `text`, as if it stood in `file`, with no environment.
+///
+/// # Errors
+/// [`ConfigError::Wrong`] with every problem found.
+pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
+    let mut found = Found::default();
+    found.read_file(file, text)?;
+    found.finish()
+}
+
+impl Config {
+    /// Checks every value and the values against each other, after flags have changed some.
+    ///
+    /// # Errors
+    /// [`ConfigError::Wrong`]; the problems name `section.key`, since a changed value has no line any more.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let setting = |name: &str| Place::Setting(name.to_owned());
+        if i64::try_from(self.camera.seed).is_err() {
+            let what = format!("seed = {} is outside 0 to {}", self.camera.seed, i64::MAX);
+            return wrong(vec![Problem { place: setting("camera.seed"), what, write: "seed = 1".into() }]);
+        }
+        let table = match Table::try_from(self) {
+            Ok(table) => table,
+            // Numbers within i64 and text always can be written; a path with bytes that are no UTF-8 cannot.
+            Err(error) => {
+                let write = "paths of plain characters".into();
+                return wrong(vec![Problem { place: setting("configuration"), what: error.to_string(), write }]);
+            }
+        };
+        let mut problems = Vec::new();
+        for key in KEYS {
+            if let Some(value) = table.get(key.section).and_then(|section| section.get(key.name))
+                && let Some(Refusal { what, write }) = key.refuse(value, &value.to_string())
+            {
+                problems.push(Problem { place: setting(&format!("{}.{}", key.section, key.name)), what, write });
+            }
+        }
+        if problems.is_empty() {
+            let disagreements = disagreements(self);
+            problems.extend(disagreements.into_iter().map(|(section, name, Refusal { what, write })| Problem {
+                place: setting(&format!("{section}.{name}")),
+                what,
+                write,
+            }));
+        }
+        if problems.is_empty() { Ok(()) } else { wrong(problems) }
+    }
+
+    /// The folder for results, as [`super::Station::state`] describes it. It need not be there yet.
+    #[must_use]
+    pub fn state_folder(&self) -> PathBuf {
+        self.state_folder_from(|name| std::env::var_os(name).map(PathBuf::from))
+    }
+
+    /// The same, with the environment passed in.
+    #[must_use]
+    pub fn state_folder_from(&self, variable: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
+        let variable = |name: &str| variable(name).filter(|path| !path.as_os_str().is_empty());
+        if !self.station.state.as_os_str().is_empty() {
+            return self.station.state.clone();
+        }
+        if let Some(folders) = variable("STATE_DIRECTORY") {
+            // systemd separates several folders by colons; ours is the first.
+            let first = folders.to_string_lossy().split(':').next().map(PathBuf::from);
+            return first.unwrap_or(folders);
+        }
+        if let Some(folder) = variable("XDG_STATE_HOME").filter(|folder| folder.is_absolute()) {
+            return folder.join("leukoscope");
+        }
+        match variable("HOME") {
+            Some(home) => home.join(".local/state/leukoscope"),
+            // A process without a home still has a place that outlives it.
+            None => PathBuf::from("/var/lib/leukoscope"),
+        }
+    }
+}
+
+fn wrong<T>(mut problems: Vec<Problem>) -> Result<T, ConfigError> {
+    problems.truncate(MOST_PROBLEMS);
+    Err(ConfigError::Wrong(problems))
+}
+
+fn read_text(file: &Path) -> Result<String, ConfigError> {
+    let unreadable = |problem: io::Error| ConfigError::Unreadable {
+        file: file.to_owned(),
+        remedy: match problem.kind() {
+            io::ErrorKind::NotFound => "name a file that is there, or leave --config out for the defaults",
+            io::ErrorKind::PermissionDenied => "let this user read it: chmod a+r",
+            io::ErrorKind::InvalidData => "write it anew as UTF-8 text",
+            _ => "name a configuration file such as the shipped systemd/leukoscope.toml",
+        },
+        problem,
+    };
+    let mut text = String::new();
+    let opened = File::open(file).map_err(unreadable)?;
+    opened.take(LARGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > LARGEST {
+        return Err(unreadable(io::Error::other("larger than 1 MiB, so it is no configuration")));
+    }
+    Ok(text)
+}
+
+/// What file and environment said so far.
+#[derive(Default)]
+struct Found {
+    table: Table,
+    places: BTreeMap<(&'static str, &'static str), Place>,
+    /// Optional keys taken back by `"none"`.
+    cleared: Vec<(&'static str, &'static str)>,
+    problems: Vec<Problem>,
+}
+
+impl Found {
+    /// Reads a whole file. Only text that is no TOML ends here; wrong keys and values are kept for the end.
+    fn read_file(&mut self, file: &Path, text: &str) -> Result<(), ConfigError> {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        if !errors.is_empty() {
+            let mut problems: Vec<Problem> = errors.iter().map(|error| syntax_problem(file, text, error)).collect();
+            problems.sort_by(|a, b| a.place.cmp(&b.place));
+            // One slip often upsets the parser several times on its line.
+            problems.dedup_by(|next, first| line_of(&next.place) == line_of(&first.place));
+            return wrong(problems);
+        }
+        let at = |span: std::ops::Range<usize>| Place::in_file(file, text, span.start);
+        for (section, content) in document.get_ref() {
+            let place = at(section.span());
+            let section_name = section.get_ref().as_ref();
+            match content.get_ref() {
+                DeValue::Table(entries) if keys::sections().contains(&section_name) => {
+                    for (name, value) in entries {
+                        self.read_entry(section_name, name.get_ref(), value, at(name.span()), text);
+                    }
+                }
+                DeValue::Table(_) => self.problems.push(unknown_section(section_name, place)),
+                _ => self.problems.push(outside_section(section_name, place)),
+            }
+        }
+        self.problems.sort_by(|a, b| a.place.cmp(&b.place));
+        Ok(())
+    }
+
+    fn read_entry(&mut self, section: &str, name: &str, value: &Spanned<DeValue<'_>>, place: Place, text: &str) {
+        match keys::find(section, name) {
+            Some(key) => {
+                let shown = text.get(value.span()).unwrap_or_default().lines().next().unwrap_or_default().to_owned();
+                self.set(key, owned(value.get_ref()), &shown, place);
+            }
+            None => self.problems.push(unknown_key(section, name, place)),
+        }
+    }
+
+    fn read_environment(&mut self, env: impl Iterator<Item = (String, String)>) {
+        let mut variables: Vec<_> = env.filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        variables.sort();
+        for (name, text) in variables {
+            if OTHER_VARIABLES.contains(&name.as_str()) {
+                continue;
+            }
+            let place = Place::Variable(name.clone());
+            match KEYS.iter().find(|key| key.variable() == name) {
+                Some(key) => self.set(key, key.value_of(&text), &format!("{text:?}"), place),
+                None => self.problems.push(unknown_variable(&name, &text, place)),
+            }
+        }
+    }
+
+    fn set(&mut self, key: &'static Key, value: Value, shown: &str, place: Place) {
+        let id = (key.section, key.name);
+        let none = key.optional && matches!(&value, Value::String(text) if text == "none" || text.is_empty());
+        if !none && let Some(Refusal { what, write }) = key.refuse(&value, shown) {
+            let write = match &place {
+                Place::Variable(name) => format!("{name}={}", key.example.trim_matches('"')),
+                _ => write,
+            };
+            self.problems.push(Problem { place, what, write });
+            return;
+        }
+        self.places.insert(id, place);
+        self.cleared.retain(|cleared| *cleared != id);
+        let section = self.table.entry(key.section).or_insert_with(|| Value::Table(Table::new()));
+        // Every entry of this table is a section, made by the line above.
+        let Some(section) = section.as_table_mut() else { return };
+        if none {
+            section.remove(key.name);
+            self.cleared.push(id);
+        } else {
+            section.insert(key.name.to_owned(), value);
+        }
+    }
+
+    fn finish(mut self) -> Result<Config, ConfigError> {
+        if !self.problems.is_empty() {
+            return wrong(self.problems);
+        }
+        let mut config: Config = match self.table.try_into() {
+            Ok(config) => config,
+            // The rules let nothing through that the structs refuse; should they ever disagree, say what serde says.
+            Err(error) => {
+                let place = Place::Setting("configuration".into());
+                return wrong(vec![Problem { place, what: error.to_string(), write: "a value of that kind".into() }]);
+            }
+        };
+        if self.cleared.contains(&("display", "reset_line")) {
+            // The one optional key whose default is a value.
+            config.display.reset_line = None;
+        }
+        for (section, name, Refusal { what, write }) in disagreements(&config) {
+            let place = self.places.remove(&(section, name));
+            let place = place.unwrap_or_else(|| Place::Setting(format!("{section}.{name}")));
+            self.problems.push(Problem { place, what, write });
+        }
+        if self.problems.is_empty() { Ok(config) } else { wrong(self.problems) }
+    }
+}
+
+fn owned(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => Value::String(text.clone().into_owned()),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or_else(|_| Value::Float(f64::INFINITY), Value::Integer),
+        DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
+        DeValue::Boolean(flag) => Value::Boolean(*flag),
+        DeValue::Datetime(time) => Value::Datetime(*time),
+        // What is inside does not matter: no key takes a list or a table.
+        DeValue::Array(_) => Value::Array(Vec::new()),
+        DeValue::Table(_) => Value::Table(Table::new()),
+    }
+}
+
+fn line_of(place: &Place) -> Option<usize> {
+    if let Place::File { line, .. } = place { Some(*line) } else { None }
+}

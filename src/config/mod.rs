@@ -2,7 +2,11 @@
 //!
 //! `systemd/leukoscope.toml` shows every key with its default and a comment; a test holds the two together.
 
+mod agreement;
+mod hints;
+mod keys;
 pub mod load;
+pub mod problem;
 
 use std::path::PathBuf;
 

@@ -1,5 +1,6 @@
 //! One sample from start to result: what was counted, and when it is enough. No clock and no threads of its own.
 
+pub mod results;
 pub mod snapshot;
 
 use jiff::Timestamp;

@@ -1,0 +1,65 @@
+//! Values that must fit together.
+
+use std::path::Path;
+
+use super::keys::Refusal;
+use super::{CameraConfig, Config, DisplayKind, GpioBackend};
+
+/// Values that are good alone but not together: the key to change, and why.
+pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str, Refusal)> {
+    let mut found = Vec::new();
+    let CameraConfig { frame_rate, stall_seconds, source, paced, .. } = &config.camera;
+    let live = !source.starts_with("replay:") || *paced;
+    if live && 1.0 / frame_rate >= *stall_seconds {
+        let what = format!(
+            "frame_rate = {frame_rate} gives a frame every {:.1} seconds, so that stall_seconds = {stall_seconds} would \
+             take every wait for a stall",
+            1.0 / frame_rate
+        );
+        found.push(("camera", "frame_rate", Refusal { what, write: "frame_rate = 1.0".into() }));
+    }
+    if config.display.kind == DisplayKind::Png {
+        let folder = config.display.png.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            let what = format!("png = \"{}\": there is no folder {}", config.display.png.display(), folder.display());
+            let write = "png = \"leukoscope.png\", or make the folder".into();
+            found.push(("display", "png", Refusal { what, write }));
+        }
+    }
+    found.extend(shared_lines(config));
+    found
+}
+
+/// Lines of one GPIO chip that two things want.
+fn shared_lines(config: &Config) -> Vec<(&'static str, &'static str, Refusal)> {
+    let (display, controls) = (&config.display, &config.controls);
+    let mut lines: Vec<(&Path, u32, &'static str, &'static str)> = Vec::new();
+    if matches!(display.kind, DisplayKind::St7789 | DisplayKind::Ili9341) {
+        lines.push((&display.gpio_chip, display.data_command_line, "display", "data_command_line"));
+        lines.extend(display.reset_line.map(|line| (display.gpio_chip.as_path(), line, "display", "reset_line")));
+    }
+    let controls_used = controls.gpio != GpioBackend::None;
+    let of_controls = [
+        (controls.start_line, "start_line"),
+        (controls.stop_line, "stop_line"),
+        (controls.new_sample_line, "new_sample_line"),
+        (controls.running_led_line, "running_led_line"),
+        (controls.trouble_led_line, "trouble_led_line"),
+    ];
+    for (line, name) in of_controls {
+        lines.extend(line.map(|line| (controls.gpio_chip.as_path(), line, "controls", name)));
+    }
+    let mut found = Vec::new();
+    for (index, (chip, line, section, name)) in lines.iter().enumerate() {
+        let earlier = lines[..index].iter().find(|(other_chip, other, other_section, _)| {
+            // Buttons that nobody reads can clash with each other, but not with the display.
+            other_chip == chip && other == line && (other_section == section || controls_used)
+        });
+        if let Some((_, _, other_section, other_name)) = earlier {
+            let what = format!("{name} = {line} is the line of {other_name} in [{other_section}] too");
+            let free = (0..=27).rev().find(|free| !lines.iter().any(|(_, used, _, _)| used == free)).unwrap_or(0);
+            found.push((*section, *name, Refusal { what, write: format!("{name} = {free}, or another free line") }));
+        }
+    }
+    found
+}

@@ -1,0 +1,95 @@
+//! What was probably meant by a name or a line that is wrong.
+
+use std::path::Path;
+
+use toml::Value;
+
+use super::keys::{self, KEYS, Key};
+use super::load::{OTHER_VARIABLES, PREFIX};
+use super::problem::{Place, Problem};
+
+pub(super) fn unknown_key(section: &str, name: &str, place: Place) -> Problem {
+    let of_section = KEYS.iter().filter(|key| key.section == section);
+    let elsewhere = KEYS.iter().find(|key| key.name == name);
+    let (hint, write) = if let Some(key) = elsewhere {
+        (format!("it belongs to [{}]", key.section), format!("{} below [{}]", key.example_line(), key.section))
+    } else if let Some(key) =
+        keys::nearest(name, of_section.clone().map(|key| key.name)).and_then(|nearest| keys::find(section, nearest))
+    {
+        (format!("did you mean `{}`?", key.name), key.example_line())
+    } else {
+        let known: Vec<&str> = of_section.map(|key| key.name).collect();
+        (format!("[{section}] has no such key"), format!("one of {}, or nothing", known.join(", ")))
+    };
+    Problem { place, what: format!("unknown key `{name}` in [{section}]; {hint}"), write }
+}
+
+pub(super) fn unknown_section(name: &str, place: Place) -> Problem {
+    let sections = keys::sections();
+    let (hint, write) = match keys::nearest(name, sections.iter().copied()) {
+        Some(nearest) => (format!("did you mean [{nearest}]?"), format!("[{nearest}]")),
+        None => ("there is no such section".to_owned(), format!("one of [{}]", sections.join("], ["))),
+    };
+    Problem { place, what: format!("unknown section [{name}]; {hint}"), write }
+}
+
+pub(super) fn outside_section(name: &str, place: Place) -> Problem {
+    let sections = keys::sections();
+    let write = if sections.contains(&name) {
+        format!("[{name}] on a line of its own, and its keys below")
+    } else {
+        let key = KEYS.iter().find(|key| key.name == name);
+        let key = key.or_else(|| {
+            keys::nearest(name, KEYS.iter().map(|key| key.name))
+                .and_then(|nearest| KEYS.iter().find(|key| key.name == nearest))
+        });
+        match key {
+            Some(key) => format!("{} below [{}]", key.example_line(), key.section),
+            None => format!("a section first: one of [{}]", sections.join("], [")),
+        }
+    };
+    Problem { place, what: format!("`{name}` stands outside its section"), write }
+}
+
+pub(super) fn unknown_variable(name: &str, text: &str, place: Place) -> Problem {
+    let known: Vec<String> = KEYS.iter().map(Key::variable).collect();
+    let all = known.iter().map(String::as_str).chain(OTHER_VARIABLES.iter().copied());
+    // Every name begins alike, so only what comes after is compared.
+    let rest = name.strip_prefix(PREFIX).unwrap_or(name);
+    let nearest = keys::nearest(rest, all.map(|name| name.strip_prefix(PREFIX).unwrap_or(name)));
+    let (hint, write) = match nearest {
+        Some(nearest) => (format!("; did you mean {PREFIX}{nearest}?"), format!("{PREFIX}{nearest}={text}")),
+        None => (String::new(), "LEUKOSCOPE_SECTION_KEY, such as LEUKOSCOPE_SERIAL_PORT=/dev/ttyUSB0".to_owned()),
+    };
+    Problem { place, what: format!("no setting has this name{hint}"), write }
+}
+
+pub(super) fn syntax_problem(file: &Path, text: &str, error: &toml::de::Error) -> Problem {
+    let place = Place::in_file(file, text, error.span().map_or(0, |span| span.start));
+    let line = if let Place::File { text, .. } = &place { text.trim().to_owned() } else { String::new() };
+    let message = error.message().lines().next().unwrap_or("this is no TOML").to_owned();
+    let write =
+        if message.contains("duplicate") { "it once, and delete the other line".to_owned() } else { instead_of(&line) };
+    Problem { place, what: message, write }
+}
+
+/// A line that could have been meant by one that is no TOML.
+fn instead_of(line: &str) -> String {
+    let general = || "key = value, a section as [name], text in quotes".to_owned();
+    if let Some(section) = line.strip_prefix('[') {
+        let name = section.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        return format!("[{}]", keys::nearest(name, keys::sections()).unwrap_or("serial"));
+    }
+    let Some((name, value)) = line.split_once(['=', ':']).or_else(|| line.split_once(char::is_whitespace)) else {
+        return general();
+    };
+    let (name, value) = (name.trim(), value.trim().trim_start_matches('='));
+    let Some(key) = KEYS.iter().find(|key| key.name == name) else { return general() };
+    let bare = value.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+    let value = match key.value_of(bare) {
+        _ if bare.is_empty() => return key.example_line(),
+        Value::String(text) => format!("{text:?}"),
+        _ => bare.to_owned(),
+    };
+    format!("{name} = {value}")
+}

@@ -1,0 +1,110 @@
+//! What is wrong with a configuration, where, and what to write instead.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read at all.
+    #[error("{}: {}; {remedy}", file.display(), problem)]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        problem: io::Error,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// It was read, and something in it is wrong: every problem, in the order of the file.
+    #[error("{}", list(.0))]
+    Wrong(Vec<Problem>),
+}
+
+impl ConfigError {
+    /// The problems one by one; none when the file could not be read.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Unreadable { .. } => &[],
+            Self::Wrong(problems) => problems,
+        }
+    }
+}
+
+/// One thing to put right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it stands.
+    pub place: Place,
+    /// What is wrong, with the key and the value.
+    pub what: String,
+    /// What to write instead.
+    pub write: String,
+}
+
+/// Where a wrong value stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// In a file.
+    File {
+        /// The file.
+        file: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// The whole line.
+        text: String,
+    },
+    /// In the environment.
+    Variable(String),
+    /// In a setting whose place is not known any more: a command-line flag, or the default.
+    Setting(String),
+}
+
+impl Place {
+    /// The place of a byte offset; an offset past the end is the end.
+    pub(super) fn in_file(file: &Path, text: &str, offset: usize) -> Self {
+        let mut offset = offset.min(text.len());
+        while !text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let before = &text[..offset];
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let end = text[offset..].find('\n').map_or(text.len(), |newline| offset + newline);
+        Self::File {
+            file: file.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: text[start..offset].chars().count() + 1,
+            text: text[start..end].trim_end_matches('\r').to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::File { file, line, column, text } => {
+                writeln!(f, "{}:{line}:{column}: {}", file.display(), self.what)?;
+                writeln!(f, "  {line} | {}", shortened(text))?;
+            }
+            Place::Variable(name) | Place::Setting(name) => writeln!(f, "{name}: {}", self.what)?,
+        }
+        write!(f, "  write: {}", self.write)
+    }
+}
+
+/// A line as it is shown: without control characters, and no longer than a terminal is wide.
+fn shortened(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    match text.char_indices().nth(110) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,240 @@
+//! The port itself: a serial device, or a pseudo-terminal that stands in for one. Reading and writing never block.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::OFlags;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use serialport::{SerialPort, TTYPort};
+
+use crate::config::SerialConfig;
+
+/// Why a port cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PortError {
+    /// Nothing is there: not plugged in, or a wrong path. It may come.
+    #[error(
+        "serial port {} is not there; plug it in, or set `port` in [serial] to one that `leukoscope devices` lists",
+        .0.display()
+    )]
+    Missing(PathBuf),
+    /// Something is there that is no serial port.
+    #[error("{} is {what}, not a serial port; set `port` in [serial] to a device such as /dev/ttyUSB0", path.display())]
+    NotAPort {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// Another program has it.
+    #[error("serial port {} is in use{by}; end that program, or use another port", path.display())]
+    InUse {
+        /// The path.
+        path: PathBuf,
+        /// ` by NAME (process N)`, when that can be known.
+        by: String,
+    },
+    /// This user may not open it.
+    #[error("serial port {}: no permission; add the user to the group that owns it (usually dialout)", .0.display())]
+    NoPermission(PathBuf),
+    /// Anything else.
+    #[error("serial port {}: {problem}; check cable and adaptor", path.display())]
+    Failed {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        problem: String,
+    },
+}
+
+impl PortError {
+    /// Whether waiting can help: the device may be plugged in later.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Missing(_))
+    }
+}
+
+/// An open port.
+#[derive(Debug)]
+pub struct Port {
+    io: File,
+    kind: Opened,
+    path: PathBuf,
+}
+
+#[derive(Debug)]
+enum Opened {
+    /// Holds settings and exclusive use; the bytes go through `Port::io`, which does not block.
+    Device(TTYPort),
+    /// The end a reader opens, held open so that writes do not fail while nobody reads.
+    PseudoTerminal(File),
+}
+
+impl Port {
+    /// Opens what `config` names: a fresh pseudo-terminal for `pty`, else the device.
+    ///
+    /// # Errors
+    /// When it is not there, is no serial port, or is in use.
+    pub fn open(config: &SerialConfig) -> Result<Self, PortError> {
+        if config.port == "pty" { Self::open_pseudo_terminal() } else { Self::open_device(config) }
+    }
+
+    /// Where the other end is: the path to open for a pseudo-terminal, the device otherwise.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn open_pseudo_terminal() -> Result<Self, PortError> {
+        let failed = |problem: io::Error| PortError::Failed { path: "/dev/ptmx".into(), problem: problem.to_string() };
+        let open = || -> io::Result<Self> {
+            let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+            let master: OwnedFd = openpt(flags)?;
+            rustix::io::ioctl_fionbio(&master, true)?;
+            grantpt(&master)?;
+            unlockpt(&master)?;
+            let path = PathBuf::from(ptsname(&master, Vec::new())?.to_string_lossy().into_owned());
+            let reader_end = open_without_blocking(&path)?;
+            // No echo and no translation: what the host sends is no output, and bytes pass as they are.
+            let mut settings = tcgetattr(&reader_end)?;
+            settings.make_raw();
+            tcsetattr(&reader_end, OptionalActions::Now, &settings)?;
+            Ok(Self { io: File::from(master), kind: Opened::PseudoTerminal(reader_end), path })
+        };
+        open().map_err(failed)
+    }
+
+    fn open_device(config: &SerialConfig) -> Result<Self, PortError> {
+        let path = PathBuf::from(&config.port);
+        let found = fs::metadata(&path).map_err(|problem| refusal(&path, &problem))?;
+        let kind = found.file_type();
+        if !kind.is_char_device() {
+            let what = if kind.is_dir() { "a folder" } else { "a file" };
+            return Err(PortError::NotAPort { path, what });
+        }
+        // First the end that does not block: the second opening claims the port, and nobody can open it after that.
+        let io = open_without_blocking(&path).map_err(|problem| refusal(&path, &problem))?;
+        if !rustix::termios::isatty(&io) {
+            return Err(PortError::NotAPort { path, what: "another kind of device" });
+        }
+        let device =
+            TTYPort::open(&serialport::new(&config.port, config.baud)).map_err(|error| match error.kind() {
+                serialport::ErrorKind::NoDevice => in_use(&path),
+                serialport::ErrorKind::Io(kind) => refusal(&path, &io::Error::from(kind)),
+                _ => PortError::Failed { path: path.clone(), problem: error.to_string() },
+            })?;
+        Ok(Self { io, kind: Opened::Device(device), path })
+    }
+
+    /// Reads what has come; 0 bytes when nothing has.
+    ///
+    /// # Errors
+    /// When the port has gone.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.io.read(buffer) {
+            // A terminal gives "end of file" when its other side has gone.
+            Ok(0) if !buffer.is_empty() => Err(io::ErrorKind::BrokenPipe.into()),
+            Err(problem) if passes(&problem) => Ok(0),
+            other => other,
+        }
+    }
+
+    /// Writes as much as the port takes now; 0 bytes when it is full.
+    ///
+    /// # Errors
+    /// When the port has gone.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.io.write(bytes) {
+            Err(problem) if passes(&problem) => Ok(0),
+            other => other,
+        }
+    }
+
+    /// Bytes that were written and have not left: not on the wire yet, or, of a pseudo-terminal, not read yet.
+    ///
+    /// # Errors
+    /// When the port has gone.
+    pub fn waiting(&self) -> io::Result<u64> {
+        match &self.kind {
+            Opened::Device(device) => Ok(u64::from(device.bytes_to_write()?)),
+            Opened::PseudoTerminal(reader_end) => {
+                // The kernel hands bytes to the reader's end a little later; asking whether it is readable makes it do so
+                // now, so that bytes on their way are not taken for read ones.
+                let mut polled = [PollFd::from_borrowed_fd(reader_end.as_fd(), PollFlags::IN)];
+                rustix::event::poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
+                Ok(rustix::io::ioctl_fionread(reader_end)?)
+            }
+        }
+    }
+
+    /// Waits until something comes in, or, with `to_write`, until the port takes bytes; no longer than `time`.
+    ///
+    /// # Errors
+    /// When the port has gone.
+    pub fn wait(&self, to_write: bool, time: Duration) -> io::Result<()> {
+        let events = if to_write { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+        let mut polled = [PollFd::from_borrowed_fd(self.io.as_fd(), events)];
+        // A wait of some milliseconds always fits.
+        let time = Timespec { tv_sec: time.as_secs().cast_signed(), tv_nsec: time.subsec_nanos().into() };
+        match rustix::event::poll(&mut polled, Some(&time)) {
+            Ok(_) if polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) => {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(problem) => Err(problem.into()),
+        }
+    }
+}
+
+fn passes(problem: &io::Error) -> bool {
+    matches!(problem.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+fn open_without_blocking(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    OpenOptions::new().read(true).write(true).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+fn refusal(path: &Path, problem: &io::Error) -> PortError {
+    let path = path.to_owned();
+    match problem.kind() {
+        io::ErrorKind::NotFound => PortError::Missing(path),
+        io::ErrorKind::PermissionDenied => PortError::NoPermission(path),
+        io::ErrorKind::ResourceBusy => in_use(&path),
+        // ENXIO and ENODEV: the node is there, the hardware is not. They have no kind of their own.
+        _ if matches!(problem.raw_os_error(), Some(6 | 19)) => PortError::Missing(path),
+        _ => PortError::Failed { path, problem: problem.to_string() },
+    }
+}
+
+fn in_use(path: &Path) -> PortError {
+    let by = user_of(path).map(|(name, process)| format!(" by {name} (process {process})")).unwrap_or_default();
+    PortError::InUse { path: path.to_owned(), by }
+}
+
+/// The process that has a device open, as far as this user may see: its name and number.
+fn user_of(path: &Path) -> Option<(String, u32)> {
+    let device = fs::metadata(path).ok()?.rdev();
+    for process in fs::read_dir("/proc").ok()?.flatten() {
+        let Some(number) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        if number == std::process::id() {
+            continue;
+        }
+        let Ok(open_files) = fs::read_dir(process.path().join("fd")) else { continue };
+        let has_it = open_files.flatten().any(|open| {
+            fs::metadata(open.path()).is_ok_and(|found| found.file_type().is_char_device() && found.rdev() == device)
+        });
+        if has_it {
+            let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            return Some((name.trim().to_owned(), number));
+        }
+    }
+    None
+}
