@@ -1,0 +1,271 @@
+//! Text that fits: lettering set as a grid of dots, enlarged smoothly, placed inside an area and never outside it.
+
+use std::convert::Infallible;
+
+use embedded_graphics::mono_font::{MonoFont, MonoTextStyle, iso_8859_1 as fonts};
+use embedded_graphics::pixelcolor::BinaryColor;
+use embedded_graphics::prelude::*;
+use embedded_graphics::primitives::Rectangle;
+use embedded_graphics::text::{Baseline, Text};
+
+/// A font, enlarged by doubling.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Face {
+    font: &'static MonoFont<'static>,
+    /// How often each dot is doubled: 0 is the font as it is, 1 twice its size, 2 four times.
+    doublings: u32,
+}
+
+const fn face(font: &'static MonoFont<'static>, doublings: u32) -> Face {
+    Face { font, doublings }
+}
+
+pub(super) const TINY: Face = face(&fonts::FONT_5X7, 0);
+pub(super) const SMALL: Face = face(&fonts::FONT_6X10, 0);
+pub(super) const PLAIN: Face = face(&fonts::FONT_7X13, 0);
+pub(super) const BOLD: Face = face(&fonts::FONT_8X13_BOLD, 0);
+pub(super) const LARGE: Face = face(&fonts::FONT_9X15_BOLD, 0);
+pub(super) const HUGE: Face = face(&fonts::FONT_10X20, 0);
+pub(super) const DOUBLE: Face = face(&fonts::FONT_7X13_BOLD, 1);
+pub(super) const GIANT: Face = face(&fonts::FONT_9X18_BOLD, 1);
+
+impl Face {
+    /// Width of one letter with the space after it, px.
+    pub(super) const fn advance(self) -> u32 {
+        self.font.character_size.width << self.doublings
+    }
+
+    /// Height of a line, px.
+    pub(super) const fn line(self) -> u32 {
+        self.font.character_size.height << self.doublings
+    }
+}
+
+/// Where text stands in its area; it is always centred from top to bottom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Align {
+    Left,
+    Centre,
+    Right,
+}
+
+/// Which end of a text that is too long gives way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    Start,
+    /// The end: running numbers of sample ids differ there.
+    End,
+}
+
+/// A grid of dots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Dots {
+    width: u32,
+    height: u32,
+    lit: Vec<bool>,
+}
+
+impl Dots {
+    fn set(text: &str, face: Face) -> Self {
+        let size = face.font.character_size;
+        let letters = text.chars().count() as u32;
+        let (width, height) = (size.width * letters, size.height);
+        let mut dots = Self { width, height, lit: vec![false; (width * height) as usize] };
+        let style = MonoTextStyle::new(face.font, BinaryColor::On);
+        // Drawing on a grid of our own cannot fail.
+        let Ok(_) = Text::with_baseline(text, Point::zero(), style, Baseline::Top).draw(&mut dots);
+        (0..face.doublings).fold(dots, |dots, _| dots.doubled())
+    }
+
+    fn at(&self, x: i64, y: i64) -> bool {
+        x >= 0
+            && y >= 0
+            && x < i64::from(self.width)
+            && y < i64::from(self.height)
+            && self.lit[(y * i64::from(self.width) + x) as usize]
+    }
+
+    /// Twice the size with slanted edges kept slanted (Scale2x), so that large digits have no stairs.
+    fn doubled(&self) -> Self {
+        let (width, height) = (self.width * 2, self.height * 2);
+        let mut lit = Vec::with_capacity((width * height) as usize);
+        for y in 0..i64::from(height) {
+            for x in 0..i64::from(width) {
+                let (cx, cy) = (x / 2, y / 2);
+                let (side, other_side) = if x % 2 == 0 { (cx - 1, cx + 1) } else { (cx + 1, cx - 1) };
+                let (end, other_end) = if y % 2 == 0 { (cy - 1, cy + 1) } else { (cy + 1, cy - 1) };
+                let near = self.at(side, cy);
+                let corner =
+                    near == self.at(cx, end) && near != self.at(other_side, cy) && near != self.at(cx, other_end);
+                lit.push(if corner { near } else { self.at(cx, cy) });
+            }
+        }
+        Self { width, height, lit }
+    }
+
+    /// First and one past the last column and row with a lit dot: (left, top, right, bottom). None if all is dark.
+    fn ink(&self) -> Option<(u32, u32, u32, u32)> {
+        let lit = || (0..self.width * self.height).filter(|&i| self.lit[i as usize]);
+        let rows = || lit().map(|i| i / self.width);
+        let columns = || lit().map(|i| i % self.width);
+        Some((columns().min()?, rows().min()?, columns().max()? + 1, rows().max()? + 1))
+    }
+
+    fn points(&self) -> impl Iterator<Item = Point> {
+        (0..self.width * self.height)
+            .filter(|&i| self.lit[i as usize])
+            .map(|i| Point::new((i % self.width) as i32, (i / self.width) as i32))
+    }
+}
+
+impl OriginDimensions for Dots {
+    fn size(&self) -> Size {
+        Size::new(self.width, self.height)
+    }
+}
+
+impl DrawTarget for Dots {
+    type Color = BinaryColor;
+    type Error = Infallible;
+
+    fn draw_iter<I: IntoIterator<Item = Pixel<BinaryColor>>>(&mut self, pixels: I) -> Result<(), Infallible> {
+        for Pixel(point, colour) in pixels {
+            if self.bounding_box().contains(point) {
+                self.lit[point.y as usize * self.width as usize + point.x as usize] = colour.is_on();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What people typed or a driver said, on one line: control characters become spaces.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+}
+
+/// Shortens to `letters`, two dots standing for what was left out.
+fn shorten(text: &str, letters: usize, keep: Keep) -> String {
+    let length = text.chars().count();
+    if length <= letters {
+        return text.to_owned();
+    }
+    let left = letters.saturating_sub(2);
+    match keep {
+        Keep::Start => text.chars().take(left).chain("..".chars().take(letters)).collect(),
+        Keep::End => "..".chars().take(letters).chain(text.chars().skip(length - left)).collect(),
+    }
+}
+
+/// Draws `text` into `area` with the first of `faces` in which all of it fits, or shortened with the last of them.
+/// Nothing is drawn where not even two letters would fit.
+pub(super) fn label<D: DrawTarget>(
+    target: &mut D,
+    area: Rectangle,
+    text: &str,
+    faces: &[Face],
+    (align, keep): (Align, Keep),
+    colour: D::Color,
+) -> Result<(), D::Error> {
+    let text = one_line(text);
+    for (i, &face) in faces.iter().enumerate() {
+        let last = i + 1 == faces.len();
+        // One column more than the area is wide: the space after the last letter may hang over.
+        let letters = ((area.size.width + (1 << face.doublings)) / face.advance()) as usize;
+        let fits = text.chars().count() <= letters;
+        if !fits && (!last || letters < 3) {
+            continue;
+        }
+        let dots = Dots::set(&shorten(&text, letters, keep), face);
+        let Some((left, top, right, bottom)) = dots.ink() else { return Ok(()) };
+        if right - left > area.size.width || bottom - top > area.size.height {
+            continue;
+        }
+        return blit(target, area, &dots, (left, top, right, bottom), (face, align), colour);
+    }
+    Ok(())
+}
+
+fn blit<D: DrawTarget>(
+    target: &mut D,
+    area: Rectangle,
+    dots: &Dots,
+    (left, top, right, bottom): (u32, u32, u32, u32),
+    (face, align): (Face, Align),
+    colour: D::Color,
+) -> Result<(), D::Error> {
+    let (width, height) = (area.size.width as i32, area.size.height as i32);
+    let (left, top, right, bottom) = (left as i32, top as i32, right as i32, bottom as i32);
+    let x = match align {
+        Align::Left => -left,
+        Align::Centre => (width - (right - left)) / 2 - left,
+        Align::Right => width - right,
+    };
+    // Capitals are centred, so that neighbours with and without descenders share a baseline.
+    let (cap_top, cap_bottom) =
+        Dots::set("H", face).ink().map_or((top, bottom), |(_, top, _, bottom)| (top as i32, bottom as i32));
+    let y = ((height - (cap_bottom - cap_top)) / 2 - cap_top).max(-top).min(height - bottom);
+    let origin = area.top_left + Point::new(x, y);
+    target.draw_iter(dots.points().map(|point| Pixel(point + origin, colour)))
+}
+
+/// Breaks text into lines of at most `letters`, at spaces where it can; what does not fit in `lines` ends in two dots.
+pub(super) fn wrap(text: &str, letters: usize, lines: usize) -> Vec<String> {
+    if letters == 0 || lines == 0 {
+        return Vec::new();
+    }
+    let mut wrapped: Vec<String> = Vec::new();
+    for word in one_line(text).split_whitespace() {
+        if let Some(line) = wrapped.last_mut()
+            && line.chars().count() + 1 + word.chars().count() <= letters
+        {
+            line.push(' ');
+            line.push_str(word);
+            continue;
+        }
+        let word: Vec<char> = word.chars().collect();
+        wrapped.extend(word.chunks(letters).map(|part| part.iter().collect::<String>()));
+    }
+    if wrapped.len() > lines {
+        wrapped.truncate(lines);
+        if let Some(last) = wrapped.last_mut() {
+            *last = last.chars().take(letters.saturating_sub(2)).chain("..".chars().take(letters)).collect();
+        }
+    }
+    wrapped
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_long_text_keeps_the_end_it_is_told_to_keep() {
+        assert_eq!(shorten("2026-11-23-0042", 9, Keep::End), "..23-0042");
+        assert_eq!(shorten("2026-11-23-0042", 9, Keep::Start), "2026-11..");
+        assert_eq!(shorten("0042", 4, Keep::End), "0042");
+    }
+
+    #[test]
+    fn text_is_broken_at_spaces_and_ends_in_dots_when_it_is_cut() {
+        assert_eq!(wrap("camera gone, check the cable", 12, 3), ["camera gone,", "check the", "cable"]);
+        assert_eq!(wrap("camera gone, check the cable", 12, 2), ["camera gone,", "check the.."]);
+        assert_eq!(wrap("/dev/video0-is-lost now", 8, 2), ["/dev/vid", "eo0-is.."]);
+    }
+
+    proptest! {
+        #[test]
+        fn wrapped_lines_are_never_too_long_nor_too_many(text in "\\PC{0,200}", letters in 0usize..30, lines in 0usize..6) {
+            let wrapped = wrap(&text, letters, lines);
+            prop_assert!(wrapped.len() <= lines);
+            prop_assert!(wrapped.iter().all(|line| line.chars().count() <= letters));
+        }
+
+        #[test]
+        fn wrapping_loses_no_letter_where_there_is_room(text in "[a-z ]{0,80}", letters in 1usize..30) {
+            let kept: String = wrap(&text, letters, 1000).concat().split_whitespace().collect();
+            prop_assert_eq!(kept, text.split_whitespace().collect::<String>());
+        }
+    }
+}

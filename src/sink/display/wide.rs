@@ -1,0 +1,196 @@
+//! The layout of low, wide panels (128x64): the count on the left, the classes on the right.
+
+use embedded_graphics::prelude::*;
+use embedded_graphics::primitives::Rectangle;
+
+use super::draw::{Cut, Pen, inset};
+use super::text::{Align, BOLD, DOUBLE, Face, GIANT, HUGE, LARGE, PLAIN, SMALL, TINY, wrap};
+use super::words;
+use crate::session::snapshot::{Phase, Snapshot};
+
+/// What grows with the height of the panel.
+struct Measures {
+    row: u32,
+    message: u32,
+    gap: u32,
+    row_faces: &'static [Face],
+    class_faces: &'static [Face],
+    class_pitch: u32,
+}
+
+const LOW: Measures = Measures {
+    row: 11,
+    message: 9,
+    gap: 1,
+    row_faces: &[SMALL, TINY],
+    class_faces: &[BOLD, PLAIN, SMALL, TINY],
+    class_pitch: 10,
+};
+
+const HIGH: Measures = Measures {
+    row: 20,
+    message: 16,
+    gap: 3,
+    row_faces: &[HUGE, LARGE, BOLD, PLAIN, SMALL],
+    class_faces: &[HUGE, LARGE, BOLD, PLAIN, SMALL],
+    class_pitch: 20,
+};
+
+pub(super) fn draw<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, snapshot: &Snapshot) -> Result<(), D::Error> {
+    let measures = if area.size.height >= 110 { HIGH } else { LOW };
+    let mut cut = Cut(area);
+    let header = cut.top(measures.row);
+    match (&snapshot.trouble, snapshot.phase) {
+        (Some(trouble), Phase::Waiting | Phase::Counting) => in_trouble(pen, header, cut, snapshot, trouble, &measures),
+        (None, Phase::Waiting) => waiting(pen, header, cut, snapshot, &measures),
+        (_, Phase::Counting | Phase::Done) => counting(pen, header, cut, snapshot, &measures),
+    }
+}
+
+/// State on the left, `beside` on the right.
+fn header<D: DrawTarget>(
+    pen: &mut Pen<D>,
+    area: Rectangle,
+    (state, band): (&str, super::draw::Band<D::Color>),
+    beside: &str,
+    measures: &Measures,
+) -> Result<(), D::Error> {
+    pen.fill(area, band.fill)?;
+    let mut line = Cut(inset(area, 1, 0));
+    if band.fill == pen.theme.background {
+        let rule = line.bottom(1);
+        pen.fill(rule, pen.theme.muted)?;
+    }
+    let face = measures.row_faces[0];
+    let faces = if area.size.width < 200 { measures.row_faces } else { &[LARGE, BOLD, PLAIN, SMALL] };
+    let width = face.advance().min(if area.size.width < 200 { u32::MAX } else { LARGE.advance() });
+    let left = line.left(width * state.chars().count() as u32);
+    pen.label(left, state, faces, Align::Left, band.text)?;
+    line.left(width);
+    pen.sample(line.0, beside, faces, band.text)
+}
+
+/// The last row: the worst flag, or the cells by kind.
+fn footer<D: DrawTarget>(
+    pen: &mut Pen<D>,
+    area: Rectangle,
+    snapshot: &Snapshot,
+    otherwise: &str,
+    measures: &Measures,
+) -> Result<(), D::Error> {
+    match words::flags(&snapshot.flags) {
+        Some(flags) => pen.band(area, pen.theme.alarm, &format!("! {flags}"), measures.row_faces, Align::Left),
+        None => pen.label(inset(area, 1, 0), otherwise, measures.row_faces, Align::Left, pen.theme.muted),
+    }
+}
+
+fn waiting<D: DrawTarget>(
+    pen: &mut Pen<D>,
+    top: Rectangle,
+    mut cut: Cut,
+    snapshot: &Snapshot,
+    measures: &Measures,
+) -> Result<(), D::Error> {
+    let state = words::phase(snapshot.phase);
+    header(pen, top, (state, pen.theme.waiting), &snapshot.sample, measures)?;
+    let last = cut.bottom(measures.row);
+    footer(pen, last, snapshot, &format!("to count {} cells", snapshot.target), measures)?;
+    let body = cut.0;
+    pen.label(inset(body, 1, 1), "Press START", &[DOUBLE, HUGE, LARGE, PLAIN, SMALL, TINY], Align::Centre, pen.theme.text)
+}
+
+fn in_trouble<D: DrawTarget>(
+    pen: &mut Pen<D>,
+    top: Rectangle,
+    mut cut: Cut,
+    snapshot: &Snapshot,
+    trouble: &str,
+    measures: &Measures,
+) -> Result<(), D::Error> {
+    let progress = format!("{}/{}", snapshot.counted, snapshot.target);
+    header(pen, top, ("TROUBLE", pen.theme.alarm), &progress, measures)?;
+    let last = cut.bottom(measures.row);
+    let state = format!("{} {}", words::phase(snapshot.phase), snapshot.sample);
+    footer(pen, last, snapshot, &state, measures)?;
+    paragraph(pen, inset(cut.0, 1, measures.gap), trouble, measures.class_faces, pen.theme.text)
+}
+
+/// Text over as many lines as fit, in the first face in which none is cut.
+pub(super) fn paragraph<D: DrawTarget>(
+    pen: &mut Pen<D>,
+    area: Rectangle,
+    text: &str,
+    faces: &[Face],
+    colour: D::Color,
+) -> Result<(), D::Error> {
+    let set = |face: Face| {
+        let letters = (area.size.width / face.advance()) as usize;
+        let room = (area.size.height / face.line()) as usize;
+        (wrap(text, letters, room), wrap(text, letters, room + 1).len() <= room)
+    };
+    // Words broken apart are as bad as words left out.
+    let whole = |face: Face| {
+        let longest = text.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default();
+        longest as u32 * face.advance() <= area.size.width
+    };
+    let chosen = faces.iter().copied().find(|&face| whole(face) && set(face).1);
+    let Some(face) = chosen.or(faces.last().copied()) else { return Ok(()) };
+    let mut cut = Cut(area);
+    for line in set(face).0 {
+        let row = cut.top(face.line());
+        pen.label(row, &line, &[face], Align::Left, colour)?;
+    }
+    Ok(())
+}
+
+fn counting<D: DrawTarget>(
+    pen: &mut Pen<D>,
+    top: Rectangle,
+    mut cut: Cut,
+    snapshot: &Snapshot,
+    measures: &Measures,
+) -> Result<(), D::Error> {
+    let state = words::phase(snapshot.phase);
+    header(pen, top, (state, pen.theme.phase(snapshot.phase)), &snapshot.sample, measures)?;
+    let last = cut.bottom(measures.row);
+    let kinds = words::kinds(snapshot);
+    let fits = kinds.chars().count() as u32 * TINY.advance() <= last.size.width;
+    footer(pen, last, snapshot, &if fits { kinds } else { words::kinds_short(snapshot) }, measures)?;
+    message(pen, &mut cut, snapshot, measures)?;
+
+    cut.top(measures.gap);
+    let mut left = cut.left(cut.0.size.width * 48 / 100);
+    left = inset(left, 1, 0);
+    let mut left = Cut(left);
+    let target = left.bottom(measures.message);
+    pen.label(left.0, &snapshot.counted.to_string(), &[GIANT, DOUBLE, HUGE, BOLD, SMALL], Align::Left, pen.theme.text)?;
+    pen.label(target, &format!("of {}", snapshot.target), measures.row_faces, Align::Left, pen.theme.muted)?;
+
+    let room = cut.0.size.height / measures.class_pitch;
+    for line in words::leading(words::lines(snapshot), room as usize) {
+        let mut row = Cut(cut.top(cut.0.size.height.min(measures.class_pitch)));
+        row.right(1);
+        let colour = if line.unclassified { pen.theme.doubt } else { pen.theme.text };
+        let text = format!("{} {:>4}", line.code, line.value);
+        pen.label(row.0, &text, measures.class_faces, Align::Right, colour)?;
+    }
+    Ok(())
+}
+
+/// The row over the last: trouble, else how far the count is or why it ended.
+fn message<D: DrawTarget>(
+    pen: &mut Pen<D>,
+    cut: &mut Cut,
+    snapshot: &Snapshot,
+    measures: &Measures,
+) -> Result<(), D::Error> {
+    cut.bottom(1);
+    let row = cut.bottom(measures.message);
+    match (&snapshot.trouble, snapshot.phase) {
+        (Some(trouble), _) => pen.band(row, pen.theme.alarm, &format!("! {trouble}"), &[SMALL, TINY], Align::Left),
+        (None, Phase::Done) => {
+            pen.label(inset(row, 1, 0), words::ending(snapshot), measures.row_faces, Align::Left, pen.theme.text)
+        }
+        (None, _) => pen.progress(inset(row, 1, measures.gap + 1), snapshot.counted, snapshot.target),
+    }
+}
