@@ -1,8 +1,10 @@
 //! A blood-cell counter for a microscope and a small board.
 
+pub mod annotate;
 pub mod camera;
 pub mod class;
 pub mod classify;
+pub mod cli;
 pub mod config;
 pub mod counter;
 pub mod crop;

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use jiff::Timestamp;
 
-use crate::camera::supervise::Feed;
+use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
 use crate::config::{Flags, SessionConfig};
 use crate::counter::{Counted, Counter};
+use crate::frame::Frame;
 use crate::latest::Latest;
 use crate::service::watchdog::Pulse;
 use crate::session::results::Results;
@@ -21,8 +22,12 @@ use crate::vision::Vision;
 /// What the counting thread is connected to.
 #[derive(Debug)]
 pub struct Connections {
-    /// Frames, and what became of those that did not arrive.
-    pub feed: Feed,
+    /// Where the camera puts its frames.
+    pub frames: Latest<Frame>,
+    /// What became of those that did not arrive.
+    pub camera: CameraWatch,
+    /// Frames are a recording's, which waits until it is read.
+    pub recording: bool,
     /// What persons and hosts ask for.
     pub commands: Receiver<Command>,
     /// One place a sink, for the newest snapshot.
@@ -60,8 +65,8 @@ struct Counting {
     /// A result that could not be kept yet, and when to try again.
     unkept: Option<(Snapshot, Instant)>,
     begin_after_keeping: bool,
-    /// The feed's counters when the session began.
-    at_start: FrameCounts,
+    /// The camera's counters when the session began.
+    at_start: CameraCounts,
     used: u64,
     um_per_px: Option<f64>,
     rate: Rate,
@@ -85,7 +90,7 @@ pub fn count(
         connections,
         unkept: None,
         begin_after_keeping: false,
-        at_start: FrameCounts::default(),
+        at_start: CameraCounts::default(),
         used: 0,
         um_per_px: None,
         rate: Rate::default(),
@@ -113,15 +118,15 @@ impl Counting {
             self.command(command);
         }
         if self.session.phase() == Phase::Counting {
-            match self.connections.feed.frames.take(TURN) {
+            match self.connections.frames.take(TURN) {
                 Some(frame) => self.frame(&frame.pixels),
-                None if self.connections.feed.ended() => self.end(Ending::RecordingOver),
+                None if self.connections.camera.state() == CameraState::Ended => self.end(Ending::RecordingOver),
                 None => {}
             }
         } else {
             // A live camera's frames are out of date by the time a count begins; a recording waits for it.
-            if !self.connections.feed.is_recording() {
-                let _ = self.connections.feed.frames.take(Duration::ZERO);
+            if !self.connections.recording {
+                let _ = self.connections.frames.take(Duration::ZERO);
             }
             let _ = self.connections.stop.wait(TURN);
         }
@@ -159,7 +164,7 @@ impl Counting {
 
     fn begun(&mut self) {
         self.counter = Counter::new(Arc::clone(&self.vision));
-        self.at_start = self.connections.feed.counts();
+        self.at_start = self.connections.camera.counts();
         self.used = 0;
         self.rate = Rate::default();
         let snapshot = self.session.snapshot(Timestamp::now());
@@ -237,7 +242,7 @@ impl Counting {
     }
 
     fn snapshot(&self) -> Snapshot {
-        let now = self.connections.feed.counts();
+        let now = self.connections.camera.counts();
         Snapshot {
             frames: FrameCounts {
                 used: self.used,

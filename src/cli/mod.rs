@@ -2,6 +2,7 @@
 
 pub mod analyze;
 pub mod args;
+pub mod check_config;
 pub mod count;
 pub mod failure;
 pub mod pictures;

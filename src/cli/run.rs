@@ -3,12 +3,12 @@
 use std::env;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, unbounded};
 
-use crate::camera::supervise::{self, Supervisor};
-use crate::camera::{self, CameraError};
+use crate::camera::supervise::{CameraState, CameraWatch, Outcome, Patience, Supervisor};
+use crate::camera::{self, Source};
 use crate::cli::args::RunArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::config::load::load;
@@ -18,7 +18,7 @@ use crate::latest::Latest;
 use crate::models::Models;
 use crate::pipeline::{self, Connections};
 use crate::service;
-use crate::service::watchdog::Watchdog;
+use crate::service::watchdog::{Pulse, Watchdog};
 use crate::session::results::{Results, SentMark};
 use crate::session::snapshot::{Command, Snapshot};
 use crate::sink::{display, serial_lines};
@@ -140,11 +140,25 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         sinks.push(thread("keys", move || keys::run(&commands, &stop))?);
     }
 
-    let camera = Supervisor::start(&config.camera, &stop, watchdog.watch("camera", CAMERA_ALLOWANCE)).blame_run()?;
-    let feed = camera.feed();
+    let frames = Latest::default();
+    let supervisor = {
+        let camera = config.camera.clone();
+        Supervisor::new(move || camera::open(&camera), Patience::with_stall(config.camera.stall_seconds), frames.clone())
+    };
+    let camera = supervisor.watch();
+    let capturing = thread("camera", {
+        let stop = stop.clone();
+        move || {
+            if let Outcome::Failed(error) = supervisor.run(&stop) {
+                log::error!("{error}");
+            }
+        }
+    })?;
     let counting = thread("counting", {
         let connections = Connections {
-            feed: feed.clone(),
+            frames,
+            camera: camera.clone(),
+            recording: !config.camera.paced && matches!(config.camera.source.parse(), Ok(Source::Replay(_))),
             commands: asked,
             sinks: newest.to_vec(),
             results,
@@ -165,30 +179,39 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         move || watchdog.run(&stop)
     })?;
 
-    tell_when_ready(&camera, &troubles, &stop, seconds);
+    let pulse = watchdog.watch("camera", CAMERA_ALLOWANCE);
+    watch_over(&camera, &pulse, &troubles, &stop, seconds);
     service::stopping();
     stop.tell();
-    for thread in [counting, watching] {
+    for thread in [counting, capturing, watching] {
         join(thread);
     }
-    camera.end();
     sinks_stop.tell();
     sinks.into_iter().for_each(join);
     Ok(())
 }
 
-/// Waits for the end; on the way tells systemd "ready" once the camera gives frames, models and sinks being up already.
-fn tell_when_ready(camera: &Supervisor, troubles: &Troubles, stop: &Stop, seconds: Option<Duration>) {
-    let began = std::time::Instant::now();
+/// Waits for the end. On the way tells systemd "ready" once the camera gives frames (models and sinks are up already),
+/// shows the camera's trouble, and passes its signs of life on to the watchdog.
+fn watch_over(camera: &CameraWatch, pulse: &Pulse, troubles: &Troubles, stop: &Stop, seconds: Option<Duration>) {
+    let began = Instant::now();
     let mut ready = false;
+    let mut progress = camera.last_progress();
     loop {
         let state = camera.state();
-        troubles.set(Part::Camera, state.trouble());
-        if !ready && state.gives_frames() {
+        if camera.last_progress() > progress || state == CameraState::Ended {
+            progress = camera.last_progress();
+            pulse.beat();
+        }
+        if !ready && !matches!(state, CameraState::Opening | CameraState::Lost(_)) {
             ready = true;
             service::ready();
-            service::status(&state.to_string());
         }
+        let trouble = if let CameraState::Lost(words) = &state { Some(words.clone()) } else { None };
+        if let (false, Some(words)) = (ready, &trouble) {
+            service::status(words);
+        }
+        troubles.set(Part::Camera, trouble);
         let left = seconds.map_or(LOOK, |seconds| seconds.saturating_sub(began.elapsed()).min(LOOK));
         if left.is_zero() || stop.wait(left) {
             return;
