@@ -2,10 +2,14 @@
 
 use std::io::Write;
 
-use log::LevelFilter;
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use systemd_journal_logger::JournalLog;
 
 /// Variable that sets the level: `error`, `warn`, `info`, `debug`, `trace`, or a filter of `env_logger`.
 pub const VARIABLE: &str = "LEUKOSCOPE_LOG";
+
+/// Where our own lines come from.
+const OURS: &str = "leukoscope";
 
 /// Name of the program's lines in the journal.
 pub const IDENTIFIER: &str = "leukoscope";
@@ -15,14 +19,15 @@ pub const IDENTIFIER: &str = "leukoscope";
 ///
 /// Call it once; a second call changes nothing.
 pub fn start(verbosity: u8) {
-    let level = level(verbosity);
+    let asked = std::env::var(VARIABLE).unwrap_or_default();
+    let level = asked.trim().parse().unwrap_or_else(|_| level(verbosity));
     if systemd_journal_logger::connected_to_journal() && start_journal(level) {
         return;
     }
     let mut builder = env_logger::Builder::new();
-    builder.filter_level(LevelFilter::Warn).filter_module("leukoscope", level);
-    if let Ok(filter) = std::env::var(VARIABLE) {
-        builder.parse_filters(&filter);
+    builder.filter_level(LevelFilter::Warn).filter_module(OURS, level);
+    if asked.trim().parse::<LevelFilter>().is_err() {
+        builder.parse_filters(&asked);
     }
     builder.format(|out, record| {
         let style = out.default_level_style(record.level());
@@ -34,13 +39,32 @@ pub fn start(verbosity: u8) {
 
 /// Logs to the journal with priorities and fields; says whether that works.
 fn start_journal(level: LevelFilter) -> bool {
-    let Ok(journal) = systemd_journal_logger::JournalLog::new() else { return false };
-    let level = std::env::var(VARIABLE).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(level);
-    let installed = journal.with_syslog_identifier(IDENTIFIER.to_owned()).install().is_ok();
+    let Ok(journal) = JournalLog::new() else { return false };
+    let journal = OursOrWarnings(journal.with_syslog_identifier(IDENTIFIER.to_owned()));
+    let installed = log::set_boxed_logger(Box::new(journal)).is_ok();
     if installed {
-        log::set_max_level(level);
+        log::set_max_level(level.max(LevelFilter::Warn));
     }
     installed
+}
+
+/// Lets our own lines through, and of the libraries only what went wrong.
+struct OursOrWarnings(JournalLog);
+
+impl Log for OursOrWarnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= Level::Warn || metadata.target().starts_with(OURS)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.0.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
 }
 
 /// The level that so many `--verbose` ask for.

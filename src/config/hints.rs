@@ -21,7 +21,7 @@ pub(super) fn unknown_key(section: &str, name: &str, place: Place) -> Problem {
         let known: Vec<&str> = of_section.map(|key| key.name).collect();
         (format!("[{section}] has no such key"), format!("one of {}, or nothing", known.join(", ")))
     };
-    Problem { place, what: format!("unknown key `{name}` in [{section}]; {hint}"), write }
+    Problem { place, what: format!("unknown key `{}` in [{section}]; {hint}", name.escape_debug()), write }
 }
 
 pub(super) fn unknown_section(name: &str, place: Place) -> Problem {
@@ -30,7 +30,7 @@ pub(super) fn unknown_section(name: &str, place: Place) -> Problem {
         Some(nearest) => (format!("did you mean [{nearest}]?"), format!("[{nearest}]")),
         None => ("there is no such section".to_owned(), format!("one of [{}]", sections.join("], ["))),
     };
-    Problem { place, what: format!("unknown section [{name}]; {hint}"), write }
+    Problem { place, what: format!("unknown section [{}]; {hint}", name.escape_debug()), write }
 }
 
 pub(super) fn outside_section(name: &str, place: Place) -> Problem {
@@ -48,7 +48,7 @@ pub(super) fn outside_section(name: &str, place: Place) -> Problem {
             None => format!("a section first: one of [{}]", sections.join("], [")),
         }
     };
-    Problem { place, what: format!("`{name}` stands outside its section"), write }
+    Problem { place, what: format!("`{}` stands outside its section", name.escape_debug()), write }
 }
 
 pub(super) fn unknown_variable(name: &str, text: &str, place: Place) -> Problem {

@@ -108,6 +108,10 @@ impl Results {
         if new {
             // A file whose name is lost in a power cut is as lost as its content.
             sync_folder(folder).map_err(unusable(folder))?;
+            if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                // The folder may be new too. Its parent need not be readable, so this is best effort.
+                let _ = sync_folder(parent);
+            }
         }
         let scan = Scan::of(&file).map_err(unusable(&path))?;
         scan.report(&path);
@@ -125,7 +129,8 @@ impl Results {
     /// When it could not be written; nothing of it is kept then, and it can be tried again.
     pub fn append(&self, station: &str, snapshot: &Snapshot) -> Result<u64, ResultsError> {
         let mut store = self.store();
-        let result = StoredResult { sequence: store.next, station: station.to_owned(), snapshot: snapshot.clone() };
+        let snapshot = with_finite_numbers(snapshot.clone());
+        let result = StoredResult { sequence: store.next, station: station.to_owned(), snapshot };
         store.append(&result).map_err(unusable(&store.path))?;
         Ok(result.sequence)
     }
@@ -182,6 +187,20 @@ pub fn read(folder: &Path) -> Result<Vec<StoredResult>, ResultsError> {
         results.extend(serde_json::from_slice::<StoredResult>(&line.map_err(unusable(&path))?).ok());
     }
     Ok(results)
+}
+
+/// JSON has no "not a number": written as `null` it would make the line unreadable, so the counts would be lost with it.
+fn with_finite_numbers(mut snapshot: Snapshot) -> Snapshot {
+    snapshot.frame_rate = snapshot.frame_rate.filter(|rate| rate.is_finite());
+    snapshot.um_per_px = snapshot.um_per_px.filter(|scale| scale.is_finite());
+    for count in &mut snapshot.classes {
+        for number in [&mut count.percent, &mut count.low, &mut count.high] {
+            if !number.is_finite() {
+                *number = 0.0;
+            }
+        }
+    }
+    snapshot
 }
 
 impl Store {
