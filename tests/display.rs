@@ -53,7 +53,8 @@ impl<C: PixelColor> DrawTarget for Strict<C> {
 
 fn one_colour(canvas: &Canvas<BinaryColor>) -> String {
     let Size { width, height } = canvas.size();
-    let row = |y| (0..width).map(|x| if canvas.at(x, y) == Some(BinaryColor::On) { '#' } else { '.' }).collect::<String>();
+    let row =
+        |y| (0..width).map(|x| if canvas.at(x, y) == Some(BinaryColor::On) { '#' } else { '.' }).collect::<String>();
     (0..height).map(row).fold(String::new(), |text, row| text + &row + "\n")
 }
 
@@ -119,7 +120,9 @@ fn one_colour_screens(width: u32, height: u32) {
     all_match(samples::all().into_iter().map(|(name, snapshot)| {
         let canvas = Canvas::of(&snapshot, width, height, &Theme::ONE_COLOUR);
         let name = format!("{width}x{height}_{name}");
-        png(&name, canvas.size(), 4, |x, y| Rgb(if canvas.at(x, y) == Some(BinaryColor::On) { [170, 220, 255] } else { [0; 3] }));
+        png(&name, canvas.size(), 4, |x, y| {
+            Rgb(if canvas.at(x, y) == Some(BinaryColor::On) { [170, 220, 255] } else { [0; 3] })
+        });
         compare(&name, &one_colour(&canvas))
     }));
 }
@@ -185,7 +188,11 @@ fn flag_and_trouble_change_the_picture_on_every_panel() {
     for (width, height) in [(128, 64), (64, 128), (128, 32), (240, 135), (240, 240), (320, 240), (480, 320)] {
         let picture = |snapshot: &Snapshot| Canvas::of(snapshot, width, height, &Theme::ONE_COLOUR);
         assert_ne!(picture(&samples::done_well()), picture(&samples::done_with_flags()), "flag at {width}x{height}");
-        assert_ne!(picture(&samples::trouble_when_done()), picture(&samples::done_with_flags()), "trouble at {width}x{height}");
+        assert_ne!(
+            picture(&samples::trouble_when_done()),
+            picture(&samples::done_with_flags()),
+            "trouble at {width}x{height}"
+        );
         assert_ne!(picture(&samples::trouble()), picture(&samples::counting_at_37()), "trouble at {width}x{height}");
     }
 }

@@ -153,17 +153,17 @@ impl<D: DrawTarget> Pen<'_, D> {
         label(self.target, area, text, faces, (Align::Right, Keep::End), colour)
     }
 
-    /// A filled band with one line on it.
+    /// A filled band with one line on it, `edge` columns from the left.
     pub fn band(
         &mut self,
         area: Rectangle,
         band: Band<D::Color>,
         text: &str,
         faces: &[Face],
-        align: Align,
+        edge: u32,
     ) -> Result<(), D::Error> {
         self.fill(area, band.fill)?;
-        self.label(inset(area, 2, 1), text, faces, align, band.text)
+        self.label(inset(area, edge.max(2), 1), text, faces, Align::Left, band.text)
     }
 
     /// A bar framed in its own colour, filled from the left by `done` of `whole`; never full before it is.

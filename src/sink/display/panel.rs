@@ -47,7 +47,9 @@ impl<S: SpiDevice, P: OutputPin> Wire<S, P> {
     fn send(&mut self, is_data: bool, bytes: &[u8]) -> Result<(), WireError> {
         let state = digital::PinState::from(is_data);
         self.data.set_state(state).map_err(|error| WireError::Line(format!("{error:?}")))?;
-        bytes.chunks(CHUNK).try_for_each(|chunk| self.spi.write(chunk).map_err(|error| WireError::Spi(format!("{error:?}"))))
+        bytes
+            .chunks(CHUNK)
+            .try_for_each(|chunk| self.spi.write(chunk).map_err(|error| WireError::Spi(format!("{error:?}"))))
     }
 }
 
@@ -174,7 +176,8 @@ pub fn open(config: &DisplayConfig) -> Result<Box<dyn Screen>, DisplayError> {
     let mut reset = config.reset_line.map(output).transpose()?;
     let name = mount.name(&config.spi_device);
     if let Some(line) = &mut reset {
-        let failed = |error: LineError| DisplayError::Lost { device: name.clone(), problem: format!("reset line: {error:?}") };
+        let failed =
+            |error: LineError| DisplayError::Lost { device: name.clone(), problem: format!("reset line: {error:?}") };
         line.set_low().map_err(failed)?;
         thread::sleep(Duration::from_millis(1));
         line.set_high().map_err(failed)?;

@@ -79,7 +79,7 @@ pub fn line(snapshot: &Snapshot) -> String {
     if snapshot.ending.is_some() {
         let _ = write!(line, " ({})", words::ending(snapshot));
     }
-    let _ = write!(line, " {}/{}  {}", snapshot.counted, snapshot.target, words::kinds(snapshot));
+    let _ = write!(line, " {}/{}  {}", snapshot.counted, snapshot.target, words::kinds(snapshot)[0]);
     for class in words::lines(snapshot) {
         let _ = write!(line, "  {} {}", class.code, class.value);
     }

@@ -23,10 +23,13 @@ const fn face(font: &'static MonoFont<'static>, doublings: u32) -> Face {
 pub(super) const TINY: Face = face(&fonts::FONT_5X7, 0);
 pub(super) const SMALL: Face = face(&fonts::FONT_6X10, 0);
 pub(super) const PLAIN: Face = face(&fonts::FONT_7X13, 0);
+pub(super) const NARROW_BOLD: Face = face(&fonts::FONT_7X13_BOLD, 0);
 pub(super) const BOLD: Face = face(&fonts::FONT_8X13_BOLD, 0);
 pub(super) const LARGE: Face = face(&fonts::FONT_9X15_BOLD, 0);
 pub(super) const HUGE: Face = face(&fonts::FONT_10X20, 0);
 pub(super) const DOUBLE: Face = face(&fonts::FONT_7X13_BOLD, 1);
+/// For the number of cells, where there is room for it.
+pub(super) const TOWER: Face = face(&fonts::FONT_7X13_BOLD, 2);
 pub(super) const GIANT: Face = face(&fonts::FONT_9X18_BOLD, 1);
 
 impl Face {
