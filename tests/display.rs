@@ -66,7 +66,7 @@ fn colours(canvas: &Canvas<Rgb888>) -> String {
     for (i, colour) in canvas.pixels().iter().enumerate() {
         let (r, g, b) = (colour.r(), colour.g(), colour.b());
         *counts.entry(format!("#{r:02x}{g:02x}{b:02x}")).or_default() += 1;
-        let point = Point::new((i as u32 % width) as i32, (i as u32 / width) as i32);
+        let point = Point::new((i as u32 % width).cast_signed(), (i as u32 / width).cast_signed());
         let lit = BinaryColor::from(u32::from(r) + u32::from(g) + u32::from(b) > 420);
         let Ok(()) = Pixel(point, lit).draw(&mut bright);
     }

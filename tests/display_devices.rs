@@ -20,10 +20,13 @@ use leukoscope::sink::display::sh1106::Sh1106;
 use leukoscope::sink::display::{DisplayError, Screen, open, run, run_once};
 use leukoscope::stop::Stop;
 
+/// Address and bytes of each write.
+type Writes = Vec<(u8, Vec<u8>)>;
+
 /// A bus that records what is written, or fails.
 #[derive(Clone, Default)]
 struct Bus {
-    written: Rc<RefCell<Vec<(u8, Vec<u8>)>>>,
+    written: Rc<RefCell<Writes>>,
     broken: Rc<RefCell<bool>>,
 }
 
@@ -137,8 +140,13 @@ fn sh1106_writes_a_page_again_that_did_not_get_through() {
 fn a_png_is_whole_has_the_size_asked_for_and_leaves_nothing_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("display.png");
-    let config =
-        DisplayConfig { kind: DisplayKind::Png, width: 240, height: 135, png: path.clone(), ..DisplayConfig::default() };
+    let config = DisplayConfig {
+        kind: DisplayKind::Png,
+        width: 240,
+        height: 135,
+        png: path.clone(),
+        ..DisplayConfig::default()
+    };
     let mut screen = open(&config).unwrap();
     for snapshot in [samples::counting_at_37(), samples::done_with_flags()] {
         screen.show(&snapshot).unwrap();
@@ -253,7 +261,8 @@ fn the_snapshot_put_before_the_end_is_still_shown() {
 
 #[test]
 fn a_missing_display_is_told_once_and_ends_with_the_program() {
-    let config = DisplayConfig { kind: DisplayKind::Ssd1306, i2c_bus: "/dev/i2c-none".into(), ..DisplayConfig::default() };
+    let config =
+        DisplayConfig { kind: DisplayKind::Ssd1306, i2c_bus: "/dev/i2c-none".into(), ..DisplayConfig::default() };
     let (newest, stop, told) = (Latest::default(), Stop::new(), RefCell::new(Vec::new()));
     run(&config, &newest, &stop, &|trouble| {
         if trouble.is_some() {

@@ -185,7 +185,7 @@ impl Cut {
     pub fn top(&mut self, height: u32) -> Rectangle {
         let height = height.min(self.0.size.height);
         let piece = Rectangle::new(self.0.top_left, Size::new(self.0.size.width, height));
-        self.0.top_left.y += height as i32;
+        self.0.top_left.y += height.cast_signed();
         self.0.size.height -= height;
         piece
     }
@@ -200,7 +200,7 @@ impl Cut {
     pub fn left(&mut self, width: u32) -> Rectangle {
         let width = width.min(self.0.size.width);
         let piece = Rectangle::new(self.0.top_left, Size::new(width, self.0.size.height));
-        self.0.top_left.x += width as i32;
+        self.0.top_left.x += width.cast_signed();
         self.0.size.width -= width;
         piece
     }
@@ -233,7 +233,7 @@ struct Enlarged<'a, D> {
 
 impl<D> Enlarged<'_, D> {
     fn square(&self, area: Rectangle) -> Rectangle {
-        Rectangle::new(area.top_left * self.times as i32 + self.origin, area.size * self.times)
+        Rectangle::new(area.top_left * self.times.cast_signed() + self.origin, area.size * self.times)
     }
 }
 

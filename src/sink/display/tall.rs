@@ -158,7 +158,7 @@ fn interval<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, line: &Line, colou
     }
     let across = |percent: f64| (percent.clamp(0.0, 100.0) / 100.0 * f64::from(area.size.width - 2)).round() as u32;
     let piece = |from: u32, to: u32, tall: u32| {
-        let corner = Point::new(from as i32, (height.saturating_sub(tall) / 2) as i32);
+        let corner = Point::new(from.cast_signed(), (height.saturating_sub(tall) / 2).cast_signed());
         Rectangle::new(area.top_left + corner, Size::new(to - from, tall.min(height)))
     };
     pen.fill(piece(0, area.size.width, 2), pen.theme.track)?;

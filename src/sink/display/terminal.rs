@@ -113,7 +113,7 @@ fn reserve(height: u16, rows: u16) -> String {
 fn release() -> io::Result<()> {
     let rows = terminal::size().map_or(1, |(_, rows)| rows);
     let mut out = io::stdout();
-    write!(out, "\x1b[r\x1b[{rows};1H\n")?;
+    writeln!(out, "\x1b[r\x1b[{rows};1H")?;
     out.flush()
 }
 
