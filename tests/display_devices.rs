@@ -17,6 +17,7 @@ use leukoscope::latest::Latest;
 use leukoscope::session::snapshot::Snapshot;
 use leukoscope::sink::display::canvas::Canvas;
 use leukoscope::sink::display::sh1106::Sh1106;
+use leukoscope::sink::display::ssd1306::Ssd1306Display;
 use leukoscope::sink::display::{DisplayError, Screen, open, run, run_once};
 use leukoscope::stop::Stop;
 
@@ -134,6 +135,44 @@ fn sh1106_writes_a_page_again_that_did_not_get_through() {
     bus.written.take();
     display.write(&picture).unwrap();
     assert_eq!(pages(&bus).len(), 8);
+}
+
+#[test]
+fn ssd1306_shows_the_dots_of_the_picture_turned_clockwise_and_nothing_twice() {
+    for (turns, size, page, column, bit) in
+        [(0, (128, 64), 0, 0, 0), (1, (64, 128), 0, 127, 0), (2, (128, 64), 7, 127, 7), (3, (64, 128), 7, 0, 7)]
+    {
+        let bus = Bus::default();
+        let mut display = Ssd1306Display::start(bus.clone(), 0x3d, turns).unwrap();
+        let setup = bus.written.take();
+        assert!(setup.iter().all(|(address, bytes)| *address == 0x3d && bytes[0] == 0x00), "commands only");
+        // The controller turns half a turn by itself: it is told to mirror columns and rows, or not.
+        let command = |code: u8| setup.iter().any(|(_, bytes)| bytes[1..] == [code]);
+        let mirrored = (command(0xa1), command(0xc8));
+        assert!(mirrored.0 || command(0xa0));
+        assert!(mirrored.1 || command(0xc0));
+
+        display.write(dots(size.0, size.1, &[(0, 0)])).unwrap();
+        let memory: Vec<u8> = bus
+            .written
+            .take()
+            .into_iter()
+            .filter(|(_, bytes)| bytes[0] == 0x40)
+            .flat_map(|(_, bytes)| bytes[1..].to_vec())
+            .collect();
+        assert_eq!(memory.len(), 1024);
+        let lit: Vec<_> = (0..1024).filter(|&i| memory[i] != 0).collect();
+        assert_eq!(lit.len(), 1, "{turns} quarter turns");
+        // Glass as most modules mount it: A1 and C8 put column 0, row 0 at the upper left.
+        let (at, byte) = (lit[0], memory[lit[0]]);
+        let x = if mirrored.0 { at % 128 } else { 127 - at % 128 };
+        let y = at / 128 * 8 + byte.trailing_zeros() as usize;
+        let y = if mirrored.1 { y } else { 63 - y };
+        assert_eq!((byte.count_ones(), x, y), (1, column, page * 8 + bit), "{turns} quarter turns");
+
+        display.write(dots(size.0, size.1, &[(0, 0)])).unwrap();
+        assert!(bus.written.take().is_empty());
+    }
 }
 
 #[test]

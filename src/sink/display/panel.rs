@@ -244,7 +244,7 @@ fn start<S: SpiDevice, P: OutputPin, M: Model<ColorFormat = Rgb565>>(
     };
     // ST7789 modules are IPS glass, which shows the complement; ILI9341 modules have blue first, and lie mirrored.
     let (order, inversion, orientation) = if mount.kind == DisplayKind::Ili9341 {
-        (ColorOrder::Bgr, ColorInversion::Normal, Orientation::new().rotate(rotation).flip_horizontal())
+        (ColorOrder::Bgr, ColorInversion::Normal, Orientation::new().flip_horizontal().rotate(rotation))
     } else {
         (ColorOrder::Rgb, ColorInversion::Inverted, Orientation::new().rotate(rotation))
     };

@@ -69,7 +69,7 @@ fn share(value: f64) -> String {
     } else if value > 0.0 && value < 1.0 {
         "<1".into()
     } else {
-        format!("{:.0}", value.max(0.0))
+        format!("{}", value.max(0.0).round())
     }
 }
 
