@@ -53,7 +53,8 @@ impl<C: PixelColor> DrawTarget for Strict<C> {
 
 fn one_colour(canvas: &Canvas<BinaryColor>) -> String {
     let Size { width, height } = canvas.size();
-    let row = |y| (0..width).map(|x| if canvas.at(x, y) == Some(BinaryColor::On) { '#' } else { '.' }).collect::<String>();
+    let row =
+        |y| (0..width).map(|x| if canvas.at(x, y) == Some(BinaryColor::On) { '#' } else { '.' }).collect::<String>();
     (0..height).map(row).fold(String::new(), |text, row| text + &row + "\n")
 }
 
@@ -65,7 +66,7 @@ fn colours(canvas: &Canvas<Rgb888>) -> String {
     for (i, colour) in canvas.pixels().iter().enumerate() {
         let (r, g, b) = (colour.r(), colour.g(), colour.b());
         *counts.entry(format!("#{r:02x}{g:02x}{b:02x}")).or_default() += 1;
-        let point = Point::new((i as u32 % width) as i32, (i as u32 / width) as i32);
+        let point = Point::new((i as u32 % width).cast_signed(), (i as u32 / width).cast_signed());
         let lit = BinaryColor::from(u32::from(r) + u32::from(g) + u32::from(b) > 420);
         let Ok(()) = Pixel(point, lit).draw(&mut bright);
     }
@@ -119,7 +120,9 @@ fn one_colour_screens(width: u32, height: u32) {
     all_match(samples::all().into_iter().map(|(name, snapshot)| {
         let canvas = Canvas::of(&snapshot, width, height, &Theme::ONE_COLOUR);
         let name = format!("{width}x{height}_{name}");
-        png(&name, canvas.size(), 4, |x, y| Rgb(if canvas.at(x, y) == Some(BinaryColor::On) { [170, 220, 255] } else { [0; 3] }));
+        png(&name, canvas.size(), 4, |x, y| {
+            Rgb(if canvas.at(x, y) == Some(BinaryColor::On) { [170, 220, 255] } else { [0; 3] })
+        });
         compare(&name, &one_colour(&canvas))
     }));
 }
@@ -163,7 +166,7 @@ fn a_plain_line_says_what_the_picture_says() {
     assert_eq!(
         line(&samples::trouble_when_done()),
         "S-0042: done (target reached) 100/100  WBC 117  RBC 2411  PLT 188  MYO 41%  NGS 30%  LYT 22%  MON 7%  \
-         UNK 14%  ! BLASTS?  ! MANY UNKNOWN  ! MAY OVERLAP  trouble: serial /dev/ttyUSB0: unplugged"
+         UNK 15%  ! BLASTS?  ! MANY UNKNOWN  ! MAY OVERLAP  trouble: serial /dev/ttyUSB0: unplugged"
     );
 }
 
@@ -185,7 +188,11 @@ fn flag_and_trouble_change_the_picture_on_every_panel() {
     for (width, height) in [(128, 64), (64, 128), (128, 32), (240, 135), (240, 240), (320, 240), (480, 320)] {
         let picture = |snapshot: &Snapshot| Canvas::of(snapshot, width, height, &Theme::ONE_COLOUR);
         assert_ne!(picture(&samples::done_well()), picture(&samples::done_with_flags()), "flag at {width}x{height}");
-        assert_ne!(picture(&samples::trouble_when_done()), picture(&samples::done_with_flags()), "trouble at {width}x{height}");
+        assert_ne!(
+            picture(&samples::trouble_when_done()),
+            picture(&samples::done_with_flags()),
+            "trouble at {width}x{height}"
+        );
         assert_ne!(picture(&samples::trouble()), picture(&samples::counting_at_37()), "trouble at {width}x{height}");
     }
 }

@@ -38,14 +38,11 @@ impl CdevLines {
         let (mut inputs, mut bounces) = (None, false);
         if !buttons.is_empty() {
             let lines: Vec<u32> = buttons.iter().map(|&(_, line)| line).collect();
-            inputs = Some(match input(chip, &lines, true) {
-                Ok(request) => request,
-                // Kernels before 5.10 and some chips do not settle contacts; if that was not it, this fails as well.
-                Err(_) => {
-                    bounces = true;
-                    input(chip, &lines, false).map_err(|error| explain(chip, &lines, &error))?
-                }
-            });
+            // Kernels before 5.10 and some chips do not settle contacts; if that was not it, the second try fails as well.
+            let settled = input(chip, &lines, true);
+            bounces = settled.is_err();
+            let request = settled.or_else(|_| input(chip, &lines, false));
+            inputs = Some(request.map_err(|error| explain(chip, &lines, &error))?);
         }
         let outputs = if lights.is_empty() {
             None

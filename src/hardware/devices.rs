@@ -55,7 +55,13 @@ fn named(prefix: &str) -> Vec<Device> {
         })
         .collect();
     sort(&mut found);
-    found.into_iter().map(|path| { let about = about(&path); device(path, about) }).collect()
+    found
+        .into_iter()
+        .map(|path| {
+            let about = about(&path);
+            device(path, about)
+        })
+        .collect()
 }
 
 /// The adapter's name for an I2C bus; nothing is known about others.
@@ -86,7 +92,13 @@ fn gpio() -> Vec<Device> {
         let info = gpiocdev::Chip::from_path(path).and_then(|chip| chip.info()).ok()?;
         Some(format!("{}, {} lines", info.label, info.num_lines))
     };
-    found.into_iter().map(|path| { let about = about(&path).unwrap_or_default(); device(path, about) }).collect()
+    found
+        .into_iter()
+        .map(|path| {
+            let about = about(&path).unwrap_or_default();
+            device(path, about)
+        })
+        .collect()
 }
 
 fn serial() -> Vec<Device> {

@@ -80,8 +80,9 @@ pub fn open(config: &Controls) -> Result<Option<Box<dyn Lines>>, LineError> {
         GpioBackend::Rppal => Err(LineError {
             device: "rppal".into(),
             problem: "this build cannot reach a Raspberry Pi's registers".into(),
-            remedy: "set `gpio = \"cdev\"` under [controls], which works on any board, or build with `--features device`"
-                .into(),
+            remedy:
+                "set `gpio = \"cdev\"` under [controls], which works on any board, or build with `--features device`"
+                    .into(),
         }),
     }
 }

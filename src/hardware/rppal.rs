@@ -53,10 +53,8 @@ impl Lines for RppalLines {
             return Ok(Vec::new());
         }
         let pins: Vec<&InputPin> = self.buttons.iter().map(|(_, pin)| pin).collect();
-        let event = self
-            .gpio
-            .poll_interrupts(&pins, false, Some(time))
-            .map_err(|error| explain("interrupts", &error))?;
+        let event =
+            self.gpio.poll_interrupts(&pins, false, Some(time)).map_err(|error| explain("interrupts", &error))?;
         let Some((changed, event)) = event else { return Ok(Vec::new()) };
         let down = event.trigger == Trigger::FallingEdge;
         let changed = changed.pin();

@@ -82,12 +82,7 @@ pub fn done_with_flags() -> Snapshot {
 }
 
 pub fn stopped_early() -> Snapshot {
-    Snapshot {
-        phase: Phase::Done,
-        ending: Some(Ending::Stopped),
-        flags: vec![Flag::FewCells],
-        ..counting_at_37()
-    }
+    Snapshot { phase: Phase::Done, ending: Some(Ending::Stopped), flags: vec![Flag::FewCells], ..counting_at_37() }
 }
 
 pub fn done_well() -> Snapshot {

@@ -153,17 +153,17 @@ impl<D: DrawTarget> Pen<'_, D> {
         label(self.target, area, text, faces, (Align::Right, Keep::End), colour)
     }
 
-    /// A filled band with one line on it.
+    /// A filled band with one line on it, `edge` columns from the left.
     pub fn band(
         &mut self,
         area: Rectangle,
         band: Band<D::Color>,
         text: &str,
         faces: &[Face],
-        align: Align,
+        edge: u32,
     ) -> Result<(), D::Error> {
         self.fill(area, band.fill)?;
-        self.label(inset(area, 2, 1), text, faces, align, band.text)
+        self.label(inset(area, edge.max(2), 1), text, faces, Align::Left, band.text)
     }
 
     /// A bar framed in its own colour, filled from the left by `done` of `whole`; never full before it is.
@@ -185,7 +185,7 @@ impl Cut {
     pub fn top(&mut self, height: u32) -> Rectangle {
         let height = height.min(self.0.size.height);
         let piece = Rectangle::new(self.0.top_left, Size::new(self.0.size.width, height));
-        self.0.top_left.y += height as i32;
+        self.0.top_left.y += height.cast_signed();
         self.0.size.height -= height;
         piece
     }
@@ -200,7 +200,7 @@ impl Cut {
     pub fn left(&mut self, width: u32) -> Rectangle {
         let width = width.min(self.0.size.width);
         let piece = Rectangle::new(self.0.top_left, Size::new(width, self.0.size.height));
-        self.0.top_left.x += width as i32;
+        self.0.top_left.x += width.cast_signed();
         self.0.size.width -= width;
         piece
     }
@@ -233,7 +233,7 @@ struct Enlarged<'a, D> {
 
 impl<D> Enlarged<'_, D> {
     fn square(&self, area: Rectangle) -> Rectangle {
-        Rectangle::new(area.top_left * self.times as i32 + self.origin, area.size * self.times)
+        Rectangle::new(area.top_left * self.times.cast_signed() + self.origin, area.size * self.times)
     }
 }
 

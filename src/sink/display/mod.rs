@@ -69,7 +69,9 @@ impl DisplayError {
                 format!("add this user to the group `{group}` (sudo usermod -aG {group} $USER) and log in again")
             }
             io::ErrorKind::NotFound => {
-                format!("switch {bus} on (raspi-config, or the board's overlays) and see `leukoscope devices` for its name")
+                format!(
+                    "switch {bus} on (raspi-config, or the board's overlays) and see `leukoscope devices` for its name"
+                )
             }
             _ => "see `leukoscope devices` for what is there".into(),
         };

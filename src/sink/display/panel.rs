@@ -47,7 +47,9 @@ impl<S: SpiDevice, P: OutputPin> Wire<S, P> {
     fn send(&mut self, is_data: bool, bytes: &[u8]) -> Result<(), WireError> {
         let state = digital::PinState::from(is_data);
         self.data.set_state(state).map_err(|error| WireError::Line(format!("{error:?}")))?;
-        bytes.chunks(CHUNK).try_for_each(|chunk| self.spi.write(chunk).map_err(|error| WireError::Spi(format!("{error:?}"))))
+        bytes
+            .chunks(CHUNK)
+            .try_for_each(|chunk| self.spi.write(chunk).map_err(|error| WireError::Spi(format!("{error:?}"))))
     }
 }
 
@@ -174,7 +176,8 @@ pub fn open(config: &DisplayConfig) -> Result<Box<dyn Screen>, DisplayError> {
     let mut reset = config.reset_line.map(output).transpose()?;
     let name = mount.name(&config.spi_device);
     if let Some(line) = &mut reset {
-        let failed = |error: LineError| DisplayError::Lost { device: name.clone(), problem: format!("reset line: {error:?}") };
+        let failed =
+            |error: LineError| DisplayError::Lost { device: name.clone(), problem: format!("reset line: {error:?}") };
         line.set_low().map_err(failed)?;
         thread::sleep(Duration::from_millis(1));
         line.set_high().map_err(failed)?;
@@ -241,7 +244,7 @@ fn start<S: SpiDevice, P: OutputPin, M: Model<ColorFormat = Rgb565>>(
     };
     // ST7789 modules are IPS glass, which shows the complement; ILI9341 modules have blue first, and lie mirrored.
     let (order, inversion, orientation) = if mount.kind == DisplayKind::Ili9341 {
-        (ColorOrder::Bgr, ColorInversion::Normal, Orientation::new().rotate(rotation).flip_horizontal())
+        (ColorOrder::Bgr, ColorInversion::Normal, Orientation::new().flip_horizontal().rotate(rotation))
     } else {
         (ColorOrder::Rgb, ColorInversion::Inverted, Orientation::new().rotate(rotation))
     };
@@ -254,4 +257,108 @@ fn start<S: SpiDevice, P: OutputPin, M: Model<ColorFormat = Rgb565>>(
         .init(&mut Delay)
         .map_err(|error| DisplayError::Lost { device: name.clone(), problem: format!("{error:?}") })?;
     Ok(Panel { display, name, size: mount.picture, shown: None, _reset: reset })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::convert::Infallible;
+    use std::rc::Rc;
+
+    use embedded_graphics::prelude::*;
+    use embedded_hal::spi::{ErrorType, Operation};
+
+    use super::*;
+
+    /// What went over the wire: whether it was data, and the bytes.
+    type Sent = Rc<RefCell<Vec<(bool, Vec<u8>)>>>;
+
+    struct Spi(Sent, Rc<RefCell<bool>>);
+
+    impl ErrorType for Spi {
+        type Error = Infallible;
+    }
+
+    impl SpiDevice for Spi {
+        fn transaction(&mut self, operations: &mut [Operation<'_, u8>]) -> Result<(), Infallible> {
+            for operation in operations {
+                let Operation::Write(bytes) = operation else { panic!("a panel is only written to") };
+                assert!(bytes.len() <= CHUNK, "{} bytes at once", bytes.len());
+                self.0.borrow_mut().push((*self.1.borrow(), bytes.to_vec()));
+            }
+            Ok(())
+        }
+    }
+
+    struct Data(Rc<RefCell<bool>>);
+
+    impl digital::ErrorType for Data {
+        type Error = Infallible;
+    }
+
+    impl OutputPin for Data {
+        fn set_low(&mut self) -> Result<(), Infallible> {
+            *self.0.borrow_mut() = false;
+            Ok(())
+        }
+
+        fn set_high(&mut self) -> Result<(), Infallible> {
+            *self.0.borrow_mut() = true;
+            Ok(())
+        }
+    }
+
+    fn wire() -> (Sent, Wire<Spi, Data>) {
+        let (sent, level) = (Sent::default(), Rc::default());
+        (Rc::clone(&sent), Wire { spi: Spi(sent, Rc::clone(&level)), data: Data(level) })
+    }
+
+    /// The data of the last of a command.
+    fn data_of(sent: &Sent, command: u8) -> Vec<u8> {
+        let sent = sent.borrow();
+        let at =
+            sent.iter().rposition(|(is_data, bytes)| !is_data && bytes == &[command]).expect("the command was sent");
+        sent[at + 1..].iter().take_while(|(is_data, _)| *is_data).flat_map(|(_, bytes)| bytes.clone()).collect()
+    }
+
+    fn config(kind: DisplayKind, width: u32, height: u32, rotation: u8) -> DisplayConfig {
+        DisplayConfig { kind, width, height, rotation, ..DisplayConfig::default() }
+    }
+
+    #[test]
+    fn ili9341_is_turned_as_its_makers_do() {
+        // Adafruit_ILI9341::setRotation: column order and blue first; rows and columns swapped; and so on.
+        for (rotation, width, height, expected) in
+            [(0, 240, 320, 0x48), (1, 320, 240, 0x28), (2, 240, 320, 0x88), (3, 320, 240, 0xe8)]
+        {
+            let (sent, wire) = wire();
+            let mount = Mount::of(&config(DisplayKind::Ili9341, width, height, rotation)).unwrap();
+            start(ILI9341Rgb565, wire, &mount, "test".into(), None).unwrap();
+            assert_eq!(data_of(&sent, 0x36), [expected], "{rotation} quarter turns");
+            assert!(sent.borrow().iter().any(|(_, bytes)| bytes == &[0x20]), "colours as they are");
+        }
+    }
+
+    #[test]
+    fn only_rows_that_changed_are_sent_where_the_glass_lies() {
+        let (sent, wire) = wire();
+        let mount = Mount::of(&config(DisplayKind::St7789, 135, 240, 0)).unwrap();
+        let mut panel = start(ST7789, wire, &mount, "test".into(), None).unwrap();
+        assert!(sent.borrow().iter().any(|(_, bytes)| bytes == &[0x21]), "the complement, for IPS glass");
+        let mut canvas = Canvas::new(135, 240, Rgb565::BLACK);
+        panel.push(canvas.clone()).unwrap();
+        assert_eq!(data_of(&sent, 0x2a), [0, 52, 0, 186]);
+        assert_eq!(data_of(&sent, 0x2b), [0, 40, 1, 23]);
+        assert_eq!(data_of(&sent, 0x2c), vec![0; 135 * 240 * 2]);
+
+        let Ok(()) = canvas.draw_iter([Pixel(Point::new(1, 9), Rgb565::RED)]);
+        panel.push(canvas.clone()).unwrap();
+        assert_eq!(data_of(&sent, 0x2b), [0, 49, 0, 49]);
+        let row = data_of(&sent, 0x2c);
+        assert_eq!((row.len(), &row[..6]), (270, [0, 0, 0xf8, 0, 0, 0].as_slice()));
+
+        let before = sent.borrow().len();
+        panel.push(canvas).unwrap();
+        assert_eq!(sent.borrow().len(), before, "nothing changed, nothing is sent");
+    }
 }

@@ -60,8 +60,9 @@ fn unwritable(path: &Path, problem: &dyn std::error::Error) -> DisplayError {
     DisplayError::Unusable {
         device: path.display().to_string(),
         problem: problem.to_string(),
-        remedy: "let this user write to the folder and see that the disk is not full, or set another `png` under [display]"
-            .into(),
+        remedy:
+            "let this user write to the folder and see that the disk is not full, or set another `png` under [display]"
+                .into(),
     }
 }
 

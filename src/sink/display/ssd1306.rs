@@ -1,7 +1,7 @@
 //! SSD1306: 128x64 dots, one colour, on I2C.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::prelude::*;
@@ -20,31 +20,76 @@ use crate::session::snapshot::Snapshot;
 /// "No operation": only asks whether anybody answers.
 const NOP: [u8; 2] = [0x00, 0xe3];
 
-type Driver = Ssd1306<I2CInterface<I2cdev>, DisplaySize128x64, BufferedGraphicsMode<DisplaySize128x64>>;
+type Driver<I> = Ssd1306<I2CInterface<I>, DisplaySize128x64, BufferedGraphicsMode<DisplaySize128x64>>;
+
+/// The display behind any I2C bus.
+#[expect(missing_debug_implementations, reason = "the driver's interface has none")]
+pub struct Ssd1306Display<I> {
+    driver: Driver<I>,
+    shown: Option<Canvas<BinaryColor>>,
+}
+
+impl<I: I2c> Ssd1306Display<I> {
+    /// Sets the controller up. `quarter_turns` clockwise, 0..=3.
+    ///
+    /// # Errors
+    /// When it does not answer at this address.
+    pub fn start(mut i2c: I, address: u8, quarter_turns: u8) -> Result<Self, StartError<I::Error>> {
+        // The driver keeps the bus's own words to itself; so they are asked for here.
+        i2c.write(address, &NOP).map_err(StartError::NoAnswer)?;
+        let turned = match quarter_turns & 3 {
+            0 => DisplayRotation::Rotate0,
+            1 => DisplayRotation::Rotate90,
+            2 => DisplayRotation::Rotate180,
+            _ => DisplayRotation::Rotate270,
+        };
+        let interface = I2CDisplayInterface::new_custom_address(i2c, address);
+        let mut driver = Ssd1306::new(interface, DisplaySize128x64, turned).into_buffered_graphics_mode();
+        driver.init().map_err(|error| StartError::Driver(format!("{error:?}")))?;
+        Ok(Self { driver, shown: None })
+    }
+
+    /// Writes the picture, if it changed.
+    ///
+    /// # Errors
+    /// What the driver said.
+    pub fn write(&mut self, canvas: Canvas<BinaryColor>) -> Result<(), String> {
+        if self.shown.as_ref() == Some(&canvas) {
+            return Ok(());
+        }
+        let area = self.driver.bounding_box();
+        let pixels = canvas.pixels().iter().copied();
+        self.driver.fill_contiguous(&area, pixels).map_err(|error| format!("{error:?}"))?;
+        self.driver.flush().map_err(|error| format!("{error:?}"))?;
+        self.shown = Some(canvas);
+        Ok(())
+    }
+}
+
+/// Why a display could not be set up.
+#[derive(Debug)]
+pub enum StartError<E> {
+    /// Nobody is at the address.
+    NoAnswer(E),
+    /// It answered at first, and then failed.
+    Driver(String),
+}
 
 struct Device {
-    display: Driver,
+    display: Ssd1306Display<I2cdev>,
     path: PathBuf,
     quarter_turns: u8,
-    shown: Option<Canvas<BinaryColor>>,
+}
+
+fn lost(path: &Path, problem: String) -> DisplayError {
+    DisplayError::Lost { device: format!("SSD1306 on {}", path.display()), problem }
 }
 
 impl Screen for Device {
     fn show(&mut self, snapshot: &Snapshot) -> Result<(), DisplayError> {
         let (width, height) = picture_size(self.quarter_turns);
         let canvas = Canvas::of(snapshot, width, height, &Theme::ONE_COLOUR);
-        if self.shown.as_ref() == Some(&canvas) {
-            return Ok(());
-        }
-        let lost = |problem: &dyn std::fmt::Debug| DisplayError::Lost {
-            device: format!("SSD1306 on {}", self.path.display()),
-            problem: format!("{problem:?}"),
-        };
-        let area = self.display.bounding_box();
-        self.display.fill_contiguous(&area, canvas.pixels().iter().copied()).map_err(|error| lost(&error))?;
-        self.display.flush().map_err(|error| lost(&error))?;
-        self.shown = Some(canvas);
-        Ok(())
+        self.display.write(canvas).map_err(|problem| lost(&self.path, problem))
     }
 }
 
@@ -53,23 +98,13 @@ impl Screen for Device {
 /// # Errors
 /// When the bus cannot be opened or nothing answers at the address.
 pub fn open(config: &config::DisplayConfig) -> Result<Box<dyn Screen>, DisplayError> {
-    let mut i2c = bus(config)?;
-    // The driver keeps the bus's own words to itself; so they are asked for here.
-    i2c.write(config.i2c_address, &NOP).map_err(|error| no_answer("SSD1306", config, &error))?;
     let quarter_turns = rotation(config);
-    let turned = match quarter_turns {
-        0 => DisplayRotation::Rotate0,
-        1 => DisplayRotation::Rotate90,
-        2 => DisplayRotation::Rotate180,
-        _ => DisplayRotation::Rotate270,
-    };
-    let interface = I2CDisplayInterface::new_custom_address(i2c, config.i2c_address);
-    let mut display = Ssd1306::new(interface, DisplaySize128x64, turned).into_buffered_graphics_mode();
-    display.init().map_err(|error| DisplayError::Lost {
-        device: format!("SSD1306 on {}", config.i2c_bus.display()),
-        problem: format!("{error:?}"),
-    })?;
-    Ok(Box::new(Device { display, path: config.i2c_bus.clone(), quarter_turns, shown: None }))
+    let display =
+        Ssd1306Display::start(bus(config)?, config.i2c_address, quarter_turns).map_err(|error| match error {
+            StartError::NoAnswer(error) => no_answer("SSD1306", config, &error),
+            StartError::Driver(problem) => lost(&config.i2c_bus, problem),
+        })?;
+    Ok(Box::new(Device { display, path: config.i2c_bus.clone(), quarter_turns }))
 }
 
 /// Opens the I2C bus of the configuration.

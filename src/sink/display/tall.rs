@@ -4,39 +4,57 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
 use super::draw::{Cut, Pen, inset};
-use super::text::{Align, BOLD, DOUBLE, GIANT, HUGE, LARGE, PLAIN, SMALL, TINY};
-use super::wide::paragraph;
+use super::text::{Align, BOLD, DOUBLE, Face, GIANT, HUGE, LARGE, PLAIN, SMALL, TINY, TOWER};
+use super::wide::lines_of;
 use super::words::{self, Line};
 use crate::session::snapshot::{Phase, Snapshot};
 
 pub(super) fn draw<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, snapshot: &Snapshot) -> Result<(), D::Error> {
     let roomy = area.size.width >= 160 && area.size.height >= 180;
+    let edge = if roomy { 5 } else { 1 };
     let mut cut = Cut(area);
     header(pen, &mut cut, snapshot, roomy)?;
     if snapshot.phase != Phase::Waiting {
         let row = cut.bottom(if roomy { 20 } else { 10 });
-        let kinds = words::kinds(snapshot);
-        let fits = kinds.chars().count() as u32 * SMALL.advance() <= row.size.width;
-        let kinds = if fits { kinds } else { words::kinds_short(snapshot) };
-        pen.label(inset(row, 3, 0), &kinds, &[BOLD, PLAIN, SMALL, TINY], Align::Left, pen.theme.muted)?;
+        let face = if roomy { PLAIN } else { TINY };
+        let row = inset(row, edge, 0);
+        let kinds = words::fitting(words::kinds(snapshot), row.size.width / face.advance());
+        pen.label(row, &kinds, &[BOLD, PLAIN, SMALL, TINY], Align::Left, pen.theme.muted)?;
     }
     if let Some(flags) = words::flags(&snapshot.flags) {
         let row = cut.bottom(if roomy { 24 } else { 11 });
-        pen.band(row, pen.theme.alarm, &format!("! {flags}"), &[HUGE, LARGE, BOLD, PLAIN, SMALL, TINY], Align::Left)?;
+        pen.band(row, pen.theme.alarm, &format!("! {flags}"), &[HUGE, LARGE, BOLD, PLAIN, SMALL, TINY], edge)?;
     }
-    if let Some(trouble) = &snapshot.trouble {
-        // Half of what is left at most: the count goes on, and a result stands, whatever else fails.
-        let share = if snapshot.phase == Phase::Waiting { 70 } else { 45 };
-        let height = (if roomy { 62 } else { 44 }).min(cut.0.size.height * share / 100);
-        let block = cut.top(height);
-        pen.fill(block, pen.theme.alarm.fill)?;
-        paragraph(pen, inset(block, 4, 2), trouble, &[BOLD, PLAIN, SMALL, TINY], pen.theme.alarm.text)?;
+    if let Some(words) = &snapshot.trouble {
+        trouble(pen, &mut cut, words, snapshot.phase, edge)?;
     }
     if snapshot.phase == Phase::Waiting {
         return waiting(pen, cut, snapshot);
     }
     count(pen, &mut cut, snapshot, roomy)?;
     classes(pen, cut, snapshot)
+}
+
+/// A block as high as its text, at most about half of what is left: the count goes on, and a result stands, whatever
+/// else fails.
+fn trouble<D: DrawTarget>(
+    pen: &mut Pen<D>,
+    cut: &mut Cut,
+    text: &str,
+    phase: Phase,
+    edge: u32,
+) -> Result<(), D::Error> {
+    let share = if phase == Phase::Waiting { 70 } else { 45 };
+    let mut most = inset(cut.0, edge, 0);
+    most.size.height = most.size.height * share / 100;
+    most.size.height = most.size.height.min(if edge > 1 { 60 } else { 44 }).saturating_sub(4);
+    let Some((face, lines)) = lines_of(most, text, &[BOLD, PLAIN, SMALL, TINY]) else { return Ok(()) };
+    let block = cut.top(lines.len() as u32 * face.line() + 4);
+    pen.fill(block, pen.theme.alarm.fill)?;
+    let mut block = Cut(inset(block, edge, 2));
+    lines
+        .iter()
+        .try_for_each(|line| pen.label(block.top(face.line()), line, &[face], Align::Left, pen.theme.alarm.text))
 }
 
 fn header<D: DrawTarget>(pen: &mut Pen<D>, cut: &mut Cut, snapshot: &Snapshot, roomy: bool) -> Result<(), D::Error> {
@@ -68,34 +86,32 @@ fn waiting<D: DrawTarget>(pen: &mut Pen<D>, cut: Cut, snapshot: &Snapshot) -> Re
     let big = upper.bottom(48);
     pen.label(big, "Press START", &[GIANT, DOUBLE, HUGE, LARGE, PLAIN, SMALL, TINY], Align::Centre, pen.theme.text)?;
     let row = cut.top(28);
-    let text = format!("to count {} cells", snapshot.target);
+    let text = words::fitting(words::target(snapshot), row.size.width / TINY.advance());
     pen.label(row, &text, &[HUGE, LARGE, PLAIN, SMALL, TINY], Align::Centre, pen.theme.muted)
 }
 
 fn count<D: DrawTarget>(pen: &mut Pen<D>, cut: &mut Cut, snapshot: &Snapshot, roomy: bool) -> Result<(), D::Error> {
     let counted = snapshot.counted.to_string();
-    let faces = if roomy { &[GIANT, DOUBLE, HUGE, BOLD][..] } else { &[DOUBLE, HUGE, BOLD, SMALL] };
-    let mut row = Cut(inset(cut.top(if roomy { 40 } else { 24 }), if roomy { 5 } else { 1 }, 0));
-    let width = faces
-        .iter()
-        .map(|face| face.advance() * counted.chars().count() as u32)
-        .find(|&width| width <= row.0.size.width)
-        .unwrap_or(u32::MAX);
-    let number = row.left(width);
-    pen.label(number, &counted, faces, Align::Left, pen.theme.text)?;
-    row.left(if roomy { 10 } else { 2 });
     let target = format!("of {}", snapshot.target);
-    let why = row.0.size.width >= 10 * (target.len() as u32);
-    if why {
-        pen.label(row.0, &target, &[HUGE, LARGE, BOLD, SMALL, TINY], Align::Left, pen.theme.muted)?;
+    let faces = if roomy { &[TOWER, GIANT, DOUBLE, HUGE, BOLD][..] } else { &[DOUBLE, HUGE, BOLD, SMALL] };
+    let mut row = Cut(inset(cut.top(if roomy { 44 } else { 24 }), if roomy { 5 } else { 1 }, 0));
+    let beside = HUGE.advance() * (target.len() as u32 + 1);
+    let width = |face: &Face| face.advance() * counted.chars().count() as u32;
+    if let Some(first) = faces.iter().position(|face| width(face) + beside <= row.0.size.width) {
+        let number = row.left(width(&faces[first]));
+        pen.label(number, &counted, &faces[first..], Align::Left, pen.theme.text)?;
+        row.left(HUGE.advance());
+        pen.label(row.0, &target, &[HUGE], Align::Left, pen.theme.muted)?;
     } else {
+        pen.label(row.0, &counted, faces, Align::Left, pen.theme.text)?;
         let below = cut.top(10);
         pen.label(inset(below, 1, 0), &target, &[SMALL, TINY], Align::Left, pen.theme.muted)?;
     }
     if snapshot.phase == Phase::Done {
         let row = cut.top(if roomy { 20 } else { 11 });
         let faces = [HUGE, LARGE, PLAIN, SMALL, TINY];
-        return pen.label(inset(row, if roomy { 5 } else { 1 }, 0), words::ending(snapshot), &faces, Align::Left, pen.theme.text);
+        let why = if roomy { words::ending(snapshot) } else { words::ending_short(snapshot) };
+        return pen.label(inset(row, if roomy { 5 } else { 1 }, 0), why, &faces, Align::Left, pen.theme.text);
     }
     let bar = cut.top(if roomy { 12 } else { 7 });
     pen.progress(inset(bar, if roomy { 5 } else { 1 }, 1), snapshot.counted, snapshot.target)
@@ -142,7 +158,7 @@ fn interval<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, line: &Line, colou
     }
     let across = |percent: f64| (percent.clamp(0.0, 100.0) / 100.0 * f64::from(area.size.width - 2)).round() as u32;
     let piece = |from: u32, to: u32, tall: u32| {
-        let corner = Point::new(from as i32, (height.saturating_sub(tall) / 2) as i32);
+        let corner = Point::new(from.cast_signed(), (height.saturating_sub(tall) / 2).cast_signed());
         Rectangle::new(area.top_left + corner, Size::new(to - from, tall.min(height)))
     };
     pen.fill(piece(0, area.size.width, 2), pen.theme.track)?;

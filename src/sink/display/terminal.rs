@@ -79,7 +79,7 @@ pub fn line(snapshot: &Snapshot) -> String {
     if snapshot.ending.is_some() {
         let _ = write!(line, " ({})", words::ending(snapshot));
     }
-    let _ = write!(line, " {}/{}  {}", snapshot.counted, snapshot.target, words::kinds(snapshot));
+    let _ = write!(line, " {}/{}  {}", snapshot.counted, snapshot.target, words::kinds(snapshot)[0]);
     for class in words::lines(snapshot) {
         let _ = write!(line, "  {} {}", class.code, class.value);
     }
@@ -113,7 +113,7 @@ fn reserve(height: u16, rows: u16) -> String {
 fn release() -> io::Result<()> {
     let rows = terminal::size().map_or(1, |(_, rows)| rows);
     let mut out = io::stdout();
-    write!(out, "\x1b[r\x1b[{rows};1H\n")?;
+    writeln!(out, "\x1b[r\x1b[{rows};1H")?;
     out.flush()
 }
 

@@ -23,10 +23,13 @@ const fn face(font: &'static MonoFont<'static>, doublings: u32) -> Face {
 pub(super) const TINY: Face = face(&fonts::FONT_5X7, 0);
 pub(super) const SMALL: Face = face(&fonts::FONT_6X10, 0);
 pub(super) const PLAIN: Face = face(&fonts::FONT_7X13, 0);
+pub(super) const NARROW_BOLD: Face = face(&fonts::FONT_7X13_BOLD, 0);
 pub(super) const BOLD: Face = face(&fonts::FONT_8X13_BOLD, 0);
 pub(super) const LARGE: Face = face(&fonts::FONT_9X15_BOLD, 0);
 pub(super) const HUGE: Face = face(&fonts::FONT_10X20, 0);
 pub(super) const DOUBLE: Face = face(&fonts::FONT_7X13_BOLD, 1);
+/// For the number of cells, where there is room for it.
+pub(super) const TOWER: Face = face(&fonts::FONT_7X13_BOLD, 2);
 pub(super) const GIANT: Face = face(&fonts::FONT_9X18_BOLD, 1);
 
 impl Face {
@@ -114,7 +117,7 @@ impl Dots {
     fn points(&self) -> impl Iterator<Item = Point> {
         (0..self.width * self.height)
             .filter(|&i| self.lit[i as usize])
-            .map(|i| Point::new((i % self.width) as i32, (i / self.width) as i32))
+            .map(|i| Point::new((i % self.width).cast_signed(), (i / self.width).cast_signed()))
     }
 }
 
@@ -193,16 +196,17 @@ fn blit<D: DrawTarget>(
     (face, align): (Face, Align),
     colour: D::Color,
 ) -> Result<(), D::Error> {
-    let (width, height) = (area.size.width as i32, area.size.height as i32);
-    let (left, top, right, bottom) = (left as i32, top as i32, right as i32, bottom as i32);
+    let (width, height) = (area.size.width.cast_signed(), area.size.height.cast_signed());
+    let (left, top, right, bottom) = (left.cast_signed(), top.cast_signed(), right.cast_signed(), bottom.cast_signed());
     let x = match align {
         Align::Left => -left,
         Align::Centre => (width - (right - left)) / 2 - left,
         Align::Right => width - right,
     };
     // Capitals are centred, so that neighbours with and without descenders share a baseline.
-    let (cap_top, cap_bottom) =
-        Dots::set("H", face).ink().map_or((top, bottom), |(_, top, _, bottom)| (top as i32, bottom as i32));
+    let (cap_top, cap_bottom) = Dots::set("H", face)
+        .ink()
+        .map_or((top, bottom), |(_, top, _, bottom)| (top.cast_signed(), bottom.cast_signed()));
     let y = ((height - (cap_bottom - cap_top)) / 2 - cap_top).max(-top).min(height - bottom);
     let origin = area.top_left + Point::new(x, y);
     target.draw_iter(dots.points().map(|point| Pixel(point + origin, colour)))

@@ -4,7 +4,7 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
 use super::draw::{Cut, Pen, inset};
-use super::text::{Align, BOLD, DOUBLE, Face, GIANT, HUGE, LARGE, PLAIN, SMALL, TINY, wrap};
+use super::text::{Align, BOLD, DOUBLE, Face, GIANT, HUGE, LARGE, NARROW_BOLD, PLAIN, SMALL, TINY, TOWER, wrap};
 use super::words;
 use crate::session::snapshot::{Phase, Snapshot};
 
@@ -13,24 +13,27 @@ struct Measures {
     row: u32,
     message: u32,
     gap: u32,
+    edge: u32,
     row_faces: &'static [Face],
     class_faces: &'static [Face],
     class_pitch: u32,
 }
 
 const LOW: Measures = Measures {
-    row: 11,
+    row: 10,
     message: 9,
-    gap: 1,
+    gap: 0,
+    edge: 1,
     row_faces: &[SMALL, TINY],
-    class_faces: &[BOLD, PLAIN, SMALL, TINY],
-    class_pitch: 10,
+    class_faces: &[NARROW_BOLD, PLAIN, SMALL, TINY],
+    class_pitch: 11,
 };
 
 const HIGH: Measures = Measures {
     row: 20,
     message: 16,
     gap: 3,
+    edge: 4,
     row_faces: &[HUGE, LARGE, BOLD, PLAIN, SMALL],
     class_faces: &[HUGE, LARGE, BOLD, PLAIN, SMALL],
     class_pitch: 20,
@@ -56,7 +59,7 @@ fn header<D: DrawTarget>(
     measures: &Measures,
 ) -> Result<(), D::Error> {
     pen.fill(area, band.fill)?;
-    let mut line = Cut(inset(area, 1, 0));
+    let mut line = Cut(inset(area, measures.edge, 0));
     if band.fill == pen.theme.background {
         let rule = line.bottom(1);
         pen.fill(rule, pen.theme.muted)?;
@@ -79,8 +82,8 @@ fn footer<D: DrawTarget>(
     measures: &Measures,
 ) -> Result<(), D::Error> {
     match words::flags(&snapshot.flags) {
-        Some(flags) => pen.band(area, pen.theme.alarm, &format!("! {flags}"), measures.row_faces, Align::Left),
-        None => pen.label(inset(area, 1, 0), otherwise, measures.row_faces, Align::Left, pen.theme.muted),
+        Some(flags) => pen.band(area, pen.theme.alarm, &format!("! {flags}"), measures.row_faces, measures.edge),
+        None => pen.label(inset(area, measures.edge, 0), otherwise, measures.row_faces, Align::Left, pen.theme.muted),
     }
 }
 
@@ -94,9 +97,16 @@ fn waiting<D: DrawTarget>(
     let state = words::phase(snapshot.phase);
     header(pen, top, (state, pen.theme.waiting), &snapshot.sample, measures)?;
     let last = cut.bottom(measures.row);
-    footer(pen, last, snapshot, &format!("to count {} cells", snapshot.target), measures)?;
+    let letters = last.size.width / TINY.advance();
+    footer(pen, last, snapshot, &words::fitting(words::target(snapshot), letters), measures)?;
     let body = cut.0;
-    pen.label(inset(body, 1, 1), "Press START", &[DOUBLE, HUGE, LARGE, PLAIN, SMALL, TINY], Align::Centre, pen.theme.text)
+    pen.label(
+        inset(body, 1, 1),
+        "Press START",
+        &[DOUBLE, HUGE, LARGE, PLAIN, SMALL, TINY],
+        Align::Centre,
+        pen.theme.text,
+    )
 }
 
 fn in_trouble<D: DrawTarget>(
@@ -112,35 +122,30 @@ fn in_trouble<D: DrawTarget>(
     let last = cut.bottom(measures.row);
     let state = format!("{} {}", words::phase(snapshot.phase), snapshot.sample);
     footer(pen, last, snapshot, &state, measures)?;
-    paragraph(pen, inset(cut.0, 1, measures.gap), trouble, measures.class_faces, pen.theme.text)
+    paragraph(pen, inset(cut.0, measures.edge, measures.gap), trouble, measures.class_faces, pen.theme.text)
 }
 
-/// Text over as many lines as fit, in the first face in which none is cut.
-pub(super) fn paragraph<D: DrawTarget>(
+/// Text set over as many lines as fit, in the first face in which none is cut and no word is broken.
+pub(super) fn lines_of(area: Rectangle, text: &str, faces: &[Face]) -> Option<(Face, Vec<String>)> {
+    let longest = text.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default() as u32;
+    let letters = |face: Face| area.size.width / face.advance();
+    let room = |face: Face| (area.size.height / face.line()) as usize;
+    let whole =
+        |face: Face| longest <= letters(face) && wrap(text, letters(face) as usize, room(face) + 1).len() <= room(face);
+    let face = faces.iter().copied().find(|&face| whole(face)).or(faces.last().copied())?;
+    Some((face, wrap(text, letters(face) as usize, room(face))))
+}
+
+fn paragraph<D: DrawTarget>(
     pen: &mut Pen<D>,
     area: Rectangle,
     text: &str,
     faces: &[Face],
     colour: D::Color,
 ) -> Result<(), D::Error> {
-    let set = |face: Face| {
-        let letters = (area.size.width / face.advance()) as usize;
-        let room = (area.size.height / face.line()) as usize;
-        (wrap(text, letters, room), wrap(text, letters, room + 1).len() <= room)
-    };
-    // Words broken apart are as bad as words left out.
-    let whole = |face: Face| {
-        let longest = text.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default();
-        longest as u32 * face.advance() <= area.size.width
-    };
-    let chosen = faces.iter().copied().find(|&face| whole(face) && set(face).1);
-    let Some(face) = chosen.or(faces.last().copied()) else { return Ok(()) };
+    let Some((face, lines)) = lines_of(area, text, faces) else { return Ok(()) };
     let mut cut = Cut(area);
-    for line in set(face).0 {
-        let row = cut.top(face.line());
-        pen.label(row, &line, &[face], Align::Left, colour)?;
-    }
-    Ok(())
+    lines.iter().try_for_each(|line| pen.label(cut.top(face.line()), line, &[face], Align::Left, colour))
 }
 
 fn counting<D: DrawTarget>(
@@ -153,23 +158,29 @@ fn counting<D: DrawTarget>(
     let state = words::phase(snapshot.phase);
     header(pen, top, (state, pen.theme.phase(snapshot.phase)), &snapshot.sample, measures)?;
     let last = cut.bottom(measures.row);
-    let kinds = words::kinds(snapshot);
-    let fits = kinds.chars().count() as u32 * TINY.advance() <= last.size.width;
-    footer(pen, last, snapshot, &if fits { kinds } else { words::kinds_short(snapshot) }, measures)?;
+    let kinds =
+        words::fitting(words::kinds(snapshot), last.size.width.saturating_sub(2 * measures.edge) / TINY.advance());
+    footer(pen, last, snapshot, &kinds, measures)?;
     message(pen, &mut cut, snapshot, measures)?;
 
     cut.top(measures.gap);
     let mut left = cut.left(cut.0.size.width * 48 / 100);
-    left = inset(left, 1, 0);
+    left = inset(left, measures.edge, 0);
     let mut left = Cut(left);
     let target = left.bottom(measures.message);
-    pen.label(left.0, &snapshot.counted.to_string(), &[GIANT, DOUBLE, HUGE, BOLD, SMALL], Align::Left, pen.theme.text)?;
+    pen.label(
+        left.0,
+        &snapshot.counted.to_string(),
+        &[TOWER, GIANT, DOUBLE, HUGE, BOLD, SMALL],
+        Align::Left,
+        pen.theme.text,
+    )?;
     pen.label(target, &format!("of {}", snapshot.target), measures.row_faces, Align::Left, pen.theme.muted)?;
 
     let room = cut.0.size.height / measures.class_pitch;
     for line in words::leading(words::lines(snapshot), room as usize) {
         let mut row = Cut(cut.top(cut.0.size.height.min(measures.class_pitch)));
-        row.right(1);
+        row.right(measures.edge);
         let colour = if line.unclassified { pen.theme.doubt } else { pen.theme.text };
         let text = format!("{} {:>4}", line.code, line.value);
         pen.label(row.0, &text, measures.class_faces, Align::Right, colour)?;
@@ -187,10 +198,14 @@ fn message<D: DrawTarget>(
     cut.bottom(1);
     let row = cut.bottom(measures.message);
     match (&snapshot.trouble, snapshot.phase) {
-        (Some(trouble), _) => pen.band(row, pen.theme.alarm, &format!("! {trouble}"), &[SMALL, TINY], Align::Left),
-        (None, Phase::Done) => {
-            pen.label(inset(row, 1, 0), words::ending(snapshot), measures.row_faces, Align::Left, pen.theme.text)
-        }
-        (None, _) => pen.progress(inset(row, 1, measures.gap + 1), snapshot.counted, snapshot.target),
+        (Some(trouble), _) => pen.band(row, pen.theme.alarm, &format!("! {trouble}"), &[SMALL, TINY], measures.edge),
+        (None, Phase::Done) => pen.label(
+            inset(row, measures.edge, 0),
+            words::ending(snapshot),
+            measures.row_faces,
+            Align::Left,
+            pen.theme.text,
+        ),
+        (None, _) => pen.progress(inset(row, measures.edge, measures.gap + 1), snapshot.counted, snapshot.target),
     }
 }

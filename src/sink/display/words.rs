@@ -31,8 +31,11 @@ pub(super) fn lines(snapshot: &Snapshot) -> Vec<Line> {
                 code: line.class.code(),
                 count: line.count,
                 value: if per_hundred { format!("{}/100", share(line.percent)) } else { percent(line.percent) },
-                interval: (line.low.is_finite() && line.high.is_finite() && line.percent.is_finite())
-                    .then_some((line.percent, line.low, line.high)),
+                interval: (line.low.is_finite() && line.high.is_finite() && line.percent.is_finite()).then_some((
+                    line.percent,
+                    line.low,
+                    line.high,
+                )),
                 unclassified,
             }
         })
@@ -66,7 +69,7 @@ fn share(value: f64) -> String {
     } else if value > 0.0 && value < 1.0 {
         "<1".into()
     } else {
-        format!("{:.0}", value.max(0.0))
+        format!("{}", value.max(0.0).round())
     }
 }
 
@@ -80,6 +83,17 @@ pub(super) const fn phase(phase: Phase) -> &'static str {
         Phase::Waiting => "WAITING",
         Phase::Counting => "COUNTING",
         Phase::Done => "DONE",
+    }
+}
+
+/// Why a session is done, in 12 letters.
+pub(super) fn ending_short(snapshot: &Snapshot) -> &'static str {
+    match snapshot.ending {
+        Some(Ending::TargetReached) => "target met",
+        Some(Ending::Stopped) => "stopped",
+        Some(Ending::RecordingOver) => "all replayed",
+        Some(Ending::Shutdown) => "shut down",
+        None => "ended",
     }
 }
 
@@ -100,16 +114,26 @@ pub(super) fn flags(flags: &[Flag]) -> Option<String> {
     Some(if flags.len() > 1 { format!("{worst} +{}", flags.len() - 1) } else { worst.into() })
 }
 
-/// Cells by kind.
-pub(super) fn kinds(snapshot: &Snapshot) -> String {
-    let kinds = snapshot.kinds;
-    format!("WBC {}  RBC {}  PLT {}", kinds.wbc, kinds.rbc, kinds.plt)
+/// The first of the texts that has at most `letters`, else the last.
+pub(super) fn fitting<const N: usize>(texts: [String; N], letters: u32) -> String {
+    let last = texts.last().cloned().unwrap_or_default();
+    texts.into_iter().find(|text| text.chars().count() as u32 <= letters).unwrap_or(last)
 }
 
-/// Cells by kind where there is less room.
-pub(super) fn kinds_short(snapshot: &Snapshot) -> String {
+/// Cells by kind, shorter and shorter; a number is rather left out than cut.
+pub(super) fn kinds(snapshot: &Snapshot) -> [String; 3] {
     let kinds = snapshot.kinds;
-    format!("W{} R{} P{}", thousands(kinds.wbc), thousands(kinds.rbc), thousands(kinds.plt))
+    let (wbc, rbc, plt) = (thousands(kinds.wbc), thousands(kinds.rbc), thousands(kinds.plt));
+    [
+        format!("WBC {}  RBC {}  PLT {}", kinds.wbc, kinds.rbc, kinds.plt),
+        format!("W{wbc} R{rbc} P{plt}"),
+        format!("R{rbc} P{plt}"),
+    ]
+}
+
+/// What the count is to reach.
+pub(super) fn target(snapshot: &Snapshot) -> [String; 2] {
+    [format!("to count {} cells", snapshot.target), format!("{} cells", snapshot.target)]
 }
 
 fn thousands(count: u32) -> String {
@@ -142,9 +166,6 @@ mod tests {
     fn the_worst_flag_is_named_and_the_others_are_counted() {
         assert_eq!(flags(&[]), None);
         assert_eq!(flags(&[Flag::Blasts]).as_deref(), Some("BLASTS?"));
-        assert_eq!(
-            flags(&[Flag::Blasts, Flag::LeftShift, Flag::ManyUnclassified]).as_deref(),
-            Some("BLASTS? +2")
-        );
+        assert_eq!(flags(&[Flag::Blasts, Flag::LeftShift, Flag::ManyUnclassified]).as_deref(), Some("BLASTS? +2"));
     }
 }
