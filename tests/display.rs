@@ -142,6 +142,11 @@ fn screens_of_128x64_look_as_in_their_pictures() {
 }
 
 #[test]
+fn screens_of_128x32_look_as_in_their_pictures() {
+    one_colour_screens(128, 32);
+}
+
+#[test]
 fn screens_of_64x128_look_as_in_their_pictures() {
     one_colour_screens(64, 128);
 }

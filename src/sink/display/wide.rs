@@ -41,6 +41,9 @@ const HIGH: Measures = Measures {
 
 pub(super) fn draw<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, snapshot: &Snapshot) -> Result<(), D::Error> {
     let measures = if area.size.height >= 110 { HIGH } else { LOW };
+    if area.size.height < 48 {
+        return strip(pen, area, snapshot);
+    }
     let mut cut = Cut(area);
     let header = cut.top(measures.row);
     match (&snapshot.trouble, snapshot.phase) {
@@ -48,6 +51,27 @@ pub(super) fn draw<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, snapshot: &
         (None, Phase::Waiting) => waiting(pen, header, cut, snapshot, &measures),
         (_, Phase::Counting | Phase::Done) => counting(pen, header, cut, snapshot, &measures),
     }
+}
+
+/// Panels of 128x32 and lower: state and count, then trouble, the worst flag, and the leading classes while rows last.
+fn strip<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, snapshot: &Snapshot) -> Result<(), D::Error> {
+    let mut cut = Cut(area);
+    let top = cut.top(LOW.row);
+    let state = (words::phase(snapshot.phase), pen.theme.phase(snapshot.phase));
+    header(pen, top, state, &format!("{}/{}", snapshot.counted, snapshot.target), &LOW)?;
+    let warnings = [snapshot.trouble.clone(), words::flags(&snapshot.flags)];
+    for warning in warnings.into_iter().flatten() {
+        let row = cut.top(LOW.row);
+        pen.band(row, pen.theme.alarm, &format!("! {warning}"), LOW.row_faces, LOW.edge)?;
+        cut.top(1);
+    }
+    let lines = words::lines(snapshot);
+    for three in words::leading(lines, 3 * (cut.0.size.height / LOW.row) as usize).chunks(3) {
+        let texts: Vec<_> = three.iter().map(|line| format!("{} {}", line.code, line.value)).collect();
+        let row = inset(cut.top(LOW.row), LOW.edge, 0);
+        pen.label(row, &texts.join(" "), LOW.row_faces, Align::Left, pen.theme.text)?;
+    }
+    Ok(())
 }
 
 /// State on the left, `beside` on the right.
