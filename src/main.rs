@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         Some(Command::Count(arguments)) => count::count(&arguments),
         Some(Command::Validate(ValidateCommand::Cells(arguments))) => validate::cells(&arguments),
         Some(Command::Validate(ValidateCommand::Fields { arguments, classes })) => {
-            validate::fields(&arguments, &classes)
+            validate::fields(&arguments, classes.as_deref())
         }
         Some(Command::CheckConfig { file }) => check_config::check_config(&file),
         Some(Command::Devices { json }) => devices::devices(json),

@@ -134,8 +134,9 @@ pub enum ValidateCommand {
         #[command(flatten)]
         arguments: ValidateArguments,
         /// What the box classes 0, 1, 2 … are: WBC, RBC, PLT, a class code, NEU, IG, or - to leave out.
-        #[arg(long, value_delimiter = ',', default_value = "WBC,RBC,PLT", allow_hyphen_values = true)]
-        classes: Vec<String>,
+        /// Without it WBC,RBC,PLT.
+        #[arg(long, value_name = "NAMES")]
+        classes: Option<String>,
     },
 }
 

@@ -4,5 +4,8 @@ pub mod analyze;
 pub mod args;
 pub mod check_config;
 pub mod count;
+pub mod devices;
 pub mod failure;
 pub mod pictures;
+pub mod run;
+pub mod validate;

@@ -1,4 +1,4 @@
-//! What is plugged in, for `leukoscope devices`: buses, GPIO chips and serial ports, and whether this user may open them.
+//! What is plugged in, for `leukoscope devices`: cameras, buses, GPIO chips and serial ports, and whether this user may open them.
 
 use std::fmt;
 use std::fs;
@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, access};
 use serde::{Deserialize, Serialize};
 use serialport::SerialPortType;
+
+use crate::camera;
 
 /// A device file and what is known about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +24,8 @@ pub struct Device {
 /// All devices found, each list in the order of its numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Devices {
+    /// V4L2 cameras.
+    pub cameras: Vec<Device>,
     /// I2C buses, for SSD1306 and SH1106.
     pub i2c: Vec<Device>,
     /// SPI devices, for ST7789 and ILI9341.
@@ -35,7 +39,8 @@ pub struct Devices {
 /// Looks for all of them. What cannot be listed is left out.
 #[must_use]
 pub fn list() -> Devices {
-    Devices { i2c: named("i2c-"), spi: named("spidev"), gpio: gpio(), serial: serial() }
+    let cameras = camera::devices().into_iter().map(|camera| device(camera.path, camera.name)).collect();
+    Devices { cameras, i2c: named("i2c-"), spi: named("spidev"), gpio: gpio(), serial: serial() }
 }
 
 fn device(path: PathBuf, about: String) -> Device {
@@ -126,6 +131,7 @@ fn serial() -> Vec<Device> {
 impl fmt::Display for Devices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lists = [
+            ("Cameras", &self.cameras, "video", "plug one in, or use --camera simulated or --camera replay:PATH"),
             ("I2C buses", &self.i2c, "i2c", "switch I2C on (raspi-config, or the board's overlays)"),
             ("SPI devices", &self.spi, "spi", "switch SPI on (raspi-config, or the board's overlays)"),
             ("GPIO chips", &self.gpio, "gpio", "this board or container shows none"),
@@ -164,7 +170,8 @@ mod tests {
         };
         assert_eq!(
             devices.to_string(),
-            "I2C buses:\n  /dev/i2c-1  bcm2835  (no access: sudo usermod -aG i2c $USER, then log in again)\n\
+            "Cameras:\n  none; plug one in, or use --camera simulated or --camera replay:PATH\n\
+             I2C buses:\n  /dev/i2c-1  bcm2835  (no access: sudo usermod -aG i2c $USER, then log in again)\n\
              SPI devices:\n  none; switch SPI on (raspi-config, or the board's overlays)\n\
              GPIO chips:\n  none; this board or container shows none\n\
              Serial ports:\n  /dev/ttyUSB0\n"

@@ -1,0 +1,70 @@
+//! `validate`: the models held against labelled pictures; text, JSON, and a page with the worst mistakes.
+
+use std::fmt::Display;
+use std::fs;
+
+use anyhow::Context as _;
+use indicatif::ProgressBar;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::cli::args::ValidateArguments;
+use crate::cli::failure::{Blame, Failure};
+use crate::cli::pictures::{progress, vision};
+use crate::validate::page::{About, cells_page, fields_page};
+use crate::validate::{self, BoxNames};
+
+/// Measures the classifier on DIR/CLASS/*.
+///
+/// # Errors
+/// With exit code 2 for wrong input or a report that cannot be written.
+pub fn cells(arguments: &ValidateArguments) -> Result<(), Failure> {
+    let (vision, models) = vision(&arguments.vision)?;
+    let bar = progress(0, "classifying");
+    let report = validate::cells(&vision, &arguments.dir, follow(&bar)).blame_input()?;
+    bar.finish_and_clear();
+    hand_over(arguments, &report, || cells_page(&report, &About::of(&models, today())))
+}
+
+/// Measures detection on pictures with YOLO boxes beside them.
+///
+/// # Errors
+/// With exit code 2 for wrong input or a report that cannot be written.
+pub fn fields(arguments: &ValidateArguments, classes: Option<&str>) -> Result<(), Failure> {
+    let names = classes.map_or_else(|| Ok(BoxNames::default()), str::parse).blame_input()?;
+    let (vision, models) = vision(&arguments.vision)?;
+    let bar = progress(0, "detecting");
+    let report = validate::fields(&vision, &arguments.dir, &names, follow(&bar)).blame_input()?;
+    bar.finish_and_clear();
+    hand_over(arguments, &report, || fields_page(&report, &About::of(&models, today())))
+}
+
+fn follow(bar: &ProgressBar) -> impl FnMut(usize, usize) {
+    let bar = bar.clone();
+    move |done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    }
+}
+
+fn today() -> String {
+    Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+fn hand_over<R: Serialize + Display>(
+    arguments: &ValidateArguments,
+    report: &R,
+    page: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    if let Some(file) = &arguments.report {
+        fs::write(file, page())
+            .with_context(|| format!("cannot write the report {}; check its folder", file.display()))
+            .blame_input()?;
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string(report).blame_run()?);
+    } else {
+        print!("{report}");
+    }
+    Ok(())
+}
