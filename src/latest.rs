@@ -76,6 +76,14 @@ impl<T> Latest<T> {
         }
     }
 
+    /// Waits until nothing lies here, for as long as `time`; says whether it came to that.
+    #[must_use]
+    pub fn wait_until_free(&self, time: Duration) -> bool {
+        let guard = self.0.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.0.changed.wait_timeout_while(guard, time, |slot| slot.value.is_some());
+        waited.unwrap_or_else(PoisonError::into_inner).0.value.is_none()
+    }
+
     /// How many values were put over one that nobody had taken.
     #[must_use]
     pub fn overwritten(&self) -> u64 {

@@ -9,6 +9,8 @@ pub mod source;
 pub mod supervise;
 #[cfg(feature = "camera-v4l")]
 pub mod v4l;
+#[cfg(any(feature = "camera-v4l", test))]
+mod yuyv;
 
 pub use devices::{VideoDevice, devices};
 pub use source::{Source, UnknownSource};

@@ -171,7 +171,11 @@ pub fn read_picture(path: impl AsRef<Path>) -> Result<RgbImage, PictureError> {
         std::io::ErrorKind::NotFound => PictureError::Missing { path: path.to_owned() },
         _ => PictureError::Unreadable { path: path.to_owned(), problem },
     };
-    let damaged = |problem: String| PictureError::Damaged { path: path.to_owned(), problem };
+    let damaged = |problem: String| PictureError::Damaged {
+        path: path.to_owned(),
+        // Some decoders speak in several lines.
+        problem: problem.split_whitespace().collect::<Vec<_>>().join(" "),
+    };
     let file = File::open(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();
     if length == 0 {
@@ -182,6 +186,9 @@ pub fn read_picture(path: impl AsRef<Path>) -> Result<RgbImage, PictureError> {
     }
     let reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(unreadable)?;
     let format = reader.format().ok_or_else(|| PictureError::Format { path: path.to_owned() })?;
+    if format == ImageFormat::Jpeg && !jpeg_is_whole(&fs::read(path).map_err(unreadable)?) {
+        return Err(damaged("its end or a piece of it is missing".to_owned()));
+    }
     let decoder = reader.into_decoder().map_err(|e| match e {
         image::ImageError::Unsupported(_) => PictureError::Format { path: path.to_owned() },
         other => damaged(other.to_string()),
@@ -193,9 +200,6 @@ pub fn read_picture(path: impl AsRef<Path>) -> Result<RgbImage, PictureError> {
     if width > LARGEST_SIDE || height > LARGEST_SIDE || u64::from(width) * u64::from(height) > MOST_PIXELS {
         return Err(PictureError::TooLarge { path: path.to_owned(), width, height });
     }
-    if format == ImageFormat::Jpeg && !jpeg_is_whole(&fs::read(path).map_err(unreadable)?) {
-        return Err(damaged("its end is missing".to_owned()));
-    }
     let picture = DynamicImage::from_decoder(decoder).map_err(|e| damaged(e.to_string()))?;
     Ok(over_white(picture))
 }
@@ -206,7 +210,7 @@ pub fn read_picture(path: impl AsRef<Path>) -> Result<RgbImage, PictureError> {
 /// Words on what is wrong when it is cut short, no JPEG, or not of the size that was agreed with the camera.
 pub fn decode_jpeg(bytes: &[u8], width: u32, height: u32) -> Result<RgbImage, String> {
     if !jpeg_is_whole(bytes) {
-        return Err(format!("a frame of {} bytes broke off before its end", bytes.len()));
+        return Err(format!("a frame in a buffer of {} bytes lacks its end or a piece", bytes.len()));
     }
     let mut reader = ImageReader::new(Cursor::new(bytes));
     reader.set_format(ImageFormat::Jpeg);
@@ -218,7 +222,7 @@ pub fn decode_jpeg(bytes: &[u8], width: u32, height: u32) -> Result<RgbImage, St
     DynamicImage::from_decoder(decoder).map(DynamicImage::into_rgb8).map_err(|e| e.to_string())
 }
 
-/// Whether a JPEG goes on to its end-of-image marker.
+/// Whether a JPEG goes on to its end-of-image marker without a gap.
 ///
 /// The decoder shows a picture cut short with grey for what is missing, and a preview inside the header may have an end
 /// of its own: so the segments are walked from the start. Bytes after the end do no harm.
@@ -228,6 +232,7 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
     }
     let mut at = 2;
     let mut scanning = false;
+    let mut restart = 0;
     while at + 1 < bytes.len() {
         if bytes[at] != 0xff {
             // Between segments some cameras leave stray bytes; inside a scan these are the picture.
@@ -237,10 +242,20 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
         match bytes[at + 1] {
             0xff => at += 1,
             0xd9 => return scanning,
-            0x00 | 0x01 | 0xd0..=0xd8 => at += 2,
+            0x00 | 0x01 | 0xd8 => at += 2,
+            // Restart marks count 0 to 7 round and round: a mark out of turn means that a piece is missing.
+            mark @ 0xd0..=0xd7 if scanning => {
+                if mark & 7 != restart {
+                    return false;
+                }
+                restart = (restart + 1) & 7;
+                at += 2;
+            }
             marker => {
                 let Some(length) = bytes.get(at + 2..at + 4) else { return false };
-                scanning |= marker == 0xda;
+                if marker == 0xda {
+                    (scanning, restart) = (true, 0);
+                }
                 at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]])).max(2);
             }
         }
@@ -305,5 +320,19 @@ mod tests {
         }
         bytes.extend([0; 64]);
         assert!(jpeg_is_whole(&bytes), "padding after the end is what many cameras send");
+    }
+
+    #[test]
+    fn a_jpeg_with_a_restart_mark_out_of_turn_lacks_a_piece() {
+        let scan = |marks: &[u8]| {
+            let mut bytes = vec![0xff, 0xd8, 0xff, 0xda, 0, 2];
+            for mark in marks {
+                bytes.extend([0x11, 0xff, 0x00, 0xff, *mark]);
+            }
+            bytes.extend([0x22, 0xff, 0xd9]);
+            bytes
+        };
+        assert!(jpeg_is_whole(&scan(&[0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd0])));
+        assert!(!jpeg_is_whole(&scan(&[0xd0, 0xd2])));
     }
 }

@@ -140,8 +140,8 @@ impl SimulatedMicroscope {
             sprite.draw(&mut canvas, width, height, *x, *y);
         }
         let mut pixels = Vec::with_capacity(width * height * 3);
-        for (row, line) in canvas.chunks_exact(width).enumerate() {
-            let mut at = mix(self.settings.seed, index as i64, row as i64) as usize;
+        for (row, line) in (0..).zip(canvas.chunks_exact(width)) {
+            let mut at = mix(self.settings.seed, index.cast_signed(), row) as usize;
             for value in line.as_flattened() {
                 at = at.wrapping_add(1);
                 // Adding a half and cutting off is rounding; the cast keeps within 0..=255.

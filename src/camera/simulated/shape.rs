@@ -62,8 +62,8 @@ impl Nucleus {
     /// `count` lobes along an arc inside a cell of this radius.
     pub fn lobes(rng: &mut fastrand::Rng, cell: f32, count: usize, size: f32, thread: f32) -> Self {
         let start = rng.f32() * TAU;
-        let sweep = TAU * between(rng, 0.5, 0.72);
-        let ring = cell * between(rng, 0.40, 0.50);
+        let sweep = TAU * between(rng, 0.55, 0.80);
+        let ring = cell * between(rng, 0.44, 0.52);
         let lobes = (0..count)
             .map(|i| {
                 let angle = start + sweep * i as f32 / (count as f32 - 1.0).max(1.0);
@@ -105,8 +105,9 @@ impl Nucleus {
 
     /// How deep inside the nucleus a place lies, um. `seed` roughens the outline.
     pub fn depth(&self, seed: u64, x: f32, y: f32) -> f32 {
-        let x = x + 0.35 * noise(seed, x * 0.55, y * 0.55);
-        let y = y + 0.35 * noise(seed ^ 0xabcd, x * 0.55, y * 0.55);
+        let (u, v) = (x * 0.5, y * 0.5);
+        let x = x + 0.5 * noise(seed, u, v);
+        let y = y + 0.5 * noise(seed ^ 0xabcd, u, v);
         match self {
             Self::Lobes { lobes, thread } => {
                 let mut depth = f32::MIN;
@@ -134,9 +135,9 @@ impl Nucleus {
     }
 }
 
-/// The larger of two depths, rounded where they meet (over 0.5 um).
+/// The larger of two depths, rounded where they meet (over 0.4 um).
 fn smooth_max(a: f32, b: f32) -> f32 {
-    const ROUND: f32 = 0.5;
+    const ROUND: f32 = 0.4;
     let h = (ROUND - (a - b).abs()).max(0.0) / ROUND;
     a.max(b) + h * h * ROUND * 0.25
 }

@@ -52,7 +52,7 @@ impl Sprite {
     pub fn draw(&self, canvas: &mut [[f32; 3]], width: usize, height: usize, x: f32, y: f32) {
         let half = (self.side / 2) as f32;
         let (left, top) = (x - half, y - half);
-        let (column, row) = (left.floor() as i64, top.floor() as i64);
+        let (column, row) = (left.floor() as isize, top.floor() as isize);
         // Between pixels: the shift to the right and down, 0..1, weighs four neighbours.
         let (right_share, down_share) = (left - left.floor(), top - top.floor());
         let weights = [
@@ -62,22 +62,21 @@ impl Sprite {
             (1.0 - right_share) * (1.0 - down_share),
         ]
         .map(|w| w / 255.0);
-        let side = self.side as i64;
+        let side = self.side.cast_signed();
         let first_column = 1.max(-column);
-        let last_column = side.min(width as i64 - column);
-        for v in 1.max(-row)..side.min(height as i64 - row) {
+        let last_column = side.min(width.cast_signed() - column);
+        for v in 1.max(-row)..side.min(height.cast_signed() - row) {
             let target = (row + v) as usize * width;
             let (above, here) = ((v as usize - 1) * self.side, v as usize * self.side);
             for u in first_column..last_column {
-                let u_index = u as usize;
-                let (a, b) = (&self.light[above + u_index - 1], &self.light[above + u_index]);
-                let (c, d) = (&self.light[here + u_index - 1], &self.light[here + u_index]);
+                let (above, here) = (above + u as usize, here + u as usize);
+                let four = [&self.light[above - 1], &self.light[above], &self.light[here - 1], &self.light[here]];
                 let pixel = &mut canvas[target + (column + u) as usize];
-                for k in 0..3 {
-                    pixel[k] *= f32::from(a[k]) * weights[0]
-                        + f32::from(b[k]) * weights[1]
-                        + f32::from(c[k]) * weights[2]
-                        + f32::from(d[k]) * weights[3];
+                for (k, channel) in pixel.iter_mut().enumerate() {
+                    *channel *= f32::from(four[0][k]) * weights[0]
+                        + f32::from(four[1][k]) * weights[1]
+                        + f32::from(four[2][k]) * weights[2]
+                        + f32::from(four[3][k]) * weights[3];
                 }
             }
         }

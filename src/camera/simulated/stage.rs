@@ -47,7 +47,7 @@ impl Stage {
     /// Steps made before a frame.
     fn moves(&self, frame: u64) -> u64 {
         let (stretch, within) = (frame / STRETCH, frame % STRETCH);
-        let stop_at = 1 + mix(self.seed, stretch as i64, 77) % (STRETCH - STOP - 1);
+        let stop_at = 1 + mix(self.seed, stretch.cast_signed(), 77) % (STRETCH - STOP - 1);
         stretch * (STRETCH - STOP) + within - within.saturating_sub(stop_at).min(STOP)
     }
 }

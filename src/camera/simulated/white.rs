@@ -48,9 +48,9 @@ const FINE_PINK: Granules =
 const FINE_VIOLET: Granules =
     Granules { colour: [0.40, 0.62, 0.24], pitch: 0.75, size: 0.34, share: 0.45, over_nucleus: 0.25 };
 const ORANGE: Granules =
-    Granules { colour: [0.16, 0.66, 0.62], pitch: 0.85, size: 0.52, share: 0.98, over_nucleus: 0.12 };
+    Granules { colour: [0.12, 0.42, 0.38], pitch: 0.85, size: 0.56, share: 1.0, over_nucleus: 0.12 };
 const DARK_VIOLET: Granules =
-    Granules { colour: [0.85, 1.25, 0.50], pitch: 1.0, size: 0.52, share: 0.85, over_nucleus: 0.8 };
+    Granules { colour: [0.75, 1.10, 0.42], pitch: 0.9, size: 0.60, share: 0.9, over_nucleus: 0.7 };
 const AZURE: Granules = Granules { colour: [0.45, 0.80, 0.28], pitch: 0.85, size: 0.36, share: 0.6, over_nucleus: 0.7 };
 
 const PINK_CYTOPLASM: [f32; 3] = [0.13, 0.25, 0.12];
@@ -117,8 +117,8 @@ fn look(rng: &mut fastrand::Rng, class: CellClass, size: f32) -> Look {
     let neutrophil = Look {
         outline: Blob::new(rng, 0.0, 0.0, size, 0.035),
         nucleus: Nucleus::band(rng, size),
-        chromatin: [1.08, 1.50, 0.62],
-        clumps: (0.30, 0.85),
+        chromatin: [0.98, 1.52, 0.55],
+        clumps: (0.42, 0.85),
         cytoplasm: PINK_CYTOPLASM,
         rim: 0.0,
         granules: Some(FINE_PINK),
@@ -130,40 +130,40 @@ fn look(rng: &mut fastrand::Rng, class: CellClass, size: f32) -> Look {
         CellClass::Ngb => neutrophil,
         CellClass::Eos => Look {
             nucleus: Nucleus::lobes(rng, size, 2, 0.40, 0.55),
-            chromatin: [0.95, 1.25, 0.50],
-            cytoplasm: [0.12, 0.36, 0.28],
+            chromatin: [0.92, 1.35, 0.50],
+            cytoplasm: [0.17, 0.50, 0.42],
             granules: Some(ORANGE),
             ..neutrophil
         },
         CellClass::Bas => Look {
             nucleus: Nucleus::lobes(rng, size, 3, 0.42, 0.8),
-            chromatin: [0.50, 0.75, 0.28],
-            cytoplasm: [0.28, 0.40, 0.16],
+            chromatin: [0.60, 0.90, 0.32],
+            cytoplasm: [0.38, 0.58, 0.22],
             granules: Some(DARK_VIOLET),
             ragged: 0.3,
             ..neutrophil
         },
         CellClass::Lyt => Look {
             nucleus: {
-                let share = between(rng, 0.82, 0.90);
+                let share = between(rng, 0.84, 0.93);
                 Nucleus::body(rng, size, share, 0.12, 0.02, 0.0)
             },
-            chromatin: [1.10, 1.50, 0.56],
-            clumps: (0.28, 1.3),
-            cytoplasm: [0.42, 0.33, 0.10],
-            rim: 0.35,
+            chromatin: [1.00, 1.50, 0.52],
+            clumps: (0.42, 1.1),
+            cytoplasm: [0.40, 0.38, 0.14],
+            rim: 0.25,
             granules: None,
             ..neutrophil
         },
         CellClass::Mon => Look {
             outline: Blob::new(rng, 0.0, 0.0, size, 0.075),
             nucleus: {
-                let dent = between(rng, 0.5, 1.0);
-                Nucleus::body(rng, size, 0.70, 0.22, 0.09, dent)
+                let dent = between(rng, 0.1, 0.75);
+                Nucleus::body(rng, size, 0.74, 0.18, 0.10, dent)
             },
-            chromatin: [0.80, 1.12, 0.42],
-            clumps: (0.34, 0.75),
-            cytoplasm: [0.33, 0.34, 0.14],
+            chromatin: [0.76, 1.16, 0.40],
+            clumps: (0.42, 0.7),
+            cytoplasm: [0.32, 0.36, 0.17],
             rim: 0.25,
             granules: Some(Granules { colour: [0.16, 0.24, 0.08], share: 0.5, ..FINE_PINK }),
             vacuoles: {
@@ -228,8 +228,8 @@ fn look(rng: &mut fastrand::Rng, class: CellClass, size: f32) -> Look {
             ..neutrophil
         },
         _ => {
-            let count = [2, 3, 3, 3, 4, 4, 5][rng.usize(0..7)];
-            let lobe = [0.38, 0.33, 0.30, 0.27][count - 2];
+            let count = [2, 3, 3, 3, 3, 4, 4, 5][rng.usize(0..8)];
+            let lobe = [0.36, 0.31, 0.28, 0.25][count - 2];
             Look { nucleus: Nucleus::lobes(rng, size, count, lobe, 0.35), ..neutrophil }
         }
     }

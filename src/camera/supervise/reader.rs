@@ -1,0 +1,195 @@
+//! One reader thread: opens the camera, reads it, and puts frames into the slot for as long as it holds its token.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::{CameraWatch, Opener};
+use crate::camera::{CameraError, Capture};
+use crate::frame::Frame;
+use crate::stop::Stop;
+
+/// How often a reader that waits for a free slot looks up.
+const LOOK_UP: Duration = Duration::from_millis(50);
+/// Reports under way; the supervisor takes them at once, and a reader waits where it has to.
+const REPORTS: usize = 16;
+
+/// What a reader tells the supervisor.
+pub(super) enum Report {
+    /// The camera is open: what it is.
+    Opened(String),
+    /// A frame was handed on.
+    Frame,
+    /// A frame was damaged.
+    Damaged,
+    /// A frame waits for a reader of the recording who is busy.
+    Waiting,
+    /// The recording is over and its last frame was taken.
+    End,
+    /// The camera could not be opened, or is gone.
+    Failed(CameraError),
+}
+
+/// Whether a reader may still hand on frames, and whether it counts as stuck.
+#[derive(Default)]
+struct Token {
+    taken_away: bool,
+    finished: bool,
+}
+
+/// The supervisor's end of a reader thread. Dropping it takes the reader's token away.
+pub(super) struct Reader {
+    token: Arc<Mutex<Token>>,
+    reports: Receiver<Report>,
+    watch: CameraWatch,
+}
+
+impl Reader {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn start(open: Arc<Opener>, watch: &CameraWatch, stop: &Stop) -> std::io::Result<Self> {
+        let (sender, reports) = bounded(REPORTS);
+        let token = Arc::<Mutex<Token>>::default();
+        let work = Work { token: Arc::clone(&token), reports: sender, watch: watch.clone(), stop: stop.clone() };
+        thread::Builder::new().name("camera".to_owned()).spawn(move || {
+            // A driver library may panic on what a device answers; to the supervisor that is a camera lost.
+            let ended = catch_unwind(AssertUnwindSafe(|| work.read(&*open)));
+            let report = match ended {
+                Ok(report) => report,
+                Err(_) => Some(Report::Failed(CameraError::Lost {
+                    source_name: "camera".to_owned(),
+                    problem: "its driver library failed".to_owned(),
+                })),
+            };
+            work.finish(report);
+        })?;
+        Ok(Self { token, reports, watch: watch.clone() })
+    }
+
+    /// The next report, or none within `time`.
+    pub(super) fn report(&self, time: Duration) -> Option<Report> {
+        self.reports.recv_timeout(time).ok()
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let mut token = lock(&self.token);
+        token.taken_away = true;
+        if !token.finished {
+            self.watch.0.stuck.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn lock(token: &Mutex<Token>) -> std::sync::MutexGuard<'_, Token> {
+    token.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Work {
+    token: Arc<Mutex<Token>>,
+    reports: Sender<Report>,
+    watch: CameraWatch,
+    stop: Stop,
+}
+
+impl Work {
+    /// Reads until the end. None when nobody is to hear of it.
+    fn read(&self, open: &Opener) -> Option<Report> {
+        let mut camera = match open() {
+            Ok(camera) => camera,
+            Err(error) => return Some(Report::Failed(error)),
+        };
+        self.tell(Report::Opened(camera.describe()))?;
+        let every_frame_counts = camera.waits_for_reader();
+        loop {
+            match camera.next_frame() {
+                Ok(Capture::Frame(frame)) => self.hand_on(frame, every_frame_counts)?,
+                Ok(Capture::Damaged(problem)) => self.damaged(&problem)?,
+                Ok(Capture::End) => {
+                    self.wait_until_taken()?;
+                    return Some(Report::End);
+                }
+                Err(error) => return Some(Report::Failed(error)),
+            }
+        }
+    }
+
+    /// Whether this reader still works for anybody.
+    fn wanted(&self) -> Option<()> {
+        (!self.stop.told() && !lock(&self.token).taken_away).then_some(())
+    }
+
+    fn tell(&self, mut report: Report) -> Option<()> {
+        loop {
+            self.wanted()?;
+            report = match self.reports.send_timeout(report, LOOK_UP) {
+                Ok(()) => return Some(()),
+                Err(crossbeam_channel::SendTimeoutError::Timeout(report)) => report,
+                Err(crossbeam_channel::SendTimeoutError::Disconnected(_)) => return None,
+            };
+        }
+    }
+
+    fn damaged(&self, problem: &str) -> Option<()> {
+        self.wanted()?;
+        let before = self.watch.0.damaged.fetch_add(1, Ordering::Relaxed);
+        // A loose cable tears every frame: after the first few, one line in a hundred tells enough.
+        if before < 5 || before.is_multiple_of(100) {
+            log::warn!("camera: damaged frame passed over: {problem}");
+        }
+        self.tell(Report::Damaged)
+    }
+
+    fn hand_on(&self, mut frame: Frame, every_frame_counts: bool) -> Option<()> {
+        loop {
+            {
+                // Held while the frame is put, so that no frame comes after the token was taken away.
+                let token = lock(&self.token);
+                if token.taken_away || self.stop.told() {
+                    return None;
+                }
+                if !every_frame_counts {
+                    self.watch.0.slot.put(frame);
+                    break;
+                }
+                match self.watch.0.slot.put_when_free(frame, Duration::ZERO) {
+                    Ok(()) => break,
+                    Err(back) => frame = back,
+                }
+            }
+            self.wait_until_taken()?;
+        }
+        self.watch.0.frames.fetch_add(1, Ordering::Relaxed);
+        self.tell(Report::Frame)
+    }
+
+    /// Waits until the slot is empty.
+    fn wait_until_taken(&self) -> Option<()> {
+        while !self.watch.0.slot.wait_until_free(LOOK_UP) {
+            self.tell(Report::Waiting)?;
+        }
+        Some(())
+    }
+
+    /// Out of the driver for good: no more stuck, whatever was thought of this thread.
+    fn finish(&self, report: Option<Report>) {
+        {
+            let mut token = lock(&self.token);
+            token.finished = true;
+            if token.taken_away {
+                self.watch.0.stuck.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        if let Some(report) = report {
+            // Nobody to hear it: the supervisor has given this reader up.
+            let _ = self.tell(report);
+        }
+    }
+}
