@@ -1,12 +1,40 @@
 //! Where frames come from: one trait, and behind it a V4L2 device, recorded files, or a simulated microscope.
 
+pub mod devices;
+mod pace;
+pub mod picture;
 pub mod replay;
 pub mod simulated;
+pub mod source;
 pub mod supervise;
 #[cfg(feature = "camera-v4l")]
 pub mod v4l;
 
+pub use devices::{VideoDevice, devices};
+pub use source::{Source, UnknownSource};
+
+use self::replay::{Playback, Replay};
+use self::simulated::Simulated;
+use crate::config::CameraConfig;
 use crate::frame::Frame;
+
+/// Opens the configured camera.
+///
+/// # Errors
+/// When the words for it name no camera, it is not there, or this build has no such camera.
+pub fn open(config: &CameraConfig) -> Result<Box<dyn Camera>, CameraError> {
+    match config.source.parse::<Source>()? {
+        Source::Simulated => Ok(Box::new(Simulated::new(config))),
+        Source::Replay(path) => {
+            let frame_rate = config.paced.then_some(config.frame_rate);
+            Ok(Box::new(Replay::open(path, Playback { frame_rate, repeat: config.repeat })?))
+        }
+        #[cfg(feature = "camera-v4l")]
+        Source::V4l(number) => Ok(Box::new(v4l::V4l::open(number, config)?)),
+        #[cfg(not(feature = "camera-v4l"))]
+        Source::V4l(_) => Err(CameraError::NotBuilt),
+    }
+}
 
 /// What one read of a camera gives.
 #[derive(Debug)]
@@ -59,9 +87,23 @@ pub enum CameraError {
         /// What the driver said.
         problem: String,
     },
+    /// The words for it name no camera.
+    #[error(transparent)]
+    Source(#[from] UnknownSource),
+    /// A recording that cannot be played; the words say what to do.
+    #[error("{0}")]
+    Recording(String),
     /// This build has no such camera.
     #[error(
         "this build has no V4L2 cameras; build with `--features device`, or use --camera simulated or --camera replay:PATH"
     )]
     NotBuilt,
+}
+
+impl CameraError {
+    /// Whether waiting cannot help: the camera is named wrongly, or this build lacks it.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Source(_) | Self::NotBuilt | Self::Recording(_))
+    }
 }

@@ -1,0 +1,59 @@
+//! The V4L2 cameras of this machine, as the kernel lists them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A camera that the kernel knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VideoDevice {
+    /// `/dev/videoN`.
+    pub path: PathBuf,
+    /// The name its driver gives it; empty if it gives none.
+    pub name: String,
+}
+
+/// Lists the V4L2 devices, by number. Empty where there are none or no such kernel.
+///
+/// A camera often has a second device for metadata, which gives no frames; the kernel's list does not tell them apart.
+#[must_use]
+pub fn devices() -> Vec<VideoDevice> {
+    devices_below(Path::new("/sys/class/video4linux"))
+}
+
+fn devices_below(list: &Path) -> Vec<VideoDevice> {
+    let Ok(entries) = fs::read_dir(list) else { return Vec::new() };
+    let mut found: Vec<(u32, VideoDevice)> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let number = entry.file_name().to_str()?.strip_prefix("video")?.parse().ok()?;
+            let name = fs::read_to_string(entry.path().join("name")).unwrap_or_default();
+            let path = PathBuf::from(format!("/dev/video{number}"));
+            Some((number, VideoDevice { path, name: name.trim().to_owned() }))
+        })
+        .collect();
+    found.sort_by_key(|(number, _)| *number);
+    found.into_iter().map(|(_, device)| device).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cameras_are_listed_by_number_with_their_names() {
+        let list = tempfile::tempdir().unwrap();
+        for (device, name) in [("video10", "Second\n"), ("video2", "USB Microscope\n"), ("v4l-subdev0", "no camera\n")]
+        {
+            fs::create_dir(list.path().join(device)).unwrap();
+            fs::write(list.path().join(device).join("name"), name).unwrap();
+        }
+        let found = devices_below(list.path());
+        let names: Vec<_> = found.iter().map(|d| (d.path.to_str().unwrap(), d.name.as_str())).collect();
+        assert_eq!(names, [("/dev/video2", "USB Microscope"), ("/dev/video10", "Second")]);
+    }
+
+    #[test]
+    fn a_machine_without_cameras_has_an_empty_list() {
+        assert!(devices_below(Path::new("/nonexistent/video4linux")).is_empty());
+    }
+}

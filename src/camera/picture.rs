@@ -1,0 +1,309 @@
+//! Pictures from files: which ones a path means, and their pixels as 8-bit RGB.
+
+use std::fs::{self, File};
+use std::io::{BufReader, Cursor};
+use std::path::{Path, PathBuf};
+
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
+
+/// Shortest side of a picture that is looked at, px.
+pub const SMALLEST_SIDE: u32 = 16;
+/// Longest side, px.
+pub const LARGEST_SIDE: u32 = 16_384;
+/// Most pixels.
+pub const MOST_PIXELS: u64 = 64_000_000;
+/// Largest file, bytes: 64 megapixels with four 16-bit channels, and a header.
+const LARGEST_FILE: u64 = MOST_PIXELS * 8 + 1_048_576;
+/// What the names of pictures end in.
+const ENDINGS: [&str; 6] = ["jpg", "jpeg", "png", "bmp", "tif", "tiff"];
+
+/// Why a path gives no picture.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// Nothing at this path.
+    #[error("{path}: there is no such file or folder; check the spelling")]
+    Missing {
+        /// The path asked for.
+        path: PathBuf,
+    },
+    /// It is there but cannot be read.
+    #[error("{path}: cannot be read ({problem}); check its permissions and the disk")]
+    Unreadable {
+        /// The path asked for.
+        path: PathBuf,
+        /// What the system says.
+        problem: std::io::Error,
+    },
+    /// A folder or pattern without pictures.
+    #[error("{path}: no pictures here; it takes files ending in .jpg .jpeg .png .bmp .tif .tiff")]
+    Empty {
+        /// The folder or pattern.
+        path: PathBuf,
+    },
+    /// A pattern that is no pattern.
+    #[error("{path}: not a pattern that can be searched ({problem}); write for example slides/*.jpg")]
+    Pattern {
+        /// The pattern.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Neither JPEG, PNG, BMP nor TIFF.
+    #[error("{path}: not a JPEG, PNG, BMP or TIFF picture; convert it to one of these")]
+    Format {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Too small to show a cell.
+    #[error("{path}: {width} x {height} px is too small to show a cell; it takes at least 16 x 16 px")]
+    TooSmall {
+        /// The file.
+        path: PathBuf,
+        /// Its width, px.
+        width: u32,
+        /// Its height, px.
+        height: u32,
+    },
+    /// Too large for the memory of a small board.
+    #[error(
+        "{path}: {width} x {height} px is too large; it takes at most 16384 px a side and 64 megapixels, so cut it into tiles"
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its width, px.
+        width: u32,
+        /// Its height, px.
+        height: u32,
+    },
+    /// Begun as a picture and then broken.
+    #[error("{path}: the picture is damaged ({problem}); copy it again from where it came")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// The pictures that a path means: a picture itself, a folder's pictures, or those a pattern (`*`, `?`, `[..]`) finds.
+///
+/// Sorted by name, numbers by their value (`frame2` before `frame10`). A file named outright is given back whatever
+/// its ending; folders and patterns give files with the ending of a picture only, and hidden files never.
+///
+/// # Errors
+/// When nothing is there, it cannot be read, or no picture is found.
+pub fn list_pictures(path: impl AsRef<Path>) -> Result<Vec<PathBuf>, PictureError> {
+    let path = path.as_ref();
+    let mut pictures: Vec<PathBuf> = match fs::metadata(path) {
+        Ok(found) if found.is_dir() => {
+            let unreadable = |problem| PictureError::Unreadable { path: path.to_owned(), problem };
+            let entries = fs::read_dir(path).map_err(unreadable)?;
+            entries.map(|entry| Ok(entry.map_err(unreadable)?.path())).collect::<Result<_, PictureError>>()?
+        }
+        Ok(_) => return Ok(vec![path.to_owned()]),
+        Err(problem) if problem.kind() != std::io::ErrorKind::NotFound => {
+            return Err(PictureError::Unreadable { path: path.to_owned(), problem });
+        }
+        Err(_) => matches_of(path)?,
+    };
+    pictures.retain(|file| looks_like_a_picture(file) && file.is_file());
+    if pictures.is_empty() {
+        return Err(PictureError::Empty { path: path.to_owned() });
+    }
+    pictures.sort_by(|a, b| natural_order(&a.to_string_lossy(), &b.to_string_lossy()).then_with(|| a.cmp(b)));
+    Ok(pictures)
+}
+
+fn matches_of(path: &Path) -> Result<Vec<PathBuf>, PictureError> {
+    let pattern = path.to_string_lossy();
+    if !pattern.contains(['*', '?', '[']) {
+        return Err(PictureError::Missing { path: path.to_owned() });
+    }
+    let found =
+        glob::glob(&pattern).map_err(|e| PictureError::Pattern { path: path.to_owned(), problem: e.msg.to_owned() })?;
+    // A folder that may not be entered hides its files from a pattern, as it does in a shell.
+    Ok(found.filter_map(Result::ok).collect())
+}
+
+fn looks_like_a_picture(file: &Path) -> bool {
+    let hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let ending = file.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    !hidden && ENDINGS.contains(&ending.as_str())
+}
+
+/// Compares names with runs of digits by value, everything else by character.
+fn natural_order(a: &str, b: &str) -> std::cmp::Ordering {
+    let (mut a, mut b) = (a, b);
+    loop {
+        let (digits_a, digits_b) = (leading_digits(a), leading_digits(b));
+        if digits_a > 0 && digits_b > 0 {
+            let (x, y) = (a[..digits_a].trim_start_matches('0'), b[..digits_b].trim_start_matches('0'));
+            let order = x.len().cmp(&y.len()).then_with(|| x.cmp(y));
+            if order.is_ne() {
+                return order;
+            }
+            (a, b) = (&a[digits_a..], &b[digits_b..]);
+            continue;
+        }
+        let (mut rest_a, mut rest_b) = (a.chars(), b.chars());
+        match (rest_a.next(), rest_b.next()) {
+            (Some(x), Some(y)) if x == y => (a, b) = (rest_a.as_str(), rest_b.as_str()),
+            (x, y) => return x.cmp(&y),
+        }
+    }
+}
+
+fn leading_digits(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_digit).count()
+}
+
+/// Reads a picture as 8-bit RGB: grey becomes equal parts, 16 bits become 8, and what is transparent becomes white.
+///
+/// The size is checked in the header, before memory is taken for the pixels.
+///
+/// # Errors
+/// When the file is missing, unreadable, of another format, too small, too large, or damaged (a JPEG cut short counts
+/// as damaged although much of it could be shown).
+pub fn read_picture(path: impl AsRef<Path>) -> Result<RgbImage, PictureError> {
+    let path = path.as_ref();
+    let unreadable = |problem: std::io::Error| match problem.kind() {
+        std::io::ErrorKind::NotFound => PictureError::Missing { path: path.to_owned() },
+        _ => PictureError::Unreadable { path: path.to_owned(), problem },
+    };
+    let damaged = |problem: String| PictureError::Damaged { path: path.to_owned(), problem };
+    let file = File::open(path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    if length == 0 {
+        return Err(damaged("the file is empty".to_owned()));
+    }
+    if length > LARGEST_FILE {
+        return Err(damaged("the file is larger than any picture it takes".to_owned()));
+    }
+    let reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(unreadable)?;
+    let format = reader.format().ok_or_else(|| PictureError::Format { path: path.to_owned() })?;
+    let decoder = reader.into_decoder().map_err(|e| match e {
+        image::ImageError::Unsupported(_) => PictureError::Format { path: path.to_owned() },
+        other => damaged(other.to_string()),
+    })?;
+    let (width, height) = decoder.dimensions();
+    if width < SMALLEST_SIDE || height < SMALLEST_SIDE {
+        return Err(PictureError::TooSmall { path: path.to_owned(), width, height });
+    }
+    if width > LARGEST_SIDE || height > LARGEST_SIDE || u64::from(width) * u64::from(height) > MOST_PIXELS {
+        return Err(PictureError::TooLarge { path: path.to_owned(), width, height });
+    }
+    if format == ImageFormat::Jpeg && !jpeg_is_whole(&fs::read(path).map_err(unreadable)?) {
+        return Err(damaged("its end is missing".to_owned()));
+    }
+    let picture = DynamicImage::from_decoder(decoder).map_err(|e| damaged(e.to_string()))?;
+    Ok(over_white(picture))
+}
+
+/// Decodes a JPEG from memory, such as one frame of an MJPG camera.
+///
+/// # Errors
+/// Words on what is wrong when it is cut short, no JPEG, or not of the size that was agreed with the camera.
+pub fn decode_jpeg(bytes: &[u8], width: u32, height: u32) -> Result<RgbImage, String> {
+    if !jpeg_is_whole(bytes) {
+        return Err(format!("a frame of {} bytes broke off before its end", bytes.len()));
+    }
+    let mut reader = ImageReader::new(Cursor::new(bytes));
+    reader.set_format(ImageFormat::Jpeg);
+    let decoder = reader.into_decoder().map_err(|e| e.to_string())?;
+    if decoder.dimensions() != (width, height) {
+        let (w, h) = decoder.dimensions();
+        return Err(format!("a frame came as {w} x {h} px instead of {width} x {height}"));
+    }
+    DynamicImage::from_decoder(decoder).map(DynamicImage::into_rgb8).map_err(|e| e.to_string())
+}
+
+/// Whether a JPEG goes on to its end-of-image marker.
+///
+/// The decoder shows a picture cut short with grey for what is missing, and a preview inside the header may have an end
+/// of its own: so the segments are walked from the start. Bytes after the end do no harm.
+fn jpeg_is_whole(bytes: &[u8]) -> bool {
+    if !bytes.starts_with(&[0xff, 0xd8]) {
+        return false;
+    }
+    let mut at = 2;
+    let mut scanning = false;
+    while at + 1 < bytes.len() {
+        if bytes[at] != 0xff {
+            // Between segments some cameras leave stray bytes; inside a scan these are the picture.
+            at += 1;
+            continue;
+        }
+        match bytes[at + 1] {
+            0xff => at += 1,
+            0xd9 => return scanning,
+            0x00 | 0x01 | 0xd0..=0xd8 => at += 2,
+            marker => {
+                let Some(length) = bytes.get(at + 2..at + 4) else { return false };
+                scanning |= marker == 0xda;
+                at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]])).max(2);
+            }
+        }
+    }
+    false
+}
+
+fn over_white(picture: DynamicImage) -> RgbImage {
+    if !picture.color().has_alpha() {
+        return picture.into_rgb8();
+    }
+    let picture = picture.into_rgba8();
+    let mut flat = RgbImage::new(picture.width(), picture.height());
+    for (to, from) in flat.pixels_mut().zip(picture.pixels()) {
+        let [red, green, blue, alpha] = from.0.map(u32::from);
+        to.0 = [red, green, blue].map(|c| ((c * alpha + 255 * (255 - alpha) + 127) / 255) as u8);
+    }
+    flat
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cmp::Ordering;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn numbers_in_names_count_by_value() {
+        assert_eq!(natural_order("frame2.png", "frame10.png"), Ordering::Less);
+        assert_eq!(natural_order("a/10/1.png", "a/9/2.png"), Ordering::Greater);
+        assert_eq!(natural_order("x007", "x7"), Ordering::Equal);
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_names_is_an_order(a in "[a01]{0,6}", b in "[a01]{0,6}", c in "[a01]{0,6}") {
+            prop_assert_eq!(natural_order(&a, &b), natural_order(&b, &a).reverse());
+            if natural_order(&a, &b).is_le() && natural_order(&b, &c).is_le() {
+                prop_assert!(natural_order(&a, &c).is_le());
+            }
+        }
+
+        #[test]
+        fn no_bytes_upset_the_jpeg_decoder(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let mut jpeg = vec![0xff, 0xd8];
+            jpeg.extend(bytes);
+            jpeg.extend([0xff, 0xd9]);
+            let _ = decode_jpeg(&jpeg, 16, 16);
+        }
+    }
+
+    #[test]
+    fn a_jpeg_is_whole_only_with_its_last_marker_after_its_pixels() {
+        let mut bytes = Vec::new();
+        let picture = RgbImage::from_fn(40, 30, |x, y| image::Rgb([x as u8 * 5, y as u8 * 7, 90]));
+        picture.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Jpeg).unwrap();
+        assert!(jpeg_is_whole(&bytes));
+        for cut in 1..bytes.len() {
+            assert!(!jpeg_is_whole(&bytes[..cut]), "cut at {cut} of {}", bytes.len());
+        }
+        bytes.extend([0; 64]);
+        assert!(jpeg_is_whole(&bytes), "padding after the end is what many cameras send");
+    }
+}
