@@ -1,5 +1,6 @@
 //! A blood-cell counter for a microscope and a small board.
 
+pub mod annotate;
 pub mod camera;
 pub mod class;
 pub mod classify;
@@ -20,4 +21,5 @@ pub mod sink;
 pub mod stop;
 pub mod tally;
 pub mod track;
+pub mod validate;
 pub mod vision;
