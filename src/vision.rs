@@ -87,6 +87,12 @@ impl Vision {
         self.classifier.classes()
     }
 
+    /// Probability under which a cell is left without a name, 0..1.
+    #[must_use]
+    pub fn unknown_below(&self) -> f64 {
+        self.classifier.unknown_below()
+    }
+
     /// The image with its background made white, as every other step wants it.
     #[must_use]
     pub fn balanced(&self, image: &RgbImage) -> RgbImage {
@@ -110,6 +116,14 @@ impl Vision {
     /// When the detector fails.
     pub fn detect(&self, balanced: &RgbImage, scale: Scale) -> Result<Vec<Detection>, VisionError> {
         Ok(self.detector.detect(balanced, scale.um_per_px)?)
+    }
+
+    /// The same down to the score `lowest` (0..1) for every kind, for measuring the detector.
+    ///
+    /// # Errors
+    /// When the detector fails.
+    pub fn detect_from(&self, balanced: &RgbImage, scale: Scale, lowest: f64) -> Result<Vec<Detection>, VisionError> {
+        Ok(self.detector.detect_from(balanced, scale.um_per_px, lowest)?)
     }
 
     /// The crops of the classifier around `centres` (px of the white-balanced image).

@@ -69,6 +69,12 @@ impl Classifier {
         &self.card.classes
     }
 
+    /// Probability under which the answer is UNK, 0..1.
+    #[must_use]
+    pub fn unknown_below(&self) -> f64 {
+        self.card.unknown_below
+    }
+
     /// Says what each crop shows, in the order of the crops.
     ///
     /// # Errors

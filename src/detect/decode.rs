@@ -18,7 +18,9 @@ const PART_OF_WHITE_CELL: f64 = 0.5;
 const LOG_SIZE: std::ops::RangeInclusive<f32> = 0.0..=6.24;
 
 /// Reads the answer `[1, kinds + 4, h, w]`; boxes are in pixels of the network's input, best first.
-pub(super) fn decode(answer: &Array<4>, card: &DetectorCard) -> Vec<Detection> {
+///
+/// `thresholds` holds the lowest score of each kind, in the order of the card's kinds.
+pub(super) fn decode(answer: &Array<4>, card: &DetectorCard, thresholds: &[f64]) -> Vec<Detection> {
     let [_, _, height, width] = answer.shape;
     let plane = |channel: usize| &answer.values[channel * height * width..(channel + 1) * height * width];
     let regression = card.kinds.len();
@@ -29,7 +31,7 @@ pub(super) fn decode(answer: &Array<4>, card: &DetectorCard) -> Vec<Detection> {
     let mut found = Vec::new();
     for (channel, kind) in card.kinds.iter().copied().enumerate() {
         let heat = plane(channel);
-        for (y, x) in peaks(heat, width, height, card.thresholds[channel] as f32) {
+        for (y, x) in peaks(heat, width, height, thresholds[channel] as f32) {
             let at = y * width + x;
             let centre = ((x as f64 + 0.5 + f64::from(dx[at])) * stride, (y as f64 + 0.5 + f64::from(dy[at])) * stride);
             let side = |log: f32| f64::from(log.clamp(*LOG_SIZE.start(), *LOG_SIZE.end())).exp();
@@ -115,7 +117,7 @@ mod tests {
         answer.values[64 + 3 * 8 + 2] = 0.9; // red cell at x 2, y 3
         answer.values[64 + 3 * 8 + 3] = 0.6; // its lower neighbour
         answer.values[3 * 64 + 3 * 8 + 2] = 0.25; // dx
-        let cells = decode(&answer, &card());
+        let cells = decode(&answer, &card(), &[0.5; 3]);
         assert_eq!(cells.len(), 1);
         assert_eq!(cells[0].kind, Kind::Rbc);
         let (x, y) = cells[0].area.centre();
@@ -128,14 +130,14 @@ mod tests {
         let mut answer = cold();
         answer.values[3 * 8 + 2] = 0.9;
         answer.values[64 + 3 * 8 + 2] = 0.8;
-        let kinds: Vec<_> = decode(&answer, &card()).iter().map(|cell| cell.kind).collect();
+        let kinds: Vec<_> = decode(&answer, &card(), &[0.5; 3]).iter().map(|cell| cell.kind).collect();
         assert_eq!(kinds, [Kind::Wbc]);
     }
 
     proptest! {
         #[test]
         fn any_answer_gives_cells_that_are_apart_and_finite(values in prop::collection::vec(any::<f32>(), 7 * 36)) {
-            let cells = decode(&Array { shape: [1, 7, 6, 6], values }, &card());
+            let cells = decode(&Array { shape: [1, 7, 6, 6], values }, &card(), &[0.5; 3]);
             for (n, cell) in cells.iter().enumerate() {
                 prop_assert!(cell.area.x.is_finite() && cell.area.w >= 1.0 && cell.score >= 0.5);
                 for other in &cells[n + 1..] {

@@ -78,6 +78,18 @@ impl Detector {
     /// # Errors
     /// When the scale makes the image too large for the network, or the network fails.
     pub fn detect(&self, image: &RgbImage, um_per_px: f64) -> Result<Vec<Detection>, DetectError> {
+        self.look(image, um_per_px, &self.card.thresholds)
+    }
+
+    /// The same down to the score `lowest` (0..1) for every kind, for drawing precision over recall.
+    ///
+    /// # Errors
+    /// As [`Detector::detect`].
+    pub fn detect_from(&self, image: &RgbImage, um_per_px: f64, lowest: f64) -> Result<Vec<Detection>, DetectError> {
+        self.look(image, um_per_px, &vec![lowest; self.card.kinds.len()])
+    }
+
+    fn look(&self, image: &RgbImage, um_per_px: f64, thresholds: &[f64]) -> Result<Vec<Detection>, DetectError> {
         let factor = um_per_px / self.card.um_per_px;
         let (width, height) = (f64::from(image.width()) * factor, f64::from(image.height()) * factor);
         if width.max(height) > LARGEST_SIDE {
@@ -90,7 +102,7 @@ impl Detector {
             f64::from(image.width()) / f64::from(small.width()),
             f64::from(image.height()) / f64::from(small.height()),
         );
-        let mut cells = decode::decode(&answer, &self.card);
+        let mut cells = decode::decode(&answer, &self.card, thresholds);
         for cell in &mut cells {
             let area = cell.area.clipped(f64::from(small.width()), f64::from(small.height()));
             cell.area = Rect::new(area.x * back.0, area.y * back.1, area.w * back.0, area.h * back.1);

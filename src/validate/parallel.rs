@@ -1,0 +1,62 @@
+//! The same work on many items, on every core, with the results in the order of the items.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+/// Does `work` on every item and gives the results in the items' order.
+///
+/// `progress` hears (done, total) on the calling thread, first with nothing done.
+pub fn in_order<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync,
+    mut progress: impl FnMut(usize, usize),
+) -> Vec<R> {
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(items.len());
+    let next = AtomicUsize::new(0);
+    let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
+    progress(0, items.len());
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::channel();
+        for _ in 0..threads {
+            let (sender, next, work) = (sender.clone(), &next, &work);
+            scope.spawn(move || {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(at) else { break };
+                    if sender.send((at, work(item))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for (done, (at, result)) in receiver.into_iter().enumerate() {
+            results[at] = Some(result);
+            progress(done + 1, items.len());
+        }
+    });
+    // A thread that panicked has made the scope panic, so every place is filled.
+    results.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_keep_the_order_of_the_items_and_progress_only_grows() {
+        let items: Vec<u64> = (0..200).collect();
+        let mut heard = Vec::new();
+        // The first items take longest, so that later ones are done before them.
+        let busy = |item: &u64| (0..(200 - item) * 500).fold(*item, |sum, n| std::hint::black_box(sum ^ n ^ n));
+        let results = in_order(&items, busy, |done, total| heard.push((done, total)));
+        assert_eq!(results, items);
+        assert_eq!(heard, (0..=200).map(|done| (done, 200)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn no_items_are_no_work() {
+        assert_eq!(in_order(&[] as &[u8], |item| *item, |_, _| ()), []);
+    }
+}
