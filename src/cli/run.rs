@@ -133,7 +133,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     sinks.push(thread("controls", {
         let (controls, stop, trouble) = (config.controls.clone(), sinks_stop.clone(), troubles.teller(Part::Controls));
         let commands = commands.clone();
-        move || hardware::run(&controls, &commands, &for_controls, &stop, &trouble)
+        move || hardware::run(&controls, &for_controls, &commands, &stop, &trouble)
     })?);
     if config.display.kind == DisplayKind::Terminal {
         let (commands, stop) = (commands.clone(), stop.clone());
