@@ -8,6 +8,10 @@ use crate::class::{CellClass, Group, Kind};
 use crate::config::Flags;
 use crate::session::snapshot::{ClassCount, Flag, KindCounts};
 
+/// White cells from which a share of common cells is believed enough to raise a flag: fewer cells tell
+/// common shares too badly.
+pub const ENOUGH_FOR_A_SHARE: u32 = 20;
+
 /// What was counted, each cell once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -68,20 +72,25 @@ impl Tally {
         share(count, self.differential()).0
     }
 
-    /// The flags that these counts raise under `limits`, worst first. Nothing is flagged before a cell is counted.
+    /// The flags that these counts raise under `limits`, worst first.
+    ///
+    /// One blast or nucleated red cell is worth a look whenever it comes; a share of common cells says nothing before
+    /// [`ENOUGH_FOR_A_SHARE`] are counted.
     #[must_use]
     pub fn flags(&self, limits: &Flags) -> Vec<Flag> {
         let reached = |value: f64, limit: f64| value > 0.0 && value >= limit;
+        let white: u32 = self.classes.values().sum();
+        let common = |value, limit| white >= ENOUGH_FOR_A_SHARE && reached(value, limit);
         let bands = share(self.of(CellClass::Ngb), self.differential()).0;
-        let unclassified = share(self.of(CellClass::Unk), self.classes.values().sum()).0;
+        let unclassified = share(self.of(CellClass::Unk), white).0;
         let nucleated = per_100(self.of(CellClass::Ebo), self.differential()).0;
-        let left_shift = reached(bands, limits.bands_percent)
-            || reached(self.percent_of(Group::ImmatureGranulocytes), limits.immature_granulocytes_percent);
+        let left_shift = common(bands, limits.bands_percent)
+            || common(self.percent_of(Group::ImmatureGranulocytes), limits.immature_granulocytes_percent);
         [
             (Flag::Blasts, reached(self.percent_of(Group::Blasts), limits.blasts_percent)),
             (Flag::LeftShift, left_shift),
             (Flag::NucleatedRedCells, reached(nucleated, limits.nucleated_red_per_100)),
-            (Flag::ManyUnclassified, reached(unclassified, limits.unclassified_percent)),
+            (Flag::ManyUnclassified, common(unclassified, limits.unclassified_percent)),
         ]
         .into_iter()
         .filter_map(|(flag, raised)| raised.then_some(flag))
@@ -162,6 +171,15 @@ mod tests {
         assert_eq!(lines[2].class, CellClass::Unk);
         assert!((lines[2].percent - 100.0 / 61.0).abs() < 1e-9);
         assert_eq!(tally.flags(&Flags::default()), [Flag::NucleatedRedCells]);
+    }
+
+    #[test]
+    fn two_bands_among_three_cells_are_no_left_shift_yet() {
+        let mut tally = Tally::default();
+        tally.add(Kind::Wbc, Some(CellClass::Ngb));
+        tally.add(Kind::Wbc, Some(CellClass::Ngb));
+        tally.add(Kind::Wbc, Some(CellClass::Unk));
+        assert_eq!(tally.flags(&Flags::default()), []);
     }
 
     #[test]
