@@ -46,7 +46,7 @@ fn accuracy_counts_cells_and_balanced_accuracy_counts_labels() {
         outcome("BAS", Eos, 0.3),
     ]);
     assert!(near(scores.means.accuracy, 4.0 / 6.0));
-    assert!(near(scores.means.balanced_accuracy, (0.75 + 0.5) / 2.0));
+    assert!(near(scores.means.balanced_accuracy, f64::midpoint(0.75, 0.5)));
     // EOS: precision 3/4, recall 3/4, F1 3/4. BAS: precision 1/2, recall 1/2, F1 1/2.
     assert!(near(scores.means.macro_f1, 0.625));
     let [bas, eos] = &scores.labels[..] else { panic!("two labels") };
@@ -68,7 +68,7 @@ fn the_matrix_shows_names_withheld_and_the_forced_one_does_not() {
 #[test]
 fn a_group_label_counts_in_the_mean_only_where_its_classes_have_no_cells() {
     let grouped_only = scores(&[outcome("NEU", Ngb, 0.9), outcome("NEU", Eos, 0.9), outcome("EOS", Eos, 0.9)]);
-    assert!(near(grouped_only.means.balanced_accuracy, (0.5 + 1.0) / 2.0));
+    assert!(near(grouped_only.means.balanced_accuracy, f64::midpoint(0.5, 1.0)));
     assert!(grouped_only.labels.iter().all(|score| score.in_means));
 
     let both = scores(&[
@@ -77,7 +77,7 @@ fn a_group_label_counts_in_the_mean_only_where_its_classes_have_no_cells() {
         outcome("NGS", Ngb, 0.9),
         outcome("EOS", Eos, 0.9),
     ]);
-    assert!(near(both.means.balanced_accuracy, (0.0 + 1.0) / 2.0), "NGS 0 and EOS 1; NEU is left out");
+    assert!(near(both.means.balanced_accuracy, f64::midpoint(0.0, 1.0)), "NGS 0 and EOS 1; NEU is left out");
     assert!(near(both.means.accuracy, 0.5), "every cell counts in the accuracy");
     let left_out: Vec<_> = both.labels.iter().filter(|score| !score.in_means).map(|score| score.label).collect();
     assert_eq!(left_out, [label("NEU")]);
@@ -102,7 +102,7 @@ fn in_groups_a_band_taken_for_a_segmented_one_is_right() {
     let scores = scores(&outcomes);
     assert!(near(scores.means.accuracy, 0.5));
     assert!(near(scores.group_accuracy.unwrap(), 0.75));
-    assert!(near(scores.group_balanced_accuracy.unwrap(), (1.0 + 0.5) / 2.0));
+    assert!(near(scores.group_balanced_accuracy.unwrap(), f64::midpoint(1.0, 0.5)));
     let groups: Vec<_> = scores.groups.unwrap().iter().map(|score| (score.label.code(), score.n)).collect();
     assert_eq!(groups, [("NEU", 2), ("IG", 2)]);
 }

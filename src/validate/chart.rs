@@ -81,9 +81,9 @@ impl Chart {
             }
             Mark::Dot(style, point, words) => {
                 let (x, y) = self.place(*point);
-                // Words that would run out of the chart stand to the left of their dot.
-                let (anchor, beside) = if x > LEFT + SIDE * 0.5 { ("end", x - 9.0) } else { ("start", x + 9.0) };
-                let lower = if y < MARGIN + SIDE * 0.5 { y + 18.0 } else { y - 10.0 };
+                // Below and to the left of a dot a falling curve leaves room.
+                let (anchor, beside) = if x > LEFT + SIDE * 0.35 { ("end", x - 7.0) } else { ("start", x + 9.0) };
+                let lower = if y < MARGIN + SIDE - 24.0 { y + 19.0 } else { y - 10.0 };
                 html! {
                     (dot(*style, x, y))
                     text.word x=(px(beside)) y=(px(lower)) text-anchor=(anchor) { (words) }

@@ -61,7 +61,7 @@ pub(super) struct WrongField {
     pub picture: String,
 }
 
-/// The fields with most wrong boxes, worst first. Only kinds that the labels can judge are drawn.
+/// The fields with most boxes missed or not marked, worst first. Only kinds that the labels mark are drawn.
 pub(super) fn wrong_fields(report: &FieldsReport) -> Vec<WrongField> {
     let judged = report.outcomes.iter().map(|outcome| (outcome, judge(report, outcome)));
     let wrong = |kinds: &[(Kind, Judged)]| kinds.iter().map(|(_, j)| j.missed.len() + j.extra.len()).sum::<usize>();
@@ -83,15 +83,7 @@ pub(super) fn wrong_fields(report: &FieldsReport) -> Vec<WrongField> {
 
 fn judge(report: &FieldsReport, outcome: &FieldOutcome) -> Vec<(Kind, Judged)> {
     let told = report.scores.kinds.iter().filter(|(_, score)| score.recall.is_some());
-    let judge = |(kind, score): (&Kind, &super::field_scores::KindScore)| {
-        let mut judged = outcome.judge(*kind);
-        // Without a count error the labels are incomplete: what lies beside them may be right.
-        if score.count_error.is_none() {
-            judged.extra.clear();
-        }
-        (*kind, judged)
-    };
-    told.map(judge).collect()
+    told.map(|(kind, _)| (*kind, outcome.judge(*kind))).collect()
 }
 
 fn draw(canvas: &mut RgbImage, kinds: &[(Kind, Judged)], factor: f64) {

@@ -31,13 +31,13 @@ pub fn fields_page(report: &FieldsReport, about: &About) -> String {
         (curves(report))
         @if let Some(classes) = &report.scores.classes { (class_part(classes)) }
         @if !wrong.is_empty() {
-            h2 { "The fields with most mistakes" }
+            h2 { "The fields with most differences" }
             p.key {
                 span { span.swatch.right {} "found and marked" }
                 span { span.swatch.extra {} "found, not marked" }
                 span { span.swatch.missed {} "marked, not found" }
             }
-            p { "Marks made by hand have mistakes as well: look whether a box that was “not marked” holds a cell." }
+            p { "Marks made by hand have gaps as well: look whether a box that was not marked holds a cell." }
             div.fields { @for field in &wrong { (wrong_field(field)) } }
         }
         (unreadable(&report.unreadable_files))
@@ -144,7 +144,7 @@ fn wrong_field(field: &WrongField) -> Markup {
         figure {
             img src=(field.picture) alt="Field with its wrong boxes" loading="lazy";
             figcaption {
-                b { (field.missed) " missed, " (field.extra) " too many" }
+                b { (field.missed) " not found, " (field.extra) " not marked" }
                 div.file { (short(&field.image)) }
             }
         }
