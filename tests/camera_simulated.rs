@@ -83,7 +83,7 @@ fn cells_have_the_sizes_of_their_kind() {
     let um = microscope.settings().um_per_px as f32;
     let mut red = Vec::new();
     for cell in (0..400).step_by(18).flat_map(|index| microscope.truth(index)) {
-        let diameter = (cell.w + cell.h) / 2.0 * um;
+        let diameter = f32::midpoint(cell.w, cell.h) * um;
         match (cell.kind, cell.class) {
             (Kind::Rbc, _) => red.push(diameter),
             (Kind::Plt, _) => assert!((1.5..4.5).contains(&diameter), "{diameter}"),

@@ -56,7 +56,7 @@ fn red(rng: &mut fastrand::Rng, seed: u64, um_per_px: f32) -> Sprite {
 
 /// Violet granules in a pale body, 2 to 3 um across.
 fn platelet(rng: &mut fastrand::Rng, seed: u64, um_per_px: f32) -> Sprite {
-    let radius = 1.4 * (1.0 + 0.14 * normal(rng));
+    let radius = 1.4 * (1.0 + 0.10 * normal(rng));
     let blob = Blob::new(rng, 0.0, 0.0, radius, 0.14);
     let strength = between(rng, 0.8, 1.2);
     Sprite::paint(radius * 1.8, um_per_px, |x, y| {
