@@ -6,6 +6,7 @@ use image::imageops;
 use crate::geometry::Rect;
 use crate::models::ModelCard;
 use crate::optics::resample::{ResampleError, resample};
+use crate::optics::scale::BOX_MARGIN;
 
 /// What a crop must be like.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -28,7 +28,7 @@ pub struct ModelCard {
 pub struct DetectorCard {
     pub file: PathBuf,
     pub sha256: String,
-    /// Scale the network works at, micrometres a pixel.
+    /// Scale the network works at, micrometres a pixel, in the measure of training: a red cell's box is 7.2 um wide.
     pub um_per_px: f64,
     /// Sides of its input are multiples of this.
     pub size_multiple: u32,
@@ -48,7 +48,7 @@ pub struct DetectorCard {
 pub struct ClassifierCard {
     pub file: PathBuf,
     pub sha256: String,
-    /// Scale of its crops, micrometres a pixel.
+    /// Scale of its crops, micrometres a pixel, in the measure of training: a red cell's box is 7.2 um wide.
     pub um_per_px: f64,
     /// Width and height of its crops, px.
     pub size: u32,

@@ -111,7 +111,7 @@ fn a_build_without_registers_says_what_works_instead() {
 #[test]
 fn devices_can_be_listed_as_words_and_as_json_on_any_machine() {
     let found = devices::list();
-    assert!(found.to_string().starts_with("I2C buses:\n"));
+    assert!(found.to_string().starts_with("Cameras:\n"));
     let json = serde_json::to_string(&found).unwrap();
     assert_eq!(serde_json::from_str::<devices::Devices>(&json).unwrap(), found);
 }

@@ -29,11 +29,11 @@ fn scan(settings: Settings, frames: u64) -> BTreeMap<Kind, (usize, usize)> {
 
 #[test]
 fn a_moving_stage_counts_each_cell_once() {
-    let counts = scan(Settings { seed: 7, ..Settings::default() }, 160);
+    let counts = scan(Settings { seed: 7, step_px: 90.0, ..Settings::default() }, 260);
     eprintln!("counted and true: {counts:?}");
     for (kind, allowed) in [(Kind::Wbc, 0.10), (Kind::Rbc, 0.10), (Kind::Plt, 0.35)] {
         let (found, there) = counts[&kind];
-        assert!(there > 20, "{there} {kind} make no measurement");
+        assert!(there >= 20, "{there} {kind} make no measurement");
         let off = (found as f64 - there as f64).abs() / there as f64;
         assert!(off <= allowed, "{kind}: {found} counted, {there} were there");
     }

@@ -33,6 +33,8 @@ TRAINING = [
      "licence": "MIT", "images": 233},
     {"source": "IML malaria (fields/iml)", "what": "boxes of red cells, fields without white cells",
      "licence": "none stated; research use", "images": 30},
+    {"source": "Taleqani ALL (fields/taleqani)", "what": "fields without boxes, boxed by the detector's own first stage",
+     "licence": "none stated; research use", "images": 250},
     {"source": "Acevedo et al. 2020 (cells/pbc)", "what": "single white cells and platelets with classes",
      "licence": "CC BY 4.0", "images": 6532},
     {"source": "AML-Cytomorphology_LMU, Matek et al. 2019 (cells/lmu)", "what": "single white cells, 15 classes",

@@ -58,6 +58,9 @@ STAGES = (
     # Half nearly untouched: lobes and granules, which tell the hardest classes apart. Red cells as the detector finds them.
     Recipe(14, 1.5e-3, (0.87, 0.95, 1.0, 1.05, 1.15), 0.5, 0.12, 0.15, {"chula": 70.0, "lmu": 92.0},
            RARE | {"pbc": 1.0, "lmu": 0.12, "bccd": 0.15, "chula": 0.18, "field": 0.3, ("field", "UNK"): 1.1}),
+    # The same, two thirds nearly untouched.
+    Recipe(16, 2.5e-3, (0.87, 0.95, 1.0, 1.05, 1.15), 0.33, 0.10, 0.15, {"chula": 70.0, "lmu": 92.0},
+           RARE | {"pbc": 1.0, "lmu": 0.10, "bccd": 0.12, "chula": 0.15, "field": 0.25, ("field", "UNK"): 0.9}),
 )
 
 

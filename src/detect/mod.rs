@@ -9,6 +9,7 @@ use crate::geometry::Rect;
 use crate::models::{DetectorCard, ModelError, Models};
 use crate::net::{Array, Net, NetError};
 use crate::optics::resample::{ResampleError, scaled};
+use crate::optics::scale::BOX_MARGIN;
 
 /// A cell that was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,7 +50,9 @@ impl Detector {
     /// # Errors
     /// When the network is broken or answers in another shape than `model.toml` says.
     pub fn new(models: &Models) -> Result<Self, ModelError> {
-        let card = models.card.detector.clone();
+        let mut card = models.card.detector.clone();
+        // Training took boxes for cells when it measured; here a micrometre is one.
+        card.um_per_px *= BOX_MARGIN;
         let path = models.folder.join(&card.file);
         let unusable = |error: NetError| ModelError::Unusable { path: path.clone(), problem: error.to_string() };
         let net = Net::read(&models.detector).map_err(unusable)?;

@@ -13,13 +13,14 @@ pub struct WhiteBalance {
     pub level: u8,
 }
 
-/// Darkest background that is believed: below it the lamp is off, and noise would be blown up into cells.
+/// Darkest background that is believed, 0..=255: below it the lamp is off, and noise would be blown up into cells.
 const DARKEST_BACKGROUND: usize = 32;
 
 impl WhiteBalance {
     /// A copy whose background is `level` in every channel.
     ///
-    /// Per channel, gain = level / percentile of the channel, and out = min(255, round(in * gain)).
+    /// Per channel, gain = level / percentile of the channel, and out = min(255, round(in * gain)). An image without
+    /// light shows nothing, and comes out as empty background.
     #[must_use]
     pub fn apply(&self, image: &RgbImage) -> RgbImage {
         let tables = self.tables(image);
@@ -41,17 +42,19 @@ impl WhiteBalance {
         }
         let pixels = u64::from(image.width()) * u64::from(image.height());
         let wanted = self.percentile * pixels as f64;
-        histograms.map(|histogram| {
+        let backgrounds = histograms.map(|histogram| {
             let mut below = 0;
-            let background = histogram
-                .iter()
-                .position(|count| {
-                    below += count;
-                    below as f64 >= wanted
-                })
-                .unwrap_or(255)
-                .max(DARKEST_BACKGROUND);
-            let gain = f64::from(self.level) / background as f64;
+            histogram.iter().position(|count| {
+                below += count;
+                below as f64 >= wanted
+            })
+        });
+        let backgrounds = backgrounds.map(|value| value.unwrap_or(255));
+        if backgrounds.iter().all(|background| *background < DARKEST_BACKGROUND) {
+            return [[self.level; 256]; 3];
+        }
+        backgrounds.map(|background| {
+            let gain = f64::from(self.level) / background.max(DARKEST_BACKGROUND) as f64;
             std::array::from_fn(|value| (value as f64 * gain + 0.5).floor().min(255.0) as u8)
         })
     }
@@ -70,9 +73,9 @@ mod tests {
     }
 
     #[test]
-    fn a_dark_frame_is_not_blown_up() {
-        let dark = RgbImage::from_pixel(20, 20, image::Rgb([2, 2, 2]));
-        assert!(BALANCE.apply(&dark).pixels().all(|p| p.0[0] < 16));
+    fn a_frame_without_light_is_an_empty_field() {
+        let dark = RgbImage::from_fn(20, 20, |x, y| image::Rgb([(x % 3) as u8, (y % 5) as u8, 2]));
+        assert!(BALANCE.apply(&dark).pixels().all(|p| p.0 == [235, 235, 235]));
     }
 
     #[test]
