@@ -23,7 +23,12 @@ impl CropForm {
     /// The form that a model was trained with.
     #[must_use]
     pub fn of(card: &ModelCard) -> Self {
-        Self { size: card.classifier.size, um_per_px: card.classifier.um_per_px, background: card.white_balance.level }
+        Self {
+            size: card.classifier.size,
+            // Training took boxes for cells when it measured; here a micrometre is one.
+            um_per_px: card.classifier.um_per_px * BOX_MARGIN,
+            background: card.white_balance.level,
+        }
     }
 
     /// Cuts out `size` x `size` px at the form's scale around `centre` (px of `image`, whose scale is `um_per_px`).

@@ -6,10 +6,17 @@ use crate::class::{CellClass, Kind};
 use crate::classify::{Classifier, ClassifyError, Opinion};
 use crate::crop::CropForm;
 use crate::detect::{DetectError, Detection, Detector};
+use crate::geometry::Rect;
 use crate::models::{ModelError, Models};
 use crate::optics::resample::ResampleError;
 use crate::optics::scale::{self, Scale, ScaleSource};
 use crate::optics::white_balance::WhiteBalance;
+
+/// Score of a white cell times the probability that it is a cell of any class, from which it is one.
+const LEAST_BELIEF: f64 = 0.05;
+
+/// Overlap (intersection over union) from which two boxes of a platelet are the same one.
+const SAME_PLATELET: f64 = 0.3;
 
 /// Everything that looks at pixels. Sharing it between threads is safe and costs nothing.
 #[derive(Debug)]
@@ -37,6 +44,13 @@ impl Cell {
             Some(opinion) if opinion.class == CellClass::Plt => Kind::Plt,
             _ => self.detection.kind,
         }
+    }
+
+    /// Whether it is a cell at all: something found weakly as a white cell that the classifier is sure is none is not.
+    fn is_believed(&self) -> bool {
+        let Some(opinion) = &self.opinion else { return true };
+        let rejected = opinion.ranked.iter().find(|(class, _)| *class == CellClass::Unk).map_or(0.0, |(_, p)| *p);
+        self.detection.score * (1.0 - rejected) >= LEAST_BELIEF
     }
 
     /// The class of a white cell.
@@ -148,7 +162,7 @@ impl Vision {
         Ok(self.classifier.classify(crops)?)
     }
 
-    /// Gives every white cell among `detections` its opinion.
+    /// Gives every white cell among `detections` its opinion, and leaves out what both networks doubt.
     ///
     /// # Errors
     /// When cropping or the classifier fails.
@@ -165,7 +179,17 @@ impl Vision {
             opinion: if detection.kind == Kind::Wbc { opinions.next() } else { None },
             detection,
         };
-        Ok(detections.into_iter().map(named).collect())
+        let mut cells: Vec<Cell> = detections.into_iter().map(named).collect();
+        cells.retain(Cell::is_believed);
+        let platelets: Vec<Rect> =
+            cells.iter().filter(|cell| cell.detection.kind == Kind::Plt).map(|cell| cell.detection.area).collect();
+        // A platelet found as a white cell, too, and named a platelet there, is one platelet.
+        let twice = |cell: &Cell| {
+            cell.detection.kind != cell.kind()
+                && platelets.iter().any(|platelet| platelet.iou(&cell.detection.area) > SAME_PLATELET)
+        };
+        cells.retain(|cell| !twice(cell));
+        Ok(cells)
     }
 
     /// All that one image on its own shows.

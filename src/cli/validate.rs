@@ -64,7 +64,7 @@ fn hand_over<R: Serialize + Display>(
     if arguments.json {
         println!("{}", serde_json::to_string(report).blame_run()?);
     } else {
-        print!("{report}");
+        println!("{report}");
     }
     Ok(())
 }
