@@ -155,7 +155,10 @@ impl ModelCard {
         }
         let detector = &self.detector;
         scale("detector.um_per_px", detector.um_per_px)?;
-        if detector.stride == 0 || detector.size_multiple == 0 || detector.size_multiple % detector.stride != 0 {
+        if detector.stride == 0
+            || detector.size_multiple == 0
+            || !detector.size_multiple.is_multiple_of(detector.stride)
+        {
             return Err("detector.size_multiple is not a multiple of detector.stride".into());
         }
         if detector.kinds != Kind::ALL {
@@ -179,8 +182,8 @@ impl ModelCard {
         }
         let mut once = classifier.classes.clone();
         once.sort_unstable();
-        if let Some(twice) = once.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(format!("classifier.classes names {} twice", twice[0]));
+        if let Some(twice) = once.iter().zip(&once[1..]).find_map(|(one, next)| (one == next).then_some(one)) {
+            return Err(format!("classifier.classes names {twice} twice"));
         }
         if !(classifier.temperature > 0.0 && classifier.temperature.is_finite()) {
             return Err(format!("classifier.temperature is {}, not above 0", classifier.temperature));

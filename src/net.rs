@@ -61,7 +61,7 @@ impl Net {
     ///
     /// # Errors
     /// When the network does not take this shape, or answers with other axes.
-    pub fn run<const OUT: usize>(&self, input: Array<4>) -> Result<Array<OUT>, NetError> {
+    pub fn run<const OUT: usize>(&self, input: &Array<4>) -> Result<Array<OUT>, NetError> {
         let plan = self.plan(input.shape)?;
         let tensor = Tensor::from_shape(&input.shape, &input.values).map_err(|error| NetError::new(&error))?;
         let outputs = plan.run(tvec!(tensor.into())).map_err(|error| NetError::new(&error))?;

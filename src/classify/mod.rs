@@ -49,7 +49,7 @@ impl Classifier {
         let net = Net::read(&models.classifier).map_err(unusable)?;
         let side = card.size as usize;
         let answer: Array<2> =
-            net.run(Array { shape: [1, 3, side, side], values: vec![0.9; 3 * side * side] }).map_err(unusable)?;
+            net.run(&Array { shape: [1, 3, side, side], values: vec![0.9; 3 * side * side] }).map_err(unusable)?;
         if answer.shape != [1, card.classes.len()] {
             return Err(ModelError::Shape {
                 path,
@@ -86,7 +86,7 @@ impl Classifier {
             // Two shapes only, so that two plans serve every number of crops.
             let count = if rest.len() >= BATCH { BATCH } else { 1 };
             let (batch, after) = rest.split_at(count);
-            let answer: Array<2> = self.net.run(self.input(batch)?)?;
+            let answer: Array<2> = self.net.run(&self.input(batch)?)?;
             opinions.extend(answer.values.chunks(self.card.classes.len()).map(|logits| opinion(logits, &self.card)));
             rest = after;
         }

@@ -76,16 +76,18 @@ fn rounded(value: f64, parts: f64) -> f64 {
 pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
     let (vision, _) = vision(&arguments.vision)?;
     if let Some(folder) = &arguments.annotate {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display())).blame_input()?;
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))
+            .blame_input()?;
     }
     let mut written = std::collections::HashSet::new();
     each(&arguments.paths, "analyzing", |path, image| {
         let field = vision.analyze(image).with_context(|| path.display().to_string())?;
         if let Some(folder) = &arguments.annotate {
             let target = free_name(folder, path, &mut written);
-            annotate(image, &field.cells)
-                .save(&target)
-                .with_context(|| format!("cannot write {}; check the folder and the disk's free space", target.display()))?;
+            annotate(image, &field.cells).save(&target).with_context(|| {
+                format!("cannot write {}; check the folder and the disk's free space", target.display())
+            })?;
         }
         if !arguments.json {
             return Ok(field_text(path, &field));

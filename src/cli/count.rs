@@ -17,7 +17,7 @@ use crate::session::snapshot::{Command, Ending, Flag, KindCounts, Snapshot};
 
 /// What `count --json` prints.
 #[derive(Serialize)]
-struct Counts {
+struct Recording {
     frames: u64,
     frames_skipped: u64,
     counts: KindCounts,
@@ -68,7 +68,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     // There was no target to miss.
     result.flags.retain(|flag| *flag != Flag::FewCells);
     if arguments.json {
-        let counts = Counts {
+        let recording = Recording {
             frames,
             frames_skipped,
             counts: result.kinds,
@@ -76,7 +76,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
             percent: result.classes.iter().map(|line| (line.class, [line.percent, line.low, line.high])).collect(),
             flags: result.flags,
         };
-        println!("{}", serde_json::to_string(&counts).blame_run()?);
+        println!("{}", serde_json::to_string(&recording).blame_run()?);
     } else {
         print!("{}", text(&result, frames, frames_skipped));
     }

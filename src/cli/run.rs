@@ -21,6 +21,7 @@ use crate::service;
 use crate::service::watchdog::{Pulse, Watchdog};
 use crate::session::results::{Results, SentMark};
 use crate::session::snapshot::{Command, Snapshot};
+use crate::sink::serial_lines::port::Port;
 use crate::sink::{display, serial_lines};
 use crate::stop::Stop;
 use crate::trouble::{Part, Troubles};
@@ -46,10 +47,9 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
     }
     if let Some(kind) = &arguments.display {
         // The same words as in the file, read by the same code.
-        config.display.kind = serde::Deserialize::deserialize(serde::de::value::StrDeserializer::<
-            serde::de::value::Error,
-        >::new(kind))
-        .map_err(|error| Failure::input(format!("--display {kind}: {error}")))?;
+        config.display.kind =
+            serde::Deserialize::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(kind))
+                .map_err(|error| Failure::input(format!("--display {kind}: {error}")))?;
     }
     if let Some(port) = &arguments.serial {
         config.serial.port.clone_from(port);
@@ -64,22 +64,18 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// Runs the daemon until a signal, a key or `--for` ends it.
-///
-/// # Errors
-/// With exit code 2 when something it was told to use cannot be used at the start, 1 when a thread cannot be started.
-pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
-    let config = configuration(arguments)?;
-    let seconds = arguments.seconds.map(|seconds| {
-        Duration::try_from_secs_f64(seconds)
-            .map_err(|_| Failure::input(format!("--for {seconds}: write a number of seconds such as 60")))
-    });
-    let seconds = seconds.transpose()?;
+/// What is ready before anything is begun.
+struct Prepared {
+    vision: Arc<Vision>,
+    results: Results,
+    sent: SentMark,
+    port: Option<Port>,
+}
 
-    // All that can be wrong at the start is looked at before anything is begun.
+/// Looks at all that can be wrong at the start.
+fn prepare(config: &Config) -> Result<Prepared, Failure> {
     let models = Models::read(&Models::folder(&config.models.folder)).blame_input()?;
-    let vision =
-        Arc::new(Vision::new(&models, config.optics.um_per_px, config.models.unknown_below).blame_input()?);
+    let vision = Vision::new(&models, config.optics.um_per_px, config.models.unknown_below).blame_input()?;
     match camera::open(&config.camera) {
         Err(error) if error.is_final() => return Err(error).blame_input(),
         // One that is not plugged in is waited for.
@@ -90,25 +86,33 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     let sent = SentMark::open(&state, &results).blame_input()?;
     let port = serial_lines::open_at_start(&config.serial).blame_input()?;
     drop(display::open(&config.display).blame_input()?);
+    Ok(Prepared { vision: Arc::new(vision), results, sent, port })
+}
 
-    let stop = Stop::new();
-    // The sinks outlive the counting, so that its last result still gets out.
-    let sinks_stop = Stop::new();
-    let troubles = Troubles::default();
-    let watchdog = Watchdog::default();
-    let (commands, asked) = unbounded();
-    let (new_limits, limits) = unbounded();
-    let _signals = service::listen(stop.clone(), {
-        let (arguments, running) = (arguments.clone(), config.clone());
-        move || reload(&arguments, &running, &new_limits)
-    })
-    .blame_run()?;
+/// What every sink is connected to.
+struct Ends {
+    commands: Sender<Command>,
+    /// Ends the program.
+    stop: Stop,
+    /// Ends the sinks: later, so that the last result still gets out.
+    sinks_stop: Stop,
+    troubles: Troubles,
+}
 
+/// Starts serial lines, display, buttons and keys, each on a thread of its own.
+fn start_sinks(
+    config: &Config,
+    newest: &[Latest<Arc<Snapshot>>; 3],
+    results: &Results,
+    sent: SentMark,
+    port: Option<Port>,
+    ends: &Ends,
+) -> Result<Vec<JoinHandle<()>>, Failure> {
+    let Ends { commands, stop, sinks_stop, troubles } = ends;
     // Said where a person looks for it: before the display takes the terminal.
     if let Some(port) = &port {
         println!("serial on {}", port.path().display());
     }
-    let newest: [Latest<Arc<Snapshot>>; 3] = Default::default();
     let [for_display, for_serial, for_controls] = newest.clone();
     let mut sinks = vec![thread("serial", {
         let serial = serial_lines::Serial {
@@ -139,11 +143,48 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         let (commands, stop) = (commands.clone(), stop.clone());
         sinks.push(thread("keys", move || keys::run(&commands, &stop))?);
     }
+    Ok(sinks)
+}
+
+/// Runs the daemon until a signal, a key or `--for` ends it.
+///
+/// # Errors
+/// With exit code 2 when something it was told to use cannot be used at the start, 1 when a thread cannot be started.
+pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
+    let config = configuration(arguments)?;
+    let seconds = arguments.seconds.map(|seconds| {
+        Duration::try_from_secs_f64(seconds)
+            .map_err(|_| Failure::input(format!("--for {seconds}: write a number of seconds such as 60")))
+    });
+    let seconds = seconds.transpose()?;
+
+    let Prepared { vision, results, sent, port } = prepare(&config)?;
+
+    let stop = Stop::new();
+    // The sinks outlive the counting, so that its last result still gets out.
+    let sinks_stop = Stop::new();
+    let troubles = Troubles::default();
+    let watchdog = Watchdog::default();
+    let (commands, asked) = unbounded();
+    let (new_limits, limits) = unbounded();
+    let _signals = service::listen(stop.clone(), {
+        let (arguments, running) = (arguments.clone(), config.clone());
+        move || reload(&arguments, &running, &new_limits)
+    })
+    .blame_run()?;
+
+    let newest: [Latest<Arc<Snapshot>>; 3] = Default::default();
+    let ends = Ends { commands, stop: stop.clone(), sinks_stop: sinks_stop.clone(), troubles: troubles.clone() };
+    let sinks = start_sinks(&config, &newest, &results, sent, port, &ends)?;
 
     let frames = Latest::default();
     let supervisor = {
         let camera = config.camera.clone();
-        Supervisor::new(move || camera::open(&camera), Patience::with_stall(config.camera.stall_seconds), frames.clone())
+        Supervisor::new(
+            move || camera::open(&camera),
+            Patience::with_stall(config.camera.stall_seconds),
+            frames.clone(),
+        )
     };
     let camera = supervisor.watch();
     let capturing = thread("camera", {

@@ -58,7 +58,7 @@ impl Detector {
         let net = Net::read(&models.detector).map_err(unusable)?;
         let side = (card.size_multiple * 2) as usize;
         let answer: Array<4> =
-            net.run(Array { shape: [1, 3, side, side], values: vec![0.9; 3 * side * side] }).map_err(unusable)?;
+            net.run(&Array { shape: [1, 3, side, side], values: vec![0.9; 3 * side * side] }).map_err(unusable)?;
         let cells = side / card.stride as usize;
         let wanted = [1, decode::channels(card.kinds.len()), cells, cells];
         if answer.shape != wanted {
@@ -99,7 +99,7 @@ impl Detector {
             return Err(DetectError::TooLarge { um_per_px, width, height });
         }
         let small = scaled(image, factor)?;
-        let answer: Array<4> = self.net.run(self.input(&small))?;
+        let answer: Array<4> = self.net.run(&self.input(&small))?;
         // Rounding the size to whole pixels stretched the image a little; boxes go back by what was really done.
         let back = (
             f64::from(image.width()) / f64::from(small.width()),

@@ -117,16 +117,22 @@ impl Tracker {
     }
 }
 
+/// Column and row of a square of the slide.
+type Square = (i64, i64);
+
+/// A place on the slide, px from the corner of the patch's first frame.
+type Place = (f64, f64);
+
 /// Cells by their place on the slide, in squares of one grid step for quick look-up.
 #[derive(Debug, Default)]
 struct Known {
     step: f64,
-    squares: HashMap<(i64, i64), Vec<(Kind, (f64, f64))>>,
+    squares: HashMap<Square, Vec<(Kind, Place)>>,
 }
 
 impl Known {
     /// Remembers a cell; false when it was known already.
-    fn see(&mut self, kind: Kind, place: (f64, f64), diameter: f64) -> bool {
+    fn see(&mut self, kind: Kind, place: Place, diameter: f64) -> bool {
         if self.nearest(kind, place, diameter * SAME_CELL).is_some() {
             return false;
         }
@@ -137,13 +143,13 @@ impl Known {
         true
     }
 
-    fn nearest(&self, kind: Kind, place: (f64, f64), within: f64) -> Option<(f64, f64)> {
+    fn nearest(&self, kind: Kind, place: Place, within: f64) -> Option<Place> {
         if self.step <= 0.0 {
             return None;
         }
         let reach = (within / self.step).ceil().clamp(1.0, 8.0) as i64;
         let (column, row) = self.square(place);
-        let far = |at: &(f64, f64)| (at.0 - place.0).hypot(at.1 - place.1);
+        let far = |at: &Place| (at.0 - place.0).hypot(at.1 - place.1);
         (row - reach..=row + reach)
             .flat_map(|r| (column - reach..=column + reach).map(move |c| (c, r)))
             .filter_map(|square| self.squares.get(&square))
@@ -153,7 +159,7 @@ impl Known {
             .min_by(|a, b| far(a).total_cmp(&far(b)))
     }
 
-    fn square(&self, place: (f64, f64)) -> (i64, i64) {
+    fn square(&self, place: Place) -> Square {
         ((place.0 / self.step).floor() as i64, (place.1 / self.step).floor() as i64)
     }
 }
