@@ -65,8 +65,7 @@ pub fn annotate(image: &RgbImage, cells: &[Cell]) -> RgbImage {
     }
     for cell in cells.iter().rev() {
         if let Some(opinion) = &cell.opinion {
-            let name = format!("{} {:.0} %", opinion.class, opinion.probability * 100.0);
-            title(&mut canvas, cell.detection.area, &name, colour(cell.kind()));
+            title(&mut canvas, cell.detection.area, &opinion.to_string(), colour(cell.kind()));
         }
     }
     canvas

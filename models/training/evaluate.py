@@ -137,7 +137,8 @@ def report_fields(title: str, net: object, fields: list[Field], model: dict, kin
         low, high = np.percentile(f1s, [2.5, 97.5])
         precision, recall, f1 = m.at(t)
         print(f"{KINDS[k]}: F1 {f1:.4f} [{low:.4f}, {high:.4f}], precision {precision:.4f}, recall {recall:.4f}, "
-              f"AP50 {m.ap50():.4f}, boxes {sum(m.truths)}")
+              f"AP50 {m.ap50():.4f}, boxes {sum(m.truths)}, "
+              f"found without a box {sum(s > t and not hit for s, hit in zip(m.scores, m.hits))}")
 
 
 def rescaled(net: object, cells: list[Cell], model: dict) -> list[Cell]:
@@ -185,7 +186,7 @@ def main() -> None:
     txl = read_fields(data, "txl", split)
     report_fields(f"txl {split}, own scale", detector, txl, d, [0, 1, 2])
     for off in (0.625, 0.8, 1.25, 1.6):
-        report_fields(f"txl {split}, scale taken {off} times too large", detector, txl, d, [0, 1, 2], off)
+        report_fields(f"txl {split}, scale given {off} times the true one", detector, txl, d, [0, 1, 2], off)
     ratio = np.array([f.um_per_px / find_scale(detector, f.image, GUESSES, d["thresholds"][1], d["nms_iou"][1])[0]
                       for f in txl])
     print(f"\n## txl {split}: scale found by the detector against the boxes' own")

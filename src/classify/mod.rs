@@ -1,5 +1,7 @@
 //! From crops to classes: the quantized network, calibrated probabilities, and "unknown" where they are low.
 
+use std::fmt;
+
 use image::RgbImage;
 
 use crate::class::CellClass;
@@ -18,6 +20,17 @@ pub struct Opinion {
     pub probability: f64,
     /// Every class of the model with its probability, most probable first; they add up to 1.
     pub ranked: Vec<(CellClass, f64)>,
+}
+
+impl fmt::Display for Opinion {
+    /// `NGS 98 %`, or `UNK (NGS 54 %)` where the most probable class is not probable enough.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = self.probability * 100.0;
+        match self.ranked.first() {
+            Some((top, _)) if *top != self.class => write!(f, "{} ({top} {percent:.0} %)", self.class),
+            _ => write!(f, "{} {percent:.0} %", self.class),
+        }
+    }
 }
 
 /// Why a crop got no opinion.

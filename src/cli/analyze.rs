@@ -124,7 +124,7 @@ fn field_text(path: &Path, field: &Field) -> String {
     let named: Vec<String> = field
         .cells
         .iter()
-        .filter_map(|cell| Some(format!("{} {:.2}", cell.class()?, cell.opinion.as_ref()?.probability)))
+        .filter_map(|cell| cell.class().and(cell.opinion.as_ref()).map(ToString::to_string))
         .collect();
     let named = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
     format!(
@@ -171,13 +171,6 @@ pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
         }
         let next: Vec<String> =
             opinion.ranked.iter().skip(1).take(2).map(|(class, p)| format!("{class} {p:.2}")).collect();
-        Ok(format!(
-            "{}: {} ({}) {:.2}; next {}",
-            path.display(),
-            opinion.class,
-            opinion.class.name(),
-            opinion.probability,
-            next.join(", ")
-        ))
+        Ok(format!("{}: {opinion}, {}; next {}", path.display(), opinion.class.name(), next.join(", ")))
     })
 }

@@ -20,7 +20,7 @@ pub const BOX_MARGIN: f64 = 1.12;
 
 /// Width of the box around a white cell, assumed where an image shows no red cell, um: between a lymphocyte's and a
 /// monocyte's. Only the order of size can be had this way.
-const WHITE_CELL_BOX_UM: f64 = 14.5;
+const WHITE_CELL_BOX_UM: f64 = 15.0;
 
 /// Width of the box around a median red cell, um.
 const RED_CELL_BOX_UM: f64 = RED_CELL_UM * BOX_MARGIN;
