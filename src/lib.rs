@@ -1,4 +1,15 @@
 //! A blood-cell counter for a microscope and a small board.
+//!
+//! A [`camera`] gives [`frame`]s. [`optics`] makes their background white and finds their scale by the red cells;
+//! [`detect`] boxes the cells; [`track`] says which of them are new on the slide; [`mod@crop`] brings the white ones to the
+//! classifier's scale and [`classify`] names them, or does not. [`tally`] counts, with exact intervals and flags, and a
+//! [`session`] says when it is enough and keeps the result. Then [`sink`]s show it: a display, serial lines; buttons
+//! and lights are [`hardware`].
+//!
+//! Data flows from left to right, and a stage knows only the data of those before it. [`vision`] is one image to its
+//! cells, [`counter`] a stream of frames to cells counted once, [`pipeline`] the thread that wires it all. Before
+//! detection only a live camera's newest frame is kept; after it nothing is dropped. Two things must not happen: a cell
+//! counted twice while it stays in view, and a result lost once it was shown.
 
 pub mod annotate;
 pub mod camera;

@@ -67,8 +67,12 @@ impl Daemon {
     }
 
     fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     fn exit_code(&mut self) -> Option<i32> {
@@ -125,6 +129,21 @@ fn the_target_ends_a_count_by_itself() {
 }
 
 #[test]
+fn sighup_reads_a_new_target_and_refuses_a_wrong_one() {
+    let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+    let write = |target: &str| fs::write(file.path(), format!("[session]\ntarget = {target}\n")).unwrap();
+    write("100000");
+    let mut daemon = Daemon::start(&["--camera", "simulated", "--config", file.path().to_str().unwrap()]);
+    daemon.wait_for("a white cell", |line| counted(line) > 0);
+    write("\"many\"");
+    daemon.signal("-HUP");
+    write("3");
+    daemon.signal("-HUP");
+    let last = daemon.wait_for("the final line", |line| line["type"] == "final");
+    assert_eq!((&last["ending"], &last["target"]), (&Value::from("target-reached"), &Value::from(3)));
+}
+
+#[test]
 fn a_recording_of_real_fields_is_counted_to_its_end() {
     let Some(folder) = real("fields/txl/test") else { return };
     // The first BCCD fields: a few seconds of work, one white cell or two each.
@@ -144,6 +163,7 @@ fn what_cannot_be_used_at_the_start_is_named_with_exit_code_2() {
         (vec!["--camera", "replay:/nowhere/at/all"], "/nowhere/at/all"),
         (vec!["--camera", "webcam"], "webcam"),
         (vec!["--display", "hologram"], "hologram"),
+        (vec!["--display", "ssd1306"], "/dev/i2c-leukoscope"),
         (vec!["--target", "0"], "target"),
         (vec!["--for", "-3"], "-3"),
         (vec!["--config", "/nowhere/leukoscope.toml"], "/nowhere/leukoscope.toml"),
@@ -176,6 +196,7 @@ fn run_to_end(arguments: &[&str], state: &Path) -> (Option<i32>, String) {
         .args(arguments)
         .env("LEUKOSCOPE_MODELS", models_folder())
         .env("LEUKOSCOPE_STATION_STATE", state)
+        .env("LEUKOSCOPE_DISPLAY_I2C_BUS", "/dev/i2c-leukoscope")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
