@@ -8,7 +8,7 @@ use image::{RgbImage, imageops};
 use crate::class::{CellClass, Kind};
 use crate::detect::Detection;
 use crate::optics::scale::{self, Scale, ScaleSource};
-use crate::track::Tracker;
+use crate::track::{self, Tracker};
 use crate::vision::{Cell, Vision, VisionError};
 
 /// A cell that counts, seen for the first time.
@@ -89,11 +89,8 @@ impl Counter {
             return Ok(Counted::default());
         };
         let (width, height) = (f64::from(image.width()), f64::from(image.height()));
-        let grey = imageops::grayscale(&imageops::thumbnail(
-            &balanced,
-            160,
-            (160.0 * height / width).round().clamp(1.0, 4096.0) as u32,
-        ));
+        let (thumb_width, thumb_height) = track::thumb_size(width, height);
+        let grey = imageops::grayscale(&imageops::thumbnail(&balanced, thumb_width, thumb_height));
         let placed = self.tracker.place(grey, &detections, width, height);
 
         let of = |indices: &[usize]| indices.iter().map(|index| detections[*index]).collect::<Vec<_>>();

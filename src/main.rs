@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use leukoscope::cli::args::{Arguments, Command, ValidateCommand};
-use leukoscope::cli::{analyze, check_config, count, devices, run, validate};
+use leukoscope::cli::{analyze, check_config, count, devices, run, sessions, validate};
 use leukoscope::logging;
 
 fn main() -> ExitCode {
@@ -21,6 +21,7 @@ fn main() -> ExitCode {
             validate::fields(&arguments, classes.as_deref())
         }
         Some(Command::CheckConfig { file }) => check_config::check_config(&file),
+        Some(Command::Sessions { config, json }) => sessions::sessions(config.as_deref(), json),
         Some(Command::Devices { json }) => devices::devices(json),
     };
     match done {

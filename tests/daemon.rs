@@ -126,6 +126,13 @@ fn the_target_ends_a_count_by_itself() {
     let last = daemon.wait_for("the final line", |line| line["type"] == "final");
     assert_eq!(last["ending"], "target-reached");
     assert!(last["counted"].as_u64().unwrap() >= 5);
+    let listed = Command::new(env!("CARGO_BIN_EXE_leukoscope"))
+        .args(["sessions", "--json"])
+        .env("LEUKOSCOPE_STATION_STATE", daemon.state.path())
+        .output()
+        .unwrap();
+    let result: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(result["sample"], last["sample"]);
 }
 
 #[test]
@@ -134,9 +141,11 @@ fn sighup_reads_a_new_target_and_refuses_a_wrong_one() {
     let write = |target: &str| fs::write(file.path(), format!("[session]\ntarget = {target}\n")).unwrap();
     write("100000");
     let mut daemon = Daemon::start(&["--camera", "simulated", "--config", file.path().to_str().unwrap()]);
-    daemon.wait_for("a white cell", |line| counted(line) > 0);
+    let early = daemon.wait_for("a white cell", |line| counted(line) > 0);
     write("\"many\"");
     daemon.signal("-HUP");
+    let later = daemon.wait_for("more white cells", |line| counted(line) > counted(&early) + 1);
+    assert_eq!((&later["phase"], &later["target"]), (&Value::from("counting"), &Value::from(100_000)));
     write("3");
     daemon.signal("-HUP");
     let last = daemon.wait_for("the final line", |line| line["type"] == "final");

@@ -37,6 +37,15 @@ pub enum Command {
         /// The file.
         file: PathBuf,
     },
+    /// List the results this station kept.
+    Sessions {
+        /// Configuration file of the station.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// JSON Lines, one result each.
+        #[arg(long)]
+        json: bool,
+    },
     /// List the cameras, serial ports, I2C and SPI buses and GPIO chips of this machine.
     Devices {
         /// As JSON.

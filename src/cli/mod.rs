@@ -8,4 +8,5 @@ pub mod devices;
 pub mod failure;
 pub mod pictures;
 pub mod run;
+pub mod sessions;
 pub mod validate;

@@ -14,6 +14,7 @@ use image::GrayImage;
 use crate::class::Kind;
 use crate::detect::Detection;
 use register::View;
+pub use register::thumb_size;
 
 /// What became of the cells of one frame.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,7 +60,7 @@ impl Tracker {
         self.frames_in_patch
     }
 
-    /// Places the next frame: `grey` is the frame in grey, at any scale; `cells` its cells, in px of a frame of
+    /// Places the next frame: `grey` is the frame in grey, best of [`thumb_size`]; `cells` its cells, in px of a frame of
     /// `width` x `height`.
     pub fn place(&mut self, grey: GrayImage, cells: &[Detection], width: f64, height: f64) -> Placed {
         let view = View::new(grey, cells, width, height);

@@ -31,14 +31,16 @@ const LEAST_OVERLAP: f64 = 0.12;
 /// Correlation of the common part from which two frames show one place.
 const SAME_PLACE: f64 = 0.6;
 
+/// Size of the small grey picture of a frame of `width` x `height`, px.
+#[must_use]
+pub fn thumb_size(width: f64, height: f64) -> (u32, u32) {
+    (THUMB, (f64::from(THUMB) * height / width).round().clamp(1.0, 4096.0) as u32)
+}
+
 impl View {
     pub(super) fn new(grey: GrayImage, cells: &[Detection], width: f64, height: f64) -> Self {
-        let thumb_height = (f64::from(THUMB) * height / width).round().clamp(1.0, 4096.0) as u32;
-        let thumb = if grey.dimensions() == (THUMB, thumb_height) {
-            grey
-        } else {
-            imageops::thumbnail(&grey, THUMB, thumb_height)
-        };
+        let size = thumb_size(width, height);
+        let thumb = if grey.dimensions() == size { grey } else { imageops::thumbnail(&grey, size.0, size.1) };
         let cells =
             cells.iter().take(CELLS).map(|cell| (cell.kind, cell.area.centre(), cell.area.diameter())).collect();
         Self { thumb, step: width / f64::from(THUMB), cells, width, height }

@@ -1,0 +1,45 @@
+//! `sessions`: the results this station kept.
+
+use std::env;
+use std::path::Path;
+
+use crate::cli::failure::{Blame, Failure};
+use crate::config::load::load;
+use crate::session::results::{StoredResult, read};
+
+/// Lists the results kept, oldest first; a daemon may be running.
+///
+/// # Errors
+/// With exit code 2 when the configuration is wrong, 1 when the results cannot be read.
+pub fn sessions(config: Option<&Path>, json: bool) -> Result<(), Failure> {
+    let config = load(config, env::vars()).blame_input()?;
+    let folder = config.state_folder();
+    let results = read(&folder).blame_run()?;
+    if results.is_empty() && !json {
+        println!("no results in {} yet", folder.display());
+    }
+    for result in &results {
+        if json {
+            println!("{}", serde_json::to_string(result).blame_run()?);
+        } else {
+            println!("{}", text(result));
+        }
+    }
+    Ok(())
+}
+
+fn text(result: &StoredResult) -> String {
+    let snapshot = &result.snapshot;
+    let classes: Vec<String> =
+        snapshot.classes.iter().map(|line| format!("{} {:.0} %", line.class, line.percent)).collect();
+    let flags: String = snapshot.flags.iter().map(|flag| format!("  ! {}", flag.short())).collect();
+    format!(
+        "{:>4}  {}  {}  {} of {}  {}{flags}",
+        result.sequence,
+        snapshot.time.strftime("%Y-%m-%d %H:%M UTC"),
+        snapshot.sample,
+        snapshot.counted,
+        snapshot.target,
+        classes.join(", ")
+    )
+}
