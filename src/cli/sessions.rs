@@ -32,14 +32,15 @@ fn text(result: &StoredResult) -> String {
     let snapshot = &result.snapshot;
     let classes: Vec<String> =
         snapshot.classes.iter().map(|line| format!("{} {:.0} %", line.class, line.percent)).collect();
-    let flags: String = snapshot.flags.iter().map(|flag| format!("  ! {}", flag.short())).collect();
+    let flags: Vec<&str> = snapshot.flags.iter().map(|flag| flag.short()).collect();
     format!(
-        "{:>4}  {}  {}  {} of {}  {}{flags}",
+        "{:>4}  {}  {}  {} of {}  {}  {}",
         result.sequence,
         snapshot.time.strftime("%Y-%m-%d %H:%M UTC"),
         snapshot.sample,
         snapshot.counted,
         snapshot.target,
-        classes.join(", ")
+        classes.join(", "),
+        flags.join(", ")
     )
 }
