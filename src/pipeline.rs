@@ -120,7 +120,8 @@ impl Counting {
         if self.session.phase() == Phase::Counting {
             match self.connections.frames.take(TURN) {
                 Some(frame) => self.frame(&frame.pixels),
-                None if self.connections.camera.state() == CameraState::Ended => self.end(Ending::RecordingOver),
+                // A camera that ends because the program does is no recording that is over.
+                None if self.camera_ended() && !self.connections.stop.told() => self.end(Ending::RecordingOver),
                 None => {}
             }
         } else {
@@ -136,6 +137,10 @@ impl Counting {
         if self.told.elapsed() >= REFRESH {
             self.tell();
         }
+    }
+
+    fn camera_ended(&self) -> bool {
+        self.connections.camera.state() == CameraState::Ended
     }
 
     fn command(&mut self, command: Command) {

@@ -188,10 +188,11 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     };
     let camera = supervisor.watch();
     let capturing = thread("camera", {
-        let stop = stop.clone();
+        let (stop, trouble) = (stop.clone(), troubles.teller(Part::Camera));
         move || {
             if let Outcome::Failed(error) = supervisor.run(&stop) {
                 log::error!("{error}");
+                trouble(Some(error.to_string()));
             }
         }
     })?;
@@ -252,7 +253,10 @@ fn watch_over(camera: &CameraWatch, pulse: &Pulse, troubles: &Troubles, stop: &S
         if let (false, Some(words)) = (ready, &trouble) {
             service::status(words);
         }
-        troubles.set(Part::Camera, trouble);
+        // Why a camera ended for good was said by the thread that ran it.
+        if state != CameraState::Ended {
+            troubles.set(Part::Camera, trouble);
+        }
         let left = seconds.map_or(LOOK, |seconds| seconds.saturating_sub(began.elapsed()).min(LOOK));
         if left.is_zero() || stop.wait(left) {
             return;
