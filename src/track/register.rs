@@ -6,6 +6,7 @@ use image::{GrayImage, imageops};
 
 use crate::class::Kind;
 use crate::detect::Detection;
+use crate::geometry::Rect;
 
 /// One frame as registration sees it.
 #[derive(Debug)]
@@ -37,6 +38,16 @@ pub fn thumb_size(width: f64, height: f64) -> (u32, u32) {
     (THUMB, (f64::from(THUMB) * height / width).round().clamp(1.0, 4096.0) as u32)
 }
 
+/// The same where too few cells are there to bear it out.
+const SAME_PLACE_WITHOUT_CELLS: f64 = 0.85;
+
+/// Cells fewer than this prove nothing by their pattern.
+const FEW_CELLS: u32 = 4;
+
+/// Two cells nearer than this share of their diameter are at one place. In a crowded field one cell in eight is so by
+/// chance; two thirds must be.
+const NEAR: f64 = 0.25;
+
 impl View {
     pub(super) fn new(grey: GrayImage, cells: &[Detection], width: f64, height: f64) -> Self {
         let size = thumb_size(width, height);
@@ -61,11 +72,40 @@ pub(super) fn motion(before: &View, now: &View, expected: (f64, f64)) -> Option<
             continue;
         }
         let Some((exact, score)) = climb(before, now, proposal) else { continue };
-        if score > best_score && common(now, exact) >= LEAST_OVERLAP {
+        if score > best_score && common(now, exact) >= LEAST_OVERLAP && cells_agree(before, now, exact, score) {
             (best, best_score) = (Some(exact), score);
         }
     }
     best.map(|exact| polish(before, now, exact))
+}
+
+/// Whether the cells bear a motion out: a dark white cell in the middle of two fields correlates well by itself, but the
+/// cells around it then do not fall on each other.
+fn cells_agree(before: &View, now: &View, motion: (f64, f64), score: f64) -> bool {
+    let forth = met(before, now, motion);
+    let back = met(now, before, (-motion.0, -motion.1));
+    let borne_out = |(met, expected): (u32, u32)| met * 3 >= expected * 2;
+    if forth.1.min(back.1) < FEW_CELLS {
+        score >= SAME_PLACE_WITHOUT_CELLS
+    } else {
+        borne_out(forth) && borne_out(back)
+    }
+}
+
+/// How many whole cells of `from` the other view must show after `motion`, and how many of them it does: (met, expected).
+fn met(from: &View, to: &View, motion: (f64, f64)) -> (u32, u32) {
+    let (mut met, mut expected) = (0, 0);
+    for (kind, at, size) in &from.cells {
+        let place = (at.0 - motion.0, at.1 - motion.1);
+        if Rect::around(place, *size, *size).inside(to.width, to.height, 0.0) {
+            expected += 1;
+            let near = |cell: &(Kind, (f64, f64), f64)| {
+                cell.0 == *kind && (cell.1.0 - place.0).hypot(cell.1.1 - place.1) < NEAR * size
+            };
+            met += u32::from(to.cells.iter().any(near));
+        }
+    }
+    (met, expected)
 }
 
 /// Share of the frame still in view after a motion.
