@@ -1,6 +1,6 @@
 //! Serial lines: updates and final results out, requests in, over a serial port or a pseudo-terminal.
 //!
-//! `docs/serial-protocol.md` describes the lines. [`line`] renders them and [`incoming`] understands requests, both
+//! `docs/serial-protocol.md` describes the lines. [`mod@line`] renders them and [`incoming`] understands requests, both
 //! without any port; [`port`] moves bytes; [`run`] is the thread that joins them.
 //!
 //! What the thread promises: it never waits for a reader, so it can stall nobody. An update that finds the port full is

@@ -1,8 +1,8 @@
 //! The one drawing of a snapshot, for any panel: pure, and never outside the panel.
 //!
 //! What a tired technician needs at arm's length comes first: the state, how far the count is, the leading classes, and
-//! every doubt: the unclassified share, flags, trouble. Two layouts: [`wide`](super::wide) puts the count beside the
-//! classes (128x64, 240x135), [`tall`](super::tall) stacks them (240x240, 320x240, 64x128). Panels of twice the size and
+//! every doubt: the unclassified share, flags, trouble. Two layouts: `wide` puts the count beside the
+//! classes (128x64, 240x135), `tall` stacks them (240x240, 320x240, 64x128). Panels of twice the size and
 //! more get every dot enlarged.
 
 use embedded_graphics::pixelcolor::{BinaryColor, Rgb888};
