@@ -293,10 +293,9 @@ impl Correction {
     }
 }
 
-fn normalised(mut shares: ByClass) -> Option<ByClass> {
+fn normalised(shares: ByClass) -> Option<ByClass> {
     let sum: f64 = shares.iter().sum();
-    shares.iter_mut().for_each(|share| *share /= sum);
-    (sum > 0.0 && sum.is_finite()).then_some(shares)
+    (sum > 0.0 && sum.is_finite()).then(|| shares.map(|share| share / sum))
 }
 
 /// The network's probabilities of the white classes; they add up to the probability that it is a white cell.
@@ -326,7 +325,7 @@ fn estimate(cells: &[ByClass], training: &ByClass, blood: &ByClass, start: &ByCl
                 next.iter_mut().zip(&weighted).for_each(|(next, part)| *next += part * factor);
             }
         }
-        next.iter_mut().for_each(|share| *share /= white + PSEUDO_COUNT);
+        next = next.map(|share| share / (white + PSEUDO_COUNT));
         let change = next.iter().zip(&shares).map(|(next, share)| (next - share).abs()).fold(0.0, f64::max);
         shares = next;
         if change < CONVERGED {

@@ -34,6 +34,19 @@ impl Opinion {
         Self { class, probability, ranked, uncorrected: None, blast_kept: false }
     }
 
+    /// The mean of what the network says of several views of one cell, all by the same model.
+    #[must_use]
+    pub fn mean(views: &[Self], unknown_below: f64) -> Self {
+        let first = views.first().map_or(&[][..], |view| &view.ranked);
+        let of = |class: CellClass| {
+            let each = views.iter().flat_map(|view| &view.ranked).filter(|(other, _)| *other == class);
+            each.map(|(_, probability)| probability).sum::<f64>() / views.len() as f64
+        };
+        let mut ranked: Vec<(CellClass, f64)> = first.iter().map(|(class, _)| (*class, of(*class))).collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Self::of(ranked, unknown_below)
+    }
+
     /// What the network alone says.
     #[must_use]
     pub fn alone(&self) -> &Self {

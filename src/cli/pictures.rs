@@ -46,10 +46,11 @@ pub fn progress(total: u64, what: &str) -> ProgressBar {
     ProgressBar::with_draw_target(Some(total), target).with_style(style).with_message(what.to_owned())
 }
 
-/// A picture, and which of the paths of the command line it came by.
+/// A picture, and where on the command line it came from.
 #[derive(Clone, Debug)]
 pub struct Picture {
     pub path: PathBuf,
+    /// Which of the folders and patterns, from 1; 0 for all pictures that were named one by one.
     pub root: usize,
 }
 
@@ -59,8 +60,10 @@ pub struct Picture {
 /// With exit code 2 when nothing can be listed.
 pub fn list(paths: &[PathBuf]) -> Result<Vec<Picture>, Failure> {
     let mut pictures = Vec::new();
-    for (root, path) in paths.iter().enumerate() {
-        pictures.extend(list_pictures(path).blame_input()?.into_iter().map(|path| Picture { path, root }));
+    for (at, path) in paths.iter().enumerate() {
+        let found = list_pictures(path).blame_input()?;
+        let root = if found == [path.as_path()] { 0 } else { at + 1 };
+        pictures.extend(found.into_iter().map(|path| Picture { path, root }));
     }
     Ok(pictures)
 }

@@ -16,10 +16,10 @@ const SHARE: f64 = 0.2;
 /// Interquartile range over median from which scales do not agree: the images come from several microscopes.
 const SPREAD: f64 = 0.2;
 
-/// Images that are taken for one microscope's: pictures of one size from one path of the command line.
+/// Images that are taken for one microscope's: pictures of one size that lie together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Group {
-    /// Which of the paths.
+    /// Which of the folders.
     pub root: usize,
     /// Width and height, px.
     pub size: (u32, u32),
@@ -35,23 +35,26 @@ pub struct Shared {
 /// The scale that the red cells of a group's images agree on.
 #[must_use]
 pub fn by_red_cells(told: &[Told]) -> Option<Scale> {
-    let red = sorted(told.iter().filter(|told| told.stated.is_none()).filter_map(|told| told.red_cells));
-    let at = |part: f64| red[((red.len() - 1) as f64 * part).round() as usize];
-    let decide = red.len() >= ENOUGH && red.len() as f64 >= SHARE * told.len() as f64;
-    (decide && (at(0.75) - at(0.25)) / at(0.5) < SPREAD)
-        .then(|| Scale { um_per_px: at(0.5), source: ScaleSource::SharedRedCells })
+    let red = sorted(told, |told| told.red_cells);
+    let decide = red.len() >= ENOUGH && red.len() as f64 >= SHARE * told.len() as f64 && spread(&red) < SPREAD;
+    decide.then(|| Scale { um_per_px: median(&red), source: ScaleSource::SharedRedCells })
 }
 
-/// The same; where hardly an image shows red cells, what the white cells of all tell.
+/// The same; else what the white cells of all tell, where hardly an image shows red cells, or where what is taken for red
+/// cells contradicts itself more than the white cells do.
+///
+/// Pictures of several microscopes have white cells that differ as much as their red cells and more, since white cells
+/// differ in any blood. Where red cells are lysed, what is left of them has no size at all.
 #[must_use]
 pub fn by_any_cells(told: &[Told]) -> Option<Scale> {
-    let red = told.iter().filter(|told| told.red_cells.is_some()).count();
-    let white = sorted(told.iter().filter(|told| told.stated.is_none()).filter_map(|told| told.white_cells));
-    let by_white = || {
-        ((red as f64) < SHARE * told.len() as f64 && white.len() >= ENOUGH)
-            .then(|| Scale { um_per_px: white[white.len() / 2], source: ScaleSource::SharedWhiteCells })
-    };
-    by_red_cells(told).or_else(by_white)
+    let agreed = by_red_cells(told);
+    if agreed.is_some() {
+        return agreed;
+    }
+    let (red, white) = (sorted(told, |told| told.red_cells), sorted(told, |told| told.white_cells));
+    let few = (red.len() as f64) < SHARE * told.len() as f64;
+    let decide = white.len() >= ENOUGH && (few || red.len() >= ENOUGH && spread(&white) < spread(&red));
+    decide.then(|| Scale { um_per_px: median(&white), source: ScaleSource::SharedWhiteCells })
 }
 
 /// The groups that share a scale by the rule `agree`.
@@ -73,10 +76,22 @@ pub fn log(groups: &BTreeMap<Group, Shared>) {
     }
 }
 
-fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values
+/// Scales told, lowest first. One that a person states is not voted on.
+fn sorted(told: &[Told], of: impl Fn(&Told) -> Option<f64>) -> Vec<f64> {
+    let mut scales: Vec<f64> = told.iter().filter(|told| told.stated.is_none()).filter_map(of).collect();
+    scales.sort_by(f64::total_cmp);
+    scales
+}
+
+/// The upper median; `sorted` holds at least one.
+fn median(sorted: &[f64]) -> f64 {
+    sorted[sorted.len() / 2]
+}
+
+/// Interquartile range over median; `sorted` holds at least one.
+fn spread(sorted: &[f64]) -> f64 {
+    let at = |part: f64| sorted[((sorted.len() - 1) as f64 * part).round() as usize];
+    (at(0.75) - at(0.25)) / median(sorted)
 }
 
 #[cfg(test)]
@@ -101,9 +116,16 @@ mod tests {
     }
 
     #[test]
-    fn images_whose_red_cells_disagree_keep_their_own_scales() {
-        let told: Vec<Told> = [0.1, 0.1, 0.1, 0.2, 0.2, 0.2].map(red).to_vec();
+    fn images_of_two_microscopes_keep_their_own_scales() {
+        let both = |red_cells: f64, white_cells: f64| Told { white_cells: Some(white_cells), ..red(red_cells) };
+        let told = [both(0.1, 0.09), both(0.1, 0.1), both(0.1, 0.12), both(0.2, 0.19), both(0.2, 0.2), both(0.2, 0.26)];
         assert_eq!(by_any_cells(&told), None);
+    }
+
+    #[test]
+    fn what_is_taken_for_red_cells_is_not_believed_where_it_contradicts_itself() {
+        let told: Vec<Told> = [0.1, 0.3, 0.1, 0.25, 0.4, 0.2].map(red).to_vec();
+        assert_eq!(by_any_cells(&told), Some(Scale { um_per_px: 0.5, source: ScaleSource::SharedWhiteCells }));
     }
 
     #[test]

@@ -47,16 +47,13 @@ impl Cells {
     /// time: for each frame of a usual count, and not too often in a very long one.
     pub(super) fn add(&mut self, cells: &[CountedCell]) {
         for cell in cells {
-            match &cell.opinion {
-                Some(opinion) => {
-                    count(&mut self.uncorrected, opinion.alone());
-                    self.name(opinion.alone());
-                    self.white.push(opinion.alone().clone());
-                }
-                None => {
-                    self.others.add(cell.kind, None);
-                    self.tally.add(cell.kind, None);
-                }
+            if let Some(opinion) = &cell.opinion {
+                count(&mut self.uncorrected, opinion.alone());
+                self.name(opinion.alone());
+                self.white.push(opinion.alone().clone());
+            } else {
+                self.others.add(cell.kind, None);
+                self.tally.add(cell.kind, None);
             }
         }
         if (self.white.len() - self.estimated_at) * 100 >= self.white.len() {
@@ -74,7 +71,9 @@ impl Cells {
         self.tally = self.others.clone();
         self.blasts_kept = 0;
         let white = std::mem::take(&mut self.white);
-        white.iter().for_each(|opinion| self.name(opinion));
+        for opinion in &white {
+            self.name(opinion);
+        }
         self.white = white;
     }
 
