@@ -121,8 +121,8 @@ fn told(pictures: &[Picture], seen: &[Option<Seen>]) -> Vec<(Group, Told)> {
 /// # Errors
 /// With exit code 2 for wrong input, 1 when output or a network fails.
 pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
-    let pictures = list(&arguments.paths)?;
     let (vision, _) = vision(&arguments.vision)?;
+    let pictures = list(&arguments.paths)?;
     if let Some(folder) = &arguments.annotate {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))
@@ -236,8 +236,8 @@ struct ClassLine<'a> {
 /// # Errors
 /// With exit code 2 for wrong input, 1 when output or a network fails.
 pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
-    let pictures = list(&arguments.paths)?;
     let (vision, _) = vision(&arguments.vision)?;
+    let pictures = list(&arguments.paths)?;
     let measured = each(
         &pictures,
         "measuring",
