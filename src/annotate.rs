@@ -193,11 +193,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn cell(kind: Kind, area: Rect) -> Cell {
-        let opinion = (kind == Kind::Wbc).then(|| Opinion {
-            class: CellClass::Eos,
-            probability: 0.97,
-            ranked: vec![(CellClass::Eos, 0.97), (CellClass::Ngs, 0.03)],
-        });
+        let opinion =
+            (kind == Kind::Wbc).then(|| Opinion::of(vec![(CellClass::Eos, 0.97), (CellClass::Ngs, 0.03)], 0.6));
         Cell { detection: Detection { kind, area, score: 0.9 }, opinion }
     }
 

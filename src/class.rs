@@ -71,6 +71,12 @@ macro_rules! classes {
                 match self { $(Self::$variant => $name,)+ }
             }
 
+            /// Position in [`CellClass::ALL`].
+            #[must_use]
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+
             /// The group a report rolls this class up to.
             #[must_use]
             pub const fn group(self) -> Group {

@@ -5,23 +5,25 @@ use std::sync::Arc;
 
 use image::{RgbImage, imageops};
 
-use crate::class::{CellClass, Kind};
+use crate::class::Kind;
+use crate::classify::Opinion;
 use crate::detect::Detection;
 use crate::optics::scale::{self, Scale, ScaleSource};
 use crate::track::{self, Tracker};
 use crate::vision::{Cell, Vision, VisionError};
 
 /// A cell that counts, seen for the first time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CountedCell {
+    /// What it counts as, by the network's own answer.
     pub kind: Kind,
-    /// The class of a white cell.
-    pub class: Option<CellClass>,
+    /// What the classifier says of it; for cells that were found as white ones only.
+    pub opinion: Option<Opinion>,
 }
 
 impl From<&Cell> for CountedCell {
     fn from(cell: &Cell) -> Self {
-        Self { kind: cell.kind(), class: cell.class() }
+        Self { kind: cell.kind(), opinion: cell.opinion.clone() }
     }
 }
 
@@ -123,7 +125,7 @@ impl Counter {
         }
         let found = self.vision.scale(balanced)?;
         // A guess from white cells is used for this frame and not kept: the next one may show red cells.
-        let keep = |scale: &Scale| scale.source != ScaleSource::WhiteCells;
+        let keep = |scale: &Scale| !scale.source.is_guess();
         let scale = match (found, self.scale) {
             (Some(found), _) if keep(&found) => found,
             (_, Some(before)) => before,

@@ -29,6 +29,7 @@ pub mod models;
 pub mod net;
 pub mod optics;
 pub mod pipeline;
+pub mod prevalence;
 pub mod service;
 pub mod session;
 pub mod sink;

@@ -58,6 +58,9 @@ pub struct ClassifierCard {
     pub temperature: f64,
     /// Probability under which the answer is UNK.
     pub unknown_below: f64,
+    /// Share of each class in training, in the order of `classes`; without it answers cannot be brought to the
+    /// composition of a sample.
+    pub prior: Option<Vec<f64>>,
     /// Classes with too little evidence behind them.
     #[serde(default)]
     pub experimental: Vec<CellClass>,
@@ -190,6 +193,19 @@ impl ModelCard {
         }
         if !(0.0..1.0).contains(&classifier.unknown_below) {
             return Err(format!("classifier.unknown_below is {}, not 0 to 1", classifier.unknown_below));
+        }
+        if let Some(prior) = &classifier.prior {
+            if prior.len() != classifier.classes.len() {
+                let (values, classes) = (prior.len(), classifier.classes.len());
+                return Err(format!("classifier.prior has {values} values for {classes} classes"));
+            }
+            for value in prior {
+                share("classifier.prior", *value)?;
+            }
+            let sum: f64 = prior.iter().sum();
+            if (sum - 1.0).abs() > 0.01 {
+                return Err(format!("classifier.prior adds up to {sum}, not to 1"));
+            }
         }
         Ok(())
     }

@@ -73,20 +73,13 @@ struct Counting {
     told: Instant,
 }
 
-/// Counts until told to stop. `first` is begun at once if there is one.
-pub fn count(
-    station: &str,
-    vision: Arc<Vision>,
-    limits: SessionConfig,
-    flags: Flags,
-    first: Option<Command>,
-    connections: Connections,
-) {
+/// Counts into `session` until told to stop. `first` is begun at once if there is one.
+pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option<Command>, connections: Connections) {
     let mut counting = Counting {
         station: station.to_owned(),
         counter: Counter::new(Arc::clone(&vision)),
         vision,
-        session: Session::new(limits, flags),
+        session,
         connections,
         unkept: None,
         begin_after_keeping: false,

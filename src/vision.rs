@@ -9,14 +9,18 @@ use crate::detect::{DetectError, Detection, Detector};
 use crate::geometry::Rect;
 use crate::models::{ModelError, Models};
 use crate::optics::resample::ResampleError;
-use crate::optics::scale::{self, Scale, ScaleSource};
+use crate::optics::scale::{self, Scale, ScaleSource, Told};
 use crate::optics::white_balance::WhiteBalance;
+use crate::prevalence::{Correction, Form};
 
 /// Score of a white cell times the probability that it is a cell of any class, from which it is one.
 const LEAST_BELIEF: f64 = 0.05;
 
 /// Overlap (intersection over union) from which two boxes of a platelet are the same one.
 const SAME_PLATELET: f64 = 0.3;
+
+/// Scales at which a cell is seen where its own is a guess, in parts of the guess; the answers are averaged.
+const GUESSED: &[f64] = &[0.88, 1.0, 1.14];
 
 /// Everything that looks at pixels. Sharing it between threads is safe and costs nothing.
 #[derive(Debug)]
@@ -107,10 +111,27 @@ impl Vision {
         self.classifier.unknown_below()
     }
 
+    /// What brings answers to the composition `form` says; none chooses by the number of white cells.
+    #[must_use]
+    pub fn correction(&self, form: Option<Form>) -> Correction {
+        Correction::new(form, self.classes(), self.classifier.prior(), self.unknown_below())
+    }
+
     /// The image with its background made white, as every other step wants it.
     #[must_use]
     pub fn balanced(&self, image: &RgbImage) -> RgbImage {
         self.balance.apply(image)
+    }
+
+    /// What this white-balanced image tells of its scale; nothing but the stated one if there is one.
+    ///
+    /// # Errors
+    /// When the detector fails.
+    pub fn told(&self, balanced: &RgbImage) -> Result<Told, VisionError> {
+        match self.stated {
+            Some(_) => Ok(Told { stated: self.stated, ..Told::default() }),
+            None => Ok(scale::tell(&self.detector, balanced)?),
+        }
     }
 
     /// The scale: the stated one, else what the cells of this white-balanced image tell.
@@ -118,10 +139,7 @@ impl Vision {
     /// # Errors
     /// When the detector fails.
     pub fn scale(&self, balanced: &RgbImage) -> Result<Option<Scale>, VisionError> {
-        match self.stated {
-            Some(um_per_px) => Ok(Some(Scale { um_per_px, source: ScaleSource::Stated })),
-            None => Ok(scale::find(&self.detector, balanced)?),
-        }
+        Ok(self.told(balanced)?.scale())
     }
 
     /// Finds the cells of a white-balanced image.
@@ -198,11 +216,20 @@ impl Vision {
     /// When a network fails or the stated scale does not fit the image.
     pub fn analyze(&self, image: &RgbImage) -> Result<Field, VisionError> {
         let balanced = self.balanced(image);
-        let Some(scale) = self.scale(&balanced)? else {
+        let scale = self.scale(&balanced)?;
+        self.analyze_at(&balanced, scale)
+    }
+
+    /// All that a white-balanced image shows at this scale; nothing where there is none.
+    ///
+    /// # Errors
+    /// When a network fails or the scale does not fit the image.
+    pub fn analyze_at(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<Field, VisionError> {
+        let Some(scale) = scale else {
             return Ok(Field::default());
         };
-        let detections = self.detect(&balanced, scale)?;
-        Ok(Field { scale: Some(scale), cells: self.name(&balanced, scale, detections)? })
+        let detections = self.detect(balanced, scale)?;
+        Ok(Field { scale: Some(scale), cells: self.name(balanced, scale, detections)? })
     }
 
     /// What the cell in the middle of a single-cell image is, and the scale it was seen at.
@@ -211,13 +238,24 @@ impl Vision {
     /// When a network fails.
     pub fn classify_middle(&self, image: &RgbImage) -> Result<(Opinion, Option<Scale>), VisionError> {
         let balanced = self.balanced(image);
-        let (width, height) = (f64::from(image.width()), f64::from(image.height()));
         let scale = self.scale(&balanced)?;
+        Ok((self.classify_middle_at(&balanced, scale)?, scale))
+    }
+
+    /// What the cell in the middle of a white-balanced single-cell image is, seen at this scale.
+    ///
+    /// # Errors
+    /// When a network fails.
+    pub fn classify_middle_at(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<Opinion, VisionError> {
+        let (width, height) = (f64::from(balanced.width()), f64::from(balanced.height()));
         // Nothing known to measure by: take the image for a usual single-cell picture, some 25 um wide.
         let seen_at = scale.unwrap_or(Scale { um_per_px: 25.0 / width.max(height), source: ScaleSource::WhiteCells });
-        let crops = self.crops(&balanced, seen_at, [(width / 2.0, height / 2.0)])?;
-        let opinion = self.classify(&crops)?.into_iter().next();
-        let unknown = Opinion { class: CellClass::Unk, probability: 0.0, ranked: Vec::new() };
-        Ok((opinion.unwrap_or(unknown), scale))
+        let spread = if seen_at.source.is_guess() { GUESSED } else { &[1.0] };
+        let mut views = Vec::with_capacity(spread.len());
+        for times in spread {
+            let scale = Scale { um_per_px: seen_at.um_per_px * times, ..seen_at };
+            views.extend(self.classify(&self.crops(balanced, scale, [(width / 2.0, height / 2.0)])?)?);
+        }
+        Ok(Opinion::mean(&views, self.unknown_below()))
     }
 }

@@ -88,3 +88,24 @@ fn the_program_ends_with_exit_code_2_when_the_models_are_not_there() {
         assert!(complained(&output).contains("model.toml"), "{}", complained(&output));
     }
 }
+
+#[test]
+fn shares_of_training_that_are_none_are_refused() {
+    let classes = Models::read(&models_folder()).unwrap().card.classifier.classes.len();
+    let prior = |shares: Vec<f64>| {
+        let folder = copy_of_the_models();
+        let path = folder.path().join("model.toml");
+        let card = fs::read_to_string(&path).unwrap();
+        let without: Vec<&str> = card.lines().filter(|line| !line.starts_with("prior")).collect();
+        let with = without.join("\n").replacen("[classifier]", &format!("[classifier]\nprior = {shares:?}"), 1);
+        fs::write(&path, with).unwrap();
+        Models::read(folder.path()).map(|models| models.card.classifier.prior).map_err(|error| error.to_string())
+    };
+    let even = vec![1.0 / classes as f64; classes];
+    assert_eq!(prior(even.clone()).unwrap(), Some(even.clone()));
+    assert!(prior(even[1..].to_vec()).unwrap_err().contains(&format!("{} values for {classes} classes", classes - 1)));
+    assert!(prior(vec![0.5; classes]).unwrap_err().contains("adds up to"));
+    let mut none = even;
+    none[0] = 0.0;
+    assert!(prior(none).unwrap_err().contains("not between 0 and 1"));
+}

@@ -199,3 +199,97 @@ fn real_fields_show_their_white_cell() {
     assert!(there > 5, "{there} white cells are labelled");
     assert!(f64::from(found as u32) >= 0.9 * f64::from(there as u32), "{found} of {there} white cells");
 }
+
+/// The shipped models, made to state that every class was as frequent as the others in training.
+fn models_with_a_prior() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["model.toml", "cells.onnx", "detector.onnx"] {
+        fs::copy(common::models_folder().join(file), folder.path().join(file)).unwrap();
+    }
+    let path = folder.path().join("model.toml");
+    let card = fs::read_to_string(&path).unwrap();
+    let without: Vec<&str> = card.lines().filter(|line| !line.starts_with("prior")).collect();
+    let classes = leukoscope::models::Models::read(folder.path()).unwrap().card.classifier.classes.len();
+    let prior = format!("[classifier]\nprior = {:?}", vec![1.0 / classes as f64; classes]);
+    fs::write(&path, without.join("\n").replacen("[classifier]", &prior, 1)).unwrap();
+    folder
+}
+
+#[test]
+fn names_are_brought_to_usual_blood_and_what_the_network_alone_says_is_shown() {
+    let Some(folder) = real("cells/pbc/val/MMZ") else { return };
+    let models = models_with_a_prior();
+    let mut pictures: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    pictures.sort();
+    let classify = |form: &str| {
+        let mut arguments =
+            vec!["classify", "--json", "--models", models.path().to_str().unwrap(), "--prevalence", form];
+        arguments.extend(pictures.iter().take(12).map(|path| path.to_str().unwrap()));
+        let output = leukoscope(arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", complained(&output));
+        lines(&said(&output))
+    };
+    let (alone, brought) = (classify("none"), classify("blood"));
+    assert!(alone.iter().all(|line| line.get("uncorrected").is_none()));
+    for (alone, brought) in alone.iter().zip(&brought) {
+        assert_ne!(alone["top"], brought["top"]);
+        if alone["class"] == brought["class"] {
+            assert!(brought.get("uncorrected").is_none());
+        } else {
+            assert_eq!(brought["uncorrected"]["class"], alone["class"]);
+            assert_eq!(brought["uncorrected"]["probability"], alone["probability"]);
+        }
+    }
+}
+
+#[test]
+fn a_recording_says_what_it_was_brought_to_and_what_the_network_alone_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    for index in [0, 40, 80, 120] {
+        field(index).save(folder.path().join(format!("{index}.png"))).unwrap();
+    }
+    let models = models_with_a_prior();
+    let count = |form: &str| -> Value {
+        let path = folder.path().to_str().unwrap();
+        let models = models.path().to_str().unwrap();
+        let output = leukoscope(["count", path, "--json", "--models", models, "--prevalence", form]);
+        serde_json::from_str(&said(&output)).unwrap_or_else(|_| panic!("{}", complained(&output)))
+    };
+    let (alone, brought) = (count("none"), count("sample"));
+    assert_eq!(alone["classes"], brought["classes_uncorrected"]);
+    assert_eq!(alone["classes"], alone["classes_uncorrected"]);
+    assert_eq!((&alone["prevalence"]["form"], &brought["prevalence"]["form"]), (&"none".into(), &"sample".into()));
+    let sum: f64 = brought["prevalence"]["percent"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
+    assert!((sum - 100.0).abs() < 0.05, "{sum}");
+}
+
+#[test]
+fn an_unknown_form_of_prevalence_is_refused_with_those_there_are() {
+    let output = leukoscope(["classify", "x.png", "--prevalence", "guess"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(complained(&output).contains("none, blood or sample"), "{}", complained(&output));
+}
+
+#[test]
+fn single_cells_of_one_microscope_share_the_scale_their_red_cells_agree_on() {
+    let Some(folder) = real("cells/pbc/val/EOS") else { return };
+    let mut pictures: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    pictures.sort();
+    pictures.retain(|path| image::image_dimensions(path).unwrap() == (252, 254));
+    let together = tempfile::tempdir().unwrap();
+    for path in pictures.iter().take(8) {
+        fs::copy(path, together.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let shared = lines(&said(&leukoscope(["classify", "--json", together.path().to_str().unwrap()])));
+    assert_eq!(shared.len(), 8);
+    for line in &shared {
+        let scale = (&line["scale_from"], &line["scale_um_per_px"]);
+        assert_eq!(scale, (&"shared-red-cells".into(), &shared[0]["scale_um_per_px"]));
+    }
+    let mut one_by_one = vec!["classify", "--json"];
+    one_by_one.extend(pictures.iter().take(8).map(|path| path.to_str().unwrap()));
+    let named = lines(&said(&leukoscope(one_by_one)));
+    assert_eq!(named[0]["scale_um_per_px"], shared[0]["scale_um_per_px"]);
+    let alone = lines(&said(&leukoscope(["classify", "--json", pictures[0].to_str().unwrap()])));
+    assert_eq!(alone[0]["scale_from"], "red-cells");
+}

@@ -1,6 +1,6 @@
 //! From crops to classes: the quantized network, calibrated probabilities, and "unknown" where they are low.
 
-use std::fmt;
+mod opinion;
 
 use image::RgbImage;
 
@@ -8,30 +8,10 @@ use crate::class::CellClass;
 use crate::models::{ClassifierCard, ModelError, Models};
 use crate::net::{Array, Net, NetError};
 
+pub use opinion::{BLAST_KEPT, Opinion};
+
 /// Crops run at once; a batch makes the int8 network faster a crop.
 const BATCH: usize = 8;
-
-/// What the classifier says of one cell.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Opinion {
-    /// The answer: the most probable class, or UNK where even that is too improbable.
-    pub class: CellClass,
-    /// Probability of the most probable class, 0..=1.
-    pub probability: f64,
-    /// Every class of the model with its probability, most probable first; they add up to 1.
-    pub ranked: Vec<(CellClass, f64)>,
-}
-
-impl fmt::Display for Opinion {
-    /// `NGS 98 %`, or `UNK (NGS 54 %)` where the most probable class is not probable enough.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent = self.probability * 100.0;
-        match self.ranked.first() {
-            Some((top, _)) if *top != self.class => write!(f, "{} ({top} {percent:.0} %)", self.class),
-            _ => write!(f, "{} {percent:.0} %", self.class),
-        }
-    }
-}
 
 /// Why a crop got no opinion.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +68,12 @@ impl Classifier {
         self.card.unknown_below
     }
 
+    /// Share of each class in training, in the order of the classes, if the model states it.
+    #[must_use]
+    pub fn prior(&self) -> Option<&[f64]> {
+        self.card.prior.as_deref()
+    }
+
     /// Says what each crop shows, in the order of the crops.
     ///
     /// # Errors
@@ -134,8 +120,5 @@ fn opinion(logits: &[f32], card: &ClassifierCard) -> Opinion {
     let mut ranked: Vec<(CellClass, f64)> =
         card.classes.iter().copied().zip(weights.into_iter().map(|weight| weight / sum)).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let (top, probability) = ranked.first().copied().unwrap_or((CellClass::Unk, 0.0));
-    // A network that answers NaN knows nothing.
-    let sure = probability >= card.unknown_below && probability.is_finite();
-    Opinion { class: if sure { top } else { CellClass::Unk }, probability, ranked }
+    Opinion::of(ranked, card.unknown_below)
 }

@@ -7,12 +7,14 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::annotate::annotate;
+use crate::camera::picture::read_picture;
 use crate::class::{CellClass, Kind};
-use crate::classify::Opinion;
+use crate::classify::{BLAST_KEPT, Opinion};
 use crate::cli::args::{AnalyzeArguments, ClassifyArguments};
 use crate::cli::failure::{Blame, Failure};
-use crate::cli::pictures::{each, vision};
-use crate::optics::scale::ScaleSource;
+use crate::cli::pictures::{Picture, each, list, print_each, vision};
+use crate::optics::scale::{ScaleSource, Told};
+use crate::optics::shared::{self, Group};
 use crate::vision::{Cell, Field};
 
 /// One line of `analyze --json`.
@@ -40,6 +42,29 @@ struct CellLine {
     class: Option<CellClass>,
     probability: Option<f64>,
     top: Vec<(CellClass, f64)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uncorrected: Option<UncorrectedLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
+}
+
+/// The network's own answer.
+#[derive(Serialize)]
+struct UncorrectedLine {
+    class: CellClass,
+    probability: f64,
+}
+
+impl UncorrectedLine {
+    /// Where the answer is another one.
+    fn of(opinion: &Opinion) -> Option<Self> {
+        let alone = opinion.other_answer()?;
+        Some(Self { class: alone.class, probability: rounded(alone.probability, 1e6) })
+    }
+}
+
+fn note(opinion: &Opinion) -> Option<&'static str> {
+    opinion.blast_kept.then_some(BLAST_KEPT)
 }
 
 impl From<&Cell> for CellLine {
@@ -56,6 +81,8 @@ impl From<&Cell> for CellLine {
             class: cell.class(),
             probability: opinion.map(|opinion| rounded(opinion.probability, 1e6)),
             top: opinion.map_or_else(Vec::new, |opinion| top(opinion, TOP)),
+            uncorrected: opinion.and_then(UncorrectedLine::of),
+            note: opinion.and_then(note),
         }
     }
 }
@@ -69,33 +96,82 @@ fn rounded(value: f64, parts: f64) -> f64 {
     (value * parts).round() / parts
 }
 
+/// What was seen of one picture.
+struct Seen {
+    size: (u32, u32),
+    told: Told,
+    /// None where the picture waits for the scale of others.
+    field: Option<Field>,
+}
+
+impl Seen {
+    fn group(&self, picture: &Picture) -> Group {
+        Group { root: picture.root, size: self.size }
+    }
+}
+
+/// The pictures that could be read, for deciding which scale they share.
+fn told(pictures: &[Picture], seen: &[Option<Seen>]) -> Vec<(Group, Told)> {
+    let read = pictures.iter().zip(seen);
+    read.filter_map(|(picture, seen)| seen.as_ref().map(|seen| (seen.group(picture), seen.told))).collect()
+}
+
 /// Finds and names the cells of pictures.
 ///
 /// # Errors
 /// With exit code 2 for wrong input, 1 when output or a network fails.
 pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
     let (vision, _) = vision(&arguments.vision)?;
+    let pictures = list(&arguments.paths)?;
     if let Some(folder) = &arguments.annotate {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))
             .blame_input()?;
     }
+    let mut seen = each(
+        &pictures,
+        "analyzing",
+        |_| true,
+        |_, image| {
+            let balanced = vision.balanced(image);
+            let told = vision.told(&balanced)?;
+            let sure = told.scale().filter(|scale| !scale.source.is_guess());
+            let field = sure.map(|scale| vision.analyze_at(&balanced, Some(scale))).transpose()?;
+            Ok(Seen { size: image.dimensions(), told, field })
+        },
+    )?;
+    // Pictures without red cells are seen at the scale of those that have some.
+    let shared = shared::groups(&told(&pictures, &seen), shared::by_red_cells);
+    for (picture, seen) in pictures.iter().zip(seen.iter_mut().flatten()) {
+        if seen.field.is_none() {
+            let scale = shared.get(&seen.group(picture)).map(|shared| shared.scale).or(seen.told.scale());
+            let image = read_picture(&picture.path).blame_run()?;
+            let field = vision.analyze_at(&vision.balanced(&image), scale);
+            seen.field = Some(field.with_context(|| picture.path.display().to_string()).blame_run()?);
+        }
+    }
+    let cells = seen.iter_mut().flatten().filter_map(|seen| seen.field.as_mut()).flat_map(|field| &mut field.cells);
+    let opinions = cells.filter_map(|cell| cell.opinion.as_mut());
+    let prevalence = vision.correction(arguments.vision.prevalence).correct_all(opinions);
+    log::info!("{}", prevalence.report());
+
     let mut written = std::collections::HashSet::new();
-    each(&arguments.paths, "analyzing", |path, image| {
-        let field = vision.analyze(image).with_context(|| path.display().to_string())?;
+    print_each(&pictures, &seen, |Picture { path, .. }, Seen { size, field, .. }| {
+        let none = Field::default();
+        let field = field.as_ref().unwrap_or(&none);
         if let Some(folder) = &arguments.annotate {
             let target = free_name(folder, path, &mut written);
-            annotate(image, &field.cells).save(&target).with_context(|| {
+            annotate(&read_picture(path)?, &field.cells).save(&target).with_context(|| {
                 format!("cannot write {}; check the folder and the disk's free space", target.display())
             })?;
         }
         if !arguments.json {
-            return Ok(field_text(path, &field));
+            return Ok(field_text(path, field));
         }
         let line = FieldLine {
             image: path,
-            width: image.width(),
-            height: image.height(),
+            width: size.0,
+            height: size.1,
             scale_um_per_px: field.scale.map(|scale| rounded(scale.um_per_px, 1e5)),
             scale_from: field.scale.map(|scale| scale.source),
             cells: field.cells.iter().map(CellLine::from).collect(),
@@ -128,18 +204,16 @@ fn field_text(path: &Path, field: &Field) -> String {
         .collect();
     let named = if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) };
     format!(
-        "{}: WBC {}{named}, RBC {}, PLT {}, {:.4} um/px{}",
+        "{}: WBC {}{named}, RBC {}, PLT {}, {:.4} um/px {}",
         path.display(),
         count(Kind::Wbc),
         count(Kind::Rbc),
         count(Kind::Plt),
         scale.um_per_px,
-        match scale.source {
-            ScaleSource::Stated => " as stated",
-            ScaleSource::RedCells => "",
-            ScaleSource::WhiteCells => " guessed from white cells",
-        }
+        scale.source.words()
     )
+    .trim_end()
+    .to_owned()
 }
 
 /// One line of `classify --json`.
@@ -149,7 +223,12 @@ struct ClassLine<'a> {
     class: CellClass,
     probability: f64,
     top: Vec<(CellClass, f64)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uncorrected: Option<UncorrectedLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
     scale_um_per_px: Option<f64>,
+    scale_from: Option<ScaleSource>,
 }
 
 /// Names the cell in the middle of each picture.
@@ -158,19 +237,53 @@ struct ClassLine<'a> {
 /// With exit code 2 for wrong input, 1 when output or a network fails.
 pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
     let (vision, _) = vision(&arguments.vision)?;
-    each(&arguments.paths, "classifying", |path, image| {
-        let (opinion, scale) = vision.classify_middle(image).with_context(|| path.display().to_string())?;
+    let pictures = list(&arguments.paths)?;
+    let measured = each(
+        &pictures,
+        "measuring",
+        |_| true,
+        |_, image| {
+            let told = vision.told(&vision.balanced(image))?;
+            Ok(Seen { size: image.dimensions(), told, field: None })
+        },
+    )?;
+    let shared = shared::groups(&told(&pictures, &measured), shared::by_any_cells);
+    shared::log(&shared);
+    let mut seen = each(
+        &pictures,
+        "classifying",
+        |at| measured[at].is_some(),
+        |at, image| {
+            let own = measured[at].as_ref();
+            let common = own.and_then(|own| shared.get(&own.group(&pictures[at]))).map(|shared| shared.scale);
+            let scale = common.or(own.and_then(|own| own.told.scale()));
+            Ok((vision.classify_middle_at(&vision.balanced(image), scale)?, scale))
+        },
+    )?;
+    let opinions = seen.iter_mut().flatten().map(|(opinion, _)| opinion);
+    let prevalence = vision.correction(arguments.vision.prevalence).correct_all(opinions);
+    log::info!("{}", prevalence.report());
+
+    print_each(&pictures, &seen, |Picture { path, .. }, (opinion, scale)| {
         if arguments.json {
             return Ok(serde_json::to_string(&ClassLine {
                 image: path,
                 class: opinion.class,
                 probability: rounded(opinion.probability, 1e6),
-                top: top(&opinion, usize::MAX),
+                top: top(opinion, usize::MAX),
+                uncorrected: UncorrectedLine::of(opinion),
+                note: note(opinion),
                 scale_um_per_px: scale.map(|scale| rounded(scale.um_per_px, 1e5)),
+                scale_from: scale.map(|scale| scale.source),
             })?);
         }
         let next: Vec<String> =
             opinion.ranked.iter().skip(1).take(2).map(|(class, p)| format!("{class} {p:.2}")).collect();
-        Ok(format!("{}: {opinion}, {}; next {}", path.display(), opinion.class.name(), next.join(", ")))
+        let more = match (note(opinion), opinion.other_answer()) {
+            (Some(note), _) => format!("; {note}"),
+            (None, Some(alone)) => format!("; uncorrected {alone}"),
+            (None, None) => String::new(),
+        };
+        Ok(format!("{}: {opinion}, {}; next {}{more}", path.display(), opinion.class.name(), next.join(", ")))
     })
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::prevalence::Form;
+
 /// Counts the blood cells of a stained smear, live from a microscope or from pictures.
 ///
 /// Research and screening support, not a diagnosis.
@@ -71,6 +73,10 @@ pub struct RunArguments {
     /// Folder of model.toml.
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
+    /// Prevalence brought into the names of white cells: none, blood (usual blood) or sample (as these cells show it).
+    /// Without it what the configuration says: sample.
+    #[arg(long, value_name = "FORM")]
+    pub prevalence: Option<Form>,
     /// Cells of the differential to count.
     #[arg(long, value_name = "CELLS")]
     pub target: Option<u32>,
@@ -94,6 +100,10 @@ pub struct VisionArguments {
     /// Probability under which a cell is called UNK; without it the model's own.
     #[arg(long, value_name = "P")]
     pub unknown_below: Option<f64>,
+    /// Prevalence brought into the names of white cells: none, blood (usual blood) or sample (as these cells show it).
+    /// Without it sample; for analyze and classify blood where there are fewer than 20 white cells in all.
+    #[arg(long, value_name = "FORM")]
+    pub prevalence: Option<Form>,
 }
 
 #[derive(Debug, Args)]

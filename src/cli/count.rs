@@ -7,11 +7,13 @@ use serde::Serialize;
 
 use crate::camera::picture::{list_pictures, read_picture};
 use crate::class::CellClass;
+use crate::classify::BLAST_KEPT;
 use crate::cli::args::CountArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::pictures::{progress, vision};
 use crate::config::{Flags, SessionConfig};
 use crate::counter::Counter;
+use crate::prevalence::{Form, PrevalenceReport};
 use crate::session::Session;
 use crate::session::snapshot::{Command, Ending, Flag, KindCounts, Snapshot};
 
@@ -23,6 +25,11 @@ struct Recording {
     counts: KindCounts,
     classes: BTreeMap<CellClass, u32>,
     percent: BTreeMap<CellClass, [f64; 3]>,
+    /// Classes as the network alone gave them.
+    classes_uncorrected: BTreeMap<CellClass, u32>,
+    prevalence: Option<PrevalenceReport>,
+    /// Cells that are blasts by the uncorrected answer alone.
+    blasts_kept: u32,
     flags: Vec<Flag>,
 }
 
@@ -34,10 +41,11 @@ struct Recording {
 pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     let pictures = list_pictures(&arguments.path).blame_input()?;
     let (vision, _) = vision(&arguments.vision)?;
+    let correction = vision.correction(Some(arguments.vision.prevalence.unwrap_or(Form::Sample)));
     let mut counter = Counter::new(vision);
     // The whole recording is counted, however many cells it shows.
     let limits = SessionConfig { target: u32::MAX, autostart: true };
-    let mut session = Session::new(limits, Flags::default());
+    let mut session = Session::new(limits, Flags::default(), correction);
     // A recording has no clock; the session wants one only for names and lines that are not printed here.
     let now = jiff::Timestamp::UNIX_EPOCH;
     session.command(Command::Start, now);
@@ -74,6 +82,9 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
             counts: result.kinds,
             classes: result.classes.iter().map(|line| (line.class, line.count)).collect(),
             percent: result.classes.iter().map(|line| (line.class, [line.percent, line.low, line.high])).collect(),
+            classes_uncorrected: result.classes_uncorrected,
+            prevalence: result.prevalence,
+            blasts_kept: result.blasts_kept,
             flags: result.flags,
         };
         println!("{}", serde_json::to_string(&recording).blame_run()?);
@@ -107,6 +118,18 @@ fn text(result: &Snapshot, frames: u64, skipped: u64) -> String {
             line.high,
             line.class.name()
         );
+    }
+    if let Some(prevalence) = &result.prevalence {
+        let _ = writeln!(text, "{prevalence}");
+    }
+    let changed = result.classes.iter().any(|line| result.classes_uncorrected.get(&line.class) != Some(&line.count));
+    if changed || result.classes.len() != result.classes_uncorrected.len() {
+        let classes: Vec<String> =
+            result.classes_uncorrected.iter().map(|(class, count)| format!("{class} {count}")).collect();
+        let _ = writeln!(text, "uncorrected: {}", classes.join(", "));
+    }
+    if result.blasts_kept > 0 {
+        let _ = writeln!(text, "{} cells: {BLAST_KEPT}", result.blasts_kept);
     }
     for flag in &result.flags {
         let _ = writeln!(text, "FLAG {}", flag.short());

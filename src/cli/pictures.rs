@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use image::RgbImage;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -45,40 +46,81 @@ pub fn progress(total: u64, what: &str) -> ProgressBar {
     ProgressBar::with_draw_target(Some(total), target).with_style(style).with_message(what.to_owned())
 }
 
-/// Works on every picture in `paths` and prints what `line` makes of each; says which could not be read.
+/// A picture, and where on the command line it came from.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    pub path: PathBuf,
+    /// Which of the folders and patterns, from 1; 0 for all pictures that were named one by one.
+    pub root: usize,
+}
+
+/// Every picture that `paths` mean, in their order.
 ///
 /// # Errors
-/// With exit code 2 when nothing can be listed or a picture could not be read (after all others are done), 1 when
-/// output or a network fails.
-pub fn each(
-    paths: &[PathBuf],
-    what: &str,
-    mut line: impl FnMut(&Path, &RgbImage) -> anyhow::Result<String>,
-) -> Result<(), Failure> {
+/// With exit code 2 when nothing can be listed.
+pub fn list(paths: &[PathBuf]) -> Result<Vec<Picture>, Failure> {
     let mut pictures = Vec::new();
-    for path in paths {
-        pictures.extend(list_pictures(path).blame_input()?);
+    for (at, path) in paths.iter().enumerate() {
+        let found = list_pictures(path).blame_input()?;
+        let root = if found == [path.as_path()] { 0 } else { at + 1 };
+        pictures.extend(found.into_iter().map(|path| Picture { path, root }));
     }
+    Ok(pictures)
+}
+
+/// Works on the pictures `among` says yes to, and gives the results in their order; none for the others, and for a
+/// picture that could not be read, which is said in the log.
+///
+/// # Errors
+/// With exit code 1 when a network fails.
+pub fn each<T>(
+    pictures: &[Picture],
+    what: &str,
+    among: impl Fn(usize) -> bool,
+    mut work: impl FnMut(usize, &RgbImage) -> anyhow::Result<T>,
+) -> Result<Vec<Option<T>>, Failure> {
     let bar = progress(pictures.len() as u64, what);
-    let mut unreadable = 0_usize;
-    let mut out = io::stdout().lock();
-    for path in &pictures {
+    let mut results = Vec::with_capacity(pictures.len());
+    for (at, Picture { path, .. }) in pictures.iter().enumerate() {
+        bar.inc(1);
+        if !among(at) {
+            results.push(None);
+            continue;
+        }
         match read_picture(path) {
             Ok(image) => {
-                let text = line(path, &image).blame_run()?;
-                if let Err(error) = bar.suspend(|| writeln!(out, "{text}")) {
-                    // The reader has seen enough (`| head`): no failure of ours.
-                    return if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error).blame_run() };
-                }
+                let result = work(at, &image).with_context(|| path.display().to_string()).blame_run()?;
+                results.push(Some(result));
             }
             Err(error) => {
-                unreadable += 1;
                 bar.suspend(|| log::error!("{error}"));
+                results.push(None);
             }
         }
-        bar.inc(1);
     }
     bar.finish_and_clear();
+    Ok(results)
+}
+
+/// Prints a line a picture, leaving out those that could not be read.
+///
+/// # Errors
+/// With exit code 2 when there are such (after the lines of all others), 1 when output or `line` fails.
+pub fn print_each<T>(
+    pictures: &[Picture],
+    results: &[Option<T>],
+    mut line: impl FnMut(&Picture, &T) -> anyhow::Result<String>,
+) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    for (picture, result) in pictures.iter().zip(results) {
+        let Some(result) = result else { continue };
+        let text = line(picture, result).blame_run()?;
+        if let Err(error) = writeln!(out, "{text}") {
+            // The reader has seen enough (`| head`): no failure of ours.
+            return if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error).blame_run() };
+        }
+    }
+    let unreadable = results.iter().filter(|result| result.is_none()).count();
     if unreadable > 0 {
         return Err(Failure::input(format!(
             "{unreadable} of {} pictures could not be read; the messages above name them",

@@ -19,6 +19,7 @@ use crate::models::Models;
 use crate::pipeline::{self, Connections};
 use crate::service;
 use crate::service::watchdog::{Pulse, Watchdog};
+use crate::session::Session;
 use crate::session::results::{Results, SentMark};
 use crate::session::snapshot::{Command, Snapshot};
 use crate::sink::serial_lines::port::Port;
@@ -56,6 +57,9 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
     }
     if let Some(models) = &arguments.models {
         config.models.folder.clone_from(models);
+    }
+    if let Some(prevalence) = arguments.prevalence {
+        config.models.prevalence = prevalence;
     }
     if let Some(target) = arguments.target {
         config.session.target = target;
@@ -209,12 +213,17 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
             stop: stop.clone(),
             limits,
         };
-        let (station, session, flags) = (config.station.name.clone(), config.session.clone(), config.flags.clone());
+        let station = config.station.name.clone();
+        let session = Session::new(
+            config.session.clone(),
+            config.flags.clone(),
+            vision.correction(Some(config.models.prevalence)),
+        );
         let first = match &arguments.sample {
             Some(id) => Some(Command::NewSample(Some(id.clone()))),
             None => config.session.autostart.then_some(Command::Start),
         };
-        move || pipeline::count(&station, vision, session, flags, first, connections)
+        move || pipeline::count(&station, vision, session, first, connections)
     })?;
     let watching = thread("watchdog", {
         let (watchdog, stop) = (watchdog.clone(), stop.clone());

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::cli::args::ValidateArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::pictures::{progress, vision};
+use crate::prevalence::Form;
 use crate::validate::page::{About, cells_page, fields_page};
 use crate::validate::{self, BoxNames};
 
@@ -21,7 +22,7 @@ use crate::validate::{self, BoxNames};
 pub fn cells(arguments: &ValidateArguments) -> Result<(), Failure> {
     let (vision, models) = vision(&arguments.vision)?;
     let bar = progress(0, "classifying");
-    let report = validate::cells(&vision, &arguments.dir, follow(&bar)).blame_input()?;
+    let report = validate::cells(&vision, &arguments.dir, form(arguments), follow(&bar)).blame_input()?;
     bar.finish_and_clear();
     hand_over(arguments, &report, || cells_page(&report, &About::of(&models, today())))
 }
@@ -34,9 +35,13 @@ pub fn fields(arguments: &ValidateArguments, classes: Option<&str>) -> Result<()
     let names = classes.map_or_else(|| Ok(BoxNames::default()), str::parse).blame_input()?;
     let (vision, models) = vision(&arguments.vision)?;
     let bar = progress(0, "detecting");
-    let report = validate::fields(&vision, &arguments.dir, &names, follow(&bar)).blame_input()?;
+    let report = validate::fields(&vision, &arguments.dir, &names, form(arguments), follow(&bar)).blame_input()?;
     bar.finish_and_clear();
     hand_over(arguments, &report, || fields_page(&report, &About::of(&models, today())))
+}
+
+fn form(arguments: &ValidateArguments) -> Form {
+    arguments.vision.prevalence.unwrap_or(Form::Sample)
 }
 
 fn follow(bar: &ProgressBar) -> impl FnMut(usize, usize) {

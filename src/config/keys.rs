@@ -96,6 +96,7 @@ pub(super) const KEYS: &[Key] = &[
     optional("optics", "um_per_px", Number(0.005, 10.0), "micrometres a pixel", "0.1"),
     key("models", "folder", Folder, "", r#""/usr/share/leukoscope/models""#),
     optional("models", "unknown_below", Number(0.0, 1.0), "as a probability", "0.6"),
+    key("models", "prevalence", OneOf(&["none", "blood", "sample"]), "", r#""sample""#),
     key("session", "target", Whole(1, 100_000), "cells", "100"),
     key("session", "autostart", Flag, "", "true"),
     key("flags", "blasts_percent", Number(0.0, 100.0), "percent", "1.0"),

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::prevalence::Form;
+
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -85,13 +87,15 @@ pub struct Optics {
 }
 
 /// The models.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Models {
     /// Folder of `model.toml`. Empty: `$LEUKOSCOPE_MODELS`, else `/usr/share/leukoscope/models`, else `models` beside the source.
     pub folder: PathBuf,
     /// Probability under which a cell is called unknown, 0..1; none: the model's own.
     pub unknown_below: Option<f64>,
+    /// Composition of the sample that answers are brought to.
+    pub prevalence: Form,
 }
 
 /// One sample's count.
@@ -234,6 +238,12 @@ impl Default for CameraConfig {
             seed: 1,
             stall_seconds: 4.0,
         }
+    }
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        Self { folder: PathBuf::new(), unknown_below: None, prevalence: Form::Sample }
     }
 }
 

@@ -2,4 +2,5 @@
 
 pub mod resample;
 pub mod scale;
+pub mod shared;
 pub mod white_balance;

@@ -26,8 +26,7 @@ const WHITE_CELL_BOX_UM: f64 = 15.0;
 const RED_CELL_BOX_UM: f64 = RED_CELL_UM * BOX_MARGIN;
 
 /// Where a scale comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScaleSource {
     /// Stated by the person at the device.
     Stated,
@@ -35,6 +34,48 @@ pub enum ScaleSource {
     RedCells,
     /// Guessed from white cells, there being no red ones.
     WhiteCells,
+    /// Median of what the red cells of several images of one microscope tell.
+    SharedRedCells,
+    /// Median of what is guessed from the white cells of several images of one microscope.
+    SharedWhiteCells,
+}
+
+impl ScaleSource {
+    /// Whether it rests on the size of white cells, which differ a lot.
+    #[must_use]
+    pub const fn is_guess(self) -> bool {
+        matches!(self, Self::WhiteCells | Self::SharedWhiteCells)
+    }
+
+    /// The word used in every output.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Stated => "stated",
+            Self::RedCells => "red-cells",
+            Self::WhiteCells => "white-cells",
+            Self::SharedRedCells => "shared-red-cells",
+            Self::SharedWhiteCells => "shared-white-cells",
+        }
+    }
+
+    /// The words after a number of um/px; none where there is nothing to add.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Stated => "as stated",
+            Self::RedCells => "",
+            Self::WhiteCells => "guessed from white cells",
+            Self::SharedRedCells => "from the red cells of all",
+            Self::SharedWhiteCells => "guessed from the white cells of all",
+        }
+    }
+}
+
+impl serde::Serialize for ScaleSource {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
 }
 
 /// Micrometres a pixel, and why.
@@ -42,6 +83,28 @@ pub enum ScaleSource {
 pub struct Scale {
     pub um_per_px: f64,
     pub source: ScaleSource,
+}
+
+/// What an image tells of its scale, um a pixel.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Told {
+    /// What a person states.
+    pub stated: Option<f64>,
+    /// By its red cells.
+    pub red_cells: Option<f64>,
+    /// By its white cells, taken for usual ones. May be none where red cells settled the matter.
+    pub white_cells: Option<f64>,
+}
+
+impl Told {
+    /// The scale of the image on its own; none where it shows no cell of a plausible size.
+    #[must_use]
+    pub fn scale(&self) -> Option<Scale> {
+        let of = |um_per_px: Option<f64>, source| um_per_px.map(|um_per_px| Scale { um_per_px, source });
+        of(self.stated, ScaleSource::Stated)
+            .or(of(self.red_cells, ScaleSource::RedCells))
+            .or(of(self.white_cells, ScaleSource::WhiteCells))
+    }
 }
 
 /// Scales tried, um a pixel, likeliest first: boxes of red cells of 80, 40, 160, 20 and 320 px.
@@ -56,11 +119,11 @@ const ENOUGH: usize = 6;
 /// Side of the middle part that is looked at, in detector pixels: some fifty red cells fit.
 const LOOK: f64 = 384.0;
 
-/// Finds the scale of a white-balanced image; none where it shows no cell of a plausible size.
+/// Takes the scale of a white-balanced image from its cells.
 ///
 /// # Errors
 /// When the detector fails.
-pub fn find(detector: &Detector, image: &RgbImage) -> Result<Option<Scale>, DetectError> {
+pub fn tell(detector: &Detector, image: &RgbImage) -> Result<Told, DetectError> {
     let mut best: Option<(f64, f64)> = None;
     let mut best_white: Option<(f64, f64)> = None;
     for tried in TRIED {
@@ -91,14 +154,15 @@ pub fn find(detector: &Detector, image: &RgbImage) -> Result<Option<Scale>, Dete
             }
         }
     }
+    let white_cells = best_white.map(|(um_per_px, _)| um_per_px);
     let Some((um_per_px, _)) = best else {
-        return Ok(best_white.map(|(um_per_px, _)| Scale { um_per_px, source: ScaleSource::WhiteCells }));
+        return Ok(Told { white_cells, ..Told::default() });
     };
     // Once more at the scale found: there the sizes are the most exact.
     let part = middle(image, LOOK * detector.um_per_px() / um_per_px)?;
     let cells = detector.detect(&part, um_per_px)?;
     let refined = from_red_cells(&cells, f64::from(part.width()), f64::from(part.height())).unwrap_or(um_per_px);
-    Ok(Some(Scale { um_per_px: refined, source: ScaleSource::RedCells }))
+    Ok(Told { red_cells: Some(refined), white_cells, stated: None })
 }
 
 /// The scale that the whole red cells among `cells` of a `width` x `height` px image tell, um a pixel.

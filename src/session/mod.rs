@@ -1,5 +1,6 @@
 //! One sample from start to result: what was counted, and when it is enough. No clock and no threads of its own.
 
+mod cells;
 pub mod results;
 pub mod snapshot;
 
@@ -7,8 +8,9 @@ use jiff::Timestamp;
 
 use crate::config::{Flags, SessionConfig};
 use crate::counter::CountedCell;
+use crate::prevalence::Correction;
+use crate::session::cells::Cells;
 use crate::session::snapshot::{Command, Ending, Flag, FrameCounts, Phase, Snapshot};
-use crate::tally::Tally;
 
 /// What a command changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,14 +35,14 @@ pub struct Session {
     phase: Phase,
     ending: Option<Ending>,
     started: Option<Timestamp>,
-    tally: Tally,
+    cells: Cells,
     jumped: bool,
 }
 
 impl Session {
-    /// A station that waits for its first sample.
+    /// A station that waits for its first sample, whose white cells are named as `correction` says.
     #[must_use]
-    pub fn new(limits: SessionConfig, flags: Flags) -> Self {
+    pub fn new(limits: SessionConfig, flags: Flags, correction: Correction) -> Self {
         Self {
             limits,
             flags,
@@ -49,7 +51,7 @@ impl Session {
             phase: Phase::Waiting,
             ending: None,
             started: None,
-            tally: Tally::default(),
+            cells: Cells::new(correction),
             jumped: false,
         }
     }
@@ -99,10 +101,13 @@ impl Session {
         self.jumped |= jumped;
         // A field is counted whole even where it passes the target: stopping inside one would prefer the cells that
         // are found first.
-        for cell in cells {
-            self.tally.add(cell.kind, cell.class);
+        self.cells.add(cells);
+        if self.cells.tally().differential() < self.limits.target {
+            return false;
         }
-        if self.tally.differential() < self.limits.target {
+        // A result goes by its last composition; that must not take it below the target it was ended at.
+        self.cells.settle();
+        if self.cells.tally().differential() < self.limits.target {
             return false;
         }
         self.end(Ending::TargetReached);
@@ -123,11 +128,12 @@ impl Session {
         self.phase = Phase::Counting;
         self.ending = None;
         self.started = Some(now);
-        self.tally = Tally::default();
+        self.cells = self.cells.emptied();
         self.jumped = false;
     }
 
     fn end(&mut self, ending: Ending) {
+        self.cells.settle();
         self.phase = Phase::Done;
         self.ending = Some(ending);
     }
@@ -135,8 +141,9 @@ impl Session {
     /// Its state for the world outside; frames, trouble, speed and scale are known elsewhere and filled in there.
     #[must_use]
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
-        let counted = self.tally.differential();
-        let mut flags = self.tally.flags(&self.flags);
+        let tally = self.cells.tally();
+        let counted = tally.differential();
+        let mut flags = tally.flags(&self.flags);
         if self.phase == Phase::Done && counted < self.limits.target {
             flags.push(Flag::FewCells);
         }
@@ -152,8 +159,11 @@ impl Session {
             started: self.started,
             target: self.limits.target,
             counted,
-            kinds: self.tally.kinds(),
-            classes: self.tally.lines(),
+            kinds: tally.kinds(),
+            classes: tally.lines(),
+            classes_uncorrected: self.cells.classes_uncorrected(),
+            prevalence: Some(self.cells.prevalence().report()),
+            blasts_kept: self.cells.blasts_kept(),
             flags,
             frames: FrameCounts::default(),
             frame_rate: None,
@@ -166,12 +176,23 @@ impl Session {
 mod tests {
     use super::*;
     use crate::class::{CellClass, Kind};
+    use crate::classify::Opinion;
+    use crate::prevalence::Form;
 
-    const WHITE: CountedCell = CountedCell { kind: Kind::Wbc, class: Some(CellClass::Ngs) };
-    const UNNAMED: CountedCell = CountedCell { kind: Kind::Wbc, class: Some(CellClass::Unk) };
+    fn white(probabilities: &[(CellClass, f64)]) -> CountedCell {
+        CountedCell { kind: Kind::Wbc, opinion: Some(Opinion::of(probabilities.to_vec(), 0.6)) }
+    }
+
+    fn named() -> CountedCell {
+        white(&[(CellClass::Ngs, 1.0)])
+    }
+
+    fn unnamed() -> CountedCell {
+        white(&[(CellClass::Ngs, 0.5), (CellClass::Ngb, 0.5)])
+    }
 
     fn session(target: u32) -> Session {
-        Session::new(SessionConfig { target, autostart: false }, Flags::default())
+        Session::new(SessionConfig { target, autostart: false }, Flags::default(), Correction::off())
     }
 
     fn at(second: i64) -> Timestamp {
@@ -181,7 +202,7 @@ mod tests {
     #[test]
     fn nothing_is_counted_before_start() {
         let mut session = session(2);
-        assert!(!session.add(&[WHITE, WHITE], false));
+        assert!(!session.add(&[named(), named()], false));
         assert_eq!(session.snapshot(at(0)).kinds.wbc, 0);
     }
 
@@ -189,12 +210,12 @@ mod tests {
     fn the_target_ends_the_count_and_unnamed_cells_do_not_bring_it_nearer() {
         let mut session = session(2);
         assert_eq!(session.command(Command::Start, at(0)), Change::Begun);
-        assert!(!session.add(&[WHITE, UNNAMED, UNNAMED], false));
-        assert!(session.add(&[WHITE, WHITE], false));
+        assert!(!session.add(&[named(), unnamed(), unnamed()], false));
+        assert!(session.add(&[named(), named()], false));
         let result = session.snapshot(at(9));
         assert_eq!((result.phase, result.ending), (Phase::Done, Some(Ending::TargetReached)));
         assert_eq!((result.counted, result.kinds.wbc), (3, 5));
-        assert!(!session.add(&[WHITE], false), "a result does not change any more");
+        assert!(!session.add(&[named()], false), "a result does not change any more");
         assert_eq!(session.snapshot(at(10)).counted, 3);
     }
 
@@ -202,7 +223,7 @@ mod tests {
     fn a_stopped_count_says_that_it_is_short() {
         let mut session = session(100);
         session.command(Command::Start, at(0));
-        session.add(&[WHITE], true);
+        session.add(&[named()], true);
         assert_eq!(session.command(Command::Stop, at(1)), Change::Ended);
         let flags = session.snapshot(at(1)).flags;
         assert!(flags.contains(&Flag::FewCells) && flags.contains(&Flag::PossibleOverlap));
@@ -212,7 +233,7 @@ mod tests {
     fn a_new_sample_ends_the_one_before_and_takes_its_name() {
         let mut session = session(100);
         session.command(Command::Start, at(0));
-        session.add(&[WHITE], false);
+        session.add(&[named()], false);
         assert_eq!(session.command(Command::NewSample(Some("B7".into())), at(1)), Change::EndedThenNext);
         assert_eq!(session.snapshot(at(1)).counted, 1);
         assert_eq!(session.command(Command::Start, at(1)), Change::Begun);
@@ -225,8 +246,31 @@ mod tests {
         let mut session = session(100);
         assert_eq!(session.command(Command::Stop, at(0)), Change::None);
         session.command(Command::Start, at(0));
-        session.add(&[WHITE], false);
+        session.add(&[named()], false);
         assert_eq!(session.command(Command::Start, at(1)), Change::None);
         assert_eq!(session.snapshot(at(1)).counted, 1);
+    }
+
+    #[test]
+    fn doubtful_cells_are_named_once_the_sample_shows_what_it_is_made_of() {
+        let classes = [CellClass::Ngs, CellClass::Myb];
+        let correction = Correction::new(Some(Form::Sample), &classes, Some(&[0.5, 0.5]), 0.6);
+        let limits = SessionConfig { target: 1000, autostart: false };
+        let mut session = Session::new(limits, Flags::default(), correction);
+        session.command(Command::Start, at(0));
+        let doubtful = white(&[(CellClass::Myb, 0.55), (CellClass::Ngs, 0.45)]);
+        session.add(&vec![white(&[(CellClass::Ngs, 0.98), (CellClass::Myb, 0.02)]); 60], false);
+        session.add(&vec![doubtful; 3], false);
+        session.command(Command::Stop, at(1));
+        let result = session.snapshot(at(1));
+        assert_eq!(
+            result.classes.iter().map(|line| (line.class, line.count)).collect::<Vec<_>>(),
+            [(CellClass::Ngs, 63)]
+        );
+        assert_eq!(result.classes_uncorrected, [(CellClass::Ngs, 60), (CellClass::Unk, 3)].into());
+        let prevalence = result.prevalence.unwrap();
+        assert_eq!((prevalence.form, prevalence.cells), (Form::Sample, 63));
+        assert!(prevalence.percent[&CellClass::Ngs] > 95.0);
+        assert_eq!((result.kinds.wbc, result.counted), (63, 63));
     }
 }

@@ -1,9 +1,12 @@
 //! What the world outside sees of a session: the data every sink renders.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::class::{CellClass, Kind};
+use crate::prevalence::PrevalenceReport;
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +152,15 @@ pub struct Snapshot {
     pub kinds: KindCounts,
     /// One line a class with at least one cell, most frequent first, UNK last.
     pub classes: Vec<ClassCount>,
+    /// White cells by the class the network alone gave them, before the sample's composition was brought in.
+    #[serde(default)]
+    pub classes_uncorrected: BTreeMap<CellClass, u32>,
+    /// The composition that the classes were brought to; none in results of versions that knew none.
+    #[serde(default)]
+    pub prevalence: Option<PrevalenceReport>,
+    /// Cells among `classes` that are blasts by the uncorrected answer alone.
+    #[serde(default)]
+    pub blasts_kept: u32,
     /// What a person must look at, worst first.
     pub flags: Vec<Flag>,
     /// Frames by what became of them.

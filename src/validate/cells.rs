@@ -1,12 +1,17 @@
 //! `validate cells`: single-cell images in folders named by their class.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::camera::picture::read_picture;
 use crate::class::CellClass;
-use crate::validate::class_scores::{ClassScores, Outcome};
+use crate::classify::Opinion;
+use crate::optics::scale::{Scale, Told};
+use crate::optics::shared::{self, Group};
+use crate::prevalence::{Form, PrevalenceReport};
+use crate::validate::class_scores::{ClassScores, Outcome, Summary};
 use crate::validate::label::Label;
 use crate::validate::{NO_PATIENTS, Unreadable, ValidateError, files, parallel};
 use crate::vision::Vision;
@@ -25,6 +30,12 @@ pub struct CellsReport {
     pub labels_not_in_model: Vec<Label>,
     #[serde(flatten)]
     pub scores: ClassScores,
+    /// The composition that the answers were brought to.
+    pub prevalence: PrevalenceReport,
+    /// The figures of what the network alone says.
+    pub uncorrected: Summary,
+    /// Images by where their scale came from.
+    pub scale_from: BTreeMap<&'static str, u32>,
     /// What the figures are of, and how the intervals were made.
     pub method: &'static str,
     pub note: &'static str,
@@ -39,32 +50,70 @@ const METHOD: &str = "accuracy, balanced_accuracy, macro_f1, recall, precision a
     recall, precision and coverage exact (Clopper-Pearson), the means by a percentile bootstrap of 1000 resamples within \
     each label. A group label (NEU, IG) counts in the means only where none of its classes has a folder of its own. The \
     calibration error has 15 equal-width bins of the top probability. UNK in `confusion` is a name withheld. Where the \
-    answers of every label are all right or all wrong, a bootstrap finds no spread: go by the exact intervals there.";
+    answers of every label are all right or all wrong, a bootstrap finds no spread: go by the exact intervals there. The \
+    answers were brought to the composition in `prevalence`; `uncorrected` has the figures of the network alone.";
 
-/// Classifies the images of `folder`/LABEL/* and holds the answers against the folders' names.
+/// Classifies the images of `folder`/LABEL/* and holds the answers against the folders' names. Images of one size are
+/// taken for one microscope's, and all for one sample if `form` is [`Form::Sample`].
 ///
-/// `progress` hears (images done, images in all).
+/// `progress` hears (steps done, steps in all), two steps an image.
 ///
 /// # Errors
 /// When the folder cannot be listed, a folder's name is no label, no image is there, or none can be read.
-pub fn cells(vision: &Vision, folder: &Path, progress: impl FnMut(usize, usize)) -> Result<CellsReport, ValidateError> {
+pub fn cells(
+    vision: &Vision,
+    folder: &Path,
+    form: Form,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<CellsReport, ValidateError> {
     let labelled = files::labelled_cells(folder)?;
-    let answers = parallel::in_order(&labelled, |(path, label)| answer(vision, path, *label), progress);
-    let mut outcomes = Vec::with_capacity(answers.len());
+    let steps = 2 * labelled.len();
+    let measured = parallel::in_order(&labelled, |(path, _)| measure(vision, path), |done, _| progress(done, steps));
+    let told: Vec<(Group, Told)> = measured.iter().filter_map(|told| told.as_ref().ok().copied()).collect();
+    let shared = shared::groups(&told, shared::by_any_cells);
+    shared::log(&shared);
+    let tasks: Vec<(&Path, Result<Option<Scale>, String>)> = labelled
+        .iter()
+        .zip(measured)
+        .map(|((path, _), told)| {
+            let scale = |(group, told): (Group, Told)| shared.get(&group).map(|shared| shared.scale).or(told.scale());
+            (path.as_path(), told.map(scale))
+        })
+        .collect();
+    let half = labelled.len();
+    let answers = parallel::in_order(
+        &tasks,
+        |(path, scale)| scale.clone().and_then(|scale| answer(vision, path, scale)),
+        |done, _| progress(half + done, steps),
+    );
+
+    let mut opinions: Vec<Opinion> = Vec::with_capacity(answers.len());
+    let mut read: Vec<(PathBuf, Label)> = Vec::with_capacity(answers.len());
+    let mut scale_from = BTreeMap::new();
     let mut unreadable_files = Vec::new();
-    for ((image, _), answer) in labelled.into_iter().zip(answers) {
+    let scales: Vec<Option<Scale>> = tasks.into_iter().map(|(_, scale)| scale.ok().flatten()).collect();
+    for (((image, label), answer), scale) in labelled.into_iter().zip(answers).zip(scales) {
         match answer {
-            Ok(outcome) => outcomes.push((image, outcome)),
+            Ok(opinion) => {
+                *scale_from.entry(scale.map_or("none", |scale| scale.source.code())).or_default() += 1;
+                opinions.push(opinion);
+                read.push((image, label));
+            }
             Err(problem) => {
                 log::warn!("{problem}");
                 unreadable_files.push(Unreadable { image, problem });
             }
         }
     }
-    let only: Vec<Outcome> = outcomes.iter().map(|(_, outcome)| *outcome).collect();
-    let Some(scores) = ClassScores::of(&only, vision.classes(), vision.unknown_below()) else {
+    let prevalence = vision.correction(Some(form)).correct_all(&mut opinions).report();
+    let labelled = || read.iter().map(|(_, label)| *label).zip(&opinions);
+    let alone: Vec<Outcome> = labelled().map(|(label, opinion)| Outcome::of(label, opinion.alone())).collect();
+    let only: Vec<Outcome> = labelled().map(|(label, opinion)| Outcome::of(label, opinion)).collect();
+    let scores = ClassScores::of(&only, vision.classes(), vision.unknown_below());
+    let (Some(scores), Some(uncorrected)) = (scores, Summary::of(&alone, vision.classes())) else {
         return Err(ValidateError::AllUnreadable { path: folder.to_owned(), count: unreadable_files.len() });
     };
+    let outcomes: Vec<(PathBuf, Outcome)> = read.into_iter().map(|(image, _)| image).zip(only).collect();
     let unknown = |label: &Label| !vision.classes().iter().any(|class| label.accepts(*class));
     Ok(CellsReport {
         folder: folder.to_owned(),
@@ -73,6 +122,9 @@ pub fn cells(vision: &Vision, folder: &Path, progress: impl FnMut(usize, usize))
         classes: vision.classes().to_vec(),
         labels_not_in_model: scores.labels.iter().map(|score| score.label).filter(unknown).collect(),
         scores,
+        prevalence,
+        uncorrected,
+        scale_from,
         method: METHOD,
         note: NO_PATIENTS,
         unreadable_files,
@@ -80,11 +132,14 @@ pub fn cells(vision: &Vision, folder: &Path, progress: impl FnMut(usize, usize))
     })
 }
 
-fn answer(vision: &Vision, path: &Path, label: Label) -> Result<Outcome, String> {
+fn measure(vision: &Vision, path: &Path) -> Result<(Group, Told), String> {
     let image = read_picture(path).map_err(|error| error.to_string())?;
-    let (opinion, _) = vision.classify_middle(&image).map_err(|error| format!("{}: {error}", path.display()))?;
-    let top = opinion.ranked.first().map_or(CellClass::Unk, |(class, _)| *class);
-    // A network that answers NaN is sure of nothing.
-    let probability = if opinion.probability.is_finite() { opinion.probability } else { 0.0 };
-    Ok(Outcome { label, top, probability, answer: opinion.class })
+    let told = vision.told(&vision.balanced(&image)).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok((Group { root: 0, size: image.dimensions() }, told))
+}
+
+fn answer(vision: &Vision, path: &Path, scale: Option<Scale>) -> Result<Opinion, String> {
+    let image = read_picture(path).map_err(|error| error.to_string())?;
+    let balanced = vision.balanced(&image);
+    vision.classify_middle_at(&balanced, scale).map_err(|error| format!("{}: {error}", path.display()))
 }

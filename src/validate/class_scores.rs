@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::class::CellClass;
+use crate::classify::Opinion;
 use crate::validate::calibration::{self, Bin, Coverage};
 use crate::validate::estimate::{Estimate, RESAMPLES, dice};
 use crate::validate::label::Label;
@@ -25,6 +26,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What was said of a cell with this label.
+    #[must_use]
+    pub fn of(label: Label, opinion: &Opinion) -> Self {
+        // A network that answers NaN is sure of nothing.
+        let probability = if opinion.probability.is_finite() { opinion.probability } else { 0.0 };
+        Self { label, top: opinion.forced(), probability, answer: opinion.class }
+    }
+
     /// Whether the forced answer is right.
     #[must_use]
     pub fn is_right(&self) -> bool {
@@ -67,6 +76,35 @@ pub struct Means {
     pub accuracy: Estimate,
     pub balanced_accuracy: Estimate,
     pub macro_f1: Estimate,
+}
+
+/// The figures that sum up answers; for those of the network alone, beside those of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    #[serde(flatten)]
+    pub means: Means,
+    pub expected_calibration_error: f64,
+    /// The share of cells that got a name.
+    pub answered: Estimate,
+    /// The share of these names that is right; none where no cell got a name.
+    pub accuracy_of_answered: Option<Estimate>,
+}
+
+impl Summary {
+    /// None where there are no outcomes.
+    #[must_use]
+    pub fn of(outcomes: &[Outcome], classes: &[CellClass]) -> Option<Self> {
+        let n = outcomes.len() as u32;
+        let named = outcomes.iter().filter(|outcome| outcome.answer != CellClass::Unk);
+        let (answered, right) =
+            named.fold((0, 0), |(n, right), outcome| (n + 1, right + u32::from(outcome.is_right())));
+        (n > 0).then(|| Self {
+            means: means(&Confusion::of(outcomes, classes, |outcome| outcome.top)),
+            expected_calibration_error: calibration::expected_error(&calibration::reliability(outcomes)),
+            answered: Estimate::exact(answered, n),
+            accuracy_of_answered: (answered > 0).then(|| Estimate::exact(right, answered)),
+        })
+    }
 }
 
 /// All figures about classes.

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::class::{CellClass, Kind};
+use crate::classify::Opinion;
 use crate::detect::Detection;
 use crate::geometry::Rect;
-use crate::validate::class_scores::{ClassScores, Outcome};
+use crate::validate::class_scores::{ClassScores, Outcome, Summary};
 use crate::validate::estimate::{Estimate, RESAMPLES, dice};
 use crate::validate::label::{BoxName, BoxNames, Label};
 use crate::validate::matching::{CurvePoint, Verdict, average_precision, curve, pair};
@@ -124,6 +125,8 @@ pub struct NamedScore {
     pub recall_by_label: BTreeMap<&'static str, Estimate>,
     /// How well those found are named; none where none was.
     pub of_found: Option<ClassScores>,
+    /// The figures of what the network alone says of them.
+    pub uncorrected: Option<Summary>,
 }
 
 /// All figures about fields.
@@ -251,16 +254,15 @@ fn named_score(outcomes: &[FieldOutcome], classes: &[CellClass], threshold: f64)
         let (found, all) = of.fold((0, 0), |(found, all), (_, cell)| (found + u32::from(cell.is_some()), all + 1));
         Estimate::exact(found, all)
     };
-    let answers = named.iter().filter_map(|(label, cell)| {
-        let opinion = (*cell)?.opinion.as_ref()?;
-        let top = opinion.ranked.first().map_or(CellClass::Unk, |(class, _)| *class);
-        let probability = if opinion.probability.is_finite() { opinion.probability } else { 0.0 };
-        Some(Outcome { label: *label, top, probability, answer: opinion.class })
-    });
+    let opinions: Vec<(Label, &Opinion)> =
+        named.iter().filter_map(|(label, cell)| Some((*label, (*cell)?.opinion.as_ref()?))).collect();
+    let answers: Vec<Outcome> = opinions.iter().map(|(label, opinion)| Outcome::of(*label, opinion)).collect();
+    let alone: Vec<Outcome> = opinions.iter().map(|(label, opinion)| Outcome::of(*label, opinion.alone())).collect();
     Some(NamedScore {
         marked: named.len() as u32,
         recall_iou30: recall(None),
         recall_by_label: labels.into_iter().map(|label| (label.code(), recall(Some(label)))).collect(),
-        of_found: ClassScores::of(&answers.collect::<Vec<_>>(), classes, threshold),
+        of_found: ClassScores::of(&answers, classes, threshold),
+        uncorrected: Summary::of(&alone, classes),
     })
 }

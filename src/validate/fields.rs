@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::camera::picture::read_picture;
 use crate::class::CellClass;
+use crate::prevalence::{Form, PrevalenceReport};
 use crate::validate::field_scores::{FieldOutcome, FieldScores};
 use crate::validate::label::BoxNames;
 use crate::validate::{NO_PATIENTS, Unreadable, ValidateError, files, parallel};
@@ -30,6 +31,8 @@ pub struct FieldsReport {
     pub model_classes: Vec<CellClass>,
     #[serde(flatten)]
     pub scores: FieldScores,
+    /// The composition that the names of white cells were brought to.
+    pub prevalence: PrevalenceReport,
     /// What the figures are of, and how the intervals were made.
     pub method: &'static str,
     pub note: &'static str,
@@ -49,7 +52,8 @@ const METHOD: &str = "By kind: ap50 is the all-point average precision at IoU 0.
 
 /// Looks at the pictures of `folder` that have a YOLO label file and holds what is found against the boxes.
 ///
-/// `names` says what the numbers in the label files stand for; `progress` hears (images done, images in all).
+/// `names` says what the numbers in the label files stand for; all fields are taken for one sample if `form` is
+/// [`Form::Sample`]; `progress` hears (images done, images in all).
 ///
 /// # Errors
 /// When the folder cannot be listed, a label file is wrong, no picture has one, or none can be read.
@@ -57,6 +61,7 @@ pub fn fields(
     vision: &Vision,
     folder: &Path,
     names: &BoxNames,
+    form: Form,
     progress: impl FnMut(usize, usize),
 ) -> Result<FieldsReport, ValidateError> {
     let (labelled, unlabelled) = files::labelled_fields(folder)?;
@@ -76,6 +81,9 @@ pub fn fields(
             }
         }
     }
+    let cells = outcomes.iter_mut().flat_map(|outcome: &mut FieldOutcome| &mut outcome.cells);
+    let opinions = cells.filter_map(|cell| cell.opinion.as_mut());
+    let prevalence = vision.correction(Some(form)).correct_all(opinions).report();
     if outcomes.is_empty() {
         return Err(ValidateError::AllUnreadable { path: folder.to_owned(), count: unreadable_files.len() });
     }
@@ -87,6 +95,7 @@ pub fn fields(
         without_scale,
         model_classes: vision.classes().to_vec(),
         scores: FieldScores::of(&outcomes, names, vision.classes(), vision.unknown_below()),
+        prevalence,
         method: METHOD,
         note: NO_PATIENTS,
         unreadable_files,

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::validate::class_scores::ClassScores;
+use crate::prevalence::{Form, PrevalenceReport};
+use crate::validate::class_scores::{ClassScores, Summary};
 use crate::validate::estimate::Estimate;
 use crate::validate::{CellsReport, FieldsReport};
 
@@ -54,6 +55,20 @@ fn class_lines(f: &mut fmt::Formatter<'_>, scores: &ClassScores) -> fmt::Result 
     writeln!(f)
 }
 
+/// The figures of the network alone, where a composition was brought in.
+fn uncorrected_lines(f: &mut fmt::Formatter<'_>, prevalence: &PrevalenceReport, alone: &Summary) -> fmt::Result {
+    writeln!(f, "\n{prevalence}")?;
+    if prevalence.form == Form::None {
+        return Ok(());
+    }
+    writeln!(f, "uncorrected, as the network alone says:")?;
+    writeln!(f, "accuracy            {}", alone.means.accuracy)?;
+    writeln!(f, "balanced accuracy   {}", alone.means.balanced_accuracy)?;
+    writeln!(f, "calibration error   {:.1} %", alone.expected_calibration_error * 100.0)?;
+    writeln!(f, "given a name        {}", alone.answered)?;
+    writeln!(f, "right among these   {}", or_dash(alone.accuracy_of_answered))
+}
+
 impl fmt::Display for CellsReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -64,6 +79,9 @@ impl fmt::Display for CellsReport {
             self.unreadable
         )?;
         class_lines(f, &self.scores)?;
+        uncorrected_lines(f, &self.prevalence, &self.uncorrected)?;
+        let scales: Vec<String> = self.scale_from.iter().map(|(from, images)| format!("{from} {images}")).collect();
+        writeln!(f, "images by where their scale came from: {}", scales.join(", "))?;
         write!(f, "\n{}", self.note)
     }
 }
@@ -98,6 +116,9 @@ impl fmt::Display for FieldsReport {
             writeln!(f, "\nwhite cells with a class: {} marked, found {}", classes.marked, classes.recall_iou30)?;
             if let Some(scores) = &classes.of_found {
                 class_lines(f, scores)?;
+            }
+            if let Some(alone) = &classes.uncorrected {
+                uncorrected_lines(f, &self.prevalence, alone)?;
             }
         }
         write!(f, "\n{}", self.note)

@@ -2,7 +2,9 @@
 
 use maud::html;
 
-use super::{About, class_charts, class_figures, label_table, label_words, matrix, page, percent, short, unreadable};
+use super::{
+    About, brought_to, class_charts, class_figures, label_table, label_words, matrix, page, percent, short, unreadable,
+};
 use crate::class::CellClass;
 use crate::validate::CellsReport;
 use crate::validate::pictures::{self, WrongCell};
@@ -18,6 +20,7 @@ pub fn cells_page(report: &CellsReport, about: &About) -> String {
     };
     let body = html! {
         (class_figures(&report.scores))
+        (brought_to(&report.prevalence, &report.uncorrected))
         p.note { (report.note) }
         @if !report.labels_not_in_model.is_empty() {
             p.note { "The model does not know "

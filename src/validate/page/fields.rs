@@ -3,10 +3,11 @@
 use maud::{Markup, html};
 
 use super::{
-    About, cell_of, class_charts, class_figures, figure, interval, label_table, label_words, matrix, page, percent,
-    short, unreadable,
+    About, brought_to, cell_of, class_charts, class_figures, figure, interval, label_table, label_words, matrix, page,
+    percent, short, unreadable,
 };
 use crate::class::Kind;
+use crate::prevalence::PrevalenceReport;
 use crate::validate::FieldsReport;
 use crate::validate::chart::{self, Chart, Mark};
 use crate::validate::field_scores::{KindScore, NamedScore, plural};
@@ -29,7 +30,7 @@ pub fn fields_page(report: &FieldsReport, about: &About) -> String {
         h2 { "By kind" }
         (kind_table(report))
         (curves(report))
-        @if let Some(classes) = &report.scores.classes { (class_part(classes)) }
+        @if let Some(classes) = &report.scores.classes { (class_part(classes, &report.prevalence)) }
         @if !wrong.is_empty() {
             h2 { "The fields with most differences" }
             p.key {
@@ -118,7 +119,7 @@ fn curves(report: &FieldsReport) -> Markup {
     }
 }
 
-fn class_part(classes: &NamedScore) -> Markup {
+fn class_part(classes: &NamedScore, prevalence: &PrevalenceReport) -> Markup {
     html! {
         h2 { "White cells whose class is marked" }
         p { (percent(classes.recall_iou30.value)) " " (interval(classes.recall_iou30)) " of the " (classes.marked)
@@ -129,6 +130,7 @@ fn class_part(classes: &NamedScore) -> Markup {
         @if let Some(scores) = &classes.of_found {
             p { "How well those found are named:" }
             (class_figures(scores))
+            @if let Some(alone) = &classes.uncorrected { (brought_to(prevalence, alone)) }
             (label_words())
             (label_table(&scores.labels))
             h2 { "What was taken for what" }

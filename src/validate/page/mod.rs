@@ -9,7 +9,8 @@ use std::path::Path;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::models::Models;
-use crate::validate::class_scores::{ClassScores, Confusion, LabelScore};
+use crate::prevalence::{Form, PrevalenceReport};
+use crate::validate::class_scores::{ClassScores, Confusion, LabelScore, Summary};
 use crate::validate::estimate::Estimate;
 use crate::validate::{Unreadable, chart};
 
@@ -119,6 +120,17 @@ fn class_figures(scores: &ClassScores) -> Markup {
                     (scores.calibration_bins) " bins). Small is good." }
             }
         }
+    }
+}
+
+/// What the names were brought to, and what the network alone reaches.
+fn brought_to(prevalence: &PrevalenceReport, alone: &Summary) -> Markup {
+    html! {
+        p { (prevalence) "." @if prevalence.form != Form::None {
+            " Uncorrected, as the network alone says: accuracy " (percent(alone.means.accuracy.value)) " "
+            (interval(alone.means.accuracy)) ", balanced accuracy " (percent(alone.means.balanced_accuracy.value)) " "
+            (interval(alone.means.balanced_accuracy)) ", calibration error " (percent(alone.expected_calibration_error)) "."
+        } }
     }
 }
 
