@@ -3,6 +3,7 @@
 use image::RgbImage;
 
 use crate::class::{CellClass, Kind};
+use crate::classify::saliency::Saliency;
 use crate::classify::{Classifier, ClassifyError, Opinion};
 use crate::crop::CropForm;
 use crate::detect::{DetectError, Detection, Detector};
@@ -210,14 +211,36 @@ impl Vision {
     /// # Errors
     /// When a network fails.
     pub fn classify_middle(&self, image: &RgbImage) -> Result<(Opinion, Option<Scale>), VisionError> {
+        let (crop, scale) = self.middle(image)?;
+        let opinion = self.classify(&[crop])?.into_iter().next();
+        let unknown = Opinion { class: CellClass::Unk, probability: 0.0, ranked: Vec::new() };
+        Ok((opinion.unwrap_or(unknown), scale))
+    }
+
+    /// The classifier's crop of the middle of a single-cell image, and the scale found.
+    ///
+    /// # Errors
+    /// When the detector fails.
+    pub fn middle(&self, image: &RgbImage) -> Result<(RgbImage, Option<Scale>), VisionError> {
         let balanced = self.balanced(image);
         let (width, height) = (f64::from(image.width()), f64::from(image.height()));
         let scale = self.scale(&balanced)?;
         // Nothing known to measure by: take the image for a usual single-cell picture, some 25 um wide.
         let seen_at = scale.unwrap_or(Scale { um_per_px: 25.0 / width.max(height), source: ScaleSource::WhiteCells });
-        let crops = self.crops(&balanced, seen_at, [(width / 2.0, height / 2.0)])?;
-        let opinion = self.classify(&crops)?.into_iter().next();
-        let unknown = Opinion { class: CellClass::Unk, probability: 0.0, ranked: Vec::new() };
-        Ok((opinion.unwrap_or(unknown), scale))
+        Ok((self.form.cut(&balanced, (width / 2.0, height / 2.0), seen_at.um_per_px)?, scale))
+    }
+
+    /// Whether the model can say where in a crop it looks.
+    #[must_use]
+    pub fn explains(&self) -> bool {
+        self.classifier.explains()
+    }
+
+    /// Where in a crop the evidence for a class lies.
+    ///
+    /// # Errors
+    /// When the model gives no evidence or does not know the class, or the network fails.
+    pub fn saliency(&self, crop: &RgbImage, class: CellClass) -> Result<Saliency, VisionError> {
+        Ok(self.classifier.saliency(crop, class)?)
     }
 }

@@ -12,6 +12,7 @@ use crate::classify::Opinion;
 use crate::cli::args::{AnalyzeArguments, ClassifyArguments};
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::pictures::{each, vision};
+use crate::cli::saliency::Explanations;
 use crate::optics::scale::ScaleSource;
 use crate::vision::{Cell, Field};
 
@@ -80,9 +81,13 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             .with_context(|| format!("cannot make the folder {}", folder.display()))
             .blame_input()?;
     }
+    let mut explanations = Explanations::asked(arguments.saliency.as_deref(), &vision)?;
     let mut written = std::collections::HashSet::new();
     each(&arguments.paths, "analyzing", |path, image| {
         let field = vision.analyze(image).with_context(|| path.display().to_string())?;
+        if let Some(explanations) = &mut explanations {
+            explanations.field(path, image, &field)?;
+        }
         if let Some(folder) = &arguments.annotate {
             let target = free_name(folder, path, &mut written);
             annotate(image, &field.cells).save(&target).with_context(|| {
@@ -158,8 +163,12 @@ struct ClassLine<'a> {
 /// With exit code 2 for wrong input, 1 when output or a network fails.
 pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
     let (vision, _) = vision(&arguments.vision)?;
+    let mut explanations = Explanations::asked(arguments.saliency.as_deref(), &vision)?;
     each(&arguments.paths, "classifying", |path, image| {
         let (opinion, scale) = vision.classify_middle(image).with_context(|| path.display().to_string())?;
+        if let Some(explanations) = &mut explanations {
+            explanations.middle(path, image, &opinion)?;
+        }
         if arguments.json {
             return Ok(serde_json::to_string(&ClassLine {
                 image: path,

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 
 use super::kernel::{Kernel, Layout};
-use super::round::{LANES, Requantize};
 use super::plain;
+use super::round::{LANES, Requantize};
 
 /// Kernel rows and columns, and the zero padding on every side.
 const SIDE: usize = 3;

@@ -93,7 +93,9 @@ impl Expansion for QLinearConv {
             "`{prefix}` has weight zero points that are not 0, which this program cannot compute"
         );
         let &[channels_out, channels_in, 3, 3] = &shape[..] else {
-            bail!("`{prefix}` has weights of the shape {shape:?}, which this program cannot compute: it takes [O, I, 3, 3]");
+            bail!(
+                "`{prefix}` has weights of the shape {shape:?}, which this program cannot compute: it takes [O, I, 3, 3]"
+            );
         };
         let channels = model.outlet_fact(inputs[0])?.shape[1].clone();
         ensure!(channels == channels_in.to_dim(), "`{prefix}` gets {channels} channels instead of {channels_in}");

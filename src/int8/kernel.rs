@@ -34,8 +34,7 @@ pub(super) enum Layout {
 
 impl Kernel {
     /// Every kernel, slowest first of those that one machine may have.
-    pub const ALL: [Self; 6] =
-        [Self::Plain, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni, Self::Neon, Self::NeonDot];
+    pub const ALL: [Self; 6] = [Self::Plain, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni, Self::Neon, Self::NeonDot];
 
     /// Whether this machine runs it.
     #[must_use]

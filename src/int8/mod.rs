@@ -88,7 +88,10 @@ fn number<T: Datum + Copy>(model: &TypedModel, prefix: &str, input: OutletId, wh
     match numbers(model, prefix, input, what)?[..] {
         [number] => Ok(number),
         ref numbers => {
-            bail!("`{prefix}` has {} numbers as its {what}, which this program cannot compute: it takes one", numbers.len())
+            bail!(
+                "`{prefix}` has {} numbers as its {what}, which this program cannot compute: it takes one",
+                numbers.len()
+            )
         }
     }
 }

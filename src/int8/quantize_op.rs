@@ -36,7 +36,10 @@ impl Expansion for QuantizeLinear {
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         let found = model.outlet_fact(inputs[0])?.datum_type;
-        ensure!(found == f32::datum_type(), "`{prefix}` takes {found:?}, which this program cannot compute: it takes f32");
+        ensure!(
+            found == f32::datum_type(),
+            "`{prefix}` takes {found:?}, which this program cannot compute: it takes f32"
+        );
         let units = Units {
             scale: number(model, prefix, inputs[1], "scale")?,
             zero_point: number(model, prefix, inputs[2], "zero point")?,
