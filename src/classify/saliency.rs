@@ -2,49 +2,43 @@
 //!
 //! A class-activation map (Zhou et al. 2016, "Learning Deep Features for Discriminative Localization"): the network's
 //! logit of a class is the mean over positions of its evidence, so the evidence itself says which positions spoke for
-//! the class. Its positions lie far apart; the crop is looked at in several turned and shifted versions, whose positions
-//! fall between each other.
+//! the class. Its positions lie far apart; the crop is looked at in its four mirrorings, whose positions fall beside each
+//! other.
 
 use image::{Rgb, RgbImage, imageops};
 
-/// Versions looked at for one map: four mirrorings, each as it is and shifted. One batch, at eight crops' cost.
-pub(super) const VERSIONS: usize = 8;
-
-/// How a version was made of the crop.
+/// A mirroring of the crop.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Version {
     mirror_x: bool,
     mirror_y: bool,
-    /// Pixels that the crop was moved to the left and up after mirroring.
-    shift: u32,
 }
 
 impl Version {
-    /// All versions; `step` is how many pixels lie between two positions of the evidence.
-    pub fn all(step: u32) -> [Self; VERSIONS] {
-        std::array::from_fn(|number| Self {
-            mirror_x: number & 1 != 0,
-            mirror_y: number & 2 != 0,
-            shift: if number & 4 != 0 { step / 2 } else { 0 },
-        })
-    }
+    /// All mirrorings, the crop itself among them.
+    pub const ALL: [Self; 4] = [
+        Self { mirror_x: false, mirror_y: false },
+        Self { mirror_x: true, mirror_y: false },
+        Self { mirror_x: false, mirror_y: true },
+        Self { mirror_x: true, mirror_y: true },
+    ];
 
-    /// The crop in this version; what is moved in repeats the edge.
+    /// The crop in this version.
     pub fn of(self, crop: &RgbImage) -> RgbImage {
-        let (width, height) = crop.dimensions();
-        let place = |at: u32, length: u32, mirror: bool| {
-            let at = (at + self.shift).min(length - 1);
-            if mirror { length - 1 - at } else { at }
-        };
-        RgbImage::from_fn(width, height, |x, y| {
-            *crop.get_pixel(place(x, width, self.mirror_x), place(y, height, self.mirror_y))
-        })
+        let mut version = crop.clone();
+        if self.mirror_x {
+            imageops::flip_horizontal_in_place(&mut version);
+        }
+        if self.mirror_y {
+            imageops::flip_vertical_in_place(&mut version);
+        }
+        version
     }
+}
 
-    /// Where a pixel of the crop lies in this version.
-    fn place(self, at: u32, length: u32, mirror: bool) -> f64 {
-        f64::from(if mirror { length - 1 - at } else { at }) - f64::from(self.shift)
-    }
+/// Where a pixel lies in a mirrored line of `length` pixels.
+fn mirrored(at: u32, length: u32, mirror: bool) -> u32 {
+    if mirror { length - 1 - at } else { at }
 }
 
 /// How much each pixel of a crop spoke for a class.
@@ -69,9 +63,9 @@ impl Saliency {
         let (step_x, step_y) = (step(columns), step(rows));
         for (version, map) in maps {
             for (y, row) in values.chunks_exact_mut(side as usize).enumerate() {
-                let at_y = version.place(y as u32, side, version.mirror_y) / step_y;
+                let at_y = f64::from(mirrored(y as u32, side, version.mirror_y)) / step_y;
                 for (x, value) in row.iter_mut().enumerate() {
-                    let at_x = version.place(x as u32, side, version.mirror_x) / step_x;
+                    let at_x = f64::from(mirrored(x as u32, side, version.mirror_x)) / step_x;
                     *value += between(map, (rows, columns), at_y, at_x);
                 }
             }
@@ -141,17 +135,12 @@ mod tests {
     #[test]
     fn evidence_at_a_place_is_salient_there_in_every_version() {
         // 64 px, a step of 16; each version's map is one at the position nearest to pixel (32, 16).
-        let versions = Version::all(16);
-        let maps: Vec<Vec<f32>> = versions
-            .iter()
-            .map(|version| {
-                let near = |at, mirror| (version.place(at, 64, mirror) / 16.0).round() as usize;
-                let (x, y) = (near(32, version.mirror_x), near(16, version.mirror_y));
-                (0..16).map(|at| f32::from(u8::from(at == y * 4 + x))).collect()
-            })
-            .collect();
-        let maps = versions.into_iter().zip(maps.iter().map(Vec::as_slice));
-        let saliency = Saliency::of(64, (4, 4), maps);
+        let near = |at, mirror| (f64::from(mirrored(at, 64, mirror)) / 16.0).round() as usize;
+        let maps = Version::ALL.map(|version| {
+            let (x, y) = (near(32, version.mirror_x), near(16, version.mirror_y));
+            (0..16).map(|at| f32::from(u8::from(at == y * 4 + x))).collect::<Vec<f32>>()
+        });
+        let saliency = Saliency::of(64, (4, 4), Version::ALL.into_iter().zip(maps.iter().map(Vec::as_slice)));
         let most = (0..64 * 64).max_by(|a, b| saliency.values[*a].total_cmp(&saliency.values[*b])).unwrap();
         let (x, y) = (most % 64, most / 64);
         assert!(x.abs_diff(32) <= 8 && y.abs_diff(16) <= 8, "{x}, {y}");
@@ -159,16 +148,13 @@ mod tests {
     }
 
     #[test]
-    fn a_mirrored_and_moved_crop_keeps_the_pixels_where_place_says() {
+    fn a_mirrored_crop_has_its_pixels_where_the_map_looks_for_them() {
         let crop = RgbImage::from_fn(32, 32, |x, y| Rgb([x as u8, y as u8, 0]));
-        for version in Version::all(16) {
+        for version in Version::ALL {
             let made = version.of(&crop);
-            let place = |at, mirror| version.place(at, 32, mirror);
             for (x, y) in (0..32).flat_map(|x| (0..32).map(move |y| (x, y))) {
-                let (to_x, to_y) = (place(x, version.mirror_x), place(y, version.mirror_y));
-                if to_x >= 0.0 && to_y >= 0.0 {
-                    assert_eq!(made.get_pixel(to_x as u32, to_y as u32), crop.get_pixel(x, y), "{version:?}");
-                }
+                let (to_x, to_y) = (mirrored(x, 32, version.mirror_x), mirrored(y, 32, version.mirror_y));
+                assert_eq!(made.get_pixel(to_x, to_y), crop.get_pixel(x, y), "{version:?}");
             }
         }
     }
@@ -176,7 +162,7 @@ mod tests {
     #[test]
     fn flat_evidence_is_no_saliency() {
         let flat = [0.3; 16];
-        let saliency = Saliency::of(32, (4, 4), Version::all(8).map(|version| (version, &flat[..])));
+        let saliency = Saliency::of(32, (4, 4), Version::ALL.map(|version| (version, &flat[..])));
         assert!(saliency.values.iter().all(|value| *value == 0.0));
     }
 }

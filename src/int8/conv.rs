@@ -259,7 +259,14 @@ impl Convolution {
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
             Kernel::NeonDot => unsafe { super::aarch64::neon_dot(job, weights, output) },
-            _ => unreachable!("the layout of {} is of words: {} {weights:?}", self.kernel, job.row),
+            // `pack` makes bytes for the kernels above only.
+            _ => unreachable!(
+                "{} has no byte kernel for {} weights, {} outputs, {} rows",
+                self.kernel,
+                weights.len(),
+                output.len(),
+                job.row
+            ),
         }
     }
 
