@@ -53,7 +53,9 @@ impl Tally {
         order.sort_by(|a, b| map.values[*b].total_cmp(&map.values[*a]));
         let mask_of = |hide: &[usize]| {
             let mut mask = vec![false; pixels];
-            hide.iter().for_each(|at| mask[*at] = true);
+            for at in hide {
+                mask[*at] = true;
+            }
             mask
         };
         let salient = mask_of(&order[..count]);

@@ -74,11 +74,13 @@ impl Explanations {
         let Some((class, _)) = opinion.ranked.first() else { return Ok(()) };
         let saliency = self.vision.saliency(crop, *class).with_context(|| path.display().to_string())?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = |number: usize| self.folder.join(format!("{stem}_{number}_{}.png", opinion.class));
         // Two pictures of one name from two folders: the number goes on.
-        let target = (number..)
-            .map(|number| self.folder.join(format!("{stem}_{number}_{}.png", opinion.class)))
-            .find(|target| !self.written.contains(target))
-            .unwrap_or_default();
+        let mut number = number;
+        while self.written.contains(&name(number)) {
+            number += 1;
+        }
+        let target = name(number);
         saliency.beside(crop, ENLARGED).save(&target).with_context(|| {
             format!("cannot write {}; check the folder and the disk's free space", target.display())
         })?;

@@ -7,6 +7,11 @@
 //! Arrays are `[N, H, W, C]` between them, so that what an output pixel needs of one input row lies in one piece. Sums
 //! are exact 32-bit integers and rounding is one function, so every [`Kernel`] on every machine gives the same bytes.
 
+#![allow(
+    clippy::wildcard_imports,
+    reason = "an operator needs tract's traits and macros, a kernel intrinsics, by the dozen; not asked of tests"
+)]
+
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 mod add;

@@ -35,6 +35,10 @@ impl Message {
     }
 }
 
+fn signed(length: usize) -> i64 {
+    i64::try_from(length).unwrap()
+}
+
 /// A graph with one `f32` input `[N, 3, side, side]` called `crop`.
 #[derive(Clone)]
 pub struct Graph(Message);
@@ -45,15 +49,15 @@ impl Graph {
         let shape = Message::default()
             .message(1, &Message::default().text(2, "N"))
             .message(1, &length(3))
-            .message(1, &length(side as i64))
-            .message(1, &length(side as i64));
+            .message(1, &length(signed(side)))
+            .message(1, &length(signed(side)));
         let tensor = Message::default().number(1, 1).message(2, &shape);
         let input = Message::default().text(1, "crop").message(2, &Message::default().message(1, &tensor));
         Self(Message::default().text(2, "test").message(11, &input))
     }
 
     fn constant(&mut self, name: &str, shape: &[usize], kind: i64, raw: &[u8]) {
-        let dims = shape.iter().fold(Message::default(), |message, length| message.number(1, *length as i64));
+        let dims = shape.iter().fold(Message::default(), |message, length| message.number(1, signed(*length)));
         let tensor = dims.number(2, kind).text(8, name).bytes(9, raw);
         self.0 = std::mem::take(&mut self.0).message(5, &tensor);
     }
