@@ -35,7 +35,7 @@ fn classifier(criterion: &mut Criterion) {
     criterion.bench_function("one crop, float32, tract", |b| b.iter(|| plan.run(tvec!(tensor.clone().into()))));
 }
 
-/// The same layers on floats: convolution and ReLU for `QLinearConv`, sum and ReLU for `QLinearAdd`.
+/// The same layers on floats: a convolution for `QLinearConv`, a sum for `QLinearAdd`, and the clamp at 0 after each.
 fn float_twin(mut model: ModelProto) -> ModelProto {
     let graph = model.graph.as_mut().expect("a graph");
     let mut nodes = Vec::new();
