@@ -143,7 +143,7 @@ fn some(count: usize, seed: u64) -> Vec<i8> {
 }
 
 fn biases() -> Vec<i32> {
-    (0..WIDTH as i32).map(|channel| 400 * channel - 3000).collect()
+    (0..).map(|channel: i32| 400 * channel - 3000).take(WIDTH).collect()
 }
 
 /// Quantized, a strided convolution, a second one with a zero point, the sum of both: `sum`, and the first, `first`.
@@ -185,7 +185,7 @@ fn network(second: &Second) -> Vec<u8> {
 
 /// `images` pictures of any bytes, `[N, 3, H, W]`.
 fn pictures(images: usize) -> (Vec<u8>, Array<4>) {
-    let bytes: Vec<u8> = some(images * 3 * SIDE * SIDE, 3).into_iter().map(|byte| byte.cast_unsigned()).collect();
+    let bytes: Vec<u8> = some(images * 3 * SIDE * SIDE, 3).into_iter().map(i8::cast_unsigned).collect();
     let values = bytes.iter().map(|byte| f32::from(*byte) / 255.0).collect();
     (bytes, Array { shape: [images, 3, SIDE, SIDE], values })
 }
