@@ -23,6 +23,7 @@ pub mod detect;
 pub mod frame;
 pub mod geometry;
 pub mod hardware;
+pub mod int8;
 pub mod latest;
 pub mod logging;
 pub mod models;

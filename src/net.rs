@@ -1,8 +1,11 @@
-//! Networks in ONNX files, run by tract. Nothing else in the program knows tract.
+//! Networks in ONNX files, run by tract. Nothing else in the program knows tract but [`int8`](crate::int8), whose
+//! operators it runs.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tract_onnx::prelude::*;
+
+use crate::int8::{self, Kernel};
 
 /// Plans kept ready, by input shape; images of more sizes than this make the oldest be made again.
 const PLANS_KEPT: usize = 12;
@@ -26,7 +29,7 @@ pub struct Array<const RANK: usize> {
     pub values: Vec<f32>,
 }
 
-/// A network with one input `[N, 3, H, W]` and one output.
+/// A network with one input `[N, 3, H, W]` and at least one output.
 ///
 /// tract is fastest with fixed shapes, so a plan is made for each input shape and kept.
 pub struct Net {
@@ -44,12 +47,22 @@ impl Net {
     /// Reads an ONNX file.
     ///
     /// # Errors
-    /// When it is none, or has another number of inputs or outputs than one.
+    /// When it is none, has another number of inputs than one, or what this program cannot compute.
     pub fn read(onnx: &[u8]) -> Result<Self, NetError> {
-        let model = tract_onnx::onnx().model_for_read(&mut &*onnx).map_err(|error| NetError::new(&error))?;
-        if model.inputs.len() != 1 || model.outputs.len() != 1 {
+        Self::read_for(onnx, Kernel::best())
+    }
+
+    /// Reads an ONNX file, to be run on a kernel that this machine has.
+    ///
+    /// # Errors
+    /// As `read`; a kernel that this machine does not have is noticed when the network runs.
+    pub fn read_for(onnx: &[u8], kernel: Kernel) -> Result<Self, NetError> {
+        let mut reader = tract_onnx::onnx();
+        int8::register(&mut reader, kernel);
+        let model = reader.model_for_read(&mut &*onnx).map_err(|error| NetError::new(&error))?;
+        if model.inputs.len() != 1 || model.outputs.is_empty() {
             return Err(NetError(format!(
-                "it has {} inputs and {} outputs instead of one each",
+                "it has {} inputs and {} outputs instead of one each, or more outputs",
                 model.inputs.len(),
                 model.outputs.len()
             )));
@@ -57,19 +70,40 @@ impl Net {
         Ok(Self { model, plans: Mutex::default() })
     }
 
-    /// Runs the network on `input` and gives its output, which must have `OUT` axes.
+    /// Which output has this name, counted from 0.
+    #[must_use]
+    pub fn output(&self, name: &str) -> Option<usize> {
+        self.model.outputs.iter().position(|outlet| self.model.outlet_label(*outlet) == Some(name))
+    }
+
+    /// Runs the network on `input` and gives its first output, which must have `OUT` axes.
     ///
     /// # Errors
     /// When the network does not take this shape, or answers with other axes.
     pub fn run<const OUT: usize>(&self, input: &Array<4>) -> Result<Array<OUT>, NetError> {
+        array(&self.outputs(input)?[0])
+    }
+
+    /// Runs the network on `input` and gives its first output and the one of the given number.
+    ///
+    /// # Errors
+    /// When there is no such output, the network does not take this shape, or answers with other axes.
+    pub fn run_with<const FIRST: usize, const OTHER: usize>(
+        &self,
+        input: &Array<4>,
+        other: usize,
+    ) -> Result<(Array<FIRST>, Array<OTHER>), NetError> {
+        let outputs = self.outputs(input)?;
+        let other = outputs
+            .get(other)
+            .ok_or_else(|| NetError(format!("it has {} outputs, none of the number {other}", outputs.len())))?;
+        Ok((array(&outputs[0])?, array(other)?))
+    }
+
+    fn outputs(&self, input: &Array<4>) -> Result<TVec<TValue>, NetError> {
         let plan = self.plan(input.shape)?;
         let tensor = Tensor::from_shape(&input.shape, &input.values).map_err(|error| NetError::new(&error))?;
-        let outputs = plan.run(tvec!(tensor.into())).map_err(|error| NetError::new(&error))?;
-        let view = outputs[0].try_as_plain_ram().map_err(|error| NetError::new(&error))?;
-        let values = view.as_slice::<f32>().map_err(|error| NetError::new(&error))?.to_vec();
-        let shape = <[usize; OUT]>::try_from(outputs[0].shape())
-            .map_err(|_| NetError(format!("its output has {} axes instead of {OUT}", outputs[0].rank())))?;
-        Ok(Array { shape, values })
+        plan.run(tvec!(tensor.into())).map_err(|error| NetError::new(&error))
     }
 
     fn plan(&self, shape: [usize; 4]) -> Result<Arc<TypedRunnableModel>, NetError> {
@@ -91,4 +125,13 @@ impl Net {
         plans.push((shape, Arc::clone(&plan)));
         Ok(plan)
     }
+}
+
+/// An output's numbers, if it has so many axes.
+fn array<const RANK: usize>(output: &TValue) -> Result<Array<RANK>, NetError> {
+    let view = output.try_as_plain_ram().map_err(|error| NetError::new(&error))?;
+    let values = view.as_slice::<f32>().map_err(|error| NetError::new(&error))?.to_vec();
+    let shape = <[usize; RANK]>::try_from(output.shape())
+        .map_err(|_| NetError(format!("its output has {} axes instead of {RANK}", output.rank())))?;
+    Ok(Array { shape, values })
 }

@@ -3,6 +3,7 @@
 use image::RgbImage;
 
 use crate::class::{CellClass, Kind};
+use crate::classify::saliency::Saliency;
 use crate::classify::{Classifier, ClassifyError, Opinion};
 use crate::crop::CropForm;
 use crate::detect::{DetectError, Detection, Detector};
@@ -247,15 +248,42 @@ impl Vision {
     /// # Errors
     /// When a network fails.
     pub fn classify_middle_at(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<Opinion, VisionError> {
-        let (width, height) = (f64::from(balanced.width()), f64::from(balanced.height()));
-        // Nothing known to measure by: take the image for a usual single-cell picture, some 25 um wide.
-        let seen_at = scale.unwrap_or(Scale { um_per_px: 25.0 / width.max(height), source: ScaleSource::WhiteCells });
+        let seen_at = scale.unwrap_or_else(|| usual_picture(balanced));
         let spread = if seen_at.source.is_guess() { GUESSED } else { &[1.0] };
         let mut views = Vec::with_capacity(spread.len());
         for times in spread {
             let scale = Scale { um_per_px: seen_at.um_per_px * times, ..seen_at };
-            views.extend(self.classify(&self.crops(balanced, scale, [(width / 2.0, height / 2.0)])?)?);
+            views.extend(self.classify(&[self.middle(balanced, Some(scale))?])?);
         }
         Ok(Opinion::mean(&views, self.unknown_below()))
     }
+
+    /// The classifier's crop of the middle of a white-balanced single-cell image, at this scale.
+    ///
+    /// # Errors
+    /// When the scale does not fit the image.
+    pub fn middle(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<RgbImage, VisionError> {
+        let centre = (f64::from(balanced.width()) / 2.0, f64::from(balanced.height()) / 2.0);
+        let scale = scale.unwrap_or_else(|| usual_picture(balanced));
+        Ok(self.form.cut(balanced, centre, scale.um_per_px)?)
+    }
+
+    /// Whether the model can say where in a crop it looks.
+    #[must_use]
+    pub fn explains(&self) -> bool {
+        self.classifier.explains()
+    }
+
+    /// Where in a crop the evidence for a class lies.
+    ///
+    /// # Errors
+    /// When the model gives no evidence or does not know the class, or the network fails.
+    pub fn saliency(&self, crop: &RgbImage, class: CellClass) -> Result<Saliency, VisionError> {
+        Ok(self.classifier.saliency(crop, class)?)
+    }
+}
+
+/// The scale where nothing is known to measure by: a usual single-cell picture is some 25 um wide.
+fn usual_picture(image: &RgbImage) -> Scale {
+    Scale { um_per_px: 25.0 / f64::from(image.width().max(image.height())), source: ScaleSource::WhiteCells }
 }

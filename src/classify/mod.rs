@@ -1,4 +1,7 @@
-//! From crops to classes: the quantized network, calibrated probabilities, and "unknown" where they are low.
+//! From crops to classes: the quantized network, calibrated probabilities, "unknown" where they are low, and where in
+//! the crop the answer came from.
+
+pub mod saliency;
 
 mod opinion;
 
@@ -9,15 +12,23 @@ use crate::models::{ClassifierCard, ModelError, Models};
 use crate::net::{Array, Net, NetError};
 
 pub use opinion::{BLAST_KEPT, Opinion};
+use self::saliency::{Saliency, Version};
 
 /// Crops run at once; a batch makes the int8 network faster a crop.
 const BATCH: usize = 8;
+
+/// The network's output `[N, classes, rows, columns]` whose mean over positions is the logits.
+const EVIDENCE: &str = "evidence";
 
 /// Why a crop got no opinion.
 #[derive(Debug, thiserror::Error)]
 pub enum ClassifyError {
     #[error("the classifier takes crops of {wanted}x{wanted} px, this one is {width}x{height}")]
     Size { wanted: u32, width: u32, height: u32 },
+    #[error("this classifier does not say where it looks; a model whose network has an output `evidence` does")]
+    NoEvidence,
+    #[error("the classifier does not know the class {0}")]
+    Class(CellClass),
     #[error("the classifier failed: {0}")]
     Net(#[from] NetError),
 }
@@ -27,6 +38,8 @@ pub enum ClassifyError {
 pub struct Classifier {
     net: Net,
     card: ClassifierCard,
+    /// Which output of the network is each position's evidence, and its rows and columns.
+    evidence: Option<(usize, (usize, usize))>,
 }
 
 impl Classifier {
@@ -53,7 +66,26 @@ impl Classifier {
                 ),
             });
         }
-        Ok(Self { net, card })
+        let evidence = match net.output(EVIDENCE) {
+            None => None,
+            Some(output) => {
+                let blank = Array { shape: [1, 3, side, side], values: vec![0.9; 3 * side * side] };
+                let (_, map): (Array<2>, Array<4>) = net.run_with(&blank, output).map_err(unusable)?;
+                let [_, classes, rows, columns] = map.shape;
+                if classes != card.classes.len() || rows == 0 || columns == 0 {
+                    return Err(ModelError::Shape {
+                        path,
+                        problem: format!(
+                            "its evidence is {:?} instead of [1, {}, rows, columns]",
+                            map.shape,
+                            card.classes.len()
+                        ),
+                    });
+                }
+                Some((output, (rows, columns)))
+            }
+        };
+        Ok(Self { net, card, evidence })
     }
 
     /// The classes it knows, in the network's order.
@@ -90,6 +122,36 @@ impl Classifier {
             rest = after;
         }
         Ok(opinions)
+    }
+
+    /// Whether it can say where it looks.
+    #[must_use]
+    pub fn explains(&self) -> bool {
+        self.evidence.is_some()
+    }
+
+    /// Where in a crop the evidence for `class`, and against the other classes, lies; at four classifications' cost.
+    ///
+    /// # Errors
+    /// When the crop has the wrong size, the model gives no evidence or does not know the class, or the network fails.
+    pub fn saliency(&self, crop: &RgbImage, class: CellClass) -> Result<Saliency, ClassifyError> {
+        let (output, (rows, columns)) = self.evidence.ok_or(ClassifyError::NoEvidence)?;
+        let classes = self.card.classes.len();
+        let chosen = self.card.classes.iter().position(|known| *known == class).ok_or(ClassifyError::Class(class))?;
+        let crops = Version::ALL.map(|version| version.of(crop));
+        let (_, evidence): (Array<2>, Array<4>) = self.net.run_with(&self.input(&crops)?, output)?;
+        let positions = rows * columns;
+        // Against the mean of all others: by the deletion test this points better than against the runner-up.
+        let maps: Vec<Vec<f32>> = evidence
+            .values
+            .chunks_exact(classes * positions)
+            .map(|planes| {
+                let of = |class: usize, at: usize| planes[class * positions + at];
+                let others = |at| (0..classes).filter(|class| *class != chosen).map(|class| of(class, at)).sum::<f32>();
+                (0..positions).map(|at| of(chosen, at) - others(at) / (classes - 1) as f32).collect()
+            })
+            .collect();
+        Ok(Saliency::of(self.card.size, (rows, columns), Version::ALL.into_iter().zip(maps.iter().map(Vec::as_slice))))
     }
 
     /// Planes R, G, B, value / 255, one crop after the other.

@@ -13,6 +13,7 @@ use crate::classify::{BLAST_KEPT, Opinion};
 use crate::cli::args::{AnalyzeArguments, ClassifyArguments};
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::pictures::{Picture, each, list, print_each, vision};
+use crate::cli::saliency::Explanations;
 use crate::optics::scale::{ScaleSource, Told};
 use crate::optics::shared::{self, Group};
 use crate::vision::{Cell, Field};
@@ -128,6 +129,7 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             .with_context(|| format!("cannot make the folder {}", folder.display()))
             .blame_input()?;
     }
+    let mut explanations = Explanations::asked(arguments.saliency.as_deref(), &vision)?;
     let mut seen = each(
         &pictures,
         "analyzing",
@@ -159,6 +161,9 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
     print_each(&pictures, &seen, |Picture { path, .. }, Seen { size, field, .. }| {
         let none = Field::default();
         let field = field.as_ref().unwrap_or(&none);
+        if let Some(explanations) = &mut explanations {
+            explanations.field(path, &read_picture(path)?, field)?;
+        }
         if let Some(folder) = &arguments.annotate {
             let target = free_name(folder, path, &mut written);
             annotate(&read_picture(path)?, &field.cells).save(&target).with_context(|| {
@@ -237,6 +242,7 @@ struct ClassLine<'a> {
 /// With exit code 2 for wrong input, 1 when output or a network fails.
 pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
     let (vision, _) = vision(&arguments.vision)?;
+    let mut explanations = Explanations::asked(arguments.saliency.as_deref(), &vision)?;
     let pictures = list(&arguments.paths)?;
     let measured = each(
         &pictures,
@@ -265,6 +271,9 @@ pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
     log::info!("{}", prevalence.report());
 
     print_each(&pictures, &seen, |Picture { path, .. }, (opinion, scale)| {
+        if let Some(explanations) = &mut explanations {
+            explanations.middle(path, &read_picture(path)?, *scale, opinion)?;
+        }
         if arguments.json {
             return Ok(serde_json::to_string(&ClassLine {
                 image: path,

@@ -117,6 +117,9 @@ pub struct AnalyzeArguments {
     /// Write each picture with its boxes and classes drawn in to this folder.
     #[arg(long, value_name = "DIR")]
     pub annotate: Option<PathBuf>,
+    /// Write a PNG for each white cell: as the classifier sees it, and where the evidence for its class lies.
+    #[arg(long, value_name = "DIR")]
+    pub saliency: Option<PathBuf>,
     #[command(flatten)]
     pub vision: VisionArguments,
 }
@@ -129,6 +132,9 @@ pub struct ClassifyArguments {
     /// JSON Lines, one object a picture.
     #[arg(long)]
     pub json: bool,
+    /// Write a PNG for each cell: as the classifier sees it, and where the evidence for its class lies.
+    #[arg(long, value_name = "DIR")]
+    pub saliency: Option<PathBuf>,
     #[command(flatten)]
     pub vision: VisionArguments,
 }

@@ -8,5 +8,6 @@ pub mod devices;
 pub mod failure;
 pub mod pictures;
 pub mod run;
+pub mod saliency;
 pub mod sessions;
 pub mod validate;

@@ -1,0 +1,102 @@
+//! `QLinearAdd` of onnxruntime's `com.microsoft`.
+
+use tract_onnx::model::ParsingContext;
+use tract_onnx::pb::NodeProto;
+use tract_onnx::tract_hir::internal::*;
+
+use super::add::{Addition, Units};
+use super::{Read, check_bytes, check_inputs, number};
+
+/// Reads a node.
+pub(super) fn read(_: &ParsingContext<'_>, node: &NodeProto) -> Read {
+    check_inputs(node, 8..=8)?;
+    Ok((expand(QLinearAdd), vec![]))
+}
+
+#[derive(Clone, Debug)]
+struct QLinearAdd;
+
+impl Expansion for QLinearAdd {
+    fn name(&self) -> StaticName {
+        "QLinearAdd".into()
+    }
+
+    fn rules<'r, 'p: 'r, 's: 'r>(
+        &'s self,
+        s: &mut Solver<'r>,
+        inputs: &'p [TensorProxy],
+        outputs: &'p [TensorProxy],
+    ) -> InferenceResult {
+        check_output_arity(outputs, 1)?;
+        s.equals(&outputs[0].datum_type, u8::datum_type())?;
+        s.equals(&outputs[0].shape, &inputs[0].shape)
+    }
+
+    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
+        check_bytes(model, prefix, inputs[0])?;
+        check_bytes(model, prefix, inputs[3])?;
+        let (a, b) = (model.outlet_fact(inputs[0])?, model.outlet_fact(inputs[3])?);
+        ensure!(
+            a.shape == b.shape,
+            "`{prefix}` adds arrays of unlike shapes, {:?} and {:?}, which this program cannot compute",
+            a.shape,
+            b.shape
+        );
+        let units = |scale: usize, what: &str| -> TractResult<Units> {
+            Ok(Units {
+                scale: number(model, prefix, inputs[scale], &format!("{what} scale"))?,
+                zero_point: number(model, prefix, inputs[scale + 1], &format!("{what} zero point"))?,
+            })
+        };
+        let addition = Addition::new(units(1, "first")?, units(4, "second")?, units(6, "output")?)
+            .with_context(|| format!("`{prefix}` has a scale that is no positive number"))?;
+        model.wire_node(prefix, AdditionOp(addition), &[inputs[0], inputs[3]])
+    }
+}
+
+/// Two arrays of bytes, of one shape and in any order of axes, to a third.
+#[derive(Clone, Debug, PartialEq)]
+struct AdditionOp(Addition);
+
+// The scales are numbers: `Addition::new` takes no NaN.
+impl Eq for AdditionOp {}
+
+impl Op for AdditionOp {
+    fn name(&self) -> StaticName {
+        "Int8Addition".into()
+    }
+
+    op_as_typed_op!();
+}
+
+impl EvalOp for AdditionOp {
+    op_out_of_plan!();
+
+    fn eval(&self, _ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let (a, b) = args_2!(inputs);
+        ensure!(a.shape() == b.shape(), "an int8 addition takes arrays of one shape");
+        let mut sum = Tensor::zero::<u8>(a.shape())?;
+        let (a, b) = (a.try_as_plain_ram()?, b.try_as_plain_ram()?);
+        self.0.run(a.as_slice()?, b.as_slice()?, sum.try_as_plain_ram_mut()?.as_slice_mut()?);
+        Ok(tvec!(sum.into_tvalue()))
+    }
+}
+
+impl TypedOp for AdditionOp {
+    fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+        Ok(tvec!(u8::fact(inputs[0].shape.clone())))
+    }
+
+    // Axes may be moved as the neighbours like it, as long as all are moved alike.
+    fn change_axes(
+        &self,
+        model: &TypedModel,
+        node: &TypedNode,
+        _io: InOut,
+        change: &AxisOp,
+    ) -> TractResult<Option<AxisChangeConsequence>> {
+        Ok(Some(AxisChangeConsequence::new(model, node, None, change)))
+    }
+
+    as_op!();
+}

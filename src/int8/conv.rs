@@ -1,0 +1,337 @@
+//! A 3x3 convolution of bytes: what it may be, how it is packed, and one image through it.
+
+use std::cell::Cell;
+
+use super::kernel::{Kernel, Layout};
+use super::plain;
+use super::round::{LANES, Requantize};
+
+/// Kernel rows and columns, and the zero padding on every side.
+const SIDE: usize = 3;
+const PADDING: usize = 1;
+
+/// Channels of the input are rounded up to this, the bytes that one instruction multiplies at once.
+const QUAD: usize = 4;
+
+/// A layer as its file describes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Layer<'a> {
+    pub channels_in: usize,
+    pub channels_out: usize,
+    /// 1 or 2, in both directions.
+    pub stride: usize,
+    /// `[channels_out, channels_in, 3, 3]`.
+    pub weights: &'a [i8],
+    /// In units of the input's scale times the weight's; one for each output channel.
+    pub bias: &'a [i32],
+    /// Input scale x weight scale / output scale; one for each output channel.
+    pub scale: &'a [f32],
+    /// The output byte that means zero. The input's is 0.
+    pub zero_point: u8,
+}
+
+/// Why a layer cannot be computed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum LayerError {
+    #[error("this machine has no {0} instructions")]
+    Kernel(Kernel),
+    #[error("a stride of {0} instead of 1 or 2")]
+    Stride(usize),
+    #[error("{found} {what} instead of {wanted}")]
+    Count { what: &'static str, found: usize, wanted: usize },
+    #[error("the scale {0}, which is no positive number")]
+    Scale(f32),
+    #[error("{0} input channels, whose sum may not fit 32 bits")]
+    Wide(usize),
+}
+
+/// Weights in the kernel's order, blocks of 16 output channels, the last filled up with zeros.
+#[derive(Clone, Debug)]
+pub(super) enum Packed {
+    Bytes(Vec<i8>),
+    Words(Vec<i16>),
+}
+
+/// A layer made ready for one kernel.
+///
+/// Only `new` makes one, and only for a kernel that this machine has: that is what the kernels' safety rests on.
+#[derive(Clone, Debug)]
+pub struct Convolution {
+    kernel: Kernel,
+    channels_in: usize,
+    /// `channels_in` rounded up to four.
+    depth: usize,
+    channels_out: usize,
+    stride: usize,
+    weights: Packed,
+    requantize: Requantize,
+}
+
+/// One image as a kernel sees it: a padded copy of the activations and where the output's pixels start in it.
+pub(super) struct Job<'a, T> {
+    /// `[height + 2, width + 2, depth]` of the input, zero around.
+    pub padded: &'a [T],
+    /// Elements from one row of `padded` to the next.
+    pub row: usize,
+    /// Elements of `padded` that a pixel's kernel row covers: 3 x depth, a multiple of 4.
+    pub span: usize,
+    /// Where in `padded` each output pixel's first kernel row begins.
+    pub starts: &'a [usize],
+    pub channels_out: usize,
+    pub requantize: &'a Requantize,
+}
+
+impl<T> Job<'_, T> {
+    /// Blocks of 16 output channels.
+    pub fn blocks(&self) -> usize {
+        self.channels_out.div_ceil(LANES)
+    }
+
+    /// Products that make one output number.
+    pub fn depth(&self) -> usize {
+        SIDE * self.span
+    }
+
+    /// `PIXELS` output pixels at a time: where they start in the input, and their place in the output. In the last tile
+    /// the last pixel's start fills the rest.
+    pub fn tiles<'a, const PIXELS: usize>(
+        &'a self,
+        output: &'a mut [u8],
+    ) -> impl Iterator<Item = ([usize; PIXELS], &'a mut [u8])> {
+        let starts = self.starts.chunks(PIXELS).map(|starts| std::array::from_fn(|p| starts[p.min(starts.len() - 1)]));
+        starts.zip(output.chunks_mut(PIXELS * self.channels_out))
+    }
+
+    /// Whether every read and write of a kernel stays inside, given its numbers of weights and output bytes.
+    pub fn fits(&self, weights: usize, output: usize) -> bool {
+        let furthest = self.starts.iter().max().map_or(0, |start| start + (SIDE - 1) * self.row + self.span);
+        self.span.is_multiple_of(QUAD)
+            && furthest <= self.padded.len()
+            && weights == self.blocks() * self.depth() * LANES
+            && output == self.starts.len() * self.channels_out
+            && self.requantize.bias.len() == self.blocks()
+            && self.requantize.scale.len() == self.blocks()
+    }
+}
+
+/// Memory that a run needs besides its input and output, kept by the thread.
+#[derive(Default)]
+struct Scratch {
+    bytes: Vec<u8>,
+    words: Vec<i16>,
+    starts: Vec<usize>,
+}
+
+thread_local! {
+    static SCRATCH: Cell<Scratch> = Cell::default();
+}
+
+impl Convolution {
+    /// Packs a layer for a kernel.
+    ///
+    /// # Errors
+    /// When this machine has no such kernel or the layer is one that cannot be computed exactly.
+    pub fn new(kernel: Kernel, layer: &Layer<'_>) -> Result<Self, LayerError> {
+        let Layer { channels_in, channels_out, stride, .. } = *layer;
+        if !kernel.is_available() {
+            return Err(LayerError::Kernel(kernel));
+        }
+        if !(1..=2).contains(&stride) {
+            return Err(LayerError::Stride(stride));
+        }
+        for (what, found, wanted) in [
+            ("weights", layer.weights.len(), channels_out * channels_in * SIDE * SIDE),
+            ("biases", layer.bias.len(), channels_out),
+            ("scales", layer.scale.len(), channels_out),
+        ] {
+            if found != wanted || wanted == 0 {
+                return Err(LayerError::Count { what, found, wanted });
+            }
+        }
+        if let Some(scale) = layer.scale.iter().find(|scale| !scale.is_normal() || **scale < 0.0) {
+            return Err(LayerError::Scale(*scale));
+        }
+        // 255 x 128 a product.
+        if channels_in > (1 << 31) / (255 * 128 * SIDE * SIDE) {
+            return Err(LayerError::Wide(channels_in));
+        }
+        let depth = channels_in.next_multiple_of(QUAD);
+        let blocks = channels_out.div_ceil(LANES);
+        let mut requantize = Requantize {
+            bias: vec![[0; LANES]; blocks],
+            scale: vec![[1.0; LANES]; blocks],
+            zero_point: layer.zero_point,
+        };
+        for channel in 0..channels_out {
+            let mut bias = layer.bias[channel];
+            if kernel.layout() == Layout::ShiftedBytes {
+                // What taking 128 off every activation, the padding's too, takes off the sum.
+                let each = channels_in * SIDE * SIDE;
+                let sum: i32 = layer.weights[channel * each..][..each].iter().map(|weight| i32::from(*weight)).sum();
+                bias = bias.wrapping_add(sum.wrapping_mul(128));
+            }
+            requantize.bias[channel / LANES][channel % LANES] = bias;
+            requantize.scale[channel / LANES][channel % LANES] = layer.scale[channel];
+        }
+        Ok(Self { kernel, channels_in, depth, channels_out, stride, weights: pack(kernel, layer, depth), requantize })
+    }
+
+    /// Rows and columns of the output for so many of the input.
+    #[must_use]
+    pub fn output_size(&self, height: usize, width: usize) -> (usize, usize) {
+        let strided = |length: usize| (length + 2 * PADDING).saturating_sub(SIDE) / self.stride + 1;
+        (strided(height), strided(width))
+    }
+
+    #[must_use]
+    pub fn channels_in(&self) -> usize {
+        self.channels_in
+    }
+
+    #[must_use]
+    pub fn channels_out(&self) -> usize {
+        self.channels_out
+    }
+
+    #[must_use]
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    /// Runs one image: `input` is `[height, width, channels_in]`, `output` `[…output_size, channels_out]`.
+    ///
+    /// # Errors
+    /// When a slice has another length.
+    pub fn run(&self, input: &[u8], height: usize, width: usize, output: &mut [u8]) -> Result<(), LayerError> {
+        let (rows, columns) = self.output_size(height, width);
+        for (what, found, wanted) in [
+            ("input bytes", input.len(), height * width * self.channels_in),
+            ("output bytes", output.len(), rows * columns * self.channels_out),
+        ] {
+            if found != wanted || wanted == 0 {
+                return Err(LayerError::Count { what, found, wanted });
+            }
+        }
+        let mut scratch = SCRATCH.take();
+        let row = (width + 2 * PADDING) * self.depth;
+        scratch.starts.clear();
+        for y in 0..rows {
+            scratch.starts.extend((0..columns).map(|x| (y * row + x * self.depth) * self.stride));
+        }
+        match &self.weights {
+            Packed::Bytes(weights) => {
+                let zero = if self.kernel.layout() == Layout::ShiftedBytes { 128 } else { 0 };
+                pad(&mut scratch.bytes, input, (height, width, self.channels_in), self.depth, zero, |byte| byte ^ zero);
+                let job = self.job(&scratch.bytes, row, &scratch.starts);
+                self.run_bytes(&job, weights, output);
+            }
+            Packed::Words(weights) => {
+                pad(&mut scratch.words, input, (height, width, self.channels_in), self.depth, 0, i16::from);
+                let job = self.job(&scratch.words, row, &scratch.starts);
+                self.run_words(&job, weights, output);
+            }
+        }
+        SCRATCH.set(scratch);
+        Ok(())
+    }
+
+    fn job<'a, T>(&'a self, padded: &'a [T], row: usize, starts: &'a [usize]) -> Job<'a, T> {
+        Job {
+            padded,
+            row,
+            span: SIDE * self.depth,
+            starts,
+            channels_out: self.channels_out,
+            requantize: &self.requantize,
+        }
+    }
+
+    #[cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "the instructions are there: `new` has asked"))]
+    #[cfg_attr(target_arch = "aarch64", expect(unsafe_code, reason = "the instructions are there: `new` has asked"))]
+    fn run_bytes(&self, job: &Job<'_, u8>, weights: &[i8], output: &mut [u8]) {
+        match self.kernel {
+            // SAFETY: `new` makes a convolution for a kernel only where `is_available` says this machine has it.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512Vnni => unsafe { super::x86::avx512_vnni(job, weights, output) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::AvxVnni => unsafe { super::x86::avx_vnni(job, weights, output) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Kernel::NeonDot => unsafe { super::aarch64::neon_dot(job, weights, output) },
+            // `pack` makes bytes for the kernels above only.
+            _ => unreachable!(
+                "{} has no byte kernel for {} weights, {} outputs, {} rows",
+                self.kernel,
+                weights.len(),
+                output.len(),
+                job.row
+            ),
+        }
+    }
+
+    #[cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "the instructions are there: `new` has asked"))]
+    #[cfg_attr(target_arch = "aarch64", expect(unsafe_code, reason = "the instructions are there: `new` has asked"))]
+    fn run_words(&self, job: &Job<'_, i16>, weights: &[i16], output: &mut [u8]) {
+        match self.kernel {
+            // SAFETY: `new` makes a convolution for a kernel only where `is_available` says this machine has it.
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => unsafe { super::x86::avx2(job, weights, output) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Neon => unsafe { super::aarch64::neon(job, weights, output) },
+            _ => plain::run(job, weights, output),
+        }
+    }
+}
+
+/// Copies `[height, width, channels]` into `[height + 2, width + 2, depth]`, `zero` around.
+fn pad<T: Copy>(
+    target: &mut Vec<T>,
+    input: &[u8],
+    (height, width, channels): (usize, usize, usize),
+    depth: usize,
+    zero: T,
+    convert: impl Fn(u8) -> T,
+) {
+    let row = (width + 2 * PADDING) * depth;
+    target.clear();
+    target.resize(row * (height + 2 * PADDING), zero);
+    let rows = target.chunks_exact_mut(row).skip(PADDING);
+    for (source, target) in input.chunks_exact(width * channels).zip(rows) {
+        let target = &mut target[PADDING * depth..][..width * depth];
+        if channels == depth {
+            for (value, byte) in target.iter_mut().zip(source) {
+                *value = convert(*byte);
+            }
+        } else {
+            for (pixel, bytes) in target.chunks_exact_mut(depth).zip(source.chunks_exact(channels)) {
+                for (value, byte) in pixel.iter_mut().zip(bytes) {
+                    *value = convert(*byte);
+                }
+            }
+        }
+    }
+}
+
+/// Puts weights `[o, i, 3, 3]` into the kernel's order; a sum runs over kernel row, kernel column, input channel.
+fn pack(kernel: Kernel, layer: &Layer<'_>, depth: usize) -> Packed {
+    let products = SIDE * SIDE * depth;
+    let together = match kernel.layout() {
+        Layout::Bytes | Layout::ShiftedBytes => QUAD,
+        Layout::Pairs => 2,
+        Layout::Words => 1,
+    };
+    let mut packed = vec![0_i8; layer.channels_out.div_ceil(LANES) * products * LANES];
+    for (at, weight) in layer.weights.iter().enumerate() {
+        let (place, input) = (at % (SIDE * SIDE), at / (SIDE * SIDE));
+        let (channel, output) = (input % layer.channels_in, input / layer.channels_in);
+        let k = place * depth + channel;
+        let group = (output / LANES * products + k - k % together) * LANES;
+        packed[group + output % LANES * together + k % together] = *weight;
+    }
+    match kernel.layout() {
+        Layout::Bytes | Layout::ShiftedBytes => Packed::Bytes(packed),
+        Layout::Pairs | Layout::Words => Packed::Words(packed.into_iter().map(i16::from).collect()),
+    }
+}

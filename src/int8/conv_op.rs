@@ -1,0 +1,189 @@
+//! `QLinearConv`.
+
+use std::sync::Arc;
+
+use tract_onnx::pb::NodeProto;
+use tract_onnx::tract_hir::internal::*;
+
+use super::conv::{Convolution, Layer};
+use super::kernel::Kernel;
+use super::{Read, check_bytes, check_inputs, constant, number, numbers};
+
+/// Reads a node; refuses what is no 3x3 convolution with a padding of 1 and a stride of 1 or 2.
+pub(super) fn read(node: &NodeProto, kernel: Kernel) -> Read {
+    check_inputs(node, 8..=9)?;
+    let refuse = |what: &str, found: &dyn std::fmt::Debug, takes: &str| -> TractResult<()> {
+        bail!("QLinearConv `{}` has {what} {found:?}, which this program cannot compute: it takes {takes}", node.name)
+    };
+    let list = |name: &str| node.get_attr_opt_vec::<i64>(name);
+    if let Some(group) = node.get_attr_opt::<i64>("group")?.filter(|group| *group != 1) {
+        refuse("group", &group, "1")?;
+    }
+    if let Some(dilations) = list("dilations")?.filter(|dilations| dilations[..] != [1, 1]) {
+        refuse("dilations", &dilations, "[1, 1]")?;
+    }
+    if let Some(sides) = list("kernel_shape")?.filter(|sides| sides[..] != [3, 3]) {
+        refuse("kernel_shape", &sides, "[3, 3]")?;
+    }
+    if let Some(auto) = node.get_attr_opt::<String>("auto_pad")?.filter(|auto| auto != "NOTSET") {
+        refuse("auto_pad", &auto, "pads")?;
+    }
+    let pads = list("pads")?.unwrap_or_else(|| vec![0; 4]);
+    if pads[..] != [1, 1, 1, 1] {
+        refuse("pads", &pads, "[1, 1, 1, 1]")?;
+    }
+    let strides = list("strides")?.unwrap_or_else(|| vec![1, 1]);
+    let stride = match strides[..] {
+        [1, 1] => 1,
+        [2, 2] => 2,
+        _ => return refuse("strides", &strides, "[1, 1] and [2, 2]").map(|()| unreachable!("it always refuses")),
+    };
+    Ok((expand(QLinearConv { kernel, stride }), vec![]))
+}
+
+/// The node as ONNX has it, `[N, C, H, W]`.
+#[derive(Clone, Debug)]
+struct QLinearConv {
+    kernel: Kernel,
+    stride: usize,
+}
+
+impl Expansion for QLinearConv {
+    fn name(&self) -> StaticName {
+        "QLinearConv".into()
+    }
+
+    fn rules<'r, 'p: 'r, 's: 'r>(
+        &'s self,
+        s: &mut Solver<'r>,
+        inputs: &'p [TensorProxy],
+        outputs: &'p [TensorProxy],
+    ) -> InferenceResult {
+        check_output_arity(outputs, 1)?;
+        s.equals(&outputs[0].datum_type, u8::datum_type())?;
+        s.equals(&inputs[0].rank, 4)?;
+        s.equals(&inputs[3].rank, 4)?;
+        s.equals(&outputs[0].rank, 4)?;
+        s.equals(&outputs[0].shape[0], &inputs[0].shape[0])?;
+        s.equals(&outputs[0].shape[1], &inputs[3].shape[0])?;
+        for axis in 2..4 {
+            s.given(&inputs[0].shape[axis], move |s, length| {
+                s.equals(&outputs[0].shape[axis], (length - 1.to_dim()) / self.stride + 1.to_dim())
+            })?;
+        }
+        Ok(())
+    }
+
+    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
+        check_bytes(model, prefix, inputs[0])?;
+        let x_scale: f32 = number(model, prefix, inputs[1], "input scale")?;
+        let x_zero: u8 = number(model, prefix, inputs[2], "input zero point")?;
+        let weights: Vec<i8> = numbers(model, prefix, inputs[3], "weights")?;
+        let shape = constant(model, prefix, inputs[3], "weights")?.shape().to_vec();
+        let w_scale: Vec<f32> = numbers(model, prefix, inputs[4], "weight scale")?;
+        let w_zero: Vec<i8> = numbers(model, prefix, inputs[5], "weight zero point")?;
+        let y_scale: f32 = number(model, prefix, inputs[6], "output scale")?;
+        let y_zero: u8 = number(model, prefix, inputs[7], "output zero point")?;
+        ensure!(
+            x_zero == 0,
+            "`{prefix}` has an input zero point of {x_zero}, which this program cannot compute: it takes 0"
+        );
+        ensure!(
+            w_zero.iter().all(|zero| *zero == 0),
+            "`{prefix}` has weight zero points that are not 0, which this program cannot compute"
+        );
+        let &[channels_out, channels_in, 3, 3] = &shape[..] else {
+            bail!(
+                "`{prefix}` has weights of the shape {shape:?}, which this program cannot compute: it takes [O, I, 3, 3]"
+            );
+        };
+        let channels = model.outlet_fact(inputs[0])?.shape[1].clone();
+        ensure!(channels == channels_in.to_dim(), "`{prefix}` gets {channels} channels instead of {channels_in}");
+        ensure!(
+            [1, channels_out].contains(&w_scale.len()) && [1, channels_out].contains(&w_zero.len()),
+            "`{prefix}` has {} weight scales and {} zero points for {channels_out} channels",
+            w_scale.len(),
+            w_zero.len()
+        );
+        let bias = match inputs.get(8) {
+            Some(bias) => numbers(model, prefix, *bias, "bias")?,
+            None => vec![0; channels_out],
+        };
+        let scale: Vec<f32> =
+            (0..channels_out).map(|channel| x_scale * w_scale[channel % w_scale.len()] / y_scale).collect();
+        let layer = Layer {
+            channels_in,
+            channels_out,
+            stride: self.stride,
+            weights: &weights,
+            bias: &bias,
+            scale: &scale,
+            zero_point: y_zero,
+        };
+        let convolution = Convolution::new(self.kernel, &layer)
+            .map_err(|error| format_err!("`{prefix}` has {error}, which this program cannot compute"))?;
+        // tract's optimizer takes out a pair of moves between two of these.
+        let x = model.wire_node(format!("{prefix}.nhwc"), AxisOp::Move(1, 3), &[inputs[0]])?;
+        let y = model.wire_node(format!("{prefix}.int8"), ConvolutionOp(Arc::new(convolution)), &x)?;
+        model.wire_node(prefix, AxisOp::Move(3, 1), &y)
+    }
+}
+
+/// `[N, H, W, C]` bytes to `[N, H', W', C']` bytes.
+#[derive(Clone, Debug)]
+struct ConvolutionOp(Arc<Convolution>);
+
+impl PartialEq for ConvolutionOp {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ConvolutionOp {}
+
+impl Op for ConvolutionOp {
+    fn name(&self) -> StaticName {
+        "Int8Convolution".into()
+    }
+
+    fn info(&self) -> TractResult<Vec<String>> {
+        Ok(vec![format!("{} to {} channels, {}", self.0.channels_in(), self.0.channels_out(), self.0.kernel())])
+    }
+
+    op_as_typed_op!();
+}
+
+impl EvalOp for ConvolutionOp {
+    op_out_of_plan!();
+
+    fn eval(&self, _ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let input = args_1!(inputs);
+        let &[images, height, width, channels] = input.shape() else {
+            bail!("an int8 convolution takes four axes, not {}", input.rank())
+        };
+        let (rows, columns) = self.0.output_size(height, width);
+        let mut output = Tensor::zero::<u8>(&[images, rows, columns, self.0.channels_out()])?;
+        let bytes = input.try_as_plain_ram()?;
+        let source = bytes.as_slice::<u8>()?.chunks_exact((height * width * channels).max(1));
+        let mut bytes = output.try_as_plain_ram_mut()?;
+        let target = bytes.as_slice_mut::<u8>()?.chunks_exact_mut((rows * columns * self.0.channels_out()).max(1));
+        for (source, target) in source.zip(target) {
+            self.0.run(source, height, width, target)?;
+        }
+        Ok(tvec!(output.into_tvalue()))
+    }
+}
+
+impl TypedOp for ConvolutionOp {
+    fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+        let mut shape = inputs[0].shape.to_tvec();
+        ensure!(shape.len() == 4, "an int8 convolution takes four axes, not {}", shape.len());
+        let (rows, columns) = self.0.output_size(shape[1].to_usize()?, shape[2].to_usize()?);
+        shape[1] = rows.to_dim();
+        shape[2] = columns.to_dim();
+        shape[3] = self.0.channels_out().to_dim();
+        Ok(tvec!(u8::fact(shape)))
+    }
+
+    as_op!();
+}

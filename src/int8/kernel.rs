@@ -1,0 +1,92 @@
+//! Which instructions the convolution runs on.
+
+use std::fmt;
+
+/// One way of multiplying and adding bytes. All give the same integers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kernel {
+    /// Rust without any processor's special instructions.
+    Plain,
+    /// x86-64 with AVX2: 16-bit products added in pairs.
+    Avx2,
+    /// x86-64 with AVX-VNNI: four byte products added at once, 256 bits wide.
+    AvxVnni,
+    /// x86-64 with AVX-512 VNNI: the same, 512 bits wide.
+    Avx512Vnni,
+    /// aarch64 (any): 16-bit products.
+    Neon,
+    /// aarch64 with the dot product instructions (ARMv8.2 option; Cortex-A55, A76 and later).
+    NeonDot,
+}
+
+/// How the kernel wants activations and weights laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// Bytes; weights `[block][k / 4][16][4]`.
+    Bytes,
+    /// Bytes with 128 taken off the activations, so that both factors are signed; weights as `Bytes`.
+    ShiftedBytes,
+    /// 16 bits; weights `[block][k / 2][16][2]`.
+    Pairs,
+    /// 16 bits; weights `[block][k][16]`.
+    Words,
+}
+
+impl Kernel {
+    /// Every kernel, slowest first of those that one machine may have.
+    pub const ALL: [Self; 6] = [Self::Plain, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni, Self::Neon, Self::NeonDot];
+
+    /// Whether this machine runs it.
+    #[must_use]
+    pub fn is_available(self) -> bool {
+        match self {
+            Self::Plain => true,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => is_x86_feature_detected!("avx2"),
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avxvnni"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Vnni => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512vnni")
+            }
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => std::arch::is_aarch64_feature_detected!("neon"),
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot => {
+                std::arch::is_aarch64_feature_detected!("neon") && std::arch::is_aarch64_feature_detected!("dotprod")
+            }
+            _ => false,
+        }
+    }
+
+    /// The fastest one this machine runs.
+    #[must_use]
+    pub fn best() -> Self {
+        Self::ALL.into_iter().rev().find(|kernel| kernel.is_available()).unwrap_or(Self::Plain)
+    }
+
+    pub(super) fn layout(self) -> Layout {
+        match self {
+            Self::AvxVnni | Self::Avx512Vnni => Layout::Bytes,
+            Self::NeonDot => Layout::ShiftedBytes,
+            Self::Plain | Self::Avx2 => Layout::Pairs,
+            Self::Neon => Layout::Words,
+        }
+    }
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "plain",
+            Self::Avx2 => "AVX2",
+            Self::AvxVnni => "AVX-VNNI",
+            Self::Avx512Vnni => "AVX-512 VNNI",
+            Self::Neon => "NEON",
+            Self::NeonDot => "NEON with dot product",
+        })
+    }
+}

@@ -1,0 +1,109 @@
+//! Quantized networks, computed on bytes: what ONNX's quantized operators become when tract reads a file.
+//!
+//! tract has an int8 convolution of its own, but it knows one scale for all output channels only and is slower than its
+//! `f32` one. [`register`] puts these operators in the place of tract's: `QuantizeLinear`, `QLinearConv` (3x3) and
+//! `QLinearAdd`. What they cannot compute exactly is refused when the file is read.
+//!
+//! Arrays are `[N, H, W, C]` between them, so that what an output pixel needs of one input row lies in one piece. Sums
+//! are exact 32-bit integers and rounding is one function, so every [`Kernel`] on every machine gives the same bytes.
+
+#![allow(
+    clippy::wildcard_imports,
+    reason = "an operator needs tract's traits and macros, a kernel intrinsics, by the dozen; not asked of tests"
+)]
+
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+mod add;
+mod add_op;
+mod conv;
+mod conv_op;
+mod kernel;
+mod plain;
+mod quantize_op;
+mod round;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use std::sync::Arc;
+
+use tract_onnx::pb::NodeProto;
+use tract_onnx::tract_hir::internal::*;
+
+pub use add::{Addition, Units};
+pub use conv::{Convolution, Layer, LayerError};
+pub use kernel::Kernel;
+
+/// Makes `onnx` read quantized operators as those of this room.
+pub(crate) fn register(onnx: &mut tract_onnx::Onnx, kernel: Kernel) {
+    onnx.op_register.insert("QuantizeLinear", quantize_op::read);
+    onnx.op_register.insert("QLinearAdd", add_op::read);
+    // A register holds plain functions, which cannot carry a kernel along.
+    onnx.op_register.insert(
+        "QLinearConv",
+        match kernel {
+            Kernel::Plain => |_, node| conv_op::read(node, Kernel::Plain),
+            Kernel::Avx2 => |_, node| conv_op::read(node, Kernel::Avx2),
+            Kernel::AvxVnni => |_, node| conv_op::read(node, Kernel::AvxVnni),
+            Kernel::Avx512Vnni => |_, node| conv_op::read(node, Kernel::Avx512Vnni),
+            Kernel::Neon => |_, node| conv_op::read(node, Kernel::Neon),
+            Kernel::NeonDot => |_, node| conv_op::read(node, Kernel::NeonDot),
+        },
+    );
+}
+
+/// What a builder of tract's register gives: the operator, and no closures.
+type Read = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
+
+/// Refuses a node with another number of inputs, or with one left out: tract would move the others up.
+fn check_inputs(node: &NodeProto, counts: std::ops::RangeInclusive<usize>) -> TractResult<()> {
+    let given = node.input.iter().filter(|name| !name.is_empty()).count();
+    ensure!(
+        given == node.input.len() && counts.contains(&given),
+        "{} `{}` has {given} inputs, which this program cannot compute: it takes {counts:?}",
+        node.op_type,
+        node.name
+    );
+    Ok(())
+}
+
+/// A constant input of a node.
+fn constant(model: &TypedModel, prefix: &str, input: OutletId, what: &str) -> TractResult<Arc<Tensor>> {
+    model
+        .outlet_fact(input)?
+        .konst
+        .clone()
+        .with_context(|| format!("the {what} of `{prefix}` is no constant, which this program cannot compute"))
+}
+
+/// Numbers of a constant input.
+fn numbers<T: Datum + Copy>(model: &TypedModel, prefix: &str, input: OutletId, what: &str) -> TractResult<Vec<T>> {
+    let tensor = constant(model, prefix, input, what)?;
+    ensure!(
+        tensor.datum_type() == T::datum_type(),
+        "the {what} of `{prefix}` is {:?}, which this program cannot compute: it takes {:?}",
+        tensor.datum_type(),
+        T::datum_type()
+    );
+    Ok(tensor.try_as_plain_ram()?.as_slice::<T>()?.to_vec())
+}
+
+/// The only number of a constant input.
+fn number<T: Datum + Copy>(model: &TypedModel, prefix: &str, input: OutletId, what: &str) -> TractResult<T> {
+    match numbers(model, prefix, input, what)?[..] {
+        [number] => Ok(number),
+        ref numbers => {
+            bail!(
+                "`{prefix}` has {} numbers as its {what}, which this program cannot compute: it takes one",
+                numbers.len()
+            )
+        }
+    }
+}
+
+/// Refuses activations that are no bytes.
+fn check_bytes(model: &TypedModel, prefix: &str, input: OutletId) -> TractResult<()> {
+    let found = model.outlet_fact(input)?.datum_type;
+    ensure!(found == u8::datum_type(), "`{prefix}` takes {found:?}, which this program cannot compute: it takes u8");
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! `QuantizeLinear` to bytes.
+
+use tract_onnx::model::ParsingContext;
+use tract_onnx::pb::NodeProto;
+use tract_onnx::tract_hir::internal::*;
+
+use super::add::Units;
+use super::round::round_within;
+use super::{Read, check_inputs, number};
+
+/// Reads a node.
+pub(super) fn read(_: &ParsingContext<'_>, node: &NodeProto) -> Read {
+    check_inputs(node, 3..=3)?;
+    Ok((expand(QuantizeLinear), vec![]))
+}
+
+#[derive(Clone, Debug)]
+struct QuantizeLinear;
+
+impl Expansion for QuantizeLinear {
+    fn name(&self) -> StaticName {
+        "QuantizeLinear".into()
+    }
+
+    fn rules<'r, 'p: 'r, 's: 'r>(
+        &'s self,
+        s: &mut Solver<'r>,
+        inputs: &'p [TensorProxy],
+        outputs: &'p [TensorProxy],
+    ) -> InferenceResult {
+        check_output_arity(outputs, 1)?;
+        s.equals(&outputs[0].datum_type, u8::datum_type())?;
+        s.equals(&inputs[0].rank, 4)?;
+        s.equals(&outputs[0].shape, &inputs[0].shape)
+    }
+
+    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
+        let found = model.outlet_fact(inputs[0])?.datum_type;
+        ensure!(
+            found == f32::datum_type(),
+            "`{prefix}` takes {found:?}, which this program cannot compute: it takes f32"
+        );
+        let units = Units {
+            scale: number(model, prefix, inputs[1], "scale")?,
+            zero_point: number(model, prefix, inputs[2], "zero point")?,
+        };
+        ensure!(
+            units.scale.is_normal() && units.scale > 0.0,
+            "`{prefix}` has the scale {}, which is no positive number",
+            units.scale
+        );
+        let y = model.wire_node(format!("{prefix}.u8"), QuantizeOp(units), &[inputs[0]])?;
+        model.wire_node(prefix, AxisOp::Move(3, 1), &y)
+    }
+}
+
+/// `[N, C, H, W]` numbers to `[N, H, W, C]` bytes: `clamp(round_half_even(x / scale) + zero_point, 0, 255)`.
+#[derive(Clone, Debug, PartialEq)]
+struct QuantizeOp(Units);
+
+// The scale is a number: `wire` takes no NaN.
+impl Eq for QuantizeOp {}
+
+impl Op for QuantizeOp {
+    fn name(&self) -> StaticName {
+        "Quantize".into()
+    }
+
+    op_as_typed_op!();
+}
+
+impl EvalOp for QuantizeOp {
+    op_out_of_plan!();
+
+    fn eval(&self, _ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let input = args_1!(inputs);
+        let &[images, channels, height, width] = input.shape() else {
+            bail!("an image has four axes, not {}", input.rank())
+        };
+        let mut output = Tensor::zero::<u8>(&[images, height, width, channels])?;
+        let plane = height * width;
+        let zero = f32::from(self.0.zero_point);
+        let (lowest, highest) = (-zero, 255.0 - zero);
+        let numbers = input.try_as_plain_ram()?;
+        let mut bytes = output.try_as_plain_ram_mut()?;
+        let source = numbers.as_slice::<f32>()?.chunks_exact((channels * plane).max(1));
+        let target = bytes.as_slice_mut::<u8>()?.chunks_exact_mut((channels * plane).max(1));
+        for (planes, pixels) in source.zip(target) {
+            for (channel, values) in planes.chunks_exact(plane).enumerate() {
+                for (value, pixel) in values.iter().zip(pixels.chunks_exact_mut(channels)) {
+                    let byte = round_within(value / self.0.scale, lowest, highest) + i32::from(self.0.zero_point);
+                    pixel[channel] = byte as u8;
+                }
+            }
+        }
+        Ok(tvec!(output.into_tvalue()))
+    }
+}
+
+impl TypedOp for QuantizeOp {
+    fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+        let shape = &inputs[0].shape;
+        ensure!(shape.rank() == 4, "an image has four axes, not {}", shape.rank());
+        Ok(tvec!(u8::fact([shape[0].clone(), shape[2].clone(), shape[3].clone(), shape[1].clone()])))
+    }
+
+    as_op!();
+}
