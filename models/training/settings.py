@@ -13,15 +13,18 @@ DETECTOR_UM = 0.225
 
 KINDS = ["WBC", "RBC", "PLT"]
 
-CLASSIFIER_UM = 0.22
-CLASSIFIER_SIZE = 96
-"""The classifier's window: 96 px of 0.22 um, 21 um wide."""
+CLASSIFIER_UM = 0.165
+CLASSIFIER_SIZE = 128
+"""The classifier's window: 128 px of 0.165 um, 21 um wide."""
 
 CODES = ["BAS", "EBO", "EOS", "KSC", "LYA", "LYT", "MMZ", "MOB", "MON", "MYB", "MYO", "NGB", "NGS", "PMB", "PMO"]
 CLASSES = CODES + ["PLT", "UNK"]
 
-GROUPS = {"NEU": ["NGB", "NGS"], "IG": ["MMZ", "MYB", "PMO"]}
+GROUPS = {"NEU": ["NGB", "NGS"], "IG": ["MMZ", "MYB", "PMO"], "BLAST": ["MOB", "MYO"], "LYM": ["LYA", "LYT"]}
 """Labels that name several classes without saying which."""
+
+WEAK = ["taleqani"]
+"""Sources whose labels are the patient's, not the cell's."""
 
 EXPERIMENTAL = ["KSC", "LYA", "MOB", "MYO", "PMB"]
 """Classes trained from three to six images of one source: too few to trust."""
