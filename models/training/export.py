@@ -162,7 +162,7 @@ def save(out: Path, detector: bytes, cells: bytes, settings: dict[str, dict[str,
     """
     settings["detector"] |= {"file": "detector.onnx", "sha256": hashlib.sha256(detector).hexdigest()}
     settings["classifier"] |= {"file": "cells.onnx", "sha256": hashlib.sha256(cells).hexdigest()}
-    lines = ["# Written by training/make_models.py together with the two networks: change it there."]
+    lines = ["# Written by training/leukotrain.py together with the two networks: change it there."]
     tables = [(f"[{name}]", table) for name, table in settings.items()] + [("[[training]]", row) for row in training]
     for head, table in tables:
         lines += ["", head]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from detect import find_scale, run, suppress
 from nets import Classifier, Detector, DetectorForExport
 from quantize import QuantClassifier
 from settings import CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, GROUPS, WEAK, WHITE_LEVEL
+from sources import Reading
 from train_detector import Ema
 
 CACHE = 168
@@ -41,7 +44,7 @@ class Recipe:
     epochs, rate: length and highest learning rate. zooms: the scales every cell is resampled to beforehand; size tells
     classes apart, so they stay near 1. rough: share of a batch that gets the full augmentation. faded: share whose
     neighbours fade. edge: how near the border the background of UNK is taken, in image sides. shares: how often a class is
-    drawn from each source, and from single (source, label) pairs, against a class of pbc.
+    drawn from each source, and from single (source, label) pairs, against a class of pbc. crops: drawn an epoch.
     """
 
     epochs: int
@@ -51,11 +54,19 @@ class Recipe:
     faded: float
     edge: float
     shares: dict[str | tuple[str, str], float]
+    crops: int = EPOCH
+
+    def scaled(self, k: float) -> Recipe:
+        """`k` times as long; below one epoch, a shorter epoch."""
+        epochs = max(1, round(self.epochs * k))
+        return replace(self, epochs=epochs, crops=min(self.crops, max(2 * BATCH, round(self.crops * self.epochs * k / epochs))))
 
 
-RECIPE = Recipe(110, 3e-3, (0.89, 0.95, 1.0, 1.06, 1.13), 0.5, 0.12, 0.15, {
+RECIPE = Recipe(85, 3e-3, (0.89, 0.95, 1.0, 1.06, 1.13), 0.5, 0.12, 0.15, {
     "pbc": 1.0, ("pbc", "IG"): 0.15, ("pbc", "NEU"): 0.05, ("pbc", "PLT"): 0.6, "lmu": 0.15, "bccd": 0.35, ("bccd", "BAS"): 0.05,
     "chula": 0.35, "field": 0.4, ("field", "UNK"): 1.2, "taleqani": 0.4})
+SHARES_OF_EXTRA = {"pbc": 1.0, "lmu": 0.6, "own": 0.5, "device": 0.5}
+"""The same for what a user adds: the full LMU set has hundreds of cells a class, not the pack's handful."""
 
 
 def mask_of(label: str) -> np.ndarray:
@@ -97,6 +108,11 @@ def field_cells(fields: list[Field], classes: dict[str, str], data: Path) -> lis
     return cells
 
 
+def boxed(fields: list[Field], data: Path) -> list[Cell]:
+    """The classed white cells of the fields, at their boxes."""
+    return [c for c in field_cells(fields, white_cell_classes(data), data) if c.label != "PLT"]
+
+
 def not_cells(fields: list[Field], per_field: int, edge: float, rng: np.random.Generator) -> list[Cell]:
     """UNK: red cells, background and slivers of white cells, their middles at least 5 um from any white cell or platelet."""
     cells = []
@@ -114,11 +130,11 @@ def not_cells(fields: list[Field], per_field: int, edge: float, rng: np.random.G
     return cells
 
 
-def weak_cells(data: Path, detector: Detector, kept_back: bool = False, reds_needed: int = 10, least_um: float = 9.5) -> list[Cell]:
+def weak_cells(data: Path, detector: Detector | Callable[[Tensor], Tensor], kept_back: bool = False, reds_needed: int = 10, least_um: float = 9.5) -> list[Cell]:
     """White cells of taleqani, found by the detector, labelled by their patient: BLAST where a leukaemia was diagnosed (cells
     under `least_um` may be normal lymphocytes and are left out), LYM where it was benign. Every fifth image is kept back from
-    training (the pack has no other split of them): `kept_back` gives those instead."""
-    export = DetectorForExport(detector).eval()
+    training (the pack has no other split of them): `kept_back` gives those instead. detector: a network or an exported file."""
+    export = DetectorForExport(detector).eval() if isinstance(detector, Detector) else detector
     cells = []
     paths = sorted((data / "fields/taleqani/train").glob("*/*.jpg"))
     paths = [p for i, p in enumerate(paths) if (i % 5 == 0) == kept_back]
@@ -147,10 +163,10 @@ def training_cells(data: Path, detector: Detector, recipe: Recipe, seed: int) ->
     return cells + weak_cells(data, detector)
 
 
-def pools(cells: list[Cell], recipe: Recipe) -> list[Pool]:
-    """The cells resampled, grouped by source and label."""
+def pools(cells: Iterable[Cell], recipe: Recipe, count: int) -> list[Pool]:
+    """The cells (`count` of them) resampled, grouped by source and label."""
     groups: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
-    for c in tqdm(cells, desc="resampling cells", mininterval=5):
+    for c in tqdm(cells, desc="resampling cells", total=count, mininterval=5):
         groups[c.source, c.label].append(resampled(c, recipe))
     return [Pool(source, label, np.stack(images), recipe.shares.get((source, label), recipe.shares[source]))
             for (source, label), images in sorted(groups.items())]
@@ -272,7 +288,7 @@ def fit(net: Classifier, all_pools: list[Pool], recipe: Recipe, seed: int, label
     decay = [p for p in net.parameters() if p.ndim > 1]
     rest = [p for p in net.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}], recipe.rate)
-    steps = EPOCH // BATCH
+    steps = recipe.crops // BATCH
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, recipe.epochs * steps, pct_start=0.15)
     ema = Ema(net, 0.998)
     net.train().to(memory_format=torch.channels_last)
@@ -299,17 +315,47 @@ def fit(net: Classifier, all_pools: list[Pool], recipe: Recipe, seed: int, label
     return ema.net.to(memory_format=torch.contiguous_format).eval()
 
 
-def train(data: Path, work: Path, detector: Detector, seed: int) -> tuple[Classifier, QuantClassifier, list[float]]:
-    """The float network, its int8 twin, and the classes' shares in training. What `work` holds is taken from there."""
+@dataclass
+class Prepared:
+    """What training draws from. read: (source, path, label) of every cell; recipe: with the shares of what a user added."""
+
+    pools: list[Pool]
+    read: list[tuple[str, Path, str]]
+    recipe: Recipe
+
+
+def prepare(data: Path, detector: Detector | Callable[[Tensor], Tensor], seed: int, extra: Reading | None = None, recipe: Recipe = RECIPE) -> Prepared:
+    """Reads and resamples the pack's training cells and, behind them, `extra`."""
+    cells = training_cells(data, detector, recipe, seed)
+    entries = extra.entries if extra else []
+    names = {e.source for e in entries}
+    recipe = replace(recipe, shares=recipe.shares | {n: SHARES_OF_EXTRA[n] for n in sorted(names)})
+    read = [(c.source, c.path, c.label) for c in [*cells, *entries]]
+    return Prepared(pools(chain(cells, extra or []), recipe, len(read)), read, recipe)
+
+
+def float_net(p: Prepared, work: Path, seed: int) -> Classifier:
+    """The float network, trained unless `work` holds it."""
     torch.manual_seed(seed)
     net = Classifier(len(CLASSES)).eval()
-    all_pools = pools(training_cells(data, detector, RECIPE, seed), RECIPE)
     kept = work / "classifier.pt"
     if kept.exists():
         net.load_state_dict(torch.load(kept))
-    else:
-        net = fit(net, all_pools, RECIPE, seed, "classifier", work / "classifier_unfinished.pt")
-        torch.save(net.state_dict(), kept)
+        return net
+    net = fit(net, p.pools, p.recipe, seed, "classifier", work / "classifier_unfinished.pt")
+    torch.save(net.state_dict(), kept)
+    return net
+
+
+def int8_twin(net: Classifier, p: Prepared, seed: int) -> QuantClassifier:
+    """The network in int8, its activations fitted to crops drawn as in training."""
     torch.manual_seed(seed)
-    images = draw(all_pools, RECIPE, CALIBRATION, np.random.default_rng(seed))[0]
-    return net, QuantClassifier(net, images), prior_of(all_pools)
+    count = min(CALIBRATION, p.recipe.epochs * p.recipe.crops)
+    return QuantClassifier(net, draw(p.pools, p.recipe, count, np.random.default_rng(seed))[0])
+
+
+def train(data: Path, work: Path, detector: Detector, seed: int) -> tuple[Classifier, QuantClassifier, list[float]]:
+    """The float network, its int8 twin, and the classes' shares in training. What `work` holds is taken from there."""
+    p = prepare(data, detector, seed)
+    net = float_net(p, work, seed)
+    return net, int8_twin(net, p, seed), prior_of(p.pools)

