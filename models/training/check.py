@@ -21,8 +21,11 @@ SMALLEST_UM = 12.0
 """An image narrower than this cannot hold a white cell and its border."""
 BLANK_SPREAD = 3.0
 """Standard deviation of grey values below which an image shows nothing."""
-SHARPNESS = 0.035
-"""Detail under 0.4 um against all contrast, below which an image is called blurred; of the pack's cells, 1 in 1,000 is."""
+SHARPNESS = 0.06
+"""Detail under 0.4 um against all contrast, below which an image is called blurred. Of 816 cells of the pack none has less than
+0.084; blurred by a Gaussian of 1 um, 99 of 100 have less than 0.06."""
+NO_SCALE = {"zheng1"}
+"""Sources of the pack whose scale is known only when evaluated."""
 FIELD_LABELS = {"txl": 3, "chula": 5, "iml": 4}
 """How many labels the boxes of each source of fields may carry."""
 
@@ -129,13 +132,13 @@ def check(data: Path, sources: list[Source], measure: Callable[[Image.Image], fl
     for source in sources:
         for e in tqdm(source.entries, desc=f"cells of {source.name}", mininterval=2):
             um = e.um_per_px
-            if um is None:
+            if um is None:  # Only in a user's folders.
                 try:
                     um = e.read(measure).um_per_px
                 except Wrong as error:
                     found.errors.append(str(error))
                     continue
-            look_at(found, e.path, source.name, e.split, e.label, um)
+            look_at(found, e.path, source.name, e.split, e.label, None if source.name in NO_SCALE else um)
     duplicates(found)
     return found
 
