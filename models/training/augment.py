@@ -44,7 +44,7 @@ def stain_and_light(x: Tensor, strength: float = 1.0, gradient: float = 0.10, ba
     summands[:, :, 3:] += mix.sum(2, keepdim=True) * -math.log(0.92)
     y = torch.empty_like(x)
     for part in torch.arange(n).split(8):  # A few images at a time stay in the processor's cache.
-        density = x[part].clamp(0.02, 1.0).log_().reshape(len(part), 3, -1)
+        density = x[part].clamp(0.02, 1.0).log_().reshape(len(part), 3, h * w)
         y[part] = torch.baddbmm(summands[part] @ shapes, mix[part], density).exp_().clamp_(0.0, 1.0).reshape(len(part), 3, h, w)
     return y
 
@@ -58,6 +58,8 @@ def saturation(x: Tensor, low: float, high: float) -> Tensor:
 def blur(x: Tensor, largest: float) -> Tensor:
     """Gaussian blur with a random sigma up to `largest` px, the same for the batch's part it is given."""
     sigma = max(0.05, float(torch.rand(()) * largest))
+    if len(x) == 0:
+        return x
     r = max(1, int(2.5 * sigma + 0.5))
     k = torch.exp(-0.5 * (torch.arange(-r, r + 1) / sigma) ** 2)
     k = (k / k.sum()).repeat(x.shape[1], 1)

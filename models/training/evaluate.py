@@ -245,13 +245,12 @@ def run(data: Path, models: Path, split: str, added: list[Source], float_file: P
     print("\n## fields")
     report.add(*ef.boxes(f"txl {split}", model.detector, txl, model.d, [0, 1, 2], counts=True))
     for off in (0.625, 0.8, 1.25, 1.6):
-        report.add(*(f for f in ef.boxes(f"txl {split}, scale given {off} times the true one", model.detector, txl, model.d,
-                                         [0, 1, 2], off) if f.name.endswith("F1")))
+        report.add(*ef.boxes(f"txl {split}, scale given {off} times the true one", model.detector, txl, model.d, [0, 1, 2], off,
+                             scores_of=("F1",)))
     if txl:
         report.notes["txl, scale by the boxes over scale found"] = ef.scale_found(model.detector, txl, model.d)
         print("scale by the boxes over scale found:", report.notes["txl, scale by the boxes over scale found"])
-    report.add(*(f for f in ef.boxes("chula test", model.detector, chula, model.d, [0], note="boxes incomplete: recall only")
-                 if f.name.endswith("recall")))
+    report.add(*ef.boxes("chula test", model.detector, chula, model.d, [0], note="boxes incomplete: recall only", scores_of=("recall",)))
     report.add(*ef.boxes("iml", model.detector, iml, model.d, [1], note="seen in training; red boxes incomplete"))
     figures, false = ef.false_white(model.detector, iml, model.d, "seen in training")
     report.add(*figures)

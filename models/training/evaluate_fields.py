@@ -31,33 +31,39 @@ def found_in(net: object, f: Field, model: dict, off: float = 1.0) -> tuple[np.n
     return boxes[keep], kinds[keep], scores[keep]
 
 
+def score(what: str, hits: float, found: float, boxed: float) -> float:
+    """Precision, recall or F1 of numbers of boxes."""
+    return float({"precision": hits / max(found, 1), "recall": hits / max(boxed, 1), "F1": 2 * hits / max(found + boxed, 1)}[what])
+
+
 def boxes(title: str, net: object, fields: list[Field], model: dict, kinds: list[int], off: float = 1.0, note: str = "",
-          counts: bool = False) -> list[Figure]:
-    """F1, precision, recall and AP50 by kind, and with `counts` the count error: the sum over fields of the differences
-    between cells found and boxed, over the boxes."""
+          scores_of: tuple[str, ...] = ("precision", "recall", "F1"), counts: bool = False) -> list[Figure]:
+    """Precision, recall, F1 at IoU 0.5 by kind. With `counts` AP50, too, and the count error: the sum over fields of the
+    differences between cells found and boxed, over the boxes."""
     if not fields:
         return []
     matches = [Matches() for _ in KINDS]
-    number = np.zeros((len(fields), len(KINDS), 2))
+    number = np.zeros((len(fields), len(KINDS), 3))
     for i, f in enumerate(tqdm(fields, desc=title, mininterval=5)):
         found, kind, scores = found_in(net, f, model, off)
         for k in kinds:
-            mine = kind == k
-            matches[k].add(f.boxes[f.kinds == k], found[mine], scores[mine])
-            number[i, k] = (scores[mine] > model["thresholds"][k]).sum(), (f.kinds == k).sum()
+            mine, m = kind == k, matches[k]
+            before, truth = len(m.scores), f.boxes[f.kinds == k]
+            m.add(truth, found[mine], scores[mine])
+            taken = np.array(m.scores[before:]) > model["thresholds"][k]
+            number[i, k] = (taken & np.array(m.hits[before:], bool)).sum(), taken.sum(), len(truth)
     figures = []
     for k in kinds:
-        m, t = matches[k], model["thresholds"][k]
-        if sum(m.truths) == 0:
+        n = number[:, k]
+        if n[:, 2].sum() == 0:
             continue
-        for place, what in enumerate(("precision", "recall", "F1")):
-            figures.append(over_fields(f"{title}, {KINDS[k]} {what}", lambda i, m=m, t=t, p=place: m.at(t, i)[p], len(fields), note))
-        # No interval for AP50: drawing it again costs more than it tells beside F1's.
-        figures.append(Figure(f"{title}, {KINDS[k]} AP50", m.ap50(), float("nan"), float("nan"), sum(m.truths), note))
+        for what in scores_of:
+            figures.append(over_fields(f"{title}, {KINDS[k]} {what}", lambda i, n=n, w=what: score(w, *n[i].sum(0)), len(fields), note))
         if counts:
-            figures.append(over_fields(
-                f"{title}, {KINDS[k]} count error",
-                lambda i, n=number[:, k]: float(np.abs(n[i, 0] - n[i, 1]).sum() / max(n[i, 1].sum(), 1)), len(fields), note))
+            # No interval for AP50: drawing it again costs more than it tells beside F1's.
+            figures.append(Figure(f"{title}, {KINDS[k]} AP50", matches[k].ap50(), float("nan"), float("nan"), int(n[:, 2].sum()), note))
+            figures.append(over_fields(f"{title}, {KINDS[k]} count error", lambda i, n=n: float(
+                np.abs(n[i, 1] - n[i, 2]).sum() / max(n[i, 2].sum(), 1)), len(fields), note))
     return figures
 
 

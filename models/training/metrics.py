@@ -67,7 +67,8 @@ def resampled(name: str, statistic: Callable[[np.ndarray], float], strata: np.nd
     everything = np.arange(len(strata))
     if not parts:
         return Figure(name, float("nan"), float("nan"), float("nan"), 0, note)
-    values = [statistic(np.concatenate([rng.choice(p, len(p)) for p in parts])) for _ in range(resamples)]
+    drawn = np.concatenate([rng.choice(p, (resamples, len(p))) for p in parts], 1)
+    values = [statistic(rows) for rows in drawn]
     low, high = np.percentile(values, [2.5, 97.5])
     return Figure(name, float(statistic(everything)), float(low), float(high), len(strata), note)
 

@@ -32,6 +32,12 @@ class Augmentation(unittest.TestCase):
         self.assertFalse(torch.equal(degraded(1), degraded(2)))
         self.assertTrue(0 <= degraded(1).min() and degraded(1).max() <= 1)
 
+    def test_a_batch_may_be_small_or_empty(self) -> None:
+        for n in (0, 1, 2):
+            with self.subTest(n):
+                self.assertEqual((n, 3, 16, 16), augment.degrade(torch.rand(n, 3, 16, 16)).shape)
+                self.assertEqual((n, 3, 16, 16), augment.stain_and_light(torch.rand(n, 3, 16, 16)).shape)
+
     def test_blur_keeps_an_even_image_even(self) -> None:
         x = torch.full((2, 3, 20, 20), 0.4)
         self.assertLess((augment.blur(x, 2.0) - x).abs().max().item(), 1e-5)
