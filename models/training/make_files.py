@@ -20,6 +20,8 @@ from sources import Wrong
 from train_classifier import boxed, mask_of
 
 PBC_CLASSES = ["BAS", "EBO", "EOS", "LYT", "MMZ", "MON", "MYB", "NGB", "NGS", "PMO", "PLT"]
+FIELD_SOURCES = ["txl", "chula", "iml", "taleqani"]
+"""What the detector learns from."""
 ANSWERED_RIGHT, ANSWERED_SHARE = 0.99, 0.90
 """What `unknown_below` aims at: this share of answers right, at least this share of cells answered."""
 
@@ -52,10 +54,15 @@ def source_of(path: Path, data: Path, source: str = "") -> str:
     return inside[1] if len(inside) > 2 and inside[1] in SOURCES else source
 
 
-def training_rows(data: Path, detector: list[Path], cells: list[tuple[str, Path, str]]) -> list[dict[str, object]]:
-    """The rows of [[training]]: every source with the number of different images that either network learned from."""
+def training_rows(data: Path, detector: list[Path], cells: list[tuple[str, Path, str]], kept: list[dict],
+                  ) -> list[dict[str, object]]:
+    """The rows of [[training]]: every source with the number of different images that either network learned from. kept: the
+    rows of the card whose detector stays; its images are not listed, so of two numbers the larger counts."""
     files = {(source_of(p, data), p) for p in detector} | {(source_of(p, data, source), p) for source, p, _ in cells}
     count = Counter(source for source, _ in files)
+    for k, (name, _, _) in SOURCES.items():
+        if k in FIELD_SOURCES:
+            count[k] = max([count[k], *(row["images"] for row in kept if row["source"] == name)])
     return [{"source": SOURCES[k][0], "what": SOURCES[k][1], "licence": SOURCES[k][2] or "not stated", "images": count[k]}
             for k in SOURCES if count[k]]
 
@@ -78,8 +85,9 @@ def detector_file(detector: Detector) -> bytes:
 
 
 def write(out: Path, data: Path, detector: bytes, thresholds: list[float], nms_iou: list[float], net: Classifier,
-          int8: QuantClassifier, prior: list[float], read: list[tuple[str, Path, str]], detector_read: list[Path]) -> None:
-    """Writes the three files into `out` and prints how int8 agrees with float."""
+          int8: QuantClassifier, prior: list[float], read: list[tuple[str, Path, str]], detector_read: list[Path],
+          kept: list[dict]) -> None:
+    """Writes the three files into `out` and prints how int8 agrees with float. read, detector_read, kept: see training_rows."""
     cells = read_cells(data, "pbc", "val") + boxed(read_fields(data, "txl", "val"), data)
     if not cells:
         raise Wrong(f"{data}: no cells in cells/pbc/val nor classed ones in fields/txl/val to pick the temperature on.")
@@ -107,5 +115,5 @@ def write(out: Path, data: Path, detector: bytes, thresholds: list[float], nms_i
         "classifier": {"file": "", "sha256": "", "um_per_px": CLASSIFIER_UM, "size": CLASSIFIER_SIZE, "classes": CLASSES,
                        "prior": prior, "temperature": temperature, "unknown_below": unknown_below,
                        "experimental": experimental(read)},
-    }, training_rows(data, detector_read, read))
+    }, training_rows(data, detector_read, read, kept))
     print(f"wrote detector.onnx, cells.onnx and model.toml into {out}")

@@ -124,6 +124,17 @@ def images_in(path: Path) -> list[Path]:
     return files
 
 
+def named_folders(root: Path, names: list[str]) -> dict[str, Path]:
+    """The folders below `root` that bear one of `names`; refuses a name that comes twice. Archives made on a Mac carry a
+    shadow of themselves, which is passed over."""
+    found: dict[str, Path] = {}
+    for path in sorted(p for p in root.rglob("*") if p.name in names and p.is_dir() and "__MACOSX" not in p.parts):
+        if path.name in found:
+            raise Wrong(f"{root}: two folders {path.name}, {found[path.name]} and {path}. Name the one to read.")
+        found[path.name] = path
+    return found
+
+
 def width_of(path: Path) -> int:
     """An image's width from its header."""
     try:
@@ -179,7 +190,7 @@ def lmu(root: Path, data: Path) -> Source:
     """
     source = Source("lmu", "AML-Cytomorphology_LMU, the full set", SOURCES["lmu"][2])
     folder(root, "AML-Cytomorphology_LMU as unpacked")
-    classes = {p.name: p for p in sorted(root.rglob("*")) if p.is_dir() and p.name in CODES}
+    classes = named_folders(root, CODES)
     if not classes:
         raise Wrong(f"{root}: no folder BAS, EBO, … in it: not AML-Cytomorphology_LMU as unpacked.")
     later = annotations(root, classes)
@@ -233,7 +244,7 @@ def pbc(root: Path, data: Path) -> Source:
     Images that are in the pack are left out: its splits hold for them."""
     source = Source("pbc", "Acevedo et al. 2020, the full set", SOURCES["pbc"][2])
     folder(root, "PBC_dataset_normal_DIB as unpacked")
-    groups = {p.name: p for p in sorted(root.rglob("*")) if p.is_dir() and p.name in PBC_FOLDERS}
+    groups = named_folders(root, list(PBC_FOLDERS))
     if not groups:
         raise Wrong(f"{root}: no folder {', '.join(PBC_FOLDERS)} in it: not PBC_dataset_normal_DIB as unpacked.")
     known, twice = original_names(data, "pbc"), 0

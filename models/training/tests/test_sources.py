@@ -61,6 +61,15 @@ class Readers(unittest.TestCase):
         self.assertNotIn("SNE_train0", {e.name for e in source.entries})
         self.assertTrue(any("1 images left out" in n for n in source.notes))
 
+    def test_the_shadow_folder_of_a_macs_archive_is_passed_over_and_a_second_copy_refused(self) -> None:
+        root = tiny.pbc(self.fresh("pbc"))
+        shadow = root / "__MACOSX/PBC_dataset_normal_DIB/ig"
+        shadow.mkdir(parents=True)
+        (shadow / "._IG_100.jpg").write_bytes(b"Mac OS X")
+        self.assertEqual(16, len(sources.pbc(root, self.pack).entries))
+        (root / "copy/ig").mkdir(parents=True)
+        self.refused("two folders ig", sources.pbc, root, self.pack)
+
     def test_own_cells_take_their_scale_from_the_command_the_folder_or_nowhere(self) -> None:
         root = tiny.own(self.fresh("own"))
         self.assertEqual({"MYO", "NEU", "UNK"}, {e.label for e in sources.own(root).entries})
