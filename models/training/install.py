@@ -7,6 +7,7 @@ import os
 import shutil
 import tomllib
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,8 @@ def install(source: Path, to: Path, now: datetime) -> Path | None:
     before = [to / n for n in names if (to / n).exists()]
     backup = None
     if before:
-        backup = to / f"before-{now:%Y-%m-%dT%H%M%S}"
+        name = f"before-{now:%Y-%m-%dT%H%M%S}"
+        backup = next(p for p in (to / (name + "-again" * k) for k in count()) if not p.exists())
         backup.mkdir()
         for path in before:
             shutil.copy2(path, backup / path.name)
