@@ -163,7 +163,9 @@ def report(found: Findings, sources: list[Source], longest: int = 20) -> int:
                          ("ERRORS", found.errors)):
         if lines:
             print(f"\n{title}: {len(lines)}")
-            print("\n".join(f"  {line}" for line in lines[:longest]) + (f"\n  … {len(lines) - longest} more" * (len(lines) > longest)))
+            print("\n".join(f"  {line}" for line in lines[:longest]))
+            if len(lines) > longest:
+                print(f"  … {len(lines) - longest} more")
     bad = bool(found.leaks or found.errors)
     print("\n" + ("Put the errors and leaks right before training: figures would be wrong." if bad
                   else f"{len(found.seen)} images, no leak, no error."))

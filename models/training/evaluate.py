@@ -130,7 +130,8 @@ def blasts(report: Report, model: Model, data: Path) -> None:
     if cells:
         report.add(roc("taleqani, blast against lymphocyte, ROC AUC", np.array([c.label == "BLAST" for c in cells]),
                        model.summed(model.probabilities(cells), GROUPS["BLAST"]),
-                       "images kept back from training; the label is the patient's, not the cell's; stain differs between the labels"))
+                       "images kept back from training; the label is the patient's, not the cell's; "
+                       "stain differs between the labels"))
 
 
 def no_cells(fields: list[Field], rng: np.random.Generator) -> dict[str, list[Cell]]:
@@ -162,7 +163,8 @@ def reds_found(model: Model, fields: list[Field]) -> list[Cell]:
     return cells[:SAMPLED]
 
 
-def not_white(report: Report, model: Model, white: list[Cell], others: dict[str, list[Cell]], blurred: list[Cell], note: str) -> None:
+def not_white(report: Report, model: Model, white: list[Cell], others: dict[str, list[Cell]], blurred: list[Cell],
+              note: str) -> None:
     """ROC AUC of white cells against everything else, by 1 - P(PLT) - P(UNK): together and by kind."""
     if not white:
         return
@@ -213,7 +215,8 @@ def run(data: Path, models: Path, split: str, added: list[Source], float_file: P
     cells_of(report, f"pbc {split}, 11 classes", model, pbc, PBC_CLASSES, [], p=p)
     cells_of(report, f"pbc {split}, 8 groups", model, pbc, EIGHT, ["NEU", "IG"], p=p)
     if pbc:
-        cells_of(report, f"pbc {split}, scale found by the detector", model, ef.rescaled(model.detector, pbc, model.d), PBC_CLASSES, [])
+        cells_of(report, f"pbc {split}, scale found by the detector", model, ef.rescaled(model.detector, pbc, model.d),
+                 PBC_CLASSES, [])
     bccd = boxed(txl, data)
     cells_of(report, f"BCCD {split}, five classes at boxes", model, bccd, FIVE, ["NEU", "IG"])
     chula_cells = ef.rescaled(model.detector, boxed(chula, data), model.d)
@@ -223,7 +226,8 @@ def run(data: Path, models: Path, split: str, added: list[Source], float_file: P
         cells_of(report, "zheng1, five classes", model, zheng, FIVE, ["NEU", "IG"],
                  "another laboratory, never trained on; scale by its own white cells")
     lmu = read_cells(data, "lmu", "train")
-    cells_of(report, "lmu of the pack, 15 classes", model, lmu, sorted({c.label for c in lmu}), [], "TRAINING cells: shows only the fit")
+    cells_of(report, "lmu of the pack, 15 classes", model, lmu, sorted({c.label for c in lmu}), [],
+             "TRAINING cells: shows only the fit")
     for source in added:
         cells = list(Reading(source.part(split), measure_by(model.detector, model.d["thresholds"], model.d["nms_iou"])))
         labels = sorted({c.label for c in cells})
@@ -250,7 +254,8 @@ def run(data: Path, models: Path, split: str, added: list[Source], float_file: P
     if txl:
         report.notes["txl, scale by the boxes over scale found"] = ef.scale_found(model.detector, txl, model.d)
         print("scale by the boxes over scale found:", report.notes["txl, scale by the boxes over scale found"])
-    report.add(*ef.boxes("chula test", model.detector, chula, model.d, [0], note="boxes incomplete: recall only", scores_of=("recall",)))
+    report.add(*ef.boxes("chula test", model.detector, chula, model.d, [0], note="boxes incomplete: recall only",
+                         scores_of=("recall",)))
     report.add(*ef.boxes("iml", model.detector, iml, model.d, [1], note="seen in training; red boxes incomplete"))
     figures, false = ef.false_white(model.detector, iml, model.d, "seen in training")
     report.add(*figures)

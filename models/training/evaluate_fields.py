@@ -58,10 +58,12 @@ def boxes(title: str, net: object, fields: list[Field], model: dict, kinds: list
         if n[:, 2].sum() == 0:
             continue
         for what in scores_of:
-            figures.append(over_fields(f"{title}, {KINDS[k]} {what}", lambda i, n=n, w=what: score(w, *n[i].sum(0)), len(fields), note))
+            figures.append(over_fields(f"{title}, {KINDS[k]} {what}", lambda i, n=n, w=what: score(w, *n[i].sum(0)),
+                                       len(fields), note))
         if counts:
             # No interval for AP50: drawing it again costs more than it tells beside F1's.
-            figures.append(Figure(f"{title}, {KINDS[k]} AP50", matches[k].ap50(), float("nan"), float("nan"), int(n[:, 2].sum()), note))
+            figures.append(Figure(f"{title}, {KINDS[k]} AP50", matches[k].ap50(), float("nan"), float("nan"),
+                                  int(n[:, 2].sum()), note))
             figures.append(over_fields(f"{title}, {KINDS[k]} count error", lambda i, n=n: float(
                 np.abs(n[i, 1] - n[i, 2]).sum() / max(n[i, 2].sum(), 1)), len(fields), note))
     return figures

@@ -28,7 +28,8 @@ def confusion_picture(counts: np.ndarray, classes: list[str], answers: list[str]
                 text = f"{value:.0f}" if value >= 1 else "<1"
                 axes.text(x, y, text, ha="center", va="center", fontsize=9, color="white" if value > 55 else "black")
     axes.set_xticks(range(len(answers)), answers, fontsize=9)
-    axes.set_yticks(range(len(classes)), [f"{NAMES.get(c, c)} ({c}), {int(k)}" for c, k in zip(classes, n[:, 0], strict=True)], fontsize=9)
+    rows = [f"{NAMES.get(c, c)} ({c}), {int(k)}" for c, k in zip(classes, n[:, 0], strict=True)]
+    axes.set_yticks(range(len(classes)), rows, fontsize=9)
     axes.set_xlabel("answered, % of the row", fontsize=9)
     axes.set_title(title, fontsize=10, loc="left")
     axes.set_xticks(np.arange(-0.5, len(answers)), minor=True)

@@ -130,7 +130,8 @@ def not_cells(fields: list[Field], per_field: int, edge: float, rng: np.random.G
     return cells
 
 
-def weak_cells(data: Path, detector: Detector | Callable[[Tensor], Tensor], kept_back: bool = False, reds_needed: int = 10, least_um: float = 9.5) -> list[Cell]:
+def weak_cells(data: Path, detector: Detector | Callable[[Tensor], Tensor], kept_back: bool = False, reds_needed: int = 10,
+               least_um: float = 9.5) -> list[Cell]:
     """White cells of taleqani, found by the detector, labelled by their patient: BLAST where a leukaemia was diagnosed (cells
     under `least_um` may be normal lymphocytes and are left out), LYM where it was benign. Every fifth image is kept back from
     training (the pack has no other split of them): `kept_back` gives those instead. detector: a network or an exported file."""
