@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import numpy as np
 import torch
@@ -21,19 +22,31 @@ def some(n: int, share: float) -> Tensor:
     return (torch.rand(n) < share)[:, None, None, None]
 
 
-def stain(x: Tensor, strength: float = 1.0) -> Tensor:
-    """Jitters colour in optical density (Beer-Lambert: OD = -ln(I/I0)), where stains add up: [N,3,H,W] 0..1.
+def stain_and_light(x: Tensor, strength: float = 1.0, gradient: float = 0.10, balance: float = 0.04) -> Tensor:
+    """Another stain, another light, on [N,3,H,W] 0..1, in optical density (Beer-Lambert: OD = -ln(I/I0)), where stains add
+    and light is a summand.
 
     A random 3x3 mixing near the identity stands for other stains, a gain for their amount, an exponent for the camera's
-    curve.
+    curve; then a brightness gradient, a vignette and a wrong white balance.
     """
-    n = len(x)
-    od = -torch.log(x.clamp(0.02, 1.0) / 0.92)
-    mix = torch.eye(3) + torch.randn(n, 3, 3) * 0.10 * strength
-    od = torch.einsum("nij,njhw->nihw", mix, od)
-    od = od * torch.exp(torch.randn(n, 1, 1, 1) * 0.18 * strength) * torch.exp(torch.randn(n, 3, 1, 1) * 0.12 * strength)
-    y = 0.92 * torch.exp(-od)
-    return y.clamp(0.0, 1.0) ** torch.exp(torch.randn(n, 1, 1, 1) * 0.12 * strength)
+    n, _, h, w = x.shape
+    curve = torch.exp(torch.randn(n, 1, 1) * 0.12 * strength)
+    amount = torch.exp(torch.randn(n, 1, 1) * 0.18 * strength) * torch.exp(torch.randn(n, 3, 1) * 0.12 * strength)
+    mix = (torch.eye(3) + torch.randn(n, 3, 3) * 0.10 * strength) * amount * curve
+    yy, xx = torch.linspace(-1, 1, h)[:, None].expand(h, w), torch.linspace(-1, 1, w).expand(h, w)
+    shapes = torch.stack([xx, yy, -(xx**2 + yy**2), torch.ones(h, w)]).reshape(4, -1)
+    slopes = uniform(n, -gradient, gradient, 3, 2)
+    slopes = torch.where(torch.rand(n, 1, 1) < 0.6, slopes[:, :1], slopes)
+    vignette = (uniform(n, 0, gradient, 1, 1) * (torch.rand(n, 1, 1) < 0.3)).expand(n, 3, 1)
+    offset = math.log(0.92) * curve + torch.randn(n, 3, 1) * balance
+    summands = torch.cat([slopes, vignette, offset], 2)
+    # exp(summands - mix @ od): od without its constant, which joins the offset.
+    summands[:, :, 3:] += mix.sum(2, keepdim=True) * -math.log(0.92)
+    y = torch.empty_like(x)
+    for part in torch.arange(n).split(8):  # A few images at a time stay in the processor's cache.
+        density = x[part].clamp(0.02, 1.0).log_().reshape(len(part), 3, h * w)
+        y[part] = torch.baddbmm(summands[part] @ shapes, mix[part], density).exp_().clamp_(0.0, 1.0).reshape(len(part), 3, h, w)
+    return y
 
 
 def saturation(x: Tensor, low: float, high: float) -> Tensor:
@@ -42,23 +55,11 @@ def saturation(x: Tensor, low: float, high: float) -> Tensor:
     return (grey + (x - grey) * uniform(len(x), low, high, 1, 1, 1)).clamp(0.0, 1.0)
 
 
-def light(x: Tensor, gradient: float, balance: float) -> Tensor:
-    """A brightness gradient across the image, a vignette and a wrong white balance."""
-    n, _, h, w = x.shape
-    yy = torch.linspace(-1, 1, h)[None, None, :, None]
-    xx = torch.linspace(-1, 1, w)[None, None, None, :]
-    slope_x, slope_y = uniform(n, -gradient, gradient, 3, 1, 1), uniform(n, -gradient, gradient, 3, 1, 1)
-    shared = torch.rand(n, 1, 1, 1) < 0.6
-    slope_x = torch.where(shared, slope_x[:, :1], slope_x)
-    slope_y = torch.where(shared, slope_y[:, :1], slope_y)
-    vignette = uniform(n, 0, gradient, 1, 1, 1) * some(n, 0.3)
-    field = 1 + slope_x * xx + slope_y * yy - vignette * (xx**2 + yy**2)
-    return (x * field * torch.exp(torch.randn(n, 3, 1, 1) * balance)).clamp(0.0, 1.0)
-
-
 def blur(x: Tensor, largest: float) -> Tensor:
     """Gaussian blur with a random sigma up to `largest` px, the same for the batch's part it is given."""
     sigma = max(0.05, float(torch.rand(()) * largest))
+    if len(x) == 0:
+        return x
     r = max(1, int(2.5 * sigma + 0.5))
     k = torch.exp(-0.5 * (torch.arange(-r, r + 1) / sigma) ** 2)
     k = (k / k.sum()).repeat(x.shape[1], 1)
@@ -80,19 +81,35 @@ def jpeg(x: Tensor) -> Tensor:
     return torch.from_numpy(np.asarray(Image.open(buffer)).copy()).permute(2, 0, 1).float() / 255
 
 
+def noise_bank(side: int = 512) -> Tensor:
+    """Gaussian noise [3,side,side] to take windows from: drawing it anew for every image would take longer than the rest."""
+    return torch.randn(3, side, side, generator=torch.Generator().manual_seed(1))
+
+
+NOISE = noise_bank()
+
+
+def add_noise(x: Tensor, largest: float, share: float) -> None:
+    """Adds camera noise of a standard deviation up to `largest` to a part of [N,3,H,W], in place."""
+    h, w = x.shape[2:]
+    for i in torch.nonzero(torch.rand(len(x)) < share)[:, 0].tolist():
+        top, left = (int(torch.randint(NOISE.shape[1] - side + 1, ())) for side in (h, w))
+        x[i].add_(NOISE[:, top:top + h, left:left + w], alpha=float(torch.rand(()) * largest)).clamp_(0.0, 1.0)
+
+
 def degrade(x: Tensor, strength: float = 1.0, blur_px: float = 1.6) -> Tensor:
     """All of it on [N,3,H,W] 0..1, each step for a part of the batch."""
     n = len(x)
-    x = torch.where(some(n, 0.8), stain(x, strength), x)
-    x = torch.where(some(n, 0.4), saturation(x, 0.4, 1.3), x)
-    x = light(x, 0.10 * strength, 0.04 * strength)
+    x = stain_and_light(x, strength, 0.10 * strength, 0.04 * strength)
+    order = torch.randperm(n)
+    faded = order[: 2 * n // 5]
+    x[faded] = saturation(x[faded], 0.4, 1.3)
     order = torch.randperm(n)
     for part in order[: n // 2].split(max(1, n // 8)):
         x[part] = blur(x[part], blur_px)
     some_sharp = order[n // 2: n // 2 + n // 8]
     x[some_sharp] = sharpen(x[some_sharp])
-    noise = torch.randn_like(x) * uniform(n, 0.0, 0.035, 1, 1, 1) * some(n, 0.5)
-    x = (x + noise).clamp(0.0, 1.0)
-    for i in torch.nonzero(torch.rand(n) < 0.25)[:, 0].tolist():
+    add_noise(x, 0.035, 0.5)
+    for i in torch.nonzero(torch.rand(n) < 0.15)[:, 0].tolist():
         x[i] = jpeg(x[i])
     return x

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -13,6 +15,8 @@ from settings import DETECTOR_UM, RED_CELL_UM, WHITE_LEVEL
 
 Boxes = np.ndarray
 """[n,4] x0, y0, x1, y1."""
+GUESSES = [0.06, 0.09, 0.13, 0.19, 0.28]
+"""Scales tried where an image's own is unknown, um per px on the training's ruler."""
 
 
 def iou(a: Boxes, b: Boxes) -> np.ndarray:
@@ -109,6 +113,16 @@ def find_scale(net: torch.nn.Module, image: Image.Image, guesses: list[float], t
             return um, 0
         um = RED_CELL_UM / float(np.median(sizes))
     return um, len(sizes)
+
+
+def measure_by(net: torch.nn.Module, thresholds: list[float], nms_iou: list[float]) -> Callable[[Image.Image], float | None]:
+    """Gives an image's scale by its red cells, or None when too few whole ones are in it."""
+    from data import MIN_RED_CELLS
+
+    def measure(image: Image.Image) -> float | None:
+        um, reds = find_scale(net, image, GUESSES, thresholds[1], nms_iou[1])
+        return um if reds >= MIN_RED_CELLS else None
+    return measure
 
 
 class Matches:

@@ -1,224 +1,276 @@
-"""Measures the shipped files (detector.onnx, cells.onnx, model.toml) on the pack, by ONNX Runtime.
-
-`python evaluate.py --data PACK --models ..` prints every figure of MODEL_CARD.md. No source names its patients, so no
-split is by patient.
-"""
+"""Measures the three files (detector.onnx, cells.onnx, model.toml) on the pack, by ONNX Runtime: every figure with its 95 %
+interval. No source names its patients, so no figure here is by patient."""
 
 from __future__ import annotations
 
-import argparse
-import os
+import json
 import tomllib
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
-from tqdm import tqdm
 
-from data import Cell, Field, read_cells, read_fields, white_cell_classes, window
-from detect import Matches, find_scale, run, suppress
-from settings import GROUPS, KINDS, RED_CELL_UM
-from train_classifier import field_cells
+import evaluate_fields as ef
+import metrics
+from data import Cell, Field, read_cells, read_fields
+from detect import measure_by
+from figures import confusion_picture
+from inference import Onnx, crops, logits_of
+from make_files import PBC_CLASSES
+from metrics import Figure, balanced, ece, grouped, roc, share, softmax
+from nets import Classifier
+from settings import CLASSES, GROUPS
+from sources import Reading, Source, Wrong
+from train_classifier import boxed, field_cells, heavy_blur, weak_cells
 
-PBC_CLASSES = ["BAS", "EBO", "EOS", "LYT", "MMZ", "MON", "MYB", "NGB", "NGS", "PMO", "PLT"]
-RESAMPLES = 2000
-"""Bootstrap resamples behind each 95 % interval (percentile method, Efron 1979)."""
-GUESSES = [0.06, 0.09, 0.13, 0.19, 0.28]
-"""Scales tried where an image's own is taken as unknown, um per px."""
-
-
-WHITE_CELL_UM = 13.4
-"""Median size of the white cells of txl's training fields, on the red cells' ruler."""
-
-
-class Onnx:
-    """An ONNX file as a function of one tensor, on one thread."""
-
-    def __init__(self, model: bytes | Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(str(model) if isinstance(model, Path) else model, options)
-        self.name = self.session.get_inputs()[0].name
-
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(self.session.run(None, {self.name: x.numpy()})[0])
+EIGHT = ["BAS", "EBO", "EOS", "LYT", "IG", "MON", "NEU", "PLT"]
+FIVE = ["NEU", "LYT", "MON", "EOS", "BAS"]
+MATURE = ["NGS", "NGB", "LYT", "MON", "EOS", "BAS"]
+IMMATURE = ["MYO", "MOB", "PMB", "PMO", "MYB", "MMZ"]
+"""What peripheral blood holds in health, against the myeloid cells it does not (after Matek et al. 2019, whose second question
+is whether a cell is of a kind normally there); erythroblasts, atypical lymphocytes and smudge cells are on neither side."""
+SAMPLED = 400
+"""How many of each kind of thing that is no white cell are drawn for its ROC."""
 
 
-def crops(cells: list[Cell], size: int, um: float) -> torch.Tensor:
-    """The classifier's inputs, [n,3,size,size] 0..1."""
-    images = np.stack([window(c.image, c.x, c.y, size * um / c.um_per_px, size) for c in cells])
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+@dataclass
+class Model:
+    """The three files, ready to run."""
+
+    detector: Onnx
+    classifier: Onnx
+    d: dict
+    c: dict
+
+    @staticmethod
+    def read(folder: Path) -> Model:
+        """From a folder with model.toml."""
+        try:
+            card = tomllib.loads((folder / "model.toml").read_text())
+            return Model(Onnx(folder / card["detector"]["file"]), Onnx(folder / card["classifier"]["file"]), card["detector"],
+                         card["classifier"])
+        except FileNotFoundError as error:
+            raise Wrong(f"{error.filename}: missing. Name the models' folder by --models.") from error
+
+    def crops(self, cells: list[Cell]) -> torch.Tensor:
+        """The classifier's inputs."""
+        return crops(cells, self.c["size"], self.c["um_per_px"])
+
+    def probabilities(self, cells: list[Cell]) -> np.ndarray:
+        """[n,classes]."""
+        return softmax(logits_of(self.classifier, self.crops(cells)), self.c["temperature"])
+
+    def summed(self, p: np.ndarray, names: list[str]) -> np.ndarray:
+        """The probability of all of `names` together, [n]."""
+        return p[:, [self.c["classes"].index(n) for n in names if n in self.c["classes"]]].sum(1)
 
 
-def logits_of(net: object, x: torch.Tensor) -> np.ndarray:
-    """[n,classes], 64 crops at a time."""
-    with torch.no_grad():
-        return np.concatenate([net(part).numpy() for part in x.split(64)])
+@dataclass
+class Report:
+    """What was measured, for the screen and for JSON."""
+
+    figures: list[Figure] = field(default_factory=list)
+    tables: dict[str, list] = field(default_factory=dict)
+    confusions: dict[str, dict] = field(default_factory=dict)
+    notes: dict[str, object] = field(default_factory=dict)
+
+    def add(self, *figures: Figure) -> None:
+        """Keeps figures and prints them."""
+        self.figures += figures
+        for f in figures:
+            print(f)
+
+    def write(self, path: Path) -> None:
+        """As JSON."""
+        path.write_text(json.dumps({"figures": [f.as_dict() for f in self.figures], "tables": self.tables,
+                                    "confusions": self.confusions, "notes": self.notes}, indent=1) + "\n")
 
 
-def softmax(logits: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities [n,classes]."""
-    e = np.exp((logits - logits.max(1, keepdims=True)) / temperature)
-    return e / e.sum(1, keepdims=True)
-
-
-def grouped(names: np.ndarray, groups: list[str]) -> np.ndarray:
-    """Class names with the members of `groups` joined under the group's name."""
-    table = {member: g for g in groups for member in GROUPS[g]}
-    return np.array([table.get(n, n) for n in names])
-
-
-def balanced_accuracy(truth: np.ndarray, right: np.ndarray, classes: list[str]) -> float:
-    """Mean over classes of the share that is right."""
-    return float(np.mean([right[truth == c].mean() for c in classes if (truth == c).any()]))
-
-
-def bootstrap(truth: np.ndarray, right: np.ndarray, classes: list[str]) -> tuple[float, float]:
-    """95 % interval of the balanced accuracy, resampling within each class."""
-    rng = np.random.default_rng(0)
-    present = [right[truth == c].astype(float) for c in classes if (truth == c).any()]
-    values = np.mean([rng.choice(r, (RESAMPLES, len(r))).mean(1) for r in present], 0)
-    return tuple(np.percentile(values, [2.5, 97.5]))
-
-
-def calibration_error(p: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
-    """Expected calibration error of the top probability [n], equal-width bins (Guo et al. 2017)."""
-    which = np.minimum((p * bins).astype(int), bins - 1)
-    return float(sum(abs(p[which == b].mean() - right[which == b].mean()) * (which == b).mean()
-                     for b in range(bins) if (which == b).any()))
-
-
-def report_cells(title: str, cells: list[Cell], logits: np.ndarray, model: dict, classes: list[str], groups: list[str],
-                 table: bool = False) -> None:
-    """Prints the figures of one set of labelled cells; `classes` as labelled, the answer's `groups` joined."""
-    p = softmax(logits, model["temperature"])
-    truth = np.array([c.label for c in cells])
-    answer = grouped(np.array(model["classes"])[p.argmax(1)], groups)
-    top = p.max(1) if not groups else np.array(
-        [row[[grouped(np.array([c]), groups)[0] == a for c in model["classes"]]].sum() for row, a in zip(p, answer)])
-    used = np.isin(truth, classes)
-    truth, answer, top, best = truth[used], answer[used], top[used], p.max(1)[used]
-    right = truth == answer
-    low, high = bootstrap(truth, right, classes)
-    said = (answer != "UNK") & (best >= model["unknown_below"])
-    print(f"\n## {title}: {len(truth)} cells")
-    print(f"balanced accuracy {balanced_accuracy(truth, right, classes):.4f} [{low:.4f}, {high:.4f}], "
-          f"accuracy {right.mean():.4f}, ECE {calibration_error(top, right):.4f}")
-    print(f"answered {said.mean():.4f} of cells, right in {right[said].mean():.4f} of these")
-    if not table:
-        print("recall: " + ", ".join(f"{c} {right[truth == c].mean():.3f} (n={int((truth == c).sum())})"
-                                     for c in classes if (truth == c).any()))
+def cells_of(report: Report, title: str, model: Model, cells: list[Cell], classes: list[str], groups: list[str], note: str = "",
+             p: np.ndarray | None = None) -> None:
+    """The figures of one set of labelled cells; `classes` as labelled, the members of `groups` joined on both sides."""
+    labels = grouped(np.array([c.label for c in cells]), groups) if cells else np.array([])
+    used = np.isin(labels, classes)
+    if not used.any():
         return
-    print("class  n  sensitivity  precision  taken for")
-    for c in classes:
-        mine, called = truth == c, answer == c
-        wrong, counts = np.unique(answer[mine & ~right], return_counts=True)
-        mistakes = " ".join(f"{w}:{k}" for k, w in sorted(zip(counts, wrong), reverse=True))
-        precision = right[called].mean() if called.any() else float("nan")
-        print(f"{c}  {mine.sum()}  {right[mine].mean():.3f}  {precision:.3f}  {mistakes}")
+    print(f"\n## {title}: {int(used.sum())} cells" + (f" ({note})" if note else ""))
+    p = (model.probabilities(cells) if p is None else p)[used]
+    truth, names = labels[used], np.array(model.c["classes"])
+    joined = grouped(names, groups)
+    answer, best = joined[p.argmax(1)], p.max(1)
+    top = np.array([row[joined == a].sum() for row, a in zip(p, answer, strict=True)])
+    right, said = truth == answer, (answer != "UNK") & (best >= model.c["unknown_below"])
+    report.add(balanced(f"{title}, balanced accuracy", truth, right, classes, note), share(f"{title}, accuracy", right, note),
+               ece(f"{title}, ECE", top, right, truth, note), share(f"{title}, answered", said, note))
+    if said.any():
+        report.add(share(f"{title}, accuracy when answered", right[said], note))
+    rows = metrics.class_table(truth, answer, classes)
+    metrics.print_table(rows)
+    report.tables[title] = rows
+    answers = [c for c in dict.fromkeys([*classes, *joined]) if c in classes or (answer == c).any()]
+    present = [c for c in classes if (truth == c).any()]
+    report.confusions[title] = {"classes": present, "answers": answers,
+                                "counts": metrics.confusion(truth, answer, present, answers).tolist()}
 
 
-def report_fields(title: str, net: object, fields: list[Field], model: dict, kinds: list[int], off: float = 1.0) -> None:
-    """Prints precision, recall, F1 and AP50 by kind, F1 with its interval over images."""
-    matches = [Matches() for _ in KINDS]
+def mature_or_not(report: Report, title: str, model: Model, cells: list[Cell], note: str) -> None:
+    """ROC AUC of mature against immature or blast cells, by the summed probability of the latter."""
+    immature = [*IMMATURE, "IG"]
+    cells = [c for c in cells if c.label in [*MATURE, "NEU", *immature]]
+    if cells:
+        p = model.probabilities(cells)
+        report.add(roc(f"{title}, mature against immature or blast, ROC AUC", np.array([c.label in immature for c in cells]),
+                       model.summed(p, IMMATURE), note))
+
+
+def blasts(report: Report, model: Model, data: Path) -> None:
+    """ROC AUC of blasts against the lymphocytes of benign patients."""
+    cells = weak_cells(data, model.detector, kept_back=True)
+    if cells:
+        report.add(roc("taleqani, blast against lymphocyte, ROC AUC", np.array([c.label == "BLAST" for c in cells]),
+                       model.summed(model.probabilities(cells), GROUPS["BLAST"]),
+                       "images kept back from training; the label is the patient's, not the cell's; "
+                       "stain differs between the labels"))
+
+
+def no_cells(fields: list[Field], rng: np.random.Generator) -> dict[str, list[Cell]]:
+    """What a field holds beside white cells, by kind, at most SAMPLED each: red cells, platelets, other objects, empty places."""
+    kinds = {1: "red cells", 2: "platelets", 3: "other objects"}
+    found: dict[str, list[Cell]] = {name: [] for name in [*kinds.values(), "empty field"]}
     for f in fields:
-        boxes, kind, scores = run(net, f.image, f.um_per_px * off)
-        keep = suppress(boxes, kind, scores, model["nms_iou"])
-        for k in kinds:
-            mine = keep[kind[keep] == k]
-            matches[k].add(f.boxes[f.kinds == k], boxes[mine], scores[mine])
-    print(f"\n## {title}: {len(fields)} fields")
-    rng = np.random.default_rng(0)
-    for k in kinds:
-        m, t = matches[k], model["thresholds"][k]
-        f1s = [m.at(t, rng.integers(0, len(fields), len(fields)))[2] for _ in range(500)]
-        low, high = np.percentile(f1s, [2.5, 97.5])
-        precision, recall, f1 = m.at(t)
-        print(f"{KINDS[k]}: F1 {f1:.4f} [{low:.4f}, {high:.4f}], precision {precision:.4f}, recall {recall:.4f}, "
-              f"AP50 {m.ap50():.4f}, boxes {sum(m.truths)}, "
-              f"found without a box {sum(s > t and not hit for s, hit in zip(m.scores, m.hits))}")
+        middles = (f.boxes[:, :2] + f.boxes[:, 2:]) / 2
+        for (x, y), kind in zip(middles, f.kinds, strict=True):
+            if kind in kinds:
+                found[kinds[kind]].append(Cell(f.path, f.source, f.image, float(x), float(y), f.um_per_px, "UNK"))
+        for x, y in rng.uniform(0.1, 0.9, (30, 2)) * f.image.size:
+            away = np.maximum(np.maximum(f.boxes[:, :2] - (x, y), (x, y) - f.boxes[:, 2:]), 0)
+            if len(away) == 0 or np.hypot(*away.T).min() > 2.0 / f.um_per_px:
+                found["empty field"].append(Cell(f.path, f.source, f.image, float(x), float(y), f.um_per_px, "UNK"))
+    return {name: [cells[i] for i in rng.permutation(len(cells))[:SAMPLED]] for name, cells in found.items()}
 
 
-def rescaled(net: object, cells: list[Cell], model: dict) -> list[Cell]:
-    """Cells with the scale the detector itself finds in each image, as the program does with an unknown camera."""
-    done = []
-    for c in tqdm(cells, desc="scale of each image", mininterval=5):
-        um, reds = find_scale(net, c.image, GUESSES, model["thresholds"][1], model["nms_iou"][1])
-        done.append(replace(c, um_per_px=um) if reds >= 2 else c)
-    return done
+def reds_found(model: Model, fields: list[Field]) -> list[Cell]:
+    """Red cells the detector finds in fields whose red cells nobody boxed, away from the boxed white cells."""
+    cells = []
+    for f in fields:
+        boxes, kinds, scores = ef.found_in(model.detector, f, model.d)
+        for x0, y0, x1, y1 in boxes[(kinds == 1) & (scores > max(0.6, model.d["thresholds"][1]))][:5]:
+            x, y = float(x0 + x1) / 2, float(y0 + y1) / 2
+            away = np.hypot(*((f.boxes[:, :2] + f.boxes[:, 2:]) / 2 - (x, y)).T)
+            if len(away) == 0 or away.min() > 12.0 / f.um_per_px:
+                cells.append(Cell(f.path, f.source, f.image, x, y, f.um_per_px, "UNK"))
+    return cells[:SAMPLED]
 
 
-def by_white_cells(net: object, cells: list[Cell], model: dict) -> list[Cell]:
-    """Cells with one scale for all, for a source whose red cells are lysed: its median white cell measures WHITE_CELL_UM."""
-    sizes = []
-    for c in tqdm(cells, desc="white cells", mininterval=5):
-        best = (model["thresholds"][0], 0.0)
-        for guess in GUESSES:
-            boxes, kinds, scores = run(net, c.image, guess)
-            sides = (boxes[:, 2:] - boxes[:, :2]).mean(1)
-            best = max([best, *zip(scores[kinds == 0].tolist(), sides[kinds == 0].tolist())])
-        sizes.append(best[1])
-    um = WHITE_CELL_UM / float(np.median([s for s in sizes if s]))
-    print(f"\nscale by white cells: {um:.3f} um per px")
-    return [replace(c, um_per_px=um) for c in cells]
+def not_white(report: Report, model: Model, white: list[Cell], others: dict[str, list[Cell]], blurred: list[Cell],
+              note: str) -> None:
+    """ROC AUC of white cells against everything else, by 1 - P(PLT) - P(UNK): together and by kind."""
+    if not white:
+        return
+    names = ["PLT", "UNK"]
+    yes = 1 - model.summed(model.probabilities(white), names)
+    no = {name: 1 - model.summed(model.probabilities(cells), names) for name, cells in others.items() if cells}
+    if blurred:
+        torch.manual_seed(0)
+        x = torch.cat([heavy_blur(model.crops([c])) for c in blurred])
+        no["heavy blur"] = 1 - model.summed(softmax(logits_of(model.classifier, x), model.c["temperature"]), names)
+    if not no:
+        return
+    no = {"all": np.concatenate(list(no.values()))} | no
+    for name, score in no.items():
+        positive = np.repeat([True, False], [len(yes), len(score)])
+        report.add(roc(f"white cell against {name if name != 'all' else 'everything else'}, ROC AUC", positive,
+                       np.concatenate([yes, score]), note))
 
 
-def boxed(fields: list[Field], data: Path) -> list[Cell]:
-    """The classed white cells of the fields, at their boxes."""
-    return [c for c in field_cells(fields, white_cell_classes(data), data) if c.label != "PLT"]
+def int8_against_float(report: Report, model: Model, cells: list[Cell], path: Path) -> None:
+    """How often the int8 file gives the float network's answer, and what it costs in balanced accuracy."""
+    net = Classifier(len(CLASSES)).eval()
+    net.load_state_dict(torch.load(path))
+    cells = [c for c in cells if c.label in PBC_CLASSES]
+    x, truth = model.crops(cells), np.array([c.label for c in cells])
+    names = np.array(CLASSES)
+    a, b = (names[logits_of(n, x).argmax(1)] for n in (net, model.classifier))
+
+    def cost(i: np.ndarray) -> float:
+        return metrics.balanced_accuracy(truth[i], b[i] == truth[i], PBC_CLASSES) - metrics.balanced_accuracy(
+            truth[i], a[i] == truth[i], PBC_CLASSES)
+
+    print("\n## int8 against float32")
+    report.add(share("pbc, int8 gives float's answer", a == b),
+               balanced("pbc, 11 classes, float32, balanced accuracy", truth, a == truth, PBC_CLASSES),
+               metrics.resampled("pbc, 11 classes, balanced accuracy of int8 less float32", cost, truth))
 
 
-def main() -> None:
-    """Prints every figure."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    here = Path(__file__).resolve().parent
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("SMEAR_DATA", here / "../../../shared/data")))
-    parser.add_argument("--models", type=Path, default=here.parent)
-    parser.add_argument("--split", default="test", choices=["val", "test"])
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    data, split = arguments.data, arguments.split
-    model = tomllib.loads((arguments.models / "model.toml").read_text())
-    detector, classifier = (Onnx(arguments.models / model[k]["file"]) for k in ("detector", "classifier"))
-    d, c = model["detector"], model["classifier"]
-    txl = read_fields(data, "txl", split)
-    report_fields(f"txl {split}, own scale", detector, txl, d, [0, 1, 2])
-    for off in (0.625, 0.8, 1.25, 1.6):
-        report_fields(f"txl {split}, scale given {off} times the true one", detector, txl, d, [0, 1, 2], off)
-    ratio = np.array([f.um_per_px / find_scale(detector, f.image, GUESSES, d["thresholds"][1], d["nms_iou"][1])[0]
-                      for f in txl])
-    print(f"\n## txl {split}: scale found by the detector against the boxes' own")
-    print("ratio at 2.5 %, median, 97.5 %: " + ", ".join(f"{v:.3f}" for v in np.percentile(ratio, [2.5, 50, 97.5])))
-    pbc = read_cells(data, "pbc", split)
-
-    def cells_at(cells: list[Cell]) -> np.ndarray:
-        return logits_of(classifier, crops(cells, c["size"], c["um_per_px"]))
-
-    logits = cells_at(pbc)
-    report_cells(f"pbc {split}, 11 classes", pbc, logits, c, PBC_CLASSES, [], table=True)
-    joined = [replace(x, label=grouped(np.array([x.label]), ["NEU", "IG"])[0]) for x in pbc]
-    report_cells(f"pbc {split}, neutrophils and immature granulocytes joined", joined, logits, c,
-                 ["BAS", "EBO", "EOS", "LYT", "IG", "MON", "NEU", "PLT"], ["NEU", "IG"])
-    found = rescaled(detector, pbc, d)
-    report_cells(f"pbc {split}, scale found by the detector", found, cells_at(found), c, PBC_CLASSES, [])
-    five = ["NEU", "LYT", "MON", "EOS", "BAS"]
+def run(data: Path, models: Path, split: str, added: list[Source], float_file: Path | None, json_file: Path | None,
+        pictures: Path | None) -> int:
+    """Prints every figure; writes them as JSON and the confusion matrices as pictures where asked."""
+    model, report, test = Model.read(models), Report(), split == "test"
+    report.notes = {"split": split, "cells": model.c["sha256"], "detector": model.d["sha256"],
+                    "patients": "no source names its patients: no figure is by patient"}
+    pbc, txl, iml = read_cells(data, "pbc", split), read_fields(data, "txl", split), read_fields(data, "iml", "train")
+    chula = read_fields(data, "chula", "test") if test else []
+    p = model.probabilities(pbc) if pbc else None
+    cells_of(report, f"pbc {split}, 11 classes", model, pbc, PBC_CLASSES, [], p=p)
+    cells_of(report, f"pbc {split}, 8 groups", model, pbc, EIGHT, ["NEU", "IG"], p=p)
+    if pbc:
+        cells_of(report, f"pbc {split}, scale found by the detector", model, ef.rescaled(model.detector, pbc, model.d),
+                 PBC_CLASSES, [])
     bccd = boxed(txl, data)
-    report_cells(f"BCCD white cells, {split}, at their boxes", bccd, cells_at(bccd), c, five, ["NEU", "IG"])
-    if split == "test":
-        chula_fields = read_fields(data, "chula", "test")
-        ums = {f.path: find_scale(detector, f.image, GUESSES, d["thresholds"][1], d["nms_iou"][1])[0] for f in chula_fields}
-        chula = [replace(x, um_per_px=ums[x.path]) for x in boxed(chula_fields, data)]
-        print("\nchula: red cells found to measure (px; 2.5 %, median, 97.5 % of fields) "
-              + ", ".join(f"{v:.1f}" for v in np.percentile([RED_CELL_UM / u for u in ums.values()], [2.5, 50, 97.5])))
-        report_cells("chula test white cells, at their boxes", chula, cells_at(chula), c, five, ["NEU", "IG"])
-        report_fields("chula test (boxes incomplete: recall only)", detector, chula_fields, d, [0])
-        zheng = by_white_cells(detector, read_cells(data, "zheng1", "test"), d)
-        report_cells("zheng1 (red cells lysed), a laboratory never trained on", zheng, cells_at(zheng), c, five, ["NEU", "IG"])
-    iml = read_fields(data, "iml", "train")
-    report_fields("iml train (seen in training; red boxes incomplete)", detector, iml, d, [0, 1])
+    cells_of(report, f"BCCD {split}, five classes at boxes", model, bccd, FIVE, ["NEU", "IG"])
+    chula_cells = ef.rescaled(model.detector, boxed(chula, data), model.d)
+    cells_of(report, "chula test, five classes at boxes", model, chula_cells, FIVE, ["NEU", "IG"], "scale found by the detector")
+    if test:
+        zheng = ef.by_white_cells(model.detector, read_cells(data, "zheng1", "test"), model.d)
+        cells_of(report, "zheng1, five classes", model, zheng, FIVE, ["NEU", "IG"],
+                 "another laboratory, never trained on; scale by its own white cells")
+    lmu = read_cells(data, "lmu", "train")
+    cells_of(report, "lmu of the pack, 15 classes", model, lmu, sorted({c.label for c in lmu}), [],
+             "TRAINING cells: shows only the fit")
+    for source in added:
+        cells = list(Reading(source.part(split), measure_by(model.detector, model.d["thresholds"], model.d["nms_iou"])))
+        labels = sorted({c.label for c in cells})
+        cells_of(report, f"{source.name} {split}", model, cells, labels, [g for g in ("NEU", "IG") if g in labels])
+        mature_or_not(report, f"{source.name} {split}", model, cells, "")
 
+    print("\n## questions of two answers")
+    mature_or_not(report, f"pbc {split}", model, pbc, "erythroblasts left out; no blasts in this set")
+    mature_or_not(report, "lmu of the pack", model, lmu, "TRAINING cells: shows only the fit")
+    if test:
+        blasts(report, model, data)
+    fields = txl + iml
+    others = no_cells(fields, np.random.default_rng(0))
+    others["red cells"] += reds_found(model, chula)
+    others["platelets"] += [c for c in pbc if c.label == "PLT"]
+    white = [c for c in pbc if c.label != "PLT"] + bccd + chula_cells
+    not_white(report, model, white, others, [c for c in pbc if c.label != "PLT"][::3], "iml fields were seen in training")
 
-if __name__ == "__main__":
-    main()
+    print("\n## fields")
+    report.add(*ef.boxes(f"txl {split}", model.detector, txl, model.d, [0, 1, 2], counts=True))
+    for off in (0.625, 0.8, 1.25, 1.6):
+        report.add(*ef.boxes(f"txl {split}, scale given {off} times the true one", model.detector, txl, model.d, [0, 1, 2], off,
+                             scores_of=("F1",)))
+    if txl:
+        report.notes["txl, scale by the boxes over scale found"] = ef.scale_found(model.detector, txl, model.d)
+        print("scale by the boxes over scale found:", report.notes["txl, scale by the boxes over scale found"])
+    report.add(*ef.boxes("chula test", model.detector, chula, model.d, [0], note="boxes incomplete: recall only",
+                         scores_of=("recall",)))
+    report.add(*ef.boxes("iml", model.detector, iml, model.d, [1], note="seen in training; red boxes incomplete"))
+    figures, false = ef.false_white(model.detector, iml, model.d, "seen in training")
+    report.add(*figures)
+    if false:
+        unknown = np.array(model.c["classes"])[model.probabilities(false).argmax(1)] == "UNK"
+        report.add(share("false white cells of iml that the classifier calls UNK", unknown, "seen in training"))
+    if float_file and pbc:
+        int8_against_float(report, model, pbc, float_file)
+    if json_file:
+        report.write(json_file)
+    if pictures:
+        pictures.mkdir(parents=True, exist_ok=True)
+        for title, c in report.confusions.items():
+            if title.startswith((f"pbc {split}, 11", "chula", "zheng1", "lmu")) or title.split()[0] in ("own", "device"):
+                name = title.split(",")[0].lower().replace(" ", "-")
+                confusion_picture(np.array(c["counts"]), c["classes"], c["answers"], title, pictures / f"confusion-{name}.png")
+    return 0
+

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +11,10 @@ import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from nets import Detector, DetectorForExport, fold_all
+from nets import Detector, fold_all
+from quantize import IMAGE, Grid, QuantClassifier, QuantConv, QuantResidual
 
 OPSET = 13
-
-
-@dataclass
-class QuantConv:
-    """One int8 convolution: `weight` i8 [o,i,k,k] and `bias` i32 [o] in units of `scale_in * scale_weight`."""
-
-    weight: np.ndarray
-    bias: np.ndarray
-    scale_weight: float
-    scale_out: float
-    stride: int
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -102,9 +91,10 @@ def detector_onnx(net: Detector) -> onnx.ModelProto:
     return finish(graph)
 
 
-def cells_onnx(convs: list[QuantConv], linear_weight: np.ndarray, linear_bias: np.ndarray, size: int) -> onnx.ModelProto:
-    """QuantizeLinear, a chain of QLinearConv (u8 activations, zero point 0: the clamp at 0 is the ReLU), DequantizeLinear,
-    float mean and linear layer. linear_weight [classes,c], linear_bias [classes]."""
+def cells_onnx(net: QuantClassifier, size: int) -> onnx.ModelProto:
+    """The int8 classifier for crops of `size` px: QuantizeLinear, QLinearConv and QLinearAdd (u8 activations, one weight scale
+    a channel), DequantizeLinear, then float: a 1x1 convolution to the classes ("evidence" [N,classes,h,w]) and its mean over
+    the places ("logits" [N,classes])."""
     nodes: list[onnx.NodeProto] = []
     weights: list[onnx.TensorProto] = []
 
@@ -112,40 +102,50 @@ def cells_onnx(convs: list[QuantConv], linear_weight: np.ndarray, linear_bias: n
         weights.append(numpy_helper.from_array(value, name))
         return name
 
-    u8_zero = constant("u8_zero", np.array(0, np.uint8))
-    i8_zero = constant("i8_zero", np.array(0, np.int8))
-    # One step is 1/255: a pixel's byte goes through unchanged.
-    scale = constant("image_scale", np.array(1 / 255, np.float32))
-    nodes.append(helper.make_node("QuantizeLinear", ["crop", scale, u8_zero], ["q0"], name="quantize"))
-    for k, c in enumerate(convs, 1):
-        w = constant(f"w{k}", c.weight.astype(np.int8))
-        ws = constant(f"w{k}_scale", np.array(c.scale_weight, np.float32))
-        b = constant(f"b{k}", c.bias.astype(np.int32))
-        ys = constant(f"q{k}_scale", np.array(c.scale_out, np.float32))
-        nodes.append(helper.make_node(
-            "QLinearConv", [f"q{k - 1}", scale, u8_zero, w, ws, i8_zero, ys, u8_zero, b], [f"q{k}"], name=f"conv{k}",
-            kernel_shape=[3, 3], strides=[c.stride] * 2, pads=[1] * 4))
-        scale = ys
-    last = f"q{len(convs)}"
-    nodes.append(helper.make_node("DequantizeLinear", [last, scale, u8_zero], ["features"], name="dequantize"))
-    nodes.append(helper.make_node("GlobalAveragePool", ["features"], ["mean"], name="mean"))
-    nodes.append(helper.make_node("Flatten", ["mean"], ["flat"], name="flat", axis=1))
-    nodes.append(helper.make_node(
-        "Gemm", ["flat", constant("linear_weight", linear_weight.astype(np.float32)),
-                 constant("linear_bias", linear_bias.astype(np.float32))], ["logits"], name="linear", transB=1))
+    def grid_of(name: str, grid: Grid) -> list[str]:
+        return [constant(f"{name}_scale", np.array(grid.scale, np.float32)), constant(f"{name}_zero", np.array(grid.zero, np.uint8))]
+
+    def conv(c: QuantConv, name: str, x: list[str]) -> list[str]:
+        w = [constant(f"{name}_w", c.weight), constant(f"{name}_w_scale", c.scales.astype(np.float32)),
+             constant(f"{name}_w_zero", np.zeros(len(c.scales), np.int8))]
+        y = [name, *grid_of(name, c.out)]
+        nodes.append(helper.make_node("QLinearConv", [*x, *w, *y[1:], constant(f"{name}_b", c.bias)], [name], name=name,
+                                      kernel_shape=[3, 3], strides=[c.stride] * 2, pads=[1] * 4))
+        return y
+
+    # One step of the image's grid is 1/255: a pixel's byte goes through unchanged.
+    image = grid_of("image", IMAGE)
+    nodes.append(helper.make_node("QuantizeLinear", ["crop", *image], ["bytes"], name="bytes"))
+    x = ["bytes", *image]
+    for k, layer in enumerate(net.layers, 1):
+        if isinstance(layer, QuantResidual):
+            inner = conv(layer.b, f"r{k}b", conv(layer.a, f"r{k}a", x))
+            y = [f"r{k}", *grid_of(f"r{k}", layer.out)]
+            nodes.append(helper.make_node("QLinearAdd", [*x, *inner, *y[1:]], [y[0]], name=y[0], domain="com.microsoft"))
+            x = y
+        else:
+            x = conv(layer, f"c{k}", x)
+    nodes.append(helper.make_node("DequantizeLinear", x, ["features"], name="features"))
+    classes, channels = net.weight.shape
+    linear = [constant("linear_w", net.weight.numpy().reshape(classes, channels, 1, 1)), constant("linear_b", net.bias.numpy())]
+    nodes.append(helper.make_node("Conv", ["features", *linear], ["evidence"], name="evidence", kernel_shape=[1, 1]))
+    nodes.append(helper.make_node("ReduceMean", ["evidence"], ["logits"], name="logits", axes=[2, 3], keepdims=0))
     graph = helper.make_graph(
         nodes, "cells",
         [helper.make_tensor_value_info("crop", TensorProto.FLOAT, ["N", 3, size, size])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", len(linear_bias)])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", classes]),
+         helper.make_tensor_value_info("evidence", TensorProto.FLOAT, ["N", classes, "h", "w"])],
         weights)
     return finish(graph)
 
 
 def finish(graph: onnx.GraphProto) -> onnx.ModelProto:
     """The model around `graph`, checked."""
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="leukoscope")
+    domains = {node.domain for node in graph.node}
+    imports = [helper.make_opsetid("", OPSET)] + ([helper.make_opsetid("com.microsoft", 1)] if "com.microsoft" in domains else [])
+    model = helper.make_model(graph, opset_imports=imports, producer_name="leukoscope")
     model.ir_version = 8
-    onnx.checker.check_model(model, full_check=True)
+    onnx.checker.check_model(model)
     return model
 
 
@@ -162,7 +162,7 @@ def save(out: Path, detector: bytes, cells: bytes, settings: dict[str, dict[str,
     """
     settings["detector"] |= {"file": "detector.onnx", "sha256": hashlib.sha256(detector).hexdigest()}
     settings["classifier"] |= {"file": "cells.onnx", "sha256": hashlib.sha256(cells).hexdigest()}
-    lines = ["# Written by training/make_models.py together with the two networks: change it there."]
+    lines = ["# Written by training/leukotrain.py together with the two networks: change it there."]
     tables = [(f"[{name}]", table) for name, table in settings.items()] + [("[[training]]", row) for row in training]
     for head, table in tables:
         lines += ["", head]

@@ -1,7 +1,7 @@
 """The two networks.
 
-Both are plain stacks of 3x3 convolutions, batch normalisation and ReLU: the shapes an ARM core runs fastest, and,
-for the classifier, the only ones the inference engine (tract) runs in int8.
+Both are made of 3x3 convolutions, batch normalisation, ReLU and shortcuts: the shapes an ARM core runs fastest, and, for the
+classifier, the ones the program runs in int8.
 """
 
 from __future__ import annotations
@@ -95,18 +95,19 @@ class DetectorForExport(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Plain strided stack, mean over the last map, one linear layer: [N,3,S,S] RGB 0..1 -> logits [N,classes]."""
+    """Residual stack, then one linear layer at every place of the last map, their mean: [N,3,S,S] RGB 0..1 -> logits
+    [N,classes]. `evidence` gives the logits of every place."""
 
-    WIDTHS: tuple[tuple[int, int], ...] = (
-        (24, 2), (48, 2), (48, 1), (48, 1), (96, 2), (96, 1), (96, 1), (96, 1), (144, 2), (144, 1), (144, 1))
-    """(channels out, stride) of every convolution."""
+    STEM = 32
+    STAGES: tuple[tuple[int, int], ...] = ((48, 1), (96, 2), (160, 1))
+    """(channels, residual blocks) of every stage; each begins by halving the map."""
 
     def __init__(self, classes: int, dropout: float = 0.1) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        i = 3
-        for o, stride in self.WIDTHS:
-            layers.append(ConvBnRelu(i, o, stride))
+        layers: list[nn.Module] = [ConvBnRelu(3, self.STEM, 2)]
+        i = self.STEM
+        for o, blocks in self.STAGES:
+            layers += [ConvBnRelu(i, o, 2), *(Residual(o) for _ in range(blocks))]
             i = o
         self.convs = nn.Sequential(*layers)
         self.dropout = nn.Dropout(dropout)
@@ -114,6 +115,10 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(self.dropout(self.convs(x).mean((2, 3))))
+
+    def evidence(self, x: Tensor) -> Tensor:
+        """[N,3,S,S] -> [N,classes,S/16,S/16]; its mean over the places is the logits."""
+        return torch.einsum("nchw,kc->nkhw", self.convs(x), self.linear.weight) + self.linear.bias[:, None, None]
 
 
 def fold_conv_bn(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

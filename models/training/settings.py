@@ -5,6 +5,10 @@ from __future__ import annotations
 RED_CELL_UM = 7.2
 """Median diameter of a red cell, micrometres: the ruler of every image."""
 
+BOX_MARGIN = 1.12
+"""Boxes are this much wider than the red cells in them, and training takes boxes for cells: a true micrometre per pixel is
+divided by this before training uses it. The program multiplies the other way (`optics/scale.rs`)."""
+
 WHITE_PERCENTILE, WHITE_LEVEL, WHITE_LOWEST = 0.95, 235, 32
 """White balance: the value 95 % of a channel's pixels do not exceed becomes 235; a darker white than 32 counts as 32."""
 
@@ -13,30 +17,33 @@ DETECTOR_UM = 0.225
 
 KINDS = ["WBC", "RBC", "PLT"]
 
-CLASSIFIER_UM = 0.22
-CLASSIFIER_SIZE = 96
-"""The classifier's window: 96 px of 0.22 um, 21 um wide."""
+CLASSIFIER_UM = 0.165
+CLASSIFIER_SIZE = 128
+"""The classifier's window: 128 px of 0.165 um, 21 um wide."""
 
 CODES = ["BAS", "EBO", "EOS", "KSC", "LYA", "LYT", "MMZ", "MOB", "MON", "MYB", "MYO", "NGB", "NGS", "PMB", "PMO"]
 CLASSES = CODES + ["PLT", "UNK"]
 
-GROUPS = {"NEU": ["NGB", "NGS"], "IG": ["MMZ", "MYB", "PMO"]}
+GROUPS = {"NEU": ["NGB", "NGS"], "IG": ["MMZ", "MYB", "PMO"], "BLAST": ["MOB", "MYO"], "LYM": ["LYA", "LYT"]}
 """Labels that name several classes without saying which."""
 
-EXPERIMENTAL = ["KSC", "LYA", "MOB", "MYO", "PMB"]
-"""Classes trained from three to six images of one source: too few to trust."""
+WEAK = ["taleqani"]
+"""Sources whose labels are the patient's, not the cell's."""
 
-TRAINING = [
-    {"source": "TXL-PBC (fields/txl)", "what": "boxes of white cells, red cells and platelets; white-cell classes of "
-     "BCCD fields from dhruvp/wbc-classification, which states no licence", "licence": "MIT", "images": 848},
-    {"source": "Chula WBC-12 (fields/chula)", "what": "boxes and classes of white cells, low-cost camera",
-     "licence": "MIT", "images": 233},
-    {"source": "IML malaria (fields/iml)", "what": "boxes of red cells, fields without white cells",
-     "licence": "none stated; research use", "images": 30},
-    {"source": "Taleqani ALL (fields/taleqani)", "what": "fields without boxes, boxed by the detector's own first stage",
-     "licence": "none stated; research use", "images": 250},
-    {"source": "Acevedo et al. 2020 (cells/pbc)", "what": "single white cells and platelets with classes",
-     "licence": "CC BY 4.0", "images": 6532},
-    {"source": "AML-Cytomorphology_LMU, Matek et al. 2019 (cells/lmu)", "what": "single white cells, 15 classes",
-     "licence": "CC BY, as published at TCIA", "images": 76},
-]
+TRUSTED_FROM = 100
+"""A class trained from fewer cells than this is called experimental."""
+
+SOURCES = {
+    "txl": ("TXL-PBC (fields/txl)", "boxes of white cells, red cells and platelets; white-cell classes of BCCD fields from "
+            "dhruvp/wbc-classification, which states no licence", "MIT"),
+    "chula": ("Chula WBC-12 (fields/chula)", "boxes and classes of white cells, low-cost camera", "MIT"),
+    "iml": ("IML malaria (fields/iml)", "boxes of red cells, fields without white cells", "none stated; research use"),
+    "taleqani": ("Taleqani ALL (fields/taleqani)", "fields without boxes: boxed by the detector's own first stage; white cells by "
+                 "their patient's diagnosis", "none stated; research use"),
+    "pbc": ("Acevedo et al. 2020 (PBC)", "single white cells and platelets with classes", "CC BY 4.0"),
+    "lmu": ("AML-Cytomorphology_LMU, Matek et al. 2019", "single white cells, 15 classes", "CC BY, as published at TCIA"),
+    "zheng1": ("Zheng et al. 2018, set 1", "single white cells, test only", "GPL-3.0 repository"),
+    "own": ("the laboratory's own cells", "single cells with classes", ""),
+    "device": ("cells reviewed on the device", "single cells with classes", ""),
+}
+"""Every source: its name, what it gives, its licence as far as known."""

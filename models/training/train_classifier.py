@@ -1,9 +1,11 @@
-"""Trains the cell classifier in float, then fine-tunes it with int8 arithmetic simulated."""
+"""Trains the cell classifier in float and makes its int8 twin."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,31 +14,37 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from augment import degrade, light, some, stain, uniform
-from data import Cell, Field, read_cells, read_fields, white_cell_classes, window
-from nets import Classifier
+from augment import degrade, some, stain_and_light, uniform
+from data import Cell, Field, read_balanced, read_cells, read_fields, white_cell_classes, whole, window
+from detect import find_scale, run, suppress
+from nets import Classifier, Detector, DetectorForExport
 from quantize import QuantClassifier
-from settings import CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, GROUPS, RED_CELL_UM, WHITE_LEVEL
+from settings import CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, GROUPS, WEAK, WHITE_LEVEL
+from sources import Reading
 from train_detector import Ema
 
-CACHE = 128
-"""Side of a cached image, classifier pixels: room for shifts and rotation around the 96 the network sees."""
+CACHE = 168
+"""Side of a cached image, classifier pixels: room for shifts and rotation around the 128 the network sees."""
 BATCH = 64
 EPOCH = 6400
-QUANT_EPOCHS, QUANT_RATE = 1, 1e-4
+"""Crops drawn an epoch."""
 SMOOTHING = 0.03
+BOUNDED = 0.7
+"""q of the loss of weak labels (Zhang & Sabuncu 2018): 0 is cross-entropy, 1 the mean absolute error, which wrong labels hurt least."""
+CALIBRATION = 1024
+"""Crops the int8 twin's activations are fitted to."""
 CHULA = ["NEU", "EOS", "BAS", "LYT", "MON"]
 UNKNOWN = CLASSES.index("UNK")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One stage of the training.
+    """How the network is trained.
 
-    zooms: the scales every cell is resampled to beforehand; size tells classes apart, so they stay near 1. rough: share of
-    a batch that gets the full augmentation. faded: share whose neighbours fade. shares: how often a class is drawn from
-    each source, and from single (source, label) pairs, against a class of pbc. red_px: red cells of chula and lmu.
-    edge: how near the border the background of UNK is taken, in image sides.
+    epochs, rate: length and highest learning rate. zooms: the scales every cell is resampled to beforehand; size tells
+    classes apart, so they stay near 1. rough: share of a batch that gets the full augmentation. faded: share whose
+    neighbours fade. edge: how near the border the background of UNK is taken, in image sides. shares: how often a class is
+    drawn from each source, and from single (source, label) pairs, against a class of pbc. crops: drawn an epoch.
     """
 
     epochs: int
@@ -45,23 +53,20 @@ class Recipe:
     rough: float
     faded: float
     edge: float
-    red_px: dict[str, float]
     shares: dict[str | tuple[str, str], float]
+    crops: int = EPOCH
+
+    def scaled(self, k: float) -> Recipe:
+        """`k` times as long; below one epoch, a shorter epoch."""
+        epochs = max(1, round(self.epochs * k))
+        return replace(self, epochs=epochs, crops=min(self.crops, max(2 * BATCH, round(self.crops * self.epochs * k / epochs))))
 
 
-RARE: dict[str | tuple[str, str], float] = {
-    ("pbc", "IG"): 0.15, ("pbc", "NEU"): 0.05, ("pbc", "PLT"): 0.6, ("bccd", "BAS"): 0.03}
-STAGES = (
-    # Everything degraded: learns what survives another laboratory's stain and camera. Red cells as measured by hand.
-    Recipe(40, 4e-3, (0.89, 0.96, 1.04, 1.12), 1.0, 0.0, 0.0, {"chula": 66.0, "lmu": 95.0},
-           RARE | {"pbc": 1.0, "lmu": 0.15, "bccd": 0.2, "chula": 0.25, "field": 0.35, ("field", "UNK"): 1.5}),
-    # Half nearly untouched: lobes and granules, which tell the hardest classes apart. Red cells as the detector finds them.
-    Recipe(14, 1.5e-3, (0.87, 0.95, 1.0, 1.05, 1.15), 0.5, 0.12, 0.15, {"chula": 70.0, "lmu": 92.0},
-           RARE | {"pbc": 1.0, "lmu": 0.12, "bccd": 0.15, "chula": 0.18, "field": 0.3, ("field", "UNK"): 1.1}),
-    # The same, two thirds nearly untouched.
-    Recipe(16, 2.5e-3, (0.87, 0.95, 1.0, 1.05, 1.15), 0.33, 0.10, 0.15, {"chula": 70.0, "lmu": 92.0},
-           RARE | {"pbc": 1.0, "lmu": 0.10, "bccd": 0.12, "chula": 0.15, "field": 0.25, ("field", "UNK"): 0.9}),
-)
+RECIPE = Recipe(85, 3e-3, (0.89, 0.95, 1.0, 1.06, 1.13), 0.5, 0.12, 0.15, {
+    "pbc": 1.0, ("pbc", "IG"): 0.15, ("pbc", "NEU"): 0.05, ("pbc", "PLT"): 0.6, "lmu": 0.15, "bccd": 0.35, ("bccd", "BAS"): 0.05,
+    "chula": 0.35, "field": 0.4, ("field", "UNK"): 1.2, "taleqani": 0.4})
+SHARES_OF_EXTRA = {"pbc": 1.0, "lmu": 0.6, "own": 0.5, "device": 0.5}
+"""The same for what a user adds: the full LMU set has hundreds of cells a class, not the pack's handful."""
 
 
 def mask_of(label: str) -> np.ndarray:
@@ -82,7 +87,7 @@ class Pool:
 
 def resampled(c: Cell, recipe: Recipe, size: int = CACHE) -> np.ndarray:
     """The cell's window at every zoom, [zooms,size,size,3] u8."""
-    side = size * CLASSIFIER_UM / RED_CELL_UM * recipe.red_px.get(c.source, RED_CELL_UM / c.um_per_px)
+    side = size * CLASSIFIER_UM / c.um_per_px
     return np.stack([window(c.image, c.x, c.y, side / z, size) for z in recipe.zooms])
 
 
@@ -103,6 +108,11 @@ def field_cells(fields: list[Field], classes: dict[str, str], data: Path) -> lis
     return cells
 
 
+def boxed(fields: list[Field], data: Path) -> list[Cell]:
+    """The classed white cells of the fields, at their boxes."""
+    return [c for c in field_cells(fields, white_cell_classes(data), data) if c.label != "PLT"]
+
+
 def not_cells(fields: list[Field], per_field: int, edge: float, rng: np.random.Generator) -> list[Cell]:
     """UNK: red cells, background and slivers of white cells, their middles at least 5 um from any white cell or platelet."""
     cells = []
@@ -120,66 +130,118 @@ def not_cells(fields: list[Field], per_field: int, edge: float, rng: np.random.G
     return cells
 
 
-def pools(data: Path, recipe: Recipe, seed: int) -> list[Pool]:
-    """Every training cell, resampled, grouped by source and label."""
+def weak_cells(data: Path, detector: Detector | Callable[[Tensor], Tensor], kept_back: bool = False, reds_needed: int = 10,
+               least_um: float = 9.5) -> list[Cell]:
+    """White cells of taleqani, found by the detector, labelled by their patient: BLAST where a leukaemia was diagnosed (cells
+    under `least_um` may be normal lymphocytes and are left out), LYM where it was benign. Every fifth image is kept back from
+    training (the pack has no other split of them): `kept_back` gives those instead. detector: a network or an exported file."""
+    export = DetectorForExport(detector).eval() if isinstance(detector, Detector) else detector
+    cells = []
+    paths = sorted((data / "fields/taleqani/train").glob("*/*.jpg"))
+    paths = [p for i, p in enumerate(paths) if (i % 5 == 0) == kept_back]
+    for path in tqdm(paths, desc="white cells of taleqani", mininterval=5):
+        image = read_balanced(path)
+        um, reds = find_scale(export, image, [0.24, 0.34, 0.48], 0.4, 0.6)
+        if reds < reds_needed:
+            continue
+        boxes, kinds, scores = run(export, image, um, 0.4)
+        keep = suppress(boxes, kinds, scores, [0.4, 0.6, 0.4])
+        keep = keep[(kinds[keep] == 0) & whole(boxes[keep], *image.size, margin=-1.0)]
+        for x0, y0, x1, y1 in boxes[keep]:
+            label = "LYM" if path.parent.name == "BENIGN" else "BLAST"
+            if label == "LYM" or (x1 - x0 + y1 - y0) / 2 * um >= least_um:
+                cells.append(Cell(path, "taleqani", image, float(x0 + x1) / 2, float(y0 + y1) / 2, um, label))
+    return cells
+
+
+def training_cells(data: Path, detector: Detector, recipe: Recipe, seed: int) -> list[Cell]:
+    """Every training cell of the pack."""
     rng = np.random.default_rng(seed)
     txl, chula, iml = (read_fields(data, source, "train") for source in ("txl", "chula", "iml"))
     cells = read_cells(data, "pbc", "train") + read_cells(data, "lmu", "train")
     cells += field_cells(txl + chula, white_cell_classes(data), data)
     cells += not_cells(txl, 2, recipe.edge, rng) + not_cells(iml, 20, recipe.edge, rng)
+    return cells + weak_cells(data, detector)
+
+
+def pools(cells: Iterable[Cell], recipe: Recipe, count: int) -> list[Pool]:
+    """The cells (`count` of them) resampled, grouped by source and label."""
     groups: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
-    for c in tqdm(cells, desc="resampling cells", mininterval=5):
+    for c in tqdm(cells, desc="resampling cells", total=count, mininterval=5):
         groups[c.source, c.label].append(resampled(c, recipe))
     return [Pool(source, label, np.stack(images), recipe.shares.get((source, label), recipe.shares[source]))
             for (source, label), images in sorted(groups.items())]
 
 
-def draw(all_pools: list[Pool], recipe: Recipe, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """A batch: images [n,3,S,S] 0..1, allowed classes [n,classes] bool. Flipped, turned, shifted by up to 2 um, zoomed."""
+def prior_of(all_pools: list[Pool]) -> list[float]:
+    """Each class's share of what is drawn, in the order of CLASSES; a group's share is divided as its classes' own are."""
+    own = np.full(len(CLASSES), 1e-6)
+    for p in all_pools:
+        if mask_of(p.label).sum() == 1:
+            own[mask_of(p.label)] += p.share
+    total = own.copy()
+    for p in all_pools:
+        mask = mask_of(p.label)
+        if mask.sum() > 1:
+            total[mask] += p.share * own[mask] / own[mask].sum()
+    return [round(float(v), 5) for v in total / total.sum()]
+
+
+def draw(all_pools: list[Pool], recipe: Recipe, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """A batch: images [n,3,S,S] 0..1, allowed classes [n,classes] bool, weakly labelled or not [n] bool. Flipped, turned,
+    shifted by up to 2 um, zoomed."""
     share = np.array([p.share for p in all_pools])
     picked = rng.choice(len(all_pools), n, p=share / share.sum())
-    margin = (CACHE - CLASSIFIER_SIZE) // 2
-    images = np.empty((n, CACHE, CACHE, 3), np.uint8)
+    margin, largest = (CACHE - CLASSIFIER_SIZE) // 2, 2.0 / CLASSIFIER_UM
+    shift = np.clip(np.round(rng.normal(0, largest / 2.5, (n, 2))), -largest, largest).astype(int)
+    turned = rng.random(n) < 0.4
+    whole_images = np.empty((n, 3, CACHE, CACHE), np.uint8)
+    images = np.empty((n, 3, CLASSIFIER_SIZE, CLASSIFIER_SIZE), np.uint8)
     for i, k in enumerate(picked):
         p = all_pools[k]
-        images[i] = p.images[rng.integers(len(p.images)), rng.integers(len(recipe.zooms))]
-        if rng.random() < 0.5:
-            images[i] = images[i][:, ::-1].copy()
-        images[i] = np.rot90(images[i], rng.integers(4))
-    x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
-    x = turn(x, share=0.4)
-    largest = 2.0 / CLASSIFIER_UM
-    shift = np.clip(np.round(rng.normal(0, largest / 2.5, (n, 2))), -largest, largest).astype(int) + margin
-    x = torch.stack([x[i, :, sy:sy + CLASSIFIER_SIZE, sx:sx + CLASSIFIER_SIZE] for i, (sx, sy) in enumerate(shift)])
+        image = p.images[rng.integers(len(p.images)), rng.integers(len(recipe.zooms))].transpose(2, 0, 1)
+        image = np.rot90(image[:, :, ::-1] if rng.random() < 0.5 else image, rng.integers(4), (1, 2))
+        if turned[i]:
+            whole_images[i] = image
+        else:
+            sx, sy = shift[i] + margin
+            images[i] = image[:, sy:sy + CLASSIFIER_SIZE, sx:sx + CLASSIFIER_SIZE]
+    x = torch.from_numpy(images).float().div_(255)
+    if turned.any():
+        x[turned] = turn(torch.from_numpy(whole_images[turned]).float().div_(255), torch.from_numpy(shift[turned]))
     allowed = torch.from_numpy(np.stack([mask_of(all_pools[k].label) for k in picked]))
     x = fade_neighbours(x, recipe.faded)
     rough = some(n, recipe.rough)[:, 0, 0, 0]
     x[rough] = degrade(x[rough])
     if not rough.all():
-        x[~rough] = light(stain(x[~rough], 0.35), 0.03, 0.02)
-    return cut_border(*out_of_focus(x, allowed, share=0.03), share=0.15)
+        x[~rough] = stain_and_light(x[~rough], 0.35, 0.03, 0.02)
+    weak = torch.tensor([all_pools[k].source in WEAK for k in picked])
+    return *cut_border(*out_of_focus(x, allowed, share=0.03), share=0.15), weak
 
 
-def turn(x: Tensor, share: float) -> Tensor:
-    """Rotates a part of the batch [N,3,H,W] by any angle and shears it a little; outside is 235."""
-    chosen = torch.nonzero(some(len(x), share)[:, 0, 0, 0])[:, 0]
-    n = len(chosen)
+def turn(x: Tensor, shift: Tensor) -> Tensor:
+    """Cuts the network's window out of [N,3,CACHE,CACHE], `shift` [N,2] px off the middle, turned by any angle and sheared
+    a little."""
+    n = len(x)
     angle, stretch = uniform(n, -np.pi, np.pi), torch.exp(torch.randn(n) * 0.05)
+    part = CLASSIFIER_SIZE / CACHE
     matrix = torch.zeros(n, 2, 3)
-    matrix[:, 0, 0], matrix[:, 0, 1] = torch.cos(angle) * stretch, -torch.sin(angle) * stretch
-    matrix[:, 1, 0], matrix[:, 1, 1] = torch.sin(angle) / stretch, torch.cos(angle) / stretch
-    grid = F.affine_grid(matrix, [n, *x.shape[1:]], align_corners=False)
+    matrix[:, 0, 0], matrix[:, 0, 1] = torch.cos(angle) * stretch * part, -torch.sin(angle) * stretch * part
+    matrix[:, 1, 0], matrix[:, 1, 1] = torch.sin(angle) / stretch * part, torch.cos(angle) / stretch * part
+    matrix[:, :, 2] = shift * 2 / CACHE
+    grid = F.affine_grid(matrix, [n, 3, CLASSIFIER_SIZE, CLASSIFIER_SIZE], align_corners=False)
     level = WHITE_LEVEL / 255
-    x[chosen] = F.grid_sample(x[chosen] - level, grid, align_corners=False) + level
-    return x
+    return F.grid_sample(x - level, grid, align_corners=False) + level
 
 
 def fade_neighbours(x: Tensor, share: float) -> Tensor:
     """Fades what lies 7.5 to 10.5 um and more from the middle into the background, as where red cells are lysed."""
-    n, _, h, w = x.shape
+    chosen = torch.nonzero(some(len(x), share)[:, 0, 0, 0])[:, 0]
+    n, (h, w) = len(chosen), x.shape[2:]
     away = torch.hypot(torch.arange(h)[:, None] - h / 2 + 0.5, torch.arange(w)[None] - w / 2 + 0.5) * CLASSIFIER_UM
-    alpha = torch.sigmoid((away - uniform(n, 7.5, 10.5, 1, 1, 1)) * 3) * uniform(n, 0.5, 1.0, 1, 1, 1) * some(n, share)
-    return x * (1 - alpha) + WHITE_LEVEL / 255 * alpha
+    alpha = torch.sigmoid((away - uniform(n, 7.5, 10.5, 1, 1, 1)) * 3) * uniform(n, 0.5, 1.0, 1, 1, 1)
+    x[chosen] = x[chosen] * (1 - alpha) + WHITE_LEVEL / 255 * alpha
+    return x
 
 
 def out_of_focus(x: Tensor, allowed: Tensor, share: float) -> tuple[Tensor, Tensor]:
@@ -192,11 +254,10 @@ def out_of_focus(x: Tensor, allowed: Tensor, share: float) -> tuple[Tensor, Tens
 
 
 def heavy_blur(x: Tensor) -> Tensor:
-    """Three box filters of 2.4 to 3.7 um each, about what a lens far from focus makes."""
-    for _ in range(3):
-        k = int(torch.randint(5, 9, ())) * 2 + 1
-        x = F.avg_pool2d(F.pad(x, (k // 2,) * 4, mode="replicate"), k, 1)
-    return x
+    """What a lens far from focus makes of [N,3,S,S]: details under 2 to 4 um are gone."""
+    side = int(CLASSIFIER_SIZE * CLASSIFIER_UM / float(torch.empty(()).uniform_(2.0, 4.0)))
+    small = F.interpolate(x, size=(side, side), mode="area")
+    return F.interpolate(small, size=x.shape[2:], mode="bicubic", align_corners=False).clamp(0.0, 1.0)
 
 
 def cut_border(x: Tensor, allowed: Tensor, share: float) -> tuple[Tensor, Tensor]:
@@ -210,32 +271,36 @@ def cut_border(x: Tensor, allowed: Tensor, share: float) -> tuple[Tensor, Tensor
     return x, allowed
 
 
-def loss_of(logits: Tensor, allowed: Tensor) -> Tensor:
-    """-ln of the probability of all allowed classes together, with a little smoothing over all classes. [N,c], [N,c]."""
+def loss_of(logits: Tensor, allowed: Tensor, weak: Tensor) -> Tensor:
+    """-ln of the probability of all allowed classes together, with a little smoothing over all classes; bounded where the
+    label is weak. [N,c], [N,c], [N]."""
     log_p = logits.log_softmax(1)
     together = log_p.masked_fill(~allowed, float("-inf")).logsumexp(1)
-    return -((1 - SMOOTHING) * together + SMOOTHING * log_p.mean(1)).mean()
+    sure = -((1 - SMOOTHING) * together + SMOOTHING * log_p.mean(1))
+    bounded = (1 - (BOUNDED * together).exp()) / BOUNDED
+    return torch.where(weak, bounded, sure).mean()
 
 
-def fit(net: torch.nn.Module, all_pools: list[Pool], recipe: Recipe, epochs: int, rate: float, seed: int, label: str, half: bool,
-        ) -> torch.nn.Module:
-    """Trains `net`, one cycle of the learning rate; returns the running mean of its weights. `half`: bfloat16 arithmetic."""
+def fit(net: Classifier, all_pools: list[Pool], recipe: Recipe, seed: int, label: str, kept: Path | None = None) -> Classifier:
+    """Trains `net` in bfloat16, one cycle of the learning rate; returns the running mean of its weights, written to `kept`
+    every tenth epoch."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     decay = [p for p in net.parameters() if p.ndim > 1]
     rest = [p for p in net.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}], rate)
-    steps = EPOCH // BATCH
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, epochs * steps, pct_start=0.15)
+    optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}], recipe.rate)
+    steps = recipe.crops // BATCH
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, recipe.epochs * steps, pct_start=0.15)
     ema = Ema(net, 0.998)
     net.train().to(memory_format=torch.channels_last)
-    for epoch in range(epochs):
+    bar = tqdm(total=recipe.epochs * steps, desc=label, mininterval=10)
+    for epoch in range(1, recipe.epochs + 1):
         total = 0.0
-        for _ in tqdm(range(steps), desc=f"{label} {epoch + 1}/{epochs}", mininterval=5):
-            x, allowed = draw(all_pools, recipe, BATCH, rng)
-            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        for _ in range(steps):
+            x, allowed, weak = draw(all_pools, recipe, BATCH, rng)
+            with torch.autocast("cpu", torch.bfloat16):
                 logits = net(x.contiguous(memory_format=torch.channels_last))
-            loss = loss_of(logits.float(), allowed)
+            loss = loss_of(logits.float(), allowed, weak)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -243,32 +308,55 @@ def fit(net: torch.nn.Module, all_pools: list[Pool], recipe: Recipe, epochs: int
             schedule.step()
             ema.update(net)
             total += loss.item()
-        tqdm.write(f"{label} {epoch + 1}/{epochs} loss {total / steps:.4f}")
-    return ema.net.to(memory_format=torch.contiguous_format)
+            bar.update()
+        tqdm.write(f"{label} {epoch}/{recipe.epochs} loss {total / steps:.4f}")
+        if kept is not None and epoch % 10 == 0:
+            torch.save(ema.net.state_dict(), kept)
+    bar.close()
+    return ema.net.to(memory_format=torch.contiguous_format).eval()
 
 
-def train(data: Path, work: Path, seed: int) -> tuple[Classifier, QuantClassifier]:
-    """The float network and its int8 twin. Finished stages are kept in `work` and taken from there."""
+@dataclass
+class Prepared:
+    """What training draws from. read: (source, path, label) of every cell; recipe: with the shares of what a user added."""
+
+    pools: list[Pool]
+    read: list[tuple[str, Path, str]]
+    recipe: Recipe
+
+
+def prepare(data: Path, detector: Detector | Callable[[Tensor], Tensor], seed: int, extra: Reading | None = None, recipe: Recipe = RECIPE) -> Prepared:
+    """Reads and resamples the pack's training cells and, behind them, `extra`."""
+    cells = training_cells(data, detector, recipe, seed)
+    entries = extra.entries if extra else []
+    names = {e.source for e in entries}
+    recipe = replace(recipe, shares=recipe.shares | {n: SHARES_OF_EXTRA[n] for n in sorted(names)})
+    read = [(c.source, c.path, c.label) for c in [*cells, *entries]]
+    return Prepared(pools(chain(cells, extra or []), recipe, len(read)), read, recipe)
+
+
+def float_net(p: Prepared, work: Path, seed: int) -> Classifier:
+    """The float network, trained unless `work` holds it."""
     torch.manual_seed(seed)
-    net = Classifier(len(CLASSES))
-    last = STAGES[-1]
-    last_pools: list[Pool] = []
-    for stage, recipe in enumerate(STAGES, 1):
-        kept = work / f"classifier_{stage}.pt"
-        if kept.exists():
-            net.load_state_dict(torch.load(kept))
-            continue
-        last_pools = pools(data, recipe, seed)
-        net = fit(net, last_pools, recipe, recipe.epochs, recipe.rate, seed + stage, f"classifier, stage {stage}", half=True)
-        torch.save(net.state_dict(), kept)
-    int8 = QuantClassifier(net.eval())
-    kept = work / "classifier_int8.pt"
+    net = Classifier(len(CLASSES)).eval()
+    kept = work / "classifier.pt"
     if kept.exists():
-        int8.load_state_dict(torch.load(kept))
-    else:
-        last_pools = last_pools or pools(data, last, seed)
-        torch.manual_seed(seed)
-        int8.calibrate(draw(last_pools, last, 512, np.random.default_rng(seed))[0])
-        int8 = fit(int8, last_pools, last, QUANT_EPOCHS, QUANT_RATE, seed + 9, "classifier, int8", half=False)
-        torch.save(int8.state_dict(), kept)
-    return net.eval(), int8.eval()
+        net.load_state_dict(torch.load(kept))
+        return net
+    net = fit(net, p.pools, p.recipe, seed, "classifier", work / "classifier_unfinished.pt")
+    torch.save(net.state_dict(), kept)
+    return net
+
+
+def int8_twin(net: Classifier, p: Prepared, seed: int) -> QuantClassifier:
+    """The network in int8, its activations fitted to crops drawn as in training."""
+    torch.manual_seed(seed)
+    count = min(CALIBRATION, p.recipe.epochs * p.recipe.crops)
+    return QuantClassifier(net, draw(p.pools, p.recipe, count, np.random.default_rng(seed))[0])
+
+
+def train(data: Path, work: Path, detector: Detector, seed: int) -> tuple[Classifier, QuantClassifier, list[float]]:
+    """The float network, its int8 twin, and the classes' shares in training. What `work` holds is taken from there."""
+    p = prepare(data, detector, seed)
+    net = float_net(p, work, seed)
+    return net, int8_twin(net, p, seed), prior_of(p.pools)

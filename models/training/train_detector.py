@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from augment import degrade
+from augment import degrade, some, stain_and_light
 from data import Field, read_balanced, read_fields
 from detect import Matches, find_scale, iou, run, suppress
 from nets import STRIDE, Detector, DetectorForExport
@@ -23,6 +25,20 @@ CANVAS = 192
 """Side of a training image, detector pixels."""
 GRID = CANVAS // STRIDE
 BATCH = 16
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One stage: epochs, highest learning rate, share of fields at a scale up to twice off, share fully degraded."""
+
+    epochs: int
+    rate: float
+    wild: float
+    rough: float
+
+    def scaled(self, k: float) -> Recipe:
+        """`k` times as long, at least one epoch."""
+        return replace(self, epochs=max(1, round(self.epochs * k)))
 
 
 class Ema:
@@ -42,12 +58,12 @@ class Ema:
                     mean.copy_(now)
 
 
-def place(f: Field, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A random part of a field at a random scale on the canvas.
+def place(f: Field, rng: np.random.Generator, wild: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A random part of a field at a random scale on the canvas; a share `wild` at a scale up to twice off.
 
     Returns pixels [CANVAS,CANVAS,3] u8, boxes [n,4] in canvas px, kinds [n], and boxes [m,4] to ignore.
     """
-    off = math.exp(rng.uniform(math.log(0.5), math.log(2.0))) if rng.random() < 0.45 else math.exp(rng.normal(0, 0.12))
+    off = math.exp(rng.uniform(math.log(0.5), math.log(2.0))) if rng.random() < wild else math.exp(rng.normal(0, 0.12))
     stretch = math.exp(rng.normal(0, 0.05))
     kx = f.um_per_px / DETECTOR_UM * off * stretch
     ky = f.um_per_px / DETECTOR_UM * off / stretch
@@ -145,12 +161,13 @@ def batches(fields: list[Field], copies: list[int], rng: np.random.Generator) ->
     return [order[i:i + BATCH] for i in range(0, len(order) - BATCH + 1, BATCH)]
 
 
-def fit(net: Detector, fields: list[Field], copies: list[int], epochs: int, rate: float, seed: int, label: str) -> Detector:
+def fit(net: Detector, fields: list[Field], copies: list[int], recipe: Recipe, seed: int, label: str) -> Detector:
     """Trains `net` and returns the running mean of its weights. One cycle of the learning rate (Smith 2018)."""
+    epochs, rate = recipe.epochs, recipe.rate
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(net.parameters(), rate, weight_decay=0.02)
     steps = epochs * len(batches(fields, copies, np.random.default_rng(0)))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.1 if steps != 10 else 0.11)
     ema = Ema(net, 0.998)
     net.train().to(memory_format=torch.channels_last)
     for epoch in range(epochs):
@@ -158,11 +175,13 @@ def fit(net: Detector, fields: list[Field], copies: list[int], epochs: int, rate
         todo = batches(fields, copies, rng)
         bar = tqdm(todo, desc=f"{label} {epoch + 1}/{epochs}", mininterval=5)
         for numbers in bar:
-            made = [(place(fields[i], rng), fields[i].negatives) for i in numbers]
+            made = [(place(fields[i], rng, recipe.wild), fields[i].negatives) for i in numbers]
             x = torch.from_numpy(np.stack([m[0][0] for m in made])).permute(0, 3, 1, 2).float() / 255
             t = [targets(*m[0][1:], m[1]) for m in made]
             heat, negative, box = (torch.from_numpy(np.stack([a[k] for a in t])) for k in range(3))
-            x = degrade(x).contiguous(memory_format=torch.channels_last)
+            rough = some(len(x), recipe.rough)[:, 0, 0, 0]
+            x[rough], x[~rough] = degrade(x[rough]), stain_and_light(x[~rough], 0.4, 0.05, 0.02)
+            x = x.contiguous(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16):
                 y = net(x)
             loss = loss_of(y.float(), heat, negative, box)
@@ -233,25 +252,30 @@ def unboxed(net: Detector, data: Path, every: int = 2, reds_needed: int = 10) ->
     return fields
 
 
-STAGES = ((30, 3e-3), (10, 1.5e-3))
-"""Epochs and highest learning rate: on the people's boxes, then with chula's and taleqani's fields completed by the first."""
+STAGES = (Recipe(30, 3e-3, 0.45, 1.0), Recipe(10, 1.5e-3, 0.45, 1.0), Recipe(30, 2e-3, 0.25, 0.5))
+"""On the people's boxes, everything degraded; then with chula's and taleqani's fields completed by the first stage; then the
+same, half of it nearly untouched, which places borders and small cells better."""
 
 
-def train(data: Path, work: Path, seed: int) -> tuple[Detector, list[float], list[float]]:
-    """The trained detector, its thresholds and NMS limits by kind. Finished stages are kept in `work` and taken from there."""
+def train(data: Path, work: Path, seed: int, length: float = 1.0) -> tuple[Detector, list[float], list[float]]:
+    """The trained detector, its thresholds and NMS limits by kind; `length` times as many epochs as STAGES say.
+
+    Finished stages are kept in `work` and taken from there. The files it learned from are listed in detector_read.json.
+    """
     torch.manual_seed(seed)
     txl, chula, iml = (read_fields(data, source, "train") for source in ("txl", "chula", "iml"))
-    net = Detector()
-    for stage, (epochs, rate) in enumerate(STAGES, 1):
+    net, completed, listed = Detector(), False, work / "detector_read.json"
+    for stage, recipe in enumerate(STAGES, 1):
         kept = work / f"detector_{stage}.pt"
+        if stage > 1 and not completed and not (kept.exists() and listed.exists()):
+            completed, chula = True, complete(net, chula + unboxed(net, data), sure=[0.5, 0.45, 0.5])
+            listed.write_text(json.dumps([str(f.path) for f in txl + chula + iml], indent=0))
         if kept.exists():
             net.load_state_dict(torch.load(kept))
             continue
-        if stage == 2:
-            chula = complete(net, chula + unboxed(net, data), sure=[0.5, 0.45, 0.5])
         torch.manual_seed(seed + stage)
         copies = [1] * (len(txl) + len(chula)) + [2] * len(iml)
-        net = fit(net, txl + chula + iml, copies, epochs, rate, seed + stage, f"detector, stage {stage}")
+        net = fit(net, txl + chula + iml, copies, recipe.scaled(length), seed + stage, f"detector, stage {stage}")
         torch.save(net.state_dict(), kept)
     thresholds, nms_iou = choose(net, read_fields(data, "txl", "val"))
     return net, thresholds, nms_iou

@@ -1,0 +1,227 @@
+"""Retrains the program's networks: check, train, quantize, evaluate, install. README.md says what each needs.
+
+Exit codes: 0 good, 1 failed at run time, 2 wrong input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tomllib
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import torch
+
+import check
+import evaluate
+import install
+import make_files
+import sources
+import train_classifier
+import train_detector
+from detect import measure_by
+from inference import Onnx
+from nets import Classifier, Detector, DetectorForExport
+from settings import CLASSES
+from sources import Reading, Source, Wrong
+
+HERE = Path(__file__).resolve().parent
+SEED = 20
+MOST = 1500
+"""Cells of one class taken from each added source: more cost memory (0.4 MB each) and add little, as classes are drawn evenly."""
+REMEMBERED = ["data", "lmu", "pbc", "own", "device", "um_per_px", "own_licence", "seed", "epochs", "most", "only"]
+"""What `train` writes down and `quantize` goes by."""
+
+
+def added(a: argparse.Namespace) -> list[Source]:
+    """The sources a user adds to the pack."""
+    found = []
+    if a.lmu:
+        found.append(sources.lmu(Path(a.lmu), Path(a.data)))
+    if a.pbc:
+        print("note: the pack's cells/pbc are from this set; its images that are in the pack are left out here")
+        found.append(sources.pbc(Path(a.pbc), Path(a.data)))
+    if a.own:
+        found.append(sources.own(Path(a.own), a.um_per_px, a.own_licence))
+    if a.device:
+        found.append(sources.device(Path(a.device)))
+    return found
+
+
+def installed(models: Path) -> tuple[Onnx, list[float], list[float]]:
+    """The detector the program uses now, its thresholds and NMS limits."""
+    if not (models / "model.toml").exists():
+        raise Wrong(f"{models}: no model.toml. Train the detector too, or name the models' folder by --models.")
+    d = tomllib.loads((models / "model.toml").read_text())["detector"]
+    return Onnx(models / d["file"]), d["thresholds"], d["nms_iou"]
+
+
+def run_check(a: argparse.Namespace) -> int:
+    """`check`: the table of what would be trained on, and what is wrong with it."""
+    everything = sources.pack(Path(a.data)) + added(a)
+    missing = any(e.um_per_px is None for s in everything for e in s.entries)
+    return check.report(check.check(Path(a.data), everything, measure_by(*installed(a.models)) if missing else None), everything)
+
+
+def remember(a: argparse.Namespace) -> None:
+    """Writes the settings into the work folder; refuses to go on with others than it was begun with."""
+    path = a.work / "run.json"
+    now = {k: getattr(a, k) for k in REMEMBERED}
+    if path.exists():
+        before = json.loads(path.read_text())
+        other = [k for k in REMEMBERED if before.get(k) != now[k] and k != "only"]
+        if other:
+            raise Wrong(f"{a.work}: begun with other settings ({', '.join(f'{k}: {before.get(k)}' for k in other)}). "
+                        "Delete the folder, or name another by --work.")
+    elif any(a.work.glob("*.pt")):
+        print(f"note: {a.work} holds weights without run.json: taken as trained with the present settings")
+    path.write_text(json.dumps(now, indent=1) + "\n")
+
+
+def detector_of(a: argparse.Namespace) -> tuple[Callable, list[float], list[float], bytes | None]:
+    """The detector to find white cells and scales with: the work folder's own, else the installed one. Its file's bytes where it is
+    the installed one."""
+    kept, picked = a.work / f"detector_{len(train_detector.STAGES)}.pt", a.work / "detector.json"
+    if not kept.exists():
+        net, thresholds, nms_iou = installed(a.models)
+        print(f"note: no detector in {a.work}: the one in {a.models} stays")
+        return net, thresholds, nms_iou, (a.models / "detector.onnx").read_bytes()
+    net = Detector()
+    net.load_state_dict(torch.load(kept))
+    if not picked.exists():
+        pick(net, a)
+    chosen = json.loads(picked.read_text())
+    return net.eval(), chosen["thresholds"], chosen["nms_iou"], None
+
+
+def pick(net: Detector, a: argparse.Namespace) -> None:
+    """Picks the detector's thresholds on the validation fields and keeps them in the work folder."""
+    thresholds, nms_iou = train_detector.choose(net, train_detector.read_fields(Path(a.data), "txl", "val"))
+    (a.work / "detector.json").write_text(json.dumps({"thresholds": thresholds, "nms_iou": nms_iou}) + "\n")
+
+
+def prepared(a: argparse.Namespace) -> tuple[train_classifier.Prepared, tuple]:
+    """Everything the classifier learns from, and the detector it was found with."""
+    found = detector_of(a)
+    net, thresholds, nms_iou, _ = found
+    entries = [e for s in added(a) for e in s.part("train", a.most)]
+    export = DetectorForExport(net).eval() if isinstance(net, Detector) else net
+    reading = Reading(entries, measure_by(export, thresholds, nms_iou)) if entries else None
+    recipe = train_classifier.RECIPE.scaled(a.epochs)
+    return train_classifier.prepare(Path(a.data), net, a.seed, reading, recipe), found
+
+
+def run_train(a: argparse.Namespace) -> int:
+    """`train`: float weights into the work folder."""
+    sources.pack(Path(a.data))
+    added(a)  # What is wrong with the folders shows now, not after the detector's hours.
+    a.work.mkdir(parents=True, exist_ok=True)
+    remember(a)
+    if a.only != "classifier":
+        fields = len(list((Path(a.data) / "fields").glob("*/train/*.txt")))
+        if fields < train_detector.BATCH:
+            raise Wrong(f"{a.data}: {fields} boxed fields, but a batch of the detector takes {train_detector.BATCH}. "
+                        "Use --only classifier to keep the present detector.")
+        net, thresholds, nms_iou = train_detector.train(Path(a.data), a.work, a.seed, a.epochs)
+        (a.work / "detector.json").write_text(json.dumps({"thresholds": thresholds, "nms_iou": nms_iou}) + "\n")
+        print(f"detector: thresholds {thresholds}, nms_iou {nms_iou}")
+    if a.only != "detector":
+        p, _ = prepared(a)
+        train_classifier.float_net(p, a.work, a.seed)
+    print(f"now: python leukotrain.py quantize --work {a.work}")
+    return 0
+
+
+def run_quantize(a: argparse.Namespace) -> int:
+    """`quantize`: the three files from the weights in the work folder."""
+    path = a.work / "run.json"
+    if path.exists():
+        for key, value in json.loads(path.read_text()).items():
+            setattr(a, key, value)
+    if not (a.work / "classifier.pt").exists():
+        raise Wrong(f"{a.work / 'classifier.pt'}: missing. Run 'train' first.")
+    p, (detector, thresholds, nms_iou, file) = prepared(a)
+    net = Classifier(len(CLASSES)).eval()
+    net.load_state_dict(torch.load(a.work / "classifier.pt"))
+    int8 = train_classifier.int8_twin(net, p, a.seed)
+    listed = a.work / "detector_read.json"
+    fields = [Path(f) for f in json.loads(listed.read_text())] if listed.exists() else []
+    kept = tomllib.loads((a.models / "model.toml").read_text()).get("training", []) if file else []
+    make_files.write(a.work / "model", Path(a.data), file or make_files.detector_file(detector), thresholds, nms_iou, net, int8,
+                     train_classifier.prior_of(p.pools), p.read, fields, kept)
+    print(f"now: python leukotrain.py evaluate --models {a.work / 'model'}, then install --work {a.work}")
+    return 0
+
+
+def run_evaluate(a: argparse.Namespace) -> int:
+    """`evaluate`: every figure, from the files."""
+    return evaluate.run(Path(a.data), a.models, a.split, added(a), a.float, a.json, a.pictures)
+
+
+def run_install(a: argparse.Namespace) -> int:
+    """`install`: checks the files and puts them where the program looks."""
+    backup = install.install(a.source or a.work / "model", a.to, datetime.now())
+    print(f"installed into {a.to}" + (f"; the files before are in {backup}\nto go back: python leukotrain.py install --from {backup}"
+                                      if backup else ""))
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="leukotrain.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = top.add_subparsers(dest="command", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], *options: str) -> argparse.ArgumentParser:
+        p = commands.add_parser(name, help=(run.__doc__ or "").split(": ", 1)[1].strip())
+        p.set_defaults(run=run)
+        if "data" in options:
+            p.add_argument("--data", default=os.environ.get("SMEAR_DATA", str(HERE / "../../../shared/data")), help="the image pack")
+            p.add_argument("--lmu", metavar="DIR", help="AML-Cytomorphology_LMU as unpacked, with annotations.dat")
+            p.add_argument("--pbc", metavar="DIR", help="PBC_dataset_normal_DIB as unpacked")
+            p.add_argument("--own", metavar="DIR", help="own cells, DIR/CLASS/*.png")
+            p.add_argument("--device", metavar="DIR", help="the device's export of reviewed cells")
+            p.add_argument("--um-per-px", type=float, help="scale of --own, micrometres per pixel")
+            p.add_argument("--own-licence", default="", help="licence of --own, for the record")
+        if "work" in options:
+            p.add_argument("--work", type=Path, default=Path("work"), help="finished stages are kept here and not repeated")
+        if "train" in options:
+            p.add_argument("--seed", type=int, default=SEED)
+            p.add_argument("--epochs", type=float, default=1.0, metavar="SCALE", help="times as many epochs as the recipe has")
+            p.add_argument("--most", type=int, default=MOST, help="cells of one class taken from each added source")
+            p.add_argument("--only", choices=["detector", "classifier"], help="train one network, leave the other")
+        p.add_argument("--threads", type=int, default=1, help="another number rounds otherwise: other weights")
+        if name != "install":
+            p.add_argument("--models", type=Path, default=HERE.parent, help="folder of the files in use")
+        return p
+
+    command("check", run_check, "data")
+    command("train", run_train, "data", "work", "train")
+    command("quantize", run_quantize, "data", "work", "train")
+    p = command("evaluate", run_evaluate, "data")
+    p.add_argument("--split", default="test", choices=["val", "test"])
+    p.add_argument("--float", type=Path, metavar="FILE", help="classifier.pt, to compare int8 with")
+    p.add_argument("--json", type=Path, metavar="FILE", help="write every figure there, too")
+    p.add_argument("--pictures", type=Path, metavar="DIR", help="write confusion matrices there, e.g. ../../docs/pictures")
+    p = command("install", run_install, "work")
+    p.add_argument("--from", dest="source", type=Path, metavar="DIR", help="instead of WORK/model: e.g. a before-… folder to go back")
+    p.add_argument("--to", type=Path, default=HERE.parent)
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit code."""
+    a = parser().parse_args(arguments)
+    torch.set_num_threads(a.threads)
+    try:
+        return a.run(a)
+    except Wrong as error:
+        print(f"leukotrain: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Rules of the parts: augmentation, boxes, figures of merit."""
+
+from __future__ import annotations
+
+import unittest
+
+import numpy as np
+import torch
+from scipy.stats import binomtest
+
+import augment
+import metrics
+from data import white_balance
+from detect import Matches, greedy_nms, iou, suppress
+
+
+class Augmentation(unittest.TestCase):
+    def test_stain_and_light_of_no_strength_change_nothing(self) -> None:
+        torch.manual_seed(0)
+        x = torch.rand(5, 3, 24, 24) * 0.97 + 0.03
+        y = augment.stain_and_light(x.clone(), strength=0.0, gradient=0.0, balance=0.0)
+        self.assertLess((x - y).abs().max().item(), 1e-4)
+
+    def test_degraded_images_stay_images_and_follow_the_seed(self) -> None:
+        x = torch.rand(8, 3, 32, 32)
+
+        def degraded(seed: int) -> torch.Tensor:
+            torch.manual_seed(seed)
+            return augment.degrade(x.clone())
+
+        self.assertTrue(torch.equal(degraded(1), degraded(1)))
+        self.assertFalse(torch.equal(degraded(1), degraded(2)))
+        self.assertTrue(0 <= degraded(1).min() and degraded(1).max() <= 1)
+
+    def test_a_batch_may_be_small_or_empty(self) -> None:
+        for n in (0, 1, 2):
+            with self.subTest(n):
+                self.assertEqual((n, 3, 16, 16), augment.degrade(torch.rand(n, 3, 16, 16)).shape)
+                self.assertEqual((n, 3, 16, 16), augment.stain_and_light(torch.rand(n, 3, 16, 16)).shape)
+
+    def test_blur_keeps_an_even_image_even(self) -> None:
+        x = torch.full((2, 3, 20, 20), 0.4)
+        self.assertLess((augment.blur(x, 2.0) - x).abs().max().item(), 1e-5)
+
+    def test_white_balance_brings_the_95th_percentile_of_every_channel_to_235(self) -> None:
+        image = np.random.default_rng(0).integers(40, 180, (50, 60, 3)).astype(np.uint8)
+        balanced = white_balance(image)
+        for c in range(3):
+            self.assertAlmostEqual(235, np.percentile(balanced[..., c], 95), delta=3)
+
+
+class Boxes(unittest.TestCase):
+    def test_overlap_of_boxes_is_the_shared_area_over_the_joined(self) -> None:
+        a = np.array([[0, 0, 2, 2]], float)
+        b = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]], float)
+        np.testing.assert_allclose(iou(a, b), [[1.0, 1 / 3, 0.0]])
+
+    def test_suppression_keeps_the_best_of_those_that_overlap(self) -> None:
+        boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [20, 20, 30, 30]], float)
+        self.assertEqual([1, 2], greedy_nms(boxes, np.array([0.5, 0.9, 0.7]), 0.5).tolist())
+        self.assertEqual([1, 2, 0], greedy_nms(boxes, np.array([0.5, 0.9, 0.7]), 0.9).tolist())
+
+    def test_a_white_cell_hides_the_red_cell_under_it_and_not_the_other_way_round(self) -> None:
+        boxes, kinds = np.array([[0, 0, 10, 10], [0, 0, 10, 10]], float), np.array([0, 1])
+        self.assertEqual([0], suppress(boxes, kinds, np.array([0.9, 0.5]), [0.5] * 3).tolist())
+        self.assertEqual([0, 1], sorted(suppress(boxes, kinds, np.array([0.5, 0.9]), [0.5] * 3).tolist()))
+
+    def test_a_box_found_twice_is_one_hit_and_one_error(self) -> None:
+        m, truth = Matches(), np.array([[0, 0, 10, 10], [50, 50, 60, 60]], float)
+        m.add(truth, np.array([[0, 0, 10, 10], [0, 0, 10, 9]], float), np.array([0.9, 0.8]))
+        np.testing.assert_allclose(m.at(0.5), (0.5, 0.5, 0.5))
+        self.assertAlmostEqual(0.5, m.ap50())
+
+
+class Figures(unittest.TestCase):
+    def test_the_interval_of_a_share_is_the_exact_one(self) -> None:
+        for k, n in ((0, 5), (5, 5), (3, 17), (90, 100)):
+            f = metrics.share("", np.arange(n) < k)
+            exact = binomtest(k, n).proportion_ci(method="exact")
+            np.testing.assert_allclose((f.low, f.high), (exact.low, exact.high), atol=1e-9)
+
+    def test_the_area_under_the_curve_is_the_share_of_pairs_in_order(self) -> None:
+        rng = np.random.default_rng(0)
+        positive, score = rng.random(60) < 0.4, rng.integers(0, 8, 60).astype(float)
+        pairs = [(a > b) + 0.5 * (a == b) for a in score[positive] for b in score[~positive]]
+        self.assertAlmostEqual(np.mean(pairs), metrics.auc(positive, score))
+        f = metrics.roc("", positive, score)
+        self.assertTrue(f.low < f.value < f.high)
+
+    def test_a_network_as_sure_as_it_is_right_has_no_calibration_error(self) -> None:
+        right = np.tile([1.0, 1.0, 1.0, 0.0], 25)
+        self.assertAlmostEqual(0.0, metrics.calibration_error(np.full(100, 0.75), right))
+        self.assertAlmostEqual(0.25, metrics.calibration_error(np.full(100, 1.0), right))
+
+    def test_balanced_accuracy_counts_a_rare_class_as_much_as_a_common_one(self) -> None:
+        truth = np.array(["NGS"] * 98 + ["BAS"] * 2)
+        self.assertAlmostEqual(0.5, metrics.balanced_accuracy(truth, truth == "NGS", ["NGS", "BAS"]))
+
+    def test_precision_and_sensitivity_stand_beside_each_class(self) -> None:
+        truth, answer = np.array(["NGS", "NGS", "NGB", "NGB"]), np.array(["NGS", "NGS", "NGS", "NGB"])
+        rows = {r["class"]: r for r in metrics.class_table(truth, answer, ["NGS", "NGB"])}
+        self.assertAlmostEqual(2 / 3, rows["NGS"]["precision"]["value"])
+        self.assertAlmostEqual(0.5, rows["NGB"]["sensitivity"]["value"])
+
+
+if __name__ == "__main__":
+    unittest.main()
