@@ -241,7 +241,7 @@ impl Counting {
 
     fn snapshot(&self) -> Snapshot {
         let now = self.connections.camera.counts();
-        Snapshot {
+        let mut snapshot = Snapshot {
             frames: FrameCounts {
                 used: self.used,
                 skipped: now.skipped.saturating_sub(self.at_start.skipped),
@@ -251,7 +251,9 @@ impl Counting {
             frame_rate: self.rate.per_second(),
             um_per_px: self.um_per_px,
             ..self.session.snapshot(Timestamp::now())
-        }
+        };
+        snapshot.mark_experimental(self.vision.experimental());
+        snapshot
     }
 
     fn tell(&mut self) {

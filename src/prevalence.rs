@@ -23,10 +23,10 @@ pub type ByClass = [f64; CellClass::ALL.len()];
 /// How far the composition of usual blood is believed of a few images: the exponent (0 not at all, 1 wholly) of
 /// (share in blood / share in training). A single cell says nothing about the slide it came from, and may have been
 /// picked because it is rare, so that it is only nudged.
-pub const TEMPER: f64 = 0.5;
+pub const TEMPER: f64 = 0.4;
 
 /// White cells that the composition of usual blood weighs as much as, when a sample's own is estimated.
-pub const PSEUDO_COUNT: f64 = 15.0;
+pub const PSEUDO_COUNT: f64 = 30.0;
 
 /// White cells from which pictures without any other order are taken for one sample.
 pub const ENOUGH_FOR_A_SAMPLE: u32 = 20;

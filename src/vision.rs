@@ -106,6 +106,12 @@ impl Vision {
         self.classifier.classes()
     }
 
+    /// Classes the model learned from too few images to be trusted.
+    #[must_use]
+    pub fn experimental(&self) -> &[CellClass] {
+        self.classifier.experimental()
+    }
+
     /// Probability under which a cell is left without a name, 0..1.
     #[must_use]
     pub fn unknown_below(&self) -> f64 {

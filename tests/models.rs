@@ -58,7 +58,8 @@ fn a_missing_network_is_named_with_the_remedy() {
 #[test]
 fn a_class_too_few_means_another_network() {
     let folder = copy_of_the_models();
-    change_card(folder.path(), "\"UNK\"", "");
+    change_card(folder.path(), ", \"UNK\"", "");
+    change_card(folder.path(), "prior = ", "#");
     let sentence = refusal(folder.path());
     assert!(sentence.contains("cells.onnx") && sentence.contains("instead of"), "{sentence}");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use leukoscope::class::CellClass::{self, *};
 use leukoscope::classify::{BLAST_KEPT, Opinion};
-use leukoscope::prevalence::{Correction, ENOUGH_FOR_A_SAMPLE, Form, PSEUDO_COUNT, in_blood};
+use leukoscope::prevalence::{Correction, ENOUGH_FOR_A_SAMPLE, Form, PSEUDO_COUNT, TEMPER, in_blood};
 use proptest::prelude::*;
 
 /// The classes of the shipped model.
@@ -161,7 +161,7 @@ fn a_single_image_is_only_nudged() {
         of(Ngs) / of(Myb)
     };
     let change = odds(&one[0]) / odds(one[0].alone());
-    assert!((change - (in_blood(Ngs) / in_blood(Myb)).sqrt()).abs() < 1e-9, "{change}");
+    assert!((change - (in_blood(Ngs) / in_blood(Myb)).powf(TEMPER)).abs() < 1e-9, "{change}");
 }
 
 #[test]

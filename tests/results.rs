@@ -23,6 +23,7 @@ fn snapshot(sample: &str) -> Snapshot {
         classes_uncorrected: std::collections::BTreeMap::new(),
         prevalence: None,
         blasts_kept: 0,
+        experimental: Vec::new(),
         flags: vec![Flag::LeftShift],
         frames: FrameCounts { used: 10, skipped: 1, damaged: 0 },
         frame_rate: Some(9.5),

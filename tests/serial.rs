@@ -35,6 +35,7 @@ fn snapshot(sample: &str, counted: u32) -> Snapshot {
         classes_uncorrected: std::collections::BTreeMap::new(),
         prevalence: None,
         blasts_kept: 0,
+        experimental: Vec::new(),
         flags: vec![],
         frames: FrameCounts::default(),
         frame_rate: None,

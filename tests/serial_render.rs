@@ -22,6 +22,7 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         classes_uncorrected: std::collections::BTreeMap::new(),
         prevalence: None,
         blasts_kept: 0,
+        experimental: Vec::new(),
         flags: vec![Flag::Blasts, Flag::FewCells],
         frames: FrameCounts::default(),
         frame_rate: None,

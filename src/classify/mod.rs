@@ -11,8 +11,8 @@ use crate::class::CellClass;
 use crate::models::{ClassifierCard, ModelError, Models};
 use crate::net::{Array, Net, NetError};
 
-pub use opinion::{BLAST_KEPT, Opinion};
 use self::saliency::{Saliency, Version};
+pub use opinion::{BLAST_KEPT, Opinion};
 
 /// Crops run at once; a batch makes the int8 network faster a crop.
 const BATCH: usize = 8;
@@ -104,6 +104,12 @@ impl Classifier {
     #[must_use]
     pub fn prior(&self) -> Option<&[f64]> {
         self.card.prior.as_deref()
+    }
+
+    /// Classes with too little evidence behind them.
+    #[must_use]
+    pub fn experimental(&self) -> &[CellClass] {
+        &self.card.experimental
     }
 
     /// Says what each crop shows, in the order of the crops.

@@ -16,7 +16,7 @@ use crate::cli::pictures::{Picture, each, list, print_each, vision};
 use crate::cli::saliency::Explanations;
 use crate::optics::scale::{ScaleSource, Told};
 use crate::optics::shared::{self, Group};
-use crate::vision::{Cell, Field};
+use crate::vision::{Cell, Field, Vision};
 
 /// One line of `analyze --json`.
 #[derive(Serialize)]
@@ -31,6 +31,9 @@ struct FieldLine<'a> {
 
 /// Classes listed for a cell of a field; `classify` lists all.
 const TOP: usize = 5;
+
+/// What is noted of a class the model learned from too few images to be trusted.
+const EXPERIMENTAL: &str = "experimental class: learned from too few images to be trusted";
 
 #[derive(Serialize)]
 struct CellLine {
@@ -64,12 +67,13 @@ impl UncorrectedLine {
     }
 }
 
-fn note(opinion: &Opinion) -> Option<&'static str> {
-    opinion.blast_kept.then_some(BLAST_KEPT)
+fn note(opinion: &Opinion, vision: &Vision) -> Option<&'static str> {
+    let experimental = vision.experimental().contains(&opinion.class);
+    opinion.blast_kept.then_some(BLAST_KEPT).or(experimental.then_some(EXPERIMENTAL))
 }
 
-impl From<&Cell> for CellLine {
-    fn from(cell: &Cell) -> Self {
+impl CellLine {
+    fn new(cell: &Cell, vision: &Vision) -> Self {
         let area = cell.detection.area;
         let opinion = cell.opinion.as_ref();
         Self {
@@ -83,7 +87,7 @@ impl From<&Cell> for CellLine {
             probability: opinion.map(|opinion| rounded(opinion.probability, 1e6)),
             top: opinion.map_or_else(Vec::new, |opinion| top(opinion, TOP)),
             uncorrected: opinion.and_then(UncorrectedLine::of),
-            note: opinion.and_then(note),
+            note: opinion.and_then(|opinion| note(opinion, vision)),
         }
     }
 }
@@ -179,7 +183,7 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             height: size.1,
             scale_um_per_px: field.scale.map(|scale| rounded(scale.um_per_px, 1e5)),
             scale_from: field.scale.map(|scale| scale.source),
-            cells: field.cells.iter().map(CellLine::from).collect(),
+            cells: field.cells.iter().map(|cell| CellLine::new(cell, &vision)).collect(),
         };
         Ok(serde_json::to_string(&line)?)
     })
@@ -281,14 +285,14 @@ pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
                 probability: rounded(opinion.probability, 1e6),
                 top: top(opinion, usize::MAX),
                 uncorrected: UncorrectedLine::of(opinion),
-                note: note(opinion),
+                note: note(opinion, &vision),
                 scale_um_per_px: scale.map(|scale| rounded(scale.um_per_px, 1e5)),
                 scale_from: scale.map(|scale| scale.source),
             })?);
         }
         let next: Vec<String> =
             opinion.ranked.iter().skip(1).take(2).map(|(class, p)| format!("{class} {p:.2}")).collect();
-        let more = match (note(opinion), opinion.other_answer()) {
+        let more = match (note(opinion, &vision), opinion.other_answer()) {
             (Some(note), _) => format!("; {note}"),
             (None, Some(alone)) => format!("; uncorrected {alone}"),
             (None, None) => String::new(),

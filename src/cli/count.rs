@@ -30,6 +30,8 @@ struct Recording {
     prevalence: Option<PrevalenceReport>,
     /// Cells that are blasts by the uncorrected answer alone.
     blasts_kept: u32,
+    /// Classes counted that the model learned from too few images to be trusted.
+    experimental: Vec<CellClass>,
     flags: Vec<Flag>,
 }
 
@@ -42,6 +44,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     let pictures = list_pictures(&arguments.path).blame_input()?;
     let (vision, _) = vision(&arguments.vision)?;
     let correction = vision.correction(Some(arguments.vision.prevalence.unwrap_or(Form::Sample)));
+    let experimental = vision.experimental().to_vec();
     let mut counter = Counter::new(vision);
     // The whole recording is counted, however many cells it shows.
     let limits = SessionConfig { target: u32::MAX, autostart: true };
@@ -73,6 +76,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     session.add(&counter.finish(), false);
     session.finish(Ending::RecordingOver);
     let mut result = session.snapshot(now);
+    result.mark_experimental(&experimental);
     // There was no target to miss.
     result.flags.retain(|flag| *flag != Flag::FewCells);
     if arguments.json {
@@ -85,6 +89,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
             classes_uncorrected: result.classes_uncorrected,
             prevalence: result.prevalence,
             blasts_kept: result.blasts_kept,
+            experimental: result.experimental,
             flags: result.flags,
         };
         println!("{}", serde_json::to_string(&recording).blame_run()?);
@@ -104,6 +109,7 @@ fn text(result: &Snapshot, frames: u64, skipped: u64) -> String {
     for line in &result.classes {
         let note = match line.class {
             CellClass::Unk => "of all white cells",
+            class if result.experimental.contains(&class) => "experimental: learned from too few images",
             class if !class.in_differential() => "per 100 of the differential",
             _ => "",
         };

@@ -138,7 +138,7 @@ impl Session {
         self.ending = Some(ending);
     }
 
-    /// Its state for the world outside; frames, trouble, speed and scale are known elsewhere and filled in there.
+    /// Its state for the world outside; frames, trouble, speed, scale and experimental classes are known elsewhere and filled in there.
     #[must_use]
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
         let tally = self.cells.tally();
@@ -164,6 +164,7 @@ impl Session {
             classes_uncorrected: self.cells.classes_uncorrected(),
             prevalence: Some(self.cells.prevalence().report()),
             blasts_kept: self.cells.blasts_kept(),
+            experimental: Vec::new(),
             flags,
             frames: FrameCounts::default(),
             frame_rate: None,

@@ -161,6 +161,9 @@ pub struct Snapshot {
     /// Cells among `classes` that are blasts by the uncorrected answer alone.
     #[serde(default)]
     pub blasts_kept: u32,
+    /// Classes counted here that the model learned from too few images to be trusted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub experimental: Vec<CellClass>,
     /// What a person must look at, worst first.
     pub flags: Vec<Flag>,
     /// Frames by what became of them.
@@ -169,6 +172,14 @@ pub struct Snapshot {
     pub frame_rate: Option<f64>,
     /// Micrometres a pixel of the camera, if known.
     pub um_per_px: Option<f64>,
+}
+
+impl Snapshot {
+    /// Marks the counted ones among the model's experimental classes.
+    pub fn mark_experimental(&mut self, classes: &[CellClass]) {
+        let counted = self.classes.iter().filter(|line| line.count > 0).map(|line| line.class);
+        self.experimental = counted.filter(|class| classes.contains(class)).collect();
+    }
 }
 
 /// What a person or a host can ask for.

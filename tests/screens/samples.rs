@@ -19,6 +19,7 @@ pub fn waiting() -> Snapshot {
         classes_uncorrected: std::collections::BTreeMap::new(),
         prevalence: None,
         blasts_kept: 0,
+        experimental: Vec::new(),
         flags: Vec::new(),
         frames: FrameCounts::default(),
         frame_rate: None,
