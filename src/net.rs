@@ -1,4 +1,4 @@
-//! Networks in ONNX files, run by tract. Nothing else in the program knows tract but [`int8`](crate::int8), whose
+//! Networks in ONNX files, run by tract. Nothing else in the program knows tract but [`int8`], whose
 //! operators it runs.
 
 use std::sync::{Arc, Mutex, PoisonError};

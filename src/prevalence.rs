@@ -41,7 +41,7 @@ const FLOOR: f64 = 0.002;
 /// Share of a class among the nucleated cells of an adult's peripheral blood.
 ///
 /// Middles of the reference ranges for the manual differential in Bain, "Blood Cells", 5th ed., and Dacie and Lewis,
-/// "Practical Haematology", 12th ed.; [`FLOOR`] for what is not normally seen. Not normalised; 0 for PLT and UNK.
+/// "Practical Haematology", 12th ed.; `FLOOR` for what is not normally seen. Not normalised; 0 for PLT and UNK.
 #[must_use]
 pub const fn in_blood(class: CellClass) -> f64 {
     match class {

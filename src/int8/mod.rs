@@ -1,7 +1,7 @@
 //! Quantized networks, computed on bytes: what ONNX's quantized operators become when tract reads a file.
 //!
 //! tract has an int8 convolution of its own, but it knows one scale for all output channels only and is slower than its
-//! `f32` one. [`register`] puts these operators in the place of tract's: `QuantizeLinear`, `QLinearConv` (3x3) and
+//! `f32` one. `register` puts these operators in the place of tract's: `QuantizeLinear`, `QLinearConv` (3x3) and
 //! `QLinearAdd`. What they cannot compute exactly is refused when the file is read.
 //!
 //! Arrays are `[N, H, W, C]` between them, so that what an output pixel needs of one input row lies in one piece. Sums
