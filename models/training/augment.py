@@ -49,6 +49,33 @@ def stain_and_light(x: Tensor, strength: float = 1.0, gradient: float = 0.10, ba
     return y
 
 
+def density(x: Tensor) -> Tensor:
+    """Optical density of [...,3,H,W] 0..1, 0..3.9."""
+    return -torch.log(x.clamp(0.02, 1.0))
+
+
+def style_of(x: Tensor) -> Tensor:
+    """Mean and spread of each channel's optical density, [N,3,H,W] 0..1 -> [N,2,3]."""
+    od = density(x)
+    return torch.stack([od.mean((2, 3)), od.std((2, 3)) + 1e-3], 1)
+
+
+def restyle(x: Tensor, styles: list[Tensor], share: float) -> Tensor:
+    """Brings a part of [N,3,H,W] 0..1 some of the way to the stain and light of another laboratory's cell: to its mean and spread
+    of optical density, by channel (Reinhard et al. 2001, "Color Transfer between Images", there in another colour space).
+
+    styles: for every laboratory [n,2,3], see `style_of`; a laboratory is drawn first, then one of its cells.
+    """
+    for i in torch.nonzero(torch.rand(len(x)) < share)[:, 0].tolist():
+        of = styles[int(torch.randint(len(styles), ()))]
+        mean, spread = of[int(torch.randint(len(of), ()))]
+        (own_mean, own_spread), way = style_of(x[i:i + 1])[0], float(torch.rand(()))
+        gain, shift = (spread / own_spread) ** way, way * (mean - own_mean)
+        moved = (density(x[i]) - own_mean[:, None, None]) * gain[:, None, None] + (own_mean + shift)[:, None, None]
+        x[i] = torch.exp(-moved).clamp(0.0, 1.0)
+    return x
+
+
 def saturation(x: Tensor, low: float, high: float) -> Tensor:
     """Fades or deepens colour around the grey of each pixel."""
     grey = x.mean(1, keepdim=True)

@@ -24,7 +24,8 @@ CLASSIFIER_SIZE = 128
 CODES = ["BAS", "EBO", "EOS", "KSC", "LYA", "LYT", "MMZ", "MOB", "MON", "MYB", "MYO", "NGB", "NGS", "PMB", "PMO"]
 CLASSES = CODES + ["PLT", "UNK"]
 
-GROUPS = {"NEU": ["NGB", "NGS"], "IG": ["MMZ", "MYB", "PMO"], "BLAST": ["MOB", "MYO"], "LYM": ["LYA", "LYT"]}
+GROUPS = {"NEU": ["NGB", "NGS"], "IG": ["MMZ", "MYB", "PMO"], "BLAST": ["MOB", "MYO"], "LYM": ["LYA", "LYT"],
+          "WBC": CODES}
 """Labels that name several classes without saying which."""
 
 WEAK = ["taleqani"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from augment import degrade, some, stain_and_light, uniform
+from augment import degrade, restyle, some, stain_and_light, style_of, uniform
 from data import Cell, Field, read_balanced, read_cells, read_fields, white_cell_classes, whole, window
 from detect import find_scale, run, suppress
 from nets import Classifier, Detector, DetectorForExport
@@ -31,6 +31,8 @@ EPOCH = 6400
 SMOOTHING = 0.03
 BOUNDED = 0.7
 """q of the loss of weak labels (Zhang & Sabuncu 2018): 0 is cross-entropy, 1 the mean absolute error, which wrong labels hurt least."""
+STYLES = 250
+"""Cells of a source whose stain and light others are brought to."""
 CALIBRATION = 1024
 """Crops the int8 twin's activations are fitted to."""
 CHULA = ["NEU", "EOS", "BAS", "LYT", "MON"]
@@ -42,8 +44,8 @@ class Recipe:
     """How the network is trained.
 
     epochs, rate: length and highest learning rate. zooms: the scales every cell is resampled to beforehand; size tells
-    classes apart, so they stay near 1. rough: share of a batch that gets the full augmentation. faded: share whose
-    neighbours fade. edge: how near the border the background of UNK is taken, in image sides. shares: how often a class is
+    classes apart, so they stay near 1. rough: share of a batch that gets the full augmentation. restyled: share that is brought
+    towards another laboratory's stain and light. faded: share whose neighbours fade. edge: how near the border the background of UNK is taken, in image sides. shares: how often a class is
     drawn from each source, and from single (source, label) pairs, against a class of pbc. crops: drawn an epoch.
     """
 
@@ -51,6 +53,7 @@ class Recipe:
     rate: float
     zooms: tuple[float, ...]
     rough: float
+    restyled: float
     faded: float
     edge: float
     shares: dict[str | tuple[str, str], float]
@@ -62,9 +65,9 @@ class Recipe:
         return replace(self, epochs=epochs, crops=min(self.crops, max(2 * BATCH, round(self.crops * self.epochs * k / epochs))))
 
 
-RECIPE = Recipe(85, 3e-3, (0.89, 0.95, 1.0, 1.06, 1.13), 0.5, 0.12, 0.15, {
+RECIPE = Recipe(85, 3e-3, (0.89, 0.95, 1.0, 1.06, 1.13), 0.5, 0.45, 0.12, 0.15, {
     "pbc": 1.0, ("pbc", "IG"): 0.15, ("pbc", "NEU"): 0.05, ("pbc", "PLT"): 0.6, "lmu": 0.15, "bccd": 0.35, ("bccd", "BAS"): 0.05,
-    "chula": 0.35, "field": 0.4, ("field", "UNK"): 1.2, "taleqani": 0.4})
+    "chula": 0.35, "field": 0.4, ("field", "UNK"): 1.2, "taleqani": 0.25, "raabin": 0.5})
 FINE_LENGTH, FINE_RATE, FINE_ROUGH = 40 / 85, 2e-3, 0.3
 """A second, shorter cycle of the learning rate with fewer degraded crops: lobes and granules, which tell the hardest classes
 apart."""
@@ -95,7 +98,8 @@ def resampled(c: Cell, recipe: Recipe, size: int = CACHE) -> np.ndarray:
 
 
 def field_cells(fields: list[Field], classes: dict[str, str], data: Path) -> list[Cell]:
-    """Classed white cells of BCCD (only fields with one white cell, its class by file) and chula, and all platelets."""
+    """Classed white cells of BCCD (only fields with one white cell, its class by file) and chula, Raabin's as white cells of some
+    class, and all platelets."""
     cells = []
     for f in fields:
         known = classes.get(str(f.path.relative_to(data)))
@@ -106,6 +110,8 @@ def field_cells(fields: list[Field], classes: dict[str, str], data: Path) -> lis
                 cells.append(Cell(f.path, "chula", *where, CHULA[f.labels[i]]))
             elif f.kinds[i] == 0 and known and len(white) == 1:
                 cells.append(Cell(f.path, "bccd", *where, known))
+            elif f.kinds[i] == 0 and f.source == "raabin":
+                cells.append(Cell(f.path, "raabin", *where, "WBC"))
             elif f.kinds[i] == 2:
                 cells.append(Cell(f.path, "field", *where, "PLT"))
     return cells
@@ -113,7 +119,7 @@ def field_cells(fields: list[Field], classes: dict[str, str], data: Path) -> lis
 
 def boxed(fields: list[Field], data: Path) -> list[Cell]:
     """The classed white cells of the fields, at their boxes."""
-    return [c for c in field_cells(fields, white_cell_classes(data), data) if c.label != "PLT"]
+    return [c for c in field_cells(fields, white_cell_classes(data), data) if c.label not in ("PLT", "WBC")]
 
 
 def not_cells(fields: list[Field], per_field: int, edge: float, rng: np.random.Generator) -> list[Cell]:
@@ -190,7 +196,23 @@ def prior_of(all_pools: list[Pool]) -> list[float]:
     return [round(float(v), 5) for v in total / total.sum()]
 
 
-def draw(all_pools: list[Pool], recipe: Recipe, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def styles_of(all_pools: list[Pool]) -> list[Tensor]:
+    """How every laboratory's white cells are stained and lit: for each source up to STYLES cells' styles [n,2,3], evenly over what
+    its pools hold."""
+    found: dict[str, list[Tensor]] = defaultdict(list)
+    margin = (CACHE - CLASSIFIER_SIZE) // 2
+    inner = slice(margin, margin + CLASSIFIER_SIZE)
+    sources = Counter(p.source for p in all_pools for _ in p.images if p.label not in ("PLT", "UNK"))
+    for p in all_pools:
+        if p.source in sources and p.label not in ("PLT", "UNK"):
+            every = max(1, sources[p.source] // STYLES)
+            images = np.ascontiguousarray(p.images[::every, p.images.shape[1] // 2, inner, inner].transpose(0, 3, 1, 2))
+            found[p.source].append(style_of(torch.from_numpy(images).float() / 255))
+    return [torch.cat(found[s]) for s in sorted(found)]
+
+
+def draw(all_pools: list[Pool], styles: list[Tensor], recipe: Recipe, n: int,
+         rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """A batch: images [n,3,S,S] 0..1, allowed classes [n,classes] bool, weakly labelled or not [n] bool. Flipped, turned,
     shifted by up to 2 um, zoomed."""
     share = np.array([p.share for p in all_pools])
@@ -213,7 +235,7 @@ def draw(all_pools: list[Pool], recipe: Recipe, n: int, rng: np.random.Generator
     if turned.any():
         x[turned] = turn(torch.from_numpy(whole_images[turned]).float().div_(255), torch.from_numpy(shift[turned]))
     allowed = torch.from_numpy(np.stack([mask_of(all_pools[k].label) for k in picked]))
-    x = fade_neighbours(x, recipe.faded)
+    x = fade_neighbours(restyle(x, styles, recipe.restyled), recipe.faded)
     rough = some(n, recipe.rough)[:, 0, 0, 0]
     x[rough] = degrade(x[rough])
     if not rough.all():
@@ -291,6 +313,7 @@ def fit(net: Classifier, all_pools: list[Pool], recipe: Recipe, seed: int, label
     torch.manual_seed(seed)
     decay = [p for p in net.parameters() if p.ndim > 1]
     rest = [p for p in net.parameters() if p.ndim <= 1]
+    styles = styles_of(all_pools)
     optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}], recipe.rate)
     steps = recipe.crops // BATCH
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, recipe.epochs * steps, pct_start=0.15)
@@ -300,7 +323,7 @@ def fit(net: Classifier, all_pools: list[Pool], recipe: Recipe, seed: int, label
     for epoch in range(1, recipe.epochs + 1):
         total = 0.0
         for _ in range(steps):
-            x, allowed, weak = draw(all_pools, recipe, BATCH, rng)
+            x, allowed, weak = draw(all_pools, styles, recipe, BATCH, rng)
             with torch.autocast("cpu", torch.bfloat16):
                 logits = net(x.contiguous(memory_format=torch.channels_last))
             loss = loss_of(logits.float(), allowed, weak)
@@ -359,7 +382,7 @@ def int8_twin(net: Classifier, p: Prepared, seed: int) -> QuantClassifier:
     """The network in int8, its activations fitted to crops drawn as in training."""
     torch.manual_seed(seed)
     count = min(CALIBRATION, p.recipe.epochs * p.recipe.crops)
-    return QuantClassifier(net, draw(p.pools, p.recipe, count, np.random.default_rng(seed))[0])
+    return QuantClassifier(net, draw(p.pools, styles_of(p.pools), p.recipe, count, np.random.default_rng(seed))[0])
 
 
 def train(data: Path, work: Path, detector: Detector, seed: int) -> tuple[Classifier, QuantClassifier, list[float]]:

@@ -38,6 +38,22 @@ class Augmentation(unittest.TestCase):
                 self.assertEqual((n, 3, 16, 16), augment.degrade(torch.rand(n, 3, 16, 16)).shape)
                 self.assertEqual((n, 3, 16, 16), augment.stain_and_light(torch.rand(n, 3, 16, 16)).shape)
 
+    def test_a_cell_is_brought_towards_another_laboratorys_stain_and_no_further(self) -> None:
+        torch.manual_seed(0)
+        own, other = torch.rand(1, 3, 40, 40) * 0.2 + 0.7, torch.rand(1, 3, 40, 40) * 0.4 + 0.3
+        before, aim = augment.style_of(own)[0], augment.style_of(other)[0]
+        ways = []
+        for _ in range(20):
+            after = augment.style_of(augment.restyle(own.clone(), [aim[None]], 1.0))[0]
+            way = (after[0] - before[0]) / (aim[0] - before[0])
+            self.assertLess((way - way.mean()).abs().max().item(), 0.05)
+            ways.append(way.mean().item())
+        self.assertTrue(-0.01 < min(ways) < 0.3 and 0.7 < max(ways) < 1.01, ways)
+
+    def test_without_restyling_nothing_changes(self) -> None:
+        x = torch.rand(3, 3, 20, 20)
+        self.assertTrue(torch.equal(x, augment.restyle(x.clone(), [augment.style_of(x)], 0.0)))
+
     def test_blur_keeps_an_even_image_even(self) -> None:
         x = torch.full((2, 3, 20, 20), 0.4)
         self.assertLess((augment.blur(x, 2.0) - x).abs().max().item(), 1e-5)
