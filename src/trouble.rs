@@ -12,6 +12,7 @@ pub enum Part {
     Serial,
     Display,
     Controls,
+    Metrics,
 }
 
 /// A board that every part writes its trouble on; clones share it.

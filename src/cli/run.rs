@@ -23,7 +23,7 @@ use crate::session::Session;
 use crate::session::results::{Results, SentMark};
 use crate::session::snapshot::{Command, Snapshot};
 use crate::sink::serial_lines::port::Port;
-use crate::sink::{display, serial_lines};
+use crate::sink::{display, metrics, serial_lines};
 use crate::stop::Stop;
 use crate::trouble::{Part, Troubles};
 use crate::vision::Vision;
@@ -106,7 +106,7 @@ struct Ends {
 /// Starts serial lines, display, buttons and keys, each on a thread of its own.
 fn start_sinks(
     config: &Config,
-    newest: &[Latest<Arc<Snapshot>>; 3],
+    newest: &[Latest<Arc<Snapshot>>; 4],
     results: &Results,
     sent: SentMark,
     port: Option<Port>,
@@ -117,7 +117,7 @@ fn start_sinks(
     if let Some(port) = &port {
         println!("serial on {}", port.path().display());
     }
-    let [for_display, for_serial, for_controls] = newest.clone();
+    let [for_display, for_serial, for_controls, for_metrics] = newest.clone();
     let mut sinks = vec![thread("serial", {
         let serial = serial_lines::Serial {
             config: config.serial.clone(),
@@ -142,6 +142,10 @@ fn start_sinks(
         let (controls, stop, trouble) = (config.controls.clone(), sinks_stop.clone(), troubles.teller(Part::Controls));
         let commands = commands.clone();
         move || hardware::run(&controls, &for_controls, &commands, &stop, &trouble)
+    })?);
+    sinks.push(thread("metrics", {
+        let (metrics, stop, trouble) = (config.metrics.clone(), sinks_stop.clone(), troubles.teller(Part::Metrics));
+        move || metrics::run(&metrics, &for_metrics, &stop, &trouble)
     })?);
     if config.display.kind == DisplayKind::Terminal {
         let (commands, stop) = (commands.clone(), stop.clone());
@@ -177,7 +181,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     })
     .blame_run()?;
 
-    let newest: [Latest<Arc<Snapshot>>; 3] = Default::default();
+    let newest: [Latest<Arc<Snapshot>>; 4] = Default::default();
     let ends = Ends { commands, stop: stop.clone(), sinks_stop: sinks_stop.clone(), troubles: troubles.clone() };
     let sinks = start_sinks(&config, &newest, &results, sent, port, &ends)?;
 

@@ -126,6 +126,8 @@ pub(super) const KEYS: &[Key] = &[
     key("serial", "baud", Baud, "", "115200"),
     key("serial", "format", OneOf(&["json", "csv"]), "", r#""json""#),
     key("serial", "interval_seconds", Number(0.1, 3600.0), "seconds", "1.0"),
+    key("metrics", "file", Folder, "", r#""/run/leukoscope/leukoscope.prom""#),
+    key("metrics", "seconds", Number(1.0, 3600.0), "seconds", "5.0"),
     key("controls", "gpio", OneOf(&["none", "cdev", "rppal"]), "", r#""cdev""#),
     key("controls", "gpio_chip", Device, "", r#""/dev/gpiochip0""#),
     optional("controls", "start_line", Whole(0, 1023), "as a line of the GPIO chip", "5"),

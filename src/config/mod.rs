@@ -26,6 +26,7 @@ pub struct Config {
     pub flags: Flags,
     pub display: DisplayConfig,
     pub serial: SerialConfig,
+    pub metrics: MetricsConfig,
     pub controls: Controls,
 }
 
@@ -117,6 +118,16 @@ pub struct Flags {
     pub immature_granulocytes_percent: f64,
     pub nucleated_red_per_100: f64,
     pub unclassified_percent: f64,
+}
+
+/// Figures of the running program for whatever watches the station.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// OpenMetrics text file to write; empty: none.
+    pub file: PathBuf,
+    /// Seconds between two writings.
+    pub seconds: f64,
 }
 
 /// The display.
@@ -287,6 +298,12 @@ impl Default for DisplayConfig {
 impl Default for SerialConfig {
     fn default() -> Self {
         Self { port: "pty".into(), baud: 115_200, format: LineFormat::Json, interval_seconds: 1.0 }
+    }
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self { file: PathBuf::new(), seconds: 5.0 }
     }
 }
 

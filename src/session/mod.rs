@@ -168,6 +168,7 @@ impl Session {
             flags,
             frames: FrameCounts::default(),
             frame_rate: None,
+            stages: Vec::new(),
             um_per_px: None,
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::class::{CellClass, Kind};
 use crate::prevalence::PrevalenceReport;
+use crate::timing::StageTime;
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,6 +171,9 @@ pub struct Snapshot {
     pub frames: FrameCounts,
     /// Frames a second the vision gets through, if known.
     pub frame_rate: Option<f64>,
+    /// How long the stages of a frame take, if known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageTime>,
     /// Micrometres a pixel of the camera, if known.
     pub um_per_px: Option<f64>,
 }

@@ -1,6 +1,6 @@
 //! A picture file as display: for a web frame, another program, or a look at what a panel would show.
 
-use std::io::{Cursor, Write};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use embedded_graphics::pixelcolor::Rgb888;
@@ -49,7 +49,7 @@ impl Screen for PngScreen {
         if self.shown.as_ref() == Some(&canvas) {
             return Ok(());
         }
-        replace(&self.path, &encode(&canvas).map_err(|problem| unwritable(&self.path, &problem))?)
+        file::replace(&self.path, &encode(&canvas).map_err(|problem| unwritable(&self.path, &problem))?)
             .map_err(|problem| unwritable(&self.path, &problem))?;
         self.shown = Some(canvas);
         Ok(())
@@ -75,19 +75,4 @@ fn encode(canvas: &Canvas<Rgb888>) -> Result<Vec<u8>, image::ImageError> {
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, ImageFormat::Png)?;
     Ok(bytes.into_inner())
-}
-
-/// Writes beside the file and renames over it: a reader sees the old picture or the new one, never half of one.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = tempfile::Builder::new().prefix(".leukoscope-").suffix(".png").tempfile_in(folder(path))?;
-    file.write_all(bytes)?;
-    set_readable(file.as_file())?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
-}
-
-/// Temporary files are private; a picture for other programs is not.
-fn set_readable(file: &std::fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }

@@ -1,0 +1,121 @@
+//! How long each stage of a frame takes, measured in the running program.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+/// What a frame goes through, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Flat field, white balance, scale.
+    Optics,
+    /// Cells found, and how well the frame can be seen.
+    Detect,
+    /// The stage's motion, and which cells are new.
+    Track,
+    /// Crops cut and named.
+    Classify,
+    /// The whole frame, from its arrival at the counting to the new counts.
+    Frame,
+}
+
+impl Stage {
+    const ALL: [Self; 5] = [Self::Optics, Self::Detect, Self::Track, Self::Classify, Self::Frame];
+
+    /// The word for it in files and on pages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Optics => "optics",
+            Self::Detect => "detect",
+            Self::Track => "track",
+            Self::Classify => "classify",
+            Self::Frame => "frame",
+        }
+    }
+}
+
+/// How long a stage took over the latest frames.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageTime {
+    pub stage: Stage,
+    /// Milliseconds that half of the frames took at most.
+    pub median_ms: f64,
+    /// Milliseconds that 95 % of the frames took at most.
+    pub p95_ms: f64,
+}
+
+/// Frames that the times are taken over: a few seconds of a live camera.
+const FRAMES: usize = 128;
+
+/// The latest times of every stage.
+#[derive(Clone, Debug, Default)]
+pub struct Timings {
+    /// Microseconds, oldest first, by [`Stage::ALL`].
+    latest: [VecDeque<u32>; 5],
+}
+
+impl Timings {
+    /// Runs `work` and notes how long it took.
+    pub fn time<T>(&mut self, stage: Stage, work: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let result = work();
+        self.note(stage, began.elapsed());
+        result
+    }
+
+    /// Notes how long a stage took for one frame.
+    pub fn note(&mut self, stage: Stage, took: Duration) {
+        let times = &mut self.latest[stage as usize];
+        if times.len() == FRAMES {
+            times.pop_front();
+        }
+        times.push_back(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+    }
+
+    /// Every stage that has run, in the order of a frame's way.
+    #[must_use]
+    pub fn summary(&self) -> Vec<StageTime> {
+        let of = |stage: Stage| {
+            let mut sorted: Vec<u32> = self.latest[stage as usize].iter().copied().collect();
+            sorted.sort_unstable();
+            let last = sorted.len().checked_sub(1)?;
+            // Nearest rank: the least time that the share of the frames did not pass.
+            let at = |share: f64| {
+                let rank = (share * sorted.len() as f64).ceil() as usize;
+                f64::from(sorted[rank.saturating_sub(1).min(last)]) / 1000.0
+            };
+            Some(StageTime { stage, median_ms: at(0.5), p95_ms: at(0.95) })
+        };
+        Stage::ALL.into_iter().filter_map(of).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_frames_take_the_median_or_less_and_old_ones_are_forgotten() {
+        let mut timings = Timings::default();
+        (0..1000).for_each(|_| timings.note(Stage::Detect, Duration::from_secs(9)));
+        (1..=100).for_each(|ms| timings.note(Stage::Track, Duration::from_millis(ms)));
+        (0..FRAMES).for_each(|_| timings.note(Stage::Detect, Duration::from_millis(4)));
+        assert_eq!(
+            timings.summary(),
+            [
+                StageTime { stage: Stage::Detect, median_ms: 4.0, p95_ms: 4.0 },
+                StageTime { stage: Stage::Track, median_ms: 50.0, p95_ms: 95.0 },
+            ]
+        );
+    }
+
+    #[test]
+    fn work_that_is_timed_gives_its_result() {
+        let mut timings = Timings::default();
+        assert_eq!(timings.time(Stage::Optics, || 7), 7);
+        assert_eq!(timings.summary().len(), 1);
+    }
+}
