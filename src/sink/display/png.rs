@@ -10,6 +10,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 use super::canvas::Canvas;
 use super::draw::Theme;
 use super::{DisplayError, Screen};
+use crate::file;
 use crate::session::snapshot::Snapshot;
 
 /// Writes each changed picture to one file, which is whole at every moment.
