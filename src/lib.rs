@@ -34,6 +34,7 @@ pub mod prevalence;
 pub mod service;
 pub mod session;
 pub mod sink;
+pub mod statistics;
 pub mod stop;
 pub mod tally;
 pub mod track;

@@ -37,6 +37,7 @@ fn snapshot(sample: &str, counted: u32) -> Snapshot {
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: vec![],
+        statistics: leukoscope::statistics::Statistics::default(),
         frames: FrameCounts::default(),
         frame_rate: None,
         um_per_px: None,
