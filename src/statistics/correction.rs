@@ -217,8 +217,8 @@ impl Table {
         let mut all = |counts: &Vec<u32>| counts.iter().map(|count| gamma(*count, dice)).collect::<Vec<f64>>();
         let named = self.named.iter().map(&mut all).collect();
         let (unnamed, answers) = (all(&self.unnamed), all(&self.answers));
-        let mut one = || gamma(1, dice);
-        Drawn { named, unnamed, answers, more: (0..2 * self.classes.len() + 1).map(|_| one()).collect() }
+        let more = self.classes.iter().map(|_| gamma(1, dice)).collect();
+        Drawn { named, unnamed, answers, more_tested: more, more_counted: gamma(1, dice) }
     }
 
     /// How probable so many cells without a name, or more, are by the matrix.
@@ -244,33 +244,33 @@ struct Drawn {
     named: Vec<Vec<f64>>,
     unnamed: Vec<f64>,
     answers: Vec<f64>,
-    /// One cell more, drawn for each class's row and column and the sample.
-    more: Vec<f64>,
+    /// One tested cell more of each class.
+    more_tested: Vec<f64>,
+    /// One cell more in the sample.
+    more_counted: f64,
 }
 
 impl Drawn {
     /// Percent of the class `at`, with every count pulled towards this end of its interval.
     fn share(&self, table: &Table, at: usize, end: End) -> f64 {
-        let classes = self.answers.len();
-        let mut named = self.named.clone();
+        let (mut named, mut unnamed) = (self.named.clone(), self.unnamed.clone());
         let mut answers = self.answers.clone();
-        let (mut unnamed, own) = (self.unnamed.clone(), self.more[2 * classes]);
         match end {
             End::Low => {
                 // One of the sample's cells more for the others, and one more of each other class named like this one.
                 let others: f64 = answers.iter().sum::<f64>() - answers[at];
-                let factor = if others > 0.0 { 1.0 + own / others } else { 1.0 };
+                let factor = if others > 0.0 { 1.0 + self.more_counted / others } else { 1.0 };
                 for (j, answer) in answers.iter_mut().enumerate() {
                     *answer *= if j == at { 1.0 } else { factor };
                 }
                 for (k, row) in named.iter_mut().enumerate() {
-                    row[at] += self.more[k];
+                    row[at] += self.more_tested[k];
                 }
             }
             End::High => {
                 // One more of the sample's cells for this class, and one more of its tested cells without its name.
-                answers[at] += own;
-                unnamed[at] += self.more[at];
+                answers[at] += self.more_counted;
+                unnamed[at] += self.more_tested[at];
             }
         }
         // A matrix drawn so badly that it has no inverse says nothing: the end is as far out as it can be.
@@ -290,8 +290,7 @@ fn solve(equations: &mut [Vec<f64>]) -> Option<Vec<f64>> {
         equations.swap(column, pivot);
         let (above, below) = equations.split_at_mut(column + 1);
         let row = &above[column];
-        // Also true for NaN.
-        if !(row[column].abs() > 1e-9) {
+        if row[column].is_nan() || row[column].abs() < 1e-9 {
             return None;
         }
         for other in below {
