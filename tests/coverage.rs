@@ -408,5 +408,5 @@ fn figures_of_the_correction() {
 #[test]
 #[ignore = "a figure of docs/statistics.md"]
 fn figures_of_estimates_per_microlitre() {
-    per_red_cell(2000, &[10, 20, 60, 300]);
+    per_red_cell(2000, &[20, 60, 300]);
 }

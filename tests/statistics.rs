@@ -91,7 +91,12 @@ fn the_matrix_that_validate_writes_is_the_one_that_count_corrects_by() {
     }
     let corrected = &count(recording.path(), &["--confusion", file])["corrected"];
     assert_eq!(corrected["measured_on"], "our slides");
-    assert!(corrected["note"].as_str().unwrap().starts_with("not corrected: the matrix has 30 cells of fewer"));
+    assert!(
+        corrected["note"]
+            .as_str()
+            .unwrap()
+            .starts_with("not corrected for the classifier's errors: the matrix has 30 cells of fewer")
+    );
 
     let other = written.to_toml().replace(&written.classifier_sha256, "00");
     fs::write(&matrix, other).unwrap();

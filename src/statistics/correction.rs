@@ -74,7 +74,7 @@ impl Corrected {
                 measured_on,
                 cells: answers.iter().filter(|(class, _)| **class != CellClass::Unk).map(|(_, count)| count).sum(),
                 percent: BTreeMap::new(),
-                note: Some(format!("not corrected: {why}")),
+                note: Some(format!("not corrected for the classifier's errors: {why}")),
             },
         })
     }
@@ -393,7 +393,7 @@ mod tests {
         let small = matrix(&[(Lyt, [95, 2, 0, 1, 2]), (Ngs, [0, 20, 0, 0, 5])]);
         assert!(reason(&good, &small).contains("fewer than two classes"));
         let stranger = Source::Stranger { measured_on: "x".into(), why: "other weights".into() };
-        assert_eq!(reason(&good, &stranger), "not corrected: other weights");
+        assert_eq!(reason(&good, &stranger), "not corrected for the classifier's errors: other weights");
         assert_eq!(Corrected::of(&good.into_iter().collect(), &Source::None), None);
     }
 

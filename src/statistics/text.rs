@@ -76,7 +76,7 @@ impl fmt::Display for PerRedCell {
 pub fn evidence(statistics: &Statistics) -> String {
     let mut text = String::new();
     for evidence in &statistics.evidence {
-        let chance = if evidence.beyond_chance { "" } else { "; within chance of it" };
+        let chance = if evidence.beyond_chance { "" } else { "; could be chance" };
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
