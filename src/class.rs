@@ -124,7 +124,8 @@ classes! {
 }
 
 /// What a report rolls classes up to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Group {
     /// Segmented and band neutrophils.
     Neutrophils,
@@ -148,6 +149,26 @@ pub enum Group {
     Platelets,
     /// Cells without a name.
     Unclassified,
+}
+
+impl Group {
+    /// The name a person reads.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Neutrophils => "neutrophils",
+            Self::Lymphocytes => "lymphocytes",
+            Self::Monocytes => "monocytes",
+            Self::Eosinophils => "eosinophils",
+            Self::Basophils => "basophils",
+            Self::ImmatureGranulocytes => "immature granulocytes",
+            Self::Blasts => "blasts",
+            Self::NucleatedRed => "nucleated red cells",
+            Self::Smudge => "smudge cells",
+            Self::Platelets => "platelets",
+            Self::Unclassified => "unclassified",
+        }
+    }
 }
 
 impl CellClass {

@@ -35,6 +35,7 @@ pub mod prevalence;
 pub mod service;
 pub mod session;
 pub mod sink;
+pub mod statistics;
 pub mod stop;
 pub mod tally;
 pub mod timing;

@@ -16,7 +16,9 @@ fn main() -> ExitCode {
         Some(Command::Analyze(arguments)) => analyze::analyze(&arguments),
         Some(Command::Classify(arguments)) => analyze::classify(&arguments),
         Some(Command::Count(arguments)) => count::count(&arguments),
-        Some(Command::Validate(ValidateCommand::Cells(arguments))) => validate::cells(&arguments),
+        Some(Command::Validate(ValidateCommand::Cells { arguments, confusion, measured_on })) => {
+            validate::cells(&arguments, confusion.as_deref(), measured_on)
+        }
         Some(Command::Validate(ValidateCommand::Fields { arguments, classes })) => {
             validate::fields(&arguments, classes.as_deref())
         }

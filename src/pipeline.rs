@@ -137,11 +137,11 @@ impl Counting {
     }
 
     fn command(&mut self, command: Command) {
-        if self.unkept.is_some() && command != Command::Stop {
+        if self.unkept.is_some() && !matches!(command, Command::Stop | Command::RedCount(_)) {
             log::warn!("{command:?} is not done while the last result could not be kept");
             return;
         }
-        if command != Command::Start && self.session.phase() == Phase::Counting {
+        if matches!(command, Command::Stop | Command::NewSample(_)) && self.session.phase() == Phase::Counting {
             // What a lone last field showed cut by its border counts, as at any other end.
             let rest = self.counter.finish();
             if self.session.add(&rest, false) {

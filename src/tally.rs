@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use statrs::distribution::{Beta, ContinuousCDF};
-
 use crate::class::{CellClass, Group, Kind};
 use crate::config::Flags;
 use crate::session::snapshot::{ClassCount, Flag, KindCounts};
+use crate::statistics::interval::{self, Figure, LEVEL};
+use crate::statistics::{Evidence, Share};
 
 /// White cells from which a share of common cells is believed enough to raise a flag: fewer cells tell
 /// common shares too badly.
@@ -48,99 +48,141 @@ impl Tally {
         self.classes.iter().filter(|(class, _)| class.in_differential()).map(|(_, count)| count).sum()
     }
 
-    /// One line a class that was seen, most frequent first, unclassified cells last.
+    /// Cells by class.
     #[must_use]
-    pub fn lines(&self) -> Vec<ClassCount> {
-        let mut lines: Vec<_> = self.classes.iter().map(|(class, count)| self.line(*class, *count)).collect();
+    pub fn classes(&self) -> &BTreeMap<CellClass, u32> {
+        &self.classes
+    }
+
+    /// White cells found, those without a name and nucleated red ones included.
+    fn white(&self) -> u32 {
+        self.classes.values().sum()
+    }
+
+    /// One line a class that was seen, most frequent first, unclassified cells last; intervals at `level`.
+    #[must_use]
+    pub fn lines(&self, level: f64) -> Vec<ClassCount> {
+        let line = |(class, count): (&CellClass, &u32)| {
+            let Figure { value, low, high } = self.figure_of(*class, level);
+            ClassCount { class: *class, count: *count, percent: value, low, high }
+        };
+        let mut lines: Vec<_> = self.classes.iter().map(line).collect();
         lines.sort_by_key(|line| (line.class == CellClass::Unk, std::cmp::Reverse(line.count), line.class));
         lines
     }
 
-    fn line(&self, class: CellClass, count: u32) -> ClassCount {
-        let (percent, low, high) = if class.in_differential() {
-            share(count, self.differential())
+    /// Percent of a class, or per 100 of the differential for classes that are no part of it; interval at `level`.
+    fn figure_of(&self, class: CellClass, level: f64) -> Figure {
+        let count = self.of(class);
+        if class.in_differential() {
+            percent(count, self.differential(), level)
         } else if class == CellClass::Unk {
-            share(count, self.classes.values().sum())
+            percent(count, self.white(), level)
         } else {
-            per_100(count, self.differential())
-        };
-        ClassCount { class, count, percent, low, high }
+            per_100(count, self.differential(), level)
+        }
     }
 
-    fn percent_of(&self, group: Group) -> f64 {
-        let count: u32 = self.classes.iter().filter(|(class, _)| class.group() == group).map(|(_, n)| n).sum();
-        share(count, self.differential()).0
+    /// Percent of the differential that a group makes up; interval at `level`.
+    #[must_use]
+    pub fn group(&self, group: Group, level: f64) -> Figure {
+        let of = self.classes.iter().filter(|(class, _)| class.group() == group && class.in_differential());
+        percent(of.map(|(_, count)| count).sum(), self.differential(), level)
+    }
+
+    /// The groups of the differential that were seen; intervals at `level`.
+    #[must_use]
+    pub fn groups(&self, level: f64) -> BTreeMap<Group, Figure> {
+        let seen = self.classes.keys().filter(|class| class.in_differential());
+        seen.map(|class| (class.group(), self.group(class.group(), level))).collect()
+    }
+
+    /// Nucleated red cells per 100 of the differential, with the 95 % interval.
+    #[must_use]
+    pub fn nucleated_red_per_100(&self) -> Figure {
+        self.figure_of(CellClass::Ebo, LEVEL)
+    }
+
+    /// The figures that reach their limits, worst first, each with the flag it raises.
+    ///
+    /// A flag goes by the figure itself, not by the lower end of its interval: a second look costs less than a case that was
+    /// missed; [`Evidence::beyond_chance`] tells the two apart. One blast or nucleated red cell is believed whenever
+    /// it comes; a share of common cells says nothing before [`ENOUGH_FOR_A_SHARE`] are counted.
+    #[must_use]
+    pub fn evidence(&self, limits: &Flags) -> Vec<Evidence> {
+        let group = |group| self.group(group, LEVEL);
+        let figures = [
+            (Flag::Blasts, Share::Blasts, group(Group::Blasts), limits.blasts_percent),
+            (Flag::LeftShift, Share::Bands, self.figure_of(CellClass::Ngb, LEVEL), limits.bands_percent),
+            (
+                Flag::LeftShift,
+                Share::ImmatureGranulocytes,
+                group(Group::ImmatureGranulocytes),
+                limits.immature_granulocytes_percent,
+            ),
+            (
+                Flag::NucleatedRedCells,
+                Share::NucleatedRedCells,
+                self.nucleated_red_per_100(),
+                limits.nucleated_red_per_100,
+            ),
+            (
+                Flag::ManyUnclassified,
+                Share::Unclassified,
+                self.figure_of(CellClass::Unk, LEVEL),
+                limits.unclassified_percent,
+            ),
+        ];
+        let enough = self.white() >= ENOUGH_FOR_A_SHARE;
+        let rare = |of: Share| matches!(of, Share::Blasts | Share::NucleatedRedCells);
+        figures
+            .into_iter()
+            .filter(|(_, of, figure, limit)| figure.value > 0.0 && figure.value >= *limit && (enough || rare(*of)))
+            .map(|(flag, of, figure, limit)| Evidence { flag, of, figure, limit, beyond_chance: figure.low >= limit })
+            .collect()
     }
 
     /// The flags that these counts raise under `limits`, worst first.
-    ///
-    /// One blast or nucleated red cell is worth a look whenever it comes; a share of common cells says nothing before
-    /// [`ENOUGH_FOR_A_SHARE`] are counted.
     #[must_use]
     pub fn flags(&self, limits: &Flags) -> Vec<Flag> {
-        let reached = |value: f64, limit: f64| value > 0.0 && value >= limit;
-        let white: u32 = self.classes.values().sum();
-        let common = |value, limit| white >= ENOUGH_FOR_A_SHARE && reached(value, limit);
-        let bands = share(self.of(CellClass::Ngb), self.differential()).0;
-        let unclassified = share(self.of(CellClass::Unk), white).0;
-        let nucleated = per_100(self.of(CellClass::Ebo), self.differential()).0;
-        let left_shift = common(bands, limits.bands_percent)
-            || common(self.percent_of(Group::ImmatureGranulocytes), limits.immature_granulocytes_percent);
-        [
-            (Flag::Blasts, reached(self.percent_of(Group::Blasts), limits.blasts_percent)),
-            (Flag::LeftShift, left_shift),
-            (Flag::NucleatedRedCells, reached(nucleated, limits.nucleated_red_per_100)),
-            (Flag::ManyUnclassified, common(unclassified, limits.unclassified_percent)),
-        ]
-        .into_iter()
-        .filter_map(|(flag, raised)| raised.then_some(flag))
-        .collect()
+        let mut flags: Vec<Flag> = self.evidence(limits).iter().map(|evidence| evidence.flag).collect();
+        flags.dedup();
+        flags
     }
 }
 
-/// `count` of `total` in percent, with its exact 95 % interval (Clopper and Pearson 1934, Biometrika 26, 404).
+/// `count` of `total` in percent, with its exact 95 % interval; see [`interval::exact`].
 ///
 /// Of nothing, nothing is known: 0 with the interval 0 to 100.
 #[must_use]
 pub fn share(count: u32, total: u32) -> (f64, f64, f64) {
-    const TAIL: f64 = 0.025;
-    if total == 0 {
-        return (0.0, 0.0, 100.0);
-    }
-    let count = count.min(total);
-    let (k, n) = (f64::from(count), f64::from(total));
-    // Both shape parameters are at least 1 wherever a quantile is taken, so the distribution exists.
-    let quantile = |p, a, b| Beta::new(a, b).map_or(p, |beta| beta.inverse_cdf(p));
-    let low = if count == 0 { 0.0 } else { quantile(TAIL, k, n - k + 1.0) };
-    let high = if count == total { 1.0 } else { quantile(1.0 - TAIL, k + 1.0, n - k) };
-    (100.0 * k / n, 100.0 * low, 100.0 * high)
+    let Figure { value, low, high } = percent(count, total, LEVEL);
+    (value, low, high)
 }
 
-/// `count` per 100 others, with its exact 95 % interval: that of the share among both, as odds.
+fn percent(count: u32, total: u32, level: f64) -> Figure {
+    interval::exact(count, total, level).scaled(100.0)
+}
+
+/// `count` per 100 others, with its exact interval: that of the share among both, as odds.
 ///
 /// With no others the ratio has no value: it is 0 per 100 with nothing counted, and given as per 100 of one otherwise.
 #[must_use]
-fn per_100(count: u32, others: u32) -> (f64, f64, f64) {
-    let odds = |percent: f64| if percent < 100.0 { 100.0 * percent / (100.0 - percent) } else { f64::MAX };
-    let (_, low, high) = share(count, count.saturating_add(others));
+fn per_100(count: u32, others: u32, level: f64) -> Figure {
+    let odds = |share: f64| if share < 1.0 { 100.0 * share / (1.0 - share) } else { f64::MAX };
+    let Figure { low, high, .. } = interval::exact(count, count.saturating_add(others), level);
     let highest = 100.0 * f64::from(count.max(1)) * 1000.0;
-    (100.0 * f64::from(count) / f64::from(others.max(1)), odds(low).min(highest), odds(high).min(highest))
+    Figure {
+        value: 100.0 * f64::from(count) / f64::from(others.max(1)),
+        low: odds(low).min(highest),
+        high: odds(high).min(highest),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use statrs::distribution::{Binomial, DiscreteCDF};
-
-    #[test]
-    fn the_exact_interval_is_the_published_one() {
-        // 5 of 100: 1.64 to 11.28 (Clopper and Pearson's table; R's binom.test gives the same).
-        let (percent, low, high) = share(5, 100);
-        assert!((percent - 5.0).abs() < 1e-9);
-        assert!((low - 1.643).abs() < 0.001, "{low}");
-        assert!((high - 11.283).abs() < 0.001, "{high}");
-    }
 
     #[test]
     fn of_no_cells_nothing_is_known() {
@@ -164,7 +206,7 @@ mod tests {
         }
         tally.add(Kind::Wbc, Some(CellClass::Unk));
         assert_eq!(tally.differential(), 50);
-        let lines = tally.lines();
+        let lines = tally.lines(LEVEL);
         assert_eq!(lines[0].class, CellClass::Ngs);
         assert!((lines[0].percent - 100.0).abs() < 1e-9);
         assert!((lines[1].percent - 20.0).abs() < 1e-9, "10 erythroblasts for 50 white cells are 20 per 100");
@@ -195,23 +237,36 @@ mod tests {
         assert_eq!(tally.flags(&Flags::default()), [Flag::Blasts, Flag::LeftShift]);
     }
 
-    proptest! {
-        #[test]
-        fn the_interval_leaves_at_most_a_fortieth_on_each_side(total in 1_u32..400, part in 0.0..=1.0_f64) {
-            let count = (f64::from(total) * part).round() as u32;
-            let (percent, low, high) = share(count, total);
-            prop_assert!(0.0 <= low && low <= percent && percent <= high && high <= 100.0);
-            let at = |p: f64| Binomial::new(p / 100.0, u64::from(total)).unwrap();
-            if count > 0 {
-                let above = 1.0 - at(low).cdf(u64::from(count) - 1);
-                prop_assert!((above - 0.025).abs() < 1e-4, "{above}");
-            }
-            if count < total {
-                let below = at(high).cdf(u64::from(count));
-                prop_assert!((below - 0.025).abs() < 1e-4, "{below}");
-            }
+    #[test]
+    fn a_flag_says_what_it_goes_by_and_whether_chance_could_have_raised_it() {
+        let mut tally = Tally::default();
+        for (class, count) in [(CellClass::Ngb, 30), (CellClass::Myb, 2), (CellClass::Lyt, 68)] {
+            (0..count).for_each(|_| tally.add(Kind::Wbc, Some(class)));
         }
+        let evidence = tally.evidence(&Flags::default());
+        let told: Vec<_> = evidence.iter().map(|e| (e.flag, e.of, e.beyond_chance)).collect();
+        assert_eq!(
+            told,
+            [(Flag::LeftShift, Share::Bands, true), (Flag::LeftShift, Share::ImmatureGranulocytes, false)]
+        );
+        assert!((evidence[0].figure.value - 30.0).abs() < 1e-9 && (evidence[0].limit - 10.0).abs() < 1e-9);
+        assert_eq!(tally.flags(&Flags::default()), [Flag::LeftShift], "two reasons are one flag");
+        let relaxed = Flags { bands_percent: 40.0, immature_granulocytes_percent: 5.0, ..Flags::default() };
+        assert_eq!(tally.flags(&relaxed), []);
+    }
 
+    #[test]
+    fn groups_add_up_their_classes_and_leave_out_what_is_no_part_of_the_differential() {
+        let mut tally = Tally::default();
+        for class in [CellClass::Ngs, CellClass::Ngb, CellClass::Lyt, CellClass::Lyt, CellClass::Ebo] {
+            tally.add(Kind::Wbc, Some(class));
+        }
+        let groups = tally.groups(LEVEL);
+        assert_eq!(groups.keys().copied().collect::<Vec<_>>(), [Group::Neutrophils, Group::Lymphocytes]);
+        assert!((groups[&Group::Neutrophils].value - 50.0).abs() < 1e-9);
+    }
+
+    proptest! {
         #[test]
         fn the_differential_adds_up_to_a_hundred(counts in prop::collection::vec(0_u32..50, 17)) {
             let mut tally = Tally::default();
@@ -220,9 +275,9 @@ mod tests {
                     tally.add(Kind::Wbc, Some(*class));
                 }
             }
-            let sum: f64 = tally.lines().iter().filter(|l| l.class.in_differential()).map(|l| l.percent).sum();
+            let sum: f64 = tally.lines(LEVEL).iter().filter(|l| l.class.in_differential()).map(|l| l.percent).sum();
             prop_assert!(tally.differential() == 0 || (sum - 100.0).abs() < 1e-6);
-            prop_assert!(tally.lines().iter().all(|l| l.high.is_finite() && l.low <= l.high));
+            prop_assert!(tally.lines(LEVEL).iter().all(|l| l.high.is_finite() && l.low <= l.high));
         }
     }
 }

@@ -84,7 +84,8 @@ fn a_key_like_no_other_gets_the_list_of_its_section() {
     assert_eq!(
         refusal("[session]\nzzz = 1\n"),
         "l.toml:2:1: unknown key `zzz` in [session]; [session] has no such key\n  2 | zzz = 1\n  \
-         write: one of target, autostart, or nothing"
+         write: one of target, precision_of, precision_points, at_most, \
+         red_count_cv_percent, autostart, or nothing"
     );
 }
 
@@ -198,6 +199,19 @@ fn every_mistake_is_told_in_one_go_in_the_order_of_the_file() {
     let said = refusal("[serial]\nbuad = 1\n[camera]\nwidth = 1\nheight = 1\n");
     let places: Vec<&str> = said.lines().filter(|line| line.starts_with("l.toml")).map(|line| &line[..9]).collect();
     assert_eq!(places, ["l.toml:2:", "l.toml:4:", "l.toml:5:"]);
+}
+
+#[test]
+fn the_most_to_count_by_precision_is_not_less_than_the_target() {
+    assert!(refusal("[session]\ntarget = 500\nprecision_of = \"blasts\"\nat_most = 200\n").contains(
+        "l.toml:4:1: at_most = 200 is less than target = 500, which is counted first\n  4 | at_most = 200\n  \
+             write: at_most = 2500"
+    ));
+    assert!(
+        refusal("[session]\nprecision_of = \"blats\"\n").contains("write: precision_of = \"blasts\""),
+        "{}",
+        refusal("[session]\nprecision_of = \"blats\"\n")
+    );
 }
 
 #[test]

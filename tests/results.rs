@@ -25,6 +25,7 @@ fn snapshot(sample: &str) -> Snapshot {
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: vec![Flag::LeftShift],
+        statistics: leukoscope::statistics::Statistics::default(),
         frames: FrameCounts { used: 10, skipped: 1, damaged: 0 },
         frame_rate: Some(9.5),
         um_per_px: Some(0.1),

@@ -37,6 +37,7 @@ fn snapshot(sample: &str, counted: u32) -> Snapshot {
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: vec![],
+        statistics: leukoscope::statistics::Statistics::default(),
         frames: FrameCounts::default(),
         frame_rate: None,
         um_per_px: None,
@@ -215,7 +216,7 @@ fn a_host_reads_a_header_and_lines_of_as_many_fields_as_csv() {
     assert!(
         header.starts_with("type,sequence,result,time,station,sample,phase,ending,started,target,counted,WBC,RBC,PLT")
     );
-    assert!(header.ends_with("count_UNK,percent_UNK,low_UNK,high_UNK"));
+    assert!(header.ends_with("corrected_UNK,corrected_low_UNK,corrected_high_UNK"));
     let hello = host.line();
     assert!(hello.starts_with("hello,1,0,"), "{hello}");
     assert_eq!(hello.matches(',').count(), header.matches(',').count());

@@ -2,6 +2,7 @@
 
 use leukoscope::session::snapshot::Command;
 use leukoscope::sink::serial_lines::incoming::{Incoming, IncomingError, LONGEST_LINE, Request};
+use leukoscope::statistics::per_red_cell::RedCount;
 use proptest::prelude::*;
 
 fn push(bytes: &[u8]) -> Vec<Result<Request, IncomingError>> {
@@ -12,7 +13,7 @@ fn push(bytes: &[u8]) -> Vec<Result<Request, IncomingError>> {
 fn requests_are_words_or_json_and_end_with_any_line_end() {
     let asked: Vec<Request> = push(
         b"start\nSTOP\rstatus\r\n\r\n  new   A 17  \nresend 12\n{\"command\":\"resend\",\"result\":3}\n\
-          {\"command\":\"new\",\"sample\":\"B\"}\n{\"command\":\"start\"}\n",
+          {\"command\":\"new\",\"sample\":\"B\"}\n{\"command\":\"start\"}\nred 4.5\n{\"command\":\"red\",\"red_count\":4.5}\n",
     )
     .into_iter()
     .map(Result::unwrap)
@@ -29,6 +30,8 @@ fn requests_are_words_or_json_and_end_with_any_line_end() {
             Request::Resend(3),
             new("B"),
             Request::Session(Command::Start),
+            Request::Session(Command::RedCount(RedCount::new(4.5).unwrap())),
+            Request::Session(Command::RedCount(RedCount::new(4.5).unwrap())),
         ]
     );
 }
@@ -36,7 +39,15 @@ fn requests_are_words_or_json_and_end_with_any_line_end() {
 #[test]
 fn what_is_no_request_is_refused_in_words_that_help() {
     for (line, words) in [
-        ("sart\n", "\"sart\" is no request; send start, stop, status, new [ID] or resend NUMBER"),
+        ("sart\n", "\"sart\" is no request; send start, stop, status, new [ID], red COUNT or resend NUMBER"),
+        (
+            "red\n",
+            "a red count is a number from 0.1 to 10, in 10^12 a litre (millions per microlitre), such as 4.5; send such as: red 4.5",
+        ),
+        (
+            "red 4500000\n",
+            "a red count is a number from 0.1 to 10, in 10^12 a litre (millions per microlitre), such as 4.5; send such as: red 4.5",
+        ),
         ("resend\n", "resend needs the number of a result, such as: resend 12"),
         ("start now\n", "start takes nothing after it"),
         ("{\"command\":1}\n", "this JSON is no request; send such as {\"command\":\"new\",\"sample\":\"A-17\"}"),

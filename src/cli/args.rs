@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::prevalence::Form;
+use crate::statistics::per_red_cell::RedCount;
 
 /// Counts the blood cells of a stained smear, live from a microscope or from pictures.
 ///
@@ -83,6 +84,9 @@ pub struct RunArguments {
     /// Sample id of the first count.
     #[arg(long, value_name = "ID")]
     pub sample: Option<String>,
+    /// Red count of the first sample, 10^12 a litre (millions per microlitre): gives estimates per microlitre.
+    #[arg(long, value_name = "COUNT")]
+    pub red_count: Option<RedCount>,
     /// End after this many seconds.
     #[arg(long = "for", value_name = "SECONDS")]
     pub seconds: Option<f64>,
@@ -143,6 +147,17 @@ pub struct ClassifyArguments {
 pub struct CountArguments {
     /// Folder of pictures, taken in the order of their names.
     pub path: PathBuf,
+    /// Red count of the sample, 10^12 a litre (millions per microlitre): gives estimates of white cells and platelets per
+    /// microlitre. Only for fields that were not picked for their cells.
+    #[arg(long, value_name = "COUNT")]
+    pub red_count: Option<RedCount>,
+    /// Configuration of a station: its limits of flags, its confusion matrix and how exact red counts are hold here, too.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Confusion matrix to correct by, as `validate cells --confusion` writes it; without it that of the configuration or
+    /// of the models' folder.
+    #[arg(long, value_name = "FILE")]
+    pub confusion: Option<PathBuf>,
     /// One JSON object.
     #[arg(long)]
     pub json: bool,
@@ -153,7 +168,16 @@ pub struct CountArguments {
 #[derive(Debug, Subcommand)]
 pub enum ValidateCommand {
     /// Single-cell pictures in folders named by class: DIR/CLASS/*.
-    Cells(ValidateArguments),
+    Cells {
+        #[command(flatten)]
+        arguments: ValidateArguments,
+        /// Write what the network alone answers to these cells as a confusion matrix, to correct counts by.
+        #[arg(long, value_name = "FILE")]
+        confusion: Option<PathBuf>,
+        /// What the cells are, for readers of that file; without it the folder.
+        #[arg(long, value_name = "WORDS", requires = "confusion")]
+        measured_on: Option<String>,
+    },
     /// Fields with YOLO boxes in a .txt beside each picture.
     Fields {
         #[command(flatten)]

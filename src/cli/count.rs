@@ -1,6 +1,7 @@
 //! `count`: a folder's sorted pictures as one recorded session, by the code that counts live.
 
 use std::collections::BTreeMap;
+use std::env;
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -11,11 +12,15 @@ use crate::classify::BLAST_KEPT;
 use crate::cli::args::CountArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::pictures::{progress, vision};
-use crate::config::{Flags, SessionConfig};
+use crate::config::load::load;
+use crate::config::{Config, SessionConfig};
 use crate::counter::Counter;
 use crate::prevalence::{Form, PrevalenceReport};
 use crate::session::Session;
 use crate::session::snapshot::{Command, Ending, Flag, KindCounts, Snapshot};
+use crate::statistics::Statistics;
+use crate::statistics::confusion;
+use crate::statistics::text::evidence;
 
 /// What `count --json` prints.
 #[derive(Serialize)]
@@ -33,6 +38,9 @@ struct Recording {
     /// Classes counted that the model learned from too few images to be trusted.
     experimental: Vec<CellClass>,
     flags: Vec<Flag>,
+    /// Groups, evidence of the flags, ratios to red cells, simultaneous intervals, corrected percentages.
+    #[serde(flatten)]
+    statistics: Statistics,
 }
 
 /// Counts a recorded session.
@@ -42,15 +50,25 @@ struct Recording {
 /// fails.
 pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     let pictures = list_pictures(&arguments.path).blame_input()?;
-    let (vision, _) = vision(&arguments.vision)?;
+    let station = match &arguments.config {
+        Some(file) => load(Some(file), env::vars()).blame_input()?,
+        None => Config::default(),
+    };
+    let (vision, models) = vision(&arguments.vision)?;
+    let matrix = arguments.confusion.as_deref().or(station.models.confusion.as_deref());
+    let sha256 = &models.card.classifier.sha256;
+    let confusion = confusion::Source::find(matrix, &models.folder, sha256, vision.unknown_below()).blame_input()?;
     let correction = vision.correction(Some(arguments.vision.prevalence.unwrap_or(Form::Sample)));
     let experimental = vision.experimental().to_vec();
     let mut counter = Counter::new(vision);
     // The whole recording is counted, however many cells it shows.
-    let limits = SessionConfig { target: u32::MAX, autostart: true };
-    let mut session = Session::new(limits, Flags::default(), correction);
+    let limits = SessionConfig { target: u32::MAX, precision_of: None, ..station.session };
+    let mut session = Session::new(limits, station.flags, correction).with_confusion(confusion);
     // A recording has no clock; the session wants one only for names and lines that are not printed here.
     let now = jiff::Timestamp::UNIX_EPOCH;
+    if let Some(count) = arguments.red_count {
+        session.command(Command::RedCount(count), now);
+    }
     session.command(Command::Start, now);
 
     let (mut frames, mut frames_skipped) = (0, 0);
@@ -91,6 +109,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
             blasts_kept: result.blasts_kept,
             experimental: result.experimental,
             flags: result.flags,
+            statistics: result.statistics,
         };
         println!("{}", serde_json::to_string(&recording).blame_run()?);
     } else {
@@ -137,8 +156,11 @@ fn text(result: &Snapshot, frames: u64, skipped: u64) -> String {
     if result.blasts_kept > 0 {
         let _ = writeln!(text, "{} cells: {BLAST_KEPT}", result.blasts_kept);
     }
+    let _ = write!(text, "{}{}", result.statistics, evidence(&result.statistics));
     for flag in &result.flags {
-        let _ = writeln!(text, "FLAG {}", flag.short());
+        if !result.statistics.evidence.iter().any(|evidence| evidence.flag == *flag) {
+            let _ = writeln!(text, "FLAG {}", flag.short());
+        }
     }
     text
 }

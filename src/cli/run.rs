@@ -24,6 +24,7 @@ use crate::session::results::{Results, SentMark};
 use crate::session::snapshot::{Command, Snapshot};
 use crate::sink::serial_lines::port::Port;
 use crate::sink::{display, metrics, serial_lines};
+use crate::statistics::confusion;
 use crate::stop::Stop;
 use crate::trouble::{Part, Troubles};
 use crate::vision::Vision;
@@ -71,6 +72,7 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
 /// What is ready before anything is begun.
 struct Prepared {
     vision: Arc<Vision>,
+    confusion: confusion::Source,
     results: Results,
     sent: SentMark,
     port: Option<Port>,
@@ -80,6 +82,9 @@ struct Prepared {
 fn prepare(config: &Config) -> Result<Prepared, Failure> {
     let models = Models::read(&Models::folder(&config.models.folder)).blame_input()?;
     let vision = Vision::new(&models, config.optics.um_per_px, config.models.unknown_below).blame_input()?;
+    let (sha256, unknown_below) = (&models.card.classifier.sha256, vision.unknown_below());
+    let confusion = confusion::Source::find(config.models.confusion.as_deref(), &models.folder, sha256, unknown_below)
+        .blame_input()?;
     match camera::open(&config.camera) {
         Err(error) if error.is_final() => return Err(error).blame_input(),
         // One that is not plugged in is waited for.
@@ -90,7 +95,7 @@ fn prepare(config: &Config) -> Result<Prepared, Failure> {
     let sent = SentMark::open(&state, &results).blame_input()?;
     let port = serial_lines::open_at_start(&config.serial).blame_input()?;
     drop(display::open(&config.display).blame_input()?);
-    Ok(Prepared { vision: Arc::new(vision), results, sent, port })
+    Ok(Prepared { vision: Arc::new(vision), confusion, results, sent, port })
 }
 
 /// What every sink is connected to.
@@ -166,7 +171,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     });
     let seconds = seconds.transpose()?;
 
-    let Prepared { vision, results, sent, port } = prepare(&config)?;
+    let Prepared { vision, confusion, results, sent, port } = prepare(&config)?;
 
     let stop = Stop::new();
     // The sinks outlive the counting, so that its last result still gets out.
@@ -218,11 +223,16 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
             limits,
         };
         let station = config.station.name.clone();
-        let session = Session::new(
+        let mut session = Session::new(
             config.session.clone(),
             config.flags.clone(),
             vision.correction(Some(config.models.prevalence)),
-        );
+        )
+        .with_confusion(confusion);
+        if let Some(count) = arguments.red_count {
+            // Nothing is counted yet, so it is the first sample's.
+            session.command(Command::RedCount(count), jiff::Timestamp::now());
+        }
         let first = match &arguments.sample {
             Some(id) => Some(Command::NewSample(Some(id.clone()))),
             None => config.session.autostart.then_some(Command::Start),

@@ -33,8 +33,12 @@ fn text(result: &StoredResult) -> String {
     let classes: Vec<String> =
         snapshot.classes.iter().map(|line| format!("{} {:.0} %", line.class, line.percent)).collect();
     let flags: Vec<&str> = snapshot.flags.iter().map(|flag| flag.short()).collect();
+    let estimates = snapshot.statistics.per_red_cell.as_ref().and_then(|red| red.estimates);
+    let estimates = estimates.map_or_else(String::new, |per_ul| {
+        format!("  estimates per µl: WBC {:.0}, PLT {:.0}", per_ul.white.value, per_ul.platelets.value)
+    });
     format!(
-        "{:>4}  {}  {}  {} of {}  {}  {}",
+        "{:>4}  {}  {}  {} of {}  {}  {}{estimates}",
         result.sequence,
         snapshot.time.strftime("%Y-%m-%d %H:%M UTC"),
         snapshot.sample,

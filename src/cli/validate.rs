@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::fs;
+use std::path::Path;
 
 use anyhow::Context as _;
 use indicatif::ProgressBar;
@@ -17,13 +18,28 @@ use crate::validate::{self, BoxNames};
 
 /// Measures the classifier on DIR/CLASS/*.
 ///
+/// Writes what the network alone answered to the file `confusion`, too, if one is named; `measured_on` says there what the
+/// cells are.
+///
 /// # Errors
-/// With exit code 2 for wrong input or a report that cannot be written.
-pub fn cells(arguments: &ValidateArguments) -> Result<(), Failure> {
+/// With exit code 2 for wrong input or a file that cannot be written.
+pub fn cells(
+    arguments: &ValidateArguments,
+    confusion: Option<&Path>,
+    measured_on: Option<String>,
+) -> Result<(), Failure> {
     let (vision, models) = vision(&arguments.vision)?;
     let bar = progress(0, "classifying");
     let report = validate::cells(&vision, &arguments.dir, form(arguments), follow(&bar)).blame_input()?;
     bar.finish_and_clear();
+    if let Some(file) = confusion {
+        let measured_on =
+            measured_on.unwrap_or_else(|| format!("{}, {} images", report.folder.display(), report.images));
+        let matrix = report.confusion_matrix(measured_on, &models.card.classifier.sha256, vision.unknown_below());
+        fs::write(file, matrix.to_toml())
+            .with_context(|| format!("cannot write the matrix {}; check its folder", file.display()))
+            .blame_input()?;
+    }
     hand_over(arguments, &report, || cells_page(&report, &About::of(&models, today())))
 }
 

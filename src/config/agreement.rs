@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::keys::Refusal;
-use super::{CameraConfig, Config, DisplayKind, GpioBackend};
+use super::{CameraConfig, Config, DisplayKind, GpioBackend, SessionConfig};
 
 /// Values that are good alone but not together: the key to change, and why.
 pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str, Refusal)> {
@@ -17,6 +17,11 @@ pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str,
             1.0 / frame_rate
         );
         found.push(("camera", "frame_rate", Refusal { what, write: "frame_rate = 1.0".into() }));
+    }
+    let SessionConfig { target, precision_of, at_most, .. } = &config.session;
+    if precision_of.is_some() && at_most < target {
+        let what = format!("at_most = {at_most} is less than target = {target}, which is counted first");
+        found.push(("session", "at_most", Refusal { what, write: format!("at_most = {}", target.saturating_mul(5)) }));
     }
     if config.display.kind == DisplayKind::Png {
         let folder = config.display.png.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -72,6 +72,10 @@ const fn optional(
 pub(super) const BAUDS: [u32; 14] =
     [1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 500_000, 921_600, 1_000_000, 1_500_000];
 
+/// Groups of the differential, by the words `class::Group` has for them.
+const GROUPS: &[&str] =
+    &["blasts", "immature-granulocytes", "neutrophils", "lymphocytes", "monocytes", "eosinophils", "basophils"];
+
 /// The longest frame interval or stall that is still noticed within five seconds.
 pub(super) const STALL_SECONDS: (f64, f64) = (0.5, 4.5);
 
@@ -97,13 +101,19 @@ pub(super) const KEYS: &[Key] = &[
     key("models", "folder", Folder, "", r#""/usr/share/leukoscope/models""#),
     optional("models", "unknown_below", Number(0.0, 1.0), "as a probability", "0.6"),
     key("models", "prevalence", OneOf(&["none", "blood", "sample"]), "", r#""sample""#),
+    optional("models", "confusion", File, "", r#""/etc/leukoscope/confusion.toml""#),
     key("session", "target", Whole(1, 100_000), "cells", "100"),
+    optional("session", "precision_of", OneOf(GROUPS), "", r#""blasts""#),
+    key("session", "precision_points", Number(0.1, 50.0), "percentage points", "2.0"),
+    key("session", "at_most", Whole(1, 100_000), "cells", "1000"),
+    key("session", "red_count_cv_percent", Number(0.0, 20.0), "percent", "2.0"),
     key("session", "autostart", Flag, "", "true"),
     key("flags", "blasts_percent", Number(0.0, 100.0), "percent", "1.0"),
     key("flags", "bands_percent", Number(0.0, 100.0), "percent", "10.0"),
     key("flags", "immature_granulocytes_percent", Number(0.0, 100.0), "percent", "2.0"),
     key("flags", "nucleated_red_per_100", Number(0.0, 100.0), "per 100 white cells", "1.0"),
     key("flags", "unclassified_percent", Number(0.0, 100.0), "percent", "10.0"),
+    key("flags", "correct_white_from", Number(0.0, 100.0), "per 100 white cells", "5.0"),
     key(
         "display",
         "kind",

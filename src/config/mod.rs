@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::class::Group;
 use crate::prevalence::Form;
 
 /// The whole configuration.
@@ -97,6 +98,8 @@ pub struct Models {
     pub unknown_below: Option<f64>,
     /// Composition of the sample that answers are brought to.
     pub prevalence: Form,
+    /// Confusion matrix by which results are corrected, too; none: `confusion.toml` of the models' folder, if it is there.
+    pub confusion: Option<PathBuf>,
 }
 
 /// One sample's count.
@@ -105,6 +108,14 @@ pub struct Models {
 pub struct SessionConfig {
     /// Cells of the differential to count, 1..=100000.
     pub target: u32,
+    /// Group whose share decides, past `target`, when the count ends; none: the number of cells alone does.
+    pub precision_of: Option<Group>,
+    /// Percentage points that the interval of that share may be wide, 0.1..=50.
+    pub precision_points: f64,
+    /// Cells of the differential at which the count ends even so, 1..=100000.
+    pub at_most: u32,
+    /// Coefficient of variation of red counts that persons enter, percent, 0..=20.
+    pub red_count_cv_percent: f64,
     /// Begin to count as soon as the program is up, instead of on `start`.
     pub autostart: bool,
 }
@@ -118,6 +129,8 @@ pub struct Flags {
     pub immature_granulocytes_percent: f64,
     pub nucleated_red_per_100: f64,
     pub unclassified_percent: f64,
+    /// Not a flag: nucleated red cells per 100 white cells from which the estimate of white cells is given without them.
+    pub correct_white_from: f64,
 }
 
 /// Figures of the running program for whatever watches the station.
@@ -254,13 +267,20 @@ impl Default for CameraConfig {
 
 impl Default for Models {
     fn default() -> Self {
-        Self { folder: PathBuf::new(), unknown_below: None, prevalence: Form::Sample }
+        Self { folder: PathBuf::new(), unknown_below: None, prevalence: Form::Sample, confusion: None }
     }
 }
 
 impl Default for SessionConfig {
     fn default() -> Self {
-        Self { target: 100, autostart: true }
+        Self {
+            target: 100,
+            precision_of: None,
+            precision_points: 2.0,
+            at_most: 1000,
+            red_count_cv_percent: 2.0,
+            autostart: true,
+        }
     }
 }
 
@@ -272,6 +292,7 @@ impl Default for Flags {
             immature_granulocytes_percent: 2.0,
             nucleated_red_per_100: 1.0,
             unclassified_percent: 10.0,
+            correct_white_from: 5.0,
         }
     }
 }

@@ -99,8 +99,8 @@ impl Cells {
     }
 
     /// White cells by the class the network alone gave them.
-    pub(super) fn classes_uncorrected(&self) -> BTreeMap<CellClass, u32> {
-        self.uncorrected.lines().iter().map(|line| (line.class, line.count)).collect()
+    pub(super) fn classes_uncorrected(&self) -> &BTreeMap<CellClass, u32> {
+        self.uncorrected.classes()
     }
 }
 

@@ -11,6 +11,13 @@ use crate::counter::CountedCell;
 use crate::prevalence::Correction;
 use crate::session::cells::Cells;
 use crate::session::snapshot::{Command, Ending, Flag, FrameCounts, Phase, Snapshot};
+use crate::statistics::Statistics;
+use crate::statistics::confusion;
+use crate::statistics::correction::Corrected;
+use crate::statistics::interval::LEVEL;
+use crate::statistics::per_red_cell::{Known, PerRedCell, RedCount};
+use crate::statistics::precision::{Precision, SEQUENTIAL_LEVEL};
+use crate::statistics::simultaneous::Simultaneous;
 
 /// What a command changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +44,11 @@ pub struct Session {
     started: Option<Timestamp>,
     cells: Cells,
     jumped: bool,
+    red_count: Option<RedCount>,
+    next_red_count: Option<RedCount>,
+    confusion: confusion::Source,
+    /// Of a count that has ended; making it takes a moment.
+    corrected: Option<Corrected>,
 }
 
 impl Session {
@@ -53,7 +65,17 @@ impl Session {
             started: None,
             cells: Cells::new(correction),
             jumped: false,
+            red_count: None,
+            next_red_count: None,
+            confusion: confusion::Source::None,
+            corrected: None,
         }
+    }
+
+    /// The same; results are corrected for the classifier's errors by this matrix, too.
+    #[must_use]
+    pub fn with_confusion(self, confusion: confusion::Source) -> Self {
+        Self { confusion, ..self }
     }
 
     /// Where it stands.
@@ -90,6 +112,15 @@ impl Session {
                 self.begin(id, now);
                 Change::Begun
             }
+            (Command::RedCount(count), Phase::Counting) => {
+                self.red_count = Some(count);
+                Change::None
+            }
+            (Command::RedCount(count), _) => {
+                // The result that stands is on the disk already.
+                self.next_red_count = Some(count);
+                Change::None
+            }
         }
     }
 
@@ -102,16 +133,28 @@ impl Session {
         // A field is counted whole even where it passes the target: stopping inside one would prefer the cells that
         // are found first.
         self.cells.add(cells);
-        if self.cells.tally().differential() < self.limits.target {
+        if !self.is_enough() {
             return false;
         }
         // A result goes by its last composition; that must not take it below the target it was ended at.
         self.cells.settle();
-        if self.cells.tally().differential() < self.limits.target {
+        if !self.is_enough() {
             return false;
         }
         self.end(Ending::TargetReached);
         true
+    }
+
+    fn is_enough(&self) -> bool {
+        let counted = self.cells.tally().differential();
+        counted >= self.limits.target
+            && (counted >= self.limits.at_most || self.precision().is_none_or(|precision| precision.reached))
+    }
+
+    /// The share that decides when the count ends; none where only the number of cells does.
+    fn precision(&self) -> Option<Precision> {
+        let of = self.limits.precision_of?;
+        Some(Precision::of(of, self.limits.precision_points, self.cells.tally().group(of, SEQUENTIAL_LEVEL)))
     }
 
     /// Ends a running count; true when there was one.
@@ -130,12 +173,16 @@ impl Session {
         self.started = Some(now);
         self.cells = self.cells.emptied();
         self.jumped = false;
+        self.red_count = self.next_red_count.take();
+        self.corrected = None;
     }
 
     fn end(&mut self, ending: Ending) {
         self.cells.settle();
         self.phase = Phase::Done;
         self.ending = Some(ending);
+        // By the network's own answers: those brought to the sample's composition err at other rates in each sample.
+        self.corrected = Corrected::of(self.cells.classes_uncorrected(), &self.confusion);
     }
 
     /// Its state for the world outside; frames, trouble, speed, scale and experimental classes are known elsewhere and filled in there.
@@ -143,8 +190,11 @@ impl Session {
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
         let tally = self.cells.tally();
         let counted = tally.differential();
+        let precision = self.precision();
+        let imprecise = precision.is_some_and(|precision| !precision.reached);
+        let short = counted < self.limits.target;
         let mut flags = tally.flags(&self.flags);
-        if self.phase == Phase::Done && counted < self.limits.target {
+        if self.phase == Phase::Done && (short || imprecise) {
             flags.push(Flag::FewCells);
         }
         if self.jumped {
@@ -157,19 +207,43 @@ impl Session {
             trouble: None,
             time: now,
             started: self.started,
-            target: self.limits.target,
+            target: if imprecise && !short { self.limits.at_most } else { self.limits.target },
             counted,
             kinds: tally.kinds(),
-            classes: tally.lines(),
-            classes_uncorrected: self.cells.classes_uncorrected(),
+            classes: tally.lines(self.level()),
+            classes_uncorrected: self.cells.classes_uncorrected().clone(),
             prevalence: Some(self.cells.prevalence().report()),
             blasts_kept: self.cells.blasts_kept(),
             experimental: Vec::new(),
             flags,
+            statistics: self.statistics(precision),
             frames: FrameCounts::default(),
             frame_rate: None,
             stages: Vec::new(),
             um_per_px: None,
+        }
+    }
+
+    /// The level of intervals, by which they hold the truth in 95 % of samples.
+    fn level(&self) -> f64 {
+        if self.limits.precision_of.is_some() { SEQUENTIAL_LEVEL } else { LEVEL }
+    }
+
+    fn statistics(&self, precision: Option<Precision>) -> Statistics {
+        let (tally, done) = (self.cells.tally(), self.phase == Phase::Done);
+        let known = Known {
+            red_count: self.red_count,
+            red_count_cv_percent: self.limits.red_count_cv_percent,
+            nucleated_red_per_100: tally.nucleated_red_per_100().value,
+            correct_white_from: self.flags.correct_white_from,
+        };
+        Statistics {
+            groups: tally.groups(self.level()),
+            evidence: tally.evidence(&self.flags),
+            per_red_cell: PerRedCell::of(tally.kinds(), &known),
+            precision,
+            simultaneous: done.then(|| Simultaneous::of(tally.classes(), self.level())),
+            corrected: self.corrected.clone(),
         }
     }
 }
@@ -177,7 +251,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::class::{CellClass, Kind};
+    use crate::class::{CellClass, Group, Kind};
     use crate::classify::Opinion;
     use crate::prevalence::Form;
 
@@ -194,7 +268,11 @@ mod tests {
     }
 
     fn session(target: u32) -> Session {
-        Session::new(SessionConfig { target, autostart: false }, Flags::default(), Correction::off())
+        Session::new(
+            SessionConfig { target, autostart: false, ..SessionConfig::default() },
+            Flags::default(),
+            Correction::off(),
+        )
     }
 
     fn at(second: i64) -> Timestamp {
@@ -254,10 +332,72 @@ mod tests {
     }
 
     #[test]
+    fn a_count_by_precision_goes_on_until_the_share_is_known_or_the_most_is_counted() {
+        let limits = SessionConfig {
+            target: 100,
+            precision_of: Some(Group::Blasts),
+            precision_points: 2.0,
+            at_most: 400,
+            ..SessionConfig::default()
+        };
+        let mut session = Session::new(limits, Flags::default(), Correction::off());
+        session.command(Command::Start, at(0));
+        assert!(!session.add(&vec![named(); 100], false), "none of 100 may still be 3 %");
+        assert_eq!(session.snapshot(at(1)).target, 400);
+        // 1 - 0.015^(1/n) <= 0.02 from n = 208 on.
+        assert!(!session.add(&vec![named(); 107], false));
+        assert!(session.add(&[named()], false));
+        let result = session.snapshot(at(2));
+        let precision = result.statistics.precision.unwrap();
+        assert!(precision.reached && precision.figure.width() <= 2.0);
+        assert_eq!((result.target, result.ending), (100, Some(Ending::TargetReached)));
+        assert!(!result.flags.contains(&Flag::FewCells));
+
+        session.command(Command::Start, at(4));
+        let blast = white(&[(CellClass::Myo, 1.0)]);
+        let mut mixed = vec![named(); 360];
+        mixed.extend(vec![blast; 40]);
+        assert!(session.add(&mixed, false), "10 % blasts are never known to 2 points with 400 cells");
+        let result = session.snapshot(at(5));
+        assert!(!result.statistics.precision.unwrap().reached);
+        assert!(result.flags.contains(&Flag::FewCells));
+    }
+
+    #[test]
+    fn a_red_count_is_that_of_the_sample_being_counted_or_of_the_next() {
+        let mut session = session(1000);
+        let red = |count| Command::RedCount(RedCount::new(count).unwrap());
+        let red_cell = CountedCell { kind: Kind::Rbc, opinion: None };
+        session.command(red(4.0), at(0));
+        session.command(Command::Start, at(0));
+        session.add(&vec![red_cell; 2000], false);
+        session.add(&[named(), named(), named()], false);
+        let estimate = |session: &Session| session.snapshot(at(1)).statistics.per_red_cell.unwrap().estimates;
+        assert!((estimate(&session).unwrap().white.value - 6000.0).abs() < 1e-6);
+        session.command(red(5.0), at(1));
+        assert!((estimate(&session).unwrap().white.value - 7500.0).abs() < 1e-6);
+        session.command(Command::Stop, at(2));
+        session.command(red(3.0), at(2));
+        assert!((estimate(&session).unwrap().white.value - 7500.0).abs() < 1e-6, "a result stands");
+    }
+
+    #[test]
+    fn a_result_has_simultaneous_intervals_and_the_groups() {
+        let mut session = session(2);
+        session.command(Command::Start, at(0));
+        assert_eq!(session.snapshot(at(0)).statistics, Statistics::default());
+        session.add(&[named(), named()], false);
+        let statistics = session.snapshot(at(1)).statistics;
+        assert!(statistics.groups.contains_key(&Group::Neutrophils));
+        assert!(statistics.simultaneous.unwrap().percent[&CellClass::Ngs].low < 16.0);
+        assert_eq!(statistics.corrected, None, "without a matrix nothing is said");
+    }
+
+    #[test]
     fn doubtful_cells_are_named_once_the_sample_shows_what_it_is_made_of() {
         let classes = [CellClass::Ngs, CellClass::Myb];
         let correction = Correction::new(Some(Form::Sample), &classes, Some(&[0.5, 0.5]), 0.6);
-        let limits = SessionConfig { target: 1000, autostart: false };
+        let limits = SessionConfig { target: 1000, autostart: false, ..SessionConfig::default() };
         let mut session = Session::new(limits, Flags::default(), correction);
         session.command(Command::Start, at(0));
         let doubtful = white(&[(CellClass::Myb, 0.55), (CellClass::Ngs, 0.45)]);

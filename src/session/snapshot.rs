@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::class::{CellClass, Kind};
 use crate::prevalence::PrevalenceReport;
 use crate::timing::StageTime;
+use crate::statistics::Statistics;
+use crate::statistics::per_red_cell::RedCount;
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +82,8 @@ pub struct ClassCount {
     /// Percent, 0..=100: of the differential for its classes; per 100 cells of the differential for EBO and KSC
     /// (may pass 100); of all white cells found for UNK.
     pub percent: f64,
-    /// Lower end of the exact 95 % interval of `percent`.
+    /// Lower end of the exact 95 % interval of `percent`. (Where a precision decides when the count ends it is the 97 %
+    /// one, which then holds the truth in 95 % of samples: see `statistics::precision`.)
     pub low: f64,
     /// Upper end of the exact 95 % interval of `percent`.
     pub high: f64,
@@ -98,7 +101,7 @@ pub enum Flag {
     NucleatedRedCells,
     /// More unclassified white cells than the limit.
     ManyUnclassified,
-    /// The session ended before the target was reached.
+    /// The session ended before the target or the precision that was asked for was reached.
     FewCells,
     /// The stage jumped: parts of the slide may have been counted twice.
     PossibleOverlap,
@@ -145,7 +148,7 @@ pub struct Snapshot {
     pub time: Timestamp,
     /// When the count began.
     pub started: Option<Timestamp>,
-    /// Cells of the differential to count, 1..
+    /// Cells of the differential to count, 1.. Past it, while a share is not known precisely enough, the most to count.
     pub target: u32,
     /// Cells of the differential counted so far.
     pub counted: u32,
@@ -167,6 +170,9 @@ pub struct Snapshot {
     pub experimental: Vec<CellClass>,
     /// What a person must look at, worst first.
     pub flags: Vec<Flag>,
+    /// What else can be said from the counts; nothing in results of versions that said none.
+    #[serde(default)]
+    pub statistics: Statistics,
     /// Frames by what became of them.
     pub frames: FrameCounts,
     /// Frames a second the vision gets through, if known.
@@ -195,4 +201,6 @@ pub enum Command {
     Stop,
     /// End the count if one runs, and begin the next sample, under this id if one is given.
     NewSample(Option<String>),
+    /// The red count of the sample that is being counted, or else of the next one.
+    RedCount(RedCount),
 }

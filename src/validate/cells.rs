@@ -11,7 +11,8 @@ use crate::classify::Opinion;
 use crate::optics::scale::{Scale, Told};
 use crate::optics::shared::{self, Group};
 use crate::prevalence::{Form, PrevalenceReport};
-use crate::validate::class_scores::{ClassScores, Outcome, Summary};
+use crate::statistics::confusion::ConfusionMatrix;
+use crate::validate::class_scores::{ClassScores, Confusion, Outcome, Summary};
 use crate::validate::label::Label;
 use crate::validate::{NO_PATIENTS, Unreadable, ValidateError, files, parallel};
 use crate::vision::Vision;
@@ -34,6 +35,8 @@ pub struct CellsReport {
     pub prevalence: PrevalenceReport,
     /// The figures of what the network alone says.
     pub uncorrected: Summary,
+    /// Cells by label and what the network alone answers, UNK where it gives no name.
+    pub confusion_uncorrected: Confusion,
     /// Images by where their scale came from.
     pub scale_from: BTreeMap<&'static str, u32>,
     /// What the figures are of, and how the intervals were made.
@@ -124,12 +127,38 @@ pub fn cells(
         scores,
         prevalence,
         uncorrected,
+        confusion_uncorrected: Confusion::of(&alone, vision.classes(), |outcome| outcome.answer),
         scale_from,
         method: METHOD,
         note: NO_PATIENTS,
         unreadable_files,
         outcomes,
     })
+}
+
+impl CellsReport {
+    /// What the network alone answered to cells labelled with just one class, for correcting counts by.
+    #[must_use]
+    pub fn confusion_matrix(
+        &self,
+        measured_on: String,
+        classifier_sha256: &str,
+        unknown_below: f64,
+    ) -> ConfusionMatrix {
+        let rows = self.confusion_uncorrected.rows.iter().zip(&self.confusion_uncorrected.counts);
+        ConfusionMatrix {
+            measured_on,
+            classifier_sha256: classifier_sha256.to_owned(),
+            unknown_below,
+            answers: self.confusion_uncorrected.columns.clone(),
+            cells: rows
+                .filter_map(|(label, counts)| match label {
+                    Label::Class(class) => Some((*class, counts.clone())),
+                    _ => None,
+                })
+                .collect(),
+        }
+    }
 }
 
 fn measure(vision: &Vision, path: &Path) -> Result<(Group, Told), String> {

@@ -178,7 +178,8 @@ impl ClassScores {
 }
 
 impl Confusion {
-    fn of(outcomes: &[Outcome], classes: &[CellClass], answer: impl Fn(&Outcome) -> CellClass) -> Self {
+    /// Of `outcomes` by their `answer`.
+    pub(super) fn of(outcomes: &[Outcome], classes: &[CellClass], answer: impl Fn(&Outcome) -> CellClass) -> Self {
         let rows: BTreeSet<Label> = outcomes.iter().map(|outcome| outcome.label).collect();
         let rows: Vec<Label> = rows.into_iter().collect();
         let mut columns: Vec<CellClass> = classes.iter().copied().filter(|class| *class != CellClass::Unk).collect();

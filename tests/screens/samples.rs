@@ -21,6 +21,7 @@ pub fn waiting() -> Snapshot {
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: Vec::new(),
+        statistics: leukoscope::statistics::Statistics::default(),
         frames: FrameCounts::default(),
         frame_rate: None,
         um_per_px: None,

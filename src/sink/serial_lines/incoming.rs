@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::session::snapshot::Command;
+use crate::statistics::per_red_cell::NoRedCount;
 
 /// The longest line a host may send, in bytes.
 pub const LONGEST_LINE: usize = 512;
@@ -31,7 +32,7 @@ pub enum IncomingError {
     #[error("bytes that are no text; check the baud rate at both ends")]
     NotText,
     /// A word that is no request.
-    #[error("{0:?} is no request; send start, stop, status, new [ID] or resend NUMBER")]
+    #[error("{0:?} is no request; send start, stop, status, new [ID], red COUNT or resend NUMBER")]
     Unknown(String),
     /// `resend` without a number.
     #[error("resend needs the number of a result, such as: resend 12")]
@@ -39,6 +40,9 @@ pub enum IncomingError {
     /// A sample id that cannot be one.
     #[error("a sample id has 1 to {LONGEST_SAMPLE} characters, none of them a control character")]
     BadSample,
+    /// `red` without a number that is one.
+    #[error("{0}; send such as: red 4.5")]
+    NoRedCount(NoRedCount),
     /// A word after a request that takes none.
     #[error("{0} takes nothing after it")]
     Extra(&'static str),
@@ -120,14 +124,17 @@ struct JsonRequest {
     command: String,
     sample: Option<String>,
     result: Option<u64>,
+    red_count: Option<f64>,
 }
 
 fn parse_json(line: &str) -> Result<Request, IncomingError> {
-    let JsonRequest { command, sample, result } = serde_json::from_str(line).map_err(|_| IncomingError::BadJson)?;
-    match (command.as_str(), sample, result) {
-        ("new", sample, None) => request("new", sample.as_deref()),
-        ("resend", None, Some(result)) => Ok(Request::Resend(result)),
-        (word, None, None) => request(word, None),
+    let JsonRequest { command, sample, result, red_count } =
+        serde_json::from_str(line).map_err(|_| IncomingError::BadJson)?;
+    match (command.as_str(), sample, result, red_count) {
+        ("new", sample, None, None) => request("new", sample.as_deref()),
+        ("resend", None, Some(result), None) => Ok(Request::Resend(result)),
+        ("red", None, None, Some(count)) => request("red", Some(&count.to_string())),
+        (word, None, None, None) => request(word, None),
         _ => Err(IncomingError::BadJson),
     }
 }
@@ -139,6 +146,10 @@ fn request(word: &str, argument: Option<&str>) -> Result<Request, IncomingError>
         "stop" => alone("stop", Request::Session(Command::Stop)),
         "status" => alone("status", Request::Status),
         "new" => Ok(Request::Session(Command::NewSample(argument.map(sample).transpose()?))),
+        "red" => {
+            let count = argument.unwrap_or_default().parse().map_err(IncomingError::NoRedCount)?;
+            Ok(Request::Session(Command::RedCount(count)))
+        }
         "resend" => argument.and_then(|number| number.parse().ok()).map(Request::Resend).ok_or(IncomingError::NoNumber),
         _ => Err(IncomingError::Unknown(word.chars().filter(|c| !c.is_control()).take(32).collect())),
     }

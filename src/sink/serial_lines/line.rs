@@ -1,16 +1,22 @@
 //! Turns what happens into lines of JSON or CSV. No input or output here. `docs/serial-protocol.md` is the description
 //! for the other end of the cable.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::class::CellClass;
+use crate::class::{CellClass, Group};
 use crate::config::LineFormat;
 use crate::session::results::StoredResult;
 use crate::session::snapshot::{ClassCount, Ending, Flag, KindCounts, Phase, Snapshot};
+use crate::statistics::correction::Corrected;
+use crate::statistics::interval::Figure;
+use crate::statistics::per_red_cell::PerRedCell;
+use crate::statistics::precision::Precision;
+use crate::statistics::simultaneous::Simultaneous;
 
 /// What a line says.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +122,16 @@ struct JsonSession<'a> {
     classes: Counts<'a>,
     percent: Percents<'a>,
     flags: &'a [Flag],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    groups: &'a BTreeMap<Group, Figure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    per_red_cell: Option<&'a PerRedCell>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    precision: Option<&'a Precision>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    simultaneous: Option<&'a Simultaneous>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    corrected: Option<&'a Corrected>,
     trouble: Option<&'a str>,
 }
 
@@ -156,6 +172,11 @@ fn json(line: &Line<'_>) -> String {
         classes: Counts(&snapshot.classes),
         percent: Percents(&snapshot.classes),
         flags: &snapshot.flags,
+        groups: &snapshot.statistics.groups,
+        per_red_cell: snapshot.statistics.per_red_cell.as_ref(),
+        precision: snapshot.statistics.precision.as_ref(),
+        simultaneous: snapshot.statistics.simultaneous.as_ref(),
+        corrected: snapshot.statistics.corrected.as_ref(),
         trouble: snapshot.trouble.as_deref(),
     });
     let line = JsonLine {
@@ -188,8 +209,36 @@ pub fn csv_header() -> String {
         // Writing to a String cannot fail.
         let _ = write!(header, ",count_{code},percent_{code},low_{code},high_{code}");
     }
+    // What came later stands at the end, so that readers by position stay right.
+    header.push_str(",red_count");
+    for kind in ["WBC", "PLT"] {
+        let _ = write!(header, ",{kind}_per_ul,{kind}_per_ul_low,{kind}_per_ul_high");
+    }
+    for class in CellClass::ALL {
+        let code = class.code();
+        let _ = write!(header, ",corrected_{code},corrected_low_{code},corrected_high_{code}");
+    }
     header.push_str("\r\n");
     header
+}
+
+/// The fields of estimates per microlitre and of corrected percentages.
+fn csv_statistics(snapshot: Option<&Snapshot>) -> Vec<String> {
+    let red = snapshot.and_then(|snapshot| snapshot.statistics.per_red_cell.as_ref());
+    let estimates = red.and_then(|red| red.estimates);
+    let corrected = snapshot.and_then(|snapshot| snapshot.statistics.corrected.as_ref());
+    let three = |figure: Option<Figure>, decimals: usize| {
+        figure.map_or([const { String::new() }; 3], |Figure { value, low, high }| {
+            [value, low, high].map(|number| format!("{number:.decimals$}"))
+        })
+    };
+    let mut fields = vec![red.and_then(|red| red.red_count).map(|count| count.to_string()).unwrap_or_default()];
+    fields.extend(three(estimates.map(|estimates| estimates.white), 0));
+    fields.extend(three(estimates.map(|estimates| estimates.platelets), 0));
+    for class in CellClass::ALL {
+        fields.extend(three(corrected.and_then(|corrected| corrected.percent.get(class)).copied(), 1));
+    }
+    fields
 }
 
 fn csv(line: &Line<'_>) -> String {
@@ -228,6 +277,7 @@ fn csv(line: &Line<'_>) -> String {
             (None, _) => fields.extend([const { String::new() }; 4]),
         }
     }
+    fields.extend(csv_statistics(snapshot));
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text
