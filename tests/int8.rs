@@ -19,15 +19,16 @@ fn by_definition(layer: &Layer<'_>, input: &[u8], height: usize, width: usize) -
     {
         for o in 0..layer.channels_out {
             let mut sum = i64::from(layer.bias[o]);
-            for (row, column) in (0..3).flat_map(|row| (0..3).map(move |column| (row, column))) {
+            let (side, padding) = (layer.side, layer.side / 2);
+            for (row, column) in (0..side).flat_map(|row| (0..side).map(move |column| (row, column))) {
                 let (from_y, from_x) = (y + row, x + column);
-                if !(1..=height).contains(&from_y) || !(1..=width).contains(&from_x) {
+                if !(padding..height + padding).contains(&from_y) || !(padding..width + padding).contains(&from_x) {
                     continue;
                 }
-                let pixel = ((from_y - 1) * width + from_x - 1) * layer.channels_in;
+                let pixel = ((from_y - padding) * width + from_x - padding) * layer.channels_in;
                 for i in 0..layer.channels_in {
-                    let weight = layer.weights[((o * layer.channels_in + i) * 3 + row) * 3 + column];
-                    sum += i64::from(input[pixel + i]) * i64::from(weight);
+                    let weight = layer.weights[((o * layer.channels_in + i) * side + row) * side + column];
+                    sum += (i64::from(input[pixel + i]) - i64::from(layer.input_zero)) * i64::from(weight);
                 }
             }
             let value = (sum as f32 * layer.scale[o]).round_ties_even() + f32::from(layer.zero_point);
@@ -43,22 +44,23 @@ proptest! {
     #[test]
     fn every_kernel_computes_what_the_definition_says(
         (channels_in, channels_out) in (1_usize..40, 1_usize..60),
-        stride in 1_usize..3,
+        (side, stride) in (prop::sample::select(vec![1_usize, 3]), 1_usize..3),
         (height, width) in (1_usize..12, 1_usize..12),
-        zero_point: u8,
+        (input_zero, zero_point) in any::<(u8, u8)>(),
         extreme: bool,
         seed: u64,
     ) {
         let mut random = fastrand::Rng::with_seed(seed);
         // The largest products there are, or any.
-        let weights: Vec<i8> = (0..channels_in * channels_out * 9)
+        let weights: Vec<i8> = (0..channels_in * channels_out * side * side)
             .map(|_| if extreme { i8::MIN } else { random.i8(..) }).collect();
         let input: Vec<u8> = (0..channels_in * height * width)
             .map(|_| if extreme { u8::MAX } else { random.u8(..) }).collect();
         let bias: Vec<i32> = (0..channels_out).map(|_| random.i32(-100_000..100_000)).collect();
         let scale: Vec<f32> = (0..channels_out).map(|_| 1e-6 + 0.003 * random.f32()).collect();
-        let layer =
-            Layer { channels_in, channels_out, stride, weights: &weights, bias: &bias, scale: &scale, zero_point };
+        let layer = Layer {
+            channels_in, channels_out, side, stride, weights: &weights, bias: &bias, scale: &scale, input_zero, zero_point,
+        };
         let expected = by_definition(&layer, &input, height, width);
         for kernel in kernels() {
             let mut output = vec![0; expected.len()];
@@ -69,14 +71,43 @@ proptest! {
 }
 
 #[test]
+fn an_image_larger_than_a_band_has_no_seams() {
+    let mut random = fastrand::Rng::with_seed(4);
+    let (height, width, channels_in, channels_out) = (61, 70, 30, 17);
+    let input: Vec<u8> = (0..height * width * channels_in).map(|_| random.u8(..)).collect();
+    for (side, stride) in [(3, 1), (3, 2), (1, 1), (1, 2)] {
+        let weights: Vec<i8> = (0..channels_in * channels_out * side * side).map(|_| random.i8(..)).collect();
+        let layer = Layer {
+            channels_in,
+            channels_out,
+            side,
+            stride,
+            weights: &weights,
+            bias: &[5; 17],
+            scale: &[4e-4; 17],
+            input_zero: 90,
+            zero_point: 101,
+        };
+        let expected = by_definition(&layer, &input, height, width);
+        for kernel in kernels() {
+            let mut output = vec![0; expected.len()];
+            Convolution::new(kernel, &layer).unwrap().run(&input, height, width, &mut output).unwrap();
+            assert!(output == expected, "{kernel}, {side}x{side}, stride {stride}");
+        }
+    }
+}
+
+#[test]
 fn a_kernel_that_this_machine_lacks_is_refused() {
     let layer = Layer {
         channels_in: 1,
         channels_out: 1,
+        side: 3,
         stride: 1,
         weights: &[1; 9],
         bias: &[0],
         scale: &[1.0],
+        input_zero: 0,
         zero_point: 0,
     };
     for kernel in Kernel::ALL.into_iter().filter(|kernel| !kernel.is_available()) {
@@ -90,10 +121,12 @@ fn memory_of_a_wrong_size_is_refused() {
     let layer = Layer {
         channels_in: 2,
         channels_out: 1,
+        side: 3,
         stride: 2,
         weights: &[1; 18],
         bias: &[0],
         scale: &[1.0],
+        input_zero: 0,
         zero_point: 0,
     };
     for kernel in kernels() {
@@ -199,10 +232,12 @@ fn expected(bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
         let first = Layer {
             channels_in: 3,
             channels_out: WIDTH,
+            side: 3,
             stride: 2,
             weights: &some(WIDTH * 27, 1),
             bias: &biases(),
             scale: &[1.0 / 255.0 * 0.004 / 0.03; WIDTH],
+            input_zero: 0,
             zero_point: 0,
         };
         let one = by_definition(&first, &pixels, SIDE, SIDE);
@@ -261,10 +296,10 @@ fn what_cannot_be_computed_is_refused_and_named() {
     for (second, words) in [
         (Second { strides: vec![3, 3], ..d() }, "strides [3, 3]"),
         (Second { strides: vec![1, 2], ..d() }, "strides [1, 2]"),
-        (Second { pads: vec![0; 4], ..d() }, "pads [0, 0, 0, 0]"),
+        (Second { pads: vec![0; 4], ..d() }, "a kernel of 3x3 with a padding of 0"),
+        (Second { pads: vec![0, 0, 1, 1], ..d() }, "pads [0, 0, 1, 1]"),
         (Second { dilations: vec![2, 2], ..d() }, "dilations [2, 2]"),
         (Second { group: 2, ..d() }, "group 2"),
-        (Second { x_zero: 7, ..d() }, "input zero point of 7"),
         (Second { w_zero: vec![1; WIDTH], ..d() }, "weight zero points"),
         (Second { w_scale: vec![0.1; 3], ..d() }, "3 weight scales"),
         (Second { w_scale: vec![0.0; WIDTH], ..d() }, "no positive number"),
