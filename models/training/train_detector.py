@@ -284,13 +284,16 @@ def train(data: Path, work: Path, seed: int, length: float = 1.0) -> tuple[Detec
     return net, thresholds, nms_iou
 
 
-def int8_twin(net: Detector, data: Path, seed: int) -> QuantDetector:
-    """The network in int8, its activations fitted to parts of training fields drawn as in the last stage of training."""
+def int8_twin(net: Detector, data: Path, seed: int, length: float = 1.0) -> QuantDetector:
+    """The network in int8, its activations fitted to parts of training fields drawn as in the last stage of training, `length`
+    times as long."""
     fields = [f for source in ("txl", "chula", "iml") for f in read_fields(data, source, "train")]
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    rough = round(CALIBRATION * STAGES[-1].rough)
-    made = [place(fields[i], rng, STAGES[-1].wild)[0] for i in rng.integers(0, len(fields), CALIBRATION)]
+    recipe = STAGES[-1].scaled(length)
+    count = min(CALIBRATION, recipe.epochs * len(fields))
+    rough = round(count * recipe.rough)
+    made = [place(fields[i], rng, recipe.wild)[0] for i in rng.integers(0, len(fields), count)]
     x = torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2).float() / 255
     x[:rough], x[rough:] = degrade(x[:rough]), stain_and_light(x[rough:], 0.4, 0.05, 0.02)
     return QuantDetector(net.eval(), x)

@@ -3,19 +3,25 @@
 use super::conv::Job;
 use super::round::LANES;
 
-/// Computes every output pixel; weights are `[block][k / 2][16][2]`.
+/// Output channels added up at a time: as many as the registers of a small processor hold, and enough for the compiler
+/// to make vectors of where there are any.
+const TOGETHER: usize = 8;
+
+/// Computes every output pixel; weights are `[block][k][16]`.
 pub(super) fn run(job: &Job<'_, i16>, weights: &[i16], output: &mut [u8]) {
     let per_row = job.span * LANES;
     let blocks: Vec<&[i16]> = weights.chunks_exact(job.depth() * LANES).collect();
     for (start, pixel) in job.starts.iter().zip(output.chunks_exact_mut(job.channels_out)) {
         for (block, weights) in blocks.iter().enumerate() {
-            let mut sums = [0_i32; LANES];
-            for (row, weights) in weights.chunks_exact(per_row).enumerate() {
-                let words = &job.padded[start + row * job.row..][..job.span];
-                // Pairs, because most processors multiply and add two at once and the compiler sees it.
-                for ([a, b], weights) in words.as_chunks::<2>().0.iter().zip(weights.as_chunks::<{ 2 * LANES }>().0) {
-                    for (sum, [wa, wb]) in sums.iter_mut().zip(weights.as_chunks::<2>().0) {
-                        *sum += i32::from(*a) * i32::from(*wa) + i32::from(*b) * i32::from(*wb);
+            let mut sums = [0; LANES];
+            for (part, sums) in sums.as_chunks_mut::<TOGETHER>().0.iter_mut().enumerate() {
+                for (row, weights) in weights.chunks_exact(per_row).enumerate() {
+                    let words = &job.padded[start + row * job.row..][..job.span];
+                    for (word, weights) in words.iter().zip(weights.as_chunks::<LANES>().0) {
+                        let weights = &weights.as_chunks::<TOGETHER>().0[part];
+                        for (sum, weight) in sums.iter_mut().zip(weights) {
+                            *sum += i32::from(*word) * i32::from(*weight);
+                        }
                     }
                 }
             }
