@@ -326,11 +326,8 @@ fn shuffled(array: &Array<4>, block: usize, mode: &str) -> Array<4> {
         .flat_map(|(c, y)| (0..columns).map(move |x| (c, y, x)))
     {
         let (row, column) = (y % block, x % block);
-        let from = if mode == "DCR" {
-            (row * block + column) * channels + c
-        } else {
-            (c * block + row) * block + column
-        };
+        let from =
+            if mode == "DCR" { (row * block + column) * channels + c } else { (c * block + row) * block + column };
         values.push(array.values[(from * height + y / block) * width + x / block]);
     }
     Array { shape: [images, channels, rows, columns], values }

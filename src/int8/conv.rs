@@ -116,7 +116,8 @@ impl<T> Job<'_, T> {
 
     /// Whether every read and write of a kernel stays inside, given its numbers of weights and output bytes.
     pub fn fits(&self, weights: usize, output: usize) -> bool {
-        let furthest = self.starts.iter().max().map_or(0, |start| start + self.rows.saturating_sub(1) * self.row + self.span);
+        let furthest =
+            self.starts.iter().max().map_or(0, |start| start + self.rows.saturating_sub(1) * self.row + self.span);
         self.rows > 0
             && self.span.is_multiple_of(QUAD)
             && furthest <= self.padded.len()

@@ -60,9 +60,10 @@ pub(crate) fn quantizes_pixels(model: &InferenceModel) -> bool {
     let &[next] = &model.node(input.node).outputs[input.slot].successors[..] else { return false };
     let node = model.node(next.node);
     let constant = |slot: usize| model.outlet_fact(*node.inputs.get(slot)?).ok()?.value.concretize();
-    let number = |slot: usize| constant(slot).and_then(|tensor| tensor.cast_to_scalar::<f32>().ok());
+    let scale = constant(1).and_then(|tensor| tensor.cast_to_scalar::<f32>().ok());
+    let zero_point = constant(2).and_then(|tensor| tensor.cast_to_scalar::<u8>().ok());
     node.op.name() == quantize_op::NAME
-        && number(1).is_some_and(|scale| number(2).is_some_and(|zero| quantize_op::keeps_bytes(scale, zero)))
+        && scale.zip(zero_point).is_some_and(|(scale, zero_point)| quantize_op::keeps_bytes(scale, zero_point))
 }
 
 /// What a builder of tract's register gives: the operator, and no closures.

@@ -18,8 +18,9 @@ pub(super) fn read(_: &ParsingContext<'_>, node: &NodeProto) -> Read {
 pub(super) const NAME: &str = "QuantizeLinear";
 
 /// Whether quantizing byte / 255 gives the byte again.
-pub(super) fn keeps_bytes(scale: f32, zero_point: f32) -> bool {
-    scale == 1.0 / 255.0 && zero_point == 0.0
+pub(super) fn keeps_bytes(scale: f32, zero_point: u8) -> bool {
+    let again = |byte: u8| round_within(f32::from(byte) / 255.0 / scale, 0.0, 255.0) == i32::from(byte);
+    zero_point == 0 && (0..=u8::MAX).all(again)
 }
 
 #[derive(Clone, Debug)]

@@ -17,11 +17,7 @@ pub fn float_twin(quantized: &[u8], shape: [usize; 4]) -> TractResult<Arc<TypedR
     let reader = tract_onnx::onnx();
     let mut model = reader.proto_model_for_read(&mut &*quantized)?;
     in_floats(model.graph.as_mut().expect("a graph"));
-    reader
-        .model_for_proto_model(&model)?
-        .with_input_fact(0, f32::fact(shape).into())?
-        .into_optimized()?
-        .into_runnable()
+    reader.model_for_proto_model(&model)?.with_input_fact(0, f32::fact(shape).into())?.into_optimized()?.into_runnable()
 }
 
 fn in_floats(graph: &mut GraphProto) {
