@@ -29,12 +29,17 @@ pub struct Array<const RANK: usize> {
     pub values: Vec<f32>,
 }
 
+/// What a plan is made for: the type and shape of the input.
+type Form = (DatumType, [usize; 4]);
+
 /// A network with one input `[N, 3, H, W]` and at least one output.
 ///
 /// tract is fastest with fixed shapes, so a plan is made for each input shape and kept.
 pub struct Net {
     model: InferenceModel,
-    plans: Mutex<Vec<([usize; 4], Arc<TypedRunnableModel>)>>,
+    /// Whether the first thing it does is to make pixels' bytes again of its input.
+    quantizes_pixels: bool,
+    plans: Mutex<Vec<(Form, Arc<TypedRunnableModel>)>>,
 }
 
 impl std::fmt::Debug for Net {
@@ -67,7 +72,8 @@ impl Net {
                 model.outputs.len()
             )));
         }
-        Ok(Self { model, plans: Mutex::default() })
+        let quantizes_pixels = int8::quantizes_pixels(&model);
+        Ok(Self { model, quantizes_pixels, plans: Mutex::default() })
     }
 
     /// Which output has this name, counted from 0.
@@ -100,29 +106,61 @@ impl Net {
         Ok((array(&outputs[0])?, array(other)?))
     }
 
+    /// Runs the network on pixels (R, G, B; rows of all images one after the other) and gives its first output. What the
+    /// network sees are planes of byte / 255; where it makes bytes of them first, none are made.
+    ///
+    /// # Errors
+    /// When there are not images x height x width pixels; else as `run`.
+    pub fn run_pixels<const OUT: usize>(
+        &self,
+        pixels: &[u8],
+        [images, height, width]: [usize; 3],
+    ) -> Result<Array<OUT>, NetError> {
+        let plane = height * width;
+        if pixels.len() != images * plane * 3 {
+            return Err(NetError(format!("it got {} bytes for {images} images of {width}x{height} px", pixels.len())));
+        }
+        if !self.quantizes_pixels {
+            let mut values = vec![0.0; pixels.len()];
+            let planes = values.chunks_exact_mut((3 * plane).max(1));
+            for (pixels, planes) in pixels.chunks_exact((3 * plane).max(1)).zip(planes) {
+                for (at, pixel) in pixels.as_chunks::<3>().0.iter().enumerate() {
+                    for (channel, byte) in pixel.iter().enumerate() {
+                        planes[channel * plane + at] = f32::from(*byte) / 255.0;
+                    }
+                }
+            }
+            return self.run(&Array { shape: [images, 3, height, width], values });
+        }
+        let shape = [images, height, width, 3];
+        let plan = self.plan((u8::datum_type(), shape))?;
+        let tensor = Tensor::from_shape(&shape, pixels).map_err(|error| NetError::new(&error))?;
+        array(&plan.run(tvec!(tensor.into())).map_err(|error| NetError::new(&error))?[0])
+    }
+
     fn outputs(&self, input: &Array<4>) -> Result<TVec<TValue>, NetError> {
-        let plan = self.plan(input.shape)?;
+        let plan = self.plan((f32::datum_type(), input.shape))?;
         let tensor = Tensor::from_shape(&input.shape, &input.values).map_err(|error| NetError::new(&error))?;
         plan.run(tvec!(tensor.into())).map_err(|error| NetError::new(&error))
     }
 
-    fn plan(&self, shape: [usize; 4]) -> Result<Arc<TypedRunnableModel>, NetError> {
+    fn plan(&self, form: Form) -> Result<Arc<TypedRunnableModel>, NetError> {
         // Held while a plan is made: two threads that need the same one would make it twice.
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, plan)) = plans.iter().find(|(of, _)| *of == shape) {
+        if let Some((_, plan)) = plans.iter().find(|(of, _)| *of == form) {
             return Ok(Arc::clone(plan));
         }
         let plan = self
             .model
             .clone()
-            .with_input_fact(0, f32::fact(shape).into())
+            .with_input_fact(0, form.0.fact(form.1).into())
             .and_then(InferenceModelExt::into_optimized)
             .and_then(IntoRunnable::into_runnable)
             .map_err(|error| NetError::new(&error))?;
         if plans.len() == PLANS_KEPT {
             plans.remove(0);
         }
-        plans.push((shape, Arc::clone(&plan)));
+        plans.push((form, Arc::clone(&plan)));
         Ok(plan)
     }
 }

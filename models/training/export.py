@@ -1,4 +1,4 @@
-"""Writes `detector.onnx` (float32) and `cells.onnx` (int8, QLinearConv), and `model.toml` beside them."""
+"""Writes `detector.onnx` and `cells.onnx` (both int8, QLinearConv), and `model.toml` beside them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from nets import Detector, fold_all
-from quantize import IMAGE, Grid, QuantClassifier, QuantConv, QuantResidual
+from quantize import IMAGE, Grid, QuantClassifier, QuantConv, QuantDetector, QuantResidual, QuantUp, Stack
 
 OPSET = 13
 
@@ -24,118 +22,117 @@ def write_atomically(path: Path, data: bytes) -> None:
     os.replace(temporary, path)
 
 
-def detector_onnx(net: Detector) -> onnx.ModelProto:
-    """The detector with batch normalisation folded, input "image" [1,3,H,W], output "cells" [1,7,H/4,W/4].
+Bytes = list[str]
+"""Names of an array of bytes, its scale and its zero point, as quantized operators take them."""
 
-    The graph is written by hand from the network's layers: no tracer, so the file holds only the operators named here.
+
+class Writer:
+    """A graph in the making: QLinearConv and QLinearAdd (u8 activations, one weight scale a channel) and what goes with them.
+
+    Graphs are written by hand from the integers, without a tracer, so files hold only the operators named here.
     """
-    import copy
 
-    n = fold_all(copy.deepcopy(net).eval())
-    nodes: list[onnx.NodeProto] = []
-    weights: list[onnx.TensorProto] = []
-    count = 0
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
 
-    def fresh() -> str:
-        nonlocal count
-        count += 1
-        return f"t{count}"
-
-    def node(op: str, inputs: list[str], output: str | None = None, **attributes: object) -> str:
-        output = output or fresh()
-        nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
-        return output
-
-    def constant(value: np.ndarray) -> str:
-        name = fresh()
-        weights.append(numpy_helper.from_array(value, name))
+    def constant(self, name: str, value: np.ndarray) -> str:
+        """A number array of the file."""
+        self.weights.append(numpy_helper.from_array(value, name))
         return name
 
-    def conv(m: torch.nn.Conv2d, x: str) -> str:
-        w = constant(m.weight.detach().numpy().astype(np.float32))
-        b = constant(m.bias.detach().numpy().astype(np.float32))
-        k, s, p = m.kernel_size[0], m.stride[0], m.padding[0]
-        return node("Conv", [x, w, b], kernel_shape=[k, k], strides=[s, s], pads=[p] * 4)
+    def node(self, op: str, inputs: list[str], name: str, **attributes: object) -> str:
+        """An operator, called like its output."""
+        self.nodes.append(helper.make_node(op, inputs, [name], name=name, **attributes))
+        return name
 
-    def block(m: torch.nn.Sequential, x: str) -> str:
-        return node("Relu", [conv(m[0], x)])
+    def grid(self, name: str, grid: Grid) -> Bytes:
+        """Scale and zero point."""
+        return [self.constant(f"{name}_scale", np.array(grid.scale, np.float32)),
+                self.constant(f"{name}_zero", np.array(grid.zero, np.uint8))]
 
-    def residual(m: torch.nn.Module, x: str) -> str:
-        return node("Relu", [node("Add", [x, conv(m.b[0], block(m.a, x))])])
+    def image(self, name: str) -> Bytes:
+        """The input `name` as bytes: one step of the image's grid is 1/255, so a pixel's byte goes through unchanged."""
+        image = self.grid("image", IMAGE)
+        return [self.node("QuantizeLinear", [name, *image], "bytes"), *image]
 
-    def stage(m: torch.nn.Sequential, x: str) -> str:
-        for layer in m:
-            x = residual(layer, x) if hasattr(layer, "b") else block(layer, x)
+    def conv(self, c: QuantConv, name: str, x: Bytes) -> Bytes:
+        """A convolution."""
+        w = [self.constant(f"{name}_w", c.weight), self.constant(f"{name}_w_scale", c.scales.astype(np.float32)),
+             self.constant(f"{name}_w_zero", np.zeros(len(c.scales), np.int8))]
+        y = [name, *self.grid(name, c.out)]
+        side = c.weight.shape[-1]
+        self.node("QLinearConv", [*x, *w, *y[1:], self.constant(f"{name}_b", c.bias)], name, kernel_shape=[side, side],
+                  strides=[c.stride] * 2, pads=[side // 2] * 4)
+        return y
+
+    def add(self, a: Bytes, b: Bytes, grid: Grid, name: str) -> Bytes:
+        """A sum."""
+        y = [name, *self.grid(name, grid)]
+        self.node("QLinearAdd", [*a, *b, *y[1:]], name, domain="com.microsoft")
+        return y
+
+    def stack(self, layers: Stack, prefix: str, x: Bytes) -> Bytes:
+        """Convolutions and residual blocks one after the other, numbered."""
+        for k, layer in enumerate(layers, 1):
+            if isinstance(layer, QuantResidual):
+                inner = self.conv(layer.b, f"{prefix}r{k}b", self.conv(layer.a, f"{prefix}r{k}a", x))
+                x = self.add(x, inner, layer.out, f"{prefix}r{k}")
+            else:
+                x = self.conv(layer, f"{prefix}c{k}", x)
         return x
 
-    def up(m: torch.nn.Module, x: str, skip: str) -> str:
-        # PixelShuffle's channel order is ONNX's "CRD".
-        wide = node("DepthToSpace", [conv(m.expand, x)], blocksize=2, mode="CRD")
-        return block(m.mix, node("Add", [wide, skip]))
+    def up(self, up: QuantUp, name: str, x: Bytes, skip: Bytes) -> Bytes:
+        """A doubling of the resolution."""
+        # PixelShuffle has the four pixels' numbers of a channel side by side; "DCR" has all channels of a pixel so, which is how
+        # bytes lie in memory with channels last.
+        order = np.arange(len(up.expand.bias)).reshape(-1, 4).T.ravel()
+        c = up.expand
+        wide = self.conv(QuantConv(c.weight[order], c.scales[order], c.bias[order], c.stride, c.out), f"{name}_wide", x)
+        shuffled = [self.node("DepthToSpace", [wide[0]], f"{name}_shuffled", blocksize=2, mode="DCR"), *wide[1:]]
+        return self.conv(up.mix, name, self.add(shuffled, skip, up.sum, f"{name}_sum"))
 
-    a = stage(n.s4, "image")
-    b = stage(n.s8, a)
-    c = stage(n.s16, b)
-    features = block(n.head, up(n.up4, up(n.up8, c, b), a))
-    # Two 1x1 convolutions instead of one and a Slice: the heat goes through a sigmoid, the boxes do not.
-    heat, boxes = torch.nn.Conv2d(n.out.in_channels, 3, 1), torch.nn.Conv2d(n.out.in_channels, 4, 1)
-    with torch.no_grad():
-        heat.weight.copy_(n.out.weight[:3]), heat.bias.copy_(n.out.bias[:3])
-        boxes.weight.copy_(n.out.weight[3:]), boxes.bias.copy_(n.out.bias[3:])
-    node("Concat", [node("Sigmoid", [conv(heat, features)]), conv(boxes, features)], "cells", axis=1)
+    def linear(self, x: str, weight: np.ndarray, bias: np.ndarray, name: str, output: str) -> str:
+        """A float 1x1 convolution; weight [o,i]."""
+        w = [self.constant(f"{name}_w", weight.reshape(*weight.shape, 1, 1)), self.constant(f"{name}_b", bias)]
+        return self.node("Conv", [x, *w], output, kernel_shape=[1, 1])
+
+
+def detector_onnx(net: QuantDetector) -> onnx.ModelProto:
+    """The int8 detector, input "image" [1,3,H,W], output "cells" [1,7,H/4,W/4]: quantized operators, DepthToSpace on bytes,
+    DequantizeLinear, then float: two 1x1 convolutions, one with a sigmoid for the heat and one for the boxes."""
+    g = Writer()
+    a = g.stack(net.s4, "s4", g.image("image"))
+    b = g.stack(net.s8, "s8", a)
+    c = g.stack(net.s16, "s16", b)
+    head = g.conv(net.head, "head", g.up(net.up4, "up4", g.up(net.up8, "up8", c, b), a))
+    features = g.node("DequantizeLinear", head, "features")
+    weight, bias = net.weight.numpy()[:, :, 0, 0], net.bias.numpy()
+    heat = g.node("Sigmoid", [g.linear(features, weight[:3], bias[:3], "heat", "logits")], "heat")
+    boxes = g.linear(features, weight[3:], bias[3:], "boxes", "boxes")
+    g.node("Concat", [heat, boxes], "cells", axis=1)
     graph = helper.make_graph(
-        nodes, "detector",
+        g.nodes, "detector",
         [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, "H", "W"])],
         [helper.make_tensor_value_info("cells", TensorProto.FLOAT, [1, 7, "H4", "W4"])],
-        weights)
+        g.weights)
     return finish(graph)
 
 
 def cells_onnx(net: QuantClassifier, size: int) -> onnx.ModelProto:
-    """The int8 classifier for crops of `size` px: QuantizeLinear, QLinearConv and QLinearAdd (u8 activations, one weight scale
-    a channel), DequantizeLinear, then float: a 1x1 convolution to the classes ("evidence" [N,classes,h,w]) and its mean over
-    the places ("logits" [N,classes])."""
-    nodes: list[onnx.NodeProto] = []
-    weights: list[onnx.TensorProto] = []
-
-    def constant(name: str, value: np.ndarray) -> str:
-        weights.append(numpy_helper.from_array(value, name))
-        return name
-
-    def grid_of(name: str, grid: Grid) -> list[str]:
-        return [constant(f"{name}_scale", np.array(grid.scale, np.float32)), constant(f"{name}_zero", np.array(grid.zero, np.uint8))]
-
-    def conv(c: QuantConv, name: str, x: list[str]) -> list[str]:
-        w = [constant(f"{name}_w", c.weight), constant(f"{name}_w_scale", c.scales.astype(np.float32)),
-             constant(f"{name}_w_zero", np.zeros(len(c.scales), np.int8))]
-        y = [name, *grid_of(name, c.out)]
-        nodes.append(helper.make_node("QLinearConv", [*x, *w, *y[1:], constant(f"{name}_b", c.bias)], [name], name=name,
-                                      kernel_shape=[3, 3], strides=[c.stride] * 2, pads=[1] * 4))
-        return y
-
-    # One step of the image's grid is 1/255: a pixel's byte goes through unchanged.
-    image = grid_of("image", IMAGE)
-    nodes.append(helper.make_node("QuantizeLinear", ["crop", *image], ["bytes"], name="bytes"))
-    x = ["bytes", *image]
-    for k, layer in enumerate(net.layers, 1):
-        if isinstance(layer, QuantResidual):
-            inner = conv(layer.b, f"r{k}b", conv(layer.a, f"r{k}a", x))
-            y = [f"r{k}", *grid_of(f"r{k}", layer.out)]
-            nodes.append(helper.make_node("QLinearAdd", [*x, *inner, *y[1:]], [y[0]], name=y[0], domain="com.microsoft"))
-            x = y
-        else:
-            x = conv(layer, f"c{k}", x)
-    nodes.append(helper.make_node("DequantizeLinear", x, ["features"], name="features"))
-    classes, channels = net.weight.shape
-    linear = [constant("linear_w", net.weight.numpy().reshape(classes, channels, 1, 1)), constant("linear_b", net.bias.numpy())]
-    nodes.append(helper.make_node("Conv", ["features", *linear], ["evidence"], name="evidence", kernel_shape=[1, 1]))
-    nodes.append(helper.make_node("ReduceMean", ["evidence"], ["logits"], name="logits", axes=[2, 3], keepdims=0))
+    """The int8 classifier for crops of `size` px: quantized operators, DequantizeLinear, then float: a 1x1 convolution to the
+    classes ("evidence" [N,classes,h,w]) and its mean over the places ("logits" [N,classes])."""
+    g = Writer()
+    features = g.node("DequantizeLinear", g.stack(net.layers, "", g.image("crop")), "features")
+    classes = len(net.bias)
+    g.linear(features, net.weight.numpy(), net.bias.numpy(), "linear", "evidence")
+    g.node("ReduceMean", ["evidence"], "logits", axes=[2, 3], keepdims=0)
     graph = helper.make_graph(
-        nodes, "cells",
+        g.nodes, "cells",
         [helper.make_tensor_value_info("crop", TensorProto.FLOAT, ["N", 3, size, size])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", classes]),
          helper.make_tensor_value_info("evidence", TensorProto.FLOAT, ["N", classes, "h", "w"])],
-        weights)
+        g.weights)
     return finish(graph)
 
 

@@ -151,7 +151,10 @@ def run_quantize(a: argparse.Namespace) -> int:
     listed = a.work / "detector_read.json"
     fields = [Path(f) for f in json.loads(listed.read_text())] if listed.exists() else []
     kept = tomllib.loads((a.models / "model.toml").read_text()).get("training", []) if file else []
-    make_files.write(a.work / "model", Path(a.data), file or make_files.detector_file(detector), thresholds, nms_iou, net, int8,
+    if not file:
+        twin = train_detector.int8_twin(detector, Path(a.data), a.seed, a.epochs)
+        file = make_files.detector_file(detector, twin, Path(a.data), thresholds, nms_iou)
+    make_files.write(a.work / "model", Path(a.data), file, thresholds, nms_iou, net, int8,
                      train_classifier.prior_of(p.pools), p.read, fields, kept)
     print(f"now: python leukotrain.py evaluate --models {a.work / 'model'}, then install --work {a.work}")
     return 0

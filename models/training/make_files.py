@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from data import read_cells, read_fields
+from data import Field, read_cells, read_fields
+from detect import Matches, iou
+from evaluate_fields import found_in
 from export import cells_onnx, detector_onnx, save
 from inference import Onnx, crops, logits_of
 from metrics import balanced_accuracy, softmax
 from nets import STRIDE, Classifier, Detector, DetectorForExport, multiply_adds
-from quantize import QuantClassifier
+from quantize import QuantClassifier, QuantDetector
 from settings import (CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, CODES, DETECTOR_UM, KINDS, SOURCES, TRUSTED_FROM, WHITE_LEVEL,
                       WHITE_PERCENTILE)
 from sources import Wrong
@@ -74,15 +76,40 @@ def experimental(cells: list[tuple[str, Path, str]]) -> list[str]:
     return [c for c in CODES if count[c] < TRUSTED_FROM]
 
 
-def detector_file(detector: Detector) -> bytes:
-    """The detector as ONNX, compared with the network."""
-    file = detector_onnx(detector).SerializeToString()
+def detector_file(detector: Detector, int8: QuantDetector, data: Path, thresholds: list[float], nms_iou: list[float]) -> bytes:
+    """The int8 detector as ONNX; prints how it agrees with the float one on the validation fields."""
+    file = detector_onnx(int8).SerializeToString()
     image = torch.rand(1, 3, 160, 208, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        difference = (Onnx(file)(image) - DetectorForExport(detector).eval()(image)).abs().max().item()
+        difference = (Onnx(file)(image) - int8(image)).abs().mean().item()
     print(f"detector: {multiply_adds(detector, image) / 1e6:.0f} M multiply-adds at 208x160, "
-          f"{sum(p.numel() for p in detector.parameters())} parameters, file against network: {difference:.1e}")
+          f"{sum(p.numel() for p in detector.parameters())} parameters, {len(file)} bytes in int8; "
+          f"file against simulated: {difference:.1e} on average")
+    fields = read_fields(data, "txl", "val")
+    found = {name: [found_in(net, f, {"nms_iou": nms_iou}) for f in fields]
+             for name, net in (("float", DetectorForExport(detector).eval()), ("int8 file", Onnx(file)))}
+    for name, answers in found.items():
+        print(f"{name}: txl val " + ", ".join(kind_scores(k, fields, answers, thresholds[k]) for k in range(len(KINDS))))
+    for k, kind in enumerate(KINDS):
+        # Of the float boxes that count, the overlap with the nearest of the int8 ones.
+        overlaps = [iou(a[(of == k) & (score > thresholds[k])], b[other == k]).max(1, initial=0)
+                    for (a, of, score), (b, other, _) in zip(*found.values(), strict=True)]
+        overlap = np.concatenate([*overlaps, np.zeros(0)])
+        if len(overlap):
+            print(f"{kind}: {len(overlap)} boxes of float, {(overlap > 0.5).mean():.4f} of them found by int8 at IoU 0.5, "
+                  f"mean IoU of these {overlap[overlap > 0.5].mean() if (overlap > 0.5).any() else 0:.4f}")
     return file
+
+
+def kind_scores(kind: int, fields: list[Field], answers: list[tuple[np.ndarray, np.ndarray, np.ndarray]], threshold: float) -> str:
+    """AP50, recall and count error (see evaluate_fields.boxes) of one kind in words."""
+    matches, off = Matches(), 0
+    for f, (boxes, kinds, scores) in zip(fields, answers, strict=True):
+        mine, truth = kinds == kind, f.boxes[f.kinds == kind]
+        matches.add(truth, boxes[mine], scores[mine])
+        off += abs(int((scores[mine] > threshold).sum()) - len(truth))
+    error = off / max(sum(matches.truths), 1)
+    return f"{KINDS[kind]} AP50 {matches.ap50():.4f} recall {matches.at(threshold)[1]:.4f} count error {error:.4f}"
 
 
 def write(out: Path, data: Path, detector: bytes, thresholds: list[float], nms_iou: list[float], net: Classifier,

@@ -1,7 +1,7 @@
 """The two networks.
 
-Both are made of 3x3 convolutions, batch normalisation, ReLU and shortcuts: the shapes an ARM core runs fastest, and, for the
-classifier, the ones the program runs in int8.
+Both are made of 3x3 convolutions, batch normalisation, ReLU and shortcuts: the shapes an ARM core runs fastest, and the ones the
+program runs in int8.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 STRIDE = 4
 """Input pixels a cell of the detector's output grid covers."""
@@ -125,18 +124,6 @@ def fold_conv_bn(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Weights [o,i,3,3] and bias [o] of one convolution that does what convolution and batch normalisation do."""
     scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)
     return conv.weight * scale[:, None, None, None], bn.bias - bn.running_mean * scale
-
-
-def fold_all(net: nn.Module) -> nn.Module:
-    """Every convolution followed by batch normalisation inside an nn.Sequential, folded in place; returns `net`."""
-    for module in net.modules():
-        if not isinstance(module, nn.Sequential):
-            continue
-        for k in range(len(module) - 1):
-            if isinstance(module[k], nn.Conv2d) and isinstance(module[k + 1], nn.BatchNorm2d):
-                module[k] = fuse_conv_bn_eval(module[k], module[k + 1])
-                module[k + 1] = nn.Identity()
-    return net
 
 
 def multiply_adds(net: nn.Module, x: Tensor) -> int:

@@ -19,12 +19,15 @@ from augment import degrade, some, stain_and_light
 from data import Field, read_balanced, read_fields
 from detect import Matches, find_scale, iou, run, suppress
 from nets import STRIDE, Detector, DetectorForExport
+from quantize import QuantDetector
 from settings import DETECTOR_UM, KINDS, WHITE_LEVEL
 
 CANVAS = 192
 """Side of a training image, detector pixels."""
 GRID = CANVAS // STRIDE
 BATCH = 16
+CALIBRATION = 256
+"""Canvases the activations' ranges are fitted to."""
 
 
 @dataclass(frozen=True)
@@ -279,3 +282,18 @@ def train(data: Path, work: Path, seed: int, length: float = 1.0) -> tuple[Detec
         torch.save(net.state_dict(), kept)
     thresholds, nms_iou = choose(net, read_fields(data, "txl", "val"))
     return net, thresholds, nms_iou
+
+
+def int8_twin(net: Detector, data: Path, seed: int, length: float = 1.0) -> QuantDetector:
+    """The network in int8, its activations fitted to parts of training fields drawn as in the last stage of training, `length`
+    times as long."""
+    fields = [f for source in ("txl", "chula", "iml") for f in read_fields(data, source, "train")]
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    recipe = STAGES[-1].scaled(length)
+    count = min(CALIBRATION, recipe.epochs * len(fields))
+    rough = round(count * recipe.rough)
+    made = [place(fields[i], rng, recipe.wild)[0] for i in rng.integers(0, len(fields), count)]
+    x = torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2).float() / 255
+    x[:rough], x[rough:] = degrade(x[:rough]), stain_and_light(x[rough:], 0.4, 0.05, 0.02)
+    return QuantDetector(net.eval(), x)

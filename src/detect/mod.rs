@@ -57,8 +57,8 @@ impl Detector {
         let unusable = |error: NetError| ModelError::Unusable { path: path.clone(), problem: error.to_string() };
         let net = Net::read(&models.detector).map_err(unusable)?;
         let side = (card.size_multiple * 2) as usize;
-        let answer: Array<4> =
-            net.run(&Array { shape: [1, 3, side, side], values: vec![0.9; 3 * side * side] }).map_err(unusable)?;
+        let blank = vec![models.card.white_balance.level; 3 * side * side];
+        let answer: Array<4> = net.run_pixels(&blank, [1, side, side]).map_err(unusable)?;
         let cells = side / card.stride as usize;
         let wanted = [1, decode::channels(card.kinds.len()), cells, cells];
         if answer.shape != wanted {
@@ -99,7 +99,8 @@ impl Detector {
             return Err(DetectError::TooLarge { um_per_px, width, height });
         }
         let small = scaled(image, factor)?;
-        let answer: Array<4> = self.net.run(&self.input(&small))?;
+        let (pixels, width, height) = self.input(&small);
+        let answer: Array<4> = self.net.run_pixels(&pixels, [1, height, width])?;
         // Rounding the size to whole pixels stretched the image a little; boxes go back by what was really done.
         let back = (
             f64::from(image.width()) / f64::from(small.width()),
@@ -115,17 +116,16 @@ impl Detector {
         Ok(cells)
     }
 
-    /// Planes R, G, B, value / 255, padded right and bottom with background.
-    fn input(&self, image: &RgbImage) -> Array<4> {
+    /// Pixels padded right and bottom with background, width and height.
+    fn input(&self, image: &RgbImage) -> (Vec<u8>, usize, usize) {
         let multiple = self.card.size_multiple;
         let width = image.width().next_multiple_of(multiple) as usize;
         let height = image.height().next_multiple_of(multiple) as usize;
-        let mut values = vec![f32::from(self.background) / 255.0; 3 * width * height];
-        for (x, y, pixel) in image.enumerate_pixels() {
-            for (channel, value) in pixel.0.into_iter().enumerate() {
-                values[(channel * height + y as usize) * width + x as usize] = f32::from(value) / 255.0;
-            }
+        let mut pixels = vec![self.background; 3 * width * height];
+        let row = 3 * image.width() as usize;
+        for (target, source) in pixels.chunks_exact_mut(3 * width).zip(image.as_raw().chunks_exact(row.max(1))) {
+            target[..row].copy_from_slice(source);
         }
-        Array { shape: [1, 3, height, width], values }
+        (pixels, width, height)
     }
 }

@@ -1,4 +1,4 @@
-//! The convolution on aarch64. Each function computes every output pixel of one image.
+//! The convolution on aarch64. Each function computes every output pixel of one band.
 #![expect(unsafe_code, reason = "vector instructions read and write through pointers")]
 
 use std::arch::aarch64::*;
@@ -39,11 +39,11 @@ pub(super) unsafe fn neon_dot(job: &Job<'_, u8>, weights: &[i8], output: &mut [u
     for block in 0..job.blocks() {
         for (starts, pixels) in job.tiles::<PIXELS_DOT>(output) {
             let mut sums = [[vdupq_n_s32(0); 4]; PIXELS_DOT];
-            // SAFETY: `fits`: a start plus two rows and a span is inside `padded`; a block has `depth x 16` weights, of
-            // which each four products take 64, and three rows of spans are the depth.
+            // SAFETY: `fits`: a start plus all but one row and a span is inside `padded`; a block has `depth x 16` weights, of
+            // which each four products take 64, and all rows of spans are the depth.
             unsafe {
                 let mut weight = weights.as_ptr().add(block * per_block);
-                for row in 0..3 {
+                for row in 0..job.rows {
                     let pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
                     for k in (0..job.span).step_by(4) {
                         let quads: [int8x16_t; 4] = std::array::from_fn(|quad| vld1q_s8(weight.add(16 * quad)));
@@ -73,11 +73,11 @@ pub(super) unsafe fn neon(job: &Job<'_, i16>, weights: &[i16], output: &mut [u8]
     for block in 0..job.blocks() {
         for (starts, pixels) in job.tiles::<PIXELS>(output) {
             let mut sums = [[vdupq_n_s32(0); 4]; PIXELS];
-            // SAFETY: `fits`: a start plus two rows and a span is inside `padded`; a block has `depth x 16` weights, 16
-            // for each product, and three rows of spans, multiples of four, are the depth.
+            // SAFETY: `fits`: a start plus all but one row and a span is inside `padded`; a block has `depth x 16` weights, 16
+            // for each product, and all rows of spans, multiples of four, are the depth.
             unsafe {
                 let mut weight = weights.as_ptr().add(block * per_block);
-                for row in 0..3 {
+                for row in 0..job.rows {
                     let pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
                     for k in (0..job.span).step_by(4) {
                         let words: [int16x4_t; PIXELS] = std::array::from_fn(|p| vld1_s16(pixel[p].add(k)));

@@ -1,4 +1,4 @@
-//! A 3x3 convolution of bytes: what it may be, how it is packed, and one image through it.
+//! A 3x3 or 1x1 convolution of bytes: what it may be, how it is packed, and one image through it.
 
 use std::cell::Cell;
 
@@ -6,9 +6,11 @@ use super::kernel::{Kernel, Layout};
 use super::plain;
 use super::round::{LANES, Requantize};
 
-/// Kernel rows and columns, and the zero padding on every side.
-const SIDE: usize = 3;
-const PADDING: usize = 1;
+/// Products that make one output number, for each input channel, at most.
+const LARGEST_AREA: usize = 9;
+
+/// Elements of the padded copy that are made at a time: with the weights they stay in a small core's second-level cache.
+const BAND: usize = 64 * 1024;
 
 /// Channels of the input are rounded up to this, the bytes that one instruction multiplies at once.
 const QUAD: usize = 4;
@@ -18,15 +20,19 @@ const QUAD: usize = 4;
 pub struct Layer<'a> {
     pub channels_in: usize,
     pub channels_out: usize,
+    /// Kernel rows and columns: 3 with a padding of 1, or 1 without.
+    pub side: usize,
     /// 1 or 2, in both directions.
     pub stride: usize,
-    /// `[channels_out, channels_in, 3, 3]`.
+    /// `[channels_out, channels_in, side, side]`.
     pub weights: &'a [i8],
     /// In units of the input's scale times the weight's; one for each output channel.
     pub bias: &'a [i32],
     /// Input scale x weight scale / output scale; one for each output channel.
     pub scale: &'a [f32],
-    /// The output byte that means zero. The input's is 0.
+    /// The input byte that means zero, of which the padding is made.
+    pub input_zero: u8,
+    /// The output byte that means zero.
     pub zero_point: u8,
 }
 
@@ -35,6 +41,8 @@ pub struct Layer<'a> {
 pub enum LayerError {
     #[error("this machine has no {0} instructions")]
     Kernel(Kernel),
+    #[error("a kernel of {0}x{0} instead of 3x3 or 1x1")]
+    Side(usize),
     #[error("a stride of {0} instead of 1 or 2")]
     Stride(usize),
     #[error("{found} {what} instead of {wanted}")]
@@ -62,18 +70,22 @@ pub struct Convolution {
     /// `channels_in` rounded up to four.
     depth: usize,
     channels_out: usize,
+    side: usize,
     stride: usize,
+    input_zero: u8,
     weights: Packed,
     requantize: Requantize,
 }
 
-/// One image as a kernel sees it: a padded copy of the activations and where the output's pixels start in it.
+/// A band of an image as a kernel sees it: a padded copy of the activations and where the output's pixels start in it.
 pub(super) struct Job<'a, T> {
-    /// `[height + 2, width + 2, depth]` of the input, zero around.
+    /// Rows of `[width + 2 x padding, depth]` of the input, zero around.
     pub padded: &'a [T],
     /// Elements from one row of `padded` to the next.
     pub row: usize,
-    /// Elements of `padded` that a pixel's kernel row covers: 3 x depth, a multiple of 4.
+    /// Kernel rows.
+    pub rows: usize,
+    /// Elements of `padded` that a pixel's kernel row covers: kernel columns x depth, a multiple of 4.
     pub span: usize,
     /// Where in `padded` each output pixel's first kernel row begins.
     pub starts: &'a [usize],
@@ -89,7 +101,7 @@ impl<T> Job<'_, T> {
 
     /// Products that make one output number.
     pub fn depth(&self) -> usize {
-        SIDE * self.span
+        self.rows * self.span
     }
 
     /// `PIXELS` output pixels at a time: where they start in the input, and their place in the output. In the last tile
@@ -104,8 +116,10 @@ impl<T> Job<'_, T> {
 
     /// Whether every read and write of a kernel stays inside, given its numbers of weights and output bytes.
     pub fn fits(&self, weights: usize, output: usize) -> bool {
-        let furthest = self.starts.iter().max().map_or(0, |start| start + (SIDE - 1) * self.row + self.span);
-        self.span.is_multiple_of(QUAD)
+        let furthest =
+            self.starts.iter().max().map_or(0, |start| start + self.rows.saturating_sub(1) * self.row + self.span);
+        self.rows > 0
+            && self.span.is_multiple_of(QUAD)
             && furthest <= self.padded.len()
             && weights == self.blocks() * self.depth() * LANES
             && output == self.starts.len() * self.channels_out
@@ -132,15 +146,18 @@ impl Convolution {
     /// # Errors
     /// When this machine has no such kernel or the layer is one that cannot be computed exactly.
     pub fn new(kernel: Kernel, layer: &Layer<'_>) -> Result<Self, LayerError> {
-        let Layer { channels_in, channels_out, stride, .. } = *layer;
+        let Layer { channels_in, channels_out, side, stride, .. } = *layer;
         if !kernel.is_available() {
             return Err(LayerError::Kernel(kernel));
+        }
+        if ![1, 3].contains(&side) {
+            return Err(LayerError::Side(side));
         }
         if !(1..=2).contains(&stride) {
             return Err(LayerError::Stride(stride));
         }
         for (what, found, wanted) in [
-            ("weights", layer.weights.len(), channels_out * channels_in * SIDE * SIDE),
+            ("weights", layer.weights.len(), channels_out * channels_in * side * side),
             ("biases", layer.bias.len(), channels_out),
             ("scales", layer.scale.len(), channels_out),
         ] {
@@ -152,7 +169,7 @@ impl Convolution {
             return Err(LayerError::Scale(*scale));
         }
         // 255 x 128 a product.
-        if channels_in > (1 << 31) / (255 * 128 * SIDE * SIDE) {
+        if channels_in > (1 << 31) / (255 * 128 * LARGEST_AREA) {
             return Err(LayerError::Wide(channels_in));
         }
         let depth = channels_in.next_multiple_of(QUAD);
@@ -163,23 +180,23 @@ impl Convolution {
             zero_point: layer.zero_point,
         };
         for channel in 0..channels_out {
-            let mut bias = layer.bias[channel];
-            if kernel.layout() == Layout::ShiftedBytes {
-                // What taking 128 off every activation, the padding's too, takes off the sum.
-                let each = channels_in * SIDE * SIDE;
-                let sum: i32 = layer.weights[channel * each..][..each].iter().map(|weight| i32::from(*weight)).sum();
-                bias = bias.wrapping_add(sum.wrapping_mul(128));
-            }
+            let each = channels_in * side * side;
+            let sum: i32 = layer.weights[channel * each..][..each].iter().map(|weight| i32::from(*weight)).sum();
+            // What the zero point of every activation, the padding's too, adds to the sum; less the 128 taken off.
+            let shift = if kernel.layout() == Layout::ShiftedBytes { 128 } else { 0 };
+            let bias = layer.bias[channel].wrapping_add(sum.wrapping_mul(shift - i32::from(layer.input_zero)));
             requantize.bias[channel / LANES][channel % LANES] = bias;
             requantize.scale[channel / LANES][channel % LANES] = layer.scale[channel];
         }
-        Ok(Self { kernel, channels_in, depth, channels_out, stride, weights: pack(kernel, layer, depth), requantize })
+        let weights = pack(kernel, layer, depth);
+        let input_zero = layer.input_zero;
+        Ok(Self { kernel, channels_in, depth, channels_out, side, stride, input_zero, weights, requantize })
     }
 
     /// Rows and columns of the output for so many of the input.
     #[must_use]
     pub fn output_size(&self, height: usize, width: usize) -> (usize, usize) {
-        let strided = |length: usize| (length + 2 * PADDING).saturating_sub(SIDE) / self.stride + 1;
+        let strided = |length: usize| length.saturating_sub(1) / self.stride + 1;
         (strided(height), strided(width))
     }
 
@@ -213,22 +230,31 @@ impl Convolution {
             }
         }
         let mut scratch = SCRATCH.take();
-        let row = (width + 2 * PADDING) * self.depth;
+        let source = Picture { bytes: input, height, width, channels: self.channels_in, padding: self.side / 2 };
+        let row = (width + 2 * source.padding) * self.depth;
+        // Output rows of a band.
+        let band = (BAND / (row * self.stride)).clamp(4, rows.max(4));
         scratch.starts.clear();
-        for y in 0..rows {
+        for y in 0..band.min(rows) {
             scratch.starts.extend((0..columns).map(|x| (y * row + x * self.depth) * self.stride));
         }
-        match &self.weights {
-            Packed::Bytes(weights) => {
-                let zero = if self.kernel.layout() == Layout::ShiftedBytes { 128 } else { 0 };
-                pad(&mut scratch.bytes, input, (height, width, self.channels_in), self.depth, zero, |byte| byte ^ zero);
-                let job = self.job(&scratch.bytes, row, &scratch.starts);
-                self.run_bytes(&job, weights, output);
-            }
-            Packed::Words(weights) => {
-                pad(&mut scratch.words, input, (height, width, self.channels_in), self.depth, 0, i16::from);
-                let job = self.job(&scratch.words, row, &scratch.starts);
-                self.run_words(&job, weights, output);
+        for (number, output) in output.chunks_mut(band * columns * self.channels_out).enumerate() {
+            let pixels = output.len() / self.channels_out;
+            let first = number * band * self.stride;
+            let needed = (pixels / columns - 1) * self.stride + self.side;
+            let starts = &scratch.starts[..pixels];
+            match &self.weights {
+                Packed::Bytes(weights) => {
+                    let shift = if self.kernel.layout() == Layout::ShiftedBytes { 128 } else { 0 };
+                    let zero = self.input_zero ^ shift;
+                    source.pad(&mut scratch.bytes, (first, needed), self.depth, zero, |byte| byte ^ shift);
+                    self.run_bytes(&self.job(&scratch.bytes, row, starts), weights, output);
+                }
+                Packed::Words(weights) => {
+                    let zero = i16::from(self.input_zero);
+                    source.pad(&mut scratch.words, (first, needed), self.depth, zero, i16::from);
+                    self.run_words(&self.job(&scratch.words, row, starts), weights, output);
+                }
             }
         }
         SCRATCH.set(scratch);
@@ -239,7 +265,8 @@ impl Convolution {
         Job {
             padded,
             row,
-            span: SIDE * self.depth,
+            rows: self.side,
+            span: self.side * self.depth,
             starts,
             channels_out: self.channels_out,
             requantize: &self.requantize,
@@ -285,38 +312,58 @@ impl Convolution {
     }
 }
 
-/// Copies `[height, width, channels]` into `[height + 2, width + 2, depth]`, `zero` around.
-fn pad<T: Copy>(
-    target: &mut Vec<T>,
-    input: &[u8],
-    (height, width, channels): (usize, usize, usize),
-    depth: usize,
-    zero: T,
-    convert: impl Fn(u8) -> T,
-) {
-    let row = (width + 2 * PADDING) * depth;
-    target.clear();
-    target.resize(row * (height + 2 * PADDING), zero);
-    let rows = target.chunks_exact_mut(row).skip(PADDING);
-    for (source, target) in input.chunks_exact(width * channels).zip(rows) {
-        let target = &mut target[PADDING * depth..][..width * depth];
-        if channels == depth {
-            for (value, byte) in target.iter_mut().zip(source) {
-                *value = convert(*byte);
-            }
-        } else {
-            for (pixel, bytes) in target.chunks_exact_mut(depth).zip(source.chunks_exact(channels)) {
-                for (value, byte) in pixel.iter_mut().zip(bytes) {
+/// An image and the border it is to get.
+struct Picture<'a> {
+    /// `[height, width, channels]`.
+    bytes: &'a [u8],
+    height: usize,
+    width: usize,
+    channels: usize,
+    padding: usize,
+}
+
+impl Picture<'_> {
+    /// Copies rows (the first, counted from the border's uppermost, and how many) into
+    /// `[rows, width + 2 x padding, depth]`, `zero` where there is no image.
+    fn pad<T: Copy>(
+        &self,
+        target: &mut Vec<T>,
+        (first, rows): (usize, usize),
+        depth: usize,
+        zero: T,
+        convert: impl Fn(u8) -> T,
+    ) {
+        let row = (self.width + 2 * self.padding) * depth;
+        target.clear();
+        target.resize(row * rows, zero);
+        for (number, target) in target.chunks_exact_mut(row).enumerate() {
+            let Some(y) = (first + number).checked_sub(self.padding).filter(|y| *y < self.height) else { continue };
+            let source = &self.bytes[y * self.width * self.channels..][..self.width * self.channels];
+            let target = &mut target[self.padding * depth..][..self.width * depth];
+            if self.channels == depth {
+                for (value, byte) in target.iter_mut().zip(source) {
                     *value = convert(*byte);
+                }
+            } else if let (3, 4) = (self.channels, depth) {
+                // Colours, of which there are most pixels: lengths known to the compiler are several times as fast.
+                for (pixel, bytes) in target.as_chunks_mut::<4>().0.iter_mut().zip(source.as_chunks::<3>().0) {
+                    *pixel = [convert(bytes[0]), convert(bytes[1]), convert(bytes[2]), zero];
+                }
+            } else {
+                for (pixel, bytes) in target.chunks_exact_mut(depth).zip(source.chunks_exact(self.channels)) {
+                    for (value, byte) in pixel.iter_mut().zip(bytes) {
+                        *value = convert(*byte);
+                    }
                 }
             }
         }
     }
 }
 
-/// Puts weights `[o, i, 3, 3]` into the kernel's order; a sum runs over kernel row, kernel column, input channel.
+/// Puts weights `[o, i, side, side]` into the kernel's order; a sum runs over kernel row, kernel column, input channel.
 fn pack(kernel: Kernel, layer: &Layer<'_>, depth: usize) -> Packed {
-    let products = SIDE * SIDE * depth;
+    let area = layer.side * layer.side;
+    let products = area * depth;
     let together = match kernel.layout() {
         Layout::Bytes | Layout::ShiftedBytes => QUAD,
         Layout::Pairs => 2,
@@ -324,7 +371,7 @@ fn pack(kernel: Kernel, layer: &Layer<'_>, depth: usize) -> Packed {
     };
     let mut packed = vec![0_i8; layer.channels_out.div_ceil(LANES) * products * LANES];
     for (at, weight) in layer.weights.iter().enumerate() {
-        let (place, input) = (at % (SIDE * SIDE), at / (SIDE * SIDE));
+        let (place, input) = (at % area, at / area);
         let (channel, output) = (input % layer.channels_in, input / layer.channels_in);
         let k = place * depth + channel;
         let group = (output / LANES * products + k - k % together) * LANES;

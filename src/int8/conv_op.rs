@@ -9,7 +9,7 @@ use super::conv::{Convolution, Layer};
 use super::kernel::Kernel;
 use super::{Read, check_bytes, check_inputs, constant, number, numbers};
 
-/// Reads a node; refuses what is no 3x3 convolution with a padding of 1 and a stride of 1 or 2.
+/// Reads a node; refuses what is no 3x3 convolution with a padding of 1, or 1x1 without, and a stride of 1 or 2.
 pub(super) fn read(node: &NodeProto, kernel: Kernel) -> Read {
     check_inputs(node, 8..=9)?;
     let refuse = |what: &str, found: &dyn std::fmt::Debug, takes: &str| -> TractResult<()> {
@@ -22,29 +22,31 @@ pub(super) fn read(node: &NodeProto, kernel: Kernel) -> Read {
     if let Some(dilations) = list("dilations")?.filter(|dilations| dilations[..] != [1, 1]) {
         refuse("dilations", &dilations, "[1, 1]")?;
     }
-    if let Some(sides) = list("kernel_shape")?.filter(|sides| sides[..] != [3, 3]) {
-        refuse("kernel_shape", &sides, "[3, 3]")?;
-    }
     if let Some(auto) = node.get_attr_opt::<String>("auto_pad")?.filter(|auto| auto != "NOTSET") {
         refuse("auto_pad", &auto, "pads")?;
     }
+    // The kernel's own shape is known when its weights are.
     let pads = list("pads")?.unwrap_or_else(|| vec![0; 4]);
-    if pads[..] != [1, 1, 1, 1] {
-        refuse("pads", &pads, "[1, 1, 1, 1]")?;
-    }
+    let side = match pads[..] {
+        [1, 1, 1, 1] => 3,
+        [0, 0, 0, 0] => 1,
+        _ => return refuse("pads", &pads, "1 or 0 on every side").map(|()| unreachable!("it always refuses")),
+    };
     let strides = list("strides")?.unwrap_or_else(|| vec![1, 1]);
     let stride = match strides[..] {
         [1, 1] => 1,
         [2, 2] => 2,
         _ => return refuse("strides", &strides, "[1, 1] and [2, 2]").map(|()| unreachable!("it always refuses")),
     };
-    Ok((expand(QLinearConv { kernel, stride }), vec![]))
+    Ok((expand(QLinearConv { kernel, side, stride }), vec![]))
 }
 
 /// The node as ONNX has it, `[N, C, H, W]`.
 #[derive(Clone, Debug)]
 struct QLinearConv {
     kernel: Kernel,
+    /// What the padding fits.
+    side: usize,
     stride: usize,
 }
 
@@ -85,18 +87,20 @@ impl Expansion for QLinearConv {
         let y_scale: f32 = number(model, prefix, inputs[6], "output scale")?;
         let y_zero: u8 = number(model, prefix, inputs[7], "output zero point")?;
         ensure!(
-            x_zero == 0,
-            "`{prefix}` has an input zero point of {x_zero}, which this program cannot compute: it takes 0"
-        );
-        ensure!(
             w_zero.iter().all(|zero| *zero == 0),
             "`{prefix}` has weight zero points that are not 0, which this program cannot compute"
         );
-        let &[channels_out, channels_in, 3, 3] = &shape[..] else {
+        let &[channels_out, channels_in, height, width] = &shape[..] else {
             bail!(
-                "`{prefix}` has weights of the shape {shape:?}, which this program cannot compute: it takes [O, I, 3, 3]"
+                "`{prefix}` has weights of the shape {shape:?}, which this program cannot compute: it takes four axes"
             );
         };
+        ensure!(
+            [height, width] == [self.side; 2],
+            "`{prefix}` has a kernel of {height}x{width} with a padding of {}, which this program cannot compute: it \
+             takes 3x3 with 1 and 1x1 with 0",
+            self.side / 2
+        );
         let channels = model.outlet_fact(inputs[0])?.shape[1].clone();
         ensure!(channels == channels_in.to_dim(), "`{prefix}` gets {channels} channels instead of {channels_in}");
         ensure!(
@@ -114,10 +118,12 @@ impl Expansion for QLinearConv {
         let layer = Layer {
             channels_in,
             channels_out,
+            side: self.side,
             stride: self.stride,
             weights: &weights,
             bias: &bias,
             scale: &scale,
+            input_zero: x_zero,
             zero_point: y_zero,
         };
         let convolution = Convolution::new(self.kernel, &layer)

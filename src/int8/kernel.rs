@@ -72,8 +72,8 @@ impl Kernel {
         match self {
             Self::AvxVnni | Self::Avx512Vnni => Layout::Bytes,
             Self::NeonDot => Layout::ShiftedBytes,
-            Self::Plain | Self::Avx2 => Layout::Pairs,
-            Self::Neon => Layout::Words,
+            Self::Avx2 => Layout::Pairs,
+            Self::Plain | Self::Neon => Layout::Words,
         }
     }
 }

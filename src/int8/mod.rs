@@ -1,8 +1,8 @@
 //! Quantized networks, computed on bytes: what ONNX's quantized operators become when tract reads a file.
 //!
 //! tract has an int8 convolution of its own, but it knows one scale for all output channels only and is slower than its
-//! `f32` one. `register` puts these operators in the place of tract's: `QuantizeLinear`, `QLinearConv` (3x3) and
-//! `QLinearAdd`. What they cannot compute exactly is refused when the file is read.
+//! `f32` one. `register` puts these operators in the place of tract's: `QuantizeLinear`, `QLinearConv` (3x3 and 1x1),
+//! `QLinearAdd` and `DepthToSpace` of bytes. What they cannot compute exactly is refused when the file is read.
 //!
 //! Arrays are `[N, H, W, C]` between them, so that what an output pixel needs of one input row lies in one piece. Sums
 //! are exact 32-bit integers and rounding is one function, so every [`Kernel`] on every machine gives the same bytes.
@@ -22,6 +22,7 @@ mod kernel;
 mod plain;
 mod quantize_op;
 mod round;
+mod shuffle_op;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -38,6 +39,7 @@ pub use kernel::Kernel;
 pub(crate) fn register(onnx: &mut tract_onnx::Onnx, kernel: Kernel) {
     onnx.op_register.insert("QuantizeLinear", quantize_op::read);
     onnx.op_register.insert("QLinearAdd", add_op::read);
+    onnx.op_register.insert("DepthToSpace", shuffle_op::read);
     // A register holds plain functions, which cannot carry a kernel along.
     onnx.op_register.insert(
         "QLinearConv",
@@ -50,6 +52,18 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx, kernel: Kernel) {
             Kernel::NeonDot => |_, node| conv_op::read(node, Kernel::NeonDot),
         },
     );
+}
+
+/// Whether the only thing `model` does with its input is a `QuantizeLinear` that makes bytes of byte / 255.
+pub(crate) fn quantizes_pixels(model: &InferenceModel) -> bool {
+    let &[input] = &model.inputs[..] else { return false };
+    let &[next] = &model.node(input.node).outputs[input.slot].successors[..] else { return false };
+    let node = model.node(next.node);
+    let constant = |slot: usize| model.outlet_fact(*node.inputs.get(slot)?).ok()?.value.concretize();
+    let scale = constant(1).and_then(|tensor| tensor.cast_to_scalar::<f32>().ok());
+    let zero_point = constant(2).and_then(|tensor| tensor.cast_to_scalar::<u8>().ok());
+    node.op.name() == quantize_op::NAME
+        && scale.zip(zero_point).is_some_and(|(scale, zero_point)| quantize_op::keeps_bytes(scale, zero_point))
 }
 
 /// What a builder of tract's register gives: the operator, and no closures.

@@ -3,7 +3,7 @@
 use super::conv::Job;
 use super::round::LANES;
 
-/// Computes every output pixel; weights are `[block][k / 2][16][2]`.
+/// Computes every output pixel; weights are `[block][k][16]`.
 pub(super) fn run(job: &Job<'_, i16>, weights: &[i16], output: &mut [u8]) {
     let per_row = job.span * LANES;
     let blocks: Vec<&[i16]> = weights.chunks_exact(job.depth() * LANES).collect();
@@ -12,10 +12,12 @@ pub(super) fn run(job: &Job<'_, i16>, weights: &[i16], output: &mut [u8]) {
             let mut sums = [0_i32; LANES];
             for (row, weights) in weights.chunks_exact(per_row).enumerate() {
                 let words = &job.padded[start + row * job.row..][..job.span];
-                // Pairs, because most processors multiply and add two at once and the compiler sees it.
-                for ([a, b], weights) in words.as_chunks::<2>().0.iter().zip(weights.as_chunks::<{ 2 * LANES }>().0) {
-                    for (sum, [wa, wb]) in sums.iter_mut().zip(weights.as_chunks::<2>().0) {
-                        *sum += i32::from(*a) * i32::from(*wa) + i32::from(*b) * i32::from(*wb);
+                // Indices, and one word at a time: of a dozen forms tried, the one that the compiler makes the best
+                // vectors of where there are only a processor's oldest.
+                for (k, weights) in weights.as_chunks::<LANES>().0.iter().enumerate().take(job.span) {
+                    let word = i32::from(words[k]);
+                    for lane in 0..LANES {
+                        sums[lane] += word * i32::from(weights[lane]);
                     }
                 }
             }

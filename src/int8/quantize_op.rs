@@ -14,12 +14,21 @@ pub(super) fn read(_: &ParsingContext<'_>, node: &NodeProto) -> Read {
     Ok((expand(QuantizeLinear), vec![]))
 }
 
+/// What the node is called in tract's graph.
+pub(super) const NAME: &str = "QuantizeLinear";
+
+/// Whether quantizing byte / 255 gives the byte again.
+pub(super) fn keeps_bytes(scale: f32, zero_point: u8) -> bool {
+    let again = |byte: u8| round_within(f32::from(byte) / 255.0 / scale, 0.0, 255.0) == i32::from(byte);
+    zero_point == 0 && (0..=u8::MAX).all(again)
+}
+
 #[derive(Clone, Debug)]
 struct QuantizeLinear;
 
 impl Expansion for QuantizeLinear {
     fn name(&self) -> StaticName {
-        "QuantizeLinear".into()
+        NAME.into()
     }
 
     fn rules<'r, 'p: 'r, 's: 'r>(
@@ -31,11 +40,24 @@ impl Expansion for QuantizeLinear {
         check_output_arity(outputs, 1)?;
         s.equals(&outputs[0].datum_type, u8::datum_type())?;
         s.equals(&inputs[0].rank, 4)?;
-        s.equals(&outputs[0].shape, &inputs[0].shape)
+        s.equals(&outputs[0].rank, 4)?;
+        s.given(&inputs[0].datum_type, |s, kind| {
+            if kind != u8::datum_type() {
+                return s.equals(&outputs[0].shape, &inputs[0].shape);
+            }
+            for (from, to) in [(0, 0), (3, 1), (1, 2), (2, 3)] {
+                s.equals(&outputs[0].shape[to], &inputs[0].shape[from])?;
+            }
+            Ok(())
+        })
     }
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         let found = model.outlet_fact(inputs[0])?.datum_type;
+        if found == u8::datum_type() {
+            // Pixels, `[N, H, W, C]`: `Net` gives them where `quantizes_pixels` says that quantizing changes nothing.
+            return model.wire_node(prefix, AxisOp::Move(3, 1), &[inputs[0]]);
+        }
         ensure!(
             found == f32::datum_type(),
             "`{prefix}` takes {found:?}, which this program cannot compute: it takes f32"

@@ -1,4 +1,4 @@
-//! The convolution on x86-64. Each function computes every output pixel of one image.
+//! The convolution on x86-64. Each function computes every output pixel of one band.
 #![expect(unsafe_code, reason = "vector instructions read and write through pointers")]
 
 use std::arch::x86_64::*;
@@ -41,11 +41,11 @@ unsafe fn avx512_vnni_blocks<const BLOCKS: usize>(job: &Job<'_, u8>, weights: &[
     let per_block = job.depth() * LANES;
     for (starts, pixels) in job.tiles::<PIXELS_512>(output) {
         let mut sums = [[_mm512_setzero_si512(); PIXELS_512]; BLOCKS];
-        // SAFETY: `fits`: a start plus two rows and a span is inside `padded`; a block has `depth x 16` weights, of
-        // which each four products take 64, and three rows of spans are the depth.
+        // SAFETY: `fits`: a start plus all but one row and a span is inside `padded`; a block has `depth x 16` weights, of
+        // which each four products take 64, and all rows of spans are the depth.
         unsafe {
             let mut weight = weights.as_ptr().add(block * per_block);
-            for row in 0..3 {
+            for row in 0..job.rows {
                 let pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
                 for k in (0..job.span).step_by(4) {
                     let row_of: [__m512i; BLOCKS] =
@@ -83,7 +83,7 @@ pub(super) unsafe fn avx_vnni(job: &Job<'_, u8>, weights: &[i8], output: &mut [u
             // SAFETY: as in `avx512_vnni_blocks`.
             unsafe {
                 let mut weight = weights.as_ptr().add(block * per_block);
-                for row in 0..3 {
+                for row in 0..job.rows {
                     let pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
                     for k in (0..job.span).step_by(4) {
                         let low = _mm256_loadu_si256(weight.cast());
@@ -112,11 +112,11 @@ pub(super) unsafe fn avx2(job: &Job<'_, i16>, weights: &[i16], output: &mut [u8]
     for block in 0..job.blocks() {
         for (starts, pixels) in job.tiles::<PIXELS_256>(output) {
             let mut sums = [[_mm256_setzero_si256(); 2]; PIXELS_256];
-            // SAFETY: `fits`: a start plus two rows and a span is inside `padded`; a block has `depth x 16` weights, of
-            // which each two products take 32, and three rows of spans are the depth.
+            // SAFETY: `fits`: a start plus all but one row and a span is inside `padded`; a block has `depth x 16` weights, of
+            // which each two products take 32, and all rows of spans are the depth.
             unsafe {
                 let mut weight = weights.as_ptr().add(block * per_block);
-                for row in 0..3 {
+                for row in 0..job.rows {
                     let pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
                     for k in (0..job.span).step_by(2) {
                         let low = _mm256_loadu_si256(weight.cast());

@@ -1,6 +1,7 @@
 //! What several tests need: the program itself, the models, and the real images when they are there.
 #![allow(dead_code, reason = "each test uses its own part")]
 
+pub mod float_twin;
 pub mod onnx;
 
 use std::path::{Path, PathBuf};

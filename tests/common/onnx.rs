@@ -98,6 +98,14 @@ impl Graph {
         self.0 = std::mem::take(&mut self.0).message(1, &node);
     }
 
+    /// A `DepthToSpace`.
+    pub fn shuffle(&mut self, input: &str, output: &str, block: i64, mode: &str) {
+        let mode = Message::default().text(1, "mode").text(4, mode).number(20, 3);
+        let block = Message::default().text(1, "blocksize").number(3, block).number(20, 2);
+        let node = Message::default().text(1, input).text(2, output).text(3, output).text(4, "DepthToSpace");
+        self.0 = std::mem::take(&mut self.0).message(1, &node.message(5, &mode).message(5, &block));
+    }
+
     /// The file, with these `f32` outputs.
     pub fn file(self, outputs: &[&str]) -> Vec<u8> {
         let kind = Message::default().message(1, &Message::default().number(1, 1));
