@@ -25,9 +25,10 @@ fn snapshot(sample: &str) -> Snapshot {
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: vec![Flag::LeftShift],
-        frames: FrameCounts { used: 10, skipped: 1, damaged: 0 },
+        frames: FrameCounts { used: 10, skipped: 1, damaged: 0, ..FrameCounts::default() },
         frame_rate: Some(9.5),
         um_per_px: Some(0.1),
+        quality: None,
     }
 }
 

@@ -40,6 +40,7 @@ fn snapshot(sample: &str, counted: u32) -> Snapshot {
         frames: FrameCounts::default(),
         frame_rate: None,
         um_per_px: None,
+        quality: None,
     }
 }
 

@@ -27,6 +27,7 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         frames: FrameCounts::default(),
         frame_rate: None,
         um_per_px: None,
+        quality: None,
     }
 }
 
@@ -50,7 +51,7 @@ fn an_update_is_this_line_of_json() {
     );
     assert_eq!(
         render(&line("bench", Message::Error("no")), LineFormat::Csv).trim_end_matches(','),
-        format!("error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n", ",".repeat(17 * 4))
+        format!("error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n", ",".repeat(17 * 4 + 3))
     );
 }
 

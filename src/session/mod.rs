@@ -169,6 +169,7 @@ impl Session {
             frames: FrameCounts::default(),
             frame_rate: None,
             um_per_px: None,
+            quality: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::class::{CellClass, Kind};
 use crate::prevalence::PrevalenceReport;
+use crate::quality::{Quality, Refusals};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +128,9 @@ pub struct FrameCounts {
     pub skipped: u64,
     /// Torn or undecodable.
     pub damaged: u64,
+    /// Of those looked at, not counted because they were not good enough.
+    #[serde(default)]
+    pub refused: Refusals,
 }
 
 /// The state of a session at one moment. Every sink renders this and nothing else.
@@ -172,6 +176,9 @@ pub struct Snapshot {
     pub frame_rate: Option<f64>,
     /// Micrometres a pixel of the camera, if known.
     pub um_per_px: Option<f64>,
+    /// How good the newest frame is; none before the first.
+    #[serde(default)]
+    pub quality: Option<Quality>,
 }
 
 impl Snapshot {

@@ -9,6 +9,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::class::CellClass;
 use crate::config::LineFormat;
+use crate::quality::{Quality, Refusals, Verdict};
 use crate::session::results::StoredResult;
 use crate::session::snapshot::{ClassCount, Ending, Flag, KindCounts, Phase, Snapshot};
 
@@ -117,6 +118,25 @@ struct JsonSession<'a> {
     percent: Percents<'a>,
     flags: &'a [Flag],
     trouble: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quality: Option<JsonQuality>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<Refusals>,
+}
+
+#[derive(Serialize)]
+struct JsonQuality {
+    verdict: Verdict,
+    focus: f64,
+    advice: Option<&'static str>,
+}
+
+impl JsonQuality {
+    fn of(quality: Quality) -> Self {
+        // A hundredth is finer than a bar is drawn.
+        let focus = if quality.focus.is_finite() { (quality.focus * 100.0).round() / 100.0 } else { 0.0 };
+        Self { verdict: quality.verdict, focus, advice: quality.verdict.advice() }
+    }
 }
 
 struct Counts<'a>(&'a [ClassCount]);
@@ -157,6 +177,8 @@ fn json(line: &Line<'_>) -> String {
         percent: Percents(&snapshot.classes),
         flags: &snapshot.flags,
         trouble: snapshot.trouble.as_deref(),
+        quality: snapshot.quality.map(JsonQuality::of),
+        refused: Some(snapshot.frames.refused).filter(|refused| refused.total() > 0),
     });
     let line = JsonLine {
         kind: line.kind(),
@@ -188,7 +210,8 @@ pub fn csv_header() -> String {
         // Writing to a String cannot fail.
         let _ = write!(header, ",count_{code},percent_{code},low_{code},high_{code}");
     }
-    header.push_str("\r\n");
+    // New columns come last, so that those of before keep their places.
+    header.push_str(",verdict,focus,refused\r\n");
     header
 }
 
@@ -228,6 +251,10 @@ fn csv(line: &Line<'_>) -> String {
             (None, _) => fields.extend([const { String::new() }; 4]),
         }
     }
+    let quality = snapshot.and_then(|s| s.quality).map(JsonQuality::of);
+    fields.push(quality.as_ref().map(|quality| quality.verdict.code().to_owned()).unwrap_or_default());
+    fields.push(quality.map(|quality| format!("{:.2}", quality.focus)).unwrap_or_default());
+    fields.push(of(|s| s.frames.refused.total().to_string()));
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text
