@@ -76,7 +76,7 @@ impl Verdict {
         }
     }
 
-    /// The same for a small display, at most 16 characters.
+    /// The same for a small display, at most 12 characters.
     #[must_use]
     pub const fn short(self) -> Option<&'static str> {
         match self {
@@ -84,9 +84,9 @@ impl Verdict {
             Self::OutOfFocus => Some("TURN FOCUS"),
             Self::TooDark => Some("MORE LIGHT"),
             Self::TooBright => Some("LESS LIGHT"),
-            Self::TooThick => Some("TOO THICK, MOVE"),
-            Self::TooThin => Some("TOO THIN, MOVE"),
-            Self::Empty => Some("NO CELLS, MOVE"),
+            Self::TooThick => Some("THICK: MOVE"),
+            Self::TooThin => Some("THIN: MOVE"),
+            Self::Empty => Some("EMPTY: MOVE"),
         }
     }
 }
@@ -115,6 +115,8 @@ pub struct Quality {
     pub covered: f64,
     /// Share of that which lies under two red cells or more, 0..=1.
     pub overlap: f64,
+    /// Share of the field that is background, 0..=1; 1 where red cells are too few to tell.
+    pub free: f64,
 }
 
 impl Quality {
@@ -193,8 +195,7 @@ pub fn assess(
     history: &FocusHistory,
 ) -> Quality {
     let exposure = Exposure::of(raw);
-    let size = (f64::from(balanced.width()), f64::from(balanced.height()));
-    let density = Density::of(cells, size);
+    let density = Density::of(cells, balanced);
     let um_per_px = scale.map(|scale| scale.um_per_px).or(history.um_per_px());
     // Without any scale the usual one of a microscope's camera is not far off.
     let sharpness = field_sharpness(balanced, um_per_px.unwrap_or(USUAL_UM_PER_PX)).unwrap_or_default();
@@ -219,6 +220,7 @@ pub fn assess(
         saturated: exposure.saturated,
         covered: density.covered,
         overlap: density.overlap,
+        free: density.free,
     }
 }
 

@@ -46,6 +46,7 @@ struct QualityLine {
     saturated: f64,
     covered: f64,
     overlap: f64,
+    free: f64,
 }
 
 impl QualityLine {
@@ -58,6 +59,7 @@ impl QualityLine {
             saturated: rounded(quality.saturated, 1e4),
             covered: rounded(quality.covered, 1e4),
             overlap: rounded(quality.overlap, 1e4),
+            free: rounded(quality.free, 1e4),
         }
     }
 }

@@ -152,7 +152,13 @@ impl Calibration {
     /// Never for a calibration made by this program; its form would not fit TOML.
     pub fn text(&self) -> Result<String, CalibrationProblem> {
         let body = toml::to_string(self).map_err(|error| CalibrationProblem::Toml(error.to_string()))?;
-        Ok(format!("# sha256 {}\n{body}", checksum(&body)))
+        Ok(Self::sealed(&body))
+    }
+
+    /// A text with the checksum that fits it in front, as in a file.
+    #[must_use]
+    pub fn sealed(body: &str) -> String {
+        format!("# sha256 {}\n{body}", checksum(body))
     }
 
     fn check(&self) -> Result<(), CalibrationProblem> {
@@ -322,7 +328,7 @@ mod tests {
         fn any_text_is_read_or_refused(text in "\\PC{0,200}") {
             prop_assert!(Calibration::parse(&text).is_err());
             // Also behind a checksum that fits.
-            let _ = Calibration::parse(&format!("# sha256 {}\n{text}", checksum(&text)));
+            let _ = Calibration::parse(&Calibration::sealed(&text));
         }
 
         #[test]
