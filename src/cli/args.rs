@@ -117,7 +117,7 @@ pub struct CalibrateArguments {
 #[derive(Clone, Debug, Default, Args)]
 pub struct FieldArguments {
     /// Uneven light: `none`, `own` (each picture by its own background), `shared` (as many pictures of one microscope tell;
-    /// count: as the frames so far tell), or the file of a calibration. Without it `none`; for count `shared`.
+    /// count: as the frames so far tell), or the file of a calibration. Without it `own`; for count `shared`.
     #[arg(long, value_name = "FORM")]
     pub flat_field: Option<LightForm>,
 }

@@ -55,7 +55,7 @@ pub fn lit_vision(
     pictures: &[PathBuf],
 ) -> Result<(Arc<Vision>, Models), Failure> {
     let (vision, models) = unlit_vision(arguments)?;
-    let lighting = match field.flat_field.as_ref().unwrap_or(&LightForm::None) {
+    let lighting = match field.flat_field.as_ref().unwrap_or(&LightForm::Own) {
         LightForm::None => Lighting::AsIs,
         LightForm::Own => Lighting::Own,
         LightForm::Shared => learned(pictures),

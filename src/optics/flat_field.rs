@@ -159,7 +159,9 @@ impl FlatField {
             });
             for (left, right, part) in &across {
                 for values in &row {
-                    gains.push((values[*left] + (values[*right] - values[*left]) * part + 0.5) as u16);
+                    let gain = values[*left] + (values[*right] - values[*left]) * part;
+                    // Nothing is made darker, also where light goes on rising beyond the grid.
+                    gains.push((gain + 0.5).max(f32::from(1_u16 << POINT)) as u16);
                 }
             }
         }
@@ -199,12 +201,13 @@ impl FlatField {
     }
 }
 
-/// For each of `pixels`: the points of the grid before and after it, and how far it is on the way, 0..=1.
+/// For each of `pixels`: two neighbouring points of the grid, and how far it is on the way from one to the other; beyond
+/// the middles of the outermost blocks the way goes on, -0.5..=1.5. `points` is 2 or more.
 fn places(pixels: u32, points: usize) -> Vec<(usize, usize, f32)> {
     let place = |pixel: u32| {
-        let at = ((f64::from(pixel) + 0.5) / f64::from(pixels) * points as f64 - 0.5).clamp(0.0, points as f64 - 1.0);
-        let before = at.floor() as usize;
-        (before, (before + 1).min(points - 1), (at - at.floor()) as f32)
+        let at = (f64::from(pixel) + 0.5) / f64::from(pixels) * points as f64 - 0.5;
+        let before = (at.max(0.0) as usize).min(points - 2);
+        (before, before + 1, (at - before as f64) as f32)
     };
     (0..pixels).map(place).collect()
 }
@@ -311,11 +314,14 @@ mod tests {
 
     #[test]
     fn dark_corners_are_found_behind_cells_and_taken_out() {
-        let dark = field((320, 240), dark_corners);
+        let dark = field((640, 480), dark_corners);
         let flat = FlatField::of_picture(&dark, 0.1).expect("the light falls off by half");
-        assert!((0.40..0.56).contains(&flat.light().fall_off()), "{}", flat.light().fall_off());
+        assert!((0.38..0.5).contains(&flat.light().fall_off()), "{}", flat.light().fall_off());
         let evened = flat.apply(&dark).unwrap();
-        assert!(largest_difference(&evened, &field((320, 240), even)) <= 9);
+        let wanted = field((640, 480), even);
+        let off: u64 = evened.iter().zip(wanted.iter()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        assert!(off as f64 / (wanted.len() as f64) < 4.0, "off by {off} in all");
+        assert!(largest_difference(&evened, &wanted) <= 30);
     }
 
     #[test]
@@ -346,8 +352,7 @@ mod tests {
         let flat = FlatField::new(Light::of_empty(&[empty.clone(), empty.clone()]).unwrap(), (320, 240));
         let evened = flat.apply(&empty).unwrap();
         let (least, most) = evened.iter().fold((255, 0), |(least, most), v| (*v.min(&least), *v.max(&most)));
-        // Beyond the middles of the outermost blocks light is not known, and taken as there.
-        assert!(most - least <= 12, "{least} to {most}");
+        assert!(most - least <= 5, "{least} to {most}");
         assert_eq!(flat.apply(&RgbImage::new(240, 320)), None);
         assert_eq!(Light::of_empty(&[empty, RgbImage::new(240, 320)]), None);
     }

@@ -37,6 +37,9 @@ const DARK: f64 = 0.6;
 /// Places of red cells that must be seen before their absorbance is a measure.
 const ENOUGH: usize = 50;
 
+/// Absorbance (natural logarithm) under which red cells are too pale to be told from background; usual ones have 0.2 to 0.5.
+const FAINTEST: f64 = 0.03;
+
 /// How dense red cells lie in one field.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Density {
@@ -143,6 +146,9 @@ fn by_absorbance(small: &RgbImage, places: &[Place]) -> (f64, f64) {
     }
     of_red.sort_by(f64::total_cmp);
     let usual = of_red[of_red.len() / 2];
+    if usual < FAINTEST {
+        return (1.0, 0.0);
+    }
     let share = |among: &dyn Fn(&Place) -> bool, is: &dyn Fn(f64) -> bool| {
         let (mut found, mut all) = (0_u32, 0_u32);
         for (_, absorbance) in places.iter().zip(&absorbance).filter(|(place, _)| among(place)) {

@@ -8,9 +8,10 @@ use super::Verdict;
 /// the range steps of colour are lost that tell granules from none.
 const DARK: f64 = 64.0;
 
-/// Share of pixels white in all channels from which a frame is too bright. The brightest sources (`taleqani`, white
-/// background by its makers) reach 0.11; where it is more than a third, pale cells are lost with the background.
-const WHITE: f64 = 0.35;
+/// Share of pixels white in all channels from which a frame is too bright. The brightest source (`taleqani`, white
+/// background by its makers) reaches 0.21; a thin field on pure white may have more and lose nothing, so the limit lies
+/// where pale cells go as well.
+const WHITE: f64 = 0.45;
 
 /// Value from which a channel is taken for saturated.
 const SATURATED: u8 = 253;

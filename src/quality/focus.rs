@@ -22,8 +22,8 @@ const FRAMES: usize = 25;
 /// Frames that must have passed before they are a measure.
 const ENOUGH: usize = 5;
 
-/// What is left of the best after each frame: half after 230, so that a worse slide is not held against a good one.
-const FADING: f64 = 0.997;
+/// What is left of the best after each frame: half after 346, so that a worse slide is not held against a good one.
+const FADING: f64 = 0.998;
 
 /// What is left of the usual after each refused frame: after some 150 in a row even the worst are taken again.
 const YIELDING: f64 = 0.99;
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_slow_drift_is_noticed_in_the_end() {
-        let drift = (0..400).map(|frame| 0.3 * 0.99_f64.powi(frame));
+        let drift = (0..400).map(|frame| 0.6 * 0.99_f64.powi(frame));
         let mut history = FocusHistory::default();
         let noticed = drift.enumerate().find(|(_, sharpness)| {
             let blurred = history.is_blurred(*sharpness);

@@ -1,7 +1,7 @@
 //! A smooth surface through the bright part of a grid.
 
-/// Terms of a surface of second order.
-const TERMS: usize = 6;
+/// Terms: second order, and the fourth power of the distance to the middle, as lenses lose light. More would follow cells.
+const TERMS: usize = 7;
 
 /// Holds the surface flat where nearly all of the grid is covered.
 const RIDGE: f64 = 0.5;
@@ -10,14 +10,15 @@ const RIDGE: f64 = 0.5;
 /// quarters of its weight, round by round. Wide at first, so that shade is not taken for cells.
 const ROUNDS: [f64; 7] = [0.20, 0.12, 0.08, 0.05, 0.04, 0.03, 0.03];
 
-/// The surface of second order, per channel, that the blocks not darkened by cells lie on; all in natural logarithms, row
+/// The surface, per channel, that the blocks not darkened by cells lie on; all in natural logarithms, row
 /// by row. None where it cannot be solved for.
 pub(super) fn surface(blocks: &[[f64; 3]], columns: usize, rows: usize) -> Option<Vec<[f64; 3]>> {
     let place = |at: usize, of: usize| (at as f64 + 0.5) / of as f64 * 2.0 - 1.0;
     let terms: Vec<[f64; TERMS]> = (0..rows * columns)
         .map(|at| {
             let (x, y) = (place(at % columns, columns), place(at / columns, rows));
-            [1.0, x, y, x * x, x * y, y * y]
+            let squared = x * x + y * y;
+            [1.0, x, y, x * x, x * y, y * y, squared * squared]
         })
         .collect();
     let mut weights = vec![1.0; blocks.len()];
