@@ -120,7 +120,7 @@ impl Counter {
             (self.scale, self.told) = before;
             let in_view = looked.map(|(_, cells)| cells).unwrap_or_default();
             let um_per_px = self.scale.map(|scale| scale.um_per_px);
-            return Ok(Counted { quality, in_view, um_per_px, ..Counted::default() });
+            return Ok(Counted { in_view, um_per_px, quality, ..Counted::default() });
         }
         // ---- End of the gate.
         let Some((scale, detections)) = looked else {

@@ -320,7 +320,7 @@ mod tests {
         let evened = flat.apply(&dark).unwrap();
         let wanted = field((640, 480), even);
         let off: u64 = evened.iter().zip(wanted.iter()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
-        assert!(off as f64 / (wanted.len() as f64) < 4.0, "off by {off} in all");
+        assert!(off as f64 / (wanted.len() as f64) < 6.0, "off by {off} in all");
         assert!(largest_difference(&evened, &wanted) <= 30);
     }
 

@@ -51,6 +51,7 @@ pub fn sharpness(image: &RgbImage) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "nothing to focus on is exactly 0")]
 mod tests {
     use image::imageops;
 

@@ -106,18 +106,22 @@ fn lay(cells: &[Detection], size: (usize, usize), step: (f64, f64)) -> Vec<Place
     let (columns, rows) = size;
     let mut places = vec![Place::default(); columns * rows];
     for cell in cells {
-        let (x, y) = cell.area.centre();
+        let centre = cell.area.centre();
         let red = cell.kind == Kind::Rbc;
         let reach = if red { 0.5 / BOX_MARGIN } else { 0.55 };
-        let (a, b) = (cell.area.w * reach, cell.area.h * reach);
-        if !(a > 0.0 && b > 0.0) {
+        let (half_width, half_height) = (cell.area.w * reach, cell.area.h * reach);
+        if !(half_width > 0.0 && half_height > 0.0) {
             continue;
         }
         let index = |at: f64, step: f64, most: usize| ((at / step).max(0.0) as usize).min(most);
-        for row in index(y - b, step.1, rows)..(index(y + b, step.1, rows) + 1).min(rows) {
-            let v = ((row as f64 + 0.5) * step.1 - y) / b;
-            for column in index(x - a, step.0, columns)..(index(x + a, step.0, columns) + 1).min(columns) {
-                let u = ((column as f64 + 0.5) * step.0 - x) / a;
+        for row in
+            index(centre.1 - half_height, step.1, rows)..(index(centre.1 + half_height, step.1, rows) + 1).min(rows)
+        {
+            let v = ((row as f64 + 0.5) * step.1 - centre.1) / half_height;
+            for column in index(centre.0 - half_width, step.0, columns)
+                ..(index(centre.0 + half_width, step.0, columns) + 1).min(columns)
+            {
+                let u = ((column as f64 + 0.5) * step.0 - centre.0) / half_width;
                 let place = &mut places[row * columns + column];
                 if !red {
                     place.other |= u.abs() <= 1.0 && v.abs() <= 1.0;

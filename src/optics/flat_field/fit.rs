@@ -60,12 +60,10 @@ fn solve(terms: &[[f64; TERMS]], values: &[[f64; 3]], weights: &[f64]) -> Option
         }
         for j in i + 1..TERMS {
             let factor = matrix[j][i] / matrix[i][i];
-            for k in i..TERMS {
-                matrix[j][k] -= factor * matrix[i][k];
-            }
-            for c in 0..3 {
-                right[j][c] -= factor * right[i][c];
-            }
+            let (upper, lower) = (matrix[i], &mut matrix[j]);
+            lower.iter_mut().zip(upper).for_each(|(lower, upper)| *lower -= factor * upper);
+            let (upper, lower) = (right[i], &mut right[j]);
+            lower.iter_mut().zip(upper).for_each(|(lower, upper)| *lower -= factor * upper);
         }
     }
     let mut solution = [[0.0; 3]; TERMS];

@@ -57,7 +57,9 @@ impl Learner {
         let count = levels.len() as f64;
         for c in 0..3 {
             let mean = levels.iter().map(|level| level[c]).sum::<f64>() / count;
-            levels.iter_mut().for_each(|level| level[c] -= mean);
+            for level in &mut levels {
+                level[c] -= mean;
+            }
         }
         if self.frames.len() == FRAMES {
             self.frames.pop_front();

@@ -244,12 +244,11 @@ fn message<D: DrawTarget>(
             let mut row = Cut(row);
             let bar = row.right(row.0.size.width * 3 / 10);
             pen.focus(inset(bar, measures.edge + 1, 0), focus, if measures.gap > 0 { &[PLAIN] } else { &[TINY] })?;
-            match advice {
-                Some((advice, _)) => pen.band(row.0, pen.theme.advice, advice, measures.row_faces, measures.edge),
-                None => {
-                    let bar = inset(row.0, measures.edge, measures.gap + 1);
-                    pen.progress(bar, snapshot.counted, snapshot.target)
-                }
+            if let Some((advice, _)) = advice {
+                pen.band(row.0, pen.theme.advice, advice, measures.row_faces, measures.edge)
+            } else {
+                let bar = inset(row.0, measures.edge, measures.gap + 1);
+                pen.progress(bar, snapshot.counted, snapshot.target)
             }
         }
     }
