@@ -51,20 +51,20 @@ pub fn counting_at_37() -> Snapshot {
     }
 }
 
-pub fn quality(verdict: Verdict, focus: f64) -> Option<Quality> {
-    Some(Quality { verdict, focus, ..Quality::default() })
+pub fn quality(verdict: Verdict, focus: f64) -> Quality {
+    Quality { verdict, focus, ..Quality::default() }
 }
 
 pub fn in_focus() -> Snapshot {
-    Snapshot { quality: quality(Verdict::Good, 0.93), ..counting_at_37() }
+    Snapshot { quality: Some(quality(Verdict::Good, 0.93)), ..counting_at_37() }
 }
 
 pub fn out_of_focus() -> Snapshot {
-    Snapshot { quality: quality(Verdict::OutOfFocus, 0.18), ..counting_at_37() }
+    Snapshot { quality: Some(quality(Verdict::OutOfFocus, 0.18)), ..counting_at_37() }
 }
 
 pub fn too_thick() -> Snapshot {
-    let quality = quality(Verdict::TooThick, 0.71);
+    let quality = Some(quality(Verdict::TooThick, 0.71));
     Snapshot { quality, flags: vec![Flag::Blasts], ..seven_classes() }
 }
 
