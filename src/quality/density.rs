@@ -6,7 +6,9 @@ use image::imageops;
 use super::Verdict;
 use crate::class::Kind;
 use crate::detect::Detection;
+use crate::geometry::Rect;
 use crate::optics::flat_field::FlatField;
+use crate::optics::resample::resample;
 use crate::optics::scale::BOX_MARGIN;
 
 /// Share of what red cells cover that may lie under two of them: 0.15 is the most in train fields of the pack.
@@ -75,7 +77,10 @@ impl Density {
             lay(cells, (columns as usize, rows as usize), (width / f64::from(columns), height / f64::from(rows)));
         let covered = places.iter().filter(|place| place.red > 0).count();
         let twice = places.iter().filter(|place| place.red > 1).count();
-        let (free, unknown) = by_absorbance(&imageops::thumbnail(balanced, columns, rows), &places);
+        let whole = Rect::new(0.0, 0.0, width, height);
+        let small = resample(balanced, whole, columns, rows);
+        // Only an empty picture cannot be resampled, and it has no cells.
+        let (free, unknown) = small.map_or((1.0, 0.0), |small| by_absorbance(&small, &places));
         Self {
             red: cells.iter().filter(|cell| cell.kind == Kind::Rbc).count(),
             covered: covered as f64 / places.len() as f64,
@@ -183,7 +188,6 @@ pub fn contrast(balanced: &RgbImage) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::Rect;
 
     fn cell(kind: Kind, x: f64, y: f64, side: f64) -> Detection {
         Detection { kind, area: Rect::new(x, y, side, side), score: 0.9 }
