@@ -216,7 +216,7 @@ fn a_host_reads_a_header_and_lines_of_as_many_fields_as_csv() {
     assert!(
         header.starts_with("type,sequence,result,time,station,sample,phase,ending,started,target,counted,WBC,RBC,PLT")
     );
-    assert!(header.ends_with("count_UNK,percent_UNK,low_UNK,high_UNK"));
+    assert!(header.ends_with("count_UNK,percent_UNK,low_UNK,high_UNK,verdict,focus,refused"));
     let hello = host.line();
     assert!(hello.starts_with("hello,1,0,"), "{hello}");
     assert_eq!(hello.matches(',').count(), header.matches(',').count());

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use image::RgbImage;
@@ -13,8 +14,8 @@ use crate::class::{CellClass, Kind};
 use crate::classify::{BLAST_KEPT, Opinion};
 use crate::cli::args::{AnalyzeArguments, ClassifyArguments};
 use crate::cli::failure::{Blame, Failure};
-use crate::cli::lighting::lit_vision;
-use crate::cli::pictures::{Picture, each, list, print_each, vision};
+use crate::cli::lighting::lighting;
+use crate::cli::pictures::{Picture, each, list, print_each, unlit_vision, vision};
 use crate::cli::saliency::Explanations;
 use crate::optics::scale::{ScaleSource, Told};
 use crate::optics::shared::{self, Group};
@@ -162,9 +163,10 @@ fn told(pictures: &[Picture], seen: &[Option<Seen>]) -> Vec<(Group, Told)> {
 /// # Errors
 /// With exit code 2 for wrong input, 1 when output or a network fails.
 pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
+    let (vision, _) = unlit_vision(&arguments.vision)?;
     let pictures = list(&arguments.paths)?;
     let files: Vec<PathBuf> = pictures.iter().map(|picture| picture.path.clone()).collect();
-    let (vision, _) = lit_vision(&arguments.vision, &arguments.field, &files)?;
+    let vision = Arc::new(vision.lit(lighting(&arguments.field, &files)?));
     if let Some(folder) = &arguments.annotate {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))

@@ -55,13 +55,20 @@ pub fn lit_vision(
     pictures: &[PathBuf],
 ) -> Result<(Arc<Vision>, Models), Failure> {
     let (vision, models) = unlit_vision(arguments)?;
-    let lighting = match field.flat_field.as_ref().unwrap_or(&LightForm::Own) {
+    Ok((Arc::new(vision.lit(lighting(field, pictures)?)), models))
+}
+
+/// How the light of `pictures` is evened out.
+///
+/// # Errors
+/// With exit code 2 when a calibration cannot be read or is for pictures of another size.
+pub fn lighting(field: &FieldArguments, pictures: &[PathBuf]) -> Result<Lighting, Failure> {
+    Ok(match field.flat_field.as_ref().unwrap_or(&LightForm::Own) {
         LightForm::None => Lighting::AsIs,
         LightForm::Own => Lighting::Own,
         LightForm::Shared => learned(pictures),
         LightForm::File(file) => from_file(file, pictures)?,
-    };
-    Ok((Arc::new(vision.lit(lighting)), models))
+    })
 }
 
 /// The same for counting a recording: shared light is learned on the way, as from a live camera.
