@@ -9,6 +9,10 @@ use leukoscope::camera::simulated::{Settings, SimulatedMicroscope};
 use leukoscope::class::Kind;
 use leukoscope::counter::Counter;
 use leukoscope::models::Models;
+use leukoscope::optics::flat_field::learn::Learner;
+use leukoscope::optics::flat_field::{FlatField, Light};
+use leukoscope::quality::assess;
+use leukoscope::quality::focus::FocusHistory;
 use leukoscope::vision::Vision;
 
 fn stages(criterion: &mut Criterion) {
@@ -24,6 +28,20 @@ fn stages(criterion: &mut Criterion) {
     let crops = vision.crops(&balanced, scale, centres.clone()).expect("cells lie in the image");
     assert_eq!(crops.len(), 8, "a field has eight cells to crop");
 
+    let light = Light::of_picture(&image).expect("a frame has light");
+    let flat = FlatField::new(light, image.dimensions());
+    let history = FocusHistory::default();
+    criterion.bench_function("flat field, 640x480", |b| b.iter(|| flat.apply(black_box(&image))));
+    criterion.bench_function("flat field of one picture, 640x480", |b| {
+        b.iter(|| FlatField::of_picture(black_box(&image), 0.0));
+    });
+    criterion.bench_function("learn the light, 640x480", |b| {
+        let mut learner = Learner::default();
+        b.iter(|| learner.take(black_box(&image)));
+    });
+    criterion.bench_function("quality, 640x480", |b| {
+        b.iter(|| assess(black_box(&image), black_box(&balanced), &cells, Some(scale), &history));
+    });
     criterion.bench_function("white balance, 640x480", |b| b.iter(|| vision.balanced(black_box(&image))));
     criterion.bench_function("find the scale, 640x480", |b| b.iter(|| vision.scale(black_box(&balanced))));
     criterion.bench_function("detect, 640x480", |b| b.iter(|| vision.detect(black_box(&balanced), scale)));

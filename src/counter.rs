@@ -8,9 +8,11 @@ use image::{RgbImage, imageops};
 use crate::class::Kind;
 use crate::classify::Opinion;
 use crate::detect::Detection;
+use crate::optics::flat_field::learn::Learner;
 use crate::optics::scale::{self, Scale, ScaleSource};
+use crate::quality::{Gate, Quality};
 use crate::track::{self, Tracker};
-use crate::vision::{Cell, Vision, VisionError};
+use crate::vision::{Cell, Lighting, Vision, VisionError};
 
 /// A cell that counts, seen for the first time.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +40,8 @@ pub struct Counted {
     pub jumped: bool,
     /// Micrometres a pixel, if known.
     pub um_per_px: Option<f64>,
+    /// How good the frame is; one that is refused adds no cells.
+    pub quality: Quality,
 }
 
 /// Frames whose red cells decide on the scale together.
@@ -53,6 +57,9 @@ const OTHER_SCALE: f64 = 0.2;
 #[derive(Debug)]
 pub struct Counter {
     vision: Arc<Vision>,
+    /// What the frames so far told of the light, where that is to be learned.
+    light: Learner,
+    gate: Gate,
     tracker: Tracker,
     scale: Option<Scale>,
     /// Scales told by the latest frames, um a pixel.
@@ -63,17 +70,31 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// A counter that has seen nothing yet.
+    /// A counter that has seen nothing yet and counts every frame that passes the quality gate.
     #[must_use]
     pub fn new(vision: Arc<Vision>) -> Self {
+        Self::behind(vision, Gate::new(true))
+    }
+
+    /// The same behind a gate of one's own.
+    #[must_use]
+    pub fn behind(vision: Arc<Vision>, gate: Gate) -> Self {
         Self {
             vision,
+            light: Learner::default(),
+            gate,
             tracker: Tracker::new(),
             scale: None,
             told: VecDeque::with_capacity(SCALE_FRAMES),
             size: (0, 0),
             cut: Vec::new(),
         }
+    }
+
+    /// Begins another slide under the same microscope: what was learned of the light stays.
+    pub fn begin(&mut self, gate: Gate) {
+        let light = std::mem::take(&mut self.light);
+        *self = Self { light, ..Self::behind(Arc::clone(&self.vision), gate) };
     }
 
     /// Takes the next frame.
@@ -86,9 +107,24 @@ impl Counter {
             self.scale = None;
             self.told.clear();
         }
-        let balanced = self.vision.balanced(image);
-        let Some((scale, detections)) = self.look(&balanced)? else {
-            return Ok(Counted::default());
+        if *self.vision.lighting() == Lighting::Learned {
+            self.light.take(image);
+        }
+        let balanced = self.vision.balanced_by(image, self.light.flat_field());
+        // ---- Quality gate: a refused frame says nothing of the scale, and none of its cells counts.
+        let before = (self.scale, self.told.clone());
+        let looked = self.look(&balanced)?;
+        let (scale, cells) = looked.as_ref().map_or((None, &[][..]), |(scale, cells)| (Some(*scale), cells));
+        let quality = self.gate.judge(image, &balanced, cells, scale);
+        if quality.refused() && !self.gate.is_open() {
+            (self.scale, self.told) = before;
+            let in_view = looked.map(|(_, cells)| cells).unwrap_or_default();
+            let um_per_px = self.scale.map(|scale| scale.um_per_px);
+            return Ok(Counted { in_view, um_per_px, quality, ..Counted::default() });
+        }
+        // ---- End of the gate.
+        let Some((scale, detections)) = looked else {
+            return Ok(Counted { quality, ..Counted::default() });
         };
         let (width, height) = (f64::from(image.width()), f64::from(image.height()));
         let (thumb_width, thumb_height) = track::thumb_size(width, height);
@@ -105,7 +141,7 @@ impl Counter {
         // A field that turned out to be part of a patch shows its cut cells whole in another frame, or never.
         self.cut = cut.iter().map(CountedCell::from).collect();
         cells.extend(new.iter().map(CountedCell::from));
-        Ok(Counted { cells, in_view: detections, jumped: placed.jumped, um_per_px: Some(scale.um_per_px) })
+        Ok(Counted { cells, in_view: detections, jumped: placed.jumped, um_per_px: Some(scale.um_per_px), quality })
     }
 
     /// Ends the slide: gives the cut cells of a last lone field.

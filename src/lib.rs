@@ -1,7 +1,7 @@
 //! A blood-cell counter for a microscope and a small board.
 //!
-//! A [`camera`] gives [`frame`]s. [`optics`] makes their background white and finds their scale by the red cells;
-//! [`detect`] boxes the cells; [`track`] says which of them are new on the slide; [`mod@crop`] brings the white ones to the
+//! A [`camera`] gives [`frame`]s. [`optics`] takes out uneven light, makes their background white and finds their scale by
+//! the red cells; [`detect`] boxes the cells; [`quality`] says whether the frame counts; [`track`] says which of them are new on the slide; [`mod@crop`] brings the white ones to the
 //! classifier's scale and [`classify`] names them, or does not. [`tally`] counts, with exact intervals and flags, and a
 //! [`session`] says when it is enough and keeps the result. Then [`sink`]s show it: a display, serial lines; buttons
 //! and lights are [`hardware`].
@@ -32,6 +32,7 @@ pub mod net;
 pub mod optics;
 pub mod pipeline;
 pub mod prevalence;
+pub mod quality;
 pub mod service;
 pub mod session;
 pub mod sink;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use leukoscope::cli::args::{Arguments, Command, ValidateCommand};
-use leukoscope::cli::{analyze, check_config, count, devices, run, sessions, validate};
+use leukoscope::cli::{analyze, calibrate, check_config, count, devices, run, sessions, validate};
 use leukoscope::logging;
 
 fn main() -> ExitCode {
@@ -16,11 +16,12 @@ fn main() -> ExitCode {
         Some(Command::Analyze(arguments)) => analyze::analyze(&arguments),
         Some(Command::Classify(arguments)) => analyze::classify(&arguments),
         Some(Command::Count(arguments)) => count::count(&arguments),
+        Some(Command::Calibrate(arguments)) => calibrate::calibrate(&arguments),
         Some(Command::Validate(ValidateCommand::Cells { arguments, confusion, measured_on })) => {
             validate::cells(&arguments, confusion.as_deref(), measured_on)
         }
-        Some(Command::Validate(ValidateCommand::Fields { arguments, classes })) => {
-            validate::fields(&arguments, classes.as_deref())
+        Some(Command::Validate(ValidateCommand::Fields { arguments, classes, field })) => {
+            validate::fields(&arguments, classes.as_deref(), &field)
         }
         Some(Command::CheckConfig { file }) => check_config::check_config(&file),
         Some(Command::Sessions { config, json }) => sessions::sessions(config.as_deref(), json),

@@ -11,6 +11,8 @@ use crate::config::{Flags, SessionConfig};
 use crate::counter::{Counted, Counter};
 use crate::frame::Frame;
 use crate::latest::Latest;
+use crate::optics::calibration::{Calibration, scale_doubt};
+use crate::quality::{Gate, Quality, Refusals};
 use crate::service::watchdog::Pulse;
 use crate::session::results::Results;
 use crate::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
@@ -42,6 +44,10 @@ pub struct Connections {
     pub stop: Stop,
     /// New limits, after the configuration was read again.
     pub limits: Receiver<(SessionConfig, Flags)>,
+    /// Whether frames that are not good enough are left out.
+    pub gate: bool,
+    /// What is known of camera and objective, if they were calibrated.
+    pub calibration: Option<Calibration>,
 }
 
 /// How long the thread waits for a frame before it looks at everything else.
@@ -68,6 +74,8 @@ struct Counting {
     /// The camera's counters when the session began.
     at_start: CameraCounts,
     used: u64,
+    refused: Refusals,
+    quality: Option<Quality>,
     um_per_px: Option<f64>,
     rate: Rate,
     told: Instant,
@@ -77,7 +85,7 @@ struct Counting {
 pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option<Command>, connections: Connections) {
     let mut counting = Counting {
         station: station.to_owned(),
-        counter: Counter::new(Arc::clone(&vision)),
+        counter: Counter::behind(Arc::clone(&vision), Gate::new(connections.gate)),
         vision,
         session,
         connections,
@@ -85,6 +93,8 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         begin_after_keeping: false,
         at_start: CameraCounts::default(),
         used: 0,
+        refused: Refusals::default(),
+        quality: None,
         um_per_px: None,
         rate: Rate::default(),
         told: Instant::now(),
@@ -161,9 +171,10 @@ impl Counting {
     }
 
     fn begun(&mut self) {
-        self.counter = Counter::new(Arc::clone(&self.vision));
+        self.counter.begin(Gate::new(self.connections.gate));
         self.at_start = self.connections.camera.counts();
         self.used = 0;
+        self.refused = Refusals::default();
         self.rate = Rate::default();
         let snapshot = self.session.snapshot(Timestamp::now());
         log::info!("sample {}: counting to {}", snapshot.sample, snapshot.target);
@@ -171,10 +182,15 @@ impl Counting {
 
     fn frame(&mut self, pixels: &image::RgbImage) {
         let began = Instant::now();
+        if self.does_not_fit(pixels.dimensions()) {
+            return;
+        }
         match self.counter.frame(pixels) {
-            Ok(Counted { cells, jumped, um_per_px, .. }) => {
+            Ok(Counted { cells, jumped, um_per_px, quality, .. }) => {
                 self.connections.troubles.set(Part::Vision, None);
                 self.um_per_px = um_per_px.or(self.um_per_px);
+                self.judged(quality);
+                self.doubt_scale();
                 if jumped {
                     log::warn!("the stage moved in a way that could not be followed: cells may be counted twice");
                 }
@@ -193,6 +209,36 @@ impl Counting {
             log::warn!("a frame of {}x{} px took {:.1?}", pixels.width(), pixels.height(), began.elapsed());
         }
         self.tell();
+    }
+
+    /// Whether frames have another size than those the light was calibrated with: they would be evened out wrongly.
+    fn does_not_fit(&mut self, size: (u32, u32)) -> bool {
+        let lit = self.connections.calibration.as_ref().filter(|calibration| calibration.light.is_some());
+        let Some(problem) = lit.and_then(|calibration| calibration.fits(size).err()) else { return false };
+        self.connections.troubles.set(Part::Vision, Some(problem.to_string()));
+        self.tell();
+        true
+    }
+
+    fn judged(&mut self, quality: Quality) {
+        if self.quality.map(|before| before.verdict) != Some(quality.verdict) {
+            match quality.verdict.advice() {
+                Some(advice) => log::info!("{advice}"),
+                None if self.quality.is_some() => log::info!("frames are good again"),
+                None => {}
+            }
+        }
+        if self.connections.gate {
+            self.refused.note(quality.verdict);
+        }
+        self.quality = Some(quality);
+    }
+
+    /// Says so where the red cells and the calibration do not agree on the scale.
+    fn doubt_scale(&self) {
+        let calibrated = self.connections.calibration.as_ref().and_then(|calibration| calibration.um_per_px);
+        let doubt = calibrated.zip(self.um_per_px).and_then(|(calibrated, live)| scale_doubt(calibrated, live));
+        self.connections.troubles.set(Part::Optics, doubt);
     }
 
     fn end(&mut self, ending: Ending) {
@@ -246,10 +292,12 @@ impl Counting {
                 used: self.used,
                 skipped: now.skipped.saturating_sub(self.at_start.skipped),
                 damaged: now.damaged.saturating_sub(self.at_start.damaged),
+                refused: self.refused,
             },
             trouble: self.connections.troubles.worst(),
             frame_rate: self.rate.per_second(),
             um_per_px: self.um_per_px,
+            quality: self.quality,
             ..self.session.snapshot(Timestamp::now())
         };
         snapshot.mark_experimental(self.vision.experimental());

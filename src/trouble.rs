@@ -9,6 +9,7 @@ pub enum Part {
     Camera,
     Results,
     Vision,
+    Optics,
     Serial,
     Display,
     Controls,

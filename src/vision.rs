@@ -9,6 +9,7 @@ use crate::crop::CropForm;
 use crate::detect::{DetectError, Detection, Detector};
 use crate::geometry::Rect;
 use crate::models::{ModelError, Models};
+use crate::optics::flat_field::FlatField;
 use crate::optics::resample::ResampleError;
 use crate::optics::scale::{self, Scale, ScaleSource, Told};
 use crate::optics::white_balance::WhiteBalance;
@@ -23,6 +24,24 @@ const SAME_PLATELET: f64 = 0.3;
 /// Scales at which a cell is seen where its own is a guess, in parts of the guess; the answers are averaged.
 const GUESSED: &[f64] = &[0.88, 1.0, 1.14];
 
+/// Fall-off of the light from which a single picture is evened out by its own background: below it, what a few cells do to
+/// the estimate is as large as the shade.
+const OWN_FALL_OFF: f64 = 0.15;
+
+/// How uneven light is taken out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Lighting {
+    /// Pictures are taken as they are.
+    #[default]
+    AsIs,
+    /// Each picture by its own background, where its light is clearly uneven.
+    Own,
+    /// By what a counter learns from its frames while the stage moves; a picture on its own is taken as it is.
+    Learned,
+    /// By one flat field; frames of another size are taken as they are.
+    Fixed(FlatField),
+}
+
 /// Everything that looks at pixels. Sharing it between threads is safe and costs nothing.
 #[derive(Debug)]
 pub struct Vision {
@@ -31,6 +50,7 @@ pub struct Vision {
     balance: WhiteBalance,
     form: CropForm,
     stated: Option<f64>,
+    lighting: Lighting,
 }
 
 /// A cell of one image.
@@ -97,7 +117,20 @@ impl Vision {
             balance: models.card.white_balance,
             form: CropForm::of(&models.card),
             stated: um_per_px,
+            lighting: Lighting::AsIs,
         })
+    }
+
+    /// The same, taking out uneven light in this way.
+    #[must_use]
+    pub fn lit(self, lighting: Lighting) -> Self {
+        Self { lighting, ..self }
+    }
+
+    /// How uneven light is taken out.
+    #[must_use]
+    pub fn lighting(&self) -> &Lighting {
+        &self.lighting
     }
 
     /// The classes the model knows.
@@ -124,10 +157,24 @@ impl Vision {
         Correction::new(form, self.classes(), self.classifier.prior(), self.unknown_below())
     }
 
-    /// The image with its background made white, as every other step wants it.
+    /// The image evenly lit and with its background made white, as every other step wants it.
     #[must_use]
     pub fn balanced(&self, image: &RgbImage) -> RgbImage {
-        self.balance.apply(image)
+        let evened = match &self.lighting {
+            Lighting::AsIs | Lighting::Learned => None,
+            Lighting::Own => FlatField::of_picture(image, OWN_FALL_OFF).and_then(|field| field.apply(image)),
+            Lighting::Fixed(field) => field.apply(image),
+        };
+        self.balance.apply(evened.as_ref().unwrap_or(image))
+    }
+
+    /// The same by the flat field that a counter has learned, if there is one; frames of another size are taken as they are.
+    #[must_use]
+    pub fn balanced_by(&self, image: &RgbImage, learned: Option<&FlatField>) -> RgbImage {
+        match learned.and_then(|field| field.apply(image)) {
+            Some(evened) => self.balance.apply(&evened),
+            None => self.balanced(image),
+        }
     }
 
     /// What this white-balanced image tells of its scale; nothing but the stated one if there is one.

@@ -198,6 +198,7 @@ fn flag_and_trouble_change_the_picture_on_every_panel() {
             picture(&samples::done_with_flags()),
             "trouble at {width}x{height}"
         );
+        assert_ne!(picture(&samples::out_of_focus()), picture(&samples::in_focus()), "advice at {width}x{height}");
         assert_ne!(picture(&samples::trouble()), picture(&samples::counting_at_37()), "trouble at {width}x{height}");
     }
 }

@@ -26,9 +26,10 @@ fn snapshot(sample: &str) -> Snapshot {
         experimental: Vec::new(),
         flags: vec![Flag::LeftShift],
         statistics: leukoscope::statistics::Statistics::default(),
-        frames: FrameCounts { used: 10, skipped: 1, damaged: 0 },
+        frames: FrameCounts { used: 10, skipped: 1, damaged: 0, ..FrameCounts::default() },
         frame_rate: Some(9.5),
         um_per_px: Some(0.1),
+        quality: None,
     }
 }
 

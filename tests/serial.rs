@@ -41,6 +41,7 @@ fn snapshot(sample: &str, counted: u32) -> Snapshot {
         frames: FrameCounts::default(),
         frame_rate: None,
         um_per_px: None,
+        quality: None,
     }
 }
 
@@ -216,7 +217,7 @@ fn a_host_reads_a_header_and_lines_of_as_many_fields_as_csv() {
     assert!(
         header.starts_with("type,sequence,result,time,station,sample,phase,ending,started,target,counted,WBC,RBC,PLT")
     );
-    assert!(header.ends_with("corrected_UNK,corrected_low_UNK,corrected_high_UNK"));
+    assert!(header.ends_with("corrected_UNK,corrected_low_UNK,corrected_high_UNK,verdict,focus,refused"));
     let hello = host.line();
     assert!(hello.starts_with("hello,1,0,"), "{hello}");
     assert_eq!(hello.matches(',').count(), header.matches(',').count());

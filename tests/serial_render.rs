@@ -28,6 +28,7 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         frames: FrameCounts::default(),
         frame_rate: None,
         um_per_px: None,
+        quality: None,
     }
 }
 
@@ -51,7 +52,10 @@ fn an_update_is_this_line_of_json() {
     );
     assert_eq!(
         render(&line("bench", Message::Error("no")), LineFormat::Csv).trim_end_matches(','),
-        format!("error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n", ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3))
+        format!(
+            "error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n",
+            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 3)
+        )
     );
 }
 

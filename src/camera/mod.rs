@@ -38,6 +38,14 @@ pub fn open(config: &CameraConfig) -> Result<Box<dyn Camera>, CameraError> {
     }
 }
 
+/// What a camera is called in its calibration: its driver's name, else the words of the configuration.
+#[must_use]
+pub fn name(config: &CameraConfig) -> String {
+    let device = config.source.strip_prefix("v4l:").unwrap_or_default();
+    let named = devices().into_iter().find(|found| found.path.as_os_str() == device && !found.name.is_empty());
+    named.map_or_else(|| config.source.clone(), |found| found.name)
+}
+
 /// What one read of a camera gives.
 #[derive(Debug)]
 pub enum Capture {

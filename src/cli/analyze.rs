@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use image::RgbImage;
 use serde::Serialize;
 
 use crate::annotate::annotate;
@@ -12,10 +14,13 @@ use crate::class::{CellClass, Kind};
 use crate::classify::{BLAST_KEPT, Opinion};
 use crate::cli::args::{AnalyzeArguments, ClassifyArguments};
 use crate::cli::failure::{Blame, Failure};
-use crate::cli::pictures::{Picture, each, list, print_each, vision};
+use crate::cli::lighting::lighting;
+use crate::cli::pictures::{Picture, each, list, print_each, unlit_vision, vision};
 use crate::cli::saliency::Explanations;
 use crate::optics::scale::{ScaleSource, Told};
 use crate::optics::shared::{self, Group};
+use crate::quality::focus::FocusHistory;
+use crate::quality::{Quality, Verdict, assess};
 use crate::vision::{Cell, Field, Vision};
 
 /// One line of `analyze --json`.
@@ -27,6 +32,37 @@ struct FieldLine<'a> {
     scale_um_per_px: Option<f64>,
     scale_from: Option<ScaleSource>,
     cells: Vec<CellLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quality: Option<QualityLine>,
+}
+
+/// How good a picture is on its own; the relative sharpness of a stream says nothing here.
+#[derive(Serialize)]
+struct QualityLine {
+    verdict: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<&'static str>,
+    sharpness: f64,
+    background: f64,
+    saturated: f64,
+    covered: f64,
+    overlap: f64,
+    free: f64,
+}
+
+impl QualityLine {
+    fn new(quality: &Quality) -> Self {
+        Self {
+            verdict: quality.verdict,
+            advice: quality.verdict.advice(),
+            sharpness: rounded(quality.sharpness, 1e4),
+            background: rounded(quality.background, 10.0),
+            saturated: rounded(quality.saturated, 1e4),
+            covered: rounded(quality.covered, 1e4),
+            overlap: rounded(quality.overlap, 1e4),
+            free: rounded(quality.free, 1e4),
+        }
+    }
 }
 
 /// Classes listed for a cell of a field; `classify` lists all.
@@ -107,6 +143,7 @@ struct Seen {
     told: Told,
     /// None where the picture waits for the scale of others.
     field: Option<Field>,
+    quality: Option<Quality>,
 }
 
 impl Seen {
@@ -126,8 +163,10 @@ fn told(pictures: &[Picture], seen: &[Option<Seen>]) -> Vec<(Group, Told)> {
 /// # Errors
 /// With exit code 2 for wrong input, 1 when output or a network fails.
 pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
-    let (vision, _) = vision(&arguments.vision)?;
+    let (vision, _) = unlit_vision(&arguments.vision)?;
     let pictures = list(&arguments.paths)?;
+    let files: Vec<PathBuf> = pictures.iter().map(|picture| picture.path.clone()).collect();
+    let vision = Arc::new(vision.lit(lighting(&arguments.field, &files)?));
     if let Some(folder) = &arguments.annotate {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))
@@ -143,7 +182,8 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             let told = vision.told(&balanced)?;
             let sure = told.scale().filter(|scale| !scale.source.is_guess());
             let field = sure.map(|scale| vision.analyze_at(&balanced, Some(scale))).transpose()?;
-            Ok(Seen { size: image.dimensions(), told, field })
+            let quality = field.as_ref().map(|field| quality(image, &balanced, field));
+            Ok(Seen { size: image.dimensions(), told, field, quality })
         },
     )?;
     // Pictures without red cells are seen at the scale of those that have some.
@@ -152,8 +192,11 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
         if seen.field.is_none() {
             let scale = shared.get(&seen.group(picture)).map(|shared| shared.scale).or(seen.told.scale());
             let image = read_picture(&picture.path).blame_run()?;
-            let field = vision.analyze_at(&vision.balanced(&image), scale);
-            seen.field = Some(field.with_context(|| picture.path.display().to_string()).blame_run()?);
+            let balanced = vision.balanced(&image);
+            let field = vision.analyze_at(&balanced, scale);
+            let field = field.with_context(|| picture.path.display().to_string()).blame_run()?;
+            seen.quality = Some(quality(&image, &balanced, &field));
+            seen.field = Some(field);
         }
     }
     let cells = seen.iter_mut().flatten().filter_map(|seen| seen.field.as_mut()).flat_map(|field| &mut field.cells);
@@ -162,7 +205,7 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
     log::info!("{}", prevalence.report());
 
     let mut written = std::collections::HashSet::new();
-    print_each(&pictures, &seen, |Picture { path, .. }, Seen { size, field, .. }| {
+    print_each(&pictures, &seen, |Picture { path, .. }, Seen { size, field, quality, .. }| {
         let none = Field::default();
         let field = field.as_ref().unwrap_or(&none);
         if let Some(explanations) = &mut explanations {
@@ -175,7 +218,8 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             })?;
         }
         if !arguments.json {
-            return Ok(field_text(path, field));
+            let advice = quality.and_then(|quality| quality.verdict.advice()).map(|advice| format!("; {advice}"));
+            return Ok(field_text(path, field) + &advice.unwrap_or_default());
         }
         let line = FieldLine {
             image: path,
@@ -184,9 +228,16 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             scale_um_per_px: field.scale.map(|scale| rounded(scale.um_per_px, 1e5)),
             scale_from: field.scale.map(|scale| scale.source),
             cells: field.cells.iter().map(|cell| CellLine::new(cell, &vision)).collect(),
+            quality: quality.as_ref().map(QualityLine::new),
         };
         Ok(serde_json::to_string(&line)?)
     })
+}
+
+/// How good a picture is by itself.
+fn quality(image: &RgbImage, balanced: &RgbImage, field: &Field) -> Quality {
+    let cells: Vec<_> = field.cells.iter().map(|cell| cell.detection).collect();
+    assess(image, balanced, &cells, field.scale, &FocusHistory::default())
 }
 
 /// A PNG's name in `folder` after the picture's own; two pictures of one name get different ones.
@@ -254,7 +305,7 @@ pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
         |_| true,
         |_, image| {
             let told = vision.told(&vision.balanced(image))?;
-            Ok(Seen { size: image.dimensions(), told, field: None })
+            Ok(Seen { size: image.dimensions(), told, field: None, quality: None })
         },
     )?;
     let shared = shared::groups(&told(&pictures, &measured), shared::by_any_cells);

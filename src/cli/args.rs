@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cli::lighting::LightForm;
 use crate::prevalence::Form;
 use crate::statistics::per_red_cell::RedCount;
 
@@ -32,6 +33,8 @@ pub enum Command {
     Classify(ClassifyArguments),
     /// Count a folder's sorted pictures as one recorded session, every cell once.
     Count(CountArguments),
+    /// Take the light of an empty field, or the scale of red cells, and keep it for this camera and objective.
+    Calibrate(CalibrateArguments),
     /// Measure the models against labelled pictures.
     #[command(subcommand)]
     Validate(ValidateCommand),
@@ -92,6 +95,37 @@ pub struct RunArguments {
     pub seconds: Option<f64>,
 }
 
+#[derive(Clone, Debug, Default, Args)]
+pub struct CalibrateArguments {
+    /// Configuration file of the station.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Camera: `simulated`, `replay:PATH` or `v4l:/dev/videoN`. Without it the configured one.
+    #[arg(long, value_name = "CAMERA")]
+    pub camera: Option<String>,
+    /// Name of the objective, such as 100x. Without it the configured one.
+    #[arg(long, value_name = "NAME")]
+    pub objective: Option<String>,
+    /// Frames to take, 1 to 200.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub frames: u32,
+    /// Take the scale by red cells, of a field with cells, instead of the light of an empty one.
+    #[arg(long)]
+    pub scale: bool,
+    /// Folder of model.toml.
+    #[arg(long, value_name = "DIR")]
+    pub models: Option<PathBuf>,
+}
+
+/// What every command that looks at fields takes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct FieldArguments {
+    /// Uneven light: `none`, `own` (each picture by its own background), `shared` (as many pictures of one microscope tell;
+    /// count: as the frames so far tell), or the file of a calibration. Without it `own`; for count `shared`.
+    #[arg(long, value_name = "FORM")]
+    pub flat_field: Option<LightForm>,
+}
+
 /// What every command that looks at pictures takes.
 #[derive(Clone, Debug, Default, Args)]
 pub struct VisionArguments {
@@ -124,6 +158,8 @@ pub struct AnalyzeArguments {
     /// Write a PNG for each white cell: as the classifier sees it, and where the evidence for its class lies.
     #[arg(long, value_name = "DIR")]
     pub saliency: Option<PathBuf>,
+    #[command(flatten)]
+    pub field: FieldArguments,
     #[command(flatten)]
     pub vision: VisionArguments,
 }
@@ -161,6 +197,11 @@ pub struct CountArguments {
     /// One JSON object.
     #[arg(long)]
     pub json: bool,
+    /// Count frames that are blurred, badly lit, too thick, too thin or empty, too.
+    #[arg(long)]
+    pub no_gate: bool,
+    #[command(flatten)]
+    pub field: FieldArguments,
     #[command(flatten)]
     pub vision: VisionArguments,
 }
@@ -186,6 +227,8 @@ pub enum ValidateCommand {
         /// Without it WBC,RBC,PLT.
         #[arg(long, value_name = "NAMES")]
         classes: Option<String>,
+        #[command(flatten)]
+        field: FieldArguments,
     },
 }
 

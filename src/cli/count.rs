@@ -11,11 +11,13 @@ use crate::class::CellClass;
 use crate::classify::BLAST_KEPT;
 use crate::cli::args::CountArguments;
 use crate::cli::failure::{Blame, Failure};
-use crate::cli::pictures::{progress, vision};
+use crate::cli::lighting::counting_vision;
+use crate::cli::pictures::progress;
 use crate::config::load::load;
 use crate::config::{Config, SessionConfig};
 use crate::counter::Counter;
 use crate::prevalence::{Form, PrevalenceReport};
+use crate::quality::{Gate, Refusals};
 use crate::session::Session;
 use crate::session::snapshot::{Command, Ending, Flag, KindCounts, Snapshot};
 use crate::statistics::Statistics;
@@ -27,6 +29,10 @@ use crate::statistics::text::evidence;
 struct Recording {
     frames: u64,
     frames_skipped: u64,
+    /// Frames that were not good enough to be counted.
+    frames_refused: u64,
+    /// The same by why.
+    refused: Refusals,
     counts: KindCounts,
     classes: BTreeMap<CellClass, u32>,
     percent: BTreeMap<CellClass, [f64; 3]>,
@@ -54,13 +60,13 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
         Some(file) => load(Some(file), env::vars()).blame_input()?,
         None => Config::default(),
     };
-    let (vision, models) = vision(&arguments.vision)?;
+    let (vision, models) = counting_vision(&arguments.vision, &arguments.field, &pictures)?;
     let matrix = arguments.confusion.as_deref().or(station.models.confusion.as_deref());
     let sha256 = &models.card.classifier.sha256;
     let confusion = confusion::Source::find(matrix, &models.folder, sha256, vision.unknown_below()).blame_input()?;
     let correction = vision.correction(Some(arguments.vision.prevalence.unwrap_or(Form::Sample)));
     let experimental = vision.experimental().to_vec();
-    let mut counter = Counter::new(vision);
+    let mut counter = Counter::behind(vision, Gate::new(!arguments.no_gate));
     // The whole recording is counted, however many cells it shows.
     let limits = SessionConfig { target: u32::MAX, precision_of: None, ..station.session };
     let mut session = Session::new(limits, station.flags, correction).with_confusion(confusion);
@@ -72,11 +78,18 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     session.command(Command::Start, now);
 
     let (mut frames, mut frames_skipped) = (0, 0);
+    let mut refused = Refusals::default();
     let bar = progress(pictures.len() as u64, "counting");
     for path in &pictures {
         match read_picture(path) {
             Ok(image) => {
                 let counted = counter.frame(&image).with_context(|| path.display().to_string()).blame_run()?;
+                if !arguments.no_gate {
+                    refused.note(counted.quality.verdict);
+                    if let Some(advice) = counted.quality.verdict.advice() {
+                        bar.suspend(|| log::info!("{}: not counted, {advice}", path.display()));
+                    }
+                }
                 session.add(&counted.cells, counted.jumped);
                 frames += 1;
             }
@@ -101,6 +114,8 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
         let recording = Recording {
             frames,
             frames_skipped,
+            frames_refused: refused.total(),
+            refused,
             counts: result.kinds,
             classes: result.classes.iter().map(|line| (line.class, line.count)).collect(),
             percent: result.classes.iter().map(|line| (line.class, [line.percent, line.low, line.high])).collect(),
@@ -113,6 +128,9 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
         };
         println!("{}", serde_json::to_string(&recording).blame_run()?);
     } else {
+        if refused.total() > 0 {
+            println!("{} of {frames} frames not counted: {refused}", refused.total());
+        }
         print!("{}", text(&result, frames, frames_skipped));
     }
     Ok(())

@@ -2,10 +2,12 @@
 
 pub mod analyze;
 pub mod args;
+pub mod calibrate;
 pub mod check_config;
 pub mod count;
 pub mod devices;
 pub mod failure;
+pub mod lighting;
 pub mod pictures;
 pub mod run;
 pub mod saliency;

@@ -19,6 +19,15 @@ use crate::vision::Vision;
 /// # Errors
 /// With exit code 2 when an argument is out of range or a model is refused.
 pub fn vision(arguments: &VisionArguments) -> Result<(Arc<Vision>, Models), Failure> {
+    let (vision, models) = unlit_vision(arguments)?;
+    Ok((Arc::new(vision), models))
+}
+
+/// The same, so that a way to take out uneven light can still be set.
+///
+/// # Errors
+/// As [`vision`].
+pub fn unlit_vision(arguments: &VisionArguments) -> Result<(Vision, Models), Failure> {
     if let Some(um_per_px) = arguments.um_per_px
         && !(0.01..=2.0).contains(&um_per_px)
     {
@@ -34,7 +43,7 @@ pub fn vision(arguments: &VisionArguments) -> Result<(Arc<Vision>, Models), Fail
     let folder = Models::folder(arguments.models.as_deref().unwrap_or(Path::new("")));
     let models = Models::read(&folder).blame_input()?;
     let vision = Vision::new(&models, arguments.um_per_px, arguments.unknown_below).blame_input()?;
-    Ok((Arc::new(vision), models))
+    Ok((vision, models))
 }
 
 /// A progress bar on standard error, silent where that is no terminal.

@@ -11,11 +11,13 @@ use crate::camera::supervise::{CameraState, CameraWatch, Outcome, Patience, Supe
 use crate::camera::{self, Source};
 use crate::cli::args::RunArguments;
 use crate::cli::failure::{Blame, Failure};
+use crate::cli::lighting::{check_size, configured};
 use crate::config::load::load;
 use crate::config::{Config, DisplayKind, Flags, SessionConfig};
 use crate::hardware::{self, keys};
 use crate::latest::Latest;
 use crate::models::Models;
+use crate::optics::calibration::Calibration;
 use crate::pipeline::{self, Connections};
 use crate::service;
 use crate::service::watchdog::{Pulse, Watchdog};
@@ -73,6 +75,7 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
 struct Prepared {
     vision: Arc<Vision>,
     confusion: confusion::Source,
+    calibration: Option<Calibration>,
     results: Results,
     sent: SentMark,
     port: Option<Port>,
@@ -81,21 +84,25 @@ struct Prepared {
 /// Looks at all that can be wrong at the start.
 fn prepare(config: &Config) -> Result<Prepared, Failure> {
     let models = Models::read(&Models::folder(&config.models.folder)).blame_input()?;
-    let vision = Vision::new(&models, config.optics.um_per_px, config.models.unknown_below).blame_input()?;
+    let state = config.state_folder();
+    let (lighting, calibration) = configured(config, &state)?;
+    let vision =
+        Vision::new(&models, config.optics.um_per_px, config.models.unknown_below).blame_input()?.lit(lighting);
     let (sha256, unknown_below) = (&models.card.classifier.sha256, vision.unknown_below());
     let confusion = confusion::Source::find(config.models.confusion.as_deref(), &models.folder, sha256, unknown_below)
         .blame_input()?;
     match camera::open(&config.camera) {
         Err(error) if error.is_final() => return Err(error).blame_input(),
+        // A device may keep its first frame back for long; its size is looked at while counting.
+        Ok(camera) if !config.camera.source.starts_with("v4l:") => check_size(camera, calibration.as_ref())?,
         // One that is not plugged in is waited for.
         Ok(_) | Err(_) => {}
     }
-    let state = config.state_folder();
     let results = Results::open(&state).blame_input()?;
     let sent = SentMark::open(&state, &results).blame_input()?;
     let port = serial_lines::open_at_start(&config.serial).blame_input()?;
     drop(display::open(&config.display).blame_input()?);
-    Ok(Prepared { vision: Arc::new(vision), confusion, results, sent, port })
+    Ok(Prepared { vision: Arc::new(vision), confusion, calibration, results, sent, port })
 }
 
 /// What every sink is connected to.
@@ -171,7 +178,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     });
     let seconds = seconds.transpose()?;
 
-    let Prepared { vision, confusion, results, sent, port } = prepare(&config)?;
+    let Prepared { vision, confusion, calibration, results, sent, port } = prepare(&config)?;
 
     let stop = Stop::new();
     // The sinks outlive the counting, so that its last result still gets out.
@@ -221,6 +228,8 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
             pulse: watchdog.watch("counting", COUNTING_ALLOWANCE),
             stop: stop.clone(),
             limits,
+            gate: config.quality.gate,
+            calibration,
         };
         let station = config.station.name.clone();
         let mut session = Session::new(

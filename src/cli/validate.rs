@@ -9,8 +9,10 @@ use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cli::args::ValidateArguments;
+use crate::camera::picture::list_pictures;
+use crate::cli::args::{FieldArguments, ValidateArguments};
 use crate::cli::failure::{Blame, Failure};
+use crate::cli::lighting::lit_vision;
 use crate::cli::pictures::{progress, vision};
 use crate::prevalence::Form;
 use crate::validate::page::{About, cells_page, fields_page};
@@ -47,9 +49,9 @@ pub fn cells(
 ///
 /// # Errors
 /// With exit code 2 for wrong input or a report that cannot be written.
-pub fn fields(arguments: &ValidateArguments, classes: Option<&str>) -> Result<(), Failure> {
+pub fn fields(arguments: &ValidateArguments, classes: Option<&str>, field: &FieldArguments) -> Result<(), Failure> {
     let names = classes.map_or_else(|| Ok(BoxNames::default()), str::parse).blame_input()?;
-    let (vision, models) = vision(&arguments.vision)?;
+    let (vision, models) = lit_vision(&arguments.vision, field, &list_pictures(&arguments.dir).blame_input()?)?;
     let bar = progress(0, "detecting");
     let report = validate::fields(&vision, &arguments.dir, &names, form(arguments), follow(&bar)).blame_input()?;
     bar.finish_and_clear();

@@ -22,6 +22,7 @@ pub struct Config {
     pub station: Station,
     pub camera: CameraConfig,
     pub optics: Optics,
+    pub quality: QualityConfig,
     pub models: Models,
     pub session: SessionConfig,
     pub flags: Flags,
@@ -86,6 +87,35 @@ pub enum PixelFormat {
 pub struct Optics {
     /// Micrometres a camera pixel; none: taken from the red cells (median diameter 7.2 um).
     pub um_per_px: Option<f64>,
+    /// How uneven light is taken out.
+    pub flat_field: FlatFieldChoice,
+    /// Name of the camera in its calibration; none: its driver's.
+    pub camera: Option<String>,
+    /// Name of the objective in the calibration, such as `100x`; none where there is one only.
+    pub objective: Option<String>,
+}
+
+/// Ways to take out uneven light.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FlatFieldChoice {
+    /// By the calibration of this camera and objective if there is one, else learned while the stage moves.
+    #[default]
+    Auto,
+    /// By the calibration; without one the program does not start.
+    Stored,
+    /// Learned while the stage moves.
+    Learned,
+    /// Not at all.
+    None,
+}
+
+/// Which frames are counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QualityConfig {
+    /// Leave out frames that are blurred, badly lit, too thick, too thin or empty.
+    pub gate: bool,
 }
 
 /// The models.
@@ -262,6 +292,12 @@ impl Default for CameraConfig {
             seed: 1,
             stall_seconds: 4.0,
         }
+    }
+}
+
+impl Default for QualityConfig {
+    fn default() -> Self {
+        Self { gate: true }
     }
 }
 

@@ -221,6 +221,7 @@ impl Session {
             frame_rate: None,
             stages: Vec::new(),
             um_per_px: None,
+            quality: None,
         }
     }
 

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::class::{CellClass, Kind};
 use crate::prevalence::PrevalenceReport;
-use crate::timing::StageTime;
+use crate::quality::{Quality, Refusals};
 use crate::statistics::Statistics;
 use crate::statistics::per_red_cell::RedCount;
+use crate::timing::StageTime;
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +132,9 @@ pub struct FrameCounts {
     pub skipped: u64,
     /// Torn or undecodable.
     pub damaged: u64,
+    /// Of those looked at, not counted because they were not good enough.
+    #[serde(default)]
+    pub refused: Refusals,
 }
 
 /// The state of a session at one moment. Every sink renders this and nothing else.
@@ -182,6 +186,9 @@ pub struct Snapshot {
     pub stages: Vec<StageTime>,
     /// Micrometres a pixel of the camera, if known.
     pub um_per_px: Option<f64>,
+    /// How good the newest frame is; none before the first.
+    #[serde(default)]
+    pub quality: Option<Quality>,
 }
 
 impl Snapshot {

@@ -27,6 +27,7 @@ use self::outbox::Outbox;
 use self::port::{Port, PortError};
 use crate::config::SerialConfig;
 use crate::latest::Latest;
+use crate::quality::Verdict;
 use crate::session::results::{Results, SentMark};
 use crate::session::snapshot::{Command, Snapshot};
 use crate::stop::Stop;
@@ -336,6 +337,12 @@ impl Link {
     }
 }
 
+/// What of the picture's quality is worth a line: the verdict, the focus as a bar of twenty shows it, and frames refused.
+fn looks(state: &Snapshot) -> (Option<(Verdict, u8)>, u64) {
+    let quality = state.quality.map(|quality| (quality.verdict, (quality.focus * 20.0).round() as u8));
+    (quality, state.frames.refused.total())
+}
+
 /// How much a state differs from the one the host knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
@@ -357,6 +364,7 @@ impl Change {
             != (state.started, state.target, state.counted, state.kinds)
             || told.classes != state.classes
             || told.flags != state.flags
+            || looks(told) != looks(state)
         {
             Self::Small
         } else {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use leukoscope::class::CellClass;
+use leukoscope::quality::{Quality, Verdict};
 use leukoscope::session::snapshot::{ClassCount, Ending, Flag, FrameCounts, KindCounts, Phase, Snapshot};
 
 pub fn waiting() -> Snapshot {
@@ -25,6 +26,7 @@ pub fn waiting() -> Snapshot {
         frames: FrameCounts::default(),
         frame_rate: None,
         um_per_px: None,
+        quality: None,
     }
 }
 
@@ -48,6 +50,23 @@ pub fn counting_at_37() -> Snapshot {
         ],
         ..counting_at_0()
     }
+}
+
+pub fn quality(verdict: Verdict, focus: f64) -> Quality {
+    Quality { verdict, focus, ..Quality::default() }
+}
+
+pub fn in_focus() -> Snapshot {
+    Snapshot { quality: Some(quality(Verdict::Good, 0.93)), ..counting_at_37() }
+}
+
+pub fn out_of_focus() -> Snapshot {
+    Snapshot { quality: Some(quality(Verdict::OutOfFocus, 0.18)), ..counting_at_37() }
+}
+
+pub fn too_thick() -> Snapshot {
+    let quality = Some(quality(Verdict::TooThick, 0.71));
+    Snapshot { quality, flags: vec![Flag::Blasts], ..seven_classes() }
 }
 
 pub fn seven_classes() -> Snapshot {
@@ -135,6 +154,9 @@ pub fn all() -> Vec<(&'static str, Snapshot)> {
         ("waiting", waiting()),
         ("counting_at_0", counting_at_0()),
         ("counting_at_37", counting_at_37()),
+        ("in_focus", in_focus()),
+        ("out_of_focus", out_of_focus()),
+        ("too_thick", too_thick()),
         ("seven_classes", seven_classes()),
         ("done_well", done_well()),
         ("done_with_flags", done_with_flags()),

@@ -36,6 +36,8 @@ pub struct Theme<C> {
     pub waiting: Band<C>,
     pub counting: Band<C>,
     pub done: Band<C>,
+    /// What to do at the microscope.
+    pub advice: Band<C>,
     /// Flags and trouble.
     pub alarm: Band<C>,
 }
@@ -55,6 +57,7 @@ impl Theme<BinaryColor> {
             waiting: plain,
             counting: plain,
             done: inverted,
+            advice: inverted,
             alarm: inverted,
         }
     };
@@ -76,6 +79,7 @@ impl<C: From<Rgb888>> Theme<C> {
             waiting: Band { fill: colour(70, 80, 92), text: white() },
             counting: Band { fill: colour(20, 90, 190), text: white() },
             done: Band { fill: colour(0, 125, 65), text: white() },
+            advice: Band { fill: colour(255, 190, 60), text: colour(8, 10, 14) },
             alarm: Band { fill: colour(205, 20, 35), text: white() },
         }
     }
@@ -164,6 +168,20 @@ impl<D: DrawTarget> Pen<'_, D> {
     ) -> Result<(), D::Error> {
         self.fill(area, band.fill)?;
         self.label(inset(area, edge.max(2), 1), text, faces, Align::Left, band.text)
+    }
+
+    /// How sharp the picture is, 0..=1, beside its name: a bar as long as the hand on the focus knob can make it.
+    pub fn focus(&mut self, area: Rectangle, focus: f64, faces: &[Face]) -> Result<(), D::Error> {
+        let mut cut = Cut(area);
+        let narrow = area.size.width < 70;
+        let (name, letters) = if narrow { ("F", 1) } else { ("FOCUS", 5) };
+        let width = faces.first().map_or(0, |face| face.advance());
+        let label = cut.left(width * letters);
+        self.label(label, name, faces, Align::Left, self.theme.muted)?;
+        cut.left(2);
+        let height = cut.0.size.height;
+        let bar = inset(cut.0, 0, height.saturating_sub(8) / 2);
+        self.progress(bar, (focus.clamp(0.0, 1.0) * 1000.0) as u32, 1000)
     }
 
     /// A bar framed in its own colour, filled from the left by `done` of `whole`; never full before it is.

@@ -31,8 +31,20 @@ pub(super) fn draw<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, snapshot: &
     if snapshot.phase == Phase::Waiting {
         return waiting(pen, cut, snapshot);
     }
+    quality(pen, &mut cut, snapshot, roomy)?;
     count(pen, &mut cut, snapshot, roomy)?;
     classes(pen, cut, snapshot)
+}
+
+/// The focus bar above the last rows, and above it what to do where the newest frame was not good enough.
+fn quality<D: DrawTarget>(pen: &mut Pen<D>, cut: &mut Cut, snapshot: &Snapshot, roomy: bool) -> Result<(), D::Error> {
+    let Some((focus, advice)) = words::quality(snapshot) else { return Ok(()) };
+    let (edge, height) = if roomy { (5, 16) } else { (1, 9) };
+    let bar = cut.bottom(height);
+    pen.focus(inset(bar, edge, 1), focus, if roomy { &[PLAIN] } else { &[TINY] })?;
+    let Some((advice, _)) = advice else { return Ok(()) };
+    let row = cut.bottom(if roomy { 24 } else { 11 });
+    pen.band(row, pen.theme.advice, advice, &[HUGE, LARGE, BOLD, PLAIN, SMALL, TINY], edge)
 }
 
 /// A block as high as its text, at most about half of what is left: the count goes on, and a result stands, whatever

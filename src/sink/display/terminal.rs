@@ -83,6 +83,9 @@ pub fn line(snapshot: &Snapshot) -> String {
     for class in words::lines(snapshot) {
         let _ = write!(line, "  {} {}", class.code, class.value);
     }
+    if let Some((_, Some((_, advice)))) = words::quality(snapshot) {
+        let _ = write!(line, "  ! {advice}");
+    }
     for flag in &snapshot.flags {
         let _ = write!(line, "  ! {}", flag.short());
     }

@@ -60,6 +60,13 @@ fn strip<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, snapshot: &Snapshot) 
     let state = (words::phase(snapshot.phase), pen.theme.phase(snapshot.phase));
     header(pen, top, state, &format!("{}/{}", snapshot.counted, snapshot.target), &LOW)?;
     let warnings = [snapshot.trouble.clone(), words::flags(&snapshot.flags)];
+    if let Some((focus, Some((advice, _)))) = words::quality(snapshot) {
+        let mut row = Cut(cut.top(LOW.row));
+        let bar = row.right(row.0.size.width * 3 / 10);
+        pen.band(row.0, pen.theme.advice, advice, LOW.row_faces, LOW.edge)?;
+        pen.focus(inset(bar, 2, 0), focus, &[TINY])?;
+        cut.top(1);
+    }
     for warning in warnings.into_iter().flatten() {
         let row = cut.top(LOW.row);
         pen.band(row, pen.theme.alarm, &format!("! {warning}"), LOW.row_faces, LOW.edge)?;
@@ -230,6 +237,19 @@ fn message<D: DrawTarget>(
             Align::Left,
             pen.theme.text,
         ),
-        (None, _) => pen.progress(inset(row, measures.edge, measures.gap + 1), snapshot.counted, snapshot.target),
+        (None, _) => {
+            let Some((focus, advice)) = words::quality(snapshot) else {
+                return pen.progress(inset(row, measures.edge, measures.gap + 1), snapshot.counted, snapshot.target);
+            };
+            let mut row = Cut(row);
+            let bar = row.right(row.0.size.width * 3 / 10);
+            pen.focus(inset(bar, measures.edge + 1, 0), focus, if measures.gap > 0 { &[PLAIN] } else { &[TINY] })?;
+            if let Some((advice, _)) = advice {
+                pen.band(row.0, pen.theme.advice, advice, measures.row_faces, measures.edge)
+            } else {
+                let bar = inset(row.0, measures.edge, measures.gap + 1);
+                pen.progress(bar, snapshot.counted, snapshot.target)
+            }
+        }
     }
 }

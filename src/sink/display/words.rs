@@ -86,6 +86,12 @@ pub(super) const fn phase(phase: Phase) -> &'static str {
     }
 }
 
+/// How sharp the newest frame is while cells are counted, and what to do if it was not good enough, short and long.
+pub(super) fn quality(snapshot: &Snapshot) -> Option<(f64, Option<(&'static str, &'static str)>)> {
+    let quality = snapshot.quality.filter(|_| snapshot.phase == Phase::Counting)?;
+    Some((quality.focus, quality.verdict.short().zip(quality.verdict.advice())))
+}
+
 /// Why a session is done, in 12 letters.
 pub(super) fn ending_short(snapshot: &Snapshot) -> &'static str {
     match snapshot.ending {

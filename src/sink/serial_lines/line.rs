@@ -10,6 +10,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::class::{CellClass, Group};
 use crate::config::LineFormat;
+use crate::quality::{Quality, Refusals, Verdict};
 use crate::session::results::StoredResult;
 use crate::session::snapshot::{ClassCount, Ending, Flag, KindCounts, Phase, Snapshot};
 use crate::statistics::correction::Corrected;
@@ -133,6 +134,25 @@ struct JsonSession<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     corrected: Option<&'a Corrected>,
     trouble: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quality: Option<JsonQuality>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<Refusals>,
+}
+
+#[derive(Serialize)]
+struct JsonQuality {
+    verdict: Verdict,
+    focus: f64,
+    advice: Option<&'static str>,
+}
+
+impl JsonQuality {
+    fn of(quality: Quality) -> Self {
+        // A hundredth is finer than a bar is drawn.
+        let focus = if quality.focus.is_finite() { (quality.focus * 100.0).round() / 100.0 } else { 0.0 };
+        Self { verdict: quality.verdict, focus, advice: quality.verdict.advice() }
+    }
 }
 
 struct Counts<'a>(&'a [ClassCount]);
@@ -178,6 +198,8 @@ fn json(line: &Line<'_>) -> String {
         simultaneous: snapshot.statistics.simultaneous.as_ref(),
         corrected: snapshot.statistics.corrected.as_ref(),
         trouble: snapshot.trouble.as_deref(),
+        quality: snapshot.quality.map(JsonQuality::of),
+        refused: Some(snapshot.frames.refused).filter(|refused| refused.total() > 0),
     });
     let line = JsonLine {
         kind: line.kind(),
@@ -218,7 +240,7 @@ pub fn csv_header() -> String {
         let code = class.code();
         let _ = write!(header, ",corrected_{code},corrected_low_{code},corrected_high_{code}");
     }
-    header.push_str("\r\n");
+    header.push_str(",verdict,focus,refused\r\n");
     header
 }
 
@@ -278,6 +300,10 @@ fn csv(line: &Line<'_>) -> String {
         }
     }
     fields.extend(csv_statistics(snapshot));
+    let quality = snapshot.and_then(|s| s.quality).map(JsonQuality::of);
+    fields.push(quality.as_ref().map(|quality| quality.verdict.code().to_owned()).unwrap_or_default());
+    fields.push(quality.map(|quality| format!("{:.2}", quality.focus)).unwrap_or_default());
+    fields.push(of(|s| s.frames.refused.total().to_string()));
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text

@@ -1,0 +1,191 @@
+//! How uneven light is taken out, as arguments and configuration say.
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::camera::picture::read_picture;
+use crate::camera::{self, Camera, Capture};
+use crate::cli::args::{FieldArguments, VisionArguments};
+use crate::cli::failure::{Blame, Failure};
+use crate::cli::pictures::{progress, unlit_vision};
+use crate::config::{Config, FlatFieldChoice};
+use crate::models::Models;
+use crate::optics::calibration::{Calibration, Setup};
+use crate::optics::flat_field::FlatField;
+use crate::optics::flat_field::learn::Learner;
+use crate::vision::{Lighting, Vision};
+
+/// Pictures that light is learned from: as many as the learner remembers.
+const LEARNED_FROM: usize = 48;
+
+/// What `--flat-field` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LightForm {
+    None,
+    Own,
+    Shared,
+    /// The file of a calibration.
+    File(PathBuf),
+}
+
+impl FromStr for LightForm {
+    type Err = Infallible;
+
+    fn from_str(words: &str) -> Result<Self, Infallible> {
+        Ok(match words {
+            "none" => Self::None,
+            "own" => Self::Own,
+            "shared" => Self::Shared,
+            path => Self::File(path.into()),
+        })
+    }
+}
+
+/// Makes the models ready for `pictures` of fields.
+///
+/// # Errors
+/// With exit code 2 for wrong arguments, and a calibration that cannot be read or is for pictures of another size.
+pub fn lit_vision(
+    arguments: &VisionArguments,
+    field: &FieldArguments,
+    pictures: &[PathBuf],
+) -> Result<(Arc<Vision>, Models), Failure> {
+    let (vision, models) = unlit_vision(arguments)?;
+    Ok((Arc::new(vision.lit(lighting(field, pictures)?)), models))
+}
+
+/// How the light of `pictures` is evened out.
+///
+/// # Errors
+/// With exit code 2 when a calibration cannot be read or is for pictures of another size.
+pub fn lighting(field: &FieldArguments, pictures: &[PathBuf]) -> Result<Lighting, Failure> {
+    Ok(match field.flat_field.as_ref().unwrap_or(&LightForm::Own) {
+        LightForm::None => Lighting::AsIs,
+        LightForm::Own => Lighting::Own,
+        LightForm::Shared => learned(pictures),
+        LightForm::File(file) => from_file(file, pictures)?,
+    })
+}
+
+/// The same for counting a recording: shared light is learned on the way, as from a live camera.
+///
+/// # Errors
+/// As [`lit_vision`].
+pub fn counting_vision(
+    arguments: &VisionArguments,
+    field: &FieldArguments,
+    pictures: &[PathBuf],
+) -> Result<(Arc<Vision>, Models), Failure> {
+    if matches!(field.flat_field, None | Some(LightForm::Shared)) {
+        let (vision, models) = unlit_vision(arguments)?;
+        return Ok((Arc::new(vision.lit(Lighting::Learned)), models));
+    }
+    lit_vision(arguments, field, pictures)
+}
+
+/// Light that pictures of one microscope tell together; those of another size than the first are taken as they are.
+fn learned(pictures: &[PathBuf]) -> Lighting {
+    let mut learner = Learner::default();
+    let mut size = None;
+    let bar = progress(pictures.len().min(LEARNED_FROM) as u64, "learning the light");
+    for path in pictures.iter().step_by(pictures.len().div_ceil(LEARNED_FROM).max(1)) {
+        bar.inc(1);
+        // One that cannot be read is named when it is looked at.
+        let Ok(picture) = read_picture(path) else { continue };
+        if *size.get_or_insert(picture.dimensions()) == picture.dimensions() {
+            learner.take(&picture);
+        }
+    }
+    bar.finish_and_clear();
+    match (learner.flat_field(), learner.light()) {
+        (Some(field), _) => {
+            log::info!("the light falls off by {:.0} %; it is evened out", field.light().fall_off() * 100.0);
+            Lighting::Fixed(field.clone())
+        }
+        (None, Some(_)) => {
+            log::info!("the light is even");
+            Lighting::AsIs
+        }
+        (None, None) => {
+            log::warn!("too few pictures of one size to learn the light from; they are taken as they are");
+            Lighting::AsIs
+        }
+    }
+}
+
+fn from_file(file: &Path, pictures: &[PathBuf]) -> Result<Lighting, Failure> {
+    let calibration = Calibration::read(file).blame_input()?;
+    for path in pictures {
+        // One that cannot be read is named when it is looked at.
+        if let Ok(size) = image::image_dimensions(path) {
+            calibration.fits(size).with_context(|| path.display().to_string()).blame_input()?;
+        }
+    }
+    let size = (calibration.width, calibration.height);
+    let light = calibration.light.ok_or_else(|| {
+        Failure::input(format!("{}: holds no light; run `leukoscope calibrate` on an empty field", file.display()))
+    })?;
+    Ok(Lighting::Fixed(FlatField::new(light, size)))
+}
+
+/// What camera and objective of a configuration are called in a calibration.
+#[must_use]
+pub fn setup(config: &Config) -> Setup {
+    Setup {
+        camera: config.optics.camera.clone().unwrap_or_else(|| camera::name(&config.camera)),
+        objective: config.optics.objective.clone().unwrap_or_default(),
+    }
+}
+
+/// How the daemon takes out uneven light, and the calibration of its camera and objective, if there is one. The light of
+/// a calibration that is not to be used is left out of it.
+///
+/// # Errors
+/// With exit code 2 when a calibration is damaged, of something else, or asked for and missing.
+pub fn configured(config: &Config, state: &Path) -> Result<(Lighting, Option<Calibration>), Failure> {
+    let setup = setup(config);
+    let mut calibration = match config.optics.flat_field {
+        FlatFieldChoice::Stored => Some(Calibration::demand(state, &setup).blame_input()?),
+        _ => Calibration::find(state, &setup).blame_input()?,
+    };
+    if matches!(config.optics.flat_field, FlatFieldChoice::None | FlatFieldChoice::Learned)
+        && let Some(calibration) = &mut calibration
+    {
+        calibration.light = None;
+    }
+    let light = calibration.as_ref().and_then(|calibration| {
+        let light = calibration.light.clone()?;
+        log::info!("light and scale by the calibration of {} from {}", calibration.setup.camera, calibration.taken);
+        Some(Lighting::Fixed(FlatField::new(light, (calibration.width, calibration.height))))
+    });
+    let lighting = match (light, config.optics.flat_field) {
+        (Some(light), _) => light,
+        (None, FlatFieldChoice::Stored) => {
+            return Err(Failure::input(format!(
+                "the calibration {} holds a scale but no light; put an empty field under the objective and run `leukoscope \
+                 calibrate`",
+                setup.file(state).display()
+            )));
+        }
+        (None, FlatFieldChoice::None) => Lighting::AsIs,
+        (None, FlatFieldChoice::Auto | FlatFieldChoice::Learned) => Lighting::Learned,
+    };
+    Ok((lighting, calibration))
+}
+
+/// Holds the first frame of a camera that always has one against the light of a calibration.
+///
+/// # Errors
+/// With exit code 2 when its size is another.
+pub fn check_size(mut camera: Box<dyn Camera>, calibration: Option<&Calibration>) -> Result<(), Failure> {
+    let Some(calibration) = calibration.filter(|calibration| calibration.light.is_some()) else { return Ok(()) };
+    match camera.next_frame() {
+        Ok(Capture::Frame(frame)) => calibration.fits((frame.width(), frame.height())).blame_input(),
+        // What is wrong with it is said when it is used.
+        Ok(Capture::Damaged(_) | Capture::End) | Err(_) => Ok(()),
+    }
+}
