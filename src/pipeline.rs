@@ -172,12 +172,16 @@ impl Counting {
     fn frame(&mut self, pixels: &image::RgbImage) {
         let began = Instant::now();
         match self.counter.frame(pixels) {
-            Ok(Counted { cells, jumped, um_per_px, .. }) => {
+            Ok(Counted { cells, revisions, jumped, um_per_px, .. }) => {
                 self.connections.troubles.set(Part::Vision, None);
                 self.um_per_px = um_per_px.or(self.um_per_px);
                 if jumped {
-                    log::warn!("the stage moved in a way that could not be followed: cells may be counted twice");
+                    log::warn!(
+                        "the stage moved in a way that could not be followed, or more was seen than is remembered: cells may \
+                         be counted twice"
+                    );
                 }
+                self.session.revise(&revisions);
                 if self.session.add(&cells, jumped) {
                     self.ended();
                 }

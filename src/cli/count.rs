@@ -59,6 +59,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
         match read_picture(path) {
             Ok(image) => {
                 let counted = counter.frame(&image).with_context(|| path.display().to_string()).blame_run()?;
+                session.revise(&counted.revisions);
                 session.add(&counted.cells, counted.jumped);
                 frames += 1;
             }

@@ -7,7 +7,7 @@ pub mod snapshot;
 use jiff::Timestamp;
 
 use crate::config::{Flags, SessionConfig};
-use crate::counter::CountedCell;
+use crate::counter::{CountedCell, Revision};
 use crate::prevalence::Correction;
 use crate::session::cells::Cells;
 use crate::session::snapshot::{Command, Ending, Flag, FrameCounts, Phase, Snapshot};
@@ -90,6 +90,14 @@ impl Session {
                 self.begin(id, now);
                 Change::Begun
             }
+        }
+    }
+
+    /// Changes what was counted as later frames showed it; to be done before the same frame's new cells are counted. A
+    /// result does not change any more.
+    pub fn revise(&mut self, revisions: &[Revision]) {
+        if self.phase == Phase::Counting {
+            self.cells.revise(revisions);
         }
     }
 
@@ -179,9 +187,10 @@ mod tests {
     use crate::class::{CellClass, Kind};
     use crate::classify::Opinion;
     use crate::prevalence::Form;
+    use crate::track::CellId;
 
     fn white(probabilities: &[(CellClass, f64)]) -> CountedCell {
-        CountedCell { kind: Kind::Wbc, opinion: Some(Opinion::of(probabilities.to_vec(), 0.6)) }
+        CountedCell { id: CellId::default(), kind: Kind::Wbc, opinion: Some(Opinion::of(probabilities.to_vec(), 0.6)) }
     }
 
     fn named() -> CountedCell {
@@ -250,6 +259,32 @@ mod tests {
         session.add(&[named()], false);
         assert_eq!(session.command(Command::Start, at(1)), Change::None);
         assert_eq!(session.snapshot(at(1)).counted, 1);
+    }
+
+    #[test]
+    fn a_cell_seen_better_changes_its_name_and_one_that_was_none_goes() {
+        let of = |id: u32, class| CountedCell { id: CellId(id), ..white(&[(class, 1.0)]) };
+        let mut session = session(100);
+        session.command(Command::Start, at(0));
+        let red = CountedCell { id: CellId(9), kind: Kind::Rbc, opinion: None };
+        session.add(&[of(1, CellClass::Ngs), red, of(2, CellClass::Lyt), of(3, CellClass::Mon)], false);
+        let better = Opinion::of(vec![(CellClass::Eos, 1.0)], 0.6);
+        session.revise(&[
+            Revision::Withdrawn { id: CellId(1), kind: Kind::Wbc },
+            Revision::Named { id: CellId(3), opinion: better.clone() },
+            Revision::Withdrawn { id: CellId(9), kind: Kind::Rbc },
+            Revision::Named { id: CellId(77), opinion: better.clone() },
+        ]);
+        let now = session.snapshot(at(1));
+        assert_eq!(now.classes_uncorrected, [(CellClass::Lyt, 1), (CellClass::Eos, 1)].into());
+        assert_eq!(
+            now.classes.iter().map(|line| (line.class, line.count)).collect::<std::collections::BTreeMap<_, _>>(),
+            now.classes_uncorrected
+        );
+        assert_eq!((now.kinds.wbc, now.kinds.rbc, now.counted), (2, 0, 2));
+        session.command(Command::Stop, at(2));
+        session.revise(&[Revision::Named { id: CellId(2), opinion: better }]);
+        assert_eq!(session.snapshot(at(3)).classes_uncorrected[&CellClass::Lyt], 1, "a result does not change");
     }
 
     #[test]
