@@ -161,7 +161,7 @@ fn lanes(scan: &RgbImage) -> Vec<Waypoint> {
         if y >= bottom {
             return way;
         }
-        y = (y + 320.0).min(bottom);
+        y = (y + 240.0).min(bottom);
     }
 }
 
@@ -196,7 +196,13 @@ fn panned(vision: &Arc<Vision>, scan: RgbImage, step: f64) -> [(usize, usize); 3
     let result = Kind::ALL.map(|kind| {
         let boxes: Vec<Rect> =
             at_once.cells.iter().filter(|cell| cell.kind() == kind).map(|cell| cell.detection.area).collect();
-        let there = pan.seen(&boxes, frames, 3.0).into_iter().filter(|seen| *seen).count();
+        // The program takes a cell for whole where so much of it is left to the border.
+        let with_border = |area: &Rect| {
+            let border = if kind == Kind::Wbc { 0.08 } else { 0.05 } * area.w.max(area.h);
+            Rect::new(area.x - border, area.y - border, area.w + 2.0 * border, area.h + 2.0 * border)
+        };
+        let boxes: Vec<Rect> = boxes.iter().map(with_border).collect();
+        let there = pan.seen(&boxes, frames, 0.0).into_iter().filter(|seen| *seen).count();
         (ledger.0.values().filter(|cell| kind_of(cell) == kind).count(), there)
     });
     eprintln!("{step} px a frame, {frames} frames: {:?} counted and at once {result:?}", Kind::ALL);
