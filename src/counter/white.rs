@@ -103,7 +103,9 @@ fn pooled(views: &[(&Opinion, f64)], unknown_below: f64) -> Opinion {
     let classes = views.first().map_or(&[][..], |(opinion, _)| &opinion.ranked);
     let mut ranked: Vec<(CellClass, f64)> = classes.iter().map(|(class, _)| (*class, of(*class))).collect();
     let sum: f64 = ranked.iter().map(|(_, p)| p).sum();
-    ranked.iter_mut().for_each(|(_, p)| *p /= sum);
+    for (_, p) in &mut ranked {
+        *p /= sum;
+    }
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     Opinion::of(ranked, unknown_below)
 }

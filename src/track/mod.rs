@@ -53,6 +53,7 @@ pub struct Verdict {
 }
 
 /// What became of the cells of one frame.
+#[expect(clippy::struct_excessive_bools, reason = "four things that can each be so or not")]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Placed {
     /// Where the frame's top-left corner is on its patch, px; none: it is passed over, and shows nothing that counts.
