@@ -186,14 +186,18 @@ impl Counting {
             return;
         }
         match self.counter.frame(pixels) {
-            Ok(Counted { cells, jumped, um_per_px, quality, .. }) => {
+            Ok(Counted { cells, revisions, jumped, um_per_px, quality, .. }) => {
                 self.connections.troubles.set(Part::Vision, None);
                 self.um_per_px = um_per_px.or(self.um_per_px);
                 self.judged(quality);
                 self.doubt_scale();
                 if jumped {
-                    log::warn!("the stage moved in a way that could not be followed: cells may be counted twice");
+                    log::warn!(
+                        "the stage moved in a way that could not be followed, or more was seen than is remembered: cells may \
+                         be counted twice"
+                    );
                 }
+                self.session.revise(&revisions);
                 if self.session.add(&cells, jumped) {
                     self.ended();
                 }
@@ -296,6 +300,7 @@ impl Counting {
             },
             trouble: self.connections.troubles.worst(),
             frame_rate: self.rate.per_second(),
+            stages: self.counter.times(),
             um_per_px: self.um_per_px,
             quality: self.quality,
             ..self.session.snapshot(Timestamp::now())

@@ -30,6 +30,20 @@ impl Tally {
         }
     }
 
+    /// Takes back one cell that was counted.
+    pub fn remove(&mut self, kind: Kind, class: Option<CellClass>) {
+        let count = self.kinds.get_mut(kind);
+        *count = count.saturating_sub(1);
+        if let Some(class) = class
+            && let Some(count) = self.classes.get_mut(&class)
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.classes.remove(&class);
+            }
+        }
+    }
+
     /// Cells by kind.
     #[must_use]
     pub fn kinds(&self) -> KindCounts {

@@ -19,7 +19,7 @@ use crate::prevalence::{Correction, Form};
 const LEAST_BELIEF: f64 = 0.05;
 
 /// Overlap (intersection over union) from which two boxes of a platelet are the same one.
-const SAME_PLATELET: f64 = 0.3;
+pub(crate) const SAME_PLATELET: f64 = 0.3;
 
 /// Scales at which a cell is seen where its own is a guess, in parts of the guess; the answers are averaged.
 const GUESSED: &[f64] = &[0.88, 1.0, 1.14];
@@ -72,7 +72,7 @@ impl Cell {
     }
 
     /// Whether it is a cell at all: something found weakly as a white cell that the classifier is sure is none is not.
-    fn is_believed(&self) -> bool {
+    pub(crate) fn is_believed(&self) -> bool {
         let Some(opinion) = &self.opinion else { return true };
         let rejected = opinion.ranked.iter().find(|(class, _)| *class == CellClass::Unk).map_or(0.0, |(_, p)| *p);
         self.detection.score * (1.0 - rejected) >= LEAST_BELIEF

@@ -167,6 +167,7 @@ fn a_camera_is_refused_with_the_camera_that_was_probably_meant() {
         ("v4l:video0", "v4l:/dev/video0"),
         ("./slides", "replay:./slides"),
         ("replay:", "replay:/path/to/images"),
+        ("pan:", "pan:/path/to/scan.png"),
     ] {
         let said = refusal(&format!("[camera]\nsource = {source:?}\n"));
         assert_eq!(said.lines().last().unwrap(), format!("  write: source = {write:?}"));

@@ -6,22 +6,22 @@ use std::collections::BTreeMap;
 
 use leukoscope::camera::simulated::{Settings, SimulatedMicroscope};
 use leukoscope::class::Kind;
-use leukoscope::counter::{CountedCell, Counter};
+use leukoscope::counter::Counter;
 
 /// Counts frames of a simulated scan, and says by kind how many cells were counted and were there.
 fn scan(settings: Settings, frames: u64) -> BTreeMap<Kind, (usize, usize)> {
     let microscope = SimulatedMicroscope::new(settings);
     let mut counter = Counter::new(common::vision());
-    let mut counted: Vec<CountedCell> = Vec::new();
+    let mut counted = common::Ledger::default();
     for index in 0..frames {
-        counted.extend(counter.frame(&microscope.draw(index).0).unwrap().cells);
+        counted.take(counter.frame(&microscope.draw(index).0).unwrap());
     }
-    counted.extend(counter.finish());
+    counted.count(counter.finish());
     let truth = microscope.whole_cells(0..frames);
     Kind::ALL
         .into_iter()
         .map(|kind| {
-            let found = counted.iter().filter(|cell| cell.kind == kind).count();
+            let found = counted.of(kind);
             (kind, (found, truth.values().filter(|(of, _)| *of == kind).count()))
         })
         .collect()

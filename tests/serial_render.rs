@@ -27,6 +27,7 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         statistics: leukoscope::statistics::Statistics::default(),
         frames: FrameCounts::default(),
         frame_rate: None,
+        stages: Vec::new(),
         um_per_px: None,
         quality: None,
     }

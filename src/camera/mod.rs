@@ -1,7 +1,9 @@
-//! Where frames come from: one trait, and behind it a V4L2 device, recorded files, or a simulated microscope.
+//! Where frames come from: one trait, and behind it a V4L2 device, recorded files, a simulated microscope, or a simulated
+//! stage over a real picture.
 
 pub mod devices;
 mod pace;
+pub mod pan;
 pub mod picture;
 pub mod replay;
 pub mod simulated;
@@ -15,6 +17,7 @@ mod yuyv;
 pub use devices::{VideoDevice, devices};
 pub use source::{Source, UnknownSource};
 
+use self::pan::PanCamera;
 use self::replay::{Playback, Replay};
 use self::simulated::Simulated;
 use crate::config::CameraConfig;
@@ -27,6 +30,7 @@ use crate::frame::Frame;
 pub fn open(config: &CameraConfig) -> Result<Box<dyn Camera>, CameraError> {
     match config.source.parse::<Source>()? {
         Source::Simulated => Ok(Box::new(Simulated::new(config))),
+        Source::Pan(path) => Ok(Box::new(PanCamera::open(&path, config)?)),
         Source::Replay(path) => {
             let frame_rate = config.paced.then_some(config.frame_rate);
             Ok(Box::new(Replay::open(path, Playback { frame_rate, repeat: config.repeat })?))
@@ -105,7 +109,7 @@ pub enum CameraError {
     Recording(String),
     /// This build has no such camera.
     #[error(
-        "this build has no V4L2 cameras; build with `--features device`, or use --camera simulated or --camera replay:PATH"
+        "this build has no V4L2 cameras; build with `--features device`, or use --camera simulated, replay:PATH or pan:FILE"
     )]
     NotBuilt,
 }

@@ -4,7 +4,7 @@
 //! [`SimulatedMicroscope`] is pure: a frame's number fixes its pixels and its truth. [`Simulated`] is the thin paced
 //! camera around it.
 
-mod chance;
+pub(super) mod chance;
 mod paint;
 mod shape;
 pub mod slide;

@@ -4,13 +4,15 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// A camera by name: `simulated`, `replay:PATH` or `v4l:/dev/videoN`.
+/// A camera by name: `simulated`, `replay:PATH`, `pan:FILE` or `v4l:/dev/videoN`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The simulated microscope.
     Simulated,
     /// Recorded pictures: folder, pattern or single file; relative to the working folder.
     Replay(PathBuf),
+    /// A simulated stage over a large picture: the picture, or a plan (`.toml`) that names it.
+    Pan(PathBuf),
     /// A V4L2 device, N of `/dev/videoN`.
     V4l(u32),
 }
@@ -18,7 +20,8 @@ pub enum Source {
 /// Words that name no camera.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no camera; write `simulated`, `replay:PATH` (folder, pattern or picture) or `v4l:/dev/videoN` (see `leukoscope devices`)"
+    "`{0}` is no camera; write `simulated`, `replay:PATH` (folder, pattern or picture), `pan:FILE` (picture or plan of a \
+     simulated stage) or `v4l:/dev/videoN` (see `leukoscope devices`)"
 )]
 pub struct UnknownSource(String);
 
@@ -30,6 +33,7 @@ impl FromStr for Source {
         match words.split_once(':') {
             None if words == "simulated" => Ok(Self::Simulated),
             Some(("replay", path)) if !path.is_empty() => Ok(Self::Replay(path.into())),
+            Some(("pan", path)) if !path.is_empty() => Ok(Self::Pan(path.into())),
             Some(("v4l", device)) => {
                 let number = device.strip_prefix("/dev/video").ok_or_else(unknown)?;
                 let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
@@ -45,6 +49,7 @@ impl fmt::Display for Source {
         match self {
             Self::Simulated => f.write_str("simulated"),
             Self::Replay(path) => write!(f, "replay:{}", path.display()),
+            Self::Pan(path) => write!(f, "pan:{}", path.display()),
             Self::V4l(number) => write!(f, "v4l:/dev/video{number}"),
         }
     }
@@ -56,7 +61,14 @@ mod tests {
 
     #[test]
     fn every_camera_is_written_as_it_is_read() {
-        for words in ["simulated", "replay:slides/*.jpg", "replay:C:odd", "v4l:/dev/video0", "v4l:/dev/video12"] {
+        for words in [
+            "simulated",
+            "replay:slides/*.jpg",
+            "replay:C:odd",
+            "pan:scans/a.toml",
+            "v4l:/dev/video0",
+            "v4l:/dev/video12",
+        ] {
             assert_eq!(words.parse::<Source>().unwrap().to_string(), words);
         }
     }
@@ -67,6 +79,7 @@ mod tests {
             "",
             "simulate",
             "replay:",
+            "pan:",
             "v4l:0",
             "v4l:/dev/video",
             "v4l:/dev/video+1",

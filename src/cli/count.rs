@@ -90,6 +90,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
                         bar.suspend(|| log::info!("{}: not counted, {advice}", path.display()));
                     }
                 }
+                session.revise(&counted.revisions);
                 session.add(&counted.cells, counted.jumped);
                 frames += 1;
             }

@@ -46,7 +46,7 @@ pub struct Station {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CameraConfig {
-    /// `simulated`, `replay:PATH` (folder, glob or image) or `v4l:/dev/videoN`.
+    /// `simulated`, `replay:PATH` (folder, glob or image), `pan:FILE` (scan or plan) or `v4l:/dev/videoN`.
     pub source: String,
     /// Frame width to ask for, px.
     pub width: u32,

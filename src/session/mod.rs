@@ -7,7 +7,7 @@ pub mod snapshot;
 use jiff::Timestamp;
 
 use crate::config::{Flags, SessionConfig};
-use crate::counter::CountedCell;
+use crate::counter::{CountedCell, Revision};
 use crate::prevalence::Correction;
 use crate::session::cells::Cells;
 use crate::session::snapshot::{Command, Ending, Flag, FrameCounts, Phase, Snapshot};
@@ -121,6 +121,14 @@ impl Session {
                 self.next_red_count = Some(count);
                 Change::None
             }
+        }
+    }
+
+    /// Changes what was counted as later frames showed it; to be done before the same frame's new cells are counted. A
+    /// result does not change any more.
+    pub fn revise(&mut self, revisions: &[Revision]) {
+        if self.phase == Phase::Counting {
+            self.cells.revise(revisions);
         }
     }
 
@@ -255,9 +263,10 @@ mod tests {
     use crate::class::{CellClass, Group, Kind};
     use crate::classify::Opinion;
     use crate::prevalence::Form;
+    use crate::track::CellId;
 
     fn white(probabilities: &[(CellClass, f64)]) -> CountedCell {
-        CountedCell { kind: Kind::Wbc, opinion: Some(Opinion::of(probabilities.to_vec(), 0.6)) }
+        CountedCell { id: CellId::default(), kind: Kind::Wbc, opinion: Some(Opinion::of(probabilities.to_vec(), 0.6)) }
     }
 
     fn named() -> CountedCell {
@@ -368,7 +377,7 @@ mod tests {
     fn a_red_count_is_that_of_the_sample_being_counted_or_of_the_next() {
         let mut session = session(1000);
         let red = |count| Command::RedCount(RedCount::new(count).unwrap());
-        let red_cell = CountedCell { kind: Kind::Rbc, opinion: None };
+        let red_cell = CountedCell { id: CellId::default(), kind: Kind::Rbc, opinion: None };
         session.command(red(4.0), at(0));
         session.command(Command::Start, at(0));
         session.add(&vec![red_cell; 2000], false);
@@ -392,6 +401,32 @@ mod tests {
         assert!(statistics.groups.contains_key(&Group::Neutrophils));
         assert!(statistics.simultaneous.unwrap().percent[&CellClass::Ngs].low < 16.0);
         assert_eq!(statistics.corrected, None, "without a matrix nothing is said");
+    }
+
+    #[test]
+    fn a_cell_seen_better_changes_its_name_and_one_that_was_none_goes() {
+        let of = |id: u32, class| CountedCell { id: CellId(id), ..white(&[(class, 1.0)]) };
+        let mut session = session(100);
+        session.command(Command::Start, at(0));
+        let red = CountedCell { id: CellId(9), kind: Kind::Rbc, opinion: None };
+        session.add(&[of(1, CellClass::Ngs), red, of(2, CellClass::Lyt), of(3, CellClass::Mon)], false);
+        let better = Opinion::of(vec![(CellClass::Eos, 1.0)], 0.6);
+        session.revise(&[
+            Revision::Withdrawn { id: CellId(1), kind: Kind::Wbc },
+            Revision::Named { id: CellId(3), opinion: better.clone() },
+            Revision::Withdrawn { id: CellId(9), kind: Kind::Rbc },
+            Revision::Named { id: CellId(77), opinion: better.clone() },
+        ]);
+        let now = session.snapshot(at(1));
+        assert_eq!(now.classes_uncorrected, [(CellClass::Lyt, 1), (CellClass::Eos, 1)].into());
+        assert_eq!(
+            now.classes.iter().map(|line| (line.class, line.count)).collect::<std::collections::BTreeMap<_, _>>(),
+            now.classes_uncorrected
+        );
+        assert_eq!((now.kinds.wbc, now.kinds.rbc, now.counted), (2, 0, 2));
+        session.command(Command::Stop, at(2));
+        session.revise(&[Revision::Named { id: CellId(2), opinion: better }]);
+        assert_eq!(session.snapshot(at(3)).classes_uncorrected[&CellClass::Lyt], 1, "a result does not change");
     }
 
     #[test]

@@ -8,20 +8,54 @@ use crate::class::Kind;
 use crate::detect::Detection;
 use crate::geometry::Rect;
 
+use super::correlate::{correlation, everywhere};
+
 /// One frame as registration sees it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct View {
     /// The frame in grey, `THUMB` px wide.
     thumb: GrayImage,
+    /// The same once more, a `COARSE`th as wide.
+    coarse: GrayImage,
     /// Frame pixels a thumb pixel.
     step: f64,
     cells: Vec<(Kind, (f64, f64), f64)>,
     width: f64,
     height: f64,
+    /// Much less sharp than the frames around it: its cells cannot be relied upon.
+    pub blurred: bool,
+}
+
+/// What two frames must show to be of one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Demand {
+    /// The cells of each must lie where the other has them, or the pixels be the same.
+    Cells,
+    /// The stage is followed: very like pixels will do.
+    Followed,
+    /// The same, and one of the frames is out of focus: like pixels will do.
+    Blurred,
+    /// Many cells, in both: any two places of the slide are compared.
+    ManyCells,
+}
+
+impl Demand {
+    /// Correlation from which the pixels alone decide. Frames of one place in one focus have 0.99 and more.
+    fn by_pixels(self) -> f64 {
+        match self {
+            Self::Cells => 0.97,
+            Self::Followed => 0.9,
+            Self::Blurred => 0.8,
+            Self::ManyCells => f64::INFINITY,
+        }
+    }
 }
 
 /// Width of the small grey picture in which a motion is confirmed, px.
 const THUMB: u32 = 160;
+
+/// How many times smaller the picture is in which every motion is tried.
+const COARSE: u32 = 4;
 
 /// Cells whose pattern is compared; the surest come first, and more would only cost time.
 const CELLS: usize = 150;
@@ -29,8 +63,14 @@ const CELLS: usize = 150;
 /// Least share of the frame that two frames must have in common.
 const LEAST_OVERLAP: f64 = 0.12;
 
-/// Correlation of the common part from which two frames show one place.
+/// The same where the pixels alone decide.
+const LEAST_OVERLAP_BY_PIXELS: f64 = 0.3;
+
+/// Correlation of the common part from which two frames may show one place.
 const SAME_PLACE: f64 = 0.6;
+
+/// Correlation from which no other motion is looked for.
+const CLEAR: f64 = 0.9;
 
 /// Size of the small grey picture of a frame of `width` x `height`, px.
 #[must_use]
@@ -44,52 +84,78 @@ const SAME_PLACE_WITHOUT_CELLS: f64 = 0.85;
 /// Cells fewer than this prove nothing by their pattern.
 const FEW_CELLS: u32 = 4;
 
+/// Cells that prove a place without any other hint.
+const MANY_CELLS: u32 = 8;
+
 /// Two cells nearer than this share of their diameter are at one place. In a crowded field one cell in eight is so by
 /// chance; two thirds must be.
 const NEAR: f64 = 0.25;
 
 impl View {
-    pub(super) fn new(grey: GrayImage, cells: &[Detection], width: f64, height: f64) -> Self {
+    pub(super) fn new(grey: GrayImage, cells: &[Detection], (width, height): (f64, f64), blurred: bool) -> Self {
         let size = thumb_size(width, height);
         let thumb = if grey.dimensions() == size { grey } else { imageops::thumbnail(&grey, size.0, size.1) };
+        let coarse = imageops::thumbnail(&thumb, (size.0 / COARSE).max(1), (size.1 / COARSE).max(1));
         let cells =
             cells.iter().take(CELLS).map(|cell| (cell.kind, cell.area.centre(), cell.area.diameter())).collect();
-        Self { thumb, step: width / f64::from(THUMB), cells, width, height }
+        Self { thumb, coarse, step: width / f64::from(THUMB), cells, width, height, blurred }
     }
 }
 
 /// How far the field of view moved over the slide from `before` to `now`, in frame px; none when they show nothing in
-/// common. `expected` is the motion of the frame before.
-pub(super) fn motion(before: &View, now: &View, expected: (f64, f64)) -> Option<(f64, f64)> {
+/// common. `expected` is where it should be if the stage goes on as it did.
+pub(super) fn motion(before: &View, now: &View, expected: (f64, f64), demand: Demand) -> Option<(f64, f64)> {
     if (before.width, before.height) != (now.width, now.height) {
         return None;
     }
-    let mut proposals = by_cells(before, now);
-    proposals.extend([(0.0, 0.0), expected]);
-    let (mut best, mut best_score) = (None, SAME_PLACE);
-    for proposal in proposals {
-        if common(now, proposal) < LEAST_OVERLAP {
-            continue;
+    let mut best: Option<((f64, f64), f64)> = None;
+    let mut look = |proposals: Vec<(f64, f64)>| {
+        for proposal in proposals {
+            if common(now, proposal) < LEAST_OVERLAP {
+                continue;
+            }
+            let Some((exact, score)) = climb(before, now, proposal) else { continue };
+            if best.is_none_or(|(_, so_far)| score > so_far) && agree(before, now, exact, score, demand) {
+                best = Some((exact, score));
+            }
         }
-        let Some((exact, score)) = climb(before, now, proposal) else { continue };
-        if score > best_score && common(now, exact) >= LEAST_OVERLAP && cells_agree(before, now, exact, score) {
-            (best, best_score) = (Some(exact), score);
-        }
+        best
+    };
+    // The costlier ways of finding proposals are for frames that do not show clearly where they are.
+    let mut found = look(vec![expected, (0.0, 0.0)]);
+    if found.is_none_or(|(_, score)| score < CLEAR) {
+        found = look(by_cells(before, now));
     }
-    best.map(|exact| polish(before, now, exact))
+    if found.is_none() && matches!(demand, Demand::Followed | Demand::Blurred) {
+        let step = now.step * f64::from(COARSE);
+        let tried = everywhere(&before.coarse, &now.coarse, LEAST_OVERLAP_BY_PIXELS);
+        found = look(tried.into_iter().map(|at| (at.0 as f64 * step, at.1 as f64 * step)).collect());
+    }
+    found.map(|(exact, _)| polish(before, now, exact))
 }
 
-/// Whether the cells bear a motion out: a dark white cell in the middle of two fields correlates well by itself, but the
-/// cells around it then do not fall on each other.
-fn cells_agree(before: &View, now: &View, motion: (f64, f64), score: f64) -> bool {
+/// Whether a motion is what the frames show: a dark white cell in the middle of two fields correlates well by itself, but
+/// the cells around it then do not fall on each other.
+fn agree(before: &View, now: &View, motion: (f64, f64), score: f64, demand: Demand) -> bool {
+    if score < SAME_PLACE || common(now, motion) < LEAST_OVERLAP {
+        return false;
+    }
     let forth = met(before, now, motion);
     let back = met(now, before, (-motion.0, -motion.1));
+    let expected = forth.1.min(back.1);
     let borne_out = |(met, expected): (u32, u32)| met * 3 >= expected * 2;
-    if forth.1.min(back.1) < FEW_CELLS {
-        score >= SAME_PLACE_WITHOUT_CELLS
-    } else {
-        borne_out(forth) && borne_out(back)
+    let by_cells = borne_out(forth) && borne_out(back);
+    match demand {
+        Demand::ManyCells => expected >= MANY_CELLS && by_cells,
+        _ if score >= demand.by_pixels() && common(now, motion) >= LEAST_OVERLAP_BY_PIXELS => true,
+        _ if expected < FEW_CELLS => score >= SAME_PLACE_WITHOUT_CELLS,
+        _ => by_cells,
     }
+}
+
+/// How well the pattern of the cells proposes any motion at all between two frames: cells that fall on cells, at best.
+pub(super) fn likeness(before: &View, now: &View) -> u32 {
+    votes(before, now).first().map_or(0, |(count, _)| *count)
 }
 
 /// How many whole cells of `from` the other view must show after `motion`, and how many of them it does: (met, expected).
@@ -117,6 +183,11 @@ fn common(view: &View, motion: (f64, f64)) -> f64 {
 
 /// The few motions under which most cells of one frame fall on cells of the other.
 fn by_cells(before: &View, now: &View) -> Vec<(f64, f64)> {
+    votes(before, now).into_iter().map(|(_, motion)| motion).collect()
+}
+
+/// The same with how many pairs of cells speak for each, most first.
+fn votes(before: &View, now: &View) -> Vec<(u32, (f64, f64))> {
     let mut diameters: Vec<f64> = now.cells.iter().map(|cell| cell.2).collect();
     diameters.sort_by(f64::total_cmp);
     let Some(diameter) = diameters.get(diameters.len() / 2) else { return Vec::new() };
@@ -147,10 +218,10 @@ fn by_cells(before: &View, now: &View) -> Vec<(f64, f64)> {
         .collect();
     // Ties are broken by place, so that a hash map's order decides nothing.
     peaks.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.0.total_cmp(&b.1.0)).then(a.1.1.total_cmp(&b.1.1)));
-    let mut chosen: Vec<(f64, f64)> = Vec::new();
-    for (_, motion) in peaks {
-        if chosen.iter().all(|other| (other.0 - motion.0).hypot(other.1 - motion.1) > 2.0 * bin) {
-            chosen.push(motion);
+    let mut chosen: Vec<(u32, (f64, f64))> = Vec::new();
+    for (count, motion) in peaks {
+        if chosen.iter().all(|(_, other)| (other.0 - motion.0).hypot(other.1 - motion.1) > 2.0 * bin) {
+            chosen.push((count, motion));
         }
         if chosen.len() == 6 {
             break;
@@ -164,11 +235,11 @@ fn climb(before: &View, now: &View, from: (f64, f64)) -> Option<((f64, f64), f64
     const STEPS: usize = 8;
     let step = now.step;
     let mut at = ((from.0 / step).round() as i64, (from.1 / step).round() as i64);
-    let mut best = correlation(before, now, at)?;
+    let mut best = correlation(&before.thumb, &now.thumb, at)?;
     for _ in 0..STEPS {
         let next = (-1..=1)
             .flat_map(|dy| (-1..=1).map(move |dx| (at.0 + dx, at.1 + dy)))
-            .filter_map(|place| correlation(before, now, place).map(|score| (place, score)))
+            .filter_map(|place| correlation(&before.thumb, &now.thumb, place).map(|score| (place, score)))
             .max_by(|a, b| a.1.total_cmp(&b.1))?;
         if next.1 <= best {
             break;
@@ -198,7 +269,7 @@ fn polish(before: &View, now: &View, motion: (f64, f64)) -> (f64, f64) {
         return (motion.0 + median(|o| o.0), motion.1 + median(|o| o.1));
     }
     let at = ((motion.0 / now.step).round() as i64, (motion.1 / now.step).round() as i64);
-    let score = |dx: i64, dy: i64| correlation(before, now, (at.0 + dx, at.1 + dy)).unwrap_or(0.0);
+    let score = |dx: i64, dy: i64| correlation(&before.thumb, &now.thumb, (at.0 + dx, at.1 + dy)).unwrap_or(0.0);
     // Vertex of the parabola through three neighbouring scores.
     let vertex = |low: f64, mid: f64, high: f64| {
         let bend = low - 2.0 * mid + high;
@@ -207,42 +278,4 @@ fn polish(before: &View, now: &View, motion: (f64, f64)) -> (f64, f64) {
     let mid = score(0, 0);
     let fraction = (vertex(score(-1, 0), mid, score(1, 0)), vertex(score(0, -1), mid, score(0, 1)));
     ((at.0 as f64 + fraction.0) * now.step, (at.1 as f64 + fraction.1) * now.step)
-}
-
-/// Normalised cross-correlation, -1..=1, of the parts of the small pictures that show one place after the field moved
-/// by `motion` thumb px; none where that part is too small or flat.
-fn correlation(before: &View, now: &View, motion: (i64, i64)) -> Option<f64> {
-    let (width, height) = (i64::from(now.thumb.width()), i64::from(now.thumb.height()));
-    let (columns, rows) = (width - motion.0.abs(), height - motion.1.abs());
-    if columns < 8 || rows < 8 {
-        return None;
-    }
-    let (x_before, x_now) = (motion.0.max(0), (-motion.0).max(0));
-    let (y_before, y_now) = (motion.1.max(0), (-motion.1).max(0));
-    let (mut sum_a, mut sum_b, mut sum_aa, mut sum_bb, mut sum_ab) = (0_i64, 0_i64, 0_i64, 0_i64, 0_i64);
-    let row_at = |x: i64, y: i64| {
-        let from = (y * width + x) as usize;
-        from..from + columns as usize
-    };
-    let (pixels_before, pixels_now) = (before.thumb.as_raw(), now.thumb.as_raw());
-    for row in 0..rows {
-        let a = &pixels_before[row_at(x_before, y_before + row)];
-        let b = &pixels_now[row_at(x_now, y_now + row)];
-        for (a, b) in a.iter().zip(b) {
-            let (a, b) = (i64::from(*a), i64::from(*b));
-            sum_a += a;
-            sum_b += b;
-            sum_aa += a * a;
-            sum_bb += b * b;
-            sum_ab += a * b;
-        }
-    }
-    let count = (columns * rows) as f64;
-    let spread = |sum: i64, squares: i64| squares as f64 - (sum as f64).powi(2) / count;
-    let (spread_a, spread_b) = (spread(sum_a, sum_aa), spread(sum_b, sum_bb));
-    // Two grey levels of standard deviation: less is noise on empty background.
-    if spread_a.min(spread_b) < 4.0 * count {
-        return None;
-    }
-    Some((sum_ab as f64 - sum_a as f64 * sum_b as f64 / count) / (spread_a * spread_b).sqrt())
 }

@@ -4,11 +4,15 @@
 pub mod float_twin;
 pub mod onnx;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use leukoscope::class::{CellClass, Kind};
+use leukoscope::counter::{Counted, CountedCell, Revision};
 use leukoscope::models::Models;
+use leukoscope::track::CellId;
 use leukoscope::vision::Vision;
 
 /// The shipped models folder.
@@ -51,4 +55,47 @@ pub fn said(output: &Output) -> String {
 /// What the program wrote to standard error.
 pub fn complained(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What counts, after everything a counter said of some frames.
+#[derive(Default)]
+pub struct Ledger(pub BTreeMap<CellId, CountedCell>);
+
+impl Ledger {
+    /// Takes what one frame added and changed.
+    pub fn take(&mut self, counted: Counted) {
+        for revision in counted.revisions {
+            match revision {
+                Revision::Named { id, opinion } => {
+                    self.0.get_mut(&id).expect("only what counts is named anew").opinion = Some(opinion);
+                }
+                Revision::Withdrawn { id, .. } => {
+                    self.0.remove(&id).expect("only what counts is withdrawn");
+                }
+            }
+        }
+        self.count(counted.cells);
+    }
+
+    /// Takes new cells.
+    pub fn count(&mut self, cells: Vec<CountedCell>) {
+        for cell in cells {
+            let id = cell.id;
+            assert!(self.0.insert(id, cell).is_none(), "{id:?} is counted twice");
+        }
+    }
+
+    /// Cells of one kind, by the network's own answer.
+    pub fn of(&self, kind: Kind) -> usize {
+        self.0.values().filter(|cell| kind_of(cell) == kind).count()
+    }
+}
+
+/// What a cell counts as.
+pub fn kind_of(cell: &CountedCell) -> Kind {
+    match &cell.opinion {
+        Some(opinion) if opinion.class == CellClass::Plt => Kind::Plt,
+        Some(_) => Kind::Wbc,
+        None => cell.kind,
+    }
 }
