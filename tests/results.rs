@@ -28,6 +28,7 @@ fn snapshot(sample: &str) -> Snapshot {
         statistics: leukoscope::statistics::Statistics::default(),
         frames: FrameCounts { used: 10, skipped: 1, damaged: 0, ..FrameCounts::default() },
         frame_rate: Some(9.5),
+        stages: Vec::new(),
         um_per_px: Some(0.1),
         quality: None,
     }

@@ -40,6 +40,7 @@ fn snapshot(sample: &str, counted: u32) -> Snapshot {
         statistics: leukoscope::statistics::Statistics::default(),
         frames: FrameCounts::default(),
         frame_rate: None,
+        stages: Vec::new(),
         um_per_px: None,
         quality: None,
     }

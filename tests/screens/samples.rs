@@ -25,6 +25,7 @@ pub fn waiting() -> Snapshot {
         statistics: leukoscope::statistics::Statistics::default(),
         frames: FrameCounts::default(),
         frame_rate: None,
+        stages: Vec::new(),
         um_per_px: None,
         quality: None,
     }
