@@ -30,13 +30,13 @@ fn classifier(criterion: &mut Criterion) {
     for kernel in kernels() {
         let net = Net::read_for(&models.classifier, kernel).expect("the shipped classifier");
         criterion.bench_function(&format!("one crop, int8, {kernel}"), |b| {
-            b.iter(|| net.run::<2>(black_box(&crop)).expect("an answer"))
+            b.iter(|| net.run::<2>(black_box(&crop)).expect("an answer"));
         });
     }
     let plan = float_twin(&models.classifier, crop.shape).expect("a network of floats");
     let tensor = Tensor::from_shape(&crop.shape, &crop.values).expect("a crop's numbers");
     criterion.bench_function("one crop, float32, tract", |b| {
-        b.iter(|| plan.run(tvec!(tensor.clone().into())).expect("an answer"))
+        b.iter(|| plan.run(tvec!(tensor.clone().into())).expect("an answer"));
     });
 }
 
