@@ -29,11 +29,15 @@ fn classifier(criterion: &mut Criterion) {
 
     for kernel in kernels() {
         let net = Net::read_for(&models.classifier, kernel).expect("the shipped classifier");
-        criterion.bench_function(&format!("one crop, int8, {kernel}"), |b| b.iter(|| net.run::<2>(black_box(&crop))));
+        criterion.bench_function(&format!("one crop, int8, {kernel}"), |b| {
+            b.iter(|| net.run::<2>(black_box(&crop)).expect("an answer"));
+        });
     }
     let plan = float_twin(&models.classifier, crop.shape).expect("a network of floats");
     let tensor = Tensor::from_shape(&crop.shape, &crop.values).expect("a crop's numbers");
-    criterion.bench_function("one crop, float32, tract", |b| b.iter(|| plan.run(tvec!(tensor.clone().into()))));
+    criterion.bench_function("one crop, float32, tract", |b| {
+        b.iter(|| plan.run(tvec!(tensor.clone().into())).expect("an answer"));
+    });
 }
 
 /// Inputs of the detector: the least that shows a field, 640x480 px and 1920x1080 px with red cells of 51 px.
@@ -46,15 +50,15 @@ fn detector(criterion: &mut Criterion) {
         for kernel in kernels() {
             let net = Net::read_for(&models.detector, kernel).expect("the shipped detector");
             criterion.bench_function(&format!("field of {width}x{height}, int8, {kernel}"), |b| {
-                b.iter(|| net.run_pixels::<4>(black_box(&pixels), [1, height, width]));
+                b.iter(|| net.run_pixels::<4>(black_box(&pixels), [1, height, width]).expect("an answer"));
             });
         }
         let shape = [1, 3, height, width];
         let plan = float_twin(&models.detector, shape).expect("a network of floats");
-        let values = vec![0.5; 3 * width * height];
+        let values = vec![0.5_f32; 3 * width * height];
         let tensor = Tensor::from_shape(&shape, &values).expect("a field's numbers");
         criterion.bench_function(&format!("field of {width}x{height}, float32, tract"), |b| {
-            b.iter(|| plan.run(tvec!(tensor.clone().into())));
+            b.iter(|| plan.run(tvec!(tensor.clone().into())).expect("an answer"));
         });
     }
 }
