@@ -18,7 +18,7 @@ fn snapshot() -> Snapshot {
     Snapshot {
         sample: "a name that is nobody's business".into(),
         kinds: KindCounts { wbc: 12, rbc: 900, plt: 40 },
-        frames: FrameCounts { used: 31, skipped: 2, damaged: 1 },
+        frames: FrameCounts { used: 31, skipped: 2, damaged: 1, ..FrameCounts::default() },
         stages: vec![StageTime { stage: Stage::Detect, median_ms: 4.5, p95_ms: 6.0 }],
         trouble: Some("no camera".into()),
         ..Session::new(config.session, config.flags, Correction::off()).snapshot(Timestamp::UNIX_EPOCH)
