@@ -167,7 +167,7 @@ pub struct Flags {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MetricsConfig {
-    /// OpenMetrics text file to write; empty: none.
+    /// `OpenMetrics` text file to write; empty: none.
     pub file: PathBuf,
     /// Seconds between two writings.
     pub seconds: f64,

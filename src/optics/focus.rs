@@ -77,7 +77,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "nothing is exactly nothing")]
     fn an_empty_field_has_nothing_to_focus_on() {
         assert_eq!(sharpness(&RgbImage::from_pixel(64, 64, image::Rgb([235; 3]))), 0.0);
         assert_eq!(sharpness(&RgbImage::new(2, 90)), 0.0);

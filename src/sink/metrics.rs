@@ -1,4 +1,4 @@
-//! Counts, frames and times of every stage as an OpenMetrics text file, for whatever watches the station: a node exporter's
+//! Counts, frames and times of every stage as an `OpenMetrics` text file, for whatever watches the station: a node exporter's
 //! textfile collector, a script, a person. One file, written whole or not at all.
 
 use std::io;
