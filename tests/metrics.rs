@@ -66,7 +66,7 @@ fn the_last_state_is_written_at_the_end_and_a_bad_place_is_said() {
     let told = std::cell::RefCell::new(Vec::new());
     let nowhere = folder.path().join("missing/leukoscope.prom");
     metrics::run(&MetricsConfig { file: nowhere, seconds: 5.0 }, &newest, &stop, &|words| {
-        told.borrow_mut().push(words)
+        told.borrow_mut().push(words);
     });
     let told = told.into_inner();
     assert!(matches!(&told[..], [Some(words)] if words.contains("missing/leukoscope.prom")), "{told:?}");

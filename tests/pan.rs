@@ -41,7 +41,7 @@ fn an_undisturbed_frame_is_the_scan_at_its_place_also_between_pixels() {
     for (x, y, pixel) in between.enumerate_pixels() {
         for channel in 0..3 {
             let (a, b) = (scan.get_pixel(x + 30, y + 40).0[channel], scan.get_pixel(x + 31, y + 40).0[channel]);
-            assert_eq!(pixel.0[channel], ((u16::from(a) + u16::from(b) + 1) / 2) as u8);
+            assert_eq!(pixel.0[channel], (u16::from(a) + u16::from(b)).div_ceil(2) as u8);
         }
     }
     assert_eq!(pan.draw(0, (200.0, 120.0)).dimensions(), (100, 80), "the last place there is");
