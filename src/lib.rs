@@ -3,7 +3,7 @@
 //! A [`camera`] gives [`frame`]s. [`optics`] takes out uneven light, makes their background white and finds their scale by
 //! the red cells; [`detect`] boxes the cells; [`quality`] says whether the frame counts; [`track`] says which of them are new on the slide; [`mod@crop`] brings the white ones to the
 //! classifier's scale and [`classify`] names them, or does not. [`tally`] counts, with exact intervals and flags, and a
-//! [`session`] says when it is enough and keeps the result. Then [`sink`]s show it: a display, serial lines; buttons
+//! [`session`] says when it is enough and keeps the result. Then [`sink`]s show it: a display, serial lines, metrics; buttons
 //! and lights are [`hardware`].
 //!
 //! Data flows from left to right, and a stage knows only the data of those before it. [`vision`] is one image to its
