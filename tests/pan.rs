@@ -223,6 +223,7 @@ fn white_cells_of_real_fields_are_counted_as_often_as_one_look_at_the_whole_find
 #[ignore = "thousands of frames take minutes"]
 fn the_count_error_of_white_cells_over_real_fields_is_two_percent_at_most() {
     let vision = common::vision();
+    let mut missed = Vec::new();
     for step in [60.0, 10.0] {
         let (mut counted, mut there) = (0, 0);
         for (part, beginning, most, columns) in [
@@ -239,6 +240,9 @@ fn the_count_error_of_white_cells_over_real_fields_is_two_percent_at_most() {
             there += at_once;
         }
         eprintln!("{step} px a frame: {counted} white cells counted, {there} there");
-        assert!(counted.abs_diff(there) as f64 <= 0.02 * there as f64);
+        if counted.abs_diff(there) as f64 > 0.02 * there as f64 {
+            missed.push((step, counted, there));
+        }
     }
+    assert!(missed.is_empty(), "px a frame, counted, there: {missed:?}");
 }
