@@ -218,7 +218,7 @@ fn white_cells_of_real_fields_are_counted_as_often_as_one_look_at_the_whole_find
     assert!(white.abs_diff(there) <= 1, "{white} counted, {there} there");
 }
 
-/// `cargo test --release --test pan -- --ignored --nocapture`: the figures of the documentation.
+/// `cargo test --release --test pan -- --ignored --nocapture`: the figures of the documentation. Not passed so far: docs/decisions.md, Counting.
 #[test]
 #[ignore = "thousands of frames take minutes"]
 fn the_count_error_of_white_cells_over_real_fields_is_two_percent_at_most() {
