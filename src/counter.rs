@@ -1,8 +1,9 @@
-//! From frames to cells counted once: vision, scale kept over time, and the stage followed. No clock, no threads.
+//! From frames to cells counted once: each frame looked at, then the stage followed and white cells named.
 
+mod look;
 mod white;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,13 +12,13 @@ use image::{RgbImage, imageops};
 use crate::class::Kind;
 use crate::classify::Opinion;
 use crate::detect::Detection;
-use crate::optics::flat_field::learn::Learner;
 use crate::optics::focus;
-use crate::optics::scale::{self, Scale, ScaleSource};
+use crate::optics::scale::Scale;
 use crate::quality::{Gate, Quality};
 use crate::timing::{Stage, StageTime, Timings};
 use crate::track::{self, CellId, Placed, Sight, Tracker, Verdict};
-use crate::vision::{Lighting, SAME_PLATELET, Vision, VisionError};
+use crate::vision::{SAME_PLATELET, Vision, VisionError};
+pub use look::{Looked, Looker};
 use white::White;
 
 /// A cell that counts from now on.
@@ -81,28 +82,13 @@ const KEPT: u64 = 500;
 /// White cells that are looked at once more in one frame, at most.
 const LOOKS: usize = 4;
 
-/// Frames whose red cells decide on the scale together.
-const SCALE_FRAMES: usize = 25;
-
-/// Red cells that a frame needs to have a say in the scale.
-const SCALE_CELLS: usize = 5;
-
-/// A frame's own scale that is off by this much (natural logarithm) means another objective or another source.
-const OTHER_SCALE: f64 = 0.2;
-
 /// Counts the cells of one slide.
 #[derive(Debug)]
 pub struct Counter {
     vision: Arc<Vision>,
-    /// What the frames so far told of the light, where that is to be learned.
-    light: Learner,
-    gate: Gate,
+    looker: Looker,
     tracker: Tracker,
-    scale: Option<Scale>,
-    /// Scales told by the latest frames, um a pixel.
-    told: VecDeque<f64>,
-    size: (u32, u32),
-    /// Frames taken.
+    /// Frames placed.
     frame: u64,
     /// White cells that are in view or count.
     white: HashMap<CellId, White>,
@@ -122,13 +108,9 @@ impl Counter {
     #[must_use]
     pub fn behind(vision: Arc<Vision>, gate: Gate) -> Self {
         Self {
+            looker: Looker::behind(Arc::clone(&vision), gate),
             vision,
-            light: Learner::default(),
-            gate,
             tracker: Tracker::new(),
-            scale: None,
-            told: VecDeque::with_capacity(SCALE_FRAMES),
-            size: (0, 0),
             frame: 0,
             white: HashMap::new(),
             cut: Vec::new(),
@@ -138,8 +120,9 @@ impl Counter {
 
     /// Begins another slide under the same microscope: what was learned of the light stays.
     pub fn begin(&mut self, gate: Gate) {
-        let light = std::mem::take(&mut self.light);
-        *self = Self { light, ..Self::behind(Arc::clone(&self.vision), gate) };
+        self.looker.begin(gate);
+        let looker = std::mem::replace(&mut self.looker, Looker::behind(Arc::clone(&self.vision), Gate::new(true)));
+        *self = Self { looker, ..Self::new(Arc::clone(&self.vision)) };
     }
 
     /// How long the stages of the latest frames took.
@@ -153,51 +136,68 @@ impl Counter {
     /// # Errors
     /// When a network fails on it; its cells are then not counted.
     pub fn frame(&mut self, image: &RgbImage) -> Result<Counted, VisionError> {
+        let looked = self.looker.look(image)?;
+        self.take(looked)
+    }
+
+    /// Takes a frame that was looked at, and looks at the next one meanwhile: on two cores a stream of frames goes by as
+    /// fast as the slower of the two goes. Either half fails on its own.
+    pub fn frame_while(
+        &mut self,
+        looked: Looked,
+        next: &RgbImage,
+    ) -> (Result<Counted, VisionError>, Result<Looked, VisionError>) {
+        // Taken out, so that each half has its own part of the counter.
+        let idle = Looker::behind(Arc::clone(&self.vision), Gate::new(true));
+        let mut looker = std::mem::replace(&mut self.looker, idle);
+        let both = std::thread::scope(|scope| {
+            let looking = scope.spawn(|| looker.look(next));
+            let counted = self.take(looked);
+            // Looking does not panic; if it does all the same, so does this thread, which is the one that is watched.
+            (counted, looking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        self.looker = looker;
+        both
+    }
+
+    /// The first half of [`Counter::frame`]: finds the cells of a frame. Frames are looked at in their order.
+    ///
+    /// # Errors
+    /// When a network fails on it.
+    pub fn look(&mut self, image: &RgbImage) -> Result<Looked, VisionError> {
+        self.looker.look(image)
+    }
+
+    /// The second half: which of the cells are new, and what they are. Frames are taken in the order they were looked at.
+    ///
+    /// # Errors
+    /// When a network fails on it; its cells are then not counted.
+    pub fn take(&mut self, looked: Looked) -> Result<Counted, VisionError> {
         let began = Instant::now();
-        let counted = self.take(image, began);
-        self.timings.note(Stage::Frame, began.elapsed());
+        let (optics, detect) = looked.took;
+        self.timings.note(Stage::Optics, optics);
+        self.timings.note(Stage::Detect, detect);
+        let counted = self.place(looked);
+        self.timings.note(Stage::Frame, optics + detect + began.elapsed());
         counted
     }
 
-    fn take(&mut self, image: &RgbImage, began: Instant) -> Result<Counted, VisionError> {
-        if self.size != image.dimensions() {
-            self.size = image.dimensions();
-            self.scale = None;
-            self.told.clear();
-        }
-        if *self.vision.lighting() == Lighting::Learned {
-            self.light.take(image);
-        }
-        let balanced = self.vision.balanced_by(image, self.light.flat_field());
-        let lit = Instant::now();
-        self.timings.note(Stage::Optics, lit - began);
-        // ---- Quality gate: a refused frame says nothing of the scale, and none of its cells counts.
-        let before = (self.scale, self.told.clone());
-        let looked = self.look(&balanced)?;
-        let (scale, cells) = looked.as_ref().map_or((None, &[][..]), |(scale, cells)| (Some(*scale), cells));
-        let quality = self.gate.judge(image, &balanced, cells, scale);
-        let found = Instant::now();
-        self.timings.note(Stage::Detect, found - lit);
-        if quality.refused() && !self.gate.is_open() {
-            (self.scale, self.told) = before;
-            let in_view = looked.map(|(_, cells)| cells).unwrap_or_default();
-            let um_per_px = self.scale.map(|scale| scale.um_per_px);
-            return Ok(Counted { in_view, um_per_px, quality, ..Counted::default() });
-        }
-        // ---- End of the gate.
-        let Some((scale, detections)) = looked else {
-            return Ok(Counted { quality, ..Counted::default() });
+    fn place(&mut self, looked: Looked) -> Result<Counted, VisionError> {
+        let began = Instant::now();
+        let Looked { balanced, cells: detections, quality, counts, um_per_px, .. } = looked;
+        let Some(scale) = counts else {
+            return Ok(Counted { in_view: detections, um_per_px, quality, ..Counted::default() });
         };
-        let (width, height) = (f64::from(image.width()), f64::from(image.height()));
+        let (width, height) = (f64::from(balanced.width()), f64::from(balanced.height()));
         let (thumb_width, thumb_height) = track::thumb_size(width, height);
         let grey = imageops::grayscale(&imageops::thumbnail(&balanced, thumb_width, thumb_height));
         let sharpness = sharpness(&balanced);
         let placed = self.tracker.place(Sight { grey, cells: &detections, size: (width, height), sharpness });
         self.frame += 1;
-        self.timings.note(Stage::Track, found.elapsed());
+        let placed_at = Instant::now();
+        self.timings.note(Stage::Track, placed_at - began);
         let mut counted = Counted::default();
         // The verdicts on a patch that ended come before the look at this frame, whose cells are others.
-        let placed_at = Instant::now();
         self.look_at_white(&balanced, scale, &detections, &placed, &mut counted)?;
         self.timings.note(Stage::Classify, placed_at.elapsed());
         if placed.new_patch && !placed.jumped {
@@ -226,7 +226,7 @@ impl Counter {
         counted.origin = placed.origin;
         counted.names = placed.names;
         counted.in_view = detections;
-        counted.um_per_px = Some(scale.um_per_px);
+        counted.um_per_px = um_per_px;
         counted.quality = quality;
         Ok(counted)
     }
@@ -318,48 +318,6 @@ impl Counter {
     fn hide(&mut self, id: CellId) -> Option<Revision> {
         let white = self.white.get_mut(&id)?;
         std::mem::take(&mut white.told).then_some(Revision::Withdrawn { id, kind: Kind::Wbc })
-    }
-
-    /// Detects at the scale kept so far, or at a new one where that no longer fits.
-    fn look(&mut self, balanced: &RgbImage) -> Result<Option<(Scale, Vec<Detection>)>, VisionError> {
-        if let Some(scale) = self.scale {
-            let detections = self.vision.detect(balanced, scale)?;
-            if scale.source == ScaleSource::Stated || self.agrees(scale, &detections, balanced.dimensions()) {
-                return Ok(Some((scale, detections)));
-            }
-            self.told.clear();
-        }
-        let found = self.vision.scale(balanced)?;
-        // A guess from white cells is used for this frame and not kept: the next one may show red cells.
-        let keep = |scale: &Scale| !scale.source.is_guess();
-        let scale = match (found, self.scale) {
-            (Some(found), _) if keep(&found) => found,
-            (_, Some(before)) => before,
-            (Some(guess), None) => guess,
-            (None, None) => return Ok(None),
-        };
-        self.scale = Some(scale).filter(keep);
-        Ok(Some((scale, self.vision.detect(balanced, scale)?)))
-    }
-
-    /// Whether the red cells of a frame fit the scale; if so they have their say in it.
-    fn agrees(&mut self, scale: Scale, detections: &[Detection], size: (u32, u32)) -> bool {
-        let red = detections.iter().filter(|cell| cell.kind == Kind::Rbc).count();
-        let (width, height) = (f64::from(size.0), f64::from(size.1));
-        let Some(told) = scale::from_red_cells(detections, width, height).filter(|_| red >= SCALE_CELLS) else {
-            return true;
-        };
-        if (told / scale.um_per_px).ln().abs() > OTHER_SCALE {
-            return false;
-        }
-        if self.told.len() == SCALE_FRAMES {
-            self.told.pop_front();
-        }
-        self.told.push_back(told);
-        let mut sorted: Vec<f64> = self.told.iter().copied().collect();
-        sorted.sort_by(f64::total_cmp);
-        self.scale = Some(Scale { um_per_px: sorted[sorted.len() / 2], source: scale.source });
-        true
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
 use crate::config::{Flags, SessionConfig};
-use crate::counter::{Counted, Counter};
+use crate::counter::{Counted, Counter, Looked};
 use crate::frame::Frame;
 use crate::latest::Latest;
 use crate::optics::calibration::{Calibration, scale_doubt};
@@ -19,7 +19,7 @@ use crate::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
 use crate::session::{Change, Session};
 use crate::stop::Stop;
 use crate::trouble::{Part, Troubles};
-use crate::vision::Vision;
+use crate::vision::{Vision, VisionError};
 
 /// What the counting thread is connected to.
 #[derive(Debug)]
@@ -53,6 +53,9 @@ pub struct Connections {
 /// How long the thread waits for a frame before it looks at everything else.
 const TURN: Duration = Duration::from_millis(50);
 
+/// How long a frame that was looked at waits for the next one to be looked at meanwhile.
+const SOON: Duration = Duration::from_millis(5);
+
 /// How often a state that does not change is told again, so that trouble and speed stay current.
 const REFRESH: Duration = Duration::from_secs(1);
 
@@ -66,6 +69,8 @@ struct Counting {
     station: String,
     vision: Arc<Vision>,
     counter: Counter,
+    /// A frame that was looked at and is to be counted while the next one is looked at.
+    looked: Option<Looked>,
     session: Session,
     connections: Connections,
     /// A result that could not be kept yet, and when to try again.
@@ -87,6 +92,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         station: station.to_owned(),
         counter: Counter::behind(Arc::clone(&vision), Gate::new(connections.gate)),
         vision,
+        looked: None,
         session,
         connections,
         unkept: None,
@@ -121,8 +127,11 @@ impl Counting {
             self.command(command);
         }
         if self.session.phase() == Phase::Counting {
-            match self.connections.frames.take(TURN) {
+            // What was looked at waits no longer for a next frame than one takes to come.
+            let patience = if self.looked.is_some() { SOON } else { TURN };
+            match self.connections.frames.take(patience) {
                 Some(frame) => self.frame(&frame.pixels),
+                None if self.looked.is_some() => self.count_looked(),
                 // A camera that ends because the program does is no recording that is over.
                 None if self.camera_ended() && !self.connections.stop.told() => self.end(Ending::RecordingOver),
                 None => {}
@@ -152,6 +161,9 @@ impl Counting {
             return;
         }
         if matches!(command, Command::Stop | Command::NewSample(_)) && self.session.phase() == Phase::Counting {
+            self.count_looked();
+        }
+        if matches!(command, Command::Stop | Command::NewSample(_)) && self.session.phase() == Phase::Counting {
             // What a lone last field showed cut by its border counts, as at any other end.
             let rest = self.counter.finish();
             if self.session.add(&rest, false) {
@@ -171,6 +183,7 @@ impl Counting {
     }
 
     fn begun(&mut self) {
+        self.looked = None;
         self.counter.begin(Gate::new(self.connections.gate));
         self.at_start = self.connections.camera.counts();
         self.used = 0;
@@ -180,12 +193,42 @@ impl Counting {
         log::info!("sample {}: counting to {}", snapshot.sample, snapshot.target);
     }
 
+    /// Looks at a frame while the one before it is counted.
     fn frame(&mut self, pixels: &image::RgbImage) {
         let began = Instant::now();
         if self.does_not_fit(pixels.dimensions()) {
             return;
         }
-        match self.counter.frame(pixels) {
+        let looked = match self.looked.take() {
+            None => self.counter.look(pixels),
+            Some(before) => {
+                let (counted, looked) = self.counter.frame_while(before, pixels);
+                self.counted(counted);
+                looked
+            }
+        };
+        self.rate.step(began.elapsed());
+        if began.elapsed() > SLOW {
+            log::warn!("a frame of {}x{} px took {:.1?}", pixels.width(), pixels.height(), began.elapsed());
+        }
+        match looked {
+            // What was counted meanwhile may have ended the session.
+            Ok(looked) => self.looked = Some(looked).filter(|_| self.session.phase() == Phase::Counting),
+            Err(error) => self.counted(Err(error)),
+        }
+    }
+
+    /// Counts the frame that was looked at, if there is one.
+    fn count_looked(&mut self) {
+        if let Some(looked) = self.looked.take() {
+            let counted = self.counter.take(looked);
+            self.counted(counted);
+        }
+    }
+
+    fn counted(&mut self, counted: Result<Counted, VisionError>) {
+        self.used += 1;
+        match counted {
             Ok(Counted { cells, revisions, jumped, um_per_px, quality, .. }) => {
                 self.connections.troubles.set(Part::Vision, None);
                 self.um_per_px = um_per_px.or(self.um_per_px);
@@ -206,11 +249,6 @@ impl Counting {
                 log::error!("a frame was passed over: {error}");
                 self.connections.troubles.set(Part::Vision, Some(error.to_string()));
             }
-        }
-        self.used += 1;
-        self.rate.step(began.elapsed());
-        if began.elapsed() > SLOW {
-            log::warn!("a frame of {}x{} px took {:.1?}", pixels.width(), pixels.height(), began.elapsed());
         }
         self.tell();
     }
@@ -246,6 +284,9 @@ impl Counting {
     }
 
     fn end(&mut self, ending: Ending) {
+        if self.session.phase() == Phase::Counting {
+            self.count_looked();
+        }
         if self.session.phase() == Phase::Counting {
             let rest = self.counter.finish();
             let reached = self.session.add(&rest, false);

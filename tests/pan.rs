@@ -217,6 +217,20 @@ fn panned(vision: &Arc<Vision>, scan: RgbImage, field: (u32, u32), step: f64) ->
         let counting = ledger.0.values().filter(|cell| kind_of(cell) == kind);
         let places: Vec<Option<&Rect>> = counting.map(|cell| boxes.get(&cell.id)).collect();
         let meets = |a: &Rect, b: &Rect| a.iou(b) > 0.3;
+        if kind == Kind::Wbc && places.len() != there {
+            let all: Vec<&Rect> =
+                at_once.cells.iter().filter(|cell| cell.kind() == kind).map(|cell| &cell.detection.area).collect();
+            for area in places.iter().flatten() {
+                if !all.iter().any(|other| meets(area, other)) {
+                    eprintln!("  counted, not found at once: {area:?}");
+                }
+            }
+            for area in all {
+                if !places.iter().flatten().any(|other| meets(area, other)) {
+                    eprintln!("  found at once, not counted: {area:?}");
+                }
+            }
+        }
         let before = |at: usize, area: &Rect| places[..at].iter().flatten().any(|other| meets(area, other));
         let twice = places.iter().enumerate().filter(|(at, area)| area.is_some_and(|area| before(*at, area))).count();
         Figure { counted: places.len(), there, twice }
@@ -262,7 +276,10 @@ fn white_cells_of_real_fields_are_counted_as_often_as_one_look_at_the_whole_find
 fn the_count_error_of_white_cells_over_real_fields_is_two_percent_at_most() {
     let split = std::env::var("SMEAR_SPLIT").unwrap_or_else(|_| "test".to_owned());
     let sources: &[Source] = if split == "train" {
-        &[("fields/chula/train", "", (1152, 720), (640, 480), 60), ("fields/txl/train", "", (575, 575), (360, 360), 60)]
+        &[
+            ("fields/chula/train", "B-56", (1152, 720), (640, 480), 60),
+            ("fields/txl/train", "", (575, 575), (360, 360), 60),
+        ]
     } else {
         &[
             ("fields/chula/test", "", (1152, 720), (640, 480), 100),
