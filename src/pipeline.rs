@@ -71,6 +71,8 @@ struct Counting {
     counter: Counter,
     /// A frame that was looked at and is to be counted while the next one is looked at.
     looked: Option<Looked>,
+    /// How long that took where no other frame was counted meanwhile.
+    looked_alone: Duration,
     session: Session,
     connections: Connections,
     /// A result that could not be kept yet, and when to try again.
@@ -93,6 +95,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         counter: Counter::behind(Arc::clone(&vision), Gate::new(connections.gate)),
         vision,
         looked: None,
+        looked_alone: Duration::ZERO,
         session,
         connections,
         unkept: None,
@@ -200,14 +203,19 @@ impl Counting {
             return;
         }
         let looked = match self.looked.take() {
-            None => self.counter.look(pixels),
+            None => {
+                let looked = self.counter.look(pixels);
+                self.looked_alone = began.elapsed();
+                looked
+            }
             Some(before) => {
                 let (counted, looked) = self.counter.frame_while(before, pixels);
+                self.looked_alone = Duration::ZERO;
+                self.rate.step(began.elapsed());
                 self.counted(counted);
                 looked
             }
         };
-        self.rate.step(began.elapsed());
         if began.elapsed() > SLOW {
             log::warn!("a frame of {}x{} px took {:.1?}", pixels.width(), pixels.height(), began.elapsed());
         }
@@ -221,7 +229,9 @@ impl Counting {
     /// Counts the frame that was looked at, if there is one.
     fn count_looked(&mut self) {
         if let Some(looked) = self.looked.take() {
+            let began = Instant::now();
             let counted = self.counter.take(looked);
+            self.rate.step(began.elapsed().max(std::mem::take(&mut self.looked_alone)));
             self.counted(counted);
         }
     }
@@ -359,7 +369,7 @@ impl Counting {
     }
 }
 
-/// Frames a second the vision can get through: a running mean over about ten frames.
+/// Frames a second the vision can get through, one looked at while another is counted: a running mean over about ten.
 #[derive(Debug, Default)]
 struct Rate(Option<f64>);
 

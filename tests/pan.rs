@@ -17,6 +17,7 @@ use leukoscope::config::CameraConfig;
 use leukoscope::counter::Counter;
 use leukoscope::geometry::Rect;
 use leukoscope::track::CellId;
+use leukoscope::validate::yolo;
 use leukoscope::vision::Vision;
 
 fn picture(width: u32, height: u32) -> RgbImage {
@@ -153,12 +154,16 @@ fn lanes(scan: &RgbImage, field: (u32, u32)) -> Vec<Waypoint> {
     }
 }
 
-/// What one kind of cell came to: counted by a moving stage, and found by one look at the whole scan among what came
-/// into view.
+/// What one kind of cell came to under a moving stage.
 #[derive(Clone, Copy, Debug, Default)]
 struct Figure {
     counted: usize,
-    there: usize,
+    /// Found by one look at the whole scan, of what came wholly into view.
+    at_once: usize,
+    /// Labelled by persons, of what came wholly into view; white cells only.
+    labelled: usize,
+    /// Of these, counted cells that lie on a labelled one.
+    right: usize,
     /// Counted cells that lie where another one of the same kind counts.
     twice: usize,
 }
@@ -166,13 +171,26 @@ struct Figure {
 impl std::ops::AddAssign for Figure {
     fn add_assign(&mut self, other: Self) {
         self.counted += other.counted;
-        self.there += other.there;
+        self.at_once += other.at_once;
+        self.labelled += other.labelled;
+        self.right += other.right;
         self.twice += other.twice;
     }
 }
 
+/// The white cells that persons marked in a field, px.
+fn labelled(path: &Path, size: (u32, u32)) -> Vec<Rect> {
+    let boxes = yolo::parse(&std::fs::read_to_string(path.with_extension("txt")).unwrap()).unwrap();
+    // By the pack's README: chula boxes nothing but white cells, the others give them the number 0.
+    let all = path.components().any(|part| part.as_os_str() == "chula");
+    let white = boxes.iter().filter(|area| all || area.class == 0);
+    white.map(|area| area.in_pixels(size.0.into(), size.1.into())).collect()
+}
+
 /// White cells, red cells and platelets of one scan under a stage that moves `step` px a frame.
-fn panned(vision: &Arc<Vision>, scan: RgbImage, field: (u32, u32), step: f64) -> [Figure; 3] {
+fn panned(vision: &Arc<Vision>, path: &Path, field: (u32, u32), step: f64) -> [Figure; 3] {
+    let scan = read_picture(path).expect("the pack is whole");
+    let labels = labelled(path, scan.dimensions());
     let at_once = vision.analyze(&scan).unwrap();
     let way = lanes(&scan, field);
     let plan = Plan {
@@ -207,33 +225,26 @@ fn panned(vision: &Arc<Vision>, scan: RgbImage, field: (u32, u32), step: f64) ->
     ledger.count(counter.finish());
     Kind::ALL.map(|kind| {
         // The program takes a cell for whole where so much of it is left to the border.
-        let border = |area: &Rect| if kind == Kind::Wbc { 0.08 } else { 0.05 } * area.w.max(area.h);
+        let share = if kind == Kind::Wbc { 0.08 } else { 0.05 };
+        let seen = |areas: &[Rect]| {
+            let wide = areas.iter().map(|area| {
+                let border = share * area.w.max(area.h);
+                Rect::new(area.x - border, area.y - border, area.w + 2.0 * border, area.h + 2.0 * border)
+            });
+            pan.seen(&wide.collect::<Vec<_>>(), frames, 0.0)
+        };
         let found = at_once.cells.iter().filter(|cell| cell.kind() == kind).map(|cell| cell.detection.area);
-        let wide = found.map(|area| {
-            let border = border(&area);
-            Rect::new(area.x - border, area.y - border, area.w + 2.0 * border, area.h + 2.0 * border)
-        });
-        let there = pan.seen(&wide.collect::<Vec<_>>(), frames, 0.0).into_iter().filter(|seen| *seen).count();
+        let at_once = seen(&found.collect::<Vec<_>>()).into_iter().filter(|seen| *seen).count();
         let counting = ledger.0.values().filter(|cell| kind_of(cell) == kind);
         let places: Vec<Option<&Rect>> = counting.map(|cell| boxes.get(&cell.id)).collect();
         let meets = |a: &Rect, b: &Rect| a.iou(b) > 0.3;
-        if kind == Kind::Wbc && places.len() != there {
-            let all: Vec<&Rect> =
-                at_once.cells.iter().filter(|cell| cell.kind() == kind).map(|cell| &cell.detection.area).collect();
-            for area in places.iter().flatten() {
-                if !all.iter().any(|other| meets(area, other)) {
-                    eprintln!("  counted, not found at once: {area:?}");
-                }
-            }
-            for area in all {
-                if !places.iter().flatten().any(|other| meets(area, other)) {
-                    eprintln!("  found at once, not counted: {area:?}");
-                }
-            }
-        }
         let before = |at: usize, area: &Rect| places[..at].iter().flatten().any(|other| meets(area, other));
         let twice = places.iter().enumerate().filter(|(at, area)| area.is_some_and(|area| before(*at, area))).count();
-        Figure { counted: places.len(), there, twice }
+        let labels = if kind == Kind::Wbc { labels.as_slice() } else { &[] };
+        let shown: Vec<&Rect> =
+            labels.iter().zip(seen(labels)).filter_map(|(area, seen)| seen.then_some(area)).collect();
+        let right = shown.iter().filter(|label| places.iter().flatten().any(|area| meets(area, label))).count();
+        Figure { counted: places.len(), at_once, labelled: shown.len(), right, twice }
     })
 }
 
@@ -249,12 +260,8 @@ fn over(vision: &Arc<Vision>, sources: &[Source], step: f64) -> [Figure; 3] {
         let mut of_source = [Figure::default(); 3];
         let chosen = fields(&folder, beginning, *size, *most);
         for field in &chosen {
-            let figures = panned(vision, read_picture(field).expect("the pack is whole"), *frame, step);
+            let figures = panned(vision, field, *frame, step);
             of_source.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
-            let [white, ..] = figures;
-            if white.counted != white.there {
-                eprintln!("  {}: {white:?}", field.display());
-            }
         }
         eprintln!("{part} {beginning}, {} fields, {step} px a frame: {:?} {of_source:?}", chosen.len(), Kind::ALL);
         sum.iter_mut().zip(of_source).for_each(|(sum, figure)| *sum += figure);
@@ -263,38 +270,30 @@ fn over(vision: &Arc<Vision>, sources: &[Source], step: f64) -> [Figure; 3] {
 }
 
 #[test]
-fn white_cells_of_real_fields_are_counted_as_often_as_one_look_at_the_whole_finds_them() {
-    let sources = [("fields/txl/val", "", (575, 575), (360, 360), 12)];
+fn white_cells_of_real_fields_are_counted_once_and_as_often_as_one_look_at_the_whole_finds_them() {
+    let sources = [("fields/txl/val", "bccd_", (640, 480), (480, 360), 12)];
     let [white, ..] = over(&common::vision(), &sources, 60.0);
-    assert!(white.there == 0 || white.there >= 8, "{white:?} makes no measurement");
-    assert!(white.counted.abs_diff(white.there) <= 1 && white.twice == 0, "{white:?}");
+    assert!(common::real("fields/txl/val").is_none() || white.at_once >= 6, "{white:?} makes no measurement");
+    assert!(white.counted.abs_diff(white.at_once) <= 1 && white.twice == 0, "{white:?}");
 }
 
 /// `cargo test --release --test pan -- --ignored --nocapture`: the figures of the documentation.
 #[test]
 #[ignore = "thousands of frames take minutes"]
 fn the_count_error_of_white_cells_over_real_fields_is_two_percent_at_most() {
-    let split = std::env::var("SMEAR_SPLIT").unwrap_or_else(|_| "test".to_owned());
-    let sources: &[Source] = if split == "train" {
-        &[
-            ("fields/chula/train", "B-56", (1152, 720), (640, 480), 60),
-            ("fields/txl/train", "", (575, 575), (360, 360), 60),
-        ]
-    } else {
-        &[
-            ("fields/chula/test", "", (1152, 720), (640, 480), 100),
-            ("fields/txl/test", "", (575, 575), (360, 360), 46),
-            ("fields/iml/train", "", (1280, 960), (640, 480), 8),
-        ]
-    };
+    let sources = [
+        ("fields/chula/test", "", (1152, 720), (640, 480), 175),
+        ("fields/txl/test", "bccd_", (640, 480), (480, 360), 19),
+        ("fields/iml/train", "", (1280, 960), (640, 480), 8),
+    ];
     let vision = common::vision();
     let mut missed = Vec::new();
     for step in [60.0, 10.0] {
-        let [white, red, platelets] = over(&vision, sources, step);
-        eprintln!("{step} px a frame, {split}: white {white:?}, red {red:?}, platelets {platelets:?}");
-        if white.counted.abs_diff(white.there) as f64 > 0.02 * white.there as f64 {
+        let [white, red, platelets] = over(&vision, &sources, step);
+        eprintln!("{step} px a frame: white {white:?}, red {red:?}, platelets {platelets:?}");
+        if white.counted.abs_diff(white.labelled) as f64 > 0.02 * white.labelled as f64 {
             missed.push((step, white));
         }
     }
-    assert!(missed.is_empty(), "px a frame, counted, there: {missed:?}");
+    assert!(missed.is_empty(), "px a frame and what came out: {missed:?}");
 }
