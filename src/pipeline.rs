@@ -12,7 +12,7 @@ use crate::counter::{Counted, Counter, Looked};
 use crate::frame::Frame;
 use crate::latest::Latest;
 use crate::optics::calibration::{Calibration, scale_doubt};
-use crate::quality::{Gate, Quality, Refusals};
+use crate::quality::{Gate, Quality, Refusals, Verdict};
 use crate::service::watchdog::Pulse;
 use crate::session::results::Results;
 use crate::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
@@ -62,6 +62,9 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// Pause between two tries to keep a result that could not be kept.
 const KEEP_AGAIN: Duration = Duration::from_secs(5);
 
+/// How long frames must be judged alike before the log says so.
+const LASTING: Duration = Duration::from_secs(2);
+
 /// A step longer than this is named in the log: a person is waiting.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -83,6 +86,9 @@ struct Counting {
     used: u64,
     refused: Refusals,
     quality: Option<Quality>,
+    /// Since when frames are judged as the latest one, and the judgement that the log holds.
+    verdict_since: Instant,
+    logged_verdict: Option<Verdict>,
     um_per_px: Option<f64>,
     rate: Rate,
     told: Instant,
@@ -104,6 +110,8 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         used: 0,
         refused: Refusals::default(),
         quality: None,
+        verdict_since: Instant::now(),
+        logged_verdict: None,
         um_per_px: None,
         rate: Rate::default(),
         told: Instant::now(),
@@ -273,12 +281,18 @@ impl Counting {
     }
 
     fn judged(&mut self, quality: Quality) {
-        if self.quality.map(|before| before.verdict) != Some(quality.verdict) {
-            match quality.verdict.advice() {
+        if self.quality.is_none_or(|before| before.verdict != quality.verdict) {
+            self.verdict_since = Instant::now();
+        }
+        // Single frames fail whenever the stage moves; the log keeps what lasts.
+        let (verdict, logged) = (quality.verdict, self.logged_verdict);
+        if logged != Some(verdict) && self.verdict_since.elapsed() >= LASTING {
+            match verdict.advice() {
                 Some(advice) => log::info!("{advice}"),
-                None if self.quality.is_some() => log::info!("frames are good again"),
+                None if logged.is_some() => log::info!("frames are good again"),
                 None => {}
             }
+            self.logged_verdict = Some(verdict);
         }
         if self.connections.gate {
             self.refused.note(quality.verdict);
