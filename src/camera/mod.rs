@@ -1,7 +1,9 @@
-//! Where frames come from: one trait, and behind it a V4L2 device, recorded files, a simulated microscope, or a simulated
-//! stage over a real picture.
+//! Where frames come from: one trait, and behind it a V4L2 device, another program, recorded files, a simulated
+//! microscope, or a simulated stage over a real picture.
 
+pub mod command;
 pub mod devices;
+pub mod mjpeg;
 mod pace;
 pub mod pan;
 pub mod picture;
@@ -17,6 +19,7 @@ mod yuyv;
 pub use devices::{VideoDevice, devices};
 pub use source::{Source, UnknownSource};
 
+use self::command::CommandCamera;
 use self::pan::PanCamera;
 use self::replay::{Playback, Replay};
 use self::simulated::Simulated;
@@ -30,6 +33,7 @@ use crate::frame::Frame;
 pub fn open(config: &CameraConfig) -> Result<Box<dyn Camera>, CameraError> {
     match config.source.parse::<Source>()? {
         Source::Simulated => Ok(Box::new(Simulated::new(config))),
+        Source::Command(words) => Ok(Box::new(CommandCamera::open(&words, config)?)),
         Source::Pan(path) => Ok(Box::new(PanCamera::open(&path, config)?)),
         Source::Replay(path) => {
             let frame_rate = config.paced.then_some(config.frame_rate);
@@ -109,7 +113,7 @@ pub enum CameraError {
     Recording(String),
     /// This build has no such camera.
     #[error(
-        "this build has no V4L2 cameras; build with `--features device`, or use --camera simulated, replay:PATH or pan:FILE"
+        "this build has no V4L2 cameras; build with `--features device`, or use --camera simulated, replay:PATH, pan:FILE or command:PROGRAM"
     )]
     NotBuilt,
 }

@@ -207,17 +207,20 @@ pub fn read_picture(path: impl AsRef<Path>) -> Result<RgbImage, PictureError> {
 /// Decodes a JPEG from memory, such as one frame of an MJPG camera.
 ///
 /// # Errors
-/// Words on what is wrong when it is cut short, no JPEG, or not of the size that was agreed with the camera.
-pub fn decode_jpeg(bytes: &[u8], width: u32, height: u32) -> Result<RgbImage, String> {
+/// Words on what is wrong when it is cut short, no JPEG, too large, or not of the size that was `agreed` with the camera, px.
+pub fn decode_jpeg(bytes: &[u8], agreed: Option<(u32, u32)>) -> Result<RgbImage, String> {
     if !jpeg_is_whole(bytes) {
         return Err(format!("a frame in a buffer of {} bytes lacks its end or a piece", bytes.len()));
     }
     let mut reader = ImageReader::new(Cursor::new(bytes));
     reader.set_format(ImageFormat::Jpeg);
     let decoder = reader.into_decoder().map_err(|e| e.to_string())?;
-    if decoder.dimensions() != (width, height) {
-        let (w, h) = decoder.dimensions();
+    let (w, h) = decoder.dimensions();
+    if let Some((width, height)) = agreed.filter(|agreed| *agreed != (w, h)) {
         return Err(format!("a frame came as {w} x {h} px instead of {width} x {height}"));
+    }
+    if w > LARGEST_SIDE || h > LARGEST_SIDE || u64::from(w) * u64::from(h) > MOST_PIXELS {
+        return Err(format!("a frame of {w} x {h} px is too large"));
     }
     DynamicImage::from_decoder(decoder).map(DynamicImage::into_rgb8).map_err(|e| e.to_string())
 }
@@ -305,7 +308,7 @@ mod tests {
             let mut jpeg = vec![0xff, 0xd8];
             jpeg.extend(bytes);
             jpeg.extend([0xff, 0xd9]);
-            let _ = decode_jpeg(&jpeg, 16, 16);
+            let _ = decode_jpeg(&jpeg, Some((16, 16)));
         }
     }
 

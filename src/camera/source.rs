@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// A camera by name: `simulated`, `replay:PATH`, `pan:FILE` or `v4l:/dev/videoN`.
+/// A camera by name: `simulated`, `replay:PATH`, `pan:FILE`, `v4l:/dev/videoN` or `command:PROGRAM ARGUMENTS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The simulated microscope.
@@ -15,13 +15,16 @@ pub enum Source {
     Pan(PathBuf),
     /// A V4L2 device, N of `/dev/videoN`.
     V4l(u32),
+    /// A program that writes Motion JPEG to its standard output, with its arguments as a shell takes them.
+    Command(String),
 }
 
 /// Words that name no camera.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is no camera; write `simulated`, `replay:PATH` (folder, pattern or picture), `pan:FILE` (picture or plan of a \
-     simulated stage) or `v4l:/dev/videoN` (see `leukoscope devices`)"
+     simulated stage), `v4l:/dev/videoN` (see `leukoscope devices`) or `command:PROGRAM ARGUMENTS` (Motion JPEG on its \
+     standard output)"
 )]
 pub struct UnknownSource(String);
 
@@ -34,6 +37,7 @@ impl FromStr for Source {
             None if words == "simulated" => Ok(Self::Simulated),
             Some(("replay", path)) if !path.is_empty() => Ok(Self::Replay(path.into())),
             Some(("pan", path)) if !path.is_empty() => Ok(Self::Pan(path.into())),
+            Some(("command", program)) if !program.trim().is_empty() => Ok(Self::Command(program.to_owned())),
             Some(("v4l", device)) => {
                 let number = device.strip_prefix("/dev/video").ok_or_else(unknown)?;
                 let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
@@ -50,6 +54,7 @@ impl fmt::Display for Source {
             Self::Simulated => f.write_str("simulated"),
             Self::Replay(path) => write!(f, "replay:{}", path.display()),
             Self::Pan(path) => write!(f, "pan:{}", path.display()),
+            Self::Command(program) => write!(f, "command:{program}"),
             Self::V4l(number) => write!(f, "v4l:/dev/video{number}"),
         }
     }
@@ -68,6 +73,7 @@ mod tests {
             "pan:scans/a.toml",
             "v4l:/dev/video0",
             "v4l:/dev/video12",
+            "command:rpicam-vid --codec mjpeg -t 0 -o -",
         ] {
             assert_eq!(words.parse::<Source>().unwrap().to_string(), words);
         }
@@ -80,6 +86,7 @@ mod tests {
             "simulate",
             "replay:",
             "pan:",
+            "command: ",
             "v4l:0",
             "v4l:/dev/video",
             "v4l:/dev/video+1",

@@ -111,7 +111,7 @@ impl V4l {
     fn decode(&self, bytes: &[u8]) -> Result<RgbImage, String> {
         let (width, height) = (self.format.width(), self.format.height());
         match self.format.format() {
-            FrameFormat::MJPEG => decode_jpeg(bytes, width, height),
+            FrameFormat::MJPEG => decode_jpeg(bytes, Some((width, height))),
             FrameFormat::YUYV => yuyv_to_rgb(bytes, width, height).map_err(|e| e.to_string()),
             other => Err(format!("the camera changed to the format {other}, which cannot be read")),
         }

@@ -65,8 +65,8 @@ pub struct RunArguments {
     /// Configuration file; every key has a default.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Camera: `simulated`, `replay:PATH`, `pan:FILE` (a simulated stage over a large picture, or its plan in TOML) or
-    /// `v4l:/dev/videoN`.
+    /// Camera: `simulated`, `replay:PATH`, `pan:FILE` (a simulated stage over a large picture, or its plan in TOML),
+    /// `v4l:/dev/videoN` or `command:PROGRAM ARGUMENTS` (Motion JPEG on its standard output).
     #[arg(long, value_name = "CAMERA")]
     pub camera: Option<String>,
     /// Display: terminal, none, png, ssd1306, sh1106, st7789 or ili9341.
