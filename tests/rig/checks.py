@@ -168,7 +168,6 @@ def reconnects(rig):
 
 def shows_waiting(rig):
     rig.service()
-    rig.until(f"grep -q 1 {SSD1306}/transfers && cat {SSD1306}/scan", 20)
     expected = screen.text_picture(SCREENS / "128x64_waiting.txt")
     deadline = time.monotonic() + SLOW
     # The sample has no name yet, which is the right part of the header.

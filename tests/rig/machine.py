@@ -149,14 +149,22 @@ class Serial:
 
     def __init__(self, machine, name="serial"):
         self.lines = Lines(machine.path(name))
+        # Lines that were cut, with the one that came after each.
+        self.torn = []
+        self.torn_file = machine.path("torn.log")
 
     def send(self, request):
         self.lines.send(request)
 
     def until(self, wanted, seconds):
-        """The first line that is wanted, and those before it. Anything that is neither JSON nor empty is an error."""
+        """The first line that is wanted, and those before it.
+
+        What is no JSON is kept in `torn` when an empty line follows, as the protocol has it after a reconnection; else
+        it is an error.
+        """
         deadline = time.monotonic() + seconds
         before = []
+        half = None
         while True:
             try:
                 raw = self.lines.next(max(0.01, deadline - time.monotonic()))
@@ -164,8 +172,18 @@ class Serial:
                 kinds = [(line["type"], line.get("phase")) for line in before[-5:]]
                 raise TimeoutError(f"the line wanted did not come within {seconds} s; last: {kinds}") from None
             if not raw.strip():
+                half = None
                 continue
-            line = json.loads(raw)
+            if half is not None:
+                raise ValueError(f"a line that is no JSON within others: {half}")
+            try:
+                line = json.loads(raw)
+            except json.JSONDecodeError:
+                half = raw
+                self.torn.append(raw)
+                with self.torn_file.open("a") as file:
+                    file.write(raw + "\n")
+                continue
             if wanted(line):
                 return line, before
             before.append(line)
