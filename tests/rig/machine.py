@@ -159,8 +159,8 @@ class Serial:
     def until(self, wanted, seconds):
         """The first line that is wanted, and those before it.
 
-        What is no JSON is kept in `torn` when an empty line follows, as the protocol has it after a reconnection; else
-        it is an error.
+        Half a line is kept in `torn` when a `hello` follows, as the protocol has it after a reconnection; else it is an
+        error.
         """
         deadline = time.monotonic() + seconds
         before = []
@@ -172,10 +172,7 @@ class Serial:
                 kinds = [(line["type"], line.get("phase")) for line in before[-5:]]
                 raise TimeoutError(f"the line wanted did not come within {seconds} s; last: {kinds}") from None
             if not raw.strip():
-                half = None
                 continue
-            if half is not None:
-                raise ValueError(f"a line that is no JSON within others: {half}")
             try:
                 line = json.loads(raw)
             except json.JSONDecodeError:
@@ -184,6 +181,9 @@ class Serial:
                 with self.torn_file.open("a") as file:
                     file.write(raw + "\n")
                 continue
+            if half is not None and line["type"] != "hello":
+                raise ValueError(f"a line that is no JSON within others: {half}")
+            half = None
             if wanted(line):
                 return line, before
             before.append(line)
