@@ -2,8 +2,10 @@
 
 import base64
 import json
+import queue
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -27,27 +29,43 @@ class Lines:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
-        self.rest = b""
+        self.lines = queue.Queue()
+        # QEMU sends a serial line byte by byte, and a Unix socket holds less than 300 of these: read at all times.
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        rest = b""
+        while True:
+            try:
+                piece = self.socket.recv(65536)
+            except OSError:
+                piece = b""
+            if not piece:
+                self.lines.put(None)
+                return
+            *whole, rest = (rest + piece).split(b"\n")
+            for line in whole:
+                self.lines.put(line.decode(errors="replace").rstrip("\r"))
 
     def send(self, line):
         self.socket.sendall(line.encode() + b"\n")
 
     def next(self, seconds):
         """The next line without its end; TimeoutError when none came whole in time."""
-        deadline = time.monotonic() + seconds
-        while b"\n" not in self.rest:
-            self.socket.settimeout(max(0.01, deadline - time.monotonic()))
-            try:
-                piece = self.socket.recv(65536)
-            except TimeoutError:
-                raise TimeoutError(f"no line within {seconds} s") from None
-            if not piece:
-                raise ConnectionError("the machine has closed the line")
-            self.rest += piece
-        line, self.rest = self.rest.split(b"\n", 1)
-        return line.decode(errors="replace").rstrip("\r")
+        try:
+            line = self.lines.get(timeout=seconds)
+        except queue.Empty:
+            raise TimeoutError(f"no line within {seconds} s") from None
+        if line is None:
+            raise ConnectionError("the machine has closed the line")
+        return line
 
     def close(self):
+        # A close alone would wait for the thread that reads.
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
         self.socket.close()
 
 
