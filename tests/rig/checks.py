@@ -244,6 +244,26 @@ def stops(rig):
     return f"final line with ending shutdown, {seconds:.1f} s"
 
 
+def stops_while_the_line_is_held_up(rig):
+    rig.service()
+    rig.serial.close()
+    rig.serial = None
+    silent = Serial(rig.machine, reads=False)
+    try:
+        # More than the line takes; what is left of it must not keep the program from ending.
+        silent.send("new S-0045")
+        time.sleep(5)
+        began = time.monotonic()
+        rig.run("systemctl stop leukoscope")
+        seconds = time.monotonic() - began
+    finally:
+        silent.close()
+        rig.connect()
+    result = rig.run("systemctl show -P Result leukoscope")
+    assert result == "success", f"{result} after {seconds:.0f} s"
+    return f"{seconds:.1f} s"
+
+
 def security(rig):
     table = rig.run("systemd-analyze security --no-pager leukoscope | tail -1")
     return table.lstrip("→ ")
@@ -363,7 +383,7 @@ def camera_of_the_kernel(rig):
 
 CHECKS = [
     boots, installs, devices_belong_to_groups, ready, answers, reconnects, shows_waiting, shows_counting,
-    display_fails_and_returns, buttons_and_lights, watchdog, stops, security, power_cut, disk_full, clock_jumps,
+    display_fails_and_returns, buttons_and_lights, watchdog, stops, stops_while_the_line_is_held_up, security, power_cut, disk_full, clock_jumps,
     usb_serial_unplugged, camera, camera_fails_and_returns,
     camera_of_the_kernel, journal,
 ]  # fmt: skip

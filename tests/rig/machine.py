@@ -17,7 +17,7 @@ class GuestFailed(Exception):
 class Lines:
     """Lines over a Unix socket that QEMU listens on."""
 
-    def __init__(self, path):
+    def __init__(self, path, reads=True):
         deadline = time.monotonic() + 20
         while True:
             self.socket = socket.socket(socket.AF_UNIX)
@@ -31,7 +31,8 @@ class Lines:
                 time.sleep(0.1)
         self.lines = queue.Queue()
         # QEMU sends a serial line byte by byte, and a Unix socket holds less than 300 of these: read at all times.
-        threading.Thread(target=self._read, daemon=True).start()
+        if reads:
+            threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
         rest = b""
@@ -165,8 +166,8 @@ class Machine:
 class Serial:
     """The host at the other end of the serial line."""
 
-    def __init__(self, machine, name="serial"):
-        self.lines = Lines(machine.path(name))
+    def __init__(self, machine, name="serial", reads=True):
+        self.lines = Lines(machine.path(name), reads)
         # Lines that were cut, with the one that came after each.
         self.torn = []
         self.torn_file = machine.path("torn.log")
