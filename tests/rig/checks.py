@@ -383,9 +383,9 @@ def camera_of_the_kernel(rig):
 
 CHECKS = [
     boots, installs, devices_belong_to_groups, ready, answers, reconnects, shows_waiting, shows_counting,
-    display_fails_and_returns, buttons_and_lights, watchdog, stops, stops_while_the_line_is_held_up, security, power_cut, disk_full, clock_jumps,
-    usb_serial_unplugged, camera, camera_fails_and_returns,
-    camera_of_the_kernel, journal,
+    display_fails_and_returns, buttons_and_lights, watchdog, stops, stops_while_the_line_is_held_up, security,
+    power_cut, disk_full, clock_jumps, usb_serial_unplugged, camera, camera_fails_and_returns, camera_of_the_kernel,
+    journal,
 ]  # fmt: skip
 # Without these no other check can be made.
 FIRST = [boots, installs]
