@@ -304,17 +304,26 @@ def power_cut(rig):
 
 
 def disk_full(rig):
-    rig.serial.send("new D-1")
-    rig.serial.until(lambda line: line.get("sample") == "D-1", SLOW)
-    rig.run("journalctl --sync; head -c $(($(stat -f -c '%f*%S' /))) /dev/zero >/filler 2>/dev/null; true", 400)
+    rig.run(
+        "journalctl --sync; fallocate -l $(($(stat -f -c '%a*%S' /) - 1048576)) /filler\n"
+        "cat /dev/zero >/filler-2 2>/dev/null; true"
+    )
     try:
-        rig.serial.send("stop")
-        line, _ = rig.serial.until(lambda line: line.get("trouble"), SLOW)
+        # The block at the end of the file may still take some results.
+        for number in range(20):
+            sample = f"D-{number}"
+            rig.serial.send(f"new {sample}")
+            rig.serial.until(lambda line: line.get("sample") == sample, SLOW)
+            rig.serial.send("stop")
+            line, _ = rig.serial.until(lambda line: line.get("trouble") or line["type"] == "final", SLOW)
+            if line["trouble"]:
+                break
+        assert line["trouble"], "no trouble with 20 results on a full disk"
     finally:
-        rig.run("rm -f /filler; sync")
-    final, _ = rig.serial.until(lambda line: line["type"] == "final" and line["sample"] == "D-1", SLOW)
+        rig.run("rm -f /filler /filler-2; sync")
+    final, _ = rig.serial.until(lambda line: line["type"] == "final" and line["sample"] == sample, SLOW)
     kept = json.loads(rig.run(f"tail -n 1 {STATE}/results.jsonl"))
-    assert (kept["sequence"], kept["sample"]) == (final["result"], "D-1"), kept
+    assert (kept["sequence"], kept["sample"]) == (final["result"], sample), kept
     return f"told: {line['trouble']}; kept and sent once there was room"
 
 
