@@ -38,8 +38,11 @@ const TICK: Duration = Duration::from_millis(50);
 /// The first and the longest wait before the port is opened again.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(4));
 
-/// How long final results may still go out after the program was told to stop.
+/// How long a port may take nothing after the program was told to stop before the rest is given up.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How long final results may still go out in all: a slow line is waited for, and the service is still ended in time.
+const LONGEST_GOODBYE: Duration = Duration::from_secs(8);
 
 /// How long a full port is left alone.
 const FULL_PORT_PAUSE: Duration = Duration::from_millis(5);
@@ -172,6 +175,26 @@ pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<St
     traffic
 }
 
+/// The time between a stop and the port's closing.
+struct Goodbye {
+    began: Instant,
+    progress: (u64, u64, u64),
+    since: Instant,
+}
+
+impl Goodbye {
+    fn new(now: Instant) -> Self {
+        Self { began: now, progress: Default::default(), since: now }
+    }
+
+    fn is_over(&mut self, progress: (u64, u64, u64), now: Instant) -> bool {
+        if progress != self.progress {
+            (self.progress, self.since) = (progress, now);
+        }
+        now >= self.since + LAST_WORDS || now >= self.began + LONGEST_GOODBYE
+    }
+}
+
 /// Everything that outlives one opening of the port.
 struct Link {
     serial: Serial,
@@ -215,13 +238,21 @@ impl Link {
         self.outbox.connected(self.serial.config.port != "pty", newest, Timestamp::now());
         // A new opening gets the state it missed.
         self.told = None;
-        let mut until: Option<Instant> = None;
+        let mut goodbye: Option<Goodbye> = None;
         let mut buffer = [0; 1024];
         loop {
             let now = Instant::now();
             if self.serial.stop.told() {
                 let idle = self.outbox.is_idle() && self.unsent_result().is_none();
-                if idle || now >= *until.get_or_insert(now + LAST_WORDS) {
+                let left = port.on_the_wire()?;
+                if idle && left == 0 {
+                    return Ok(());
+                }
+                let progress = (self.traffic.lines, self.traffic.results, left);
+                if goodbye.get_or_insert(Goodbye::new(now)).is_over(progress, now) {
+                    // Closing the port would wait for these bytes as long as the kernel likes; the host gets a result that
+                    // was among them after the next start.
+                    port.discard()?;
                     return Ok(());
                 }
             }

@@ -174,6 +174,28 @@ impl Port {
         }
     }
 
+    /// Bytes that were written and are not on the wire yet; of a pseudo-terminal none, which loses nothing when it closes.
+    ///
+    /// # Errors
+    /// When the port has gone.
+    pub fn on_the_wire(&self) -> io::Result<u64> {
+        match &self.kind {
+            Opened::Device(device) => Ok(u64::from(device.bytes_to_write()?)),
+            Opened::PseudoTerminal(_) => Ok(0),
+        }
+    }
+
+    /// Gives up what was written and is not on the wire yet.
+    ///
+    /// # Errors
+    /// When the port has gone.
+    pub fn discard(&self) -> io::Result<()> {
+        match &self.kind {
+            Opened::Device(_) => Ok(rustix::termios::tcflush(&self.io, rustix::termios::QueueSelector::OFlush)?),
+            Opened::PseudoTerminal(_) => Ok(()),
+        }
+    }
+
     /// Waits until something comes in, or, with `to_write`, until the port takes bytes; no longer than `time`.
     ///
     /// # Errors
