@@ -7,7 +7,8 @@ use leukoscope::camera::{self, Capture};
 use leukoscope::config::CameraConfig;
 
 fn config(words: &str) -> CameraConfig {
-    CameraConfig { source: format!("command:{words}"), stall_seconds: 0.5, ..CameraConfig::default() }
+    // Long enough for a busy machine to start a shell.
+    CameraConfig { source: format!("command:{words}"), stall_seconds: 20.0, ..CameraConfig::default() }
 }
 
 fn jpeg(folder: &Path, name: &str, shade: u8) -> String {
@@ -20,6 +21,14 @@ fn shade(capture: &Capture) -> u8 {
     let Capture::Frame(frame) = capture else { panic!("{capture:?}") };
     assert_eq!(frame.pixels.dimensions(), (80, 60));
     frame.pixels.get_pixel(40, 30).0[0]
+}
+
+fn until(reached: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !reached() {
+        assert!(Instant::now() < deadline, "it did not come to pass");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]
@@ -52,7 +61,9 @@ fn a_program_that_ends_is_named_with_what_it_said_last() {
 fn a_program_that_says_nothing_is_given_up_in_time_and_ended_with_all_it_started() {
     let folder = tempfile::tempdir().unwrap();
     let pid = folder.path().join("pid");
-    let mut camera = camera::open(&config(&format!("sleep 60 & echo $! > {}; wait", pid.display()))).unwrap();
+    let hurried = config(&format!("sleep 60 & echo $! > {}; wait", pid.display()));
+    let mut camera = camera::open(&CameraConfig { stall_seconds: 0.5, ..hurried }).unwrap();
+    until(|| std::fs::read_to_string(&pid).is_ok_and(|line| line.ends_with('\n')));
     let began = Instant::now();
     let error = camera.next_frame().unwrap_err().to_string();
     assert!(error.contains("no frame for 0.5 s"), "{error}");

@@ -270,11 +270,13 @@ fn over(vision: &Arc<Vision>, sources: &[Source], step: f64) -> [Figure; 3] {
 }
 
 #[test]
-fn white_cells_of_real_fields_are_counted_once_and_as_often_as_one_look_at_the_whole_finds_them() {
+fn white_cells_of_real_fields_are_counted_once_and_as_often_as_persons_marked_them() {
     let sources = [("fields/txl/val", "bccd_", (640, 480), (480, 360), 12)];
     let [white, ..] = over(&common::vision(), &sources, 60.0);
-    assert!(common::real("fields/txl/val").is_none() || white.at_once >= 6, "{white:?} makes no measurement");
-    assert!(white.counted.abs_diff(white.at_once) <= 1 && white.twice == 0, "{white:?}");
+    assert!(common::real("fields/txl/val").is_none() || white.labelled >= 6, "{white:?} makes no measurement");
+    // One cell more or less: processors round differently, and a cell at the limit tips over.
+    assert!(white.counted.abs_diff(white.labelled) <= 1 && white.right + 1 >= white.labelled, "{white:?}");
+    assert_eq!(white.twice, 0, "{white:?}");
 }
 
 /// `cargo test --release --test pan -- --ignored --nocapture`: the figures of the documentation.

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -39,6 +39,8 @@ pub struct CommandCamera {
     splitter: Splitter,
     /// The last line the program wrote to its standard error.
     last_words: Arc<Mutex<String>>,
+    /// Reads what the program writes to its standard error, to the end of it.
+    listener: JoinHandle<()>,
     stall: Duration,
     sequence: u64,
 }
@@ -78,18 +80,24 @@ impl CommandCamera {
                 }
             }
         };
-        let listening = thread::Builder::new().name("camera-errors".to_owned()).spawn(listen);
-        let camera = Self {
+        let listener = thread::Builder::new().name("camera-errors".to_owned()).spawn(listen);
+        let listener = match listener {
+            Ok(listener) => listener,
+            Err(error) => {
+                end(&mut child);
+                return Err(unusable(error.to_string()));
+            }
+        };
+        Ok(Self {
             words: words.to_owned(),
             child,
             stdout,
             splitter: Splitter::default(),
             last_words,
+            listener,
             stall: Duration::from_secs_f64(config.stall_seconds),
             sequence: 0,
-        };
-        listening.map_err(|error| unusable(error.to_string()))?;
-        Ok(camera)
+        })
     }
 
     /// Whether bytes come within this time; the end of the stream counts as bytes.
@@ -117,6 +125,10 @@ impl CommandCamera {
                 Err(_) => break None,
             }
         };
+        // Its last words may still be on their way; what it started may hold the line open.
+        while !self.listener.is_finished() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(10));
+        }
         let how = status.map_or_else(|| "it closed its output".to_owned(), |status| format!("it ended ({status})"));
         let said = self.last_words.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.lost(if said.is_empty() { how } else { format!("{how}: {said}") })
@@ -189,20 +201,25 @@ impl Camera for CommandCamera {
 
 impl Drop for CommandCamera {
     fn drop(&mut self) {
-        let Some(group) = Pid::from_raw(self.child.id().cast_signed()) else { return };
-        // A camera program that is told to end leaves the sensor in order; one that does not hear is ended.
-        let _ = kill_process_group(group, Signal::TERM);
-        let deadline = Instant::now() + GRACE;
-        while Instant::now() < deadline {
-            let ended = self.child.try_wait().is_ok_and(|status| status.is_some());
-            if ended && test_kill_process_group(group).is_err() {
-                return;
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        let _ = kill_process_group(group, Signal::KILL);
-        let _ = self.child.wait();
+        end(&mut self.child);
     }
+}
+
+/// Ends a program and all it started.
+fn end(child: &mut Child) {
+    let Some(group) = Pid::from_raw(child.id().cast_signed()) else { return };
+    // A camera program that is told to end leaves the sensor in order; one that does not hear is ended.
+    let _ = kill_process_group(group, Signal::TERM);
+    let deadline = Instant::now() + GRACE;
+    while Instant::now() < deadline {
+        let ended = child.try_wait().is_ok_and(|status| status.is_some());
+        if ended && test_kill_process_group(group).is_err() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    let _ = kill_process_group(group, Signal::KILL);
+    let _ = child.wait();
 }
 
 /// What the camera is called in messages: the program without its arguments.
