@@ -356,7 +356,7 @@ def usb_serial_unplugged(rig):
 def feed(rig):
     """Loads the loopback camera, /dev/video9, and lets frames come."""
     rig.run("modprobe videodev && insmod /payload/v4l2loopback.ko video_nr=9 exclusive_caps=1 card_label=rig")
-    rig.run("systemd-run -q --unit feeder /payload/feeder /dev/video9 640 480 2 /payload/smear.yuyv; udevadm settle")
+    rig.run("systemd-run -q --unit feeder /payload/feeder /dev/video9 640 480 2 /payload/frames.yuyv 30; udevadm settle")
 
 
 def camera(rig):
@@ -366,7 +366,16 @@ def camera(rig):
     rig.serial.send("new C-1")
     line, _ = rig.serial.until(lambda line: line.get("sample") == "C-1" and line.get("quality"), SLOW)
     assert line["trouble"] is None, line
-    return f"{seconds:.0f} s until ready; frames of /dev/video9: {line['quality']['verdict']}, {line['RBC']} red cells"
+    labelled = json.loads((rig.folder / "labelled.json").read_text())
+    if labelled is None:
+        return f"{seconds:.0f} s until ready; drawn frames: {line['quality']['verdict']}, {line['RBC']} red cells"
+    # Each field is shown for 15 s, and each cell counts once however often the fields come round.
+    time.sleep(75)
+    line = rig.status()
+    seen = {kind: line[kind] for kind in labelled}
+    words = f"{seconds:.0f} s until ready; real fields with {labelled} labelled: {seen}, {line['classes']}"
+    assert abs(seen["WBC"] - labelled["WBC"]) <= 2 and abs(seen["RBC"] - labelled["RBC"]) <= 0.25 * labelled["RBC"], words
+    return words
 
 
 def camera_fails_and_returns(rig):

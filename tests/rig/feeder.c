@@ -1,5 +1,5 @@
-// Feeds a V4L2 loopback device: copies YUYV frames of a file to it, over and over, at a pace, like a camera.
-// Use: feeder DEVICE WIDTH HEIGHT FRAMES-A-SECOND FILE
+// Feeds a V4L2 loopback device: copies YUYV frames of a file to it, over and over, at a pace, like a camera that looks at
+// each for a number of frames. Use: feeder DEVICE WIDTH HEIGHT FRAMES-A-SECOND FILE FRAMES-EACH
 #include <fcntl.h>
 #include <linux/videodev2.h>
 #include <stdio.h>
@@ -17,8 +17,8 @@ static int fail(const char *what)
 
 int main(int count, char **words)
 {
-	if (count != 6)
-		return fprintf(stderr, "feeder DEVICE WIDTH HEIGHT FRAMES-A-SECOND FILE\n"), 2;
+	if (count != 7)
+		return fprintf(stderr, "feeder DEVICE WIDTH HEIGHT FRAMES-A-SECOND FILE FRAMES-EACH\n"), 2;
 	int device = open(words[1], O_RDWR);
 	if (device < 0)
 		return fail(words[1]);
@@ -46,8 +46,10 @@ int main(int count, char **words)
 			if (fread(frame, 1, size, file) != size)
 				return fail("the file holds no whole frame");
 		}
-		if (write(device, frame, size) != (ssize_t)size)
-			return fail("write");
-		nanosleep(&pause, NULL);
+		for (int again = atoi(words[6]); again > 0; again--) {
+			if (write(device, frame, size) != (ssize_t)size)
+				return fail("write");
+			nanosleep(&pause, NULL);
+		}
 	}
 }
