@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 use tract_onnx::prelude::*;
 
 /// ONNX numbers of element types.
@@ -11,12 +11,18 @@ const UINT8: i32 = 2;
 const INT8: i32 = 3;
 const INT32: i32 = 6;
 
-/// The same layers on floats, ready for one shape of input: a convolution for `QLinearConv`, a sum for `QLinearAdd`,
-/// and after each the clamp at 0 where its zero point is 0. Nothing else rounds or clips.
-pub fn float_twin(quantized: &[u8], shape: [usize; 4]) -> TractResult<Arc<TypedRunnableModel>> {
-    let reader = tract_onnx::onnx();
-    let mut model = reader.proto_model_for_read(&mut &*quantized)?;
+/// The same layers on floats: a convolution for `QLinearConv`, a sum for `QLinearAdd`, and after each the clamp at 0
+/// where its zero point is 0. Nothing else rounds or clips.
+pub fn float_model(quantized: &[u8]) -> TractResult<ModelProto> {
+    let mut model = tract_onnx::onnx().proto_model_for_read(&mut &*quantized)?;
     in_floats(model.graph.as_mut().expect("a graph"));
+    Ok(model)
+}
+
+/// [`float_model`], ready for one shape of input.
+pub fn float_twin(quantized: &[u8], shape: [usize; 4]) -> TractResult<Arc<TypedRunnableModel>> {
+    let model = float_model(quantized)?;
+    let reader = tract_onnx::onnx();
     reader.model_for_proto_model(&model)?.with_input_fact(0, f32::fact(shape).into())?.into_optimized()?.into_runnable()
 }
 

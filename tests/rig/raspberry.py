@@ -1,6 +1,7 @@
 """Checks on an emulated Raspberry Pi 3: rppal finds the board and drives a pin. PASS or FAIL lines, exit code 1."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,8 @@ GPFSEL1 = 0x3F20_0004
 GPLEV0 = 0x3F20_0034
 INPUT, OUTPUT = 0b000, 0b001
 RUNNING = 16
+# Frames to count before memory is looked at.
+FRAMES = 12
 # Code under emulation is some thirty times slower than on a board.
 SLOW = 240
 CONFIG = f"""
@@ -27,6 +30,9 @@ autostart = false
 kind = "none"
 [serial]
 port = "pty"
+[metrics]
+file = "/root/metrics.prom"
+seconds = 1.0
 [controls]
 gpio = "rppal"
 running_led_line = {RUNNING}
@@ -128,16 +134,29 @@ def follows_the_count(board):
     return f"start, stop, start, stop: {', '.join(seen)}"
 
 
+def fits_into_memory(board):
+    """Counts some frames and reads the most memory that the process ever had."""
+    counted = r"""sed -n 's/^leukoscope_frames{fate="used"} //p' /root/metrics.prom"""
+    terminal = board.run("ls /dev/pts | grep -vxFf /root/before | head -1")
+    board.run(f"echo start >/dev/pts/{terminal}")
+    board.until(f"[ $({counted}) -ge {FRAMES} ]", 5 * SLOW)
+    frames = board.run(counted)
+    said = board.run("grep -E 'VmHWM|RssAnon|RssFile' /proc/$(systemctl show -P MainPID counter)/status")
+    peak = int(re.search(r"VmHWM:\s*(\d+) kB", said)[1]) / 1e3
+    assert peak < 150, said
+    return f"peak {peak:.0f} MB resident after {frames} frames of 640x480 px ({' '.join(said.split())})"
+
+
 def lets_go(board):
     board.run("systemctl stop counter")
     board.pin_becomes(INPUT, 0)
     said = board.run("journalctl -u counter --no-pager -o cat")
     (board.folder / "journal.log").write_text(said + "\n")
-    assert "rppal" not in said and "panicked" not in said, said
+    assert not re.search("rppal (registers|line|interrupts)|panicked", said), said
     return "an input again after the end; no word of trouble with the lines"
 
 
-CHECKS = [boots, installs, takes_the_pin, follows_the_count, lets_go]
+CHECKS = [boots, installs, takes_the_pin, follows_the_count, fits_into_memory, lets_go]
 
 
 def main():

@@ -1,0 +1,69 @@
+//! Writes what `benches/arm_cost` measures with: the shipped models with their networks in `f32`, and pictures of the
+//! simulated microscope, whole frames and single white cells. `cargo run --example cost_material FOLDER FRAMES`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use leukoscope::camera::simulated::{Settings, SimulatedMicroscope};
+use leukoscope::models::Models;
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+
+#[expect(dead_code, reason = "the network is written here; tests run it")]
+#[path = "../tests/common/float_twin.rs"]
+mod float_twin;
+
+/// Side of the picture of a cell, px.
+const SIDE: u32 = 200;
+
+fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let folder = PathBuf::from(arguments.next().context("name a folder to write into")?);
+    let frames: u64 = arguments.next().context("say how many frames")?.parse()?;
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let models = Models::read(&shipped)?;
+    std::fs::create_dir_all(&folder)?;
+
+    let mut card = std::fs::read_to_string(shipped.join("model.toml"))?;
+    let networks = [
+        (&models.card.detector.file, &models.card.detector.sha256, &models.detector),
+        (&models.card.classifier.file, &models.card.classifier.sha256, &models.classifier),
+    ];
+    for (name, sha256, onnx) in networks {
+        let floats = float_twin::float_model(onnx)?.encode_to_vec();
+        let digest: String = Sha256::digest(&floats).iter().map(|byte| format!("{byte:02x}")).collect();
+        card = card.replace(sha256, &digest);
+        std::fs::write(folder.join(name), floats)?;
+    }
+    std::fs::write(folder.join("model.toml"), card)?;
+
+    pictures(&folder, frames)
+}
+
+/// `folder/frames` and `folder/cells`, with as many cells as frames. BMP, because decoding one costs next to nothing.
+fn pictures(folder: &Path, frames: u64) -> anyhow::Result<()> {
+    for kind in ["frames", "cells"] {
+        std::fs::create_dir_all(folder.join(kind))?;
+    }
+    let microscope = SimulatedMicroscope::new(Settings::default());
+    let mut cells = 0;
+    for number in 0_u64.. {
+        let (picture, truth) = microscope.draw(number);
+        if number < frames {
+            picture.save(folder.join(format!("frames/{number:05}.bmp")))?;
+        }
+        for cell in truth.iter().filter(|cell| cell.whole && cell.class.is_some()) {
+            let left = (cell.x + cell.w / 2.0 - SIDE as f32 / 2.0).max(0.0) as u32;
+            let top = (cell.y + cell.h / 2.0 - SIDE as f32 / 2.0).max(0.0) as u32;
+            if cells < frames && left + SIDE <= picture.width() && top + SIDE <= picture.height() {
+                let cell = image::imageops::crop_imm(&picture, left, top, SIDE, SIDE).to_image();
+                cell.save(folder.join(format!("cells/{cells:05}.bmp")))?;
+                cells += 1;
+            }
+        }
+        if number >= frames && cells >= frames {
+            break;
+        }
+    }
+    Ok(())
+}
