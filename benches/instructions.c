@@ -2,21 +2,27 @@
  * Counts the instructions that a program executes, as a plugin of QEMU's emulation of a processor:
  * qemu-aarch64 -plugin instructions.so PROGRAM prints "instructions N" to standard error at the end.
  *
- * Whole blocks are counted when they are entered, each thread by itself.
+ * Whole blocks are counted when they are entered, each thread by itself. With instructions.so,functions=on lines
+ * "COUNT FUNCTION" come before, one for each block of a program with symbols; threads at the same block may lose a few.
  */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* What is needed of QEMU's interface to plugins, version 1. */
 typedef uint64_t qemu_plugin_id_t;
 struct qemu_plugin_tb;
+struct qemu_plugin_insn;
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS, QEMU_PLUGIN_CB_R_REGS, QEMU_PLUGIN_CB_RW_REGS };
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *));
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, void (*)(unsigned, void *), enum qemu_plugin_cb_flags, void *);
 void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, void *), void *);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
+const char *qemu_plugin_insn_symbol(const struct qemu_plugin_insn *);
 
 #define EXPORT __attribute__((visibility("default")))
 #define THREADS 4096
@@ -25,21 +31,37 @@ EXPORT int qemu_plugin_version = 1;
 /* A cache line each, so that threads do not slow each other down. */
 static struct { uint64_t instructions, rest[7]; } executed[THREADS];
 
-static void entered(unsigned thread, void *instructions)
+/* A translated block; blocks are translated by one thread at a time. */
+struct block { const char *function; uint64_t size, executed; struct block *next; };
+static struct block *blocks;
+static bool functions;
+
+static void entered(unsigned thread, void *block)
 {
-	executed[thread % THREADS].instructions += (uintptr_t)instructions;
+	struct block *this = block;
+	executed[thread % THREADS].instructions += this->size;
+	this->executed += this->size;
 }
 
-static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
+static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *translation)
 {
+	struct block *block = calloc(1, sizeof *block);
 	(void)id;
-	qemu_plugin_register_vcpu_tb_exec_cb(block, entered, QEMU_PLUGIN_CB_NO_REGS, (void *)qemu_plugin_tb_n_insns(block));
+	if (!block)
+		abort();
+	block->function = qemu_plugin_insn_symbol(qemu_plugin_tb_get_insn(translation, 0));
+	block->size = qemu_plugin_tb_n_insns(translation);
+	block->next = blocks;
+	blocks = block;
+	qemu_plugin_register_vcpu_tb_exec_cb(translation, entered, QEMU_PLUGIN_CB_NO_REGS, block);
 }
 
 static void finished(qemu_plugin_id_t id, void *unused)
 {
 	uint64_t sum = 0;
 	(void)id, (void)unused;
+	for (struct block *block = blocks; functions && block; block = block->next)
+		fprintf(stderr, "%" PRIu64 " %s\n", block->executed, block->function ? block->function : "?");
 	for (size_t thread = 0; thread < THREADS; thread++)
 		sum += executed[thread].instructions;
 	fprintf(stderr, "instructions %" PRIu64 "\n", sum);
@@ -47,7 +69,8 @@ static void finished(qemu_plugin_id_t id, void *unused)
 
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv)
 {
-	(void)info, (void)argc, (void)argv;
+	(void)info;
+	functions = argc == 1 && !strcmp(argv[0], "functions=on");
 	qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
 	qemu_plugin_register_atexit_cb(id, finished, NULL);
 	return 0;
