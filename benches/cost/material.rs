@@ -1,6 +1,7 @@
 //! Writes what `benches/arm_cost` measures with: the shipped models with their networks in `f32`, and pictures of the
 //! simulated microscope, whole frames and single white cells. `cargo run --example cost_material FOLDER FRAMES`.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -10,7 +11,7 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 #[expect(dead_code, reason = "the network is written here; tests run it")]
-#[path = "../tests/common/float_twin.rs"]
+#[path = "../../tests/common/float_twin.rs"]
 mod float_twin;
 
 /// Side of the picture of a cell, px.
@@ -31,7 +32,10 @@ fn main() -> anyhow::Result<()> {
     ];
     for (name, sha256, onnx) in networks {
         let floats = float_twin::float_model(onnx)?.encode_to_vec();
-        let digest: String = Sha256::digest(&floats).iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut digest = String::new();
+        for byte in Sha256::digest(&floats) {
+            write!(digest, "{byte:02x}")?;
+        }
         card = card.replace(sha256, &digest);
         std::fs::write(folder.join(name), floats)?;
     }
