@@ -12,11 +12,12 @@ use image::{RgbImage, imageops};
 use crate::class::Kind;
 use crate::classify::Opinion;
 use crate::detect::Detection;
+use crate::geometry::Rect;
 use crate::optics::focus;
 use crate::optics::scale::Scale;
 use crate::quality::{Gate, Quality};
 use crate::timing::{Stage, StageTime, Timings};
-use crate::track::{self, CellId, Placed, Sight, Tracker, Verdict};
+use crate::track::{self, CellId, OnSlide, Placed, Sight, Tracker, Verdict};
 use crate::vision::{SAME_PLATELET, Vision, VisionError};
 pub use look::{Looked, Looker};
 use white::White;
@@ -30,6 +31,10 @@ pub struct CountedCell {
     pub kind: Kind,
     /// What the classifier says of it; for cells that were found as white ones only.
     pub opinion: Option<Opinion>,
+    /// Where it is.
+    pub at: OnSlide,
+    /// Its sharpest view as the classifier takes it; of cells that were found as white ones only.
+    pub picture: Option<Arc<RgbImage>>,
 }
 
 /// What later frames showed of a cell that counts.
@@ -41,6 +46,8 @@ pub enum Revision {
         id: CellId,
         /// What is said of it.
         opinion: Opinion,
+        /// Its view, where that is the sharpest so far.
+        picture: Option<Arc<RgbImage>>,
     },
     /// It was no cell after all.
     Withdrawn {
@@ -208,7 +215,7 @@ impl Counter {
         for verdict in std::mem::take(&mut self.cut) {
             self.white.remove(&verdict.id);
         }
-        self.cut = placed.cut.iter().map(|(index, id)| Verdict { id: *id, kind: detections[*index].kind }).collect();
+        self.cut = placed.cut.iter().map(|(index, id)| lone(&detections[*index], *id, &placed)).collect();
         counted.cells.extend(placed.counted.iter().filter_map(|verdict| self.count(*verdict)));
         for verdict in &placed.withdrawn {
             if let Some(at) = counted.cells.iter().position(|cell| cell.id == verdict.id) {
@@ -269,20 +276,22 @@ impl Counter {
         }
         let crops: Vec<RgbImage> = chosen.iter_mut().map(|(.., crop)| std::mem::take(crop)).collect();
         let opinions = self.vision.classify(&crops)?;
-        for ((index, id, sharpness, _), opinion) in chosen.into_iter().zip(opinions) {
+        for (((index, id, sharpness, _), opinion), crop) in chosen.into_iter().zip(opinions).zip(crops) {
             let cell = &detections[index];
             let twin =
                 detections.iter().any(|other| other.kind == Kind::Plt && other.area.iou(&cell.area) > SAME_PLATELET);
             let white = self.white.entry(id).or_default();
-            white.look(sharpness, opinion, cell.score, twin, self.frame);
-            let white = &*white;
+            white.look(sharpness, opinion, cell.score, twin, self.frame, crop);
             if !white.wanted {
                 continue;
             }
             let Some(opinion) = white.opinion(self.vision.unknown_below()) else { continue };
             match (white.kind(&opinion), white.told) {
-                (Some(_), true) => counted.revisions.push(Revision::Named { id, opinion }),
-                (Some(_), false) => counted.cells.extend(self.count(Verdict { id, kind: Kind::Wbc })),
+                (Some(_), true) => {
+                    let picture = white.picture.take();
+                    counted.revisions.push(Revision::Named { id, opinion, picture });
+                }
+                (Some(_), false) => counted.cells.extend(self.count(lone(cell, id, placed))),
                 (None, _) => counted.revisions.extend(self.hide(id)),
             }
         }
@@ -291,16 +300,16 @@ impl Counter {
 
     /// Gives a cell that the tracker counts, unless both networks doubt it.
     fn count(&mut self, verdict: Verdict) -> Option<CountedCell> {
-        let Verdict { id, kind } = verdict;
+        let Verdict { id, kind, at } = verdict;
         if kind != Kind::Wbc {
-            return Some(CountedCell { id, kind, opinion: None });
+            return Some(CountedCell { id, kind, opinion: None, at, picture: None });
         }
         let white = self.white.entry(id).or_default();
         white.wanted = true;
         let opinion = white.opinion(self.vision.unknown_below())?;
         let kind = white.kind(&opinion)?;
         white.told = true;
-        Some(CountedCell { id, kind, opinion: Some(opinion) })
+        Some(CountedCell { id, kind, opinion: Some(opinion), at, picture: white.picture.take() })
     }
 
     /// Takes back a cell that the tracker does not count any more.
@@ -319,6 +328,13 @@ impl Counter {
         let white = self.white.get_mut(&id)?;
         std::mem::take(&mut white.told).then_some(Revision::Withdrawn { id, kind: Kind::Wbc })
     }
+}
+
+/// A cell of one frame by itself.
+fn lone(cell: &Detection, id: CellId, placed: &Placed) -> Verdict {
+    let (x, y) = placed.origin.unwrap_or_default();
+    let area = Rect { x: cell.area.x + x, y: cell.area.y + y, ..cell.area };
+    Verdict { id, kind: cell.kind, at: OnSlide { patch: placed.patch, area } }
 }
 
 /// How sharp a white-balanced frame is as a whole.

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use leukoscope::cli::args::{Arguments, Command, ValidateCommand};
-use leukoscope::cli::{analyze, calibrate, check_config, count, devices, run, sessions, validate};
+use leukoscope::cli::{
+    analyze, audit, calibrate, check_config, count, devices, export, report, run, sessions, users, validate,
+};
 use leukoscope::logging;
 
 fn main() -> ExitCode {
@@ -25,6 +27,11 @@ fn main() -> ExitCode {
         }
         Some(Command::CheckConfig { file }) => check_config::check_config(&file),
         Some(Command::Sessions { config, json }) => sessions::sessions(config.as_deref(), json),
+        Some(Command::User(arguments)) => users::user(&arguments),
+        Some(Command::Token(arguments)) => users::token(&arguments),
+        Some(Command::Audit(arguments)) => audit::audit(&arguments),
+        Some(Command::Report(arguments)) => report::report(&arguments),
+        Some(Command::Export(arguments)) => export::export(&arguments),
         Some(Command::Devices { json }) => devices::devices(json),
     };
     match done {

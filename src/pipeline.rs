@@ -1,25 +1,32 @@
 //! The counting thread: frames and commands in, snapshots and results out. The one place that knows every stage.
 
+mod judged;
+mod view;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use jiff::Timestamp;
 
+use self::judged::Judged;
+use self::view::View;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
 use crate::config::{Flags, SessionConfig};
 use crate::counter::{Counted, Counter, Looked};
 use crate::frame::Frame;
 use crate::latest::Latest;
 use crate::optics::calibration::{Calibration, scale_doubt};
-use crate::quality::{Gate, Quality, Refusals, Verdict};
+use crate::quality::Gate;
 use crate::service::watchdog::Pulse;
-use crate::session::results::Results;
+use crate::session::recorder::Recorder;
 use crate::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
 use crate::session::{Change, Session};
 use crate::stop::Stop;
+use crate::store::records::{SessionStart, Settings};
 use crate::trouble::{Part, Troubles};
 use crate::vision::{Vision, VisionError};
+use crate::web::live::Live;
 
 /// What the counting thread is connected to.
 #[derive(Debug)]
@@ -34,8 +41,12 @@ pub struct Connections {
     pub commands: Receiver<Command>,
     /// One place a sink, for the newest snapshot.
     pub sinks: Vec<Latest<Arc<Snapshot>>>,
-    /// Where results are kept before anybody sees them.
-    pub results: Results,
+    /// Keeps cells, and results before anybody sees them.
+    pub recorder: Recorder,
+    /// What is in force, for the record of each session.
+    pub settings: Settings,
+    /// Where the page sees what goes on.
+    pub live: Live,
     /// The board of troubles.
     pub troubles: Troubles,
     /// Tells the watchdog that this thread gets on.
@@ -62,9 +73,6 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// Pause between two tries to keep a result that could not be kept.
 const KEEP_AGAIN: Duration = Duration::from_secs(5);
 
-/// How long frames must be judged alike before the log says so.
-const LASTING: Duration = Duration::from_secs(2);
-
 /// A step longer than this is named in the log: a person is waiting.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -73,7 +81,8 @@ struct Counting {
     vision: Arc<Vision>,
     counter: Counter,
     /// A frame that was looked at and is to be counted while the next one is looked at.
-    looked: Option<Looked>,
+    looked: Option<(Looked, Frame)>,
+    view: View,
     /// How long that took where no other frame was counted meanwhile.
     looked_alone: Duration,
     session: Session,
@@ -84,11 +93,7 @@ struct Counting {
     /// The camera's counters when the session began.
     at_start: CameraCounts,
     used: u64,
-    refused: Refusals,
-    quality: Option<Quality>,
-    /// Since when frames are judged as the latest one, and the judgement that the log holds.
-    verdict_since: Instant,
-    logged_verdict: Option<Verdict>,
+    judged: Judged,
     um_per_px: Option<f64>,
     rate: Rate,
     told: Instant,
@@ -102,16 +107,14 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         vision,
         looked: None,
         looked_alone: Duration::ZERO,
+        view: View::new(connections.live.clone()),
         session,
         connections,
         unkept: None,
         begin_after_keeping: false,
         at_start: CameraCounts::default(),
         used: 0,
-        refused: Refusals::default(),
-        quality: None,
-        verdict_since: Instant::now(),
-        logged_verdict: None,
+        judged: Judged::new(),
         um_per_px: None,
         rate: Rate::default(),
         told: Instant::now(),
@@ -132,6 +135,8 @@ impl Counting {
     fn turn(&mut self) {
         self.connections.pulse.beat();
         while let Ok((limits, flags)) = self.connections.limits.try_recv() {
+            let settings = &mut self.connections.settings;
+            (settings.session, settings.flags) = (limits.clone(), flags.clone());
             self.session.set(limits, flags);
         }
         while let Ok(command) = self.connections.commands.try_recv() {
@@ -141,7 +146,7 @@ impl Counting {
             // What was looked at waits no longer for a next frame than one takes to come.
             let patience = if self.looked.is_some() { SOON } else { TURN };
             match self.connections.frames.take(patience) {
-                Some(frame) => self.frame(&frame.pixels),
+                Some(frame) => self.frame(&frame),
                 None if self.looked.is_some() => self.count_looked(),
                 // A camera that ends because the program does is no recording that is over.
                 None if self.camera_ended() && !self.connections.stop.told() => self.end(Ending::RecordingOver),
@@ -149,8 +154,10 @@ impl Counting {
             }
         } else {
             // A live camera's frames are out of date by the time a count begins; a recording waits for it.
-            if !self.connections.recording {
-                let _ = self.connections.frames.take(Duration::ZERO);
+            if !self.connections.recording
+                && let Some(frame) = self.connections.frames.take(Duration::ZERO)
+            {
+                self.view.show(&frame, &[], &[]);
             }
             let _ = self.connections.stop.wait(TURN);
         }
@@ -177,6 +184,7 @@ impl Counting {
         if matches!(command, Command::Stop | Command::NewSample(_)) && self.session.phase() == Phase::Counting {
             // What a lone last field showed cut by its border counts, as at any other end.
             let rest = self.counter.finish();
+            self.connections.recorder.counted(&rest, &[]);
             if self.session.add(&rest, false) {
                 self.ended();
             }
@@ -195,17 +203,25 @@ impl Counting {
 
     fn begun(&mut self) {
         self.looked = None;
+        self.view.begin();
         self.counter.begin(Gate::new(self.connections.gate));
         self.at_start = self.connections.camera.counts();
         self.used = 0;
-        self.refused = Refusals::default();
+        self.judged.begin();
         self.rate = Rate::default();
         let snapshot = self.session.snapshot(Timestamp::now());
         log::info!("sample {}: counting to {}", snapshot.sample, snapshot.target);
+        self.connections.recorder.begin(SessionStart {
+            sample: snapshot.sample,
+            station: self.station.clone(),
+            started: snapshot.started.unwrap_or(snapshot.time),
+            settings: self.connections.settings.clone(),
+        });
     }
 
     /// Looks at a frame while the one before it is counted.
-    fn frame(&mut self, pixels: &image::RgbImage) {
+    fn frame(&mut self, frame: &Frame) {
+        let pixels = &*frame.pixels;
         let began = Instant::now();
         if self.does_not_fit(pixels.dimensions()) {
             return;
@@ -216,11 +232,11 @@ impl Counting {
                 self.looked_alone = began.elapsed();
                 looked
             }
-            Some(before) => {
+            Some((before, its_frame)) => {
                 let (counted, looked) = self.counter.frame_while(before, pixels);
                 self.looked_alone = Duration::ZERO;
                 self.rate.step(began.elapsed());
-                self.counted(counted);
+                self.counted(counted, &its_frame);
                 looked
             }
         };
@@ -229,28 +245,32 @@ impl Counting {
         }
         match looked {
             // What was counted meanwhile may have ended the session.
-            Ok(looked) => self.looked = Some(looked).filter(|_| self.session.phase() == Phase::Counting),
-            Err(error) => self.counted(Err(error)),
+            Ok(looked) => {
+                self.looked = Some((looked, frame.clone())).filter(|_| self.session.phase() == Phase::Counting);
+            }
+            Err(error) => self.counted(Err(error), frame),
         }
     }
 
     /// Counts the frame that was looked at, if there is one.
     fn count_looked(&mut self) {
-        if let Some(looked) = self.looked.take() {
+        if let Some((looked, frame)) = self.looked.take() {
             let began = Instant::now();
             let counted = self.counter.take(looked);
             self.rate.step(began.elapsed().max(std::mem::take(&mut self.looked_alone)));
-            self.counted(counted);
+            self.counted(counted, &frame);
         }
     }
 
-    fn counted(&mut self, counted: Result<Counted, VisionError>) {
+    fn counted(&mut self, counted: Result<Counted, VisionError>, frame: &Frame) {
         self.used += 1;
         match counted {
-            Ok(Counted { cells, revisions, jumped, um_per_px, quality, .. }) => {
+            Ok(Counted { cells, revisions, jumped, um_per_px, quality, in_view, names, .. }) => {
+                self.view.learn(&cells, &revisions);
+                self.view.show(frame, &in_view, &names);
                 self.connections.troubles.set(Part::Vision, None);
                 self.um_per_px = um_per_px.or(self.um_per_px);
-                self.judged(quality);
+                self.judged.note(quality, self.connections.gate);
                 self.doubt_scale();
                 if jumped {
                     log::warn!(
@@ -258,6 +278,7 @@ impl Counting {
                          be counted twice"
                     );
                 }
+                self.connections.recorder.counted(&cells, &revisions);
                 self.session.revise(&revisions);
                 if self.session.add(&cells, jumped) {
                     self.ended();
@@ -280,26 +301,6 @@ impl Counting {
         true
     }
 
-    fn judged(&mut self, quality: Quality) {
-        if self.quality.is_none_or(|before| before.verdict != quality.verdict) {
-            self.verdict_since = Instant::now();
-        }
-        // Single frames fail whenever the stage moves; the log keeps what lasts.
-        let (verdict, logged) = (quality.verdict, self.logged_verdict);
-        if logged != Some(verdict) && self.verdict_since.elapsed() >= LASTING {
-            match verdict.advice() {
-                Some(advice) => log::info!("{advice}"),
-                None if logged.is_some() => log::info!("frames are good again"),
-                None => {}
-            }
-            self.logged_verdict = Some(verdict);
-        }
-        if self.connections.gate {
-            self.refused.note(quality.verdict);
-        }
-        self.quality = Some(quality);
-    }
-
     /// Says so where the red cells and the calibration do not agree on the scale.
     fn doubt_scale(&self) {
         let calibrated = self.connections.calibration.as_ref().and_then(|calibration| calibration.um_per_px);
@@ -313,6 +314,7 @@ impl Counting {
         }
         if self.session.phase() == Phase::Counting {
             let rest = self.counter.finish();
+            self.connections.recorder.counted(&rest, &[]);
             let reached = self.session.add(&rest, false);
             if reached || self.session.finish(ending) {
                 self.ended();
@@ -337,7 +339,7 @@ impl Counting {
 
     fn keep(&mut self) {
         let Some((result, _)) = &self.unkept else { return };
-        match self.connections.results.append(&self.station, result) {
+        match self.connections.recorder.finish(self.session.named().collect(), result.clone()) {
             Ok(number) => {
                 log::info!("sample {}: result {number} is kept", result.sample);
                 self.unkept = None;
@@ -361,13 +363,13 @@ impl Counting {
                 used: self.used,
                 skipped: now.skipped.saturating_sub(self.at_start.skipped),
                 damaged: now.damaged.saturating_sub(self.at_start.damaged),
-                refused: self.refused,
+                refused: self.judged.refused,
             },
             trouble: self.connections.troubles.worst(),
             frame_rate: self.rate.per_second(),
             stages: self.counter.times(),
             um_per_px: self.um_per_px,
-            quality: self.quality,
+            quality: self.judged.newest,
             ..self.session.snapshot(Timestamp::now())
         };
         snapshot.mark_experimental(self.vision.experimental());
@@ -379,6 +381,7 @@ impl Counting {
         for sink in &self.connections.sinks {
             sink.put(Arc::clone(&snapshot));
         }
+        self.connections.live.tell(self.connections.recorder.session(), snapshot);
         self.told = Instant::now();
     }
 }

@@ -30,6 +30,12 @@ impl Tally {
         }
     }
 
+    /// Counts cells of a kind that has no classes.
+    pub fn add_many(&mut self, kind: Kind, cells: u32) {
+        let count = self.kinds.get_mut(kind);
+        *count = count.saturating_add(cells);
+    }
+
     /// Takes back one cell that was counted.
     pub fn remove(&mut self, kind: Kind, class: Option<CellClass>) {
         let count = self.kinds.get_mut(kind);

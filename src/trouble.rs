@@ -8,12 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub enum Part {
     Camera,
     Results,
+    /// The cells of the running session cannot be kept.
+    Cells,
     Vision,
     Optics,
     Serial,
     Display,
     Controls,
     Metrics,
+    /// What is old cannot be taken away, or the store stays too large.
+    Retention,
 }
 
 /// A board that every part writes its trouble on; clones share it.

@@ -33,6 +33,7 @@ impl Daemon {
             .args(arguments)
             .env("LEUKOSCOPE_MODELS", models_folder())
             .env("LEUKOSCOPE_STATION_STATE", state.path())
+            .env("LEUKOSCOPE_WEB_LISTEN", "none")
             .env("LEUKOSCOPE_SERIAL_INTERVAL_SECONDS", "0.1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -80,8 +81,13 @@ impl Daemon {
     }
 
     fn kept_results(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.state.path().join("results.jsonl")).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let listed = Command::new(env!("CARGO_BIN_EXE_leukoscope"))
+            .args(["sessions", "--json"])
+            .env("LEUKOSCOPE_STATION_STATE", self.state.path())
+            .output()
+            .unwrap();
+        assert!(listed.status.success(), "{listed:?}");
+        String::from_utf8(listed.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
@@ -96,7 +102,7 @@ fn a_count_rises_and_sigterm_ends_it_with_its_final_line_sent_and_kept() {
     assert_eq!(early["phase"], "counting");
     daemon.wait_for("more white cells", |line| counted(line) > counted(&early) + 3);
     daemon.terminate();
-    let last = daemon.wait_for("the final line", |line| line["type"] == "final");
+    let last = daemon.wait_for("the final line", |line| line["type"] == "preliminary");
     assert_eq!(daemon.exit_code(), Some(0));
     assert_eq!(last["ending"], "shutdown");
     let kept = daemon.kept_results();
@@ -109,7 +115,7 @@ fn a_host_stops_a_count_and_begins_the_next_sample() {
     let mut daemon = Daemon::start(&["--camera", "simulated", "--target", "100000", "--sample", "A1"]);
     daemon.wait_for("sample A1", |line| line["sample"] == "A1" && counted(line) > 0);
     daemon.send("stop");
-    let first = daemon.wait_for("the final line of A1", |line| line["type"] == "final");
+    let first = daemon.wait_for("the final line of A1", |line| line["type"] == "preliminary");
     assert_eq!((&first["sample"], &first["ending"]), (&Value::from("A1"), &Value::from("stopped")));
     daemon.send("new B2");
     let next = daemon.wait_for("sample B2", |line| line["sample"] == "B2" && line["phase"] == "counting");
@@ -123,12 +129,13 @@ fn a_host_stops_a_count_and_begins_the_next_sample() {
 #[test]
 fn the_target_ends_a_count_by_itself() {
     let mut daemon = Daemon::start(&["--camera", "simulated", "--target", "5"]);
-    let last = daemon.wait_for("the final line", |line| line["type"] == "final");
+    let last = daemon.wait_for("the final line", |line| line["type"] == "preliminary");
     assert_eq!(last["ending"], "target-reached");
     assert!(last["counted"].as_u64().unwrap() >= 5);
     let listed = Command::new(env!("CARGO_BIN_EXE_leukoscope"))
         .args(["sessions", "--json"])
         .env("LEUKOSCOPE_STATION_STATE", daemon.state.path())
+        .env("LEUKOSCOPE_WEB_LISTEN", "none")
         .output()
         .unwrap();
     let result: Value = serde_json::from_slice(&listed.stdout).unwrap();
@@ -148,7 +155,7 @@ fn sighup_reads_a_new_target_and_refuses_a_wrong_one() {
     assert_eq!((&later["phase"], &later["target"]), (&Value::from("counting"), &Value::from(100_000)));
     write("3");
     daemon.signal("-HUP");
-    let last = daemon.wait_for("the final line", |line| line["type"] == "final");
+    let last = daemon.wait_for("the final line", |line| line["type"] == "preliminary");
     assert_eq!((&last["ending"], &last["target"]), (&Value::from("target-reached"), &Value::from(3)));
 }
 
@@ -158,7 +165,7 @@ fn a_recording_of_real_fields_is_counted_to_its_end() {
     // The first BCCD fields: a few seconds of work, one white cell or two each.
     let pattern = format!("replay:{}/bccd_*0*", folder.display());
     let mut daemon = Daemon::start(&["--camera", &pattern, "--target", "100000"]);
-    let last = daemon.wait_for("the final line", |line| line["type"] == "final");
+    let last = daemon.wait_for("the final line", |line| line["type"] == "preliminary");
     assert_eq!(last["ending"], "recording-over");
     assert!(counted(&last) > 0, "{last}");
 }
@@ -205,6 +212,7 @@ fn run_to_end(arguments: &[&str], state: &Path) -> (Option<i32>, String) {
         .args(arguments)
         .env("LEUKOSCOPE_MODELS", models_folder())
         .env("LEUKOSCOPE_STATION_STATE", state)
+        .env("LEUKOSCOPE_WEB_LISTEN", "none")
         .env("LEUKOSCOPE_DISPLAY_I2C_BUS", "/dev/i2c-leukoscope")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -101,6 +101,7 @@ fn run(state: &Path, arguments: &[&str]) -> Output {
         .args(arguments)
         .env("LEUKOSCOPE_MODELS", models_folder())
         .env("LEUKOSCOPE_STATION_STATE", state)
+        .env("LEUKOSCOPE_WEB_LISTEN", "none")
         .output()
         .expect("the program was built for this test")
 }

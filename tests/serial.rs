@@ -1,5 +1,7 @@
 //! The serial sink over real pseudo-terminals: what a host reads, what it may send, and what survives a pulled cable.
 
+mod common;
+
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -11,11 +13,12 @@ use std::time::{Duration, Instant};
 use leukoscope::class::CellClass;
 use leukoscope::config::{LineFormat, SerialConfig};
 use leukoscope::latest::Latest;
-use leukoscope::session::results::{Results, SentMark};
 use leukoscope::session::snapshot::{ClassCount, Command, Ending, FrameCounts, KindCounts, Phase, Snapshot};
 use leukoscope::sink::serial_lines::port::PortError;
+use leukoscope::sink::serial_lines::sent::SentMark;
 use leukoscope::sink::serial_lines::{Serial, Traffic, check_port, open_at_start, run};
 use leukoscope::stop::Stop;
+use leukoscope::store::Store;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -54,7 +57,7 @@ fn done(sample: &str) -> Snapshot {
 struct Bench {
     folder: tempfile::TempDir,
     newest: Latest<Arc<Snapshot>>,
-    results: Results,
+    results: Store,
     commands: crossbeam_channel::Receiver<Command>,
     trouble: Arc<Mutex<Vec<Option<String>>>>,
     stop: Stop,
@@ -69,7 +72,7 @@ impl Bench {
 
     fn start_in(folder: tempfile::TempDir, port: &str, format: LineFormat) -> Self {
         let config = SerialConfig { port: port.to_owned(), format, interval_seconds: 0.1, ..SerialConfig::default() };
-        let results = Results::open(folder.path()).unwrap();
+        let results = Store::open(folder.path()).unwrap();
         let sent = SentMark::open(folder.path(), &results).unwrap();
         let (sender, commands) = crossbeam_channel::bounded(8);
         let (newest, stop) = (Latest::default(), Stop::new());
@@ -189,7 +192,7 @@ fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 #[test]
-fn a_host_reads_hello_then_updates_then_the_final_result_as_json() {
+fn a_host_reads_hello_then_updates_then_the_result_as_json() {
     let bench = Bench::start("pty", LineFormat::Json);
     let mut host = Host::open(&bench.path);
     let hello = host.json();
@@ -202,12 +205,12 @@ fn a_host_reads_hello_then_updates_then_the_final_result_as_json() {
     assert_eq!((&update["counted"], &update["WBC"], &update["RBC"]), (&5.into(), &5.into(), &900.into()));
     assert_eq!(update["classes"], serde_json::json!({"NGS": 5}));
     assert_eq!(update["percent"], serde_json::json!({"NGS": [60.0, 49.7, 69.7]}));
-    bench.results.append("bench", &done("A-1")).unwrap();
-    let result = host.json_of("final");
+    common::stored::kept(&bench.results, &done("A-1"));
+    let result = host.json_of("preliminary");
     assert_eq!((&result["result"], &result["ending"]), (&1.into(), &"target-reached".into()));
     let (folder, traffic) = bench.end();
     assert_eq!((traffic.results, traffic.lost), (1, 0));
-    assert_eq!(std::fs::read_to_string(folder.path().join("serial.sent")).unwrap(), "1\n");
+    assert_eq!(std::fs::read_to_string(folder.path().join("serial.sent")).unwrap(), "1 0\n");
 }
 
 #[test]
@@ -218,7 +221,9 @@ fn a_host_reads_a_header_and_lines_of_as_many_fields_as_csv() {
     assert!(
         header.starts_with("type,sequence,result,time,station,sample,phase,ending,started,target,counted,WBC,RBC,PLT")
     );
-    assert!(header.ends_with("corrected_UNK,corrected_low_UNK,corrected_high_UNK,verdict,focus,refused"));
+    assert!(header.ends_with(
+        "corrected_UNK,corrected_low_UNK,corrected_high_UNK,verdict,focus,refused,signed_by,signed_at,comment"
+    ));
     let hello = host.line();
     assert!(hello.starts_with("hello,1,0,"), "{hello}");
     assert_eq!(hello.matches(',').count(), header.matches(',').count());
@@ -233,6 +238,43 @@ fn a_host_reads_a_header_and_lines_of_as_many_fields_as_csv() {
 }
 
 #[test]
+fn a_signature_sends_the_result_again_as_final_and_once_only() {
+    let bench = Bench::start("pty", LineFormat::Json);
+    let mut host = Host::open(&bench.path);
+    common::stored::kept(&bench.results, &done("A-1"));
+    common::stored::kept(&bench.results, &done("A-2"));
+    assert_eq!(host.json_of("preliminary")["sample"], "A-1");
+    assert_eq!(host.json_of("preliminary")["sample"], "A-2");
+    bench.results.sign(1, "rita", common::stored::at(90), "seen").unwrap();
+    let signed = host.json_of("final");
+    assert_eq!((&signed["result"], &signed["sample"]), (&1.into(), &"A-1".into()));
+    assert_eq!((&signed["signature"]["by"], &signed["signature"]["comment"]), (&"rita".into(), &"seen".into()));
+    host.say(b"resend 1\n");
+    assert_eq!(host.json_of("final")["result"], 1);
+    let (folder, traffic) = bench.end();
+    assert_eq!(traffic.results, 3);
+
+    // After a restart nothing is owed; what is signed then is.
+    let bench = Bench::start_in(folder, "pty", LineFormat::Json);
+    let mut host = Host::open(&bench.path);
+    host.json_of("hello");
+    bench.results.sign(2, "rita", common::stored::at(95), "").unwrap();
+    assert_eq!(host.json_of("final")["sample"], "A-2");
+    assert_eq!(bench.end().1.results, 1);
+}
+
+#[test]
+fn a_mark_of_a_version_without_signatures_sends_no_old_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    common::stored::kept(&store, &done("A-1"));
+    store.sign(1, "rita", common::stored::at(90), "").unwrap();
+    std::fs::write(folder.path().join("serial.sent"), "1\n").unwrap();
+    let mark = SentMark::open(folder.path(), &store).unwrap();
+    assert_eq!((mark.sequence(), mark.signature()), (1, store.last_signed()));
+}
+
+#[test]
 fn a_host_commands_the_session_and_asks_for_a_result_again() {
     let bench = Bench::start("pty", LineFormat::Json);
     let mut host = Host::open(&bench.path);
@@ -243,10 +285,10 @@ fn a_host_commands_the_session_and_asks_for_a_result_again() {
     assert_eq!(next(), Command::Stop);
     assert_eq!(next(), Command::NewSample(Some("A-17".into())));
     assert_eq!(next(), Command::NewSample(None));
-    bench.results.append("bench", &done("A-16")).unwrap();
-    assert_eq!(host.json_of("final")["result"], 1);
+    common::stored::kept(&bench.results, &done("A-16"));
+    assert_eq!(host.json_of("preliminary")["result"], 1);
     host.say(b"resend 1\n");
-    assert_eq!(host.json_of("final")["sample"], "A-16");
+    assert_eq!(host.json_of("preliminary")["sample"], "A-16");
     host.say(b"resend 9\n");
     assert_eq!(host.json_of("error")["message"], "there is no result 9; the newest is 1");
     bench.newest.put(Arc::new(snapshot("A-17", 3)));
@@ -276,10 +318,10 @@ fn without_a_reader_updates_are_dropped_and_a_final_result_waits() {
         bench.newest.put(Arc::new(snapshot(&"long sample id ".repeat(20), counted)));
         std::thread::sleep(Duration::from_micros(200));
     }
-    bench.results.append("bench", &done("A-1")).unwrap();
+    common::stored::kept(&bench.results, &done("A-1"));
     let mut host = Host::open(&bench.path);
     assert_eq!(host.json()["type"], "hello");
-    assert_eq!(host.json_of("final")["result"], 1);
+    assert_eq!(host.json_of("preliminary")["result"], 1);
     bench.newest.put(Arc::new(snapshot("fresh", 1)));
     let fresh = loop {
         let update = host.json_of("update");
@@ -299,7 +341,7 @@ fn without_a_reader_updates_are_dropped_and_a_final_result_waits() {
 #[test]
 fn a_result_nobody_read_goes_out_after_a_restart() {
     let bench = Bench::start("pty", LineFormat::Json);
-    bench.results.append("bench", &done("A-1")).unwrap();
+    common::stored::kept(&bench.results, &done("A-1"));
     let results = bench.results.clone();
     let (folder, traffic) = bench.end();
     assert_eq!(traffic.results, 0);
@@ -307,7 +349,7 @@ fn a_result_nobody_read_goes_out_after_a_restart() {
     let bench = Bench::start_in(folder, "pty", LineFormat::Json);
     let mut host = Host::open(&bench.path);
     assert_eq!(host.json()["result"], 1, "hello names the newest result");
-    assert_eq!(host.json_of("final")["sample"], "A-1");
+    assert_eq!(host.json_of("preliminary")["sample"], "A-1");
     let (_, traffic) = bench.end();
     assert_eq!(traffic.results, 1);
 }
@@ -323,7 +365,7 @@ fn a_port_that_vanishes_comes_back_without_a_lost_result_or_a_glued_line() {
     cable.host.json_of("update");
     cable.pull(&link);
     wait_until("the loss is told", || bench.trouble.lock().unwrap().iter().flatten().any(|w| w.contains("went away")));
-    bench.results.append("bench", &done("A-1")).unwrap();
+    common::stored::kept(&bench.results, &done("A-1"));
     bench.newest.put(Arc::new(done("A-1")));
     wait_until("the missing port is told", || {
         bench.trouble.lock().unwrap().iter().flatten().any(|words| words.contains("is not there; plug it in"))
@@ -333,10 +375,10 @@ fn a_port_that_vanishes_comes_back_without_a_lost_result_or_a_glued_line() {
     assert_eq!(cable.host.bytes[0], b'\n', "half a line from before is ended first");
     let hello = cable.host.json();
     assert_eq!((&hello["type"], &hello["result"]), (&"hello".into(), &1.into()));
-    assert_eq!(cable.host.json_of("final")["result"], 1);
+    assert_eq!(cable.host.json_of("preliminary")["result"], 1);
     assert_eq!(bench.trouble.lock().unwrap().last(), Some(&None), "the trouble is over");
     wait_until("the result is marked as sent", || {
-        std::fs::read_to_string(bench.folder.path().join("serial.sent")).unwrap() == "1\n"
+        std::fs::read_to_string(bench.folder.path().join("serial.sent")).unwrap() == "1 0\n"
     });
     let (_, traffic) = bench.end();
     assert_eq!((traffic.results, traffic.lost), (1, 1));

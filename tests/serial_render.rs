@@ -2,9 +2,10 @@
 
 use leukoscope::class::CellClass;
 use leukoscope::config::LineFormat;
-use leukoscope::session::results::StoredResult;
 use leukoscope::session::snapshot::{ClassCount, Flag, FrameCounts, KindCounts, Phase, Snapshot};
 use leukoscope::sink::serial_lines::line::{Line, Message, csv_header, render};
+use leukoscope::store::StoredResult;
+use leukoscope::store::records::Signature;
 use proptest::prelude::*;
 
 fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
@@ -55,7 +56,7 @@ fn an_update_is_this_line_of_json() {
         render(&line("bench", Message::Error("no")), LineFormat::Csv).trim_end_matches(','),
         format!(
             "error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n",
-            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 3)
+            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 6)
         )
     );
 }
@@ -84,9 +85,9 @@ proptest! {
         sample in any::<String>(), trouble in any::<Option<String>>(), station in any::<String>(), percent in any::<f64>()
     ) {
         let state = snapshot(sample.clone(), trouble.clone(), percent);
-        let result = StoredResult { sequence: 4, station: station.clone(), snapshot: state.clone() };
+        let result = StoredResult { sequence: 4, session: 1, station: station.clone(), snapshot: state.clone(), signature: None };
         let header = fields(&csv_header());
-        for message in [Message::Update(&state), Message::Status(&state), Message::Final(&result), Message::Error(&sample)] {
+        for message in [Message::Update(&state), Message::Status(&state), Message::Result(&result), Message::Error(&sample)] {
             let json = render(&line(&station, message), LineFormat::Json);
             prop_assert_eq!(json.matches(['\n', '\r']).count(), 1);
             let read: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -100,4 +101,26 @@ proptest! {
             prop_assert_eq!(&read[header.iter().position(|name| name == "station").unwrap()], &plain);
         }
     }
+}
+
+#[test]
+fn a_result_is_preliminary_until_it_is_signed() {
+    let snapshot = snapshot("A-1".into(), None, 50.0);
+    let mut result = StoredResult { sequence: 3, session: 1, station: "bench".into(), snapshot, signature: None };
+    let of = |result: &StoredResult, format| render(&line("bench", Message::Result(result)), format);
+    let json =
+        |result: &StoredResult| serde_json::from_str::<serde_json::Value>(&of(result, LineFormat::Json)).unwrap();
+    assert_eq!(json(&result)["type"], "preliminary");
+    assert_eq!(json(&result).get("signature"), None);
+    assert!(of(&result, LineFormat::Csv).starts_with("preliminary,"));
+    result.signature = Some(Signature {
+        by: "rita".into(),
+        at: "2026-03-01T11:00:00Z".parse().unwrap(),
+        comment: "seen, all".into(),
+        sha256: "ab".into(),
+    });
+    let signed = json(&result);
+    assert_eq!((&signed["type"], &signed["signature"]["by"]), (&"final".into(), &"rita".into()));
+    let csv = of(&result, LineFormat::Csv);
+    assert!(csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\"\r\n"), "{csv}");
 }

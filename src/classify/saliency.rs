@@ -80,16 +80,22 @@ impl Saliency {
         Self { side, values }
     }
 
-    /// The crop beside itself in grey under the map, from blue (little) over green to yellow (much); `times` larger.
+    /// The crop in grey under the map, from blue (little) over green to yellow (much).
     #[must_use]
-    pub fn beside(&self, crop: &RgbImage, times: u32) -> RgbImage {
-        let heat = RgbImage::from_fn(self.side, self.side, |x, y| {
+    pub fn over(&self, crop: &RgbImage) -> RgbImage {
+        RgbImage::from_fn(self.side, self.side, |x, y| {
             let value = self.values[(y * self.side + x) as usize];
             let grey = crop.get_pixel_checked(x, y).map_or(0.0, |pixel| f32::from(brightness(*pixel)));
             let share = 0.25 + 0.45 * value;
             let colour = ramp(value);
             Rgb(std::array::from_fn(|c| (grey * (1.0 - share) + colour[c] * share).round() as u8))
-        });
+        })
+    }
+
+    /// The crop beside itself [under the map](Self::over); `times` larger.
+    #[must_use]
+    pub fn beside(&self, crop: &RgbImage, times: u32) -> RgbImage {
+        let heat = self.over(crop);
         let enlarged = |image: &RgbImage| {
             imageops::resize(image, self.side * times, self.side * times, imageops::FilterType::Triangle)
         };

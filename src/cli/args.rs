@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::cli::lighting::LightForm;
 use crate::prevalence::Form;
 use crate::statistics::per_red_cell::RedCount;
+use crate::store::records::Role;
 
 /// Counts the blood cells of a stained smear, live from a microscope or from pictures.
 ///
@@ -43,21 +44,154 @@ pub enum Command {
         /// The file.
         file: PathBuf,
     },
-    /// List the results this station kept.
+    /// List the sessions this station kept, with their numbers.
     Sessions {
         /// Configuration file of the station.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
-        /// JSON Lines, one result each.
+        /// JSON Lines, one result each, without sessions that have none.
         #[arg(long)]
         json: bool,
     },
+    /// Who may log in on the page: add, change or list users. The password is asked for, or read from standard input.
+    User(UserArguments),
+    /// Tokens, by which programs use the interface of the page: add, list or remove them.
+    Token(TokenArguments),
+    /// The audit trail: who changed or looked at what, and whether a line is missing or was changed.
+    Audit(AuditArguments),
+    /// Write the report of a session. A view of a signed one goes into the audit trail.
+    Report(ReportArguments),
+    /// Write cells that persons reviewed as pictures to train by: DIR/CLASS/*.png and DIR/manifest.csv.
+    Export(ExportArguments),
     /// List the cameras, serial ports, I2C and SPI buses and GPIO chips of this machine.
     Devices {
         /// As JSON.
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct UserArguments {
+    #[command(subcommand)]
+    pub command: UserCommand,
+    /// Configuration file of the station.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Add a user.
+    Add {
+        /// 1 to 32 letters, digits, `.`, `-` or `_`.
+        name: String,
+        /// operator (counts and looks), reviewer (also reclassifies and signs) or admin (also users, limits, audit trail).
+        #[arg(long, value_name = "ROLE")]
+        role: Role,
+    },
+    /// Change a user. Users are never deleted: the audit trail names them.
+    Set {
+        /// The user.
+        name: String,
+        /// Another role: operator, reviewer or admin.
+        #[arg(long, value_name = "ROLE")]
+        role: Option<Role>,
+        /// Ask for another password.
+        #[arg(long)]
+        password: bool,
+        /// Do not let the user log in any more.
+        #[arg(long, conflicts_with = "enable")]
+        disable: bool,
+        /// Let the user log in again.
+        #[arg(long)]
+        enable: bool,
+    },
+    /// List the users.
+    List,
+}
+
+#[derive(Debug, Args)]
+pub struct TokenArguments {
+    #[command(subcommand)]
+    pub command: TokenCommand,
+    /// Configuration file of the station.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make a token and print its secret, which is not kept and cannot be shown again.
+    Add {
+        /// 1 to 32 letters, digits, `.`, `-` or `_`.
+        name: String,
+        /// What the program may do: operator, reviewer or admin.
+        #[arg(long, value_name = "ROLE")]
+        role: Role,
+    },
+    /// Take a token back.
+    Remove {
+        /// The token.
+        name: String,
+    },
+    /// List the tokens, without their secrets.
+    List,
+}
+
+#[derive(Debug, Args)]
+pub struct AuditArguments {
+    #[command(subcommand)]
+    pub command: AuditCommand,
+    /// Configuration file of the station.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Print the trail, oldest first.
+    List {
+        /// Lines of this session only.
+        #[arg(long, value_name = "NUMBER")]
+        session: Option<i64>,
+        /// JSON Lines, one object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look at every line; prints their number and the last hash. Exit code 1 when one is missing or was changed.
+    Verify {
+        /// A hash that was printed and written down earlier: the trail must still have a line with it.
+        #[arg(long, value_name = "HASH")]
+        known: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// Number of the session, as the page and `sessions` show it.
+    pub session: i64,
+    /// Where to: a name that ends with .pdf, .csv or .json. Without it leukoscope-SESSION.pdf in this folder.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Language, such as en, es or fr; without it that of the configuration.
+    #[arg(long, value_name = "LANGUAGE")]
+    pub language: Option<String>,
+    /// Configuration file of the station.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// A folder that is new or empty.
+    pub dir: PathBuf,
+    /// Only of this session; may be given more than once.
+    #[arg(long, value_name = "NUMBER")]
+    pub session: Vec<i64>,
+    /// Configuration file of the station.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Default, Args)]

@@ -2,14 +2,20 @@
 
 pub mod analyze;
 pub mod args;
+pub mod audit;
 pub mod calibrate;
 pub mod check_config;
 pub mod count;
 pub mod devices;
+pub mod export;
 pub mod failure;
 pub mod lighting;
 pub mod pictures;
+pub mod report;
+pub mod retention;
 pub mod run;
 pub mod saliency;
 pub mod sessions;
+pub mod station;
+pub mod users;
 pub mod validate;

@@ -12,6 +12,8 @@ use crate::camera::{self, Source};
 use crate::cli::args::RunArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::{check_size, configured};
+use crate::cli::retention;
+use crate::config::limits::Limits;
 use crate::config::load::load;
 use crate::config::{Config, DisplayKind, Flags, SessionConfig};
 use crate::hardware::{self, keys};
@@ -22,14 +24,19 @@ use crate::pipeline::{self, Connections};
 use crate::service;
 use crate::service::watchdog::{Pulse, Watchdog};
 use crate::session::Session;
-use crate::session::results::{Results, SentMark};
+use crate::session::recorder::Recorder;
 use crate::session::snapshot::{Command, Snapshot};
 use crate::sink::serial_lines::port::Port;
+use crate::sink::serial_lines::sent::SentMark;
 use crate::sink::{display, metrics, serial_lines};
 use crate::statistics::confusion;
 use crate::stop::Stop;
+use crate::store::Store;
+use crate::store::records::Settings;
 use crate::trouble::{Part, Troubles};
 use crate::vision::Vision;
+use crate::web::live::Live;
+use crate::web::{self, InForce, Timeouts, Web};
 
 /// How long a frame may take on the slowest board before the watchdog calls the counting stuck.
 const COUNTING_ALLOWANCE: Duration = Duration::from_secs(20);
@@ -46,6 +53,10 @@ const LOOK: Duration = Duration::from_millis(100);
 /// When any of them is wrong.
 fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
     let mut config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
+    if let Some(limits) = Limits::read(&config.state_folder()).blame_input()? {
+        log::info!("limits set on the page come before [session] target and [flags]");
+        limits.apply(&mut config).blame_input()?;
+    }
     if let Some(camera) = &arguments.camera {
         config.camera.source.clone_from(camera);
     }
@@ -76,7 +87,8 @@ struct Prepared {
     vision: Arc<Vision>,
     confusion: confusion::Source,
     calibration: Option<Calibration>,
-    results: Results,
+    store: Store,
+    settings: Settings,
     sent: SentMark,
     port: Option<Port>,
 }
@@ -98,11 +110,26 @@ fn prepare(config: &Config) -> Result<Prepared, Failure> {
         // One that is not plugged in is waited for.
         Ok(_) | Err(_) => {}
     }
-    let results = Results::open(&state).blame_input()?;
-    let sent = SentMark::open(&state, &results).blame_input()?;
+    let store = Store::open(&state).blame_input()?;
+    let settings = settings(config, &models, calibration.as_ref());
+    let sent = SentMark::open(&state, &store).blame_input()?;
     let port = serial_lines::open_at_start(&config.serial).blame_input()?;
     drop(display::open(&config.display).blame_input()?);
-    Ok(Prepared { vision: Arc::new(vision), confusion, calibration, results, sent, port })
+    Ok(Prepared { vision: Arc::new(vision), confusion, calibration, store, settings, sent, port })
+}
+
+/// What is in force, for the record of each session.
+fn settings(config: &Config, models: &Models, calibration: Option<&Calibration>) -> Settings {
+    let file = |name: &str, sha256: &String| (name.to_owned(), sha256.clone());
+    Settings {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        camera: config.camera.source.clone(),
+        session: config.session.clone(),
+        flags: config.flags.clone(),
+        models: [file("detector", &models.card.detector.sha256), file("classifier", &models.card.classifier.sha256)]
+            .into(),
+        calibration: calibration.map(Calibration::in_words),
+    }
 }
 
 /// What every sink is connected to.
@@ -119,7 +146,7 @@ struct Ends {
 fn start_sinks(
     config: &Config,
     newest: &[Latest<Arc<Snapshot>>; 4],
-    results: &Results,
+    store: &Store,
     sent: SentMark,
     port: Option<Port>,
     ends: &Ends,
@@ -135,7 +162,7 @@ fn start_sinks(
             config: config.serial.clone(),
             station: config.station.name.clone(),
             newest: for_serial,
-            results: results.clone(),
+            results: store.clone(),
             sent,
             commands: commands.clone(),
             stop: sinks_stop.clone(),
@@ -178,7 +205,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     });
     let seconds = seconds.transpose()?;
 
-    let Prepared { vision, confusion, calibration, results, sent, port } = prepare(&config)?;
+    let Prepared { vision, confusion, calibration, store, settings, sent, port } = prepare(&config)?;
 
     let stop = Stop::new();
     // The sinks outlive the counting, so that its last result still gets out.
@@ -187,15 +214,33 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     let watchdog = Watchdog::default();
     let (commands, asked) = unbounded();
     let (new_limits, limits) = unbounded();
+    let in_force = InForce::new(settings.clone());
     let _signals = service::listen(stop.clone(), {
         let (arguments, running) = (arguments.clone(), config.clone());
-        move || reload(&arguments, &running, &new_limits)
+        let (in_force, new_limits) = (in_force.clone(), new_limits.clone());
+        move || reload(&arguments, &running, &in_force, &new_limits)
     })
     .blame_run()?;
 
     let newest: [Latest<Arc<Snapshot>>; 4] = Default::default();
     let ends = Ends { commands, stop: stop.clone(), sinks_stop: sinks_stop.clone(), troubles: troubles.clone() };
-    let sinks = start_sinks(&config, &newest, &results, sent, port, &ends)?;
+    let sinks = start_sinks(&config, &newest, &store, sent, port, &ends)?;
+
+    let live = Live::default();
+    let kept = store.clone();
+    let page = start_page(Web {
+        config: config.web.clone(),
+        state: config.state_folder(),
+        station: config.station.name.clone(),
+        store: store.clone(),
+        vision: Some(Arc::clone(&vision)),
+        settings: in_force.clone(),
+        limits: new_limits.clone(),
+        live: live.clone(),
+        commands: ends.commands.clone(),
+        timeouts: Timeouts::default(),
+        stop: sinks_stop.clone(),
+    })?;
 
     let frames = Latest::default();
     let supervisor = {
@@ -223,7 +268,9 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
             recording: !config.camera.paced && matches!(config.camera.source.parse(), Ok(Source::Replay(_))),
             commands: asked,
             sinks: newest.to_vec(),
-            results,
+            recorder: Recorder::start(store, troubles.clone()).blame_run()?,
+            settings,
+            live,
             troubles: troubles.clone(),
             pulse: watchdog.watch("counting", COUNTING_ALLOWANCE),
             stop: stop.clone(),
@@ -232,20 +279,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
             calibration,
         };
         let station = config.station.name.clone();
-        let mut session = Session::new(
-            config.session.clone(),
-            config.flags.clone(),
-            vision.correction(Some(config.models.prevalence)),
-        )
-        .with_confusion(confusion);
-        if let Some(count) = arguments.red_count {
-            // Nothing is counted yet, so it is the first sample's.
-            session.command(Command::RedCount(count), jiff::Timestamp::now());
-        }
-        let first = match &arguments.sample {
-            Some(id) => Some(Command::NewSample(Some(id.clone()))),
-            None => config.session.autostart.then_some(Command::Start),
-        };
+        let (session, first) = first_session(&config, arguments, &vision, confusion);
         move || pipeline::count(&station, vision, session, first, connections)
     })?;
     let watching = thread("watchdog", {
@@ -253,15 +287,17 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         move || watchdog.run(&stop)
     })?;
 
+    let keeping = retention::start(kept, config.store.clone(), stop.clone(), &troubles).blame_run()?;
+
     let pulse = watchdog.watch("camera", CAMERA_ALLOWANCE);
     watch_over(&camera, &pulse, &troubles, &stop, seconds);
     service::stopping();
     stop.tell();
-    for thread in [counting, capturing, watching] {
+    for thread in [counting, capturing, watching, keeping] {
         join(thread);
     }
     sinks_stop.tell();
-    sinks.into_iter().for_each(join);
+    sinks.into_iter().chain(page).for_each(join);
     Ok(())
 }
 
@@ -296,8 +332,36 @@ fn watch_over(camera: &CameraWatch, pulse: &Pulse, troubles: &Troubles, stop: &S
     }
 }
 
+/// The session that the first sample is counted in, and what begins it.
+fn first_session(
+    config: &Config,
+    arguments: &RunArguments,
+    vision: &Vision,
+    confusion: confusion::Source,
+) -> (Session, Option<Command>) {
+    let mut session =
+        Session::new(config.session.clone(), config.flags.clone(), vision.correction(Some(config.models.prevalence)))
+            .with_confusion(confusion);
+    if let Some(count) = arguments.red_count {
+        // Nothing is counted yet, so it is the first sample's.
+        session.command(Command::RedCount(count), jiff::Timestamp::now());
+    }
+    let first = match &arguments.sample {
+        Some(id) => Some(Command::NewSample(Some(id.clone()))),
+        None => config.session.autostart.then_some(Command::Start),
+    };
+    (session, first)
+}
+
+/// Serves the page, if there is to be one, and says where.
+fn start_page(web: Web) -> Result<Option<JoinHandle<()>>, Failure> {
+    let Some(page) = web::start(web).blame_input()? else { return Ok(None) };
+    println!("page on {}", page.url());
+    Ok(Some(page.thread))
+}
+
 /// Reads the configuration again. Limits and flags change at once; what else changed is named, since it needs a restart.
-fn reload(arguments: &RunArguments, running: &Config, limits: &Sender<(SessionConfig, Flags)>) {
+fn reload(arguments: &RunArguments, running: &Config, in_force: &InForce, limits: &Sender<(SessionConfig, Flags)>) {
     service::reloading();
     match configuration(arguments) {
         Ok(config) => {
@@ -306,6 +370,10 @@ fn reload(arguments: &RunArguments, running: &Config, limits: &Sender<(SessionCo
                 log::warn!("only [session] and [flags] were read again; restart for the other changes");
             }
             log::info!("read again: target {}, {:?}", config.session.target, config.flags);
+            {
+                let mut now = in_force.now();
+                (now.session, now.flags) = (config.session.clone(), config.flags.clone());
+            }
             // Nobody listens only when the program is ending.
             let _ = limits.send((config.session, config.flags));
         }

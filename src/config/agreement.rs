@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::keys::Refusal;
-use super::{CameraConfig, Config, DisplayKind, GpioBackend, SessionConfig};
+use super::{CameraConfig, Config, DisplayKind, GpioBackend, SessionConfig, StoreConfig, WebConfig};
 
 /// Values that are good alone but not together: the key to change, and why.
 pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str, Refusal)> {
@@ -31,7 +31,42 @@ pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str,
             found.push(("display", "png", Refusal { what, write }));
         }
     }
+    found.extend(web(&config.web));
+    found.extend(kept_in_turn(&config.store));
     found.extend(shared_lines(config));
+    found
+}
+
+/// A certificate without its key, or a folder that is not there.
+fn web(web: &WebConfig) -> Vec<(&'static str, &'static str, Refusal)> {
+    let mut found = Vec::new();
+    for (given, missing, name) in [(&web.certificate, &web.key, "key"), (&web.key, &web.certificate, "certificate")] {
+        if !given.as_os_str().is_empty() && missing.as_os_str().is_empty() {
+            let what = format!("{name} is not set, but {} was given; the two belong together", given.display());
+            found.push(("web", name, Refusal { what, write: format!("{name} = \"/etc/leukoscope/{name}.pem\"") }));
+        }
+    }
+    if !web.catalogues.as_os_str().is_empty() && !web.catalogues.is_dir() {
+        let what = format!("catalogues = \"{0}\": there is no folder {0}", web.catalogues.display());
+        found.push(("web", "catalogues", Refusal { what, write: "catalogues = \"\", or make the folder".into() }));
+    }
+    found
+}
+
+/// Pictures belong to cells and cells to results, so none outlives what it belongs to.
+fn kept_in_turn(store: &StoreConfig) -> Vec<(&'static str, &'static str, Refusal)> {
+    let StoreConfig { crops_days, cells_days, results_days, .. } = *store;
+    let longer = |inner: u32, outer: u32| outer > 0 && (inner == 0 || inner > outer);
+    let words = |days: u32| if days == 0 { "0 (for ever)".to_owned() } else { days.to_string() };
+    let mut found = Vec::new();
+    for (name, inner, of, outer) in
+        [("crops_days", crops_days, "cells_days", cells_days), ("cells_days", cells_days, "results_days", results_days)]
+    {
+        if longer(inner, outer) {
+            let what = format!("{name} = {} is longer than {of} = {outer}, with which they go", words(inner));
+            found.push(("store", name, Refusal { what, write: format!("{name} = {outer}") }));
+        }
+    }
     found
 }
 

@@ -3,6 +3,8 @@
 //! One table serves the file, the environment and [`super::Config::check`], so that all three refuse the same values in
 //! the same words.
 
+use std::net::SocketAddr;
+
 use toml::Value;
 
 /// What a key accepts.
@@ -14,6 +16,10 @@ pub(super) enum Accepts {
     Camera,
     /// `pty`, `none` or a device path.
     Port,
+    /// `none` or address and port.
+    Listen,
+    /// A language tag such as `en` or `pt-BR`.
+    Language,
     /// A path from the root.
     Device,
     /// A path; empty stands for the usual place.
@@ -79,7 +85,7 @@ const GROUPS: &[&str] =
 /// The longest frame interval or stall that is still noticed within five seconds.
 pub(super) const STALL_SECONDS: (f64, f64) = (0.5, 4.5);
 
-use Accepts::{Baud, Camera, Device, File, Flag, Folder, Hex, Number, OneOf, Port, Text, Whole};
+use Accepts::{Baud, Camera, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Port, Text, Whole};
 
 /// Every key, section by section in the order of the shipped file.
 pub(super) const KEYS: &[Key] = &[
@@ -149,6 +155,16 @@ pub(super) const KEYS: &[Key] = &[
     optional("controls", "new_sample_line", Whole(0, 1023), "as a line of the GPIO chip", "13"),
     optional("controls", "running_led_line", Whole(0, 1023), "as a line of the GPIO chip", "19"),
     optional("controls", "trouble_led_line", Whole(0, 1023), "as a line of the GPIO chip", "26"),
+    key("web", "listen", Listen, "", r#""127.0.0.1:8321""#),
+    key("web", "certificate", Folder, "", r#""/etc/leukoscope/certificate.pem""#),
+    key("web", "key", Folder, "", r#""/etc/leukoscope/key.pem""#),
+    key("web", "idle_minutes", Whole(1, 480), "minutes", "15"),
+    key("web", "language", Language, "", r#""en""#),
+    key("web", "catalogues", Folder, "", r#""/etc/leukoscope/languages""#),
+    key("store", "crops_days", Whole(0, 36_500), "days", "90"),
+    key("store", "cells_days", Whole(0, 36_500), "days", "365"),
+    key("store", "results_days", Whole(0, 36_500), "days", "0"),
+    key("store", "megabytes", Whole(100, 1_000_000), "megabytes", "2000"),
 ];
 
 /// The key of this name, if there is one.
@@ -186,6 +202,12 @@ impl Key {
             (Text(longest), Value::String(text)) => refuse_text(text, longest),
             (Camera, Value::String(text)) => return self.refuse_camera(text),
             (Port, Value::String(text)) => refuse_port(text),
+            (Listen, Value::String(text)) => (text != "none" && text.parse::<SocketAddr>().is_err()).then(|| {
+                "is no address; it is \"none\" or an IP address and a port, \"0.0.0.0:8321\" for every network"
+                    .to_owned()
+            }),
+            (Language, Value::String(text)) => (!is_language(text))
+                .then(|| "is no language; a language is a tag such as \"en\", \"es\" or \"pt-BR\"".to_owned()),
             (Device, Value::String(text)) => (!text.starts_with('/') || text.ends_with('/'))
                 .then(|| "must be the path of a device, from the root on".to_owned()),
             (Folder, Value::String(text)) => text.contains('\0').then(|| "has a NUL character in it".to_owned()),
@@ -256,7 +278,7 @@ impl Key {
             Baud => format!("one of {}, without quotes", list(BAUDS.iter())),
             OneOf(words) => format!("one of {}, in quotes", quoted(words)),
             Device | Folder | File => "a path in quotes".to_owned(),
-            Text(_) | Camera | Port => "text in quotes".to_owned(),
+            Text(_) | Camera | Port | Listen | Language => "text in quotes".to_owned(),
         }
     }
 
@@ -312,6 +334,15 @@ fn refuse_port(text: &str) -> Option<String> {
     let device = text.starts_with('/') && !text.ends_with('/') && !text.contains('\0');
     (!device && text != "pty" && text != "none")
         .then(|| "is no port; a port is \"pty\", \"none\" or the path of a device".to_owned())
+}
+
+/// Whether this is the tag of a language, and so the name of a catalogue: letters and digits in parts of 1 to 8 joined by
+/// hyphens, letters first.
+#[must_use]
+pub fn is_language(tag: &str) -> bool {
+    let part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let first = tag.split('-').next().unwrap_or_default();
+    tag.len() <= 32 && first.len() >= 2 && first.bytes().all(|b| b.is_ascii_alphabetic()) && tag.split('-').all(part)
 }
 
 fn as_number(value: &Value) -> f64 {

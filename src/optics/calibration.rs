@@ -33,6 +33,16 @@ pub struct Setup {
     pub objective: String,
 }
 
+impl Calibration {
+    /// What it belongs to and when it was taken.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let Setup { camera, objective } = &self.setup;
+        let objective = if objective.is_empty() { String::new() } else { format!(", {objective}") };
+        format!("{camera}{objective}, {}", self.taken.strftime("%Y-%m-%d %H:%M UTC"))
+    }
+}
+
 impl Setup {
     /// The file of its calibration in a state folder.
     #[must_use]

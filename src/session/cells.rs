@@ -74,7 +74,7 @@ impl Cells {
     pub(super) fn revise(&mut self, revisions: &[Revision]) {
         for revision in revisions {
             match revision {
-                Revision::Named { id, opinion } => {
+                Revision::Named { id, opinion, .. } => {
                     if let Some(at) = self.places.get(id).copied() {
                         let before = std::mem::replace(&mut self.white[at], opinion.alone().clone());
                         self.forget(&before);
@@ -140,6 +140,12 @@ impl Cells {
     /// The composition they were brought to.
     pub(super) fn prevalence(&self) -> &Prevalence {
         &self.prevalence
+    }
+
+    /// White cells with what holds of them in this composition; whether one is called a platelet is in its class.
+    pub(super) fn named(&self) -> impl Iterator<Item = (CellId, Opinion)> + '_ {
+        let named = |opinion| self.correction.apply(opinion, &self.prevalence);
+        self.names.iter().copied().zip(self.white.iter().map(named))
     }
 
     /// Cells that are named blasts because the network alone is sure of it.

@@ -1,11 +1,13 @@
 //! One sample from start to result: what was counted, and when it is enough. No clock and no threads of its own.
 
 mod cells;
-pub mod results;
+pub mod recorder;
+pub mod review;
 pub mod snapshot;
 
 use jiff::Timestamp;
 
+use crate::classify::Opinion;
 use crate::config::{Flags, SessionConfig};
 use crate::counter::{CountedCell, Revision};
 use crate::prevalence::Correction;
@@ -18,6 +20,7 @@ use crate::statistics::interval::LEVEL;
 use crate::statistics::per_red_cell::{Known, PerRedCell, RedCount};
 use crate::statistics::precision::{Precision, SEQUENTIAL_LEVEL};
 use crate::statistics::simultaneous::Simultaneous;
+use crate::track::CellId;
 
 /// What a command changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,6 +196,11 @@ impl Session {
         self.corrected = Corrected::of(self.cells.classes_uncorrected(), &self.confusion);
     }
 
+    /// The white cells that count, each with what holds of it in the composition of all.
+    pub fn named(&self) -> impl Iterator<Item = (CellId, Opinion)> + '_ {
+        self.cells.named()
+    }
+
     /// Its state for the world outside; frames, trouble, speed, scale and experimental classes are known elsewhere and filled in there.
     #[must_use]
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
@@ -261,12 +269,15 @@ impl Session {
 mod tests {
     use super::*;
     use crate::class::{CellClass, Group, Kind};
-    use crate::classify::Opinion;
     use crate::prevalence::Form;
-    use crate::track::CellId;
+    use crate::track::OnSlide;
+
+    fn found(id: u32, kind: Kind) -> CountedCell {
+        CountedCell { id: CellId(id), kind, opinion: None, at: OnSlide::default(), picture: None }
+    }
 
     fn white(probabilities: &[(CellClass, f64)]) -> CountedCell {
-        CountedCell { id: CellId::default(), kind: Kind::Wbc, opinion: Some(Opinion::of(probabilities.to_vec(), 0.6)) }
+        CountedCell { opinion: Some(Opinion::of(probabilities.to_vec(), 0.6)), ..found(0, Kind::Wbc) }
     }
 
     fn named() -> CountedCell {
@@ -377,7 +388,7 @@ mod tests {
     fn a_red_count_is_that_of_the_sample_being_counted_or_of_the_next() {
         let mut session = session(1000);
         let red = |count| Command::RedCount(RedCount::new(count).unwrap());
-        let red_cell = CountedCell { id: CellId::default(), kind: Kind::Rbc, opinion: None };
+        let red_cell = found(0, Kind::Rbc);
         session.command(red(4.0), at(0));
         session.command(Command::Start, at(0));
         session.add(&vec![red_cell; 2000], false);
@@ -408,14 +419,14 @@ mod tests {
         let of = |id: u32, class| CountedCell { id: CellId(id), ..white(&[(class, 1.0)]) };
         let mut session = session(100);
         session.command(Command::Start, at(0));
-        let red = CountedCell { id: CellId(9), kind: Kind::Rbc, opinion: None };
+        let red = found(9, Kind::Rbc);
         session.add(&[of(1, CellClass::Ngs), red, of(2, CellClass::Lyt), of(3, CellClass::Mon)], false);
         let better = Opinion::of(vec![(CellClass::Eos, 1.0)], 0.6);
         session.revise(&[
             Revision::Withdrawn { id: CellId(1), kind: Kind::Wbc },
-            Revision::Named { id: CellId(3), opinion: better.clone() },
+            Revision::Named { id: CellId(3), opinion: better.clone(), picture: None },
             Revision::Withdrawn { id: CellId(9), kind: Kind::Rbc },
-            Revision::Named { id: CellId(77), opinion: better.clone() },
+            Revision::Named { id: CellId(77), opinion: better.clone(), picture: None },
         ]);
         let now = session.snapshot(at(1));
         assert_eq!(now.classes_uncorrected, [(CellClass::Lyt, 1), (CellClass::Eos, 1)].into());
@@ -425,7 +436,7 @@ mod tests {
         );
         assert_eq!((now.kinds.wbc, now.kinds.rbc, now.counted), (2, 0, 2));
         session.command(Command::Stop, at(2));
-        session.revise(&[Revision::Named { id: CellId(2), opinion: better }]);
+        session.revise(&[Revision::Named { id: CellId(2), opinion: better, picture: None }]);
         assert_eq!(session.snapshot(at(3)).classes_uncorrected[&CellClass::Lyt], 1, "a result does not change");
     }
 

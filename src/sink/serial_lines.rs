@@ -1,4 +1,4 @@
-//! Serial lines: updates and final results out, requests in, over a serial port or a pseudo-terminal.
+//! Serial lines: updates and results out, requests in, over a serial port or a pseudo-terminal.
 //!
 //! `docs/serial-protocol.md` describes the lines. [`mod@line`] renders them and [`incoming`] understands requests, both
 //! without any port; [`port`] moves bytes; [`run`] is the thread that joins them.
@@ -12,6 +12,7 @@
 pub mod incoming;
 pub mod line;
 pub mod port;
+pub mod sent;
 
 mod outbox;
 
@@ -23,14 +24,15 @@ use jiff::Timestamp;
 
 use self::incoming::{Incoming, IncomingError, Request};
 use self::line::Message;
-use self::outbox::Outbox;
+use self::outbox::{Due, Outbox};
 use self::port::{Port, PortError};
+use self::sent::SentMark;
 use crate::config::SerialConfig;
 use crate::latest::Latest;
 use crate::quality::Verdict;
-use crate::session::results::{Results, SentMark};
 use crate::session::snapshot::{Command, Snapshot};
 use crate::stop::Stop;
+use crate::store::Store;
 
 /// How long one wait for the port lasts; new states and results are looked for as often.
 const TICK: Duration = Duration::from_millis(50);
@@ -60,7 +62,7 @@ pub struct Serial {
     /// Where the session puts its newest state.
     pub newest: Latest<Arc<Snapshot>>,
     /// Where final results are kept.
-    pub results: Results,
+    pub results: Store,
     /// Up to where the host has them.
     pub sent: SentMark,
     /// Where the host's requests go.
@@ -76,7 +78,7 @@ pub struct Traffic {
     pub lines: u64,
     /// Updates and answers dropped because the port was full.
     pub dropped: u64,
-    /// Final results that left for the first time.
+    /// Results that left unasked: as counted, and as signed.
     pub results: u64,
     /// Lines from the host that were no request.
     pub refused: u64,
@@ -243,7 +245,7 @@ impl Link {
         loop {
             let now = Instant::now();
             if self.serial.stop.told() {
-                let idle = self.outbox.is_idle() && self.unsent_result().is_none();
+                let idle = self.outbox.is_idle() && self.due().is_none();
                 let left = port.on_the_wire()?;
                 if idle && left == 0 {
                     return Ok(());
@@ -277,15 +279,21 @@ impl Link {
 
     /// Moves the mark once a result has left.
     fn settle(&mut self, waiting: u64) {
-        let Some(sequence) = self.outbox.result_left(waiting) else { return };
+        let Some(due) = self.outbox.result_left(waiting) else { return };
         self.traffic.results += 1;
-        if let Err(problem) = self.serial.sent.advance(sequence) {
-            log::warn!("{problem}; result {sequence} may be sent again after a restart");
+        if let Err(problem) = self.serial.sent.advance(due) {
+            log::warn!("{problem}; a result may be sent again after a restart");
         }
     }
 
-    fn unsent_result(&self) -> Option<u64> {
-        self.serial.results.after(self.serial.sent.sequence())
+    /// The next result that the host has not got, and its number: those just counted first, then those signed since.
+    fn due(&self) -> Option<(Due, u64)> {
+        let Serial { results, sent, .. } = &self.serial;
+        let counted = results.after(sent.sequence()).map(|sequence| (Due::Counted(sequence), sequence));
+        counted.or_else(|| {
+            let (signature, sequence) = results.signed_after(sent.signature())?;
+            Some((Due::Signed(signature), sequence))
+        })
     }
 
     /// Queues the next result that the host has not got; one at a time, so that each is marked as it leaves.
@@ -293,9 +301,9 @@ impl Link {
         if !self.outbox.may_take_result() || now < self.next_result {
             return;
         }
-        let Some(sequence) = self.unsent_result() else { return };
+        let Some((due, sequence)) = self.due() else { return };
         match self.serial.results.find(sequence) {
-            Ok(Some(result)) => self.outbox.push_result(&result, Timestamp::now()),
+            Ok(Some(result)) => self.outbox.push_result(&result, due, Timestamp::now()),
             Ok(None) => {}
             Err(problem) => {
                 log::error!("result {sequence} cannot be sent: {problem}");
@@ -345,7 +353,7 @@ impl Link {
                 None => "there is no state yet; ask again".to_owned(),
             },
             Ok(Request::Resend(sequence)) => match self.serial.results.find(sequence) {
-                Ok(Some(result)) => return self.push_answer(Message::Final(&result)),
+                Ok(Some(result)) => return self.push_answer(Message::Result(&result)),
                 Ok(None) => format!("there is no result {sequence}; the newest is {}", self.serial.results.last()),
                 Err(problem) => problem.to_string(),
             },

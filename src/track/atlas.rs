@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::class::Kind;
 use crate::geometry::Rect;
 
-use super::CellId;
+use super::{CellId, OnSlide, Verdict};
 
 /// A place on the slide, px from the corner of its patch's first frame.
 pub(super) type Place = (f64, f64);
@@ -24,6 +24,7 @@ const FORGET: usize = 16;
 pub(super) struct Record {
     pub id: CellId,
     pub kind: Kind,
+    patch: u32,
     x: f32,
     y: f32,
     size: f32,
@@ -37,6 +38,12 @@ impl Record {
     /// Its middle.
     pub fn place(&self) -> Place {
         (self.x.into(), self.y.into())
+    }
+
+    /// What is said of it when its count changes.
+    pub fn verdict(&self) -> Verdict {
+        let area = Rect::around(self.place(), self.size(), self.size());
+        Verdict { id: self.id, kind: self.kind, at: OnSlide { patch: self.patch, area } }
     }
 
     /// Its diameter, px.
@@ -119,9 +126,9 @@ impl Atlas {
     }
 
     /// Remembers a cell that nothing is known of.
-    pub fn insert(&mut self, patch: u32, id: CellId, kind: Kind, place: Place, size: f64, now: u64) -> u32 {
+    pub fn insert(&mut self, (id, kind): (CellId, Kind), patch: u32, place: Place, size: f64, now: u64) -> u32 {
         let (x, y, size) = (place.0 as f32, place.1 as f32, size as f32);
-        let record = Record { id, kind, x, y, size, seen: 0, missed: 0, counted: false };
+        let record = Record { id, kind, patch, x, y, size, seen: 0, missed: 0, counted: false };
         let slot = if let Some(slot) = self.free.pop() {
             self.records[slot as usize] = record;
             slot
@@ -193,7 +200,7 @@ mod tests {
         let mut atlas = Atlas::default();
         for n in 0..cells {
             let place = (f64::from(n) * 64.0, 0.0);
-            atlas.insert(0, CellId(n), Kind::Rbc, place, 40.0, n.into());
+            atlas.insert((CellId(n), Kind::Rbc), 0, place, 40.0, n.into());
         }
         atlas
     }
@@ -216,7 +223,7 @@ mod tests {
         let mut atlas = filled(1000);
         atlas.make_room(500, 5000);
         for n in 0..300 {
-            atlas.insert(1, CellId(2000 + n), Kind::Plt, (f64::from(n) * 64.0, 9.0), 20.0, 5000);
+            atlas.insert((CellId(2000 + n), Kind::Plt), 1, (f64::from(n) * 64.0, 9.0), 20.0, 5000);
         }
         assert_eq!(atlas.records.len(), 1000);
     }

@@ -43,13 +43,24 @@ pub struct Sight<'a> {
     pub sharpness: f64,
 }
 
+/// Where on the slide something is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct OnSlide {
+    /// Number of the patch, from 0; places on two patches cannot be compared.
+    pub patch: u32,
+    /// Its box, px from the corner of the patch's first frame.
+    pub area: Rect,
+}
+
 /// A cell whose count changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Verdict {
     /// Which one.
     pub id: CellId,
     /// What it was found as.
     pub kind: Kind,
+    /// Where it is.
+    pub at: OnSlide,
 }
 
 /// What became of the cells of one frame.
@@ -58,6 +69,8 @@ pub struct Verdict {
 pub struct Placed {
     /// Where the frame's top-left corner is on its patch, px; none: it is passed over, and shows nothing that counts.
     pub origin: Option<(f64, f64)>,
+    /// Number of that patch.
+    pub patch: u32,
     /// Much less sharp than the frames before it.
     pub blurred: bool,
     /// For each cell of the frame its name, if it is whole.
@@ -164,6 +177,7 @@ impl Tracker {
         let position = self.take(cells, size, position, &mut placed);
         self.at = Some(position);
         placed.origin = Some(position.origin);
+        placed.patch = position.patch;
         self.keyframes.offer(&view, position, size, self.frame);
         if self.atlas.make_room(MOST_CELLS, self.frame) {
             placed.forgot = true;
@@ -268,7 +282,7 @@ impl Tracker {
             let place = (x + origin.0, y + origin.1);
             let slot = slot.unwrap_or_else(|| {
                 let id = self.name();
-                let slot = self.atlas.insert(position.patch, id, cell.kind, place, cell.area.diameter(), self.frame);
+                let slot = self.atlas.insert((id, cell.kind), position.patch, place, cell.area.diameter(), self.frame);
                 in_view.push(slot);
                 slot
             });
@@ -291,7 +305,7 @@ impl Tracker {
         }
         for slot in &in_view {
             let record = self.atlas.get_mut(*slot);
-            let verdict = Verdict { id: record.id, kind: record.kind };
+            let verdict = record.verdict();
             if !record.counted && record.is_sure() {
                 record.counted = true;
                 placed.counted.push(verdict);
@@ -313,7 +327,7 @@ impl Tracker {
                 continue;
             }
             let record = self.atlas.get_mut(slot);
-            let verdict = Verdict { id: record.id, kind: record.kind };
+            let verdict = record.verdict();
             if record.counted != record.is_likely() {
                 record.counted = !record.counted;
                 if record.counted { placed.counted.push(verdict) } else { placed.withdrawn.push(verdict) }

@@ -3,6 +3,7 @@
 
 pub mod float_twin;
 pub mod onnx;
+pub mod stored;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -66,7 +67,7 @@ impl Ledger {
     pub fn take(&mut self, counted: Counted) {
         for revision in counted.revisions {
             match revision {
-                Revision::Named { id, opinion } => {
+                Revision::Named { id, opinion, .. } => {
                     self.0.get_mut(&id).expect("only what counts is named anew").opinion = Some(opinion);
                 }
                 Revision::Withdrawn { id, .. } => {

@@ -12,6 +12,7 @@ from machine import Machine, Serial
 
 SCREENS = Path(__file__).parent.parent / "screens"
 STATE = "/var/lib/leukoscope"
+AS_SERVICE = f"runuser -u leukoscope -- env LEUKOSCOPE_STATION_STATE={STATE}"
 SSD1306 = "/sys/kernel/debug/ssd1306_sim"
 # Code under TCG is some thirty times slower than on a board; nothing here is about speed.
 SLOW = 240
@@ -52,6 +53,10 @@ class Rig:
         self.run, self.until = self.machine.run, self.machine.until
         self.serial = None
         self.gpio = None
+
+    def results(self):
+        lines = self.run(f"{AS_SERVICE} leukoscope sessions --json").splitlines()
+        return [json.loads(line) for line in lines]
 
     def devices(self):
         """Loads what gives the guest a display bus and GPIO lines; after every boot."""
@@ -146,7 +151,7 @@ def answers(rig):
     rig.serial.send("new S-0042")
     rig.serial.until(lambda line: line.get("phase") == "counting" and line.get("sample") == "S-0042", SLOW)
     rig.serial.send("stop")
-    final, _ = rig.serial.until(lambda line: line["type"] == "final", SLOW)
+    final, _ = rig.serial.until(lambda line: line["type"] == "preliminary", SLOW)
     assert (final["sample"], final["ending"]) == ("S-0042", "stopped"), final
     return f"error: {error['message']}"
 
@@ -213,7 +218,7 @@ def buttons_and_lights(rig):
     rig.serial.until(lambda line: line.get("phase") == "counting", SLOW)
     rig.until(f"cat {rig.gpio}/sim_gpio19/value", 20, "1")
     rig.press(6)
-    rig.serial.until(lambda line: line["type"] == "final" and line["ending"] == "stopped", SLOW)
+    rig.serial.until(lambda line: line["type"] == "preliminary" and line["ending"] == "stopped", SLOW)
     rig.until(f"cat {rig.gpio}/sim_gpio19/value", 20, "0")
     return "start and stop by button, the running light follows"
 
@@ -237,7 +242,7 @@ def stops(rig):
     began = time.monotonic()
     rig.run("systemctl stop leukoscope")
     seconds = time.monotonic() - began
-    final, _ = rig.serial.until(lambda line: line["type"] == "final", 30)
+    final, _ = rig.serial.until(lambda line: line["type"] == "preliminary", 30)
     assert (final["sample"], final["ending"]) == ("S-0044", "shutdown"), final
     result = rig.run("systemctl show -P Result leukoscope")
     assert result == "success", result
@@ -264,6 +269,19 @@ def stops_while_the_line_is_held_up(rig):
     return f"{seconds:.1f} s"
 
 
+def page(rig):
+    rig.service()
+    asked = r"GET /api/me HTTP/1.1\r\nHost: localhost:8321\r\nConnection: close\r\n\r\n"
+    answer = rig.run(f"exec 9<>/dev/tcp/127.0.0.1/8321 && printf '{asked}' >&9 && timeout 60 cat <&9")
+    assert answer.startswith("HTTP/1.1 200") and '"station":"rig"' in answer, answer
+    rig.run(f"{AS_SERVICE} sh -c 'echo a good long password | leukoscope user add ada --role admin'")
+    users = rig.run(f"{AS_SERVICE} leukoscope user list")
+    assert users.split() == ["ada", "admin"], users
+    trail = rig.run(f"{AS_SERVICE} leukoscope audit verify")
+    assert trail.startswith("whole: "), trail
+    return f"answers on the loopback address; a user added beside the running service; {trail}"
+
+
 def security(rig):
     table = rig.run("systemd-analyze security --no-pager leukoscope | tail -1")
     return table.lstrip("→ ")
@@ -284,7 +302,7 @@ def power_cut(rig):
     rig.serial.send("new P-1")
     rig.serial.until(lambda line: line.get("phase") == "counting", SLOW)
     rig.serial.send("stop")
-    told, _ = rig.serial.until(lambda line: line["type"] == "final", SLOW)
+    told, _ = rig.serial.until(lambda line: line["type"] == "preliminary", SLOW)
     # At once, with a count under way: what was said must be on the disk.
     rig.serial.send("new P-2")
     rig.serial.until(lambda line: line.get("sample") == "P-2", SLOW)
@@ -295,15 +313,17 @@ def power_cut(rig):
     rig.devices()
     rig.connect()
     rig.service()
-    kept = [json.loads(line) for line in rig.run(f"cat {STATE}/results.jsonl").splitlines()]
+    kept = rig.results()
     assert kept[-1]["sequence"] == told["result"] and kept[-1]["sample"] == "P-1", kept[-1]
     rig.serial.send(f"resend {told['result']}")
-    again, _ = rig.serial.until(lambda line: line["type"] == "final" and line["result"] == told["result"], SLOW)
+    again, _ = rig.serial.until(lambda line: line["type"] == "preliminary" and line["result"] == told["result"], SLOW)
     assert again["sample"] == "P-1"
     return f"result {told['result']} is there after the cut and is sent again"
 
 
 def disk_full(rig):
+    # Begins anew, so that there is no room left in files that have it.
+    rig.service()
     rig.run(
         "journalctl --sync; fallocate -l $(($(stat -f -c '%a*%S' /) - 1048576)) /filler\n"
         "cat /dev/zero >/filler-2 2>/dev/null; true"
@@ -315,14 +335,14 @@ def disk_full(rig):
             rig.serial.send(f"new {sample}")
             rig.serial.until(lambda line: line.get("sample") == sample, SLOW)
             rig.serial.send("stop")
-            line, _ = rig.serial.until(lambda line: line.get("trouble") or line["type"] == "final", SLOW)
+            line, _ = rig.serial.until(lambda line: line.get("trouble") or line["type"] == "preliminary", SLOW)
             if line["trouble"]:
                 break
         assert line["trouble"], "no trouble with 20 results on a full disk"
     finally:
         rig.run("rm -f /filler /filler-2; sync")
-    final, _ = rig.serial.until(lambda line: line["type"] == "final" and line["sample"] == sample, SLOW)
-    kept = json.loads(rig.run(f"tail -n 1 {STATE}/results.jsonl"))
+    final, _ = rig.serial.until(lambda line: line["type"] == "preliminary" and line["sample"] == sample, SLOW)
+    kept = rig.results()[-1]
     assert (kept["sequence"], kept["sample"]) == (final["result"], sample), kept
     return f"told: {line['trouble']}; kept and sent once there was room"
 
@@ -401,7 +421,7 @@ def camera_of_the_kernel(rig):
 
 CHECKS = [
     boots, installs, devices_belong_to_groups, ready, answers, reconnects, shows_waiting, shows_counting,
-    display_fails_and_returns, buttons_and_lights, watchdog, stops, stops_while_the_line_is_held_up, security,
+    display_fails_and_returns, buttons_and_lights, watchdog, stops, stops_while_the_line_is_held_up, page, security,
     power_cut, disk_full, clock_jumps, usb_serial_unplugged, camera, camera_fails_and_returns, camera_of_the_kernel,
     journal,
 ]  # fmt: skip

@@ -11,13 +11,14 @@ use serde::ser::{SerializeMap, Serializer};
 use crate::class::{CellClass, Group};
 use crate::config::LineFormat;
 use crate::quality::{Quality, Refusals, Verdict};
-use crate::session::results::StoredResult;
 use crate::session::snapshot::{ClassCount, Ending, Flag, KindCounts, Phase, Snapshot};
 use crate::statistics::correction::Corrected;
 use crate::statistics::interval::Figure;
 use crate::statistics::per_red_cell::PerRedCell;
 use crate::statistics::precision::Precision;
 use crate::statistics::simultaneous::Simultaneous;
+use crate::store::StoredResult;
+use crate::store::records::Signature;
 
 /// What a line says.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +32,8 @@ pub enum Message<'a> {
     Update(&'a Snapshot),
     /// The answer to `status`.
     Status(&'a Snapshot),
-    /// A final result.
-    Final(&'a StoredResult),
+    /// A result: final once it is signed, preliminary before.
+    Result(&'a StoredResult),
     /// The host asked for something that cannot be done.
     Error(&'a str),
 }
@@ -56,7 +57,9 @@ impl<'a> Line<'a> {
             Message::Hello { .. } => "hello",
             Message::Update(_) => "update",
             Message::Status(_) => "status",
-            Message::Final(_) => "final",
+            // Nothing that nobody signed leaves as final.
+            Message::Result(result) if result.signature.is_some() => "final",
+            Message::Result(_) => "preliminary",
             Message::Error(_) => "error",
         }
     }
@@ -64,17 +67,21 @@ impl<'a> Line<'a> {
     fn snapshot(&self) -> Option<&'a Snapshot> {
         match self.message {
             Message::Update(snapshot) | Message::Status(snapshot) => Some(snapshot),
-            Message::Final(result) => Some(&result.snapshot),
+            Message::Result(result) => Some(&result.snapshot),
             Message::Hello { .. } | Message::Error(_) => None,
         }
     }
 
     fn result(&self) -> Option<u64> {
         match self.message {
-            Message::Final(result) => Some(result.sequence),
+            Message::Result(result) => Some(result.sequence),
             Message::Hello { newest_result } => Some(newest_result),
             _ => None,
         }
+    }
+
+    fn signature(&self) -> Option<&'a Signature> {
+        if let Message::Result(result) = self.message { result.signature.as_ref() } else { None }
     }
 
     fn error(&self) -> Option<&'a str> {
@@ -106,6 +113,8 @@ struct JsonLine<'a> {
     station: &'a str,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     session: Option<JsonSession<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<&'a Signature>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
 }
@@ -208,6 +217,7 @@ fn json(line: &Line<'_>) -> String {
         time: line.time(),
         station: line.station,
         session,
+        signature: line.signature(),
         message: line.error(),
     };
     // Text, numbers and maps with text keys: nothing in a line can fail to become JSON.
@@ -240,7 +250,7 @@ pub fn csv_header() -> String {
         let code = class.code();
         let _ = write!(header, ",corrected_{code},corrected_low_{code},corrected_high_{code}");
     }
-    header.push_str(",verdict,focus,refused\r\n");
+    header.push_str(",verdict,focus,refused,signed_by,signed_at,comment\r\n");
     header
 }
 
@@ -304,6 +314,8 @@ fn csv(line: &Line<'_>) -> String {
     fields.push(quality.as_ref().map(|quality| quality.verdict.code().to_owned()).unwrap_or_default());
     fields.push(quality.map(|quality| format!("{:.2}", quality.focus)).unwrap_or_default());
     fields.push(of(|s| s.frames.refused.total().to_string()));
+    let signed = |field: fn(&Signature) -> String| line.signature().map(field).unwrap_or_default();
+    fields.extend([signed(|s| s.by.clone()), signed(|s| s.at.to_string()), signed(|s| s.comment.clone())]);
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::line::{self, Line, Message};
 use super::port::Port;
 use crate::config::LineFormat;
-use crate::session::results::StoredResult;
+use crate::store::StoredResult;
 
 /// Answers that wait at most; a host that asks faster than it reads loses the rest.
 const MOST_WAITING: usize = 16;
@@ -22,16 +22,25 @@ pub(super) struct Outbox {
     queue: VecDeque<Queued>,
     /// Bytes of the first line of the queue that the port took.
     written: usize,
-    /// A final result that the port took whole and that has not left yet.
-    leaving: Option<u64>,
+    /// A result that the port took whole and that has not left yet.
+    leaving: Option<Due>,
     greeted: bool,
 }
 
 #[derive(Debug)]
 struct Queued {
     bytes: Vec<u8>,
-    /// Number of the final result in it that waits to be marked as sent.
-    result: Option<u64>,
+    /// The result in it that waits to be marked as sent.
+    result: Option<Due>,
+}
+
+/// Why a result goes out without being asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// It was counted: its number.
+    Counted(u64),
+    /// It was signed: the number of the signature.
+    Signed(i64),
 }
 
 impl Outbox {
@@ -67,10 +76,10 @@ impl Outbox {
         fits
     }
 
-    /// Queues a final result that is to be marked as sent once it left. Results never fall to the limit.
-    pub(super) fn push_result(&mut self, result: &StoredResult, now: Timestamp) {
-        let bytes = self.render(Message::Final(result), now).into_bytes();
-        self.queue.push_back(Queued { bytes, result: Some(result.sequence) });
+    /// Queues a result that is to be marked as sent once it left. Results never fall to the limit.
+    pub(super) fn push_result(&mut self, result: &StoredResult, due: Due, now: Timestamp) {
+        let bytes = self.render(Message::Result(result), now).into_bytes();
+        self.queue.push_back(Queued { bytes, result: Some(due) });
     }
 
     /// Leaves a number out: a line was dropped.
@@ -78,7 +87,7 @@ impl Outbox {
         self.sequence += 1;
     }
 
-    /// Whether no other final result is queued or leaving.
+    /// Whether no other result is queued or leaving.
     pub(super) fn may_take_result(&self) -> bool {
         self.leaving.is_none() && self.queue.iter().all(|queued| queued.result.is_none())
     }
@@ -103,14 +112,14 @@ impl Outbox {
         self.queue.is_empty() && self.leaving.is_none()
     }
 
-    /// The final result that has left, given that so many bytes still wait in the port; each is given once.
-    pub(super) fn result_left(&mut self, waiting: u64) -> Option<u64> {
+    /// The result that has left, given that so many bytes still wait in the port; each is given once.
+    pub(super) fn result_left(&mut self, waiting: u64) -> Option<Due> {
         if waiting == 0 { self.leaving.take() } else { None }
     }
 
     /// Writes what the port takes; gives the number of lines that became whole.
     ///
-    /// Stops behind a final result until it left, so that "the port is empty" speaks of that result.
+    /// Stops behind a result until it left, so that "the port is empty" speaks of that result.
     pub(super) fn write(&mut self, port: &mut Port) -> std::io::Result<u64> {
         let mut lines = 0;
         while self.leaving.is_none()

@@ -1,0 +1,54 @@
+//! `audit`: who changed or looked at what.
+
+use std::io::{self, Write as _};
+
+use crate::cli::args::{AuditArguments, AuditCommand};
+use crate::cli::failure::{Blame, Failure};
+use crate::cli::station;
+use crate::store::AuditVerdict;
+
+/// Prints or checks the audit trail; the daemon may be running.
+///
+/// # Errors
+/// With exit code 1 when a line is missing or was changed, or the store cannot be read; 2 when the configuration is wrong.
+pub fn audit(arguments: &AuditArguments) -> Result<(), Failure> {
+    let Some(store) = station::to_read(arguments.config.as_deref())? else {
+        eprintln!("nothing is kept yet, so there is no trail");
+        return Ok(());
+    };
+    match &arguments.command {
+        AuditCommand::List { session, json } => {
+            let mut out = io::stdout().lock();
+            let mut entries = store.audit(*session, None, u32::MAX).blame_run()?;
+            entries.reverse();
+            for entry in entries {
+                let line = if *json {
+                    serde_json::to_string(&entry).blame_run()?
+                } else {
+                    let at = entry.at.strftime("%Y-%m-%d %H:%M:%S UTC");
+                    let session = entry.session.map(|session| format!("  session {session}")).unwrap_or_default();
+                    format!("{:>6}  {at}  {}  {}{session}  {}", entry.number, entry.by, entry.action, entry.detail)
+                };
+                writeln!(out, "{line}").blame_run()?;
+            }
+        }
+        AuditCommand::Verify { known } => match store.verify_audit().blame_run()? {
+            AuditVerdict::Whole { entries, hash } => {
+                if let Some(known) = known
+                    && !store.audit(None, None, u32::MAX).blame_run()?.iter().any(|entry| entry.hash == *known)
+                {
+                    return Err(broken("no line has the hash that was written down: the trail was replaced"));
+                }
+                println!("whole: {entries} lines, the last with hash {hash}");
+            }
+            AuditVerdict::Broken { number, why } => return Err(broken(&format!("line {number}: {why}"))),
+        },
+    }
+    Ok(())
+}
+
+fn broken(why: &str) -> Failure {
+    let words = "the audit trail is not whole";
+    let remedy = "keep a copy of the store as it is, and find out who had access to it";
+    Failure { code: 1, error: anyhow::anyhow!("{words}: {why}; {remedy}") }
+}

@@ -1,0 +1,44 @@
+//! `export`: reviewed cells to train by.
+
+use std::env;
+
+use crate::cli::args::ExportArguments;
+use crate::cli::failure::{Blame, Failure};
+use crate::cli::station;
+use crate::config::load::load;
+use crate::export::{self, ExportError};
+use crate::models::Models;
+use crate::optics::scale::BOX_MARGIN;
+
+/// Writes reviewed cells to a folder; the daemon may be running.
+///
+/// # Errors
+/// With exit code 2 when the folder is not empty or a session is not there, 1 when something cannot be read or written.
+pub fn export(arguments: &ExportArguments) -> Result<(), Failure> {
+    let config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
+    let Some(store) = station::to_read(arguments.config.as_deref())? else {
+        return Err(Failure::input(format!("nothing is kept in {} yet", config.state_folder().display())));
+    };
+    // Pictures are at the scale of the classifier that they were cut for.
+    let models = Models::read(&Models::folder(&config.models.folder));
+    let scale = models.as_ref().map(|models| {
+        let card = &models.card.classifier;
+        (card.sha256.as_str(), card.um_per_px * BOX_MARGIN)
+    });
+    let done = export::export(&store, &arguments.session, scale.ok(), &arguments.dir);
+    let done = done.map_err(|error| match error {
+        ExportError::NotEmpty(_) | ExportError::NoSession(_) => Failure::input(error),
+        _ => Failure { code: 1, error: error.into() },
+    })?;
+    println!("{} cells of {} sessions in {}", done.cells, done.sessions, arguments.dir.display());
+    if done.nameless > 0 {
+        println!("left out: {} that have no name although their result is signed", done.nameless);
+    }
+    if done.without_picture > 0 {
+        println!("left out: {} whose picture is not kept any more", done.without_picture);
+    }
+    if done.damaged > 0 {
+        println!("left out: {} whose picture is damaged; check the memory card", done.damaged);
+    }
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! `report`: the report of a session as a file.
+
+use std::env;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::cli::args::ReportArguments;
+use crate::cli::failure::{Blame, Failure};
+use crate::cli::station;
+use crate::config::load::load;
+use crate::file;
+use crate::report::{self, ReportForm};
+use crate::store::records::Status;
+use crate::words::Catalogues;
+
+/// Writes a report; the daemon may be running.
+///
+/// # Errors
+/// With exit code 2 when there is no such session or form, 1 when something cannot be read or written.
+pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
+    let config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
+    let id = arguments.session;
+    let output = arguments.output.clone().unwrap_or_else(|| PathBuf::from(format!("leukoscope-{id}.pdf")));
+    let ending = output.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let form: ReportForm = ending.parse().blame_input()?;
+    let store = station::to_read(arguments.config.as_deref())?;
+    let detail = store.as_ref().map(|store| store.session(id)).transpose().blame_run()?.flatten();
+    let (Some(store), Some(detail)) = (store, detail) else {
+        return Err(Failure::input(format!("there is no session {id}; `leukoscope sessions` lists them")));
+    };
+    if detail.summary.status == Status::Final {
+        // Before anything is shown, as on the page.
+        let by = station::to_write(arguments.config.as_deref())?;
+        by.note("console", Timestamp::now(), "view", Some(id), &json!({"report": form.ending()})).blame_run()?;
+    }
+    let mut cells = Vec::new();
+    for cell in store.cells(id, None, None).blame_run()? {
+        let wanted = cell.has_crop && form == ReportForm::Pdf;
+        let picture = if wanted { store.crop(id, cell.number).blame_run()? } else { None };
+        cells.push((cell, picture));
+    }
+    let language = arguments.language.as_deref().unwrap_or(&config.web.language);
+    let words = Catalogues::new(config.web.catalogues.clone()).words(language);
+    let bytes = report::make(form, &detail, &cells, &words).blame_run()?;
+    file::replace(&output, &bytes).map_err(|problem| Failure {
+        code: 1,
+        error: anyhow::anyhow!("{}: {problem}; choose another place with --output", output.display()),
+    })?;
+    println!("{}", output.display());
+    Ok(())
+}

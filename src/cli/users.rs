@@ -1,0 +1,102 @@
+//! `user` and `token`: who may do what on the page.
+
+use std::io::{self, BufRead as _, IsTerminal as _};
+
+use jiff::Timestamp;
+
+use crate::cli::args::{TokenArguments, TokenCommand, UserArguments, UserCommand};
+use crate::cli::failure::{Blame, Failure};
+use crate::cli::station;
+use crate::store::StoreError;
+use crate::store::records::User;
+
+/// Whom the audit trail names.
+const CONSOLE: &str = "console";
+
+/// Adds, changes or lists users; the daemon may be running.
+///
+/// # Errors
+/// With exit code 2 when what was asked for is not allowed, 1 when the store cannot be used.
+pub fn user(arguments: &UserArguments) -> Result<(), Failure> {
+    let config = arguments.config.as_deref();
+    let now = Timestamp::now();
+    match &arguments.command {
+        UserCommand::Add { name, role } => {
+            let store = station::to_write(config)?;
+            let password = password(name)?;
+            store.add_user(name, *role, &password, CONSOLE, now).map_err(blamed)?;
+            println!("{name} may log in as {}", role.word());
+        }
+        UserCommand::Set { name, role, password: change, disable, enable } => {
+            if role.is_none() && !(*change || *disable || *enable) {
+                return Err(Failure::input("say what to change: --role, --password, --disable or --enable"));
+            }
+            let store = station::to_write(config)?;
+            let password = if *change { Some(password(name)?) } else { None };
+            let enabled = (*disable || *enable).then_some(*enable);
+            store.set_user(name, *role, enabled, password.as_deref(), CONSOLE, now).map_err(blamed)?;
+            println!("{name} was changed");
+        }
+        UserCommand::List => {
+            let store = station::to_read(config)?;
+            list(&store.map_or_else(|| Ok(Vec::new()), |store| store.users()).blame_run()?, "user");
+        }
+    }
+    Ok(())
+}
+
+/// Adds, removes or lists tokens; the daemon may be running.
+///
+/// # Errors
+/// With exit code 2 when what was asked for is not allowed, 1 when the store cannot be used.
+pub fn token(arguments: &TokenArguments) -> Result<(), Failure> {
+    let config = arguments.config.as_deref();
+    let now = Timestamp::now();
+    match &arguments.command {
+        TokenCommand::Add { name, role } => {
+            let secret = station::to_write(config)?.add_token(name, *role, CONSOLE, now).map_err(blamed)?;
+            // The secret alone on standard output, so that a script can take it.
+            eprintln!("the token of {name}, to be sent as `Authorization: Bearer …`; it cannot be shown again:");
+            println!("{secret}");
+        }
+        TokenCommand::Remove { name } => {
+            if !station::to_write(config)?.remove_token(name, CONSOLE, now).map_err(blamed)? {
+                return Err(Failure::input(format!("there is no token {name}")));
+            }
+            println!("the token of {name} is worth nothing any more");
+        }
+        TokenCommand::List => {
+            let store = station::to_read(config)?;
+            list(&store.map_or_else(|| Ok(Vec::new()), |store| store.tokens()).blame_run()?, "token");
+        }
+    }
+    Ok(())
+}
+
+fn list(users: &[User], what: &str) {
+    if users.is_empty() {
+        eprintln!("there is no {what} yet");
+    }
+    for User { name, role, enabled } in users {
+        println!("{name}  {}{}", role.word(), if *enabled { "" } else { "  disabled" });
+    }
+}
+
+/// Asks at the terminal, twice; else takes the first line of standard input.
+fn password(name: &str) -> Result<String, Failure> {
+    if !io::stdin().is_terminal() {
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line).blame_run()?;
+        return Ok(line.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    let first = rpassword::prompt_password(format!("Password of {name}: ")).blame_run()?;
+    let second = rpassword::prompt_password("Once more: ").blame_run()?;
+    if first != second {
+        return Err(Failure::input("the two passwords are not the same; nothing was changed"));
+    }
+    Ok(first)
+}
+
+fn blamed(error: StoreError) -> Failure {
+    if error.is_refusal() { Failure::input(error) } else { Failure { code: 1, error: error.into() } }
+}

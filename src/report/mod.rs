@@ -1,0 +1,83 @@
+//! The report of one session: for people (PDF), for spreadsheets (CSV) and for programs (JSON). It names the sample and no
+//! patient. Pure: the same session makes the same bytes.
+
+mod json;
+mod paper;
+mod pdf;
+mod pictures;
+mod table;
+mod typeface;
+
+use std::str::FromStr;
+
+use crate::store::records::{CellRecord, SessionDetail};
+use crate::words::Words;
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportForm {
+    /// For people, with the picture of the leading cells of each class.
+    Pdf,
+    /// For spreadsheets.
+    Csv,
+    /// For programs: all that is kept, without pictures.
+    Json,
+}
+
+/// An ending that names no form.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no form of a report; write pdf, csv or json")]
+pub struct UnknownForm(String);
+
+impl FromStr for ReportForm {
+    type Err = UnknownForm;
+
+    fn from_str(ending: &str) -> Result<Self, Self::Err> {
+        match ending {
+            "pdf" => Ok(Self::Pdf),
+            "csv" => Ok(Self::Csv),
+            "json" => Ok(Self::Json),
+            _ => Err(UnknownForm(ending.to_owned())),
+        }
+    }
+}
+
+impl ReportForm {
+    /// How the name of its file ends.
+    #[must_use]
+    pub const fn ending(self) -> &'static str {
+        match self {
+            Self::Pdf => "pdf",
+            Self::Csv => "csv",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// A cell and, where one is kept, its picture (JPEG).
+pub type Pictured = (CellRecord, Option<Vec<u8>>);
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// What is kept cannot be written as text.
+    #[error("the report cannot be written: {0}")]
+    Text(String),
+}
+
+/// Makes the report of a session. `cells` are all its cells; of the pictures only PDF takes any.
+///
+/// # Errors
+/// When what is kept cannot be written as text.
+pub fn make(
+    form: ReportForm,
+    detail: &SessionDetail,
+    cells: &[Pictured],
+    words: &Words,
+) -> Result<Vec<u8>, ReportError> {
+    match form {
+        ReportForm::Pdf => Ok(pdf::pdf(detail, cells, words)),
+        ReportForm::Csv => table::csv(detail, words),
+        ReportForm::Json => json::json(detail, cells, words),
+    }
+}

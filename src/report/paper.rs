@@ -1,0 +1,214 @@
+//! Sheets of A4 and a pen: places on a sheet in points from its lower left corner.
+
+use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
+
+use super::typeface::{self, Face};
+
+/// A4, points.
+pub(super) const SHEET: (f32, f32) = (595.0, 842.0);
+
+/// Left and right edge of what is printed.
+pub(super) const LEFT: f32 = 48.0;
+pub(super) const RIGHT: f32 = SHEET.0 - LEFT;
+
+/// Where the content of a sheet begins and ends; above stands the head, below the foot.
+const TOP: f32 = 736.0;
+const BOTTOM: f32 = 62.0;
+
+/// Red, green and blue, 0..=1.
+pub(super) type Colour = [f32; 3];
+
+pub(super) const INK: Colour = [0.1, 0.09, 0.13];
+pub(super) const SOFT: Colour = [0.38, 0.36, 0.42];
+pub(super) const RULE: Colour = [0.82, 0.8, 0.85];
+pub(super) const ACCENT: Colour = [0.36, 0.12, 0.69];
+pub(super) const TINT: Colour = [0.92, 0.89, 0.97];
+pub(super) const WARN: Colour = [0.54, 0.29, 0.0];
+pub(super) const WARN_TINT: Colour = [1.0, 0.94, 0.86];
+pub(super) const GOOD: Colour = [0.04, 0.42, 0.23];
+pub(super) const GOOD_TINT: Colour = [0.88, 0.96, 0.91];
+
+/// How a text looks.
+#[derive(Clone, Copy)]
+pub(super) struct Type {
+    pub(super) face: Face,
+    pub(super) size: f32,
+    pub(super) colour: Colour,
+}
+
+pub(super) const BODY: Type = Type { face: Face::Plain, size: 9.5, colour: INK };
+pub(super) const STRONG: Type = Type { face: Face::Bold, size: 9.5, colour: INK };
+pub(super) const SMALL: Type = Type { face: Face::Plain, size: 8.0, colour: SOFT };
+pub(super) const HEADING: Type = Type { face: Face::Bold, size: 11.5, colour: INK };
+
+/// A JPEG to be embedded as it is.
+pub(super) struct Jpeg {
+    pub(super) bytes: Vec<u8>,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) grey: bool,
+}
+
+/// One sheet.
+pub(super) struct Sheet {
+    content: Content,
+    pictures: Vec<usize>,
+}
+
+/// The sheets of a report, the last one under the pen.
+pub(super) struct Paper {
+    sheets: Vec<Sheet>,
+    pictures: Vec<Jpeg>,
+    /// Where the next thing goes.
+    pub(super) y: f32,
+}
+
+impl Sheet {
+    fn new() -> Self {
+        Self { content: Content::new(), pictures: Vec::new() }
+    }
+
+    fn ink(&mut self, [red, green, blue]: Colour) -> &mut Content {
+        self.content.set_fill_rgb(red, green, blue)
+    }
+
+    pub(super) fn text(&mut self, x: f32, y: f32, how: Type, text: &str) {
+        let font: &[u8] = if how.face == Face::Bold { b"Bold" } else { b"Plain" };
+        self.ink(how.colour)
+            .begin_text()
+            .set_font(Name(font), how.size)
+            .next_line(x, y)
+            .show(Str(&typeface::encoded(text)))
+            .end_text();
+    }
+
+    /// Ends at `x`.
+    pub(super) fn right(&mut self, x: f32, y: f32, how: Type, text: &str) {
+        self.text(x - typeface::width(how.face, how.size, text), y, how, text);
+    }
+
+    pub(super) fn filled(&mut self, x: f32, y: f32, width: f32, height: f32, colour: Colour) {
+        self.ink(colour).rect(x, y, width, height).fill_nonzero();
+    }
+
+    pub(super) fn rule(&mut self, x: f32, to: f32, y: f32, thickness: f32, colour: Colour) {
+        let [red, green, blue] = colour;
+        self.content.set_stroke_rgb(red, green, blue).set_line_width(thickness).move_to(x, y).line_to(to, y).stroke();
+    }
+}
+
+impl Paper {
+    pub(super) fn new() -> Self {
+        Self { sheets: vec![Sheet::new()], pictures: Vec::new(), y: TOP }
+    }
+
+    /// The sheet under the pen.
+    pub(super) fn sheet(&mut self) -> &mut Sheet {
+        if self.sheets.is_empty() {
+            self.sheets.push(Sheet::new());
+        }
+        let last = self.sheets.len() - 1;
+        &mut self.sheets[last]
+    }
+
+    /// Takes a new sheet where this one has no room of this height left; whether it did.
+    pub(super) fn room(&mut self, height: f32) -> bool {
+        let full = self.y - height < BOTTOM;
+        if full {
+            self.sheets.push(Sheet::new());
+            self.y = TOP;
+        }
+        full
+    }
+
+    /// A text over as many lines as it takes.
+    pub(super) fn paragraph(&mut self, x: f32, to: f32, how: Type, text: &str) {
+        for line in typeface::lines(how.face, how.size, text, to - x) {
+            self.room(how.size * 1.35);
+            self.y -= how.size * 1.35;
+            let y = self.y;
+            self.sheet().text(x, y, how, &line);
+        }
+    }
+
+    pub(super) fn heading(&mut self, text: &str, follows: f32) {
+        self.room(26.0 + follows);
+        self.y -= 24.0;
+        let y = self.y;
+        self.sheet().text(LEFT, y, HEADING, text);
+        self.y -= 5.0;
+    }
+
+    /// A picture in a square.
+    pub(super) fn picture(&mut self, x: f32, y: f32, side: f32, picture: Jpeg) {
+        let number = self.pictures.len();
+        let (width, height) = (picture.width.max(1) as f32, picture.height.max(1) as f32);
+        let scale = side / width.max(height);
+        let (wide, high) = (width * scale, height * scale);
+        self.pictures.push(picture);
+        let sheet = self.sheet();
+        sheet.pictures.push(number);
+        sheet
+            .content
+            .save_state()
+            .transform([wide, 0.0, 0.0, high, x + (side - wide) / 2.0, y + (side - high) / 2.0])
+            .x_object(Name(name(number).as_bytes()))
+            .restore_state();
+    }
+
+    /// The file. `dress` draws head and foot of each sheet: its number, from 1, and how many there are.
+    pub(super) fn finish(mut self, title: &str, dress: impl Fn(&mut Sheet, usize, usize)) -> Vec<u8> {
+        let count = self.sheets.len();
+        for (number, sheet) in self.sheets.iter_mut().enumerate() {
+            dress(sheet, number + 1, count);
+        }
+        let mut pdf = Pdf::new();
+        let mut next = 1;
+        let mut fresh = || {
+            next += 1;
+            Ref::new(next - 1)
+        };
+        let (catalog, tree, info, plain, bold) = (fresh(), fresh(), fresh(), fresh(), fresh());
+        let sheets: Vec<(Ref, Ref)> = self.sheets.iter().map(|_| (fresh(), fresh())).collect();
+        let pictures: Vec<Ref> = self.pictures.iter().map(|_| fresh()).collect();
+        pdf.catalog(catalog).pages(tree);
+        pdf.document_info(info)
+            .title(TextStr(title))
+            .producer(TextStr(concat!("leukoscope ", env!("CARGO_PKG_VERSION"))));
+        pdf.pages(tree).kids(sheets.iter().map(|(page, _)| *page)).count(i32::try_from(count).unwrap_or(i32::MAX));
+        for (font, base) in [(plain, b"Helvetica".as_slice()), (bold, b"Helvetica-Bold".as_slice())] {
+            pdf.type1_font(font).base_font(Name(base)).encoding_predefined(Name(b"WinAnsiEncoding"));
+        }
+        for (sheet, (page, content)) in self.sheets.into_iter().zip(&sheets) {
+            let mut written = pdf.page(*page);
+            written.media_box(Rect::new(0.0, 0.0, SHEET.0, SHEET.1)).parent(tree).contents(*content);
+            let mut resources = written.resources();
+            resources.fonts().pair(Name(b"Plain"), plain).pair(Name(b"Bold"), bold);
+            let mut objects = resources.x_objects();
+            for number in &sheet.pictures {
+                objects.pair(Name(name(*number).as_bytes()), pictures[*number]);
+            }
+            objects.finish();
+            resources.finish();
+            written.finish();
+            pdf.stream(*content, &sheet.content.finish());
+        }
+        for (picture, id) in self.pictures.iter().zip(&pictures) {
+            let side = |length: u32| i32::try_from(length).unwrap_or(i32::MAX);
+            let mut written = pdf.image_xobject(*id, &picture.bytes);
+            written.filter(Filter::DctDecode);
+            written.width(side(picture.width)).height(side(picture.height));
+            if picture.grey {
+                written.color_space().device_gray();
+            } else {
+                written.color_space().device_rgb();
+            }
+            written.bits_per_component(8);
+        }
+        pdf.finish()
+    }
+}
+
+fn name(picture: usize) -> String {
+    format!("Cell{picture}")
+}

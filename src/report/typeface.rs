@@ -1,0 +1,156 @@
+//! The two typefaces that every reader of PDF has, Helvetica and Helvetica-Bold: how wide their letters are, and which there
+//! are. Widths are Adobe's metrics of the standard 14 fonts (Core 14 AFM), in thousandths of the size.
+
+/// One of the typefaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Face {
+    Plain,
+    Bold,
+}
+
+/// From space to tilde.
+const PLAIN: [u16; 95] = [
+    278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556, 556,
+    556, 556, 556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833,
+    722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 469, 556, 333, 556, 556, 500, 556,
+    556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334,
+    260, 334, 584,
+];
+const BOLD: [u16; 95] = [
+    278, 333, 474, 556, 556, 889, 722, 238, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556, 556,
+    556, 556, 556, 333, 333, 584, 584, 584, 611, 975, 722, 722, 722, 722, 667, 611, 778, 722, 278, 556, 722, 611, 833,
+    722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 333, 278, 333, 584, 556, 333, 556, 611, 556, 611,
+    556, 333, 611, 611, 278, 278, 556, 278, 889, 611, 611, 611, 611, 389, 556, 333, 611, 556, 778, 556, 556, 500, 389,
+    280, 389, 584,
+];
+
+/// Letters that `WinAnsi` (PDF 32000-1, annex D) has at other places than Unicode.
+const MOVED: [(char, u8); 16] = [
+    ('€', 0x80),
+    ('‚', 0x82),
+    ('„', 0x84),
+    ('…', 0x85),
+    ('Š', 0x8A),
+    ('Œ', 0x8C),
+    ('Ž', 0x8E),
+    ('‘', 0x91),
+    ('’', 0x92),
+    ('“', 0x93),
+    ('”', 0x94),
+    ('•', 0x95),
+    ('–', 0x96),
+    ('—', 0x97),
+    ('œ', 0x9C),
+    ('ž', 0x9E),
+];
+
+/// A letter that neither typeface has.
+const MISSING: u8 = b'?';
+
+/// A text as these typefaces are written with, a byte a letter.
+pub(super) fn encoded(text: &str) -> Vec<u8> {
+    text.chars().map(byte).collect()
+}
+
+/// Whether every letter of a text can be printed.
+pub(super) fn prints(text: &str) -> bool {
+    text.chars().all(|letter| letter == '?' || byte(letter) != MISSING)
+}
+
+fn byte(letter: char) -> u8 {
+    match letter {
+        ' '..='~' | '\u{a0}'..='\u{ff}' => letter as u8,
+        _ if letter.is_control() || letter.is_whitespace() => b' ',
+        _ => MOVED.iter().find(|(moved, _)| *moved == letter).map_or(MISSING, |(_, byte)| *byte),
+    }
+}
+
+/// Width of a text at a size, in the size's unit.
+pub(super) fn width(face: Face, size: f32, text: &str) -> f32 {
+    let thousandths: u32 = encoded(text).iter().map(|byte| u32::from(letter(face, *byte))).sum();
+    thousandths as f32 * size / 1000.0
+}
+
+fn letter(face: Face, byte: u8) -> u16 {
+    let table = match face {
+        Face::Plain => &PLAIN,
+        Face::Bold => &BOLD,
+    };
+    if let Some(width) = byte.checked_sub(b' ').and_then(|place| table.get(usize::from(place))) {
+        return *width;
+    }
+    // Of the other letters the base tells enough for line breaks; numbers, which are aligned, have none of them.
+    let base = match byte {
+        0x85 | 0x89 | 0x8C | 0x97 | 0x99 | 0xC6 => return 1000,
+        0x91 | 0x92 | 0xB7 => b'.',
+        0xC0..=0xC5 => b'A',
+        0xC7 => b'C',
+        0xC8..=0xCB => b'E',
+        0xCC..=0xCF | 0xEC..=0xEF => b'I',
+        0xD1 => b'N',
+        0xD2..=0xD6 | 0xD8 => b'O',
+        0xD9..=0xDC => b'U',
+        0xE7 => b'c',
+        _ => b'a',
+    };
+    letter(face, base)
+}
+
+/// A text in lines that are no wider than `most`; a word that is wider itself is cut.
+pub(super) fn lines(face: Face, size: f32, text: &str, most: f32) -> Vec<String> {
+    let mut done = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split_whitespace() {
+            let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
+            if width(face, size, &longer) <= most {
+                line = longer;
+                continue;
+            }
+            if !line.is_empty() {
+                done.push(std::mem::take(&mut line));
+            }
+            for letter in word.chars() {
+                line.push(letter);
+                if width(face, size, &line) > most {
+                    line.pop();
+                    done.push(std::mem::replace(&mut line, letter.to_string()));
+                }
+            }
+        }
+        done.push(line);
+    }
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn western_letters_are_printed_and_others_say_that_they_are_missing() {
+        assert_eq!(encoded("Ñandú – 5 µl’"), b"\xD1and\xFA \x96 5 \xB5l\x92");
+        assert_eq!(encoded("при\n"), b"??? ");
+        assert!(prints("Fórmula?") && !prints("血"));
+    }
+
+    #[test]
+    fn digits_are_of_one_width_so_that_columns_align() {
+        for face in [Face::Plain, Face::Bold] {
+            assert!((width(face, 10.0, "1111") - width(face, 10.0, "8888")).abs() < 1e-6);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_wider_than_asked_and_no_word_is_lost(text in "\\PC{0,200}", most in 20.0f32..400.0) {
+            let broken = lines(Face::Plain, 9.0, &text, most);
+            for line in &broken {
+                prop_assert!(width(Face::Plain, 9.0, line) <= most || line.chars().count() == 1);
+            }
+            let letters = |text: &str| text.chars().filter(|letter| !letter.is_whitespace()).collect::<String>();
+            prop_assert_eq!(letters(&broken.concat()), letters(&text));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The cells of a session, and their pictures.
+
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+
+use super::records::{CellNumber, CellRecord, Reclassified, SessionId};
+use super::text::{read_class, read_kind, read_time};
+use super::{Problem, Store, StoreError};
+use crate::class::{CellClass, Kind};
+
+const SELECT: &str = "SELECT cell.number, kind, patch, x, y, w, h, class, probability, ranked, person_class, person, \
+     person_at, EXISTS (SELECT 1 FROM crop WHERE crop.session = cell.session AND crop.number = cell.number) \
+     FROM cell WHERE session = ?1 AND NOT withdrawn";
+
+impl Store {
+    /// Cells of a session, of one kind and class in force or of all, least sure first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn cells(
+        &self,
+        session: SessionId,
+        kind: Option<Kind>,
+        class: Option<CellClass>,
+    ) -> Result<Vec<CellRecord>, StoreError> {
+        self.read(|transaction| select(transaction, session, kind, class))
+    }
+
+    /// One cell.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn cell(&self, session: SessionId, number: CellNumber) -> Result<Option<CellRecord>, StoreError> {
+        self.read(|transaction| one(transaction, session, number))
+    }
+
+    /// The picture of a cell, a JPEG.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn crop(&self, session: SessionId, number: CellNumber) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|transaction| {
+            let mut select = transaction.prepare_cached("SELECT jpeg FROM crop WHERE session = ?1 AND number = ?2")?;
+            Ok(select.query_row([session, number], |row| row.get(0)).optional()?)
+        })
+    }
+}
+
+pub(super) fn select(
+    transaction: &Transaction<'_>,
+    session: SessionId,
+    kind: Option<Kind>,
+    class: Option<CellClass>,
+) -> Result<Vec<CellRecord>, Problem> {
+    let mut select = transaction.prepare_cached(&format!(
+        "{SELECT} AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR coalesce(person_class, class) = ?3) \
+         ORDER BY probability, number"
+    ))?;
+    let rows = select.query_map(params![session, kind.map(Kind::code), class.map(CellClass::code)], columns)?;
+    rows.map(|row| record(row?)).collect()
+}
+
+pub(super) fn one(
+    transaction: &Transaction<'_>,
+    session: SessionId,
+    number: CellNumber,
+) -> Result<Option<CellRecord>, Problem> {
+    let mut select = transaction.prepare_cached(&format!("{SELECT} AND number = ?2"))?;
+    select.query_row([session, number], columns).optional()?.map(record).transpose()
+}
+
+struct Columns {
+    number: CellNumber,
+    kind: String,
+    patch: u32,
+    area: [f64; 4],
+    class: Option<String>,
+    probability: Option<f64>,
+    ranked: Option<String>,
+    person: Option<(String, String, String)>,
+    has_crop: bool,
+}
+
+fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
+    let person_class: Option<String> = row.get(10)?;
+    let person = match person_class {
+        Some(class) => Some((class, row.get(11)?, row.get(12)?)),
+        None => None,
+    };
+    Ok(Columns {
+        number: row.get(0)?,
+        kind: row.get(1)?,
+        patch: row.get(2)?,
+        area: [row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?],
+        class: row.get(7)?,
+        probability: row.get(8)?,
+        ranked: row.get(9)?,
+        person,
+        has_crop: row.get(13)?,
+    })
+}
+
+fn record(columns: Columns) -> Result<CellRecord, Problem> {
+    let Columns { number, kind, patch, area: [x, y, w, h], class, probability, ranked, person, has_crop } = columns;
+    let by_person = match person {
+        Some((class, by, at)) => Some(Reclassified { class: read_class(&class)?, by, at: read_time(&at)? }),
+        None => None,
+    };
+    Ok(CellRecord {
+        number,
+        kind: read_kind(&kind)?,
+        patch,
+        x,
+        y,
+        w,
+        h,
+        class: class.as_deref().map(read_class).transpose()?,
+        probability,
+        ranked: ranked.map_or_else(|| Ok(Vec::new()), |ranked| serde_json::from_str(&ranked))?,
+        by_person,
+        has_crop,
+    })
+}

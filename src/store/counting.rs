@@ -1,0 +1,114 @@
+//! What the counting writes: a session's begin, its cells, and its result.
+
+use jiff::Timestamp;
+use rusqlite::{Transaction, params};
+use serde_json::json;
+
+use super::records::{CellChange, CellRecord, SessionId, SessionStart};
+use super::text::time;
+use super::{Problem, Store, StoreError, audit, results};
+use crate::session::snapshot::Snapshot;
+
+/// Whom the audit trail names for what the program does by itself.
+const DEVICE: &str = "device";
+
+impl Store {
+    /// A count begins.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn begin(&self, start: &SessionStart) -> Result<SessionId, StoreError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "INSERT INTO session (sample, station, started, settings) VALUES (?1, ?2, ?3, ?4)",
+                params![start.sample, start.station, time(start.started), serde_json::to_string(&start.settings)?],
+            )?;
+            let id = transaction.last_insert_rowid();
+            audit::note(transaction, DEVICE, start.started, "begin", Some(id), &json!({"sample": start.sample}))?;
+            Ok(id)
+        })
+    }
+
+    /// Cells of a running session count, count otherwise, or do not count any more: all of it or nothing.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the session does not count.
+    pub fn change_cells(&self, session: SessionId, changes: &[CellChange]) -> Result<(), StoreError> {
+        self.write(|transaction| change(transaction, session, changes))
+    }
+
+    /// Keeps the last changes and the result of a session, and gives the result's number.
+    ///
+    /// # Errors
+    /// When it cannot be written, or the session does not count.
+    pub fn finish(&self, session: SessionId, changes: &[CellChange], result: &Snapshot) -> Result<u64, StoreError> {
+        let result = results::with_finite_numbers(result.clone());
+        let number = self.write(|transaction| {
+            change(transaction, session, changes)?;
+            transaction.execute("DELETE FROM crop WHERE session = ?1 AND number IN (SELECT number FROM cell WHERE session = ?1 AND withdrawn)", [session])?;
+            transaction.execute("DELETE FROM cell WHERE session = ?1 AND withdrawn", [session])?;
+            let sequence = results::next(transaction)?;
+            results::insert(transaction, sequence, session, &result)?;
+            transaction.execute(
+                "UPDATE session SET state = 'done', ended = ?2, sample = ?3 WHERE id = ?1",
+                params![session, time(result.time), result.sample],
+            )?;
+            let detail = json!({"result": sequence, "counted": result.counted});
+            audit::note(transaction, DEVICE, result.time, "result", Some(session), &detail)?;
+            Ok(sequence.cast_unsigned())
+        })?;
+        super::recovered(&self.0.numbers).insert(number);
+        Ok(number)
+    }
+}
+
+/// Sessions that were being counted when the power failed.
+pub(super) fn interrupt(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    let mut open = transaction.prepare("SELECT id FROM session WHERE state = 'counting'")?;
+    let open: Vec<SessionId> = open.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for session in open {
+        transaction.execute("UPDATE session SET state = 'interrupted' WHERE id = ?1", [session])?;
+        audit::note(transaction, DEVICE, Timestamp::now(), "interrupted", Some(session), &json!({}))?;
+    }
+    Ok(())
+}
+
+fn change(transaction: &Transaction<'_>, session: SessionId, changes: &[CellChange]) -> Result<(), Problem> {
+    let state: Option<String> = rusqlite::OptionalExtension::optional(transaction.query_row(
+        "SELECT state FROM session WHERE id = ?1",
+        [session],
+        |row| row.get(0),
+    ))?;
+    if state.as_deref() != Some("counting") {
+        return super::refused(format!("session {session} is not being counted"));
+    }
+    let mut put = transaction.prepare_cached(
+        "INSERT INTO cell (session, number, kind, patch, x, y, w, h, class, probability, ranked)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         ON CONFLICT DO UPDATE SET withdrawn = 0, kind = ?3, patch = ?4, x = ?5, y = ?6, w = ?7, h = ?8, class = ?9,
+             probability = ?10, ranked = ?11",
+    )?;
+    let mut picture = transaction.prepare_cached(
+        "INSERT INTO crop (session, number, jpeg) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET jpeg = ?3",
+    )?;
+    let mut withdraw =
+        transaction.prepare_cached("UPDATE cell SET withdrawn = 1 WHERE session = ?1 AND number = ?2")?;
+    for change in changes {
+        match change {
+            CellChange::Put { cell, crop } => {
+                let CellRecord { number, kind, patch, x, y, w, h, class, probability, ranked, .. } = cell;
+                let class = class.map(crate::class::CellClass::code);
+                let ranked = if ranked.is_empty() { None } else { Some(serde_json::to_string(ranked)?) };
+                let probability = probability.filter(|probability| probability.is_finite());
+                put.execute(params![session, number, kind.code(), patch, x, y, w, h, class, probability, ranked])?;
+                if let Some(jpeg) = crop {
+                    picture.execute(params![session, number, jpeg])?;
+                }
+            }
+            CellChange::Withdrawn(number) => {
+                withdraw.execute([session, *number])?;
+            }
+        }
+    }
+    Ok(())
+}

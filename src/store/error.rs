@@ -1,0 +1,111 @@
+//! Why something cannot be kept or read, in words for the person at the device.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// Why the store refuses or fails.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder or the file cannot be used.
+    #[error("results cannot be kept in {}: {problem}; {remedy}", path.display())]
+    Unusable {
+        /// Folder or file.
+        path: PathBuf,
+        /// What the system said.
+        problem: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// What is in the file is wrong.
+    #[error(
+        "{} is damaged ({problem}); nothing of it was changed: copy it to another disk, take the last good copy in its \
+         place, and check the memory card", path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The file was there and is not any more.
+    #[error(
+        "{} is gone, although results were kept there: put the last good copy in its place; to begin anew without them, \
+         remove {}", path.display(), mark.display()
+    )]
+    Lost {
+        /// The file.
+        path: PathBuf,
+        /// What says that it was there.
+        mark: PathBuf,
+    },
+    /// A later version of the program wrote the file.
+    #[error("{} was written by a later version of leukoscope (form {found}, this one knows {known}); install that version", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its form.
+        found: i64,
+        /// The latest form that is known here.
+        known: i64,
+    },
+    /// Another process writes there.
+    #[error(
+        "results in {} are being written by another leukoscope; stop that one, or give this one its own folder with \
+         `state` in [station]", .0.display()
+    )]
+    InUse(PathBuf),
+    /// What was asked for is not allowed, or is not there.
+    #[error("{0}")]
+    Refused(String),
+    /// The part of the program that writes has ended.
+    #[error("results cannot be kept: the program is ending")]
+    Closed,
+}
+
+impl StoreError {
+    /// Whether what was asked for is at fault, not the store.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+}
+
+/// What the system says of a file or folder.
+pub(crate) fn of_file(path: &Path) -> impl Fn(io::Error) -> StoreError + '_ {
+    move |problem| {
+        let remedy = match problem.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FULL,
+            io::ErrorKind::ReadOnlyFilesystem => READ_ONLY,
+            io::ErrorKind::PermissionDenied => {
+                "let this user write there, or set `state` in [station] to another folder"
+            }
+            io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory | io::ErrorKind::AlreadyExists => {
+                "set `state` in [station] to a folder"
+            }
+            _ => CHECK,
+        };
+        StoreError::Unusable { path: path.to_owned(), problem: problem.to_string(), remedy }
+    }
+}
+
+/// What `SQLite` says of the file.
+pub(super) fn of_database(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError + '_ {
+    move |problem| {
+        let words = problem.to_string();
+        let remedy = match problem.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                return StoreError::Damaged { path: path.to_owned(), problem: words };
+            }
+            Some(ErrorCode::DiskFull) => FULL,
+            Some(ErrorCode::ReadOnly) => READ_ONLY,
+            _ => CHECK,
+        };
+        StoreError::Unusable { path: path.to_owned(), problem: words, remedy }
+    }
+}
+
+const FULL: &str = "the disk is full: free some space";
+const READ_ONLY: &str = "the disk is read-only: check it, and mount it writable";
+const CHECK: &str = "check the disk, or set `state` in [station] to another folder";

@@ -1,0 +1,293 @@
+//! Samples, sessions, cells, results, signatures, users and the audit trail, in one `SQLite` file.
+//!
+//! One process writes, any number reads. What a writing method was asked for is on the disk when it returns. A file that
+//! is damaged, or of a later version, is refused as it is: nothing is ever begun afresh in its place.
+
+mod audit;
+mod cells;
+mod counting;
+mod error;
+mod import;
+pub mod records;
+mod results;
+mod retention;
+mod review;
+mod schema;
+mod sessions;
+mod text;
+mod users;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+pub use audit::AuditVerdict;
+pub(crate) use audit::hexadecimal;
+pub use error::StoreError;
+use error::of_database;
+pub(crate) use error::of_file;
+pub use results::StoredResult;
+pub use retention::Retained;
+pub use review::LONGEST_COMMENT;
+
+/// The file of everything.
+pub const FILE: &str = "leukoscope.sqlite";
+
+/// The file that the process which writes holds locked.
+const LOCK_FILE: &str = "leukoscope.lock";
+
+/// What stands in it once there is a store: one that is missing then was lost.
+const MADE: &[u8] = b"a store was made here\n";
+
+/// How long a reader waits for a writer's moment; writers are one thread at a time.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The store of one folder; clones share it.
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    /// None where the store was opened to be read.
+    writer: Option<Mutex<Connection>>,
+    /// Apart, so that long lists do not hold up the counting.
+    reader: Mutex<Connection>,
+    /// The numbers of the results there are: asked for far more often than they change.
+    numbers: Mutex<BTreeSet<u64>>,
+    /// Signatures by their number, which grows, each with the number of the result it is under.
+    signed: Mutex<BTreeMap<i64, u64>>,
+    /// Held while this process may write.
+    _lock: Option<File>,
+}
+
+impl Store {
+    /// Opens the store of `folder` to be written, and makes both when they are not there. Brings earlier forms of the file
+    /// and the `results.jsonl` of earlier versions into it. Sessions that were being counted are marked as interrupted.
+    ///
+    /// # Errors
+    /// When folder or file cannot be used or are damaged, the file is of a later version, or another process writes there.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(folder).map_err(of_file(folder))?;
+        let mut lock = lock(folder)?;
+        let path = folder.join(FILE);
+        let failed = of_database(&path);
+        let new = fs::metadata(&path).map_or(true, |found| found.len() == 0);
+        let made = lock.metadata().map_err(of_file(folder))?.len() > 0;
+        if new && made {
+            return Err(StoreError::Lost { path: path.clone(), mark: folder.join(LOCK_FILE) });
+        }
+        // Nobody else reads what stands for passwords.
+        let own = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        drop(own.map_err(of_file(&path))?);
+        let mut writer = Connection::open(&path).map_err(&failed)?;
+        check(&writer, &path)?;
+        prepare(&writer).map_err(&failed)?;
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+        let form = schema::form(&transaction).map_err(&failed)?;
+        schema::migrate(&transaction, form).map_err(&failed)?;
+        import::results(&transaction, folder)?;
+        counting::interrupt(&transaction).map_err(&failed)?;
+        transaction.commit().map_err(&failed)?;
+        import::done(folder)?;
+        if new {
+            // A file whose name is lost in a power cut is as lost as its content.
+            sync_folder(folder).map_err(of_file(folder))?;
+            if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                // The folder may be new too. Its parent need not be readable, so this is best effort.
+                let _ = sync_folder(parent);
+            }
+        }
+        if !made {
+            lock.write_all(MADE).and_then(|()| lock.sync_all()).map_err(of_file(folder))?;
+        }
+        drop(failed);
+        Self::with(path, Some(writer), Some(lock))
+    }
+
+    /// Opens the store of `folder` to write a line now and then (users, tokens, the audit trail), also while another
+    /// process counts there. Makes it where there is none.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and where the process that counts is of another version.
+    pub fn open_beside(folder: &Path) -> Result<Self, StoreError> {
+        match Self::open(folder) {
+            Err(StoreError::InUse(_)) => {}
+            done => return done,
+        }
+        let path = folder.join(FILE);
+        let failed = of_database(&path);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let writer = Connection::open_with_flags(&path, flags).map_err(&failed)?;
+        if schema::form(&writer).map_err(&failed)? != schema::FORM {
+            return Err(StoreError::InUse(folder.to_owned()));
+        }
+        prepare(&writer).map_err(&failed)?;
+        drop(failed);
+        Self::with(path, Some(writer), None)
+    }
+
+    /// Opens the store of `folder` to be read, while another process may be writing it; none where there is none.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn open_to_read(folder: &Path) -> Result<Option<Self>, StoreError> {
+        let path = folder.join(FILE);
+        if !path.try_exists().map_err(of_file(&path))? {
+            return Ok(None);
+        }
+        let reader = reader(&path).map_err(of_database(&path))?;
+        check(&reader, &path)?;
+        drop(reader);
+        Self::with(path, None, None).map(Some)
+    }
+
+    fn with(path: PathBuf, writer: Option<Connection>, lock: Option<File>) -> Result<Self, StoreError> {
+        let failed = of_database(&path);
+        let reader = reader(&path).map_err(&failed)?;
+        let numbers = Mutex::new(results::numbers(&reader).map_err(&failed)?);
+        let signed = Mutex::new(results::signed(&reader).map_err(&failed)?);
+        drop(failed);
+        let (writer, reader) = (writer.map(Mutex::new), Mutex::new(reader));
+        Ok(Self(Arc::new(Inner { path, writer, reader, numbers, signed, _lock: lock })))
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Runs `work` in a transaction that is on the disk when this returns, or did not happen.
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Problem>) -> Result<T, StoreError> {
+        let Some(writer) = &self.0.writer else {
+            return Err(StoreError::Refused("the store was opened to be read".to_owned()));
+        };
+        let mut writer = recovered(writer);
+        let done = (|| {
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        })();
+        done.map_err(|problem| self.failed(problem))
+    }
+
+    /// Runs `work` on what stands now.
+    fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Problem>) -> Result<T, StoreError> {
+        let mut reader = recovered(&self.0.reader);
+        let done = (|| {
+            // One state for all that is read.
+            let transaction = reader.transaction()?;
+            work(&transaction)
+        })();
+        done.map_err(|problem| self.failed(problem))
+    }
+
+    fn failed(&self, problem: Problem) -> StoreError {
+        match problem {
+            Problem::Database(problem) => of_database(&self.0.path)(problem),
+            Problem::Content(problem) => StoreError::Damaged { path: self.0.path.clone(), problem },
+            Problem::Refused(words) => StoreError::Refused(words),
+        }
+    }
+}
+
+/// What goes wrong within a transaction.
+enum Problem {
+    Database(rusqlite::Error),
+    /// Something is kept that cannot be read.
+    Content(String),
+    Refused(String),
+}
+
+impl From<rusqlite::Error> for Problem {
+    fn from(problem: rusqlite::Error) -> Self {
+        Self::Database(problem)
+    }
+}
+
+impl From<serde_json::Error> for Problem {
+    fn from(problem: serde_json::Error) -> Self {
+        Self::Content(problem.to_string())
+    }
+}
+
+impl From<jiff::Error> for Problem {
+    fn from(problem: jiff::Error) -> Self {
+        Self::Content(problem.to_string())
+    }
+}
+
+fn refused<T>(words: impl Into<String>) -> Result<T, Problem> {
+    Err(Problem::Refused(words.into()))
+}
+
+fn recovered<T>(connection: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A transaction that a panic cut short was rolled back when it was dropped.
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join(LOCK_FILE);
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(of_file(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),
+        Err(TryLockError::Error(problem)) => Err(of_file(&path)(problem)),
+    }
+}
+
+fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    // A reader of a file in WAL mode has to write the index beside it.
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI,
+    )
+    .or_else(|_| {
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    })?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// Whether a file is ours, whole, and of a form that is known.
+fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let failed = of_database(path);
+    let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(&failed)?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).map_err(&failed)?;
+    if application != schema::APPLICATION && tables > 0 {
+        let problem = "it is no file of this program".to_owned();
+        return Err(StoreError::Damaged { path: path.to_owned(), problem });
+    }
+    let found = schema::form(connection).map_err(&failed)?;
+    if found > schema::FORM {
+        return Err(StoreError::Newer { path: path.to_owned(), found, known: schema::FORM });
+    }
+    let verdict: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0)).map_err(&failed)?;
+    if verdict != "ok" {
+        return Err(StoreError::Damaged { path: path.to_owned(), problem: verdict });
+    }
+    Ok(())
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(PATIENCE)?;
+    // Before the first table: afterwards it would need the whole file to be written anew.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)
+}
+
+pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,171 @@
+//! Final results by their numbers, as the serial lines send them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use serde::{Deserialize, Serialize};
+
+use super::records::{SessionId, Signature};
+use super::text::{read_time, time};
+use super::{Problem, Store, StoreError, recovered};
+use crate::session::snapshot::Snapshot;
+
+/// A result as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredResult {
+    /// Number of the result, from 1, never given twice in one folder.
+    pub sequence: u64,
+    /// Number of the session it is of; 0 in lines of versions that had none.
+    #[serde(default)]
+    pub session: SessionId,
+    /// Name of the station that counted.
+    pub station: String,
+    /// What was counted; once it is signed, with the reviewer's answers.
+    #[serde(flatten)]
+    pub snapshot: Snapshot,
+    /// The signature; a result without one is preliminary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
+}
+
+const COLUMNS: &str = "SELECT result.sequence, result.session, session.station, coalesce(signature.snapshot, result.snapshot), \
+     signature.person, signature.at, signature.comment, signature.sha256 \
+     FROM result JOIN session ON session.id = result.session LEFT JOIN signature ON signature.session = result.session";
+
+type Columns = (i64, SessionId, String, String, Option<(String, String, String, String)>);
+
+fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
+    let person: Option<String> = row.get(4)?;
+    let signature = match person {
+        Some(person) => Some((person, row.get(5)?, row.get(6)?, row.get(7)?)),
+        None => None,
+    };
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, signature))
+}
+
+fn result((sequence, session, station, snapshot, signature): Columns) -> Result<StoredResult, Problem> {
+    let signature = match signature {
+        Some((by, at, comment, sha256)) => Some(Signature { by, at: read_time(&at)?, comment, sha256 }),
+        None => None,
+    };
+    let snapshot = serde_json::from_str(&snapshot)?;
+    Ok(StoredResult { sequence: sequence.cast_unsigned(), session, station, snapshot, signature })
+}
+
+impl Store {
+    /// The result of this number, or none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn find(&self, sequence: u64) -> Result<Option<StoredResult>, StoreError> {
+        self.read(|transaction| {
+            let sql = format!("{COLUMNS} WHERE result.sequence = ?1");
+            let found = transaction.query_row(&sql, [sequence.cast_signed()], columns).optional()?;
+            found.map(result).transpose()
+        })
+    }
+
+    /// The result of a session, if it has one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn result_of(&self, session: SessionId) -> Result<Option<StoredResult>, StoreError> {
+        self.read(|transaction| {
+            let sql = format!("{COLUMNS} WHERE result.session = ?1");
+            let found = transaction.query_row(&sql, [session], columns).optional()?;
+            found.map(result).transpose()
+        })
+    }
+
+    /// Every result, oldest first.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn all(&self) -> Result<Vec<StoredResult>, StoreError> {
+        self.read(|transaction| {
+            let mut select = transaction.prepare(&format!("{COLUMNS} ORDER BY result.sequence"))?;
+            let rows = select.query_map([], columns)?;
+            rows.map(|row| result(row?)).collect()
+        })
+    }
+
+    /// The number of the last result, 0 when there is none.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        recovered(&self.0.numbers).last().copied().unwrap_or(0)
+    }
+
+    /// The lowest number of a result above `sequence`.
+    #[must_use]
+    pub fn after(&self, sequence: u64) -> Option<u64> {
+        recovered(&self.0.numbers).range(sequence.saturating_add(1)..).next().copied()
+    }
+
+    /// The number of the last signature, 0 when there is none.
+    #[must_use]
+    pub fn last_signed(&self) -> i64 {
+        recovered(&self.0.signed).last_key_value().map_or(0, |(signature, _)| *signature)
+    }
+
+    /// The first signature with a number above `signature`, and the number of the result it is under.
+    #[must_use]
+    pub fn signed_after(&self, signature: i64) -> Option<(i64, u64)> {
+        let signed = recovered(&self.0.signed);
+        signed.range(signature.saturating_add(1)..).next().map(|(signature, result)| (*signature, *result))
+    }
+}
+
+/// The numbers of all results.
+pub(super) fn numbers(connection: &Connection) -> rusqlite::Result<BTreeSet<u64>> {
+    let mut select = connection.prepare("SELECT sequence FROM result")?;
+    let rows = select.query_map([], |row| row.get::<_, i64>(0))?;
+    rows.map(|row| row.map(i64::cast_unsigned)).collect()
+}
+
+/// Signatures by their line in the audit trail, each with the result it is under.
+pub(super) fn signed(connection: &Connection) -> rusqlite::Result<BTreeMap<i64, u64>> {
+    let mut select = connection.prepare(
+        "SELECT signature.audit_number, result.sequence FROM signature JOIN result ON result.session = signature.session",
+    )?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned())))?;
+    rows.collect()
+}
+
+/// The number of the next result: never one that was given before, also where that result was taken away by retention.
+pub(super) fn next(transaction: &Transaction<'_>) -> rusqlite::Result<i64> {
+    let given: Option<String> =
+        transaction.query_row("SELECT value FROM meta WHERE name = 'last_result'", [], |row| row.get(0)).optional()?;
+    let kept: i64 = transaction.query_row("SELECT coalesce(max(sequence), 0) FROM result", [], |row| row.get(0))?;
+    Ok(given.and_then(|given| given.parse::<i64>().ok()).unwrap_or(0).max(kept).saturating_add(1))
+}
+
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    sequence: i64,
+    session: SessionId,
+    snapshot: &Snapshot,
+) -> Result<(), Problem> {
+    transaction.execute(
+        "INSERT INTO result (sequence, session, at, snapshot) VALUES (?1, ?2, ?3, ?4)",
+        params![sequence, session, time(snapshot.time), serde_json::to_string(snapshot)?],
+    )?;
+    transaction.execute(
+        "INSERT INTO meta (name, value) VALUES ('last_result', ?1) ON CONFLICT DO UPDATE SET value = ?1",
+        [sequence.to_string()],
+    )?;
+    Ok(())
+}
+
+/// JSON has no "not a number": written as `null` it would make the result unreadable.
+pub(super) fn with_finite_numbers(mut snapshot: Snapshot) -> Snapshot {
+    snapshot.frame_rate = snapshot.frame_rate.filter(|rate| rate.is_finite());
+    snapshot.um_per_px = snapshot.um_per_px.filter(|scale| scale.is_finite());
+    for count in &mut snapshot.classes {
+        for number in [&mut count.percent, &mut count.low, &mut count.high] {
+            if !number.is_finite() {
+                *number = 0.0;
+            }
+        }
+    }
+    snapshot
+}

@@ -1,0 +1,164 @@
+//! What is taken away with time: pictures of cells first, then cells, results last. Signatures and the results under them
+//! stay for ever.
+
+use jiff::{Timestamp, ToSpan as _};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use serde_json::json;
+
+use super::audit::note;
+use super::records::SessionId;
+use super::text::time;
+use super::{Problem, Store, StoreError, recovered, sessions};
+use crate::config::StoreConfig;
+
+/// Pages given back to the disk at once, so that the counting does not wait for long.
+const PAGES_AT_ONCE: u32 = 256;
+
+const HOURS_A_DAY: i64 = 24;
+
+/// What was taken away, in sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retained {
+    /// Sessions that lost their pictures.
+    pub crops: usize,
+    /// Sessions that lost their cells.
+    pub cells: usize,
+    /// Sessions that are gone with their result.
+    pub results: usize,
+    /// Bytes in use afterwards.
+    pub bytes: u64,
+    /// Whether that is more than was allowed, although no picture and no cell is left that may go.
+    pub too_large: bool,
+}
+
+/// Which sessions' pictures or cells may go: none that is being counted, and no cells of one that a person reviewed and
+/// nobody signed yet.
+const PICTURES: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM crop WHERE crop.session = session.id)";
+const CELLS: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id) \
+     AND (EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id) \
+     OR NOT EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id AND person_class IS NOT NULL))";
+const RESULTS: &str =
+    "state <> 'counting' AND NOT EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id)";
+
+impl Store {
+    /// Takes away what is older than the rules allow, and then, while the store is too large, pictures and cells of the
+    /// oldest sessions. A session at a time, so that the counting goes on beside it; the audit trail tells of each.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn retain(&self, rules: &StoreConfig, now: Timestamp) -> Result<Retained, StoreError> {
+        let mut done = Retained::default();
+        let before = |days: u32| {
+            let hours = (HOURS_A_DAY * i64::from(days)).hours();
+            if days == 0 { None } else { now.checked_sub(hours).ok().map(time) }
+        };
+        let (crops, cells, results) = (before(rules.crops_days), before(rules.cells_days), before(rules.results_days));
+        while let Some(oldest) = crops.as_deref() {
+            let Some(id) = self.oldest(PICTURES, Some(oldest))? else { break };
+            self.write(|transaction| without_crops(transaction, id, now, "age"))?;
+            done.crops += 1;
+        }
+        while let Some(oldest) = cells.as_deref() {
+            let Some(id) = self.oldest(CELLS, Some(oldest))? else { break };
+            self.write(|transaction| without_cells(transaction, id, now, "age"))?;
+            done.cells += 1;
+        }
+        while let Some(oldest) = results.as_deref() {
+            let Some(id) = self.oldest(RESULTS, Some(oldest))? else { break };
+            let gone = self.write(|transaction| without_result(transaction, id, now))?;
+            if let Some(number) = gone {
+                recovered(&self.0.numbers).remove(&number.cast_unsigned());
+            }
+            done.results += 1;
+        }
+        let most = u64::from(rules.megabytes) * 1_000_000;
+        while rules.megabytes > 0 && self.in_use()? > most {
+            if let Some(id) = self.oldest(PICTURES, None)? {
+                self.write(|transaction| without_crops(transaction, id, now, "size"))?;
+                done.crops += 1;
+            } else if let Some(id) = self.oldest(CELLS, None)? {
+                self.write(|transaction| without_cells(transaction, id, now, "size"))?;
+                done.cells += 1;
+            } else {
+                done.too_large = true;
+                break;
+            }
+        }
+        if done.crops + done.cells + done.results > 0 {
+            self.give_back()?;
+        }
+        done.bytes = self.in_use()?;
+        Ok(done)
+    }
+
+    /// The oldest session of which this holds, begun to be kept before a time.
+    fn oldest(&self, condition: &str, before: Option<&str>) -> Result<Option<SessionId>, StoreError> {
+        self.read(|transaction| {
+            let mut select = transaction.prepare_cached(&format!(
+                "SELECT id FROM session WHERE (?1 IS NULL OR coalesce(ended, started) < ?1) AND {condition} \
+                 ORDER BY coalesce(ended, started), id LIMIT 1"
+            ))?;
+            Ok(select.query_row([before], |row| row.get(0)).optional()?)
+        })
+    }
+
+    /// Bytes of the file that hold something.
+    fn in_use(&self) -> Result<u64, StoreError> {
+        self.read(|transaction| {
+            let of = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+            Ok((of("page_size")? * (of("page_count")? - of("freelist_count")?)).cast_unsigned())
+        })
+    }
+
+    /// Gives the room that became free back to the disk.
+    fn give_back(&self) -> Result<(), StoreError> {
+        let Some(writer) = &self.0.writer else { return Ok(()) };
+        loop {
+            let left = vacuum(&recovered(writer)).map_err(|problem| self.failed(problem.into()))?;
+            if left == 0 {
+                break;
+            }
+        }
+        // Busy readers keep it from shrinking now; the next time does it.
+        let shrunk = recovered(writer).query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        shrunk.map_err(|problem| self.failed(problem.into()))
+    }
+}
+
+/// Gives some pages back; how many free ones are left.
+fn vacuum(writer: &Connection) -> rusqlite::Result<i64> {
+    let mut step = writer.prepare(&format!("PRAGMA incremental_vacuum({PAGES_AT_ONCE})"))?;
+    let mut rows = step.query([])?;
+    while rows.next()?.is_some() {}
+    writer.pragma_query_value(None, "freelist_count", |row| row.get(0))
+}
+
+fn without_crops(transaction: &Transaction<'_>, id: SessionId, now: Timestamp, why: &str) -> Result<(), Problem> {
+    let gone = transaction.execute("DELETE FROM crop WHERE session = ?1", [id])?;
+    transaction.execute("UPDATE session SET crops_removed = ?2 WHERE id = ?1", params![id, time(now)])?;
+    note(transaction, "device", now, "remove pictures", Some(id), &json!({"pictures": gone, "why": why}))?;
+    Ok(())
+}
+
+fn without_cells(transaction: &Transaction<'_>, id: SessionId, now: Timestamp, why: &str) -> Result<(), Problem> {
+    transaction.execute("DELETE FROM crop WHERE session = ?1", [id])?;
+    let sql = format!(
+        "UPDATE session SET crops_removed = coalesce(crops_removed, ?2), cells_removed = ?2, reclassified = ({}) WHERE id = ?1",
+        sessions::RECLASSIFIED
+    );
+    transaction.execute(&sql, params![id, time(now)])?;
+    let gone = transaction.execute("DELETE FROM cell WHERE session = ?1", [id])?;
+    note(transaction, "device", now, "remove cells", Some(id), &json!({"cells": gone, "why": why}))?;
+    Ok(())
+}
+
+/// Takes a session away; gives the number of its result.
+fn without_result(transaction: &Transaction<'_>, id: SessionId, now: Timestamp) -> Result<Option<i64>, Problem> {
+    let number: Option<i64> =
+        transaction.query_row("SELECT sequence FROM result WHERE session = ?1", [id], |row| row.get(0)).optional()?;
+    transaction.execute("DELETE FROM result WHERE session = ?1", [id])?;
+    // Cells, pictures and what was said of them go with it.
+    transaction.execute("DELETE FROM session WHERE id = ?1", [id])?;
+    note(transaction, "device", now, "remove result", Some(id), &json!({"result": number, "why": "age"}))?;
+    Ok(number)
+}

@@ -1,0 +1,142 @@
+//! Sessions, as lists and one by one.
+
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+
+use super::records::{Query, SessionDetail, SessionId, SessionSummary, Settings, Signature, Status};
+use super::text::{read_time, time};
+use super::{Problem, Store, StoreError, cells};
+use crate::class::Kind;
+use crate::session::review::reviewed;
+use crate::session::snapshot::Snapshot;
+
+const SELECT: &str = "SELECT session.id, result.sequence, sample, station, started, ended, state, settings, \
+     result.snapshot, signature.person, signature.at, signature.comment, signature.sha256, signature.snapshot \
+     FROM session LEFT JOIN result ON result.session = session.id LEFT JOIN signature ON signature.session = session.id";
+
+/// How many white cells of session `?1` persons gave another class than the program.
+pub(super) const RECLASSIFIED: &str =
+    "SELECT count(*) FROM cell WHERE session = ?1 AND person_class IS NOT NULL AND person_class IS NOT class";
+
+/// How many sessions a list holds unless it is said.
+const USUAL: u32 = 50;
+
+/// How many it holds at most.
+const MOST: u32 = 500;
+
+impl Store {
+    /// Sessions, newest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn sessions(&self, query: &Query) -> Result<Vec<SessionSummary>, StoreError> {
+        let status = query.status.map(|status| match status {
+            Status::Counting => "counting",
+            Status::Interrupted => "interrupted",
+            Status::Preliminary => "preliminary",
+            Status::Final => "final",
+        });
+        let limit = if query.limit == 0 { USUAL } else { query.limit.min(MOST) };
+        self.read(|transaction| {
+            let mut select = transaction.prepare_cached(&format!(
+                "{SELECT} WHERE (?1 IS NULL OR instr(lower(sample), lower(?1)) > 0) AND (?2 IS NULL OR started >= ?2) \
+                 AND (?3 IS NULL OR started < ?3) AND (?4 IS NULL OR ?4 = CASE WHEN signature.session IS NOT NULL \
+                 THEN 'final' WHEN state = 'done' THEN 'preliminary' ELSE state END) \
+                 ORDER BY started DESC, session.id DESC LIMIT ?5 OFFSET ?6"
+            ))?;
+            let (from, to) = (query.from.map(time), query.to.map(time));
+            let rows = select.query_map(params![query.sample, from, to, status, limit, query.offset], columns)?;
+            rows.map(|row| detail(transaction, row?, false).map(|detail| detail.summary)).collect()
+        })
+    }
+
+    /// All that is kept of a session, without its cells; none where there is none of this number.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn session(&self, id: SessionId) -> Result<Option<SessionDetail>, StoreError> {
+        self.read(|transaction| one(transaction, id))
+    }
+}
+
+pub(super) fn one(transaction: &Transaction<'_>, id: SessionId) -> Result<Option<SessionDetail>, Problem> {
+    let mut select = transaction.prepare_cached(&format!("{SELECT} WHERE session.id = ?1"))?;
+    let row = select.query_row([id], columns).optional()?;
+    row.map(|row| detail(transaction, row, true)).transpose()
+}
+
+struct Columns {
+    id: SessionId,
+    sequence: Option<i64>,
+    sample: String,
+    station: String,
+    started: String,
+    ended: Option<String>,
+    state: String,
+    settings: Option<String>,
+    snapshot: Option<String>,
+    signature: Option<[String; 5]>,
+}
+
+fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
+    let person: Option<String> = row.get(9)?;
+    let signature = match person {
+        Some(person) => Some([person, row.get(10)?, row.get(11)?, row.get(12)?, row.get(13)?]),
+        None => None,
+    };
+    Ok(Columns {
+        id: row.get(0)?,
+        sequence: row.get(1)?,
+        sample: row.get(2)?,
+        station: row.get(3)?,
+        started: row.get(4)?,
+        ended: row.get(5)?,
+        state: row.get(6)?,
+        settings: row.get(7)?,
+        snapshot: row.get(8)?,
+        signature,
+    })
+}
+
+/// `whole`: with what persons' answers make of the result, for which every cell is read; a list gives what was counted
+/// where nothing is signed yet and nobody changed a cell.
+fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<SessionDetail, Problem> {
+    let settings: Option<Settings> = row.settings.as_deref().map(serde_json::from_str).transpose()?;
+    let counted_result: Option<Snapshot> = row.snapshot.as_deref().map(serde_json::from_str).transpose()?;
+    let reclassified: u32 = transaction
+        .prepare_cached(&format!("SELECT coalesce(reclassified, ({RECLASSIFIED})) FROM session WHERE id = ?1"))?
+        .query_row([row.id], |row| row.get(0))?;
+    let (signature, signed) = match row.signature {
+        Some([by, at, comment, sha256, snapshot]) => {
+            let signature = Signature { by, at: read_time(&at)?, comment, sha256 };
+            (Some(signature), Some(serde_json::from_str::<Snapshot>(&snapshot)?))
+        }
+        None => (None, None),
+    };
+    let reviewed_result = match (signed, &counted_result, &settings) {
+        (Some(signed), _, _) => Some(signed),
+        (None, Some(result), Some(settings)) if whole || reclassified > 0 => {
+            let cells = cells::select(transaction, row.id, Some(Kind::Wbc), None)?;
+            Some(reviewed(result, &cells, settings))
+        }
+        (None, result, _) => result.clone(),
+    };
+    let status = match (row.state.as_str(), &signature) {
+        (_, Some(_)) => Status::Final,
+        ("done", None) => Status::Preliminary,
+        ("counting", None) => Status::Counting,
+        _ => Status::Interrupted,
+    };
+    let summary = SessionSummary {
+        id: row.id,
+        result: row.sequence.map(i64::cast_unsigned),
+        sample: row.sample,
+        station: row.station,
+        started: read_time(&row.started)?,
+        ended: row.ended.as_deref().map(read_time).transpose()?,
+        status,
+        counted: reviewed_result.as_ref().map_or(0, |result| result.counted),
+        flags: reviewed_result.as_ref().map(|result| result.flags.clone()).unwrap_or_default(),
+        signed_by: signature.as_ref().map(|signature| signature.by.clone()),
+    };
+    Ok(SessionDetail { summary, settings, counted_result, reviewed_result, reclassified, signature })
+}

@@ -1,0 +1,199 @@
+//! What admins do: users, tokens for programs, the audit trail.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::app::{App, Shared, blocking};
+use super::error::{ApiError, Body, Path, Query};
+use super::guard::{Caller, How};
+use crate::store::AuditVerdict;
+use crate::store::records::{AuditEntry, Role, SessionId, User};
+
+/// Lines of the audit trail in one answer, usually and at most.
+const LINES: (u32, u32) = (100, 1000);
+
+/// All users.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Users {
+    /// By name.
+    users: Vec<User>,
+}
+
+/// A new user.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewUser {
+    /// 1 to 32 letters, digits, `.`, `-` or `_`.
+    name: String,
+    role: Role,
+    /// At least 10 characters.
+    password: String,
+}
+
+/// What changes of a user; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangedUser {
+    role: Option<Role>,
+    /// Whether the user may log in. Users are not deleted: the audit trail names them.
+    enabled: Option<bool>,
+    /// At least 10 characters. Every login of the user ends.
+    password: Option<String>,
+}
+
+/// All tokens.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Tokens {
+    /// By name, without their secrets.
+    tokens: Vec<User>,
+}
+
+/// A new token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewToken {
+    /// 1 to 32 letters, digits, `.`, `-` or `_`.
+    name: String,
+    role: Role,
+}
+
+/// A token's secret.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Secret {
+    /// To be sent as `Authorization: Bearer …`. It is not kept and cannot be shown again.
+    token: String,
+}
+
+/// Which lines.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WhichLines {
+    /// Of this session.
+    #[param(value_type = Option<i64>)]
+    session: Option<SessionId>,
+    /// Of numbers below this.
+    before: Option<i64>,
+    /// How many, 1 to 1000; 100 unless it is said.
+    limit: Option<u32>,
+}
+
+/// Lines of the audit trail.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Audit {
+    /// Newest first.
+    entries: Vec<AuditEntry>,
+    /// Whether no line of the whole trail is missing or was changed.
+    whole: bool,
+    /// What is wrong where it is not whole.
+    problem: Option<String>,
+}
+
+/// All users.
+#[utoipa::path(get, path = "/api/users", tag = "admin", responses((status = 200, body = Users)))]
+pub(super) async fn users(State(app): State<Shared>) -> Result<Json<Users>, ApiError> {
+    let users = blocking(&app, |app: &App| app.store.users()).await?;
+    Ok(Json(Users { users }))
+}
+
+/// Add a user.
+#[utoipa::path(post, path = "/api/users", tag = "admin", request_body = NewUser, responses(
+    (status = 201, description = "The user may log in"),
+))]
+pub(super) async fn add_user(
+    State(app): State<Shared>,
+    caller: Caller,
+    Body(NewUser { name, role, password }): Body<NewUser>,
+) -> Result<StatusCode, ApiError> {
+    let add = move |app: &App| app.store.add_user(&name, role, &password, &caller.by(), Timestamp::now());
+    blocking(&app, add).await.map(|()| StatusCode::CREATED)
+}
+
+/// Change a user.
+#[utoipa::path(patch, path = "/api/users/{name}", tag = "admin", params(("name" = String, Path)),
+    request_body = ChangedUser, responses((status = 204, description = "It holds from now on")))]
+pub(super) async fn change_user(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Body(ChangedUser { role, enabled, password }): Body<ChangedUser>,
+) -> Result<StatusCode, ApiError> {
+    let own = matches!(caller.how, How::Login(_)) && caller.name == name;
+    if own && (enabled == Some(false) || role.is_some_and(|role| role < Role::Admin)) {
+        let words = "nobody takes admin rights from themselves, so that one admin is left: ask another one";
+        return Err(ApiError::new(StatusCode::CONFLICT, words));
+    }
+    let (user, ends) = (name.clone(), password.is_some() || enabled == Some(false));
+    blocking(&app, move |app: &App| {
+        if app.store.user(&name)?.is_none() {
+            return Err(ApiError::not_found("there is no such user"));
+        }
+        app.store.set_user(&name, role, enabled, password.as_deref(), &caller.by(), Timestamp::now())?;
+        Ok(())
+    })
+    .await?;
+    if ends {
+        app.logins().end_all_of(&user);
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// All tokens.
+#[utoipa::path(get, path = "/api/tokens", tag = "admin", responses((status = 200, body = Tokens)))]
+pub(super) async fn tokens(State(app): State<Shared>) -> Result<Json<Tokens>, ApiError> {
+    let tokens = blocking(&app, |app: &App| app.store.tokens()).await?;
+    Ok(Json(Tokens { tokens }))
+}
+
+/// Make a token for a program.
+#[utoipa::path(post, path = "/api/tokens", tag = "admin", request_body = NewToken, responses(
+    (status = 201, body = Secret),
+))]
+pub(super) async fn add_token(
+    State(app): State<Shared>,
+    caller: Caller,
+    Body(NewToken { name, role }): Body<NewToken>,
+) -> Result<(StatusCode, Json<Secret>), ApiError> {
+    let add = move |app: &App| app.store.add_token(&name, role, &caller.by(), Timestamp::now());
+    let token = blocking(&app, add).await?;
+    Ok((StatusCode::CREATED, Json(Secret { token })))
+}
+
+/// Take a token back.
+#[utoipa::path(delete, path = "/api/tokens/{name}", tag = "admin", params(("name" = String, Path)), responses(
+    (status = 204, description = "It is worth nothing any more"),
+))]
+pub(super) async fn remove_token(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    let remove = move |app: &App| app.store.remove_token(&name, &caller.by(), Timestamp::now());
+    if blocking(&app, remove).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(ApiError::not_found("there is no such token"))
+    }
+}
+
+/// The audit trail.
+#[utoipa::path(get, path = "/api/audit", tag = "admin", params(WhichLines), responses((status = 200, body = Audit)))]
+pub(super) async fn audit(
+    State(app): State<Shared>,
+    Query(WhichLines { session, before, limit }): Query<WhichLines>,
+) -> Result<Json<Audit>, ApiError> {
+    let limit = limit.unwrap_or(LINES.0).clamp(1, LINES.1);
+    blocking(&app, move |app: &App| {
+        let entries = app.store.audit(session, before, limit)?;
+        let problem = match app.store.verify_audit()? {
+            AuditVerdict::Whole { .. } => None,
+            AuditVerdict::Broken { number, why } => Some(format!("line {number}: {why}")),
+        };
+        Ok::<_, ApiError>(Json(Audit { entries, whole: problem.is_none(), problem }))
+    })
+    .await
+}

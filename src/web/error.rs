@@ -1,0 +1,178 @@
+//! Answers to requests that cannot be fulfilled: a status and a sentence for a person, and what is read out of requests.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+use super::app::Shared;
+use crate::store::StoreError;
+
+/// Bodies are not longer, in bytes.
+pub(super) const LONGEST_BODY: usize = 64 * 1024;
+
+/// Why a request was not fulfilled.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    status: StatusCode,
+    words: String,
+    wait: Option<Duration>,
+}
+
+/// The body of every answer that is an error.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Error)]
+pub(super) struct ErrorBody {
+    /// A sentence for a person: what is wrong, and what to do.
+    pub(super) error: String,
+}
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, words: impl Into<String>) -> Self {
+        Self { status, words: words.into(), wait: None }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// 400: the request itself is wrong.
+    pub(super) fn request(words: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, words)
+    }
+
+    /// 401.
+    pub(super) fn log_in() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "log in first, or send a token that is known here")
+    }
+
+    /// 403.
+    pub(super) fn forbidden(words: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, words)
+    }
+
+    /// 404.
+    pub(super) fn not_found(words: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, words)
+    }
+
+    /// 429, to come again later.
+    pub(super) fn too_often(wait: Duration) -> Self {
+        let minutes = wait.as_secs().div_ceil(60).max(1);
+        let words = format!("too many wrong passwords; try again in {minutes} min");
+        Self { status: StatusCode::TOO_MANY_REQUESTS, words, wait: Some(wait) }
+    }
+
+    /// 503.
+    pub(super) fn busy(words: impl Into<String>) -> Self {
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, words: words.into(), wait: Some(Duration::from_secs(2)) }
+    }
+
+    /// 500. What went wrong in detail is in the log.
+    pub(super) fn internal(problem: &dyn std::fmt::Display) -> Self {
+        log::error!("page: {problem}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "this did not work; the log of the station says why")
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(problem: StoreError) -> Self {
+        if problem.is_refusal() {
+            return Self::new(StatusCode::CONFLICT, problem.to_string());
+        }
+        log::error!("page: {problem}");
+        // What is wrong with the disk is for whoever stands before it.
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, problem.to_string())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(ErrorBody { error: self.words })).into_response();
+        if let Some(wait) = self.wait {
+            let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// A JSON body. It must come whole within the server's time for bodies.
+#[derive(Debug)]
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, ApiError> {
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        // Forms of other sites can send text and form fields without asking first, but no JSON.
+        if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+            let words = "the body must be JSON, with Content-Type: application/json";
+            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, words));
+        }
+        let Ok(read) = timeout(app.timeouts.body, Bytes::from_request(request, app)).await else {
+            return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"));
+        };
+        let bytes = read.map_err(|rejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                too_long()
+            } else {
+                ApiError::request("the body broke off")
+            }
+        })?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|problem| ApiError::request(format!("the body: {problem}")))
+    }
+}
+
+/// Refuses a body that says it is too long, before any of it is read.
+pub(super) fn check_length(headers: &HeaderMap) -> Result<(), ApiError> {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > LONGEST_BODY as u64) { Err(too_long()) } else { Ok(()) }
+}
+
+fn too_long() -> ApiError {
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {LONGEST_BODY} bytes"))
+}
+
+/// What stands in the path.
+#[derive(Debug)]
+pub(super) struct Path<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, ApiError> {
+        let found: Result<_, PathRejection> = axum::extract::Path::from_request_parts(parts, app).await;
+        let found = found.map_err(|_| ApiError::not_found("there is nothing of this number or name"))?;
+        Ok(Self(found.0))
+    }
+}
+
+/// What stands behind the question mark.
+#[derive(Debug)]
+pub(super) struct Query<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
+        // A search form sends its empty fields, too.
+        let said: Vec<&str> =
+            parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.ends_with('=')).collect();
+        let wrong = |words: String| ApiError::request(format!("behind the question mark: {words}"));
+        let uri: Uri = format!("/?{}", said.join("&")).parse().map_err(|_| wrong("this cannot be read".to_owned()))?;
+        let found: Result<_, QueryRejection> = axum::extract::Query::try_from_uri(&uri);
+        found.map(|found| Self(found.0)).map_err(|rejection| wrong(rejection.body_text()))
+    }
+}

@@ -1,0 +1,279 @@
+//! Before anything is answered: is this one of our names, does the request come from our own page, and who asks.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts, Request, State};
+use axum::http::header::{self, AUTHORIZATION, COOKIE, HOST, HeaderName, ORIGIN, UPGRADE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::app::{Shared, blocking};
+use super::error::{ApiError, check_length};
+use super::logins::LoginId;
+use crate::store::records::{Role, User};
+
+/// Name of the cookie.
+pub(super) const COOKIE_NAME: &str = "leukoscope";
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) name: String,
+    pub(super) role: Role,
+    pub(super) how: How,
+    pub(super) address: IpAddr,
+}
+
+/// How it is known who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// Nobody is asked at the device itself.
+    AtDevice,
+    /// By a cookie.
+    Login(LoginId),
+    /// By a token.
+    Token,
+}
+
+impl Caller {
+    /// The name in the audit trail: a token is no user, whatever it is called.
+    pub(super) fn by(&self) -> String {
+        if self.how == How::Token { format!("token:{}", self.name) } else { self.name.clone() }
+    }
+}
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+impl FromRequestParts<Shared> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(ApiError::log_in)
+    }
+}
+
+impl OptionalFromRequestParts<Shared> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}
+
+impl FromRequestParts<Shared> for Peer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
+        parts.extensions.get::<Self>().copied().ok_or_else(|| ApiError::internal(&"a request without an address"))
+    }
+}
+
+/// Lets a request through or not, and puts on the answer what browsers must know.
+pub(super) async fn guard(
+    State(app): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let api = request.uri().path().starts_with("/api/");
+    let mut response = match admit(&app, peer, &mut request).await {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    };
+    dress(response.headers_mut(), api);
+    response
+}
+
+async fn admit(app: &Shared, peer: SocketAddr, request: &mut Request) -> Result<(), ApiError> {
+    let address = peer.ip().to_canonical();
+    request.extensions_mut().insert(Peer(address));
+    let headers = request.headers();
+    let host = one(headers, &HOST)?.ok_or_else(|| ApiError::request("the request names no host"))?;
+    // A request for another host than the header's is for a proxy, which this is not.
+    if request.uri().authority().is_some_and(|authority| !authority.as_str().eq_ignore_ascii_case(host)) {
+        return Err(ApiError::request("the request names two hosts"));
+    }
+    if !app.login_needed && !is_this_device(host) {
+        let words = "this page is for this device only, as 127.0.0.1 or localhost; see [web] listen";
+        return Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, words));
+    }
+    check_length(headers)?;
+    let cookie = cookie(headers);
+    let bearer = one(headers, &AUTHORIZATION)?;
+    same_site(app.tls, request.method(), headers, host, cookie.is_some() && bearer.is_none())?;
+    let path = request.uri().path();
+    // What the page asks for by itself is no sign of a person.
+    let by_person = !matches!(path, "/api/me" | "/api/live" | "/api/openapi.json");
+    let caller = if !path.starts_with("/api/") {
+        None
+    } else if let Some(bearer) = bearer {
+        Some(by_token(app, bearer, address).await?)
+    } else {
+        match cookie {
+            Some(cookie) => by_cookie(app, cookie, address, by_person).await?,
+            None => None,
+        }
+    };
+    let at_device = || Caller { name: "device".into(), role: Role::Operator, how: How::AtDevice, address };
+    if let Some(caller) = caller.or_else(|| (!app.login_needed).then(at_device)) {
+        request.extensions_mut().insert(caller);
+    }
+    Ok(())
+}
+
+/// Refuses what a page of another site can make a browser send.
+fn same_site(tls: bool, method: &Method, headers: &HeaderMap, host: &str, by_cookie: bool) -> Result<(), ApiError> {
+    let refused = || ApiError::forbidden("this request comes from the page of another site");
+    let changes = !matches!(*method, Method::GET | Method::HEAD) || headers.contains_key(UPGRADE);
+    if let Some(site) = headers.get("sec-fetch-site")
+        && !matches!(site.as_bytes(), b"same-origin" | b"none")
+        // Following a link to the page is no harm: no cookie comes with it.
+        && (changes || by_cookie)
+    {
+        return Err(refused());
+    }
+    if !changes {
+        return Ok(());
+    }
+    match one(headers, &ORIGIN)? {
+        Some(origin) => {
+            let ours = origin.split_once("://").is_some_and(|(scheme, of)| {
+                scheme == if tls { "https" } else { "http" } && of.eq_ignore_ascii_case(host)
+            });
+            if ours { Ok(()) } else { Err(refused()) }
+        }
+        // Browsers say where such a request comes from; a program without one shows no cookie.
+        None if by_cookie => Err(ApiError::forbidden("a request with a cookie must say its Origin")),
+        None => Ok(()),
+    }
+}
+
+async fn by_token(app: &Shared, bearer: &str, address: IpAddr) -> Result<Caller, ApiError> {
+    let (scheme, secret) = bearer.split_once(' ').unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case("bearer") || secret.len() > 256 {
+        return Err(ApiError::log_in());
+    }
+    let secret = secret.trim().to_owned();
+    let user = blocking(app, move |app| app.store.token(&secret)).await?;
+    let User { name, role, .. } = user.filter(|user| user.enabled).ok_or_else(ApiError::log_in)?;
+    Ok(Caller { name, role, how: How::Token, address })
+}
+
+async fn by_cookie(app: &Shared, cookie: &str, address: IpAddr, by_person: bool) -> Result<Option<Caller>, ApiError> {
+    let found = app.logins().find(cookie, Instant::now(), by_person);
+    let Some((id, name)) = found else { return Ok(None) };
+    // Asked each time: who was shut out or got another role is so at once.
+    let user = blocking(app, move |app| app.store.user(&name)).await?;
+    let Some(User { name, role, .. }) = user.filter(|user| user.enabled) else {
+        app.logins().end(&id);
+        return Ok(None);
+    };
+    Ok(Some(Caller { name, role, how: How::Login(id), address }))
+}
+
+/// Whether a Host header names this device by its loopback address; any other name is another site's that had its
+/// address changed to this one (DNS rebinding).
+fn is_this_device(host: &str) -> bool {
+    if let Ok(address) = host.parse::<SocketAddr>() {
+        return address.ip().is_loopback();
+    }
+    if let Some(v6) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return v6.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    }
+    let (name, port) = host.split_once(':').unwrap_or((host, "0"));
+    port.parse::<u16>().is_ok()
+        && (name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
+}
+
+/// A header that may come once, as text.
+fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ApiError> {
+    let mut values = headers.get_all(name).iter();
+    let Some(first) = values.next() else { return Ok(None) };
+    match (first.to_str(), values.next()) {
+        (Ok(text), None) => Ok(Some(text)),
+        _ => Err(ApiError::request(format!("the header {name} must come once, as plain text"))),
+    }
+}
+
+/// The cookie of a login, if one was sent.
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut ours = all
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter_map(|(name, value)| (name == COOKIE_NAME).then_some(value));
+    ours.next()
+}
+
+/// What browsers must know of every answer.
+fn dress(headers: &mut HeaderMap, api: bool) {
+    // No Strict-Transport-Security: with it, browsers let nobody past a certificate of the station's own.
+    let fixed = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self'; img-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; \
+             frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if api {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_names_are_this_device() {
+        for host in ["127.0.0.1:8321", "127.0.0.1", "localhost", "LocalHost:80", "[::1]:8321", "[::1]", "127.8.0.1"] {
+            assert!(is_this_device(host), "{host}");
+        }
+        for host in
+            ["evil.example", "evil.example:8321", "localhost.evil.example", "10.0.0.1", "127.0.0.1.nip.io", "", "::1"]
+        {
+            assert!(!is_this_device(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_changes_something_must_come_from_the_page_itself() {
+        type Lines<'a> = &'a [(&'static str, &'static str)];
+        fn allowed(method: &Method, lines: Lines<'_>, by_cookie: bool) -> bool {
+            let header = |(name, value): &(&'static str, &'static str)| {
+                (HeaderName::from_static(name), HeaderValue::from_static(value))
+            };
+            let headers: HeaderMap = lines.iter().map(header).collect();
+            same_site(false, method, &headers, "localhost:1", by_cookie).is_ok()
+        }
+        let post = |lines: Lines<'_>, by_cookie| allowed(&Method::POST, lines, by_cookie);
+        assert!(post(&[("origin", "http://localhost:1")], true));
+        for origin in ["http://localhost:2", "https://localhost:1", "null", "http://evil", "http://localhost:1.evil"] {
+            assert!(!post(&[("origin", origin)], true), "{origin}");
+            assert!(!post(&[("origin", origin)], false), "{origin}");
+        }
+        assert!(!post(&[], true));
+        assert!(post(&[], false), "a program sends no Origin");
+        assert!(!post(&[("sec-fetch-site", "cross-site")], false));
+        assert!(!post(&[("sec-fetch-site", "same-site"), ("origin", "http://localhost:1")], true));
+        let get = |lines: Lines<'_>, by_cookie| allowed(&Method::GET, lines, by_cookie);
+        assert!(get(&[("sec-fetch-site", "cross-site")], false));
+        assert!(!get(&[("upgrade", "websocket"), ("origin", "http://evil")], false));
+        assert!(!get(&[("upgrade", "websocket")], true));
+    }
+}

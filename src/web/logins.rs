@@ -1,0 +1,147 @@
+//! Who is logged in: cookies of random bytes, of which only the hash is kept, in memory. No clock of its own.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+/// A login ends after so long, however busy it is.
+const LONGEST: Duration = Duration::from_hours(12);
+
+/// Logins at once; a new one past it ends the one that was used least lately.
+const AT_ONCE: usize = 256;
+
+/// What a login is known by in here.
+pub(super) type LoginId = [u8; 32];
+
+/// All logins.
+#[derive(Debug)]
+pub(super) struct Logins {
+    idle: Duration,
+    open: HashMap<LoginId, Login>,
+}
+
+#[derive(Debug)]
+struct Login {
+    user: String,
+    begun: Instant,
+    used: Instant,
+}
+
+impl Logins {
+    /// None yet; each ends after `idle` without use.
+    pub(super) fn new(idle: Duration) -> Self {
+        Self { idle, open: HashMap::new() }
+    }
+
+    /// Begins a login and gives the cookie's value: 32 random bytes in base64url.
+    pub(super) fn begin(&mut self, user: &str, now: Instant) -> Result<String, getrandom::Error> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret)?;
+        let cookie = URL_SAFE_NO_PAD.encode(secret);
+        let idle = self.idle;
+        self.open.retain(|_, login| login.holds(idle, now));
+        if self.open.len() >= AT_ONCE {
+            let least = self.open.iter().min_by_key(|(_, login)| login.used).map(|(id, _)| *id);
+            least.map(|id| self.open.remove(&id));
+        }
+        self.open.insert(id(&cookie), Login { user: user.to_owned(), begun: now, used: now });
+        Ok(cookie)
+    }
+
+    /// Whose login a cookie is. What a person did `used` it; a page that only looks by itself does not.
+    pub(super) fn find(&mut self, cookie: &str, now: Instant, used: bool) -> Option<(LoginId, String)> {
+        let id = id(cookie);
+        self.user(&id, now, used).map(|user| (id, user))
+    }
+
+    /// Whose login this is, while it holds.
+    pub(super) fn user(&mut self, id: &LoginId, now: Instant, used: bool) -> Option<String> {
+        let login = self.open.get_mut(id)?;
+        if !login.holds(self.idle, now) {
+            self.open.remove(id);
+            return None;
+        }
+        if used {
+            login.used = now;
+        }
+        Some(login.user.clone())
+    }
+
+    /// Ends a login.
+    pub(super) fn end(&mut self, id: &LoginId) {
+        self.open.remove(id);
+    }
+
+    /// Ends every login of a user.
+    pub(super) fn end_all_of(&mut self, user: &str) {
+        self.open.retain(|_, login| login.user != user);
+    }
+}
+
+impl Login {
+    fn holds(&self, idle: Duration, now: Instant) -> bool {
+        now.duration_since(self.used) < idle && now.duration_since(self.begun) < LONGEST
+    }
+}
+
+/// The hash is looked up, not the secret: how long a look-up takes says nothing of use.
+fn id(cookie: &str) -> LoginId {
+    Sha256::digest(cookie).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    #[test]
+    fn a_login_ends_after_idleness_and_looking_on_does_not_hold_it() {
+        let (mut logins, start) = (Logins::new(15 * MINUTE), Instant::now());
+        let cookie = logins.begin("ada", start).unwrap();
+        assert!(logins.find(&cookie, start + 14 * MINUTE, true).is_some());
+        assert!(logins.find(&cookie, start + 28 * MINUTE, false).is_some());
+        assert!(logins.find(&cookie, start + 29 * MINUTE, true).is_none());
+        assert!(logins.open.is_empty());
+    }
+
+    #[test]
+    fn a_login_ends_after_half_a_day_however_busy_it_is() {
+        let (mut logins, start) = (Logins::new(15 * MINUTE), Instant::now());
+        let cookie = logins.begin("ada", start).unwrap();
+        let lasted = (1..1000).take_while(|m| logins.find(&cookie, start + *m * MINUTE, true).is_some()).count();
+        assert_eq!(lasted, 12 * 60 - 1);
+    }
+
+    #[test]
+    fn a_cookie_has_32_random_bytes_and_is_not_kept_itself() {
+        let (mut logins, now) = (Logins::new(MINUTE), Instant::now());
+        let cookies: Vec<_> = (0..20).map(|_| logins.begin("ada", now).unwrap()).collect();
+        for (at, cookie) in cookies.iter().enumerate() {
+            assert_eq!(URL_SAFE_NO_PAD.decode(cookie).unwrap().len(), 32);
+            assert!(!cookies[..at].contains(cookie));
+            assert!(!format!("{logins:?}").contains(cookie.as_str()));
+        }
+        assert!(logins.find("forged", now, true).is_none());
+    }
+
+    #[test]
+    fn logins_are_bounded_and_the_least_used_goes() {
+        let (mut logins, now) = (Logins::new(MINUTE), Instant::now());
+        let first = logins.begin("ada", now).unwrap();
+        let second = logins.begin("bea", now).unwrap();
+        let later = now + Duration::from_secs(1);
+        logins.find(&first, later, true);
+        for _ in 0..AT_ONCE - 1 {
+            logins.begin("eve", later).unwrap();
+        }
+        assert_eq!(logins.open.len(), AT_ONCE);
+        assert!(logins.find(&first, later, true).is_some());
+        assert!(logins.find(&second, later, true).is_none());
+        logins.end_all_of("eve");
+        assert_eq!(logins.open.len(), 1);
+    }
+}

@@ -1,0 +1,111 @@
+// The frame around the views: who is here, in which language, and which view the address asks for.
+
+import { get, send } from "./api.js";
+import { fill, h } from "./dom.js";
+import { preferred } from "./kept.js";
+import { load, roleName, t } from "./words.js";
+import * as compare from "./views/compare.js";
+import * as gallery from "./views/gallery.js";
+import * as history from "./views/history.js";
+import * as live from "./views/live.js";
+import * as login from "./views/login.js";
+import * as session from "./views/session.js";
+import * as settings from "./views/settings.js";
+
+const VIEWS = [
+  [/^#\/live$/, live, "live"],
+  [/^#\/session\/(\d+)$/, session, "history"],
+  [/^#\/session\/(\d+)\/gallery$/, gallery, "history"],
+  [/^#\/history(?:\?.*)?$/, history, "history"],
+  [/^#\/compare\/(\d+)\/(\d+)$/, compare, "history"],
+  [/^#\/settings$/, settings, "settings"],
+  [/^#\/login(?:\?then=(.*))?$/, login, ""],
+];
+const ORDER = ["operator", "reviewer", "admin"];
+
+const context = {
+  me: null,
+  classes: [],
+  may: (role) => ORDER.indexOf(context.me?.role) >= ORDER.indexOf(role),
+  go: (hash) => (location.hash = hash),
+  announce: (text) => fill(document.getElementById("said"), text),
+  refresh: start,
+};
+let end = null;
+let turn = 0;
+
+function chosenLanguage(me) {
+  const there = me.languages.length ? me.languages : ["en"];
+  for (const wish of [preferred("language"), ...navigator.languages]) {
+    const found = there.find((one) => one === wish) ?? there.find((one) => one === wish?.split("-")[0]);
+    if (found) return found;
+  }
+  return there.includes(me.language) ? me.language : "en";
+}
+
+async function start() {
+  const theme = preferred("theme");
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+  try {
+    context.me = await get("/api/me");
+    await load(chosenLanguage(context.me));
+    context.classes = context.me.role ? await get("/api/classes") : [];
+  } catch (problem) {
+    await load("en");
+    fill(document.getElementById("main"), h("p", { class: "problem", role: "alert" }, problem.message));
+    setTimeout(start, 5000);
+    return;
+  }
+  await show();
+}
+
+function bar(place) {
+  const { me } = context;
+  const link = (name) =>
+    h("a", { href: `#/${name}`, "aria-current": place === name ? "page" : null }, t(`nav.${name}`));
+  const person =
+    me.role && me.name !== "device"
+      ? h("button", { class: "button small", on: { click: leave } }, t("nav.logout"))
+      : h("a", { href: "#/login", class: "button small" }, t("nav.login"));
+  fill(
+    document.getElementById("bar"),
+    h("strong", {}, me.station),
+    me.role && h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("settings")),
+    h("span", { class: "who" }, me.role ? `${me.name === "device" ? t("nav.device") : me.name} · ${roleName(me.role)}` : ""),
+    person,
+  );
+}
+
+async function leave() {
+  await send("POST", "/api/logout").catch(() => {});
+  location.hash = "#/login";
+  await start();
+}
+
+async function show() {
+  const mine = (turn += 1);
+  end?.();
+  end = null;
+  const wanted = context.me.role ? location.hash || "#/live" : location.hash.startsWith("#/login") ? location.hash : "#/login";
+  const [pattern, view, place] = VIEWS.find(([pattern]) => pattern.test(wanted)) ?? VIEWS[0];
+  const main = document.getElementById("main");
+  bar(place);
+  document.title = `${place ? t(`nav.${place}`) : t("nav.login")} · ${context.me.station}`;
+  const root = h("div", { class: "view" });
+  fill(main, root);
+  // A reader is told that the page changed; no ring is drawn round all of it.
+  main.focus({ preventScroll: true });
+  scrollTo(0, 0);
+  try {
+    const ends = await view.show(root, pattern.exec(wanted)?.slice(1) ?? [], context);
+    if (mine === turn) end = ends ?? null;
+    else ends?.();
+  } catch (problem) {
+    console.error(problem);
+    if (mine === turn) root.append(h("p", { class: "problem", role: "alert" }, problem.message));
+  }
+}
+
+addEventListener("hashchange", show);
+start();

@@ -1,0 +1,63 @@
+// The table of a result, with a bar and its interval in each line: for live counts, results and comparisons.
+
+import { h } from "./dom.js";
+import { className, number, t } from "./words.js";
+
+const APART = new Set(["EBO", "KSC", "UNK", "PLT"]);
+
+export const interval = (low, high) => `${number(low, 1)} – ${number(high, 1)}`;
+
+// A bar of `value` percent with its interval drawn on it.
+export function bar(value, low, high) {
+  const within = (x) => Math.min(100, Math.max(0, x));
+  const from = within(low);
+  return h(
+    "span",
+    { class: "bar", "aria-hidden": "true", vars: { "--value": within(value), "--low": from, "--wide": within(high) - from } },
+    h("i", { class: "filled" }),
+    h("i", { class: "whisker" }),
+  );
+}
+
+// `before`: the program's own lines, shown beside where a person changed something.
+export function differential(snapshot, before) {
+  const own = new Map((before?.classes ?? []).map((line) => [line.class, line.count]));
+  const changed = before && differs(snapshot, before);
+  const shown = new Map(snapshot.classes.map((line) => [line.class, line]));
+  // A class that a person emptied still stands there, with what the program had counted.
+  for (const [code] of changed ? own : []) if (!shown.has(code)) shown.set(code, { class: code, count: 0, percent: 0, low: 0, high: null });
+  const lines = [...shown.values()];
+  const row = (line) =>
+    h(
+      "tr",
+      { class: APART.has(line.class) ? "apart" : null },
+      h("th", { scope: "row" }, className(line.class), " ", h("abbr", { class: "code" }, line.class),
+        snapshot.experimental?.includes(line.class) && h("span", { class: "mark" }, t("result.experimental"))),
+      h("td", {}, number(line.count)),
+      changed && h("td", { class: "before" }, number(own.get(line.class) ?? 0)),
+      h("td", {}, number(line.percent, 1)),
+      h("td", { class: "interval" }, line.high === null ? "–" : interval(line.low, line.high)),
+      h("td", { class: "drawn" }, bar(line.percent, line.low, line.high ?? 0)),
+    );
+  const within = lines.filter((line) => !APART.has(line.class));
+  const apart = lines.filter((line) => APART.has(line.class));
+  return h(
+    "table",
+    { class: "table differential" },
+    h("thead", {}, h("tr", {},
+      h("th", { scope: "col" }, t("result.class")),
+      h("th", { scope: "col" }, t("result.cells")),
+      changed && h("th", { scope: "col" }, t("result.program")),
+      h("th", { scope: "col" }, "%"),
+      h("th", { scope: "col" }, t("result.interval")),
+      h("td", { class: "drawn" }))),
+    h("tbody", {}, within.map(row), within.length === 0 && h("tr", {}, h("td", { colspan: 6 }, t("result.none")))),
+    apart.length > 0 && h("tbody", { class: "apart" }, apart.map(row)),
+    apart.length > 0 && h("caption", {}, t("result.apart")),
+  );
+}
+
+export function differs(a, b) {
+  const lines = (snapshot) => JSON.stringify(snapshot.classes.map(({ class: code, count }) => [code, count]).sort());
+  return lines(a) !== lines(b);
+}

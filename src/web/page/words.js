@@ -1,0 +1,53 @@
+// What the page says, in the language of whoever reads it. A catalogue is a flat list of texts with {names} in them.
+
+let texts = {};
+let tag = "en";
+
+// Reads a language over English, so that a catalogue which lacks a text still says it.
+export async function load(language) {
+  const [english, chosen] = await Promise.all([catalogue("en"), language === "en" ? {} : catalogue(language)]);
+  texts = { ...english, ...chosen };
+  tag = language;
+  document.documentElement.lang = language;
+}
+
+async function catalogue(language) {
+  try {
+    const response = await fetch(`/assets/languages/${language}.json`);
+    return response.ok ? await response.json() : {};
+  } catch {
+    return {};
+  }
+}
+
+export function t(key, values = {}) {
+  return (texts[key] ?? key).replace(/\{(\w+)\}/g, (all, name) => (name in values ? String(values[name]) : all));
+}
+
+export const knows = (key) => key in texts;
+
+export function number(value, digits = 0) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  return new Intl.NumberFormat(tag, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+}
+
+// Parts of one as percent.
+export const share = (value) => (value === null || value === undefined ? "–" : `${number(value * 100)} %`);
+
+export function date(time) {
+  if (!time) return "–";
+  return new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "short" }).format(new Date(time));
+}
+
+export const className = (code) => t(`class.${code}`);
+export const flagName = (flag) => t(`flag.${flag}`);
+export const statusName = (status) => t(`status.${status}`);
+export const roleName = (role) => t(`role.${role}`);
+// A language's name in itself.
+export function languageName(language) {
+  try {
+    return new Intl.DisplayNames([language], { type: "language" }).of(language) ?? language;
+  } catch {
+    return language;
+  }
+}

@@ -1,0 +1,82 @@
+//! What is in force, and the limits that admins may change.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::app::{App, Shared, blocking};
+use super::error::{ApiError, Body};
+use super::guard::Caller;
+use crate::config::Config;
+use crate::config::limits::{Limits, LimitsError};
+use crate::store::records::Settings;
+
+/// What is in force now; clones share it.
+#[derive(Clone, Debug)]
+pub struct InForce(Arc<Mutex<Settings>>);
+
+impl InForce {
+    /// What was in force at the start.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self(Arc::new(Mutex::new(settings)))
+    }
+
+    /// What is in force, to look at or to change.
+    pub fn now(&self) -> MutexGuard<'_, Settings> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is in force.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Shown {
+    settings: Settings,
+    /// Camera, objective and time of the calibration, in words; null without one.
+    calibration: Option<String>,
+}
+
+/// What is in force.
+#[utoipa::path(get, path = "/api/settings", tag = "settings", responses((status = 200, body = Shown)))]
+pub(super) async fn settings(State(app): State<Shared>) -> Json<Shown> {
+    let settings = app.settings.now().clone();
+    Json(Shown { calibration: settings.calibration.clone(), settings })
+}
+
+/// Set the limits of counts and flags. They hold from now on, also after a restart, and come before the configuration file.
+#[utoipa::path(put, path = "/api/settings", tag = "settings", request_body = Limits, responses(
+    (status = 204, description = "They hold"),
+))]
+pub(super) async fn change(
+    State(app): State<Shared>,
+    caller: Caller,
+    Body(limits): Body<Limits>,
+) -> Result<StatusCode, ApiError> {
+    blocking(&app, move |app: &App| {
+        let mut settings = app.settings.now();
+        let mut config = Config { session: settings.session.clone(), ..Config::default() };
+        limits.apply(&mut config).map_err(|problem| match problem {
+            LimitsError::Wrong(wrong) => {
+                let words = wrong.problems().iter().map(|problem| format!("{}; write {}", problem.what, problem.write));
+                ApiError::request(words.collect::<Vec<_>>().join(". "))
+            }
+            LimitsError::File { .. } => ApiError::internal(&problem),
+        })?;
+        let detail =
+            json!({"target": [settings.session.target, limits.target], "flags": [settings.flags, limits.flags]});
+        app.store.note(&caller.by(), Timestamp::now(), "limits", None, &detail)?;
+        limits.keep(&app.state).map_err(|problem| ApiError::internal(&problem))?;
+        (settings.session, settings.flags) = (config.session, config.flags);
+        if app.limits.send((settings.session.clone(), settings.flags.clone())).is_err() {
+            return Err(ApiError::busy("the count does not listen; the program is ending"));
+        }
+        Ok(StatusCode::NO_CONTENT)
+    })
+    .await
+}

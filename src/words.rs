@@ -1,0 +1,141 @@
+//! What persons read, in their language: the page's catalogues, by which reports are written, too.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::config::is_language;
+
+/// The catalogues that are part of the program.
+const SHIPPED: [(&str, &str); 3] = [
+    ("en", include_str!("web/page/languages/en.json")),
+    ("es", include_str!("web/page/languages/es.json")),
+    ("fr", include_str!("web/page/languages/fr.json")),
+];
+
+/// A catalogue is no longer than this, in bytes.
+const LONGEST_CATALOGUE: u64 = 1 << 20;
+
+/// The program's catalogues and a clinic's own.
+#[derive(Clone, Debug)]
+pub struct Catalogues(PathBuf);
+
+impl Catalogues {
+    /// With the clinic's own in this folder, `LANGUAGE.json` each; an empty path is none.
+    #[must_use]
+    pub fn new(own: PathBuf) -> Self {
+        Self(own)
+    }
+
+    /// The file `LANGUAGE.json` of the clinic's own, if there is one.
+    pub(crate) fn own(&self, file: &str) -> Option<Vec<u8>> {
+        let language = file.strip_suffix(".json")?;
+        if self.0.as_os_str().is_empty() || !is_language(language) {
+            return None;
+        }
+        let path = self.0.join(file);
+        let length = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?.len();
+        if length > LONGEST_CATALOGUE {
+            log::warn!("{}: longer than {LONGEST_CATALOGUE} bytes, so it is no catalogue", path.display());
+            return None;
+        }
+        fs::read(&path).inspect_err(|problem| log::warn!("{}: {problem}", path.display())).ok()
+    }
+
+    /// The languages that there are, the program's and the clinic's own, in the order of the alphabet.
+    pub(crate) fn languages(&self) -> Vec<String> {
+        let own = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let own = own.filter_map(|entry| entry.file_name().into_string().ok());
+        let own = own.filter_map(|file| file.strip_suffix(".json").map(str::to_owned)).filter(|tag| is_language(tag));
+        let tags: BTreeSet<String> = SHIPPED.iter().map(|(tag, _)| (*tag).to_owned()).chain(own).collect();
+        tags.into_iter().collect()
+    }
+
+    /// What is said in a language; in English where its catalogue lacks a text, or there is none.
+    #[must_use]
+    pub fn words(&self, language: &str) -> Words {
+        let read = |text: &str| serde_json::from_str::<BTreeMap<String, String>>(text).ok();
+        let shipped = |tag: &str| SHIPPED.iter().find(|(name, _)| *name == tag).and_then(|(_, text)| read(text));
+        let mut texts = shipped("en").unwrap_or_default();
+        texts.extend(shipped(language).unwrap_or_default());
+        let own = self.own(&format!("{language}.json")).and_then(|bytes| String::from_utf8(bytes).ok());
+        if let Some(own) = own {
+            match read(&own) {
+                Some(own) => texts.extend(own),
+                None => log::warn!("{language}.json in [web] catalogues is no list of texts; reports go without it"),
+            }
+        }
+        Words(texts)
+    }
+}
+
+/// What is said in one language.
+#[derive(Clone, Debug)]
+pub struct Words(BTreeMap<String, String>);
+
+impl Words {
+    /// The text of a key; the key itself where no catalogue has it.
+    #[must_use]
+    pub fn say<'a>(&'a self, key: &'a str) -> &'a str {
+        self.0.get(key).map_or(key, String::as_str)
+    }
+
+    /// The same with `{name}` replaced by values.
+    #[must_use]
+    pub fn with(&self, key: &str, values: &[(&str, &dyn Display)]) -> String {
+        let replaced = |text: String, (name, value): &(&str, &dyn Display)| {
+            text.replace(&format!("{{{name}}}"), &value.to_string())
+        };
+        values.iter().fold(self.say(key).to_owned(), replaced)
+    }
+
+    /// A number with so many decimals, as it is written in this language; a dash for what is none.
+    #[must_use]
+    pub fn number(&self, value: f64, decimals: usize) -> String {
+        if !value.is_finite() {
+            return "–".to_owned();
+        }
+        format!("{value:.decimals$}").replace('.', self.say("number.decimal"))
+    }
+
+    /// Two ends of an interval, to a tenth.
+    #[must_use]
+    pub fn interval(&self, low: f64, high: f64) -> String {
+        format!("{} – {}", self.number(low, 1), self.number(high, 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clinics_catalogue_is_found_by_its_language_only() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("pt-BR.json"), "{}").unwrap();
+        fs::write(folder.path().join("secret"), "x").unwrap();
+        let own = folder.path().join("languages");
+        fs::create_dir(&own).unwrap();
+        fs::write(own.join("de.json"), "{\"report.title\":\"Differentialblutbild\"}").unwrap();
+        let catalogues = Catalogues::new(own);
+        assert!(catalogues.own("de.json").is_some());
+        for path in ["../pt-BR.json", "../secret", "..", "de", "/etc/passwd", "fr.json", ".json", "de.json/"] {
+            assert_eq!(catalogues.own(path), None, "{path}");
+        }
+        assert_eq!(catalogues.languages(), ["de", "en", "es", "fr"]);
+        let words = catalogues.words("de");
+        assert_eq!(words.say("report.title"), "Differentialblutbild");
+        assert_eq!(words.say("class.NGS"), "Neutrophil (segmented)");
+    }
+
+    #[test]
+    fn numbers_and_values_stand_in_the_text_as_the_language_writes_them() {
+        let catalogues = Catalogues::new(PathBuf::new());
+        assert_eq!(catalogues.words("en").interval(4.25, 9.0), "4.2 – 9.0");
+        assert_eq!(catalogues.words("fr").interval(4.25, 9.0), "4,2 – 9,0");
+        assert_eq!(catalogues.words("xx").number(f64::NAN, 1), "–");
+        let words = catalogues.words("es");
+        assert_eq!(words.with("gallery.by", &[("by", &"rita")]), "según rita");
+    }
+}

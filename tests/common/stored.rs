@@ -1,0 +1,107 @@
+//! Sessions in a store.
+
+use jiff::Timestamp;
+use leukoscope::class::{CellClass, Kind};
+use leukoscope::config::{Flags, SessionConfig};
+use leukoscope::session::snapshot::{ClassCount, Ending, FrameCounts, KindCounts, Phase, Snapshot};
+use leukoscope::statistics::Statistics;
+use leukoscope::store::Store;
+use leukoscope::store::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
+
+/// A moment, `second`s after one that never changes.
+pub fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).unwrap()
+}
+
+pub fn start(sample: &str) -> SessionStart {
+    SessionStart {
+        sample: sample.to_owned(),
+        station: "bench".to_owned(),
+        started: at(0),
+        settings: Settings {
+            version: "0".to_owned(),
+            camera: "simulated".to_owned(),
+            session: SessionConfig { target: 4, ..SessionConfig::default() },
+            flags: Flags::default(),
+            models: [("classifier".to_owned(), "ab12".to_owned())].into(),
+            calibration: None,
+        },
+    }
+}
+
+/// A cell that the program is so sure of.
+pub fn cell(number: i64, kind: Kind, class: Option<CellClass>, probability: f64) -> CellRecord {
+    CellRecord {
+        number,
+        kind,
+        patch: 1,
+        x: 10.5,
+        y: 20.25,
+        w: 30.0,
+        h: 31.0,
+        class,
+        probability: class.map(|_| probability),
+        ranked: class.map(|class| (class, probability)).into_iter().collect(),
+        by_person: None,
+        has_crop: false,
+    }
+}
+
+pub fn put(cell: CellRecord, crop: Option<&[u8]>) -> CellChange {
+    CellChange::Put { cell, crop: crop.map(<[u8]>::to_vec) }
+}
+
+/// Three segmented neutrophils, a lymphocyte, two red cells.
+pub fn six_cells() -> Vec<CellChange> {
+    let white =
+        |number, class, sure| put(cell(number, Kind::Wbc, Some(class), sure), Some(&[0xff, 0xd8, number as u8]));
+    vec![
+        white(1, CellClass::Ngs, 0.99),
+        white(2, CellClass::Ngs, 0.7),
+        white(3, CellClass::Ngs, 0.8),
+        white(4, CellClass::Lyt, 0.95),
+        put(cell(5, Kind::Rbc, None, 0.0), None),
+        put(cell(6, Kind::Rbc, None, 0.0), None),
+    ]
+}
+
+/// The result that [`six_cells`] come to.
+pub fn result(sample: &str) -> Snapshot {
+    let line = |class, count, percent| ClassCount { class, count, percent, low: 5.0, high: 95.0 };
+    Snapshot {
+        sample: sample.to_owned(),
+        phase: Phase::Done,
+        ending: Some(Ending::TargetReached),
+        trouble: None,
+        time: at(60),
+        started: Some(at(0)),
+        target: 4,
+        counted: 4,
+        kinds: KindCounts { wbc: 4, rbc: 2, plt: 0 },
+        classes: vec![line(CellClass::Ngs, 3, 75.0), line(CellClass::Lyt, 1, 25.0)],
+        classes_uncorrected: [(CellClass::Ngs, 3), (CellClass::Lyt, 1)].into(),
+        prevalence: None,
+        blasts_kept: 0,
+        experimental: Vec::new(),
+        flags: Vec::new(),
+        statistics: Statistics::default(),
+        frames: FrameCounts::default(),
+        frame_rate: None,
+        stages: Vec::new(),
+        um_per_px: Some(0.1),
+        quality: None,
+    }
+}
+
+/// A session of [`six_cells`] that has its result.
+pub fn session(store: &Store, sample: &str) -> SessionId {
+    let id = store.begin(&start(sample)).unwrap();
+    store.finish(id, &six_cells(), &result(sample)).unwrap();
+    id
+}
+
+/// Keeps a result by itself and gives its number.
+pub fn kept(store: &Store, result: &Snapshot) -> u64 {
+    let id = store.begin(&start(&result.sample)).unwrap();
+    store.finish(id, &[], result).unwrap()
+}

@@ -1,0 +1,129 @@
+//! What is kept how long: pictures go first, then cells, results last, and signed results never.
+
+mod common;
+
+use common::stored::{cell, put, result, start};
+use jiff::{Timestamp, ToSpan as _};
+use leukoscope::class::{CellClass, Kind};
+use leukoscope::config::StoreConfig;
+use leukoscope::store::records::{SessionId, SessionStart, Status};
+use leukoscope::store::{AuditVerdict, Store};
+
+const PICTURE: usize = 6000;
+
+struct Bench {
+    store: Store,
+    folder: tempfile::TempDir,
+    now: Timestamp,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        Self { store, folder, now: "2026-11-01T12:00:00Z".parse().unwrap() }
+    }
+
+    /// A session that ended so many days ago, with so many white cells.
+    fn session(&self, days: i64, cells: i64) -> SessionId {
+        let ended = self.now.checked_sub((24 * days).hours()).unwrap();
+        let id = self.store.begin(&SessionStart { started: ended, ..start("A") }).unwrap();
+        let picture = vec![7; PICTURE];
+        let changes: Vec<_> =
+            (1..=cells).map(|n| put(cell(n, Kind::Wbc, Some(CellClass::Ngs), 0.9), Some(&picture))).collect();
+        let result = leukoscope::session::snapshot::Snapshot { time: ended, ..result("A") };
+        self.store.finish(id, &changes, &result).unwrap();
+        id
+    }
+
+    /// Pictures, cells, and whether there is a result.
+    fn left(&self, id: SessionId) -> (usize, usize, bool) {
+        let cells = self.store.cells(id, None, None).unwrap();
+        let pictures = cells.iter().filter(|cell| cell.has_crop).count();
+        (pictures, cells.len(), self.store.result_of(id).unwrap().is_some())
+    }
+
+    fn trail(&self) -> usize {
+        let AuditVerdict::Whole { entries, .. } = self.store.verify_audit().unwrap() else { panic!("broken") };
+        usize::try_from(entries).unwrap()
+    }
+}
+
+fn rules(crops: u32, cells: u32, results: u32, megabytes: u32) -> StoreConfig {
+    StoreConfig { crops_days: crops, cells_days: cells, results_days: results, megabytes }
+}
+
+#[test]
+fn by_age_pictures_go_first_then_cells_and_results_last() {
+    let bench = Bench::new();
+    let [old, older, oldest] = [40, 100, 800].map(|days| bench.session(days, 3));
+    let young = bench.session(5, 3);
+    let done = bench.store.retain(&rules(30, 90, 700, 0), bench.now).unwrap();
+    assert_eq!((done.crops, done.cells, done.results, done.too_large), (3, 2, 1, false));
+    assert_eq!((bench.left(young), bench.left(old)), ((3, 3, true), (0, 3, true)));
+    assert_eq!(bench.left(older), (0, 0, true));
+    assert_eq!(bench.store.session(oldest).unwrap(), None);
+    assert_eq!(bench.store.after(0), Some(1), "results keep their numbers");
+    assert_eq!(bench.store.find(3).unwrap(), None);
+    let again = bench.store.retain(&rules(30, 90, 700, 0), bench.now).unwrap();
+    assert_eq!((again.crops, again.cells, again.results), (0, 0, 0));
+    assert_eq!(bench.trail(), 4 * 2 + 6);
+}
+
+#[test]
+fn a_signed_result_stays_when_its_cells_go_and_reads_as_it_was_signed() {
+    let bench = Bench::new();
+    let id = bench.session(900, 4);
+    bench.store.reclassify(id, 2, Some(CellClass::Myo), "rita", bench.now).unwrap();
+    bench.store.sign(id, "rita", bench.now, "blast").unwrap();
+    let before = bench.store.session(id).unwrap().unwrap();
+    bench.store.retain(&rules(1, 1, 1, 0), bench.now).unwrap();
+    assert_eq!(bench.left(id), (0, 0, true));
+    let after = bench.store.session(id).unwrap().unwrap();
+    assert_eq!((after.summary.status, &after.reviewed_result), (Status::Final, &before.reviewed_result));
+    assert_eq!((after.signature, after.summary.flags), (before.signature, before.summary.flags));
+    assert_eq!((after.reclassified, before.reclassified), (1, 1));
+    bench.trail();
+}
+
+#[test]
+fn a_review_that_nobody_signed_yet_is_not_lost_and_a_count_that_runs_is_not_touched() {
+    let bench = Bench::new();
+    let reviewed = bench.session(900, 4);
+    bench.store.reclassify(reviewed, 2, Some(CellClass::Myo), "rita", bench.now).unwrap();
+    let long_ago = bench.now.checked_sub(48_000.hours()).unwrap();
+    let running = bench.store.begin(&SessionStart { started: long_ago, ..start("B") }).unwrap();
+    let one = put(cell(1, Kind::Wbc, Some(CellClass::Ngs), 0.9), Some(&[1; 10]));
+    bench.store.change_cells(running, &[one]).unwrap();
+    let done = bench.store.retain(&rules(1, 1, 0, 0), bench.now).unwrap();
+    assert_eq!((bench.left(reviewed), done.cells), ((0, 4, true), 0));
+    assert_eq!(bench.left(running), (1, 1, false));
+    bench.store.sign(reviewed, "rita", bench.now, "").unwrap();
+}
+
+#[test]
+fn by_size_the_oldest_lose_pictures_before_any_loses_cells_and_the_file_shrinks() {
+    let bench = Bench::new();
+    let sessions: Vec<SessionId> = (0..8).map(|n| bench.session(8 - n, 100)).collect();
+    let size = || std::fs::metadata(bench.store.path()).unwrap().len();
+    let nothing = bench.store.retain(&rules(0, 0, 0, 100), bench.now).unwrap();
+    assert_eq!((nothing.crops, nothing.cells), (0, 0));
+    let before = size();
+    let done = bench.store.retain(&rules(0, 0, 0, 2), bench.now).unwrap();
+    assert!(done.bytes <= 2_000_000 && !done.too_large, "{done:?}");
+    assert!((4..8).contains(&done.crops) && done.cells == 0, "{done:?}");
+    assert_eq!((bench.left(sessions[0]).0, bench.left(sessions[7]).0), (0, 100));
+    assert!(size() < before - 2_000_000 && size() <= 2_500_000, "{before} bytes before, {} after", size());
+    assert!(bench.store.verify_audit().is_ok());
+    drop(bench.store);
+    assert!(Store::open(bench.folder.path()).is_ok());
+}
+
+#[test]
+fn results_never_go_by_size_and_a_store_that_stays_too_large_says_so() {
+    let bench = Bench::new();
+    let sessions: Vec<SessionId> = (0..700).map(|_| bench.session(3, 1)).collect();
+    let done = bench.store.retain(&rules(0, 0, 0, 1), bench.now).unwrap();
+    assert!(done.too_large, "{done:?}");
+    assert!(sessions.iter().all(|id| bench.left(*id) == (0, 0, true)));
+}
