@@ -6,6 +6,8 @@ use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use common::stored::{at, cell, kept, put, result, start};
 use leukoscope::class::{CellClass, Kind};
@@ -129,8 +131,16 @@ fn on_small_disk(work: impl FnOnce(&Path, &dyn Fn(&str))) {
         return;
     }
     let again = |options: &str| {
-        let done = Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(place.path()).status();
-        assert!(done.unwrap().success());
+        let once = || Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(place.path()).status();
+        // Busy for a moment where another test starts a program: that holds our files until it is one.
+        let done = (0..50).any(|_| {
+            let done = once().unwrap().success();
+            if !done {
+                thread::sleep(Duration::from_millis(20));
+            }
+            done
+        });
+        assert!(done, "remount,{options}");
     };
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(place.path(), &again)));
     let _ = Command::new("umount").arg("-l").arg(place.path()).status();

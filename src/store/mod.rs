@@ -23,7 +23,8 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
@@ -47,6 +48,10 @@ const MADE: &[u8] = b"a store was made here\n";
 
 /// How long a reader waits for a writer's moment; writers are one thread at a time.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the lock is asked for. A process that is being started holds the files of the one that starts it until it
+/// becomes another program: the lock of a store that was just closed is free some milliseconds later.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The store of one folder; clones share it.
 #[derive(Clone, Debug)]
@@ -237,10 +242,14 @@ fn recovered<T>(connection: &Mutex<T>) -> MutexGuard<'_, T> {
 fn lock(folder: &Path) -> Result<File, StoreError> {
     let path = folder.join(LOCK_FILE);
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(of_file(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),
-        Err(TryLockError::Error(problem)) => Err(of_file(&path)(problem)),
+    let asked = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if asked.elapsed() < LOCK_PATIENCE => thread::sleep(LOCK_PATIENCE / 100),
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(folder.to_owned())),
+            Err(TryLockError::Error(problem)) => return Err(of_file(&path)(problem)),
+        }
     }
 }
 
