@@ -12,6 +12,7 @@
 //! counted twice while it stays in view, and a result lost once it was shown.
 
 pub mod annotate;
+pub mod calibrate;
 pub mod camera;
 pub mod class;
 pub mod classify;

@@ -1,5 +1,6 @@
 //! The counting thread: frames and commands in, snapshots and results out. The one place that knows every stage.
 
+mod calibrating;
 mod judged;
 mod view;
 
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use jiff::Timestamp;
 
+pub use self::calibrating::{Calibrated, Calibrator, Wish};
 use self::judged::Judged;
 use self::view::View;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
@@ -25,7 +27,7 @@ use crate::session::{Change, Session};
 use crate::stop::Stop;
 use crate::store::records::{SessionStart, Settings};
 use crate::trouble::{Part, Troubles};
-use crate::vision::{Vision, VisionError};
+use crate::vision::{Lighting, Vision, VisionError};
 use crate::web::live::Live;
 
 /// What the counting thread is connected to.
@@ -59,6 +61,10 @@ pub struct Connections {
     pub gate: bool,
     /// What is known of camera and objective, if they were calibrated.
     pub calibration: Option<Calibration>,
+    /// What a calibration is of, and where it is kept.
+    pub calibrator: Calibrator,
+    /// Wishes for one.
+    pub wishes: Receiver<Wish>,
 }
 
 /// How long the thread waits for a frame before it looks at everything else.
@@ -141,6 +147,9 @@ impl Counting {
         }
         while let Ok(command) = self.connections.commands.try_recv() {
             self.command(command);
+        }
+        while let Ok(wish) = self.connections.wishes.try_recv() {
+            self.calibrate(&wish);
         }
         if self.session.phase() == Phase::Counting {
             // What was looked at waits no longer for a next frame than one takes to come.
@@ -294,7 +303,8 @@ impl Counting {
 
     /// Whether frames have another size than those the light was calibrated with: they would be evened out wrongly.
     fn does_not_fit(&mut self, size: (u32, u32)) -> bool {
-        let lit = self.connections.calibration.as_ref().filter(|calibration| calibration.light.is_some());
+        let fixed = matches!(self.vision.lighting(), Lighting::Fixed(_));
+        let lit = self.connections.calibration.as_ref().filter(|_| fixed);
         let Some(problem) = lit.and_then(|calibration| calibration.fits(size).err()) else { return false };
         self.connections.troubles.set(Part::Vision, Some(problem.to_string()));
         self.tell();

@@ -1,5 +1,7 @@
 //! One image to its cells: white balance, scale, detection, crops, classes. No memory from image to image.
 
+use std::sync::Arc;
+
 use image::RgbImage;
 
 use crate::class::{CellClass, Kind};
@@ -42,11 +44,11 @@ pub enum Lighting {
     Fixed(FlatField),
 }
 
-/// Everything that looks at pixels. Sharing it between threads is safe and costs nothing.
-#[derive(Debug)]
+/// Everything that looks at pixels. Clones share the networks; using it from several threads is safe.
+#[derive(Clone, Debug)]
 pub struct Vision {
-    detector: Detector,
-    classifier: Classifier,
+    detector: Arc<Detector>,
+    classifier: Arc<Classifier>,
     balance: WhiteBalance,
     form: CropForm,
     stated: Option<f64>,
@@ -112,8 +114,8 @@ impl Vision {
     /// When a network is broken or does not fit `model.toml`.
     pub fn new(models: &Models, um_per_px: Option<f64>, unknown_below: Option<f64>) -> Result<Self, ModelError> {
         Ok(Self {
-            detector: Detector::new(models)?,
-            classifier: Classifier::new(models, unknown_below)?,
+            detector: Arc::new(Detector::new(models)?),
+            classifier: Arc::new(Classifier::new(models, unknown_below)?),
             balance: models.card.white_balance,
             form: CropForm::of(&models.card),
             stated: um_per_px,
@@ -125,6 +127,12 @@ impl Vision {
     #[must_use]
     pub fn lit(self, lighting: Lighting) -> Self {
         Self { lighting, ..self }
+    }
+
+    /// The same networks under this light, measuring the scale of every image even where one is stated.
+    #[must_use]
+    pub fn measuring(&self, lighting: Lighting) -> Self {
+        Self { stated: None, ..self.clone() }.lit(lighting)
     }
 
     /// How uneven light is taken out.

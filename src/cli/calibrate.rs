@@ -2,10 +2,10 @@
 
 use std::env;
 
-use anyhow::Context as _;
 use image::RgbImage;
 use jiff::Timestamp;
 
+use crate::calibrate::{self, NotCalibrated, Step};
 use crate::camera::{self, Capture};
 use crate::cli::args::{CalibrateArguments, VisionArguments};
 use crate::cli::failure::{Blame, Failure};
@@ -14,15 +14,6 @@ use crate::cli::pictures::{progress, unlit_vision};
 use crate::config::Config;
 use crate::config::load::load;
 use crate::optics::calibration::{Calibration, CalibrationError};
-use crate::optics::empty_field;
-use crate::optics::flat_field::FlatField;
-use crate::vision::{Lighting, Vision};
-
-/// Frames that must show red cells before their scale is believed, unless fewer were asked for.
-const ENOUGH: usize = 5;
-
-/// Interquartile range over median from which frames do not agree on a scale.
-const SPREAD: f64 = 0.1;
 
 /// Takes a calibration and keeps it.
 ///
@@ -50,20 +41,26 @@ pub fn calibrate(arguments: &CalibrateArguments) -> Result<(), Failure> {
         }
         Err(problem) => return Err(problem).blame_input(),
     };
-    let mut calibration = Calibration {
+    let calibration = Calibration {
         taken: Timestamp::now(),
         ..before.unwrap_or_else(|| Calibration::new(setup, size, Timestamp::now()))
     };
-    let what = if arguments.scale {
-        let um_per_px = scale(arguments, &calibration, &frames)?;
-        calibration.um_per_px = Some(um_per_px);
-        format!("{um_per_px:.4} um a pixel, by the red cells of {} frames", frames.len())
-    } else {
-        let light = empty_field::light(&frames).blame_input()?;
-        let words = format!("light falls off by {:.0} %, by {} frames", light.fall_off() * 100.0, frames.len());
-        calibration.light = Some(light);
-        words
+    let step = if arguments.scale { Step::Scale } else { Step::Light };
+    let calibration = match step {
+        Step::Light => calibrate::with_light(calibration, &frames).blame_input()?,
+        Step::Scale => {
+            let models = VisionArguments { models: arguments.models.clone(), ..VisionArguments::default() };
+            let (vision, _) = unlit_vision(&models)?;
+            let bar = progress(frames.len() as u64, "measuring");
+            let scaled = calibrate::with_scale(calibration, &vision, &frames, || bar.inc(1));
+            bar.finish_and_clear();
+            match scaled {
+                Err(problem @ NotCalibrated::Vision(_)) => return Err(problem).blame_run(),
+                scaled => scaled.blame_input()?,
+            }
+        }
     };
+    let what = calibrate::in_words(step, &calibration, frames.len());
     let path = calibration.store(&state).blame_run()?;
     let objective = Some(calibration.setup.objective.as_str()).filter(|name| !name.is_empty()).unwrap_or("any");
     println!("{}, objective {objective}, {}x{} px: {what}", calibration.setup.camera, size.0, size.1);
@@ -96,37 +93,4 @@ fn frames(config: &Config, wanted: u32) -> Result<Vec<RgbImage>, Failure> {
     }
     bar.finish_and_clear();
     Ok(frames)
-}
-
-/// The scale that the red cells of most frames agree on, um a pixel.
-fn scale(arguments: &CalibrateArguments, calibration: &Calibration, frames: &[RgbImage]) -> Result<f64, Failure> {
-    let (vision, _) =
-        unlit_vision(&VisionArguments { models: arguments.models.clone(), ..VisionArguments::default() })?;
-    let lighting = calibration
-        .light
-        .clone()
-        .map_or(Lighting::Own, |light| Lighting::Fixed(FlatField::new(light, (calibration.width, calibration.height))));
-    let vision: Vision = vision.lit(lighting);
-    let bar = progress(frames.len() as u64, "measuring");
-    let mut told = Vec::new();
-    for frame in frames {
-        told.extend(vision.told(&vision.balanced(frame)).context("looking for red cells").blame_run()?.red_cells);
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    told.sort_by(f64::total_cmp);
-    if told.len() < ENOUGH.min(frames.len()) {
-        return Err(Failure::input(format!(
-            "only {} of {} frames show red cells; move to a place where they lie side by side, focus, and try again",
-            told.len(),
-            frames.len()
-        )));
-    }
-    let at = |share: f64| told[((told.len() - 1) as f64 * share).round() as usize];
-    if (at(0.75) - at(0.25)) / at(0.5) > SPREAD {
-        return Err(Failure::input(
-            "the frames do not agree on a scale; move to a place where red cells lie side by side, focus, and try again",
-        ));
-    }
-    Ok(at(0.5))
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
+use crate::calibrate;
 use crate::camera::picture::read_picture;
 use crate::camera::{self, Camera, Capture};
 use crate::cli::args::{FieldArguments, VisionArguments};
@@ -157,23 +158,20 @@ pub fn configured(config: &Config, state: &Path) -> Result<(Lighting, Option<Cal
     {
         calibration.light = None;
     }
-    let light = calibration.as_ref().and_then(|calibration| {
-        let light = calibration.light.clone()?;
-        log::info!("light and scale by the calibration of {} from {}", calibration.setup.camera, calibration.taken);
-        Some(Lighting::Fixed(FlatField::new(light, (calibration.width, calibration.height))))
-    });
-    let lighting = match (light, config.optics.flat_field) {
-        (Some(light), _) => light,
-        (None, FlatFieldChoice::Stored) => {
+    let lighting = calibrate::lighting(config.optics.flat_field, calibration.as_ref());
+    match (&lighting, &calibration) {
+        (Lighting::Fixed(_), Some(calibration)) => {
+            log::info!("light and scale by the calibration of {} from {}", calibration.setup.camera, calibration.taken);
+        }
+        (_, _) if config.optics.flat_field == FlatFieldChoice::Stored => {
             return Err(Failure::input(format!(
                 "the calibration {} holds a scale but no light; put an empty field under the objective and run `leukoscope \
                  calibrate`",
                 setup.file(state).display()
             )));
         }
-        (None, FlatFieldChoice::None) => Lighting::AsIs,
-        (None, FlatFieldChoice::Auto | FlatFieldChoice::Learned) => Lighting::Learned,
-    };
+        _ => {}
+    }
     Ok((lighting, calibration))
 }
 

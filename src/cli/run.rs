@@ -11,7 +11,7 @@ use crate::camera::supervise::{CameraState, CameraWatch, Outcome, Patience, Supe
 use crate::camera::{self, Source};
 use crate::cli::args::RunArguments;
 use crate::cli::failure::{Blame, Failure};
-use crate::cli::lighting::{check_size, configured};
+use crate::cli::lighting::{check_size, configured, setup};
 use crate::cli::retention;
 use crate::config::limits::Limits;
 use crate::config::load::load;
@@ -20,7 +20,7 @@ use crate::hardware::{self, keys};
 use crate::latest::Latest;
 use crate::models::Models;
 use crate::optics::calibration::Calibration;
-use crate::pipeline::{self, Connections};
+use crate::pipeline::{self, Calibrator, Connections};
 use crate::service;
 use crate::service::watchdog::{Pulse, Watchdog};
 use crate::session::Session;
@@ -214,6 +214,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     let watchdog = Watchdog::default();
     let (commands, asked) = unbounded();
     let (new_limits, limits) = unbounded();
+    let (wishes, wished) = unbounded();
     let in_force = InForce::new(settings.clone());
     let _signals = service::listen(stop.clone(), {
         let (arguments, running) = (arguments.clone(), config.clone());
@@ -238,6 +239,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         limits: new_limits.clone(),
         live: live.clone(),
         commands: ends.commands.clone(),
+        wishes,
         timeouts: Timeouts::default(),
         stop: sinks_stop.clone(),
     })?;
@@ -277,6 +279,12 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
             limits,
             gate: config.quality.gate,
             calibration,
+            calibrator: Calibrator {
+                state: config.state_folder(),
+                setup: setup(&config),
+                choice: config.optics.flat_field,
+            },
+            wishes: wished,
         };
         let station = config.station.name.clone();
         let (session, first) = first_session(&config, arguments, &vision, confusion);

@@ -14,6 +14,7 @@ use super::logins::Logins;
 use super::throttle::Throttle;
 use super::{InForce, Timeouts, Web};
 use crate::config::{Flags, SessionConfig};
+use crate::pipeline::Wish;
 use crate::session::snapshot::Command;
 use crate::store::Store;
 use crate::store::records::SessionId;
@@ -35,6 +36,7 @@ pub(super) struct App {
     pub(super) limits: Sender<(SessionConfig, Flags)>,
     pub(super) live: Live,
     pub(super) commands: Sender<Command>,
+    pub(super) wishes: Sender<Wish>,
     pub(super) station: String,
     pub(super) language: String,
     pub(super) catalogues: Catalogues,
@@ -64,6 +66,7 @@ impl App {
             limits: web.limits.clone(),
             live: web.live.clone(),
             commands: web.commands.clone(),
+            wishes: web.wishes.clone(),
             station: web.station.clone(),
             language: web.config.language.clone(),
             catalogues: Catalogues::new(web.config.catalogues.clone()),

@@ -8,6 +8,7 @@ mod account;
 mod admin;
 mod app;
 mod assets;
+mod calibration;
 mod certificate;
 mod connection;
 mod error;
@@ -44,6 +45,7 @@ use self::connection::Doorway;
 use self::live::Live;
 pub use self::settings::InForce;
 use crate::config::{Flags, SessionConfig, WebConfig};
+use crate::pipeline::Wish;
 use crate::session::snapshot::Command;
 use crate::stop::Stop;
 use crate::store::Store;
@@ -90,6 +92,8 @@ pub struct Web {
     pub live: Live,
     /// Where requests to the count go.
     pub commands: Sender<Command>,
+    /// Where wishes for a calibration go.
+    pub wishes: Sender<Wish>,
     /// How long slow clients are waited for.
     pub timeouts: Timeouts,
     /// Ends the server.

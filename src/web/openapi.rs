@@ -12,7 +12,7 @@ use super::error::ErrorBody;
 use super::guard::COOKIE_NAME;
 use super::live::{BoxMessage, ViewMessage};
 use super::routes::routes;
-use super::{account, admin, report, review, sessions, settings, stream};
+use super::{account, admin, calibration, report, review, sessions, settings, stream};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -44,6 +44,7 @@ use super::{account, admin, report, review, sessions, settings, stream};
         report::json,
         settings::settings,
         settings::change,
+        calibration::calibrate,
         admin::users,
         admin::add_user,
         admin::change_user,

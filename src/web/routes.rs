@@ -11,7 +11,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use super::app::Shared;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, guard};
-use super::{account, admin, assets, openapi, report, review, sessions, settings, stream};
+use super::{account, admin, assets, calibration, openapi, report, review, sessions, settings, stream};
 use crate::store::records::Role;
 
 /// One way in.
@@ -57,6 +57,7 @@ pub(super) fn routes() -> Vec<Route> {
         route("get", "/api/classes", Operator, get(sessions::classes)),
         route("get", "/api/settings", Operator, get(settings::settings)),
         route("put", "/api/settings", Admin, put(settings::change)),
+        route("post", "/api/calibration", Admin, post(calibration::calibrate)),
         route("get", "/api/users", Admin, get(admin::users)),
         route("post", "/api/users", Admin, post(admin::add_user)),
         route("patch", "/api/users/{name}", Admin, patch(admin::change_user)),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, unbounded};
 use jiff::Timestamp;
 use leukoscope::config::{Flags, SessionConfig, WebConfig};
+use leukoscope::pipeline::Wish;
 use leukoscope::session::snapshot::Command;
 use leukoscope::stop::Stop;
 use leukoscope::store::Store;
@@ -34,6 +35,7 @@ pub struct Station {
     pub live: Live,
     pub asked: Receiver<Command>,
     pub limits: Receiver<(SessionConfig, Flags)>,
+    pub wished: Receiver<Wish>,
     pub store: Store,
     pub state: TempDir,
     pub stop: Stop,
@@ -68,6 +70,7 @@ impl Station {
         let (commands, asked) = unbounded();
         let (live, stop) = (Live::default(), Stop::new());
         let (new_limits, limits) = unbounded();
+        let (wishes, wished) = unbounded();
         let store = Store::open(state.path()).unwrap();
         for (name, role) in USERS {
             store.add_user(name, role, PASSWORD, "console", Timestamp::now()).unwrap();
@@ -82,6 +85,7 @@ impl Station {
             limits: new_limits,
             live: live.clone(),
             commands,
+            wishes,
             timeouts: Timeouts::default(),
             stop: stop.clone(),
         };
@@ -90,7 +94,7 @@ impl Station {
         let port = running.address.port();
         let tls = !running.address.ip().is_loopback();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        Self { address, live, asked, limits, store, state, stop, thread: Some(running.thread), tls }
+        Self { address, live, asked, limits, wished, store, state, stop, thread: Some(running.thread), tls }
     }
 
     pub fn host(&self) -> String {
