@@ -1,0 +1,58 @@
+//! Any bytes in the files of the state folder and in a clinic's catalogue: read, or refused with words; never a panic.
+//!
+//! `cargo +nightly fuzz run state`
+
+#![no_main]
+
+use std::fs;
+
+use leukoscope::config::limits::Limits;
+use leukoscope::config::Config;
+use leukoscope::sink::serial_lines::SentMark;
+use leukoscope::store::Store;
+use leukoscope::words::Catalogues;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: (u8, &[u8])| {
+    let (which, bytes) = input;
+    let folder = std::env::temp_dir().join(format!("leukoscope-fuzz-state-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder");
+    let put = |name: &str| fs::write(folder.join(name), bytes).expect("a file");
+    match which % 5 {
+        0 => {
+            put("limits.json");
+            if let Ok(Some(limits)) = Limits::read(&folder)
+                && limits.apply(&mut Config::default()).is_ok()
+            {
+                limits.keep(&folder).expect("what was read can be kept");
+                assert_eq!(Limits::read(&folder).expect("and read"), Some(limits));
+            }
+        }
+        1 => {
+            put("serial.sent");
+            let store = Store::open(&folder).expect("a fresh store");
+            let mark = SentMark::open(&folder, &store).expect("nonsense counts as nothing sent");
+            assert_eq!(mark.sequence(), 0);
+        }
+        2 => {
+            put("results.jsonl");
+            if let Ok(store) = Store::open(&folder) {
+                let kept = store.all().expect("what was taken over can be read");
+                assert!(kept.iter().all(|result| result.sequence > 0));
+            }
+        }
+        3 => {
+            put("de.json");
+            let words = Catalogues::new(folder.clone()).words("de");
+            assert!(!words.say("notice").is_empty() || !bytes.is_empty());
+            let _ = words.with("gallery.by", &[("by", &"rita")]);
+        }
+        _ => {
+            put("leukoscope.sqlite");
+            if let Ok(store) = Store::open(&folder) {
+                let _ = store.verify_audit();
+            }
+        }
+    }
+});
