@@ -1,5 +1,6 @@
 //! Bytes from the host: every request in every form, and nothing that upsets the program.
 
+use leukoscope::session::sample::NoSampleId;
 use leukoscope::session::snapshot::Command;
 use leukoscope::sink::serial_lines::incoming::{Incoming, IncomingError, LONGEST_LINE, Request};
 use leukoscope::statistics::per_red_cell::RedCount;

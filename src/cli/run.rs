@@ -178,6 +178,10 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
 
     let newest: [Latest<Arc<Snapshot>>; 4] = Default::default();
     let ends = Ends { commands, stop: stop.clone(), sinks_stop: sinks_stop.clone(), troubles: troubles.clone() };
+    // Said where a person looks for it: before the display takes the terminal.
+    if let Some(port) = &port {
+        println!("serial on {}", port.path().display());
+    }
     let live = Live::default();
     let kept = store.clone();
     let page = start_page(Web {

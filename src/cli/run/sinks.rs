@@ -38,10 +38,6 @@ pub(super) fn start_sinks(
     ends: &Ends,
 ) -> Result<Vec<JoinHandle<()>>, Failure> {
     let Ends { commands, stop, sinks_stop, troubles } = ends;
-    // Said where a person looks for it: before the display takes the terminal.
-    if let Some(port) = &port {
-        println!("serial on {}", port.path().display());
-    }
     let [for_display, for_serial, for_controls, for_metrics] = newest.clone();
     let mut sinks = vec![thread("serial", {
         let serial = serial_lines::Serial {
