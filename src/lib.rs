@@ -1,8 +1,8 @@
 //! A blood-cell counter for a microscope and a small board.
 //!
 //! A [`camera`] gives [`frame`]s. [`optics`] takes out uneven light, makes their background white and finds their scale by
-//! the red cells; [`detect`] boxes the cells; [`quality`] says whether the frame counts; [`track`] says which of them are new on the slide; [`mod@crop`] brings the white ones to the
-//! classifier's scale and [`classify`] names them, or does not. [`tally`] counts, with exact intervals and flags, and a
+//! the red cells; [`detect`] boxes the cells; [`quality`] says whether the frame counts; [`track`] says which of them are
+//! new on the slide; [`mod@crop`] brings the white ones to the classifier's scale and [`classify`] names them, or does not. [`tally`] counts, with exact intervals and flags, and a
 //! [`session`] says when it is enough and keeps the result. Then [`sink`]s show it: a display, serial lines, metrics; buttons
 //! and lights are [`hardware`]. What is worth keeping is in a [`store`]; [`web`] shows it in browsers.
 //!

@@ -52,22 +52,46 @@ impl Catalogues {
         tags.into_iter().collect()
     }
 
-    /// What is said in a language; in English where its catalogue lacks a text, or there is none.
+    /// Whether there is a catalogue of a language, or of the one it is a kind of: `es` for `es-MX`.
+    #[must_use]
+    pub fn has(&self, language: &str) -> bool {
+        self.languages().iter().any(|tag| tag == language || tag == general(language))
+    }
+
+    /// What is said in a language; where its catalogue lacks a text, or there is none, what the language says that it is a
+    /// kind of, else in English.
     #[must_use]
     pub fn words(&self, language: &str) -> Words {
-        let read = |text: &str| serde_json::from_str::<BTreeMap<String, String>>(text).ok();
-        let shipped = |tag: &str| SHIPPED.iter().find(|(name, _)| *name == tag).and_then(|(_, text)| read(text));
-        let mut texts = shipped("en").unwrap_or_default();
-        texts.extend(shipped(language).unwrap_or_default());
-        let own = self.own(&format!("{language}.json")).and_then(|bytes| String::from_utf8(bytes).ok());
-        if let Some(own) = own {
-            match read(&own) {
-                Some(own) => texts.extend(own),
-                None => log::warn!("{language}.json in [web] catalogues is no list of texts; reports go without it"),
+        let mut texts = shipped("en");
+        let mut tags = vec![general(language), language];
+        tags.dedup();
+        for tag in tags {
+            texts.extend(shipped(tag));
+            let own = self.own(&format!("{tag}.json")).and_then(|bytes| String::from_utf8(bytes).ok());
+            if let Some(own) = own {
+                match read(&own) {
+                    Some(own) => texts.extend(own),
+                    None => log::warn!("{tag}.json in [web] catalogues is no list of texts; reports go without it"),
+                }
             }
         }
         Words(texts)
     }
+}
+
+/// The language that a tag is a kind of: `es` of `es-MX`, `es` of `es`.
+fn general(language: &str) -> &str {
+    language.split_once('-').map_or(language, |(general, _)| general)
+}
+
+fn read(catalogue: &str) -> Option<BTreeMap<String, String>> {
+    serde_json::from_str(catalogue).ok()
+}
+
+/// The program's own texts of a language; none where it has no such catalogue.
+fn shipped(language: &str) -> BTreeMap<String, String> {
+    let found = SHIPPED.iter().find(|(tag, _)| *tag == language);
+    found.and_then(|(_, text)| read(text)).unwrap_or_default()
 }
 
 /// What is said in one language.
@@ -81,7 +105,24 @@ impl Words {
         self.0.get(key).map_or(key, String::as_str)
     }
 
-    /// The same with `{name}` replaced by values.
+    /// The same words, each text that does not print in English where the English one does; and whether there is such a
+    /// text.
+    pub(crate) fn printing(&self, prints: impl Fn(&str) -> bool) -> (Self, bool) {
+        let mut texts = self.0.clone();
+        let mut in_english = false;
+        for (key, english) in shipped("en") {
+            if let Some(text) = texts.get_mut(&key)
+                && !prints(text)
+                && prints(&english)
+            {
+                *text = english;
+                in_english = true;
+            }
+        }
+        (Self(texts), in_english)
+    }
+
+    /// The text of a key with `{name}` replaced by values.
     #[must_use]
     pub fn with(&self, key: &str, values: &[(&str, &dyn Display)]) -> String {
         let replaced = |text: String, (name, value): &(&str, &dyn Display)| {
@@ -127,6 +168,21 @@ mod tests {
         let words = catalogues.words("de");
         assert_eq!(words.say("report.title"), "Differentialblutbild");
         assert_eq!(words.say("class.NGS"), "Neutrophil (segmented)");
+    }
+
+    #[test]
+    fn a_kind_of_a_language_says_what_the_language_says_and_an_unknown_one_speaks_english() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("es-MX.json"), "{\"class.NGB\":\"Banda\"}").unwrap();
+        let catalogues = Catalogues::new(folder.path().to_owned());
+        let mexican = catalogues.words("es-MX");
+        assert_eq!(mexican.say("class.NGB"), "Banda");
+        assert_eq!(mexican.say("report.title"), catalogues.words("es").say("report.title"));
+        assert_eq!(catalogues.words("fr-CA").say("report.title"), "Formule leucocytaire");
+        assert_eq!(catalogues.words("xx").say("report.title"), catalogues.words("en").say("report.title"));
+        for (language, there) in [("es-MX", true), ("fr-CA", true), ("es", true), ("xx", false), ("xx-YY", false)] {
+            assert_eq!(catalogues.has(language), there, "{language}");
+        }
     }
 
     #[test]

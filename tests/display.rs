@@ -170,7 +170,7 @@ fn screens_of_240x135_look_as_in_their_pictures() {
 fn a_plain_line_says_what_the_picture_says() {
     assert_eq!(
         line(&samples::trouble_when_done()),
-        "S-0042: done (target reached) 100/100  WBC 117  RBC 2411  PLT 188  MYO 41%  NGS 30%  LYT 22%  MON 7%  \
+        "S-0042: done unsigned (target reached) 100/100  WBC 117  RBC 2411  PLT 188  MYO 41%  NGS 30%  LYT 22%  MON 7%  \
          UNK 15%  ! BLASTS?  ! MANY UNKNOWN  ! MAY OVERLAP  trouble: serial /dev/ttyUSB0: unplugged"
     );
 }

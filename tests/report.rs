@@ -1,17 +1,19 @@
-//! Reports of sessions, and cells to train by.
+//! Reports of sessions.
 
 mod common;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::process::Command;
 
-use common::stored::{at, cell, put, result, start};
+use common::stored::{at, cell, put, result, six_pictured, start};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use leukoscope::class::{CellClass, Kind};
-use leukoscope::export::{ExportError, Exported, export};
 use leukoscope::report::{Pictured, ReportForm, make};
+use leukoscope::session::snapshot::Flag;
+use leukoscope::statistics::interval::Figure;
+use leukoscope::statistics::per_red_cell::{PerMicrolitre, PerRedCell};
+use leukoscope::statistics::{Evidence, Share};
 use leukoscope::store::Store;
 use leukoscope::store::records::{CellChange, SessionDetail};
 use leukoscope::words::{Catalogues, Words};
@@ -28,22 +30,9 @@ fn jpeg(shade: u8) -> Vec<u8> {
     bytes
 }
 
-/// Four white cells with pictures, and two red ones.
-fn six() -> Vec<CellChange> {
-    let white = |number, class, sure| put(cell(number, Kind::Wbc, Some(class), sure), Some(&jpeg(number as u8)));
-    vec![
-        white(1, CellClass::Ngs, 0.99),
-        white(2, CellClass::Ngs, 0.7),
-        white(3, CellClass::Ngs, 0.8),
-        white(4, CellClass::Lyt, 0.95),
-        put(cell(5, Kind::Rbc, None, 0.0), None),
-        put(cell(6, Kind::Rbc, None, 0.0), None),
-    ]
-}
-
 struct Bench {
     store: Store,
-    folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Bench {
@@ -52,7 +41,40 @@ impl Bench {
         let store = Store::open(folder.path()).unwrap();
         let id = store.begin(&start(sample)).unwrap();
         store.finish(id, cells, &result(sample)).unwrap();
-        Self { store, folder }
+        Self { store, _folder: folder }
+    }
+
+    /// With a result that has all that warns, and no cells.
+    fn warned() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let mut result = result("A-1");
+        let figure = |value| Figure { value, low: value / 2.0, high: value * 2.0 };
+        let evidence = |of, value, limit, beyond_chance| {
+            let flag = Flag::LeftShift;
+            Evidence { flag, of, figure: figure(value), limit, beyond_chance }
+        };
+        result.flags = vec![Flag::LeftShift];
+        result.experimental = vec![CellClass::Lyt];
+        result.statistics.evidence =
+            vec![evidence(Share::Bands, 12.0, 10.0, false), evidence(Share::ImmatureGranulocytes, 8.5, 2.0, true)];
+        result.statistics.per_red_cell = Some(PerRedCell {
+            red_cells: 2000,
+            white_per_1000: Some(figure(2.0)),
+            platelets_per_1000: Some(figure(60.0)),
+            red_count: Some(4.5),
+            estimates: Some(PerMicrolitre {
+                white: figure(9000.0),
+                white_without_nucleated_red: Some(figure(7500.0)),
+                platelets: figure(270_000.0),
+            }),
+            note: None,
+        });
+        result.frames.used = 31;
+        result.frames.refused.too_dark = 4;
+        let id = store.begin(&start("A-1")).unwrap();
+        store.finish(id, &[], &result).unwrap();
+        Self { store, _folder: folder }
     }
 
     fn all(&self) -> (SessionDetail, Vec<Pictured>) {
@@ -96,6 +118,38 @@ impl Pdf {
     fn pages(&self) -> usize {
         self.count("/Type /Page\n")
     }
+
+    /// What is printed on each page, as Latin-1 and without blanks and line breaks.
+    fn printed(&self) -> Vec<String> {
+        let streams = self.0.split(|byte| *byte == b'\n').fold(vec![String::new()], |mut streams, line| {
+            if line == b"endstream" {
+                streams.push(String::new());
+            } else if let (Some(text), Some(stream)) = (line.strip_suffix(b" Tj"), streams.last_mut()) {
+                stream.extend(shown(text).into_iter().map(char::from).filter(|letter| !letter.is_whitespace()));
+            }
+            streams
+        });
+        streams.into_iter().filter(|stream| !stream.is_empty()).collect()
+    }
+}
+
+/// The bytes of a string of a PDF, in parentheses or as digits.
+fn shown(text: &[u8]) -> Vec<u8> {
+    let inner = &text[1..text.len() - 1];
+    if text[0] == b'<' {
+        let pairs = inner.chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+        return pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+    }
+    let mut bytes = inner.iter();
+    std::iter::from_fn(|| bytes.next().and_then(|byte| if *byte == b'\\' { bytes.next() } else { Some(byte) }))
+        .copied()
+        .collect()
+}
+
+/// A report of this form as the lines of its table.
+fn table(bench: &Bench) -> Vec<csv::StringRecord> {
+    let csv = bench.text(ReportForm::Csv, "en");
+    csv::ReaderBuilder::new().from_reader(csv.as_bytes()).records().collect::<Result<_, _>>().unwrap()
 }
 
 #[test]
@@ -124,7 +178,7 @@ fn every_page_of_an_unsigned_report_says_so_and_none_of_a_signed_one_does() {
 
 #[test]
 fn a_report_shows_the_surest_cells_and_whom_a_person_overruled() {
-    let bench = Bench::with("A-1", &six());
+    let bench = Bench::with("A-1", &six_pictured(jpeg));
     bench.store.reclassify(1, 2, Some(CellClass::Mon), "rita", at(80)).unwrap();
     let pdf = bench.pdf("en");
     assert_eq!(pdf.count("DCTDecode"), 4);
@@ -135,7 +189,7 @@ fn a_report_shows_the_surest_cells_and_whom_a_person_overruled() {
 
 #[test]
 fn a_broken_picture_is_left_out_and_an_empty_session_is_a_report_too() {
-    let mut cells = six();
+    let mut cells = six_pictured(jpeg);
     let half = &jpeg(9)[..200];
     cells.push(put(cell(7, Kind::Wbc, Some(CellClass::Eos), 0.9), Some(half)));
     cells.push(put(cell(8, Kind::Wbc, Some(CellClass::Eos), 0.9), Some(b"no picture")));
@@ -146,34 +200,29 @@ fn a_broken_picture_is_left_out_and_an_empty_session_is_a_report_too() {
     bench.store.reclassify(1, 1, Some(CellClass::Mon), "rita", at(80)).unwrap();
     let pdf = bench.pdf("en");
     assert_eq!((pdf.count("DCTDecode"), pdf.says("Damaged and left out: 2 pictures.")), (4, 1));
-    bench.store.sign(1, "rita", at(90), "").unwrap();
-    let done = export(&bench.store, &[], None, &bench.folder.path().join("export")).unwrap();
-    assert_eq!((done.cells, done.damaged), (4, 2));
     let empty = Bench::with("A-2", &[]).pdf("es");
     assert_eq!((empty.pages(), empty.count("DCTDecode")), (1, 0));
 }
 
 #[test]
 fn a_spreadsheet_gets_every_figure_and_no_formula() {
-    let bench = Bench::with("=cmd|' /C calc'!A0", &six());
+    let bench = Bench::with("=cmd|' /C calc'!A0", &six_pictured(jpeg));
     bench.store.sign(1, "rita", at(90), "@SUM(1)").unwrap();
-    let csv = bench.text(ReportForm::Csv, "en");
-    let lines: Vec<csv::StringRecord> =
-        csv::ReaderBuilder::new().from_reader(csv.as_bytes()).records().collect::<Result<_, _>>().unwrap();
+    let lines = table(&bench);
     let value = |section: &str, name: &str| {
         let line = lines.iter().find(|line| &line[0] == section && &line[1] == name);
-        line.unwrap_or_else(|| panic!("no {section} {name} in {csv}"))[3].to_owned()
+        line.unwrap_or_else(|| panic!("no {section} {name} in {lines:?}"))[3].to_owned()
     };
     assert_eq!(value("session", "sample"), "'=cmd|' /C calc'!A0");
     assert_eq!((value("session", "comment"), value("session", "reviewer")), ("'@SUM(1)".into(), "rita".into()));
-    assert_eq!(value("session", "status"), "final");
+    assert_eq!(value("session", "status"), "final, signed");
     assert_eq!((value("count", "WBC"), value("cells", "Neutrophil (segmented)")), ("4".into(), "3".into()));
     assert!(lines.iter().all(|line| line.iter().all(|field| !field.starts_with(['=', '+', '@']))));
 }
 
 #[test]
 fn a_program_gets_the_session_its_cells_and_the_notice() {
-    let bench = Bench::with("A-1", &six());
+    let bench = Bench::with("A-1", &six_pictured(jpeg));
     let json: serde_json::Value = serde_json::from_str(&bench.text(ReportForm::Json, "en")).unwrap();
     assert_eq!(json["notice"], "Screening support, not a diagnosis.");
     assert_eq!((&json["status"], &json["signature"]), (&"preliminary".into(), &serde_json::Value::Null));
@@ -183,74 +232,119 @@ fn a_program_gets_the_session_its_cells_and_the_notice() {
 
 proptest! {
     #[test]
-    fn whatever_stands_in_a_sample_or_comment_there_is_a_report(sample in "\\PC{1,64}", comment in "(?s).{0,300}") {
-        let bench = Bench::with(&sample, &six());
+    fn whatever_stands_in_a_sample_or_comment_there_is_a_report_with_the_sample_on_every_page(
+        sample in prop_oneof!["\\PC{1,64}", "[ -~\u{a1}-\u{ff}]{1,64}", "[A-Z]{30,64}"],
+        comment in "(?s).{0,300}",
+    ) {
+        let bench = Bench::with(&sample, &six_pictured(jpeg));
         bench.store.sign(1, "rita", at(90), &comment).unwrap();
         let pdf = bench.pdf("en");
         prop_assert!(pdf.0.starts_with(b"%PDF-") && pdf.pages() >= 1);
+        let letters: String = sample.chars().filter(|letter| !letter.is_whitespace()).collect();
+        if letters.chars().all(|letter| matches!(letter, '!'..='~' | '\u{a1}'..='\u{ff}')) {
+            let printed = pdf.printed();
+            prop_assert_eq!(printed.len(), pdf.pages());
+            prop_assert!(printed.iter().all(|page| page.contains(&letters)), "{} in {:?}", letters, printed);
+        }
         bench.text(ReportForm::Csv, "en");
         bench.text(ReportForm::Json, "en");
     }
 }
 
 #[test]
-fn reviewed_cells_are_exported_in_the_form_that_training_reads() {
-    let bench = Bench::with("A-1", &six());
-    let to = bench.folder.path().join("export");
-    let all = |scale| export(&bench.store, &[], scale, &to);
-    assert_eq!(all(None).unwrap(), Exported::default(), "nobody reviewed anything");
-    std::fs::remove_dir_all(&to).unwrap();
-
-    bench.store.reclassify(1, 2, Some(CellClass::Ngb), "rita", at(80)).unwrap();
-    let one = all(Some(("ab12", 0.1848))).unwrap();
-    assert_eq!((one.cells, one.sessions), (1, 1));
-    let manifest = std::fs::read_to_string(to.join("manifest.csv")).unwrap();
-    assert_eq!(
-        manifest,
-        "file,class,model_class,reviewer,session,um_per_px,date\nNGB/1-2.png,NGB,NGS,rita,bc4e7be982ab79ec,0.18480,2026-09-21T14:14:40Z\n"
-    );
-    assert_eq!(image::open(to.join("NGB/1-2.png")).unwrap().width(), 48);
-    assert!(matches!(all(None), Err(ExportError::NotEmpty(_))));
-    std::fs::remove_dir_all(&to).unwrap();
-
-    bench.store.sign(1, "ada", at(90), "").unwrap();
-    assert_eq!(all(Some(("another", 0.2))).unwrap().cells, 4);
-    let manifest = std::fs::read_to_string(to.join("manifest.csv")).unwrap();
-    assert!(manifest.contains("NGS/1-1.png,NGS,NGS,ada,bc4e7be982ab79ec,,"), "{manifest}");
-    assert!(matches!(export(&bench.store, &[9], None, &to.join("new")), Err(ExportError::NoSession(9))));
+fn a_sample_id_of_64_wide_letters_stands_whole_on_every_page_and_over_nothing_else() {
+    let sample = "W".repeat(64);
+    let pdf = Bench::with(&sample, &six_pictured(jpeg)).pdf("en");
+    assert_eq!(pdf.printed().iter().filter(|page| page.contains(&sample)).count(), pdf.pages());
+    // A line of it is no wider than the sheet: 499 pt hold 48 of these letters at 11 pt.
+    assert_eq!(pdf.count(&"W".repeat(48)), pdf.pages());
+    assert_eq!(pdf.count(&"W".repeat(49)), 0);
 }
 
 #[test]
-fn the_commands_write_what_is_asked_and_a_view_of_a_signed_result_is_in_the_trail() {
-    let bench = Bench::with("A-1", &six());
-    bench.store.sign(1, "rita", at(90), "").unwrap();
-    let to = tempfile::tempdir().unwrap();
-    let leukoscope = |arguments: &[&str]| {
-        let command = Command::new(env!("CARGO_BIN_EXE_leukoscope"))
-            .args(arguments)
-            .env("LEUKOSCOPE_STATION_STATE", bench.folder.path())
-            .env("LEUKOSCOPE_MODELS", common::models_folder())
-            .current_dir(to.path())
-            .output()
-            .unwrap();
-        (command.status.code(), String::from_utf8(command.stderr).unwrap())
-    };
-    assert_eq!(leukoscope(&["report", "1"]), (Some(0), String::new()));
-    assert!(std::fs::read(to.path().join("leukoscope-1.pdf")).unwrap().starts_with(b"%PDF-"));
-    assert_eq!(leukoscope(&["report", "1", "--output", "one.csv"]).0, Some(0));
-    assert_eq!(leukoscope(&["export", "cells"]).0, Some(0));
-    assert!(to.path().join("cells/LYT/1-4.png").exists());
-    let views = bench.store.audit(Some(1), None, 10).unwrap();
-    assert_eq!(views.iter().filter(|entry| entry.action == "view" && entry.by == "console").count(), 2);
-
-    for (arguments, code, words) in [
-        (vec!["report", "7"], 2, "there is no session 7"),
-        (vec!["report", "1", "--output", "one.doc"], 2, "write pdf, csv or json"),
-        (vec!["report", "1", "--output", "/nowhere/one.pdf"], 1, "choose another place"),
-        (vec!["export", "cells"], 2, "is not empty"),
-    ] {
-        let (found, said) = leukoscope(&arguments);
-        assert_eq!(found, Some(code), "{arguments:?}: {said}");
-        assert!(said.contains(words), "{arguments:?}: {said}");
+fn every_share_behind_a_flag_is_named_with_its_own_limit() {
+    let bench = Bench::warned();
+    let pdf = bench.pdf("en").printed().concat();
+    for words in ["Bands:12.0(", "limit10.0:chancealone", "Immaturegranulocytes:8.5(", "limit2.0."] {
+        assert!(pdf.contains(words), "{words} in {pdf}");
     }
+    let lines = table(&bench);
+    let evidence: Vec<Vec<&str>> =
+        lines.iter().filter(|line| line[0].starts_with("evidence")).map(|line| line.iter().take(4).collect()).collect();
+    assert_eq!(
+        evidence,
+        [
+            ["evidence", "Bands", "bands", "12.00"],
+            ["evidence beyond chance", "Bands", "bands", "no"],
+            ["evidence", "Immature granulocytes", "immature-granulocytes", "8.50"],
+            ["evidence beyond chance", "Immature granulocytes", "immature-granulocytes", "yes"],
+        ]
+    );
+}
+
+#[test]
+fn a_spreadsheet_keeps_every_warning_and_a_report_every_limit() {
+    let bench = Bench::warned();
+    let lines = table(&bench);
+    for line in [
+        ["session", "status", "preliminary", "preliminary, not signed"],
+        ["count", "ending", "target-reached", "target reached"],
+        ["count", "frames used", "", "31"],
+        ["count", "frames refused", "", "4"],
+        ["count", "target", "", "4"],
+        ["flag", "Left shift?", "left-shift", "Bands or immature granulocytes are at or above the limit."],
+        ["limit", "Bands, %", "bands", "10"],
+        ["limit", "Correct the white count from (nucleated red per 100)", "", "5"],
+        ["per red cell", "WBC per ul without nucleated red cells, estimate", "", "7500.00"],
+        ["experimental", "Lymphocyte (typical)", "LYT", "* Experimental: learned from too few images to be trusted."],
+    ] {
+        assert!(lines.iter().any(|found| found.iter().take(4).eq(line)), "{line:?} in {lines:?}");
+    }
+    let pdf = bench.pdf("en").printed().concat();
+    for words in ["Cellstocount4;", "(nucleatedredper100)5.0", "withoutnucleatedredcells,estimateper\u{b5}l:7500("] {
+        assert!(pdf.contains(words), "{words} in {pdf}");
+    }
+}
+
+#[test]
+fn a_session_without_a_result_is_not_called_preliminary() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.begin(&start("A-1")).unwrap();
+    let bench = Bench { store, _folder: folder };
+    let lines = table(&bench);
+    assert!(lines.iter().any(|line| line.iter().take(4).eq(["session", "status", "counting", "being counted"])));
+}
+
+#[test]
+fn a_warning_that_cannot_be_printed_in_a_clinics_language_stands_in_english() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = r#"{"report.preliminary":"ПРЕДВАРИТЕЛЬНО","notice":"Не диагноз.","class.NGS":"Нейтрофил","class.LYT":"Limfocyt"}"#;
+    std::fs::write(folder.path().join("ru.json"), own).unwrap();
+    let words = Catalogues::new(folder.path().to_owned()).words("ru");
+    let (detail, cells) = Bench::with("A-1", &six_pictured(jpeg)).all();
+    let pdf = Pdf(make(ReportForm::Pdf, &detail, &cells, &words).unwrap());
+    assert_eq!(
+        (pdf.says("PRELIMINARY"), pdf.count("(Screening support, not a diagnosis.)")),
+        (pdf.pages(), pdf.pages())
+    );
+    assert!(pdf.count("(Neutrophil \\(segmented\\))") + pdf.count("(Neutrophil (segmented))") > 0);
+    assert!(pdf.count("(Limfocyt)") > 0 && pdf.count("??") == 0);
+    assert_eq!(pdf.count("stand in English"), 1);
+    for language in ["en", "es", "fr"] {
+        let (detail, cells) = Bench::with("A-1", &[]).all();
+        let pdf = Pdf(make(ReportForm::Pdf, &detail, &cells, &self::words(language)).unwrap());
+        assert_eq!(pdf.says("stand in English"), 0, "{language}");
+    }
+}
+
+#[test]
+fn letters_of_a_camera_that_do_not_print_are_pointed_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let mut begun = start("A-1");
+    begun.settings.camera = "replay:/снимки".to_owned();
+    let id = store.begin(&begun).unwrap();
+    store.finish(id, &[], &result("A-1")).unwrap();
+    assert_eq!(Bench { store, _folder: folder }.pdf("en").printed().concat().matches("cannotprint").count(), 1);
 }

@@ -1,5 +1,6 @@
 //! Bytes from the host: every request in every form, and nothing that upsets the program.
 
+use leukoscope::session::sample::NoSampleId;
 use leukoscope::session::snapshot::Command;
 use leukoscope::sink::serial_lines::incoming::{Incoming, IncomingError, LONGEST_LINE, Request};
 use leukoscope::statistics::per_red_cell::RedCount;
@@ -61,7 +62,7 @@ fn what_is_no_request_is_refused_in_words_that_help() {
     let long = [vec![b'x'; LONGEST_LINE + 1], b"\nstart\n".to_vec()].concat();
     assert_eq!(push(&long), [Err(IncomingError::TooLong), Ok(Request::Session(Command::Start))]);
     let id = format!("new {}\n", "x".repeat(65));
-    assert_eq!(push(id.as_bytes()), [Err(IncomingError::BadSample)]);
+    assert_eq!(push(id.as_bytes()), [Err(IncomingError::BadSample(NoSampleId))]);
 }
 
 proptest! {

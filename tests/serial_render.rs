@@ -3,6 +3,7 @@
 use leukoscope::class::CellClass;
 use leukoscope::config::LineFormat;
 use leukoscope::session::snapshot::{ClassCount, Flag, FrameCounts, KindCounts, Phase, Snapshot};
+use leukoscope::sink::serial_lines::incoming::Incoming;
 use leukoscope::sink::serial_lines::line::{Line, Message, csv_header, render};
 use leukoscope::store::StoredResult;
 use leukoscope::store::records::Signature;
@@ -123,4 +124,29 @@ fn a_result_is_preliminary_until_it_is_signed() {
     assert_eq!((&signed["type"], &signed["signature"]["by"]), (&"final".into(), &"rita".into()));
     let csv = of(&result, LineFormat::Csv);
     assert!(csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\"\r\n"), "{csv}");
+}
+
+#[test]
+fn no_line_that_comes_back_from_an_echoing_terminal_is_taken_for_a_request() {
+    let state = snapshot("A-1".into(), Some("the camera, /dev/video0, is gone".into()), 50.0);
+    let counted =
+        StoredResult { sequence: 3, session: 1, station: "bench".into(), snapshot: state.clone(), signature: None };
+    let at = "2026-03-01T11:00:00Z".parse().unwrap();
+    let signature = Signature { by: "rita".into(), at, comment: String::new(), sha256: "ab".into() };
+    let signed = StoredResult { signature: Some(signature), ..counted.clone() };
+    let kinds = [
+        Message::Hello { newest_result: 3 },
+        Message::Update(&state),
+        Message::Status(&state),
+        Message::Result(&counted),
+        Message::Result(&signed),
+        Message::Error("no"),
+    ];
+    for format in [LineFormat::Json, LineFormat::Csv] {
+        for message in kinds {
+            let line = render(&line("bench", message), format);
+            assert_eq!(Incoming::default().push(line.as_bytes()), [], "{line}");
+        }
+    }
+    assert_eq!(Incoming::default().push(csv_header().as_bytes()), []);
 }

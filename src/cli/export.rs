@@ -2,6 +2,9 @@
 
 use std::env;
 
+use jiff::Timestamp;
+use serde_json::json;
+
 use crate::cli::args::ExportArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::station;
@@ -9,6 +12,7 @@ use crate::config::load::load;
 use crate::export::{self, ExportError};
 use crate::models::Models;
 use crate::optics::scale::BOX_MARGIN;
+use crate::store::records::{SessionId, Status};
 
 /// Writes reviewed cells to a folder; the daemon may be running.
 ///
@@ -25,12 +29,23 @@ pub fn export(arguments: &ExportArguments) -> Result<(), Failure> {
         let card = &models.card.classifier;
         (card.sha256.as_str(), card.um_per_px * BOX_MARGIN)
     });
-    let done = export::export(&store, &arguments.session, scale.ok(), &arguments.dir);
-    let done = done.map_err(|error| match error {
-        ExportError::NotEmpty(_) | ExportError::NoSession(_) => Failure::input(error),
-        _ => Failure { code: 1, error: error.into() },
-    })?;
-    println!("{} cells of {} sessions in {}", done.cells, done.sessions, arguments.dir.display());
+    let sessions = export::look_up(&store, &arguments.session, &arguments.dir).map_err(blame)?;
+    let signed: Vec<SessionId> =
+        sessions.iter().filter(|session| session.status == Status::Final).map(|session| session.id).collect();
+    if !signed.is_empty() {
+        // Before anything leaves, as with a report.
+        let by = station::to_write(arguments.config.as_deref())?;
+        let to = arguments.dir.display().to_string();
+        for id in signed {
+            by.note("console", Timestamp::now(), "export", Some(id), &json!({"cells": to})).blame_run()?;
+        }
+    }
+    let done = export::export(&store, &sessions, scale.ok(), &arguments.dir).map_err(blame)?;
+    if done.cells == 0 {
+        println!("no reviewed cell with a picture; nothing was written");
+    } else {
+        println!("{} cells of {} sessions in {}", done.cells, done.sessions, arguments.dir.display());
+    }
     if done.nameless > 0 {
         println!("left out: {} that have no name although their result is signed", done.nameless);
     }
@@ -41,4 +56,11 @@ pub fn export(arguments: &ExportArguments) -> Result<(), Failure> {
         println!("left out: {} whose picture is damaged; check the memory card", done.damaged);
     }
     Ok(())
+}
+
+fn blame(error: ExportError) -> Failure {
+    match error {
+        ExportError::NotEmpty(_) | ExportError::NoSession(_) => Failure::input(error),
+        _ => Failure { code: 1, error: error.into() },
+    }
 }

@@ -18,13 +18,20 @@ use crate::words::Catalogues;
 /// Writes a report; the daemon may be running.
 ///
 /// # Errors
-/// With exit code 2 when there is no such session or form, 1 when something cannot be read or written.
+/// With exit code 2 when there is no such session, form or language, 1 when something cannot be read or written.
 pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
     let config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
     let id = arguments.session;
     let output = arguments.output.clone().unwrap_or_else(|| PathBuf::from(format!("leukoscope-{id}.pdf")));
     let ending = output.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     let form: ReportForm = ending.parse().blame_input()?;
+    let language = arguments.language.as_deref().unwrap_or(&config.web.language);
+    let catalogues = Catalogues::new(config.web.catalogues.clone());
+    if !catalogues.has(language) {
+        let there = catalogues.languages().join(", ");
+        return Err(Failure::input(format!("there is no language {language}; there are {there}")));
+    }
+    let words = catalogues.words(language);
     let store = station::to_read(arguments.config.as_deref())?;
     let detail = store.as_ref().map(|store| store.session(id)).transpose().blame_run()?.flatten();
     let (Some(store), Some(detail)) = (store, detail) else {
@@ -35,14 +42,7 @@ pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
         let by = station::to_write(arguments.config.as_deref())?;
         by.note("console", Timestamp::now(), "view", Some(id), &json!({"report": form.ending()})).blame_run()?;
     }
-    let mut cells = Vec::new();
-    for cell in store.cells(id, None, None).blame_run()? {
-        let wanted = cell.has_crop && form == ReportForm::Pdf;
-        let picture = if wanted { store.crop(id, cell.number).blame_run()? } else { None };
-        cells.push((cell, picture));
-    }
-    let language = arguments.language.as_deref().unwrap_or(&config.web.language);
-    let words = Catalogues::new(config.web.catalogues.clone()).words(language);
+    let cells = report::cells(&store, id, form).blame_run()?;
     let bytes = report::make(form, &detail, &cells, &words).blame_run()?;
     file::replace(&output, &bytes).map_err(|problem| Failure {
         code: 1,

@@ -1,5 +1,7 @@
 //! `run`: the daemon. Reads the configuration, wires the stages together, and waits for the end.
 
+mod sinks;
+
 use std::env;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -7,29 +9,32 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, unbounded};
 
+use self::sinks::{Ends, start_sinks};
 use crate::camera::supervise::{CameraState, CameraWatch, Outcome, Patience, Supervisor};
 use crate::camera::{self, Source};
 use crate::cli::args::RunArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::{check_size, configured, setup};
 use crate::cli::retention;
-use crate::config::limits::Limits;
+use crate::config::limits::{self, Limits};
 use crate::config::load::load;
-use crate::config::{Config, DisplayKind, Flags, SessionConfig};
-use crate::hardware::{self, keys};
+use crate::config::{Config, Flags, SessionConfig};
 use crate::latest::Latest;
 use crate::models::Models;
 use crate::optics::calibration::Calibration;
+use crate::optics::scale::BOX_MARGIN;
 use crate::pipeline::{self, Calibrator, Connections};
 use crate::service;
 use crate::service::watchdog::{Pulse, Watchdog};
 use crate::session::Session;
 use crate::session::recorder::Recorder;
+use crate::session::sample::sample_id;
 use crate::session::snapshot::{Command, Snapshot};
 use crate::sink::serial_lines::port::Port;
 use crate::sink::serial_lines::sent::SentMark;
-use crate::sink::{display, metrics, serial_lines};
+use crate::sink::{display, serial_lines};
 use crate::statistics::confusion;
+use crate::statistics::per_red_cell::RedCount;
 use crate::stop::Stop;
 use crate::store::Store;
 use crate::store::records::Settings;
@@ -53,9 +58,15 @@ const LOOK: Duration = Duration::from_millis(100);
 /// When any of them is wrong.
 fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
     let mut config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
-    if let Some(limits) = Limits::read(&config.state_folder()).blame_input()? {
+    let state = config.state_folder();
+    if let Some(limits) = Limits::read(&state).blame_input()? {
         log::info!("limits set on the page come before [session] target and [flags]");
-        limits.apply(&mut config).blame_input()?;
+        // The configuration without them was checked already.
+        limits.apply(&mut config).map_err(|wrong| {
+            let path = state.join(limits::FILE);
+            let remedy = "delete it, and set the limits on the page anew";
+            Failure::input(format!("{}, where limits set on the page are kept: {wrong}\n{remedy}", path.display()))
+        })?;
     }
     if let Some(camera) = &arguments.camera {
         config.camera.source.clone_from(camera);
@@ -111,7 +122,7 @@ fn prepare(config: &Config) -> Result<Prepared, Failure> {
         Ok(_) | Err(_) => {}
     }
     let store = Store::open(&state).blame_input()?;
-    let settings = settings(config, &models, calibration.as_ref());
+    let settings = settings(config, &models, unknown_below, calibration.as_ref());
     let sent = SentMark::open(&state, &store).blame_input()?;
     let port = serial_lines::open_at_start(&config.serial).blame_input()?;
     drop(display::open(&config.display).blame_input()?);
@@ -119,78 +130,19 @@ fn prepare(config: &Config) -> Result<Prepared, Failure> {
 }
 
 /// What is in force, for the record of each session.
-fn settings(config: &Config, models: &Models, calibration: Option<&Calibration>) -> Settings {
+fn settings(config: &Config, models: &Models, unknown_below: f64, calibration: Option<&Calibration>) -> Settings {
+    let classifier = &models.card.classifier;
     let file = |name: &str, sha256: &String| (name.to_owned(), sha256.clone());
     Settings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         camera: config.camera.source.clone(),
         session: config.session.clone(),
         flags: config.flags.clone(),
-        models: [file("detector", &models.card.detector.sha256), file("classifier", &models.card.classifier.sha256)]
-            .into(),
+        models: [file("detector", &models.card.detector.sha256), file("classifier", &classifier.sha256)].into(),
         calibration: calibration.map(Calibration::in_words),
+        um_per_px: Some(classifier.um_per_px * BOX_MARGIN),
+        unknown_below: Some(unknown_below),
     }
-}
-
-/// What every sink is connected to.
-struct Ends {
-    commands: Sender<Command>,
-    /// Ends the program.
-    stop: Stop,
-    /// Ends the sinks: later, so that the last result still gets out.
-    sinks_stop: Stop,
-    troubles: Troubles,
-}
-
-/// Starts serial lines, display, buttons and keys, each on a thread of its own.
-fn start_sinks(
-    config: &Config,
-    newest: &[Latest<Arc<Snapshot>>; 4],
-    store: &Store,
-    sent: SentMark,
-    port: Option<Port>,
-    ends: &Ends,
-) -> Result<Vec<JoinHandle<()>>, Failure> {
-    let Ends { commands, stop, sinks_stop, troubles } = ends;
-    // Said where a person looks for it: before the display takes the terminal.
-    if let Some(port) = &port {
-        println!("serial on {}", port.path().display());
-    }
-    let [for_display, for_serial, for_controls, for_metrics] = newest.clone();
-    let mut sinks = vec![thread("serial", {
-        let serial = serial_lines::Serial {
-            config: config.serial.clone(),
-            station: config.station.name.clone(),
-            newest: for_serial,
-            results: store.clone(),
-            sent,
-            commands: commands.clone(),
-            stop: sinks_stop.clone(),
-        };
-        let trouble = troubles.teller(Part::Serial);
-        move || {
-            let traffic = serial_lines::run(serial, port, trouble);
-            log::debug!("serial: {traffic:?}");
-        }
-    })?];
-    sinks.push(thread("display", {
-        let (display, stop, trouble) = (config.display.clone(), sinks_stop.clone(), troubles.teller(Part::Display));
-        move || display::run(&display, &for_display, &stop, &trouble)
-    })?);
-    sinks.push(thread("controls", {
-        let (controls, stop, trouble) = (config.controls.clone(), sinks_stop.clone(), troubles.teller(Part::Controls));
-        let commands = commands.clone();
-        move || hardware::run(&controls, &for_controls, &commands, &stop, &trouble)
-    })?);
-    sinks.push(thread("metrics", {
-        let (metrics, stop, trouble) = (config.metrics.clone(), sinks_stop.clone(), troubles.teller(Part::Metrics));
-        move || metrics::run(&metrics, &for_metrics, &stop, &trouble)
-    })?);
-    if config.display.kind == DisplayKind::Terminal {
-        let (commands, stop) = (commands.clone(), stop.clone());
-        sinks.push(thread("keys", move || keys::run(&commands, &stop))?);
-    }
-    Ok(sinks)
 }
 
 /// Runs the daemon until a signal, a key or `--for` ends it.
@@ -204,6 +156,8 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
             .map_err(|_| Failure::input(format!("--for {seconds}: write a number of seconds such as 60")))
     });
     let seconds = seconds.transpose()?;
+    let sample = arguments.sample.as_deref().map(sample_id).transpose();
+    let sample = sample.map_err(|problem| Failure::input(format!("--sample: {problem}")))?;
 
     let Prepared { vision, confusion, calibration, store, settings, sent, port } = prepare(&config)?;
 
@@ -225,8 +179,10 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
 
     let newest: [Latest<Arc<Snapshot>>; 4] = Default::default();
     let ends = Ends { commands, stop: stop.clone(), sinks_stop: sinks_stop.clone(), troubles: troubles.clone() };
-    let sinks = start_sinks(&config, &newest, &store, sent, port, &ends)?;
-
+    // Said where a person looks for it: before the display takes the terminal.
+    if let Some(port) = &port {
+        println!("serial on {}", port.path().display());
+    }
     let live = Live::default();
     let kept = store.clone();
     let page = start_page(Web {
@@ -243,6 +199,8 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         timeouts: Timeouts::default(),
         stop: sinks_stop.clone(),
     })?;
+    // After the page, which may find its port taken: keys take the terminal's echo away.
+    let sinks = start_sinks(&config, &newest, &store, sent, port, &ends)?;
 
     let frames = Latest::default();
     let supervisor = {
@@ -287,7 +245,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
             wishes: wished,
         };
         let station = config.station.name.clone();
-        let (session, first) = first_session(&config, arguments, &vision, confusion);
+        let (session, first) = first_session(&config, arguments.red_count, sample, &vision, confusion);
         move || pipeline::count(&station, vision, session, first, connections)
     })?;
     let watching = thread("watchdog", {
@@ -343,19 +301,20 @@ fn watch_over(camera: &CameraWatch, pulse: &Pulse, troubles: &Troubles, stop: &S
 /// The session that the first sample is counted in, and what begins it.
 fn first_session(
     config: &Config,
-    arguments: &RunArguments,
+    red_count: Option<RedCount>,
+    sample: Option<String>,
     vision: &Vision,
     confusion: confusion::Source,
 ) -> (Session, Option<Command>) {
     let mut session =
         Session::new(config.session.clone(), config.flags.clone(), vision.correction(Some(config.models.prevalence)))
             .with_confusion(confusion);
-    if let Some(count) = arguments.red_count {
+    if let Some(count) = red_count {
         // Nothing is counted yet, so it is the first sample's.
         session.command(Command::RedCount(count), jiff::Timestamp::now());
     }
-    let first = match &arguments.sample {
-        Some(id) => Some(Command::NewSample(Some(id.clone()))),
+    let first = match sample {
+        Some(id) => Some(Command::NewSample(Some(id))),
         None => config.session.autostart.then_some(Command::Start),
     };
     (session, first)

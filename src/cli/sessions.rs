@@ -1,76 +1,104 @@
 //! `sessions`: what this station counted.
 
+use std::fmt::Write as _;
+use std::io;
 use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
 
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::station;
-use crate::store::records::{Query, SessionSummary, Status};
-use crate::store::{Store, StoreError};
-
-/// Sessions read at once.
-const PAGE: u32 = 500;
+use crate::store::StoredResult;
+use crate::store::records::{SessionDetail, Status};
 
 /// Lists the sessions, oldest first, or the results as JSON; a daemon may be running.
 ///
 /// # Errors
-/// With exit code 2 when the configuration is wrong, 1 when the store cannot be read.
+/// With exit code 2 when the configuration is wrong, 1 when the store cannot be read, or when signed results are shown and
+/// the audit trail cannot be written.
 pub fn sessions(config: Option<&Path>, json: bool) -> Result<(), Failure> {
-    let Some(store) = station::to_read(config)? else {
-        if !json {
-            println!("nothing is kept yet");
-        }
-        return Ok(());
-    };
-    if json {
-        for result in store.all().blame_run()? {
-            println!("{}", serde_json::to_string(&result).blame_run()?);
-        }
-        return Ok(());
+    let mut out = io::stdout().lock();
+    match list(config, json, &mut out)? {
+        // Who reads on, such as `head`, has seen enough.
+        Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.blame_run(),
     }
-    let sessions = all(&store).blame_run()?;
-    if sessions.is_empty() {
-        println!("no session in {} yet", store.path().display());
+}
+
+/// The inner result is that of writing to `out`.
+fn list(config: Option<&Path>, json: bool, out: &mut impl io::Write) -> Result<io::Result<()>, Failure> {
+    let Some(store) = station::to_read(config)? else {
+        return Ok(if json { Ok(()) } else { writeln!(out, "nothing is kept yet") });
+    };
+    let mut sessions = store.all_sessions().blame_run()?;
+    if json {
+        sessions.retain(|session| session.result.is_some());
+        sessions.sort_by_key(|session| session.result);
+    } else if sessions.is_empty() {
+        return Ok(writeln!(out, "no session in {} yet", store.path().display()));
+    }
+    let signed = sessions.iter().filter(|session| session.status == Status::Final).count();
+    if signed > 0 {
+        // Before anything is shown, as with a report.
+        let by = station::to_write(config)?;
+        by.note("console", Timestamp::now(), "view", None, &json!({"list": "sessions", "signed": signed}))
+            .blame_run()?;
     }
     for session in sessions {
-        println!("{}", text(&store, &session).blame_run()?);
-    }
-    Ok(())
-}
-
-/// Oldest first.
-fn all(store: &Store) -> Result<Vec<SessionSummary>, StoreError> {
-    let mut sessions = Vec::new();
-    loop {
-        let offset = u32::try_from(sessions.len()).unwrap_or(u32::MAX);
-        let page = store.sessions(&Query { offset, limit: PAGE, ..Query::default() })?;
-        if page.is_empty() {
-            sessions.reverse();
-            return Ok(sessions);
+        // Retention may have taken it away meanwhile.
+        let Some(detail) = store.session(session.id).blame_run()? else { continue };
+        let line = if json { as_json(detail).blame_run()? } else { Some(text(&detail)) };
+        if let Some(line) = line
+            && let Err(problem) = writeln!(out, "{line}")
+        {
+            return Ok(Err(problem));
         }
-        sessions.extend(page);
     }
+    Ok(Ok(()))
 }
 
-fn text(store: &Store, session: &SessionSummary) -> Result<String, StoreError> {
+/// A result as it stands: signed, or with the answers that persons gave so far.
+#[derive(Serialize)]
+struct Standing {
+    status: Status,
+    #[serde(flatten)]
+    result: StoredResult,
+}
+
+fn as_json(detail: SessionDetail) -> serde_json::Result<Option<String>> {
+    let SessionDetail { summary, reviewed_result, signature, .. } = detail;
+    let (Some(sequence), Some(snapshot)) = (summary.result, reviewed_result) else { return Ok(None) };
+    let result = StoredResult { sequence, session: summary.id, station: summary.station, snapshot, signature };
+    serde_json::to_string(&Standing { status: summary.status, result }).map(Some)
+}
+
+fn text(detail: &SessionDetail) -> String {
+    let session = &detail.summary;
     let status = match session.status {
         Status::Counting => "counting".to_owned(),
         Status::Interrupted => "interrupted".to_owned(),
         Status::Preliminary => "preliminary".to_owned(),
-        Status::Final => format!("signed by {}", session.signed_by.as_deref().unwrap_or("?")),
+        Status::Final => format!("final, signed by {}", session.signed_by.as_deref().unwrap_or("?")),
     };
     let started = session.started.strftime("%Y-%m-%d %H:%M UTC");
-    let mut line = format!("{:>4}  {started}  {}  {status}  {} cells", session.id, session.sample, session.counted);
-    let Some(result) = store.result_of(session.id)? else { return Ok(line) };
-    let snapshot = &result.snapshot;
-    for class in &snapshot.classes {
-        line = format!("{line}  {} {:.0} %", class.class, class.percent);
+    let mut line = format!("{:>4}  {started}  {}  {status}", session.id, session.sample);
+    // Writing to a String cannot fail.
+    if let Some(number) = session.result {
+        let _ = write!(line, "  result {number}");
     }
-    for flag in &session.flags {
-        line = format!("{line}  {}", flag.short());
+    let _ = write!(line, "  {} cells", session.counted);
+    let Some(result) = &detail.reviewed_result else { return line };
+    for class in &result.classes {
+        let _ = write!(line, "  {} {:.0} %", class.class, class.percent);
     }
-    if let Some(per_ul) = snapshot.statistics.per_red_cell.as_ref().and_then(|red| red.estimates) {
+    for flag in &result.flags {
+        let _ = write!(line, "  {}", flag.short());
+    }
+    if let Some(per_ul) = result.statistics.per_red_cell.as_ref().and_then(|red| red.estimates) {
         let (white, platelets) = (per_ul.white.value, per_ul.platelets.value);
-        line = format!("{line}  estimates per µl: WBC {white:.0}, PLT {platelets:.0}");
+        let _ = write!(line, "  estimates per µl: WBC {white:.0}, PLT {platelets:.0}");
     }
-    Ok(line)
+    line
 }

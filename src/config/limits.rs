@@ -12,8 +12,8 @@ use super::problem::ConfigError;
 use super::{Config, Flags};
 use crate::file;
 
-/// The file.
-const FILE: &str = "limits.json";
+/// The file, in the state folder.
+pub const FILE: &str = "limits.json";
 
 /// Limits of counts and flags.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -8,13 +8,16 @@ mod keys;
 pub mod limits;
 pub mod load;
 pub mod problem;
+mod store;
+mod web;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 pub use keys::is_language;
+pub use store::StoreConfig;
+pub use web::WebConfig;
 
 use crate::class::Group;
 use crate::prevalence::Form;
@@ -276,46 +279,6 @@ pub enum GpioBackend {
     Rppal,
 }
 
-/// The page and the interface for programs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct WebConfig {
-    /// Address and port, such as `127.0.0.1:8321`; `none`: no page.
-    pub listen: String,
-    /// Certificate chain, PEM, for any address but the loopback one; empty: the station's own.
-    pub certificate: PathBuf,
-    /// Its private key, PEM.
-    pub key: PathBuf,
-    /// Minutes without a request after which a login ends, 1..=480.
-    pub idle_minutes: u32,
-    /// Language of the page where the browser asks for none that there is.
-    pub language: String,
-    /// Folder of catalogues `LANGUAGE.json` that come before the program's own; empty: none.
-    pub catalogues: PathBuf,
-}
-
-impl WebConfig {
-    /// Where to listen; none where there is to be no page.
-    #[must_use]
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.listen.parse().ok()
-    }
-}
-
-/// How long what is kept is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StoreConfig {
-    /// Days for pictures of cells; 0: for ever.
-    pub crops_days: u32,
-    /// Days for the cells of a session; 0: for ever.
-    pub cells_days: u32,
-    /// Days for results; 0: for ever.
-    pub results_days: u32,
-    /// Size of the store from which the oldest sessions lose their pictures and then their cells, 10^6 bytes.
-    pub megabytes: u32,
-}
-
 impl Default for Station {
     fn default() -> Self {
         Self { name: "leukoscope".into(), state: PathBuf::new() }
@@ -421,24 +384,5 @@ impl Default for Controls {
             running_led_line: None,
             trouble_led_line: None,
         }
-    }
-}
-
-impl Default for WebConfig {
-    fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:8321".into(),
-            certificate: PathBuf::new(),
-            key: PathBuf::new(),
-            idle_minutes: 15,
-            language: "en".into(),
-            catalogues: PathBuf::new(),
-        }
-    }
-}
-
-impl Default for StoreConfig {
-    fn default() -> Self {
-        Self { crops_days: 90, cells_days: 365, results_days: 0, megabytes: 2000 }
     }
 }

@@ -1,6 +1,7 @@
 //! The report of one session: for people (PDF), for spreadsheets (CSV) and for programs (JSON). It names the sample and no
 //! patient. Pure: the same session makes the same bytes.
 
+mod differential;
 mod json;
 mod paper;
 mod pdf;
@@ -10,7 +11,8 @@ mod typeface;
 
 use std::str::FromStr;
 
-use crate::store::records::{CellRecord, SessionDetail};
+use crate::store::records::{CellRecord, SessionDetail, SessionId};
+use crate::store::{Store, StoreError};
 use crate::words::Words;
 
 /// The form of a report.
@@ -65,7 +67,23 @@ pub enum ReportError {
     Text(String),
 }
 
-/// Makes the report of a session. `cells` are all its cells; of the pictures only PDF takes any.
+/// The cells of a session as a report of this form takes them: none for CSV, with their pictures for PDF.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn cells(store: &Store, session: SessionId, form: ReportForm) -> Result<Vec<Pictured>, StoreError> {
+    if form == ReportForm::Csv {
+        return Ok(Vec::new());
+    }
+    let pictured = |cell: CellRecord| {
+        let shown = cell.has_crop && form == ReportForm::Pdf;
+        let picture = if shown { store.crop(session, cell.number)? } else { None };
+        Ok((cell, picture))
+    };
+    store.cells(session, None, None)?.into_iter().map(pictured).collect()
+}
+
+/// Makes the report of a session, of the [`cells`] that its form takes.
 ///
 /// # Errors
 /// When what is kept cannot be written as text.

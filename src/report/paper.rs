@@ -11,8 +11,7 @@ pub(super) const SHEET: (f32, f32) = (595.0, 842.0);
 pub(super) const LEFT: f32 = 48.0;
 pub(super) const RIGHT: f32 = SHEET.0 - LEFT;
 
-/// Where the content of a sheet begins and ends; above stands the head, below the foot.
-const TOP: f32 = 736.0;
+/// Where the content of a sheet ends; below stands the foot.
 const BOTTOM: f32 = 62.0;
 
 /// Red, green and blue, 0..=1.
@@ -59,6 +58,8 @@ pub(super) struct Sheet {
 pub(super) struct Paper {
     sheets: Vec<Sheet>,
     pictures: Vec<Jpeg>,
+    /// Where the content of a sheet begins; above stands the head.
+    top: f32,
     /// Where the next thing goes.
     pub(super) y: f32,
 }
@@ -98,8 +99,8 @@ impl Sheet {
 }
 
 impl Paper {
-    pub(super) fn new() -> Self {
-        Self { sheets: vec![Sheet::new()], pictures: Vec::new(), y: TOP }
+    pub(super) fn new(top: f32) -> Self {
+        Self { sheets: vec![Sheet::new()], pictures: Vec::new(), top, y: top }
     }
 
     /// The sheet under the pen.
@@ -116,7 +117,7 @@ impl Paper {
         let full = self.y - height < BOTTOM;
         if full {
             self.sheets.push(Sheet::new());
-            self.y = TOP;
+            self.y = self.top;
         }
         full
     }

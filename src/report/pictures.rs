@@ -5,8 +5,8 @@ use std::io::Cursor;
 use image::{ColorType, ImageDecoder as _, codecs::jpeg::JpegDecoder};
 
 use super::Pictured;
+use super::differential::Class;
 use super::paper::{BODY, Jpeg, LEFT, Paper, RIGHT, SMALL, STRONG};
-use super::pdf::Class;
 use super::typeface;
 use crate::class::{CellClass, Kind};
 use crate::store::records::CellRecord;

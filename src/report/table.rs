@@ -1,11 +1,14 @@
 //! The report for spreadsheets: one table, a line a figure.
 
 use crate::session::snapshot::Snapshot;
+use crate::statistics::Share;
 use crate::statistics::interval::Figure;
-use crate::store::records::{SessionDetail, Status};
+use crate::store::records::{SessionDetail, Settings};
 use crate::words::Words;
 
 use super::ReportError;
+use super::differential::classes;
+use super::pdf::{code, key};
 
 const COLUMNS: [&str; 7] = ["section", "name", "code", "value", "low", "high", "program"];
 
@@ -28,8 +31,12 @@ impl Lines {
     }
 
     fn fact(&mut self, section: &str, name: &str, value: &str) -> Result<(), ReportError> {
-        let [section, name] = [section, name].map(str::to_owned);
-        self.line(&[section, name, String::new(), harmless(value), String::new(), String::new(), String::new()])
+        self.coded(section, name, "", value)
+    }
+
+    fn coded(&mut self, section: &str, name: &str, code: &str, value: &str) -> Result<(), ReportError> {
+        let [section, name, code] = [section, name, code].map(str::to_owned);
+        self.line(&[section, name, code, harmless(value), String::new(), String::new(), String::new()])
     }
 
     fn figure(
@@ -60,9 +67,10 @@ fn harmless(text: &str) -> String {
 
 fn session(lines: &mut Lines, detail: &SessionDetail, words: &Words) -> Result<(), ReportError> {
     let summary = &detail.summary;
+    let status = words.say(&key("status", summary.status)).to_owned();
+    lines.fact("session", "notice", words.say("notice"))?;
+    lines.coded("session", "status", &code(summary.status), &status)?;
     let mut fact = |name: &str, value: &str| lines.fact("session", name, value);
-    fact("notice", words.say("notice"))?;
-    fact("status", if summary.status == Status::Final { "final" } else { "preliminary, not signed" })?;
     fact("sample", &summary.sample)?;
     fact("session", &summary.id.to_string())?;
     fact("station", &summary.station)?;
@@ -82,6 +90,27 @@ fn session(lines: &mut Lines, detail: &SessionDetail, words: &Words) -> Result<(
         for (model, sha256) in &settings.models {
             fact(&format!("{model} sha256"), sha256)?;
         }
+        if let Some(probability) = settings.unknown_below {
+            fact("unclassified below probability", &probability.to_string())?;
+        }
+        limits(lines, settings, words)?;
+    }
+    Ok(())
+}
+
+/// What flags go by, with the codes of the evidence.
+fn limits(lines: &mut Lines, settings: &Settings, words: &Words) -> Result<(), ReportError> {
+    let flags = &settings.flags;
+    let limits = [
+        ("limit.blasts", code(Share::Blasts), flags.blasts_percent),
+        ("limit.bands", code(Share::Bands), flags.bands_percent),
+        ("limit.immature", code(Share::ImmatureGranulocytes), flags.immature_granulocytes_percent),
+        ("limit.nucleated", code(Share::NucleatedRedCells), flags.nucleated_red_per_100),
+        ("limit.unclassified", code(Share::Unclassified), flags.unclassified_percent),
+        ("limit.correct", String::new(), flags.correct_white_from),
+    ];
+    for (name, code, limit) in limits {
+        lines.coded("limit", words.say(name), &code, &limit.to_string())?;
     }
     Ok(())
 }
@@ -89,17 +118,25 @@ fn session(lines: &mut Lines, detail: &SessionDetail, words: &Words) -> Result<(
 fn figures(lines: &mut Lines, result: &Snapshot, counted: Option<&Snapshot>, words: &Words) -> Result<(), ReportError> {
     lines.fact("count", "counted", &result.counted.to_string())?;
     lines.fact("count", "target", &result.target.to_string())?;
+    if let Some(ending) = result.ending {
+        lines.coded("count", "ending", &code(ending), words.say(&key("ending", ending)))?;
+    }
+    lines.fact("count", "frames used", &result.frames.used.to_string())?;
+    lines.fact("count", "frames refused", &result.frames.refused.total().to_string())?;
     for (name, count) in [("WBC", result.kinds.wbc), ("RBC", result.kinds.rbc), ("PLT", result.kinds.plt)] {
         lines.fact("count", name, &count.to_string())?;
     }
     for flag in &result.flags {
-        lines.fact(
-            "flag",
-            words.say(&super::pdf::key("flag", flag)),
-            words.say(&super::pdf::key("flagMeans", flag)),
-        )?;
+        let [name, means] = ["flag", "flagMeans"].map(|of| key(of, flag));
+        lines.coded("flag", words.say(&name), &code(flag), words.say(&means))?;
     }
-    for class in super::pdf::classes(result, counted) {
+    for evidence in &result.statistics.evidence {
+        let (of, code) = (key("evidence", evidence.of), code(evidence.of));
+        lines.figure("evidence", words.say(&of), &code, evidence.figure, 2)?;
+        let beyond = if evidence.beyond_chance { "yes" } else { "no" };
+        lines.coded("evidence beyond chance", words.say(&of), &code, beyond)?;
+    }
+    for class in classes(result, counted) {
         let name = words.say(&format!("class.{}", class.line.class)).to_owned();
         let code = class.line.class.to_string();
         let program = class.program.to_string();
@@ -109,21 +146,30 @@ fn figures(lines: &mut Lines, result: &Snapshot, counted: Option<&Snapshot>, wor
         let line = class.line;
         lines.figure("percent", &name, &code, Figure { value: line.percent, low: line.low, high: line.high }, 2)?;
     }
+    for class in &result.experimental {
+        let name = format!("class.{class}");
+        lines.coded("experimental", words.say(&name), class.code(), words.say("report.experimental"))?;
+    }
     for (group, figure) in &result.statistics.groups {
-        lines.figure("group percent", words.say(&super::pdf::key("group", group)), "", *figure, 2)?;
+        lines.figure("group percent", words.say(&key("group", group)), &code(group), *figure, 2)?;
     }
     if let Some(red) = &result.statistics.per_red_cell {
         let estimates = red.estimates;
+        let without = estimates.and_then(|estimates| estimates.white_without_nucleated_red);
         let figures = [
             ("WBC per 1000 red cells", red.white_per_1000),
             ("PLT per 1000 red cells", red.platelets_per_1000),
             ("WBC per ul, estimate", estimates.map(|estimates| estimates.white)),
+            ("WBC per ul without nucleated red cells, estimate", without),
             ("PLT per ul, estimate", estimates.map(|estimates| estimates.platelets)),
         ];
         for (name, figure) in figures {
             if let Some(figure) = figure {
                 lines.figure("per red cell", name, "", figure, 2)?;
             }
+        }
+        if let Some(note) = &red.note {
+            lines.fact("per red cell", "note", note)?;
         }
     }
     Ok(())

@@ -44,6 +44,9 @@ const MOVED: [(char, u8); 16] = [
     ('ž', 0x9E),
 ];
 
+/// Spaces at which no line breaks.
+const HARD_SPACES: [char; 2] = ['\u{a0}', '\u{202f}'];
+
 /// A letter that neither typeface has.
 const MISSING: u8 = b'?';
 
@@ -83,6 +86,7 @@ fn letter(face: Face, byte: u8) -> u16 {
     let base = match byte {
         0x85 | 0x89 | 0x8C | 0x97 | 0x99 | 0xC6 => return 1000,
         0x91 | 0x92 | 0xB7 => b'.',
+        0xA0 => b' ',
         0xC0..=0xC5 => b'A',
         0xC7 => b'C',
         0xC8..=0xCB => b'E',
@@ -101,7 +105,8 @@ pub(super) fn lines(face: Face, size: f32, text: &str, most: f32) -> Vec<String>
     let mut done = Vec::new();
     for paragraph in text.lines() {
         let mut line = String::new();
-        for word in paragraph.split_whitespace() {
+        let may_break = |letter: char| letter.is_whitespace() && !HARD_SPACES.contains(&letter);
+        for word in paragraph.split(may_break).filter(|word| !word.is_empty()) {
             let longer = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
             if width(face, size, &longer) <= most {
                 line = longer;
@@ -140,6 +145,11 @@ mod tests {
         for face in [Face::Plain, Face::Bold] {
             assert!((width(face, 10.0, "1111") - width(face, 10.0, "8888")).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn a_line_does_not_break_between_a_number_and_its_unit() {
+        assert_eq!(lines(Face::Plain, 9.0, "about 95\u{a0}%", 40.0), ["about", "95\u{a0}%"]);
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 mod cells;
 pub mod recorder;
 pub mod review;
+pub mod sample;
 pub mod snapshot;
 
 use jiff::Timestamp;

@@ -4,7 +4,7 @@
 //! without any port; [`port`] moves bytes; [`run`] is the thread that joins them.
 //!
 //! What the thread promises: it never waits for a reader, so it can stall nobody. An update that finds the port full is
-//! dropped and its number left out; a final result waits. A result counts as sent once its bytes have left (a
+//! dropped and its number left out; a result waits. A result counts as sent once its bytes have left (a
 //! pseudo-terminal: once they were read), and only then moves the mark on the disk, so that after a pulled cable or a
 //! restart it goes out again. After an opening a line end comes first, so that half a line from before is never glued to
 //! a new one.
@@ -14,6 +14,7 @@ pub mod line;
 pub mod port;
 pub mod sent;
 
+mod change;
 mod outbox;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, TrySendError};
 use jiff::Timestamp;
 
+use self::change::Change;
 use self::incoming::{Incoming, IncomingError, Request};
 use self::line::Message;
 use self::outbox::{Due, Outbox};
@@ -29,7 +31,6 @@ use self::port::{Port, PortError};
 use self::sent::SentMark;
 use crate::config::SerialConfig;
 use crate::latest::Latest;
-use crate::quality::Verdict;
 use crate::session::snapshot::{Command, Snapshot};
 use crate::stop::Stop;
 use crate::store::Store;
@@ -43,7 +44,7 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::fr
 /// How long a port may take nothing after the program was told to stop before the rest is given up.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// How long final results may still go out in all: a slow line is waited for, and the service is still ended in time.
+/// How long results may still go out in all: a slow line is waited for, and the service is still ended in time.
 const LONGEST_GOODBYE: Duration = Duration::from_secs(8);
 
 /// How long a full port is left alone.
@@ -61,7 +62,7 @@ pub struct Serial {
     pub station: String,
     /// Where the session puts its newest state.
     pub newest: Latest<Arc<Snapshot>>,
-    /// Where final results are kept.
+    /// Where results are kept.
     pub results: Store,
     /// Up to where the host has them.
     pub sent: SentMark,
@@ -116,7 +117,7 @@ pub fn check_port(config: &SerialConfig) -> Result<(), PortError> {
 /// Serves the port until it is told to stop, opening it again whenever it goes away. `port` is what [`open_at_start`]
 /// gave. `trouble` hears what is wrong in words for a person, and `None` when it works again.
 ///
-/// After the stop, final results not sent yet have half a second to go out.
+/// After the stop, results not sent yet have half a second to go out.
 pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<String>)) -> Traffic {
     if serial.config.port == "none" {
         return Traffic::default();
@@ -325,7 +326,7 @@ impl Link {
                 self.outbox.skip();
                 self.traffic.dropped += 1;
                 if !std::mem::replace(&mut self.dropping, true) {
-                    log::debug!("serial: nobody reads, or too slowly; updates are dropped, final results wait");
+                    log::debug!("serial: nobody reads, or too slowly; updates are dropped, results wait");
                 }
             }
             return;
@@ -372,42 +373,6 @@ impl Link {
     fn push_answer(&mut self, message: Message<'_>) {
         if !self.outbox.push(message, Timestamp::now()) {
             self.traffic.dropped += 1;
-        }
-    }
-}
-
-/// What of the picture's quality is worth a line: the verdict, the focus as a bar of twenty shows it, and frames refused.
-fn looks(state: &Snapshot) -> (Option<(Verdict, u8)>, u64) {
-    let quality = state.quality.map(|quality| (quality.verdict, (quality.focus * 20.0).round() as u8));
-    (quality, state.frames.refused.total())
-}
-
-/// How much a state differs from the one the host knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Change {
-    None,
-    /// Counts: told at the pace of the config.
-    Small,
-    /// Sample, phase or trouble: told at once.
-    Great,
-}
-
-impl Change {
-    fn between(told: Option<&Snapshot>, state: &Snapshot) -> Self {
-        let Some(told) = told else { return Self::Great };
-        if (&told.sample, told.phase, told.ending, &told.trouble)
-            != (&state.sample, state.phase, state.ending, &state.trouble)
-        {
-            Self::Great
-        } else if (told.started, told.target, told.counted, told.kinds)
-            != (state.started, state.target, state.counted, state.kinds)
-            || told.classes != state.classes
-            || told.flags != state.flags
-            || looks(told) != looks(state)
-        {
-            Self::Small
-        } else {
-            Self::None
         }
     }
 }

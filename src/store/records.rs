@@ -46,6 +46,12 @@ pub struct Settings {
     pub models: BTreeMap<String, String>,
     /// Camera, objective and time of the calibration in force, in words.
     pub calibration: Option<String>,
+    /// True micrometres a pixel of the pictures that are kept of white cells.
+    #[serde(default)]
+    pub um_per_px: Option<f64>,
+    /// Probability under which a cell was called unknown.
+    #[serde(default)]
+    pub unknown_below: Option<f64>,
 }
 
 /// A cell that was counted.

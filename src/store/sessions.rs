@@ -49,6 +49,18 @@ impl Store {
         })
     }
 
+    /// Every session, oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn all_sessions(&self) -> Result<Vec<SessionSummary>, StoreError> {
+        self.read(|transaction| {
+            let mut select = transaction.prepare(&format!("{SELECT} ORDER BY started, session.id"))?;
+            let rows = select.query_map([], columns)?;
+            rows.map(|row| detail(transaction, row?, false).map(|detail| detail.summary)).collect()
+        })
+    }
+
     /// All that is kept of a session, without its cells; none where there is none of this number.
     ///
     /// # Errors

@@ -76,12 +76,7 @@ async fn report(
     let Ok(_turn) = app.pictures.acquire().await else { return Err(ApiError::busy("the program is ending")) };
     let bytes = blocking(&app, move |app: &App| {
         let detail = app.view(id, &caller)?;
-        let mut cells = Vec::new();
-        for cell in app.store.cells(id, None, None)? {
-            let picture =
-                if cell.has_crop && form == ReportForm::Pdf { app.store.crop(id, cell.number)? } else { None };
-            cells.push((cell, picture));
-        }
+        let cells = report::cells(&app.store, id, form)?;
         let words = app.catalogues.words(language.as_deref().unwrap_or(&app.language));
         report::make(form, &detail, &cells, &words).map_err(|problem| ApiError::internal(&problem))
     })

@@ -16,8 +16,8 @@ use super::app::{Shared, blocking};
 use super::error::{ApiError, Body};
 use super::guard::{Caller, How};
 use super::live::{self, PACE};
+use crate::session::sample::sample_id;
 use crate::session::snapshot::{Command, Snapshot};
-use crate::sink::serial_lines::incoming::LONGEST_SAMPLE;
 use crate::statistics::per_red_cell::{NoRedCount, RedCount};
 use crate::store::records::SessionId;
 
@@ -107,12 +107,8 @@ impl Asked {
             (Word::Stop, None, None) => Ok(Command::Stop),
             (Word::New, None, None) => Ok(Command::NewSample(None)),
             (Word::New, Some(sample), None) => {
-                let sample = sample.trim();
-                if !(1..=LONGEST_SAMPLE).contains(&sample.chars().count()) || sample.chars().any(char::is_control) {
-                    let words = "a sample id has 1 to 64 characters, none of them a control character";
-                    return Err(ApiError::request(words));
-                }
-                Ok(Command::NewSample(Some(sample.to_owned())))
+                let sample = sample_id(&sample).map_err(|problem| ApiError::request(problem.to_string()))?;
+                Ok(Command::NewSample(Some(sample)))
             }
             (Word::Red, None, Some(count)) => {
                 RedCount::new(count).map(Command::RedCount).ok_or_else(|| ApiError::request(NoRedCount.to_string()))

@@ -25,6 +25,8 @@ pub fn start(sample: &str) -> SessionStart {
             flags: Flags::default(),
             models: [("classifier".to_owned(), "ab12".to_owned())].into(),
             calibration: None,
+            um_per_px: None,
+            unknown_below: None,
         },
     }
 }
@@ -53,8 +55,12 @@ pub fn put(cell: CellRecord, crop: Option<&[u8]>) -> CellChange {
 
 /// Three segmented neutrophils, a lymphocyte, two red cells.
 pub fn six_cells() -> Vec<CellChange> {
-    let white =
-        |number, class, sure| put(cell(number, Kind::Wbc, Some(class), sure), Some(&[0xff, 0xd8, number as u8]));
+    six_pictured(|number| vec![0xff, 0xd8, number])
+}
+
+/// The same, each white cell with the picture that its number has.
+pub fn six_pictured(picture: impl Fn(u8) -> Vec<u8>) -> Vec<CellChange> {
+    let white = |number, class, sure| put(cell(number, Kind::Wbc, Some(class), sure), Some(&picture(number as u8)));
     vec![
         white(1, CellClass::Ngs, 0.99),
         white(2, CellClass::Ngs, 0.7),

@@ -122,8 +122,9 @@ fn count<D: DrawTarget>(pen: &mut Pen<D>, cut: &mut Cut, snapshot: &Snapshot, ro
     if snapshot.phase == Phase::Done {
         let row = cut.top(if roomy { 20 } else { 11 });
         let faces = [HUGE, LARGE, PLAIN, SMALL, TINY];
-        let why = if roomy { words::ending(snapshot) } else { words::ending_short(snapshot) };
-        return pen.label(inset(row, if roomy { 5 } else { 1 }, 0), why, &faces, Align::Left, pen.theme.text);
+        let row = inset(row, if roomy { 5 } else { 1 }, 0);
+        let why = words::fitting(words::unsigned(snapshot), row.size.width / TINY.advance());
+        return pen.label(row, &why, &faces, Align::Left, pen.theme.text);
     }
     let bar = cut.top(if roomy { 12 } else { 7 });
     pen.progress(inset(bar, if roomy { 5 } else { 1 }, 1), snapshot.counted, snapshot.target)

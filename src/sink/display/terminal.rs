@@ -75,7 +75,8 @@ pub fn braille(canvas: &Canvas<BinaryColor>) -> Vec<String> {
 /// The snapshot as one plain line.
 #[must_use]
 pub fn line(snapshot: &Snapshot) -> String {
-    let mut line = format!("{}: {}", snapshot.sample, words::phase(snapshot.phase).to_lowercase());
+    let state = words::state(snapshot, "", u32::MAX).to_lowercase();
+    let mut line = format!("{}: {state}", snapshot.sample);
     if snapshot.ending.is_some() {
         let _ = write!(line, " ({})", words::ending(snapshot));
     }

@@ -57,8 +57,9 @@ pub(super) fn draw<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, snapshot: &
 fn strip<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, snapshot: &Snapshot) -> Result<(), D::Error> {
     let mut cut = Cut(area);
     let top = cut.top(LOW.row);
-    let state = (words::phase(snapshot.phase), pen.theme.phase(snapshot.phase));
-    header(pen, top, state, &format!("{}/{}", snapshot.counted, snapshot.target), &LOW)?;
+    let progress = format!("{}/{}", snapshot.counted, snapshot.target);
+    let state = words::state(snapshot, &progress, top.size.width.saturating_sub(2 * LOW.edge) / SMALL.advance());
+    header(pen, top, (&state, pen.theme.phase(snapshot.phase)), &progress, &LOW)?;
     let warnings = [snapshot.trouble.clone(), words::flags(&snapshot.flags)];
     if let Some((focus, Some((advice, _)))) = words::quality(snapshot) {
         let mut row = Cut(cut.top(LOW.row));
@@ -186,8 +187,10 @@ fn counting<D: DrawTarget>(
     snapshot: &Snapshot,
     measures: &Measures,
 ) -> Result<(), D::Error> {
-    let state = words::phase(snapshot.phase);
-    header(pen, top, (state, pen.theme.phase(snapshot.phase)), &snapshot.sample, measures)?;
+    // Trouble takes the row that says so otherwise.
+    let letters = if snapshot.trouble.is_some() { top.size.width / measures.row_faces[0].advance() } else { 0 };
+    let state = words::state(snapshot, &snapshot.sample, letters);
+    header(pen, top, (&state, pen.theme.phase(snapshot.phase)), &snapshot.sample, measures)?;
     let last = cut.bottom(measures.row);
     let kinds =
         words::fitting(words::kinds(snapshot), last.size.width.saturating_sub(2 * measures.edge) / TINY.advance());
@@ -230,13 +233,12 @@ fn message<D: DrawTarget>(
     let row = cut.bottom(measures.message);
     match (&snapshot.trouble, snapshot.phase) {
         (Some(trouble), _) => pen.band(row, pen.theme.alarm, &format!("! {trouble}"), &[SMALL, TINY], measures.edge),
-        (None, Phase::Done) => pen.label(
-            inset(row, measures.edge, 0),
-            words::ending(snapshot),
-            measures.row_faces,
-            Align::Left,
-            pen.theme.text,
-        ),
+        (None, Phase::Done) => {
+            let row = inset(row, measures.edge, 0);
+            let why = words::fitting(words::unsigned(snapshot), row.size.width / TINY.advance());
+            let faces = if measures.gap > 0 { measures.row_faces } else { &[SMALL, TINY] };
+            pen.label(row, &why, faces, Align::Left, pen.theme.text)
+        }
         (None, _) => {
             let Some((focus, advice)) = words::quality(snapshot) else {
                 return pen.progress(inset(row, measures.edge, measures.gap + 1), snapshot.counted, snapshot.target);

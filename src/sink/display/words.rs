@@ -86,21 +86,21 @@ pub(super) const fn phase(phase: Phase) -> &'static str {
     }
 }
 
+/// Where a session stands, and of a result that nobody has signed it, where `beside` still fits into so many letters with it.
+/// What a reviewer signs stands on the page; a screen shows what was counted.
+pub(super) fn state(snapshot: &Snapshot, beside: &str, letters: u32) -> String {
+    let short = phase(snapshot.phase).to_owned();
+    if snapshot.phase != Phase::Done {
+        return short;
+    }
+    let room = letters.saturating_sub(beside.chars().count() as u32 + 1);
+    fitting([format!("{short} unsigned"), short], room)
+}
+
 /// How sharp the newest frame is while cells are counted, and what to do if it was not good enough, short and long.
 pub(super) fn quality(snapshot: &Snapshot) -> Option<(f64, Option<(&'static str, &'static str)>)> {
     let quality = snapshot.quality.filter(|_| snapshot.phase == Phase::Counting)?;
     Some((quality.focus, quality.verdict.short().zip(quality.verdict.advice())))
-}
-
-/// Why a session is done, in 12 letters.
-pub(super) fn ending_short(snapshot: &Snapshot) -> &'static str {
-    match snapshot.ending {
-        Some(Ending::TargetReached) => "target met",
-        Some(Ending::Stopped) => "stopped",
-        Some(Ending::RecordingOver) => "all replayed",
-        Some(Ending::Shutdown) => "shut down",
-        None => "ended",
-    }
 }
 
 /// Why a session is done.
@@ -112,6 +112,11 @@ pub(super) fn ending(snapshot: &Snapshot) -> &'static str {
         Some(Ending::Shutdown) => "program ended",
         None => "ended",
     }
+}
+
+/// The same, and that nobody has signed the result, shorter and shorter.
+pub(super) fn unsigned(snapshot: &Snapshot) -> [String; 2] {
+    [format!("{}, unsigned", ending(snapshot)), "unsigned".to_owned()]
 }
 
 /// The worst flag, and how many more there are. None if none is raised.

@@ -2,14 +2,12 @@
 
 use serde::Deserialize;
 
+use crate::session::sample::{NoSampleId, sample_id};
 use crate::session::snapshot::Command;
 use crate::statistics::per_red_cell::NoRedCount;
 
 /// The longest line a host may send, in bytes.
 pub const LONGEST_LINE: usize = 512;
-
-/// The longest sample id, in characters.
-pub const LONGEST_SAMPLE: usize = 64;
 
 /// What the host asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +16,7 @@ pub enum Request {
     Session(Command),
     /// A status line now.
     Status,
-    /// The final result of this number once more.
+    /// The result of this number once more, as it stands.
     Resend(u64),
 }
 
@@ -38,8 +36,8 @@ pub enum IncomingError {
     #[error("resend needs the number of a result, such as: resend 12")]
     NoNumber,
     /// A sample id that cannot be one.
-    #[error("a sample id has 1 to {LONGEST_SAMPLE} characters, none of them a control character")]
-    BadSample,
+    #[error(transparent)]
+    BadSample(#[from] NoSampleId),
     /// `red` without a number that is one.
     #[error("{0}; send such as: red 4.5")]
     NoRedCount(NoRedCount),
@@ -101,8 +99,8 @@ impl Incoming {
 /// Whether a line is one of ours come back: a host whose terminal echoes sends all it gets. Answering it with an error,
 /// which comes back too, would never end.
 fn is_echo(line: &[u8]) -> bool {
-    const OURS: [&[u8]; 7] =
-        [b"{\"type\":", b"type,sequence,", b"hello,", b"update,", b"status,", b"final,", b"error,"];
+    const OURS: [&[u8]; 8] =
+        [b"{\"type\":", b"type,sequence,", b"hello,", b"update,", b"status,", b"preliminary,", b"final,", b"error,"];
     OURS.iter().any(|start| line.trim_ascii_start().starts_with(start))
 }
 
@@ -145,7 +143,7 @@ fn request(word: &str, argument: Option<&str>) -> Result<Request, IncomingError>
         "start" => alone("start", Request::Session(Command::Start)),
         "stop" => alone("stop", Request::Session(Command::Stop)),
         "status" => alone("status", Request::Status),
-        "new" => Ok(Request::Session(Command::NewSample(argument.map(sample).transpose()?))),
+        "new" => Ok(Request::Session(Command::NewSample(argument.map(sample_id).transpose()?))),
         "red" => {
             let count = argument.unwrap_or_default().parse().map_err(IncomingError::NoRedCount)?;
             Ok(Request::Session(Command::RedCount(count)))
@@ -153,13 +151,4 @@ fn request(word: &str, argument: Option<&str>) -> Result<Request, IncomingError>
         "resend" => argument.and_then(|number| number.parse().ok()).map(Request::Resend).ok_or(IncomingError::NoNumber),
         _ => Err(IncomingError::Unknown(word.chars().filter(|c| !c.is_control()).take(32).collect())),
     }
-}
-
-fn sample(id: &str) -> Result<String, IncomingError> {
-    let id = id.trim();
-    let length = id.chars().count();
-    if length == 0 || length > LONGEST_SAMPLE || id.chars().any(char::is_control) {
-        return Err(IncomingError::BadSample);
-    }
-    Ok(id.to_owned())
 }

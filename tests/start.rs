@@ -1,0 +1,79 @@
+//! What the daemon refuses at its start, and how it leaves the terminal then.
+
+mod common;
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+
+/// The daemon in this folder, for a moment at most.
+fn daemon(state: &Path, arguments: &[&str]) -> Command {
+    set_up(Command::new(env!("CARGO_BIN_EXE_leukoscope")), state, arguments)
+}
+
+fn set_up(mut command: Command, state: &Path, arguments: &[&str]) -> Command {
+    command
+        .args(["run", "--serial", "none", "--for", "0.1"])
+        .args(arguments)
+        .env("LEUKOSCOPE_MODELS", common::models_folder())
+        .env("LEUKOSCOPE_STATION_STATE", state)
+        .env("LEUKOSCOPE_WEB_LISTEN", "none")
+        .stdin(Stdio::null());
+    command
+}
+
+/// What it said, which must be a refusal of its input.
+fn refusal(Output { status, stderr, .. }: Output) -> String {
+    let said = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(2), "{said}");
+    said
+}
+
+#[test]
+fn a_sample_id_of_the_command_line_obeys_the_rule_of_all_others() {
+    let state = tempfile::tempdir().unwrap();
+    for id in ["", " ", "A\u{7}1", &"x".repeat(65)] {
+        let said = refusal(daemon(state.path(), &["--display", "none", "--sample", id]).output().unwrap());
+        assert!(said.contains("--sample: a sample id has 1 to 64 characters"), "{said}");
+    }
+}
+
+#[test]
+fn wrong_limits_of_the_page_are_named_with_their_file_and_what_to_do() {
+    let state = tempfile::tempdir().unwrap();
+    let file = state.path().join("limits.json");
+    let flags = serde_json::to_value(leukoscope::config::Flags::default()).unwrap();
+    std::fs::write(&file, serde_json::json!({"target": 0, "flags": flags}).to_string()).unwrap();
+    let said = refusal(daemon(state.path(), &["--display", "none"]).output().unwrap());
+    for words in [file.to_str().unwrap(), "target = 0 is outside", "delete it"] {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+}
+
+#[test]
+fn a_taken_port_of_the_page_leaves_the_terminal_its_echo() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let path = ptsname(&terminal, Vec::new()).unwrap();
+    let ours = rustix::fs::open(path.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+    assert!(tcgetattr(&ours).unwrap().local_modes.contains(LocalModes::ECHO));
+    // Keys are read from a program's own terminal only.
+    let mut owner = Command::new("setsid");
+    owner.args(["--ctty", env!("CARGO_BIN_EXE_leukoscope")]);
+    let said = refusal(
+        set_up(owner, state.path(), &["--display", "terminal"])
+            .env("LEUKOSCOPE_WEB_LISTEN", taken.local_addr().unwrap().to_string())
+            .stdin(ours.try_clone().unwrap())
+            .output()
+            .unwrap(),
+    );
+    assert!(said.contains(&taken.local_addr().unwrap().to_string()), "{said}");
+    assert!(tcgetattr(&ours).unwrap().local_modes.contains(LocalModes::ECHO));
+}
