@@ -27,9 +27,9 @@ export async function calibration(present, admin) {
     try {
       const found = await send("POST", "/api/calibration", { step: name });
       fill(inForce, found.calibration);
-      say("good", found.words,
-        found.fall_off !== null && ` ${t("calibration.fallOff", { part: share(found.fall_off) })}`,
-        found.um_per_px !== null && ` ${t("calibration.umPerPx", { um: number(found.um_per_px, 4) })}`);
+      say("good", h("div", {}, found.words),
+        found.fall_off !== null && h("div", {}, t("calibration.fallOff", { part: share(found.fall_off) })),
+        found.um_per_px !== null && h("div", {}, t("calibration.umPerPx", { um: number(found.um_per_px, 4) })));
     } catch (problem) {
       say("problem", problem.message);
     } finally {

@@ -7,8 +7,9 @@ import { pictureOf } from "./evidence.js";
 
 // The crop is shown so many times as large as the network sees it, as far as the screen lets it.
 const TIMES = 4;
+// Size of the map, CSS px.
 const WIDE = 280;
-const HIGH = 180;
+const HIGHEST = 180;
 
 // `umPerPx`: micrometres a pixel of the camera, if known.
 export function enlarge(root, id, cell, cells, umPerPx) {
@@ -20,9 +21,10 @@ export function enlarge(root, id, cell, cells, umPerPx) {
     h("div", { class: "card" },
       h("h2", { id: "large-title" }, t("gallery.large", { n: number(cell.number), class: className(inForce(cell)) })),
       picture,
-      h("p", {}, t(umPerPx ? "gallery.size" : "gallery.sizePx", { w: size(cell.w), h: size(cell.h) })),
-      h("figure", {}, map(cell, near), h("figcaption", { class: "soft" }, t("gallery.place", { n: number(near.length) }))),
-      h("div", { class: "buttons" }, h("button", { class: "button primary", type: "button", on: { click: () => dialog.close() } }, t("close")))));
+      h("div", { class: "beside" },
+        h("p", {}, t(umPerPx ? "gallery.size" : "gallery.sizePx", { w: size(cell.w), h: size(cell.h) })),
+        h("figure", {}, map(cell, near), h("figcaption", { class: "soft" }, t("gallery.place", { n: number(near.length) }))),
+        h("div", { class: "buttons" }, h("button", { class: "button primary", type: "button", on: { click: () => dialog.close() } }, t("close"))))));
   root.append(dialog);
   dialog.showModal();
 }
@@ -30,19 +32,22 @@ export function enlarge(root, id, cell, cells, umPerPx) {
 // The part of the slide that the cell lies on: every white cell there, and this one marked.
 function map(cell, near) {
   const canvas = h("canvas", { class: "map", role: "img", "aria-label": t("gallery.place", { n: number(near.length) }) });
-  const sharp = window.devicePixelRatio || 1;
-  [canvas.width, canvas.height] = [WIDE * sharp, HIGH * sharp];
   const [left, top] = [Math.min(...near.map((one) => one.x)), Math.min(...near.map((one) => one.y))];
   const [right, bottom] = [Math.max(...near.map((one) => one.x + one.w)), Math.max(...near.map((one) => one.y + one.h))];
   const margin = 14;
-  const scale = Math.min((WIDE - 2 * margin) / (right - left), (HIGH - 2 * margin) / (bottom - top));
+  const scale = Math.min((WIDE - 2 * margin) / (right - left), (HIGHEST - 2 * margin) / (bottom - top));
+  // A slide is searched in strips; a flat one needs no high map.
+  const high = Math.max(4 * margin, (bottom - top) * scale + 2 * margin);
+  const sharp = window.devicePixelRatio || 1;
+  [canvas.width, canvas.height] = [WIDE * sharp, high * sharp];
+  [canvas.style.width, canvas.style.height] = [`${WIDE}px`, `${high}px`];
   const pen = canvas.getContext("2d");
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
   pen.scale(sharp, sharp);
   const dot = (one, more) => {
     pen.beginPath();
     const middle = (at, from, all, wide) => (wide - (all - from) * scale) / 2 + (at - from) * scale;
-    pen.arc(middle(one.x + one.w / 2, left, right, WIDE), middle(one.y + one.h / 2, top, bottom, HIGH),
+    pen.arc(middle(one.x + one.w / 2, left, right, WIDE), middle(one.y + one.h / 2, top, bottom, high),
       Math.max(2, Math.min(6, (one.w * scale) / 2)) + more, 0, 2 * Math.PI);
   };
   pen.fillStyle = colour("--soft");

@@ -97,7 +97,8 @@ export function stopping(ask, running) {
       words, wrong,
       h("div", { class: "buttons" },
         button,
-        h("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, t("live.stopNo")))));
+        // A second Enter by mistake ends nothing.
+        h("button", { class: "button", type: "button", autofocus: true, on: { click: () => dialog.close() } }, t("live.stopNo")))));
 
   function open() {
     const count = running();
