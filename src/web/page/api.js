@@ -11,11 +11,13 @@ export class ApiError extends Error {
   }
 }
 
-export const get = (path) => ask("GET", path);
+// `patience`: how long to wait for the whole answer, ms; for ever without one.
+export const get = (path, patience) => ask("GET", path, undefined, patience);
 export const send = (method, path, body) => ask(method, path, body ?? {});
 
-async function ask(method, path, body) {
+async function ask(method, path, body, patience) {
   const request = { method, headers: {}, cache: "no-store" };
+  if (patience) request.signal = AbortSignal.timeout(patience);
   if (body !== undefined) {
     request.headers["Content-Type"] = "application/json";
     request.body = JSON.stringify(body);
@@ -49,6 +51,16 @@ function words(answer) {
 
 // The address of the login, and back to this one afterwards.
 export const loginAddress = () => (location.hash === "" ? "#/login" : `#/login?then=${encodeURIComponent(location.hash)}`);
+
+// Where that leads back to; never to another site.
+export function target(then) {
+  try {
+    const hash = decodeURIComponent(then);
+    return hash.startsWith("#/") ? hash : "#/live";
+  } catch {
+    return "#/live";
+  }
+}
 
 export function goToLogin() {
   if (!location.hash.startsWith("#/login")) location.hash = loginAddress();

@@ -1,6 +1,6 @@
 // The frame around the views: who is here, in which language, and which view the address asks for.
 
-import { get, loginAddress, send } from "./api.js";
+import { get, loginAddress, send, target } from "./api.js";
 import { fill, h } from "./dom.js";
 import { dropDrafts, preferred } from "./kept.js";
 import { load, roleName, t } from "./words.js";
@@ -59,6 +59,9 @@ async function start() {
     setTimeout(start, 5000);
     return;
   }
+  // Somebody logged in meanwhile, in another tab.
+  const [, then] = /^#\/login\?then=(.*)$/.exec(location.hash) ?? [];
+  if (then && context.me.role && context.me.name !== "device") history.replaceState(null, "", target(then));
   await show();
 }
 

@@ -3,7 +3,7 @@
 import { get, loginAddress, send } from "../api.js";
 import { SURE, kinds, seen } from "../classes.js";
 import { field, fill, h } from "../dom.js";
-import { dropDrafts, draft, keepDraft } from "../kept.js";
+import { draft, keepDraft } from "../kept.js";
 import { number, share, t } from "../words.js";
 
 export async function signing(detail, context) {
@@ -23,7 +23,7 @@ export async function signing(detail, context) {
     said.hidden = true;
     try {
       await send("POST", `/api/sessions/${detail.id}/sign`, { password: password.value, comment: comment.value, fingerprint: detail.fingerprint });
-      dropDrafts();
+      keepDraft(name, detail.id, "");
       context.announce(t("sign.done"));
       await context.refresh();
     } catch (problem) {

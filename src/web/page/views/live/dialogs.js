@@ -76,6 +76,7 @@ export function stopping(ask, running) {
   const words = h("p", {});
   const wrong = h("p", { class: "problem", role: "alert", hidden: true });
   const button = h("button", { class: "button primary" }, t("live.stopYes"));
+  const no = h("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, t("live.stopNo"));
   const submit = async (event) => {
     event.preventDefault();
     if (button.disabled) return;
@@ -95,16 +96,15 @@ export function stopping(ask, running) {
     h("form", { class: "card", on: { submit } },
       h("h2", {}, t("live.stopTitle")),
       words, wrong,
-      h("div", { class: "buttons" },
-        button,
-        // A second Enter by mistake ends nothing.
-        h("button", { class: "button", type: "button", autofocus: true, on: { click: () => dialog.close() } }, t("live.stopNo")))));
+      h("div", { class: "buttons" }, button, no)));
 
   function open() {
     const count = running();
     if (!count) return;
     fill(words, t("live.stopMeans", count));
     dialog.showModal();
+    // A second Enter by mistake ends nothing.
+    no.focus();
   }
 
   return { element: dialog, open, close: () => dialog.open && dialog.close() };

@@ -19,7 +19,7 @@ export function stream(told) {
   // Asked first, so that a login which ended leads to the login, and what is shown is true at once.
   async function connect() {
     try {
-      const now = await get("/api/live");
+      const now = await get("/api/live", SILENCE);
       if (over) return;
       told.state(now);
       open();
