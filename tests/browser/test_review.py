@@ -16,7 +16,8 @@ SCREENS = [((390, 844), "light", "es"), ((800, 480), "dark", "fr")]
 HIDDEN = """return [...document.querySelectorAll(".classes .button")].filter((button) => {
     const { top, bottom, left, right } = button.getBoundingClientRect();
     const seen = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
-    return top < 0 || bottom > innerHeight || right > innerWidth || bottom - top < 44 || !button.contains(seen);
+    return top < 0 || bottom > innerHeight || right > innerWidth || bottom - top < 44
+        || !button.contains(seen) || button.scrollWidth > button.clientWidth;
 }).map((button) => button.textContent);"""
 
 
@@ -242,7 +243,20 @@ class Review(Page):
         self.go("#/session/1")
         self.assertEqual(self.one("#sign textarea").get_attribute("value"), "Not yet.")
 
-    def test_8_what_changed_since_it_was_shown_is_not_signed_unseen(self):
+    def test_8_a_class_that_one_side_lacks_is_compared_as_none_with_what_chance_allows(self):
+        self.log_in("rita")
+        high = lambda code, result: self.browser.execute_async_script(
+            """const [code, result, done] = arguments;
+            import("/assets/differential.js").then(({ absent }) => done(absent(code, result)))""", code, result)["high"]
+        counts = {"counted": 58, "kinds": {"WBC": 70}, "statistics": {}}
+        # Clopper and Pearson: none of 58, at 95 and at 97 %; none of 70; and as a ratio to 58 others.
+        self.assertAlmostEqual(high("LYT", counts), 100 * (1 - 0.025 ** (1 / 58)), 6)
+        self.assertAlmostEqual(high("LYT", counts | {"statistics": {"precision": {"reached": True}}}), 100 * (1 - 0.015 ** (1 / 58)), 6)
+        self.assertAlmostEqual(high("UNK", counts), 100 * (1 - 0.025 ** (1 / 70)), 6)
+        self.assertAlmostEqual(high("EBO", counts), 100 * (0.025 ** (-1 / 58) - 1), 6)
+        self.assertEqual(high("LYT", counts | {"counted": 0}), 100)
+
+    def test_9_what_changed_since_it_was_shown_is_not_signed_unseen(self):
         self.log_in("rita")
         self.go("#/session/1")
         cell = next(iter(self.cells(1)))

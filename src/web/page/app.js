@@ -3,7 +3,7 @@
 import { get, loginAddress, send, target } from "./api.js";
 import { fill, h } from "./dom.js";
 import { dropDrafts, preferred } from "./kept.js";
-import { load, roleName, t } from "./words.js";
+import { knows, load, roleName, t } from "./words.js";
 import * as compare from "./views/compare.js";
 import * as gallery from "./views/gallery.js";
 import * as sessions from "./views/history.js";
@@ -54,8 +54,12 @@ async function start() {
     await load(chosenLanguage(context.me));
     context.classes = context.me.role ? await get("/api/classes") : [];
   } catch (problem) {
+    console.error(problem);
     await load("en");
-    fill(document.getElementById("main"), h("p", { class: "problem", role: "alert" }, problem.message));
+    // Where not even the texts came, there are none to say it with.
+    const unreachable = knows("error.unreachable") ? t("error.unreachable") : "The station does not answer.";
+    const words = problem.status === 0 ? unreachable : problem.message;
+    fill(document.getElementById("main"), h("p", { class: "problem", role: "alert" }, words));
     setTimeout(start, 5000);
     return;
   }

@@ -5,8 +5,7 @@ let tag = "en";
 
 // Reads a language. The station puts English under it, so that a catalogue which lacks a text still says it.
 export async function load(language) {
-  const found = await catalogue(language);
-  if (found) texts = found;
+  texts = (await catalogue(language)) ?? (await catalogue("en")) ?? texts;
   tag = language;
   document.documentElement.lang = language;
 }
