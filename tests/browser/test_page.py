@@ -208,6 +208,13 @@ class Day(Page):
         self.until("the login", lambda: self.find("input[name=password]"))
         self.browser.add_cookie({"name": "leukoscope", "value": cookie["value"], "secure": True})
         self.assertEqual(self.ask("GET", "/api/sessions")[0], 401)
+        # A link to a session leads to it once somebody is logged in.
+        self.browser.delete_all_cookies()
+        self.browser.get("about:blank")
+        self.browser.get(self.station.url + "/#/session/1/gallery")
+        self.one("input[name=name]").send_keys("otto")
+        self.one("input[name=password]").send_keys(PASSWORD + Keys.ENTER)
+        self.until("the cells", lambda: self.find(".tile"))
 
 
 if __name__ == "__main__":

@@ -269,6 +269,23 @@ class Review(Page):
         self.sign()
         self.until("the signature", lambda: "final" in self.one(".badge").text)
 
+    def test_91_a_lost_connection_is_said_and_nothing_can_be_asked_until_it_is_back(self):
+        self.log_in("otto")
+        script = self.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """
+            window.WebSocket = class extends WebSocket { constructor(...all) { super(...all); (window.sockets ??= []).push(this); } };"""})
+        self.go("#/live")
+        self.until("the stream", lambda: self.browser.execute_script("return window.sockets?.at(-1).readyState") == 1)
+        said = lambda: self.one(".next").text
+        before = said()
+        self.network(offline=True)
+        self.browser.execute_script("window.sockets.at(-1).close()")
+        self.until("the loss", lambda: "Connection lost" in said())
+        self.assertFalse(self.button("New sample").is_enabled())
+        self.network()
+        self.until("the connection", lambda: said() == before)
+        self.assertTrue(self.button("New sample").is_enabled())
+        self.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -101,7 +101,8 @@ async function stillIn() {
   if (me.role === null) {
     context.me = me;
     // The login itself is left as it is; somebody may be typing there.
-    if (!location.hash.startsWith("#/login")) await show();
+    if (location.hash.startsWith("#/login")) bar("");
+    else await show();
   } else if (me.role !== context.me.role || me.name !== context.me.name) {
     await start();
   }

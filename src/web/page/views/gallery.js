@@ -43,9 +43,10 @@ export async function show(root, [id, wish], context) {
 
   const scale = () => (detail.reviewed_result ?? detail.counted_result)?.um_per_px;
   const urgent = (code) => isBlast(code) || code === "UNK" || flagged(code, detail.flags);
-  // What must be looked at comes first; the rest by how many there are.
+  // Blasts come first, then what else must be looked at, then the rest, each by how many there are.
   function rank(code) {
-    return (urgent(code) ? 0 : 1e9) - (tally(cells).get(code) ?? 0);
+    const tier = isBlast(code) ? 0 : urgent(code) ? 1 : 2;
+    return tier * 1e6 - (tally(cells).get(code) ?? 0);
   }
 
   function head() {
