@@ -43,10 +43,11 @@ export async function show(root, [id, wish], context) {
 
   const scale = () => (detail.reviewed_result ?? detail.counted_result)?.um_per_px;
   const urgent = (code) => isBlast(code) || code === "UNK" || flagged(code, detail.flags);
-  // Blasts come first, then what else must be looked at, then the rest, each by how many there are.
+  // Blasts come first, then what else must be looked at, then the rest, each by how many there were when it was arranged.
+  const ranks = new Map();
   function rank(code) {
-    const tier = isBlast(code) ? 0 : urgent(code) ? 1 : 2;
-    return tier * 1e6 - (tally(cells).get(code) ?? 0);
+    if (!ranks.has(code)) ranks.set(code, (isBlast(code) ? 0 : urgent(code) ? 1e6 : 2e6) - (tally(cells).get(code) ?? 0));
+    return ranks.get(code);
   }
 
   function head() {
@@ -63,6 +64,7 @@ export async function show(root, [id, wish], context) {
   function filter(what) {
     const which = what === TO_REVIEW ? reason : what === ALL ? () => true : (cell) => inForce(cell) === what;
     history.replaceState(null, "", `#/session/${id}/gallery${what === ALL ? "" : `?show=${what}`}`);
+    ranks.clear();
     line.choose(what);
     list.arrange(cells.filter(which), t(cells.length === 0 ? "gallery.none" : what === TO_REVIEW ? "gallery.noneLeft" : "gallery.noneSuch"));
     chosen = null;
