@@ -25,8 +25,10 @@ macro_rules! page {
 const FILES: &[Asset] = page![
     "api.js",
     "app.js",
+    "classes.js",
     "differential.js",
     "dom.js",
+    "gallery.css",
     "icon.svg",
     "index.html",
     "kept.js",
@@ -36,13 +38,24 @@ const FILES: &[Asset] = page![
     "style.css",
     "views.css",
     "views/admin.js",
+    "views/calibration.js",
     "views/compare.js",
     "views/gallery.js",
+    "views/gallery/chips.js",
+    "views/gallery/evidence.js",
+    "views/gallery/large.js",
+    "views/gallery/panel.js",
+    "views/gallery/review.js",
+    "views/gallery/tiles.js",
     "views/history.js",
     "views/live.js",
+    "views/live/dialogs.js",
+    "views/live/picture.js",
+    "views/live/stream.js",
     "views/login.js",
     "views/session.js",
     "views/settings.js",
+    "views/signing.js",
     "words.js",
 ];
 
@@ -169,6 +182,7 @@ mod tests {
         let english = catalogue("en");
         for class in CellClass::ALL {
             assert!(english.contains_key(&format!("class.{class}")), "{class}");
+            assert!(english.contains_key(&format!("short.{class}")), "{class}");
             let group = word(class.group());
             assert!(english.contains_key(&format!("group.{group}")), "{group}");
         }

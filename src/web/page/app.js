@@ -1,12 +1,12 @@
 // The frame around the views: who is here, in which language, and which view the address asks for.
 
-import { get, send } from "./api.js";
+import { get, loginAddress, send, target } from "./api.js";
 import { fill, h } from "./dom.js";
-import { preferred } from "./kept.js";
-import { load, roleName, t } from "./words.js";
+import { dropDrafts, preferred } from "./kept.js";
+import { knows, load, roleName, t } from "./words.js";
 import * as compare from "./views/compare.js";
 import * as gallery from "./views/gallery.js";
-import * as history from "./views/history.js";
+import * as sessions from "./views/history.js";
 import * as live from "./views/live.js";
 import * as login from "./views/login.js";
 import * as session from "./views/session.js";
@@ -15,13 +15,15 @@ import * as settings from "./views/settings.js";
 const VIEWS = [
   [/^#\/live$/, live, "live"],
   [/^#\/session\/(\d+)$/, session, "history"],
-  [/^#\/session\/(\d+)\/gallery$/, gallery, "history"],
-  [/^#\/history(?:\?.*)?$/, history, "history"],
+  [/^#\/session\/(\d+)\/gallery(?:\?show=(\w+))?$/, gallery, "history"],
+  [/^#\/history(?:\?.*)?$/, sessions, "history"],
   [/^#\/compare\/(\d+)\/(\d+)$/, compare, "history"],
   [/^#\/settings$/, settings, "settings"],
   [/^#\/login(?:\?then=(.*))?$/, login, ""],
 ];
 const ORDER = ["operator", "reviewer", "admin"];
+// How often it is asked whether the login still holds, ms; the station does not take that for a person.
+const STILL_IN = 60_000;
 
 const context = {
   me: null,
@@ -52,11 +54,18 @@ async function start() {
     await load(chosenLanguage(context.me));
     context.classes = context.me.role ? await get("/api/classes") : [];
   } catch (problem) {
+    console.error(problem);
     await load("en");
-    fill(document.getElementById("main"), h("p", { class: "problem", role: "alert" }, problem.message));
+    // Where not even the texts came, there are none to say it with.
+    const unreachable = knows("error.unreachable") ? t("error.unreachable") : "The station does not answer.";
+    const words = problem.status === 0 ? unreachable : problem.message;
+    fill(document.getElementById("main"), h("p", { class: "problem", role: "alert" }, words));
     setTimeout(start, 5000);
     return;
   }
+  // Somebody logged in meanwhile, in another tab.
+  const [, then] = /^#\/login\?then=(.*)$/.exec(location.hash) ?? [];
+  if (then && context.me.role && context.me.name !== "device") history.replaceState(null, "", target(then));
   await show();
 }
 
@@ -79,15 +88,34 @@ function bar(place) {
 
 async function leave() {
   await send("POST", "/api/logout").catch(() => {});
+  dropDrafts();
   location.hash = "#/login";
   await start();
 }
 
+// A view that nobody touches is not left open once its login ended.
+async function stillIn() {
+  if (!context.me?.role) return;
+  const me = await get("/api/me").catch(() => null);
+  if (!me || !context.me?.role) return;
+  if (me.role === null) {
+    context.me = me;
+    // The login itself is left as it is; somebody may be typing there.
+    if (location.hash.startsWith("#/login")) bar("");
+    else await show();
+  } else if (me.role !== context.me.role || me.name !== context.me.name) {
+    await start();
+  }
+}
+
 async function show() {
+  // Before it is known who asks there is nothing to show.
+  if (!context.me) return;
   const mine = (turn += 1);
   end?.();
   end = null;
-  const wanted = context.me.role ? location.hash || "#/live" : location.hash.startsWith("#/login") ? location.hash : "#/login";
+  if (!context.me.role && !location.hash.startsWith("#/login")) history.replaceState(null, "", loginAddress());
+  const wanted = location.hash || "#/live";
   const [pattern, view, place] = VIEWS.find(([pattern]) => pattern.test(wanted)) ?? VIEWS[0];
   const main = document.getElementById("main");
   bar(place);
@@ -108,4 +136,6 @@ async function show() {
 }
 
 addEventListener("hashchange", show);
+setInterval(stillIn, STILL_IN);
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && stillIn());
 start();

@@ -19,25 +19,38 @@ export function bar(value, low, high) {
   );
 }
 
+// The same bar under a name, where a screen is too narrow for a column of bars.
+export const below = (value, low, high) => h("span", { class: "below" }, bar(value, low, high));
+
+// The line of a class that was not seen: 0 with the exact upper end of its interval. (Where a precision decides when the count
+// ends, intervals are the 97 % ones; see docs/statistics.md.) Classes outside the differential are per 100 cells of it, the
+// unclassified of all white cells.
+export function absent(code, result) {
+  const n = code === "UNK" ? result.kinds.WBC : result.counted;
+  const most = n > 0 ? 1 - (result.statistics?.precision ? 0.015 : 0.025) ** (1 / n) : 1;
+  const high = code === "EBO" || code === "KSC" ? Math.min(1000, most / (1 - most)) : most;
+  return { class: code, count: 0, percent: 0, low: 0, high: high * 100 };
+}
+
 // `before`: the program's own lines, shown beside where a person changed something.
 export function differential(snapshot, before) {
   const own = new Map((before?.classes ?? []).map((line) => [line.class, line.count]));
   const changed = before && differs(snapshot, before);
   const shown = new Map(snapshot.classes.map((line) => [line.class, line]));
   // A class that a person emptied still stands there, with what the program had counted.
-  for (const [code] of changed ? own : []) if (!shown.has(code)) shown.set(code, { class: code, count: 0, percent: 0, low: 0, high: null });
+  for (const [code] of changed ? own : []) if (!shown.has(code)) shown.set(code, absent(code, snapshot));
   const lines = [...shown.values()];
   const row = (line) =>
     h(
       "tr",
       { class: APART.has(line.class) ? "apart" : null },
       h("th", { scope: "row" }, className(line.class), " ", h("abbr", { class: "code" }, line.class),
-        snapshot.experimental?.includes(line.class) && h("span", { class: "mark" }, t("result.experimental"))),
+        snapshot.experimental?.includes(line.class) && h("span", { class: "mark" }, t("result.experimental")), below(line.percent, line.low, line.high)),
       h("td", {}, number(line.count)),
       changed && h("td", { class: "before" }, number(own.get(line.class) ?? 0)),
       h("td", {}, number(line.percent, 1)),
-      h("td", { class: "interval" }, line.high === null ? "–" : interval(line.low, line.high)),
-      h("td", { class: "drawn" }, bar(line.percent, line.low, line.high ?? 0)),
+      h("td", { class: "interval" }, interval(line.low, line.high)),
+      h("td", { class: "drawn" }, bar(line.percent, line.low, line.high)),
     );
   const within = lines.filter((line) => !APART.has(line.class));
   const apart = lines.filter((line) => APART.has(line.class));

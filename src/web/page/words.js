@@ -3,10 +3,9 @@
 let texts = {};
 let tag = "en";
 
-// Reads a language over English, so that a catalogue which lacks a text still says it.
+// Reads a language. The station puts English under it, so that a catalogue which lacks a text still says it.
 export async function load(language) {
-  const [english, chosen] = await Promise.all([catalogue("en"), language === "en" ? {} : catalogue(language)]);
-  texts = { ...english, ...chosen };
+  texts = (await catalogue(language)) ?? (await catalogue("en")) ?? texts;
   tag = language;
   document.documentElement.lang = language;
 }
@@ -14,9 +13,9 @@ export async function load(language) {
 async function catalogue(language) {
   try {
     const response = await fetch(`/assets/languages/${language}.json`);
-    return response.ok ? await response.json() : {};
+    return response.ok ? await response.json() : null;
   } catch {
-    return {};
+    return null;
   }
 }
 
@@ -31,8 +30,8 @@ export function number(value, digits = 0) {
   return new Intl.NumberFormat(tag, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 }
 
-// Parts of one as percent.
-export const share = (value) => (value === null || value === undefined ? "–" : `${number(value * 100)} %`);
+// Parts of one as percent; the space before the sign does not break.
+export const share = (value) => (value === null || value === undefined ? "–" : `${number(value * 100)}\u00a0%`);
 
 export function date(time) {
   if (!time) return "–";
@@ -40,6 +39,7 @@ export function date(time) {
 }
 
 export const className = (code) => t(`class.${code}`);
+export const shortName = (code) => t(`short.${code}`);
 export const flagName = (flag) => t(`flag.${flag}`);
 export const statusName = (status) => t(`status.${status}`);
 export const roleName = (role) => t(`role.${role}`);

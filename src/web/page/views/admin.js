@@ -2,7 +2,7 @@
 
 import { get, send } from "../api.js";
 import { field, fill, h } from "../dom.js";
-import { date, number, roleName, t } from "../words.js";
+import { date, knows, number, roleName, t } from "../words.js";
 
 const ROLES = ["operator", "reviewer", "admin"];
 
@@ -76,23 +76,41 @@ export async function tokens() {
   return element;
 }
 
+const did = (action) => (knows(`audit.action.${action}`) ? t(`audit.action.${action}`) : action);
+
 export async function audit() {
   const rows = h("tbody", {});
   let before = null;
   const verdict = h("p", {});
-  const more = h("button", { class: "button", on: { click: () => list() } }, t("history.more"));
+  const said = h("p", { class: "problem", role: "alert", hidden: true });
+  const more = h("button", { class: "button", on: { click: further } }, t("history.more"));
+  async function further() {
+    more.disabled = true;
+    said.hidden = true;
+    try {
+      await list();
+    } catch (problem) {
+      fill(said, problem.message);
+      said.hidden = false;
+    } finally {
+      more.disabled = false;
+    }
+  }
   async function list() {
     const { entries, whole, problem } = await get(`/api/audit?limit=50${before ? `&before=${before}` : ""}`);
-    verdict.className = whole ? "good" : "problem";
-    fill(verdict, whole ? t("audit.whole") : t("audit.broken", { problem }));
+    // The whole trail is looked through once, for the first page.
+    if (before === null) {
+      verdict.className = whole ? "good" : "problem";
+      fill(verdict, whole ? t("audit.whole") : t("audit.broken", { problem }));
+    }
     rows.append(...entries.map((entry) => h("tr", {},
-      h("td", { class: "right" }, number(entry.number)), h("td", {}, date(entry.at)), h("th", { scope: "row" }, entry.by), h("td", {}, entry.action),
-      h("td", {}, entry.session ? h("a", { href: `#/session/${entry.session}` }, number(entry.session)) : ""), h("td", { class: "hash" }, JSON.stringify(entry.detail)))));
+      h("td", { class: "right" }, number(entry.number)), h("td", {}, date(entry.at)), h("th", { scope: "row" }, entry.by), h("td", { dataset: { action: entry.action } }, did(entry.action)),
+      h("td", {}, entry.session ? h("a", { class: "target", href: `#/session/${entry.session}` }, number(entry.session)) : ""), h("td", { class: "hash" }, JSON.stringify(entry.detail)))));
     before = entries.at(-1)?.number ?? before;
     more.hidden = entries.length < 50;
   }
   await list();
   return h("section", { class: "card" }, h("h2", {}, t("audit.title")), verdict,
     h("div", { class: "wide" }, h("table", { class: "table left" },
-      h("thead", {}, h("tr", {}, ["number", "when", "who", "what", "session", "detail"].map((name) => h("th", { scope: "col" }, t(`audit.${name}`))))), rows)), more);
+      h("thead", {}, h("tr", {}, ["number", "when", "who", "what", "session", "detail"].map((name) => h("th", { scope: "col" }, t(`audit.${name}`))))), rows)), said, more);
 }

@@ -1,7 +1,7 @@
 // Two results side by side.
 
 import { get } from "../api.js";
-import { bar, interval } from "../differential.js";
+import { absent, bar, interval } from "../differential.js";
 import { fill, h } from "../dom.js";
 import { className, date, flagName, number, statusName, t } from "../words.js";
 
@@ -14,17 +14,19 @@ export async function show(root, ids) {
   }
   const lines = results.map((result) => new Map(result.classes.map((line) => [line.class, line])));
   const codes = [...new Set(results.flatMap((result) => result.classes.map((line) => line.class)))];
-  const part = (line) => line
-    ? [h("td", {}, number(line.count)), h("td", {}, number(line.percent, 1), h("small", { class: "interval" }, ` ${interval(line.low, line.high)}`), bar(line.percent, line.low, line.high))]
-    : [h("td", {}, number(0)), h("td", {}, "–")];
+  const part = (line) => [
+    h("td", {}, number(line.count)),
+    h("td", {}, number(line.percent, 1), h("small", { class: "interval" }, ` ${interval(line.low, line.high)}`), bar(line.percent, line.low, line.high)),
+  ];
   // Two intervals that do not touch are no accident of counting; those that do may still be different.
-  const apart = (a, b) => a && b && (a.low > b.high || b.low > a.high);
+  const apart = (a, b) => a.low > b.high || b.low > a.high;
   const row = (code) => {
-    const [a, b] = lines.map((one) => one.get(code));
+    // A class that one side lacks was looked for there, too.
+    const [a, b] = lines.map((one, n) => one.get(code) ?? absent(code, results[n]));
     return h("tr", { class: apart(a, b) ? "differs" : null },
       h("th", { scope: "row" }, className(code), " ", h("abbr", { class: "code" }, code)),
       part(a), part(b),
-      h("td", {}, number((b?.percent ?? 0) - (a?.percent ?? 0), 1), apart(a, b) && " ≠"));
+      h("td", {}, number(b.percent - a.percent, 1), apart(a, b) && " ≠"));
   };
   fill(
     root,
@@ -32,7 +34,7 @@ export async function show(root, ids) {
     h("div", { class: "wide" }, h("table", { class: "table compare" },
       h("thead", {},
         h("tr", {}, h("td", {}), details.map((detail) => h("th", { scope: "colgroup", colspan: 2 },
-          h("a", { href: `#/session/${detail.id}` }, detail.sample), " ", h("span", { class: "badge", dataset: { status: detail.status } }, statusName(detail.status)),
+          h("a", { class: "target", href: `#/session/${detail.id}` }, detail.sample), " ", h("span", { class: "badge", dataset: { status: detail.status } }, statusName(detail.status)),
           h("small", {}, ` ${date(detail.started)}`))), h("td", {})),
         h("tr", {}, h("th", { scope: "col" }, t("result.class")), [0, 1].map(() => [h("th", { scope: "col" }, t("result.cells")), h("th", { scope: "col" }, "%")]), h("th", { scope: "col" }, t("compare.difference")))),
       h("tbody", {}, codes.map(row)),

@@ -1,221 +1,205 @@
-// The cells of a session by class, least sure first, to look at and to give another class.
+// The cells of a session by class, least sure first, to look at, to confirm, and to give another class.
 
-import { get, send } from "../api.js";
+import { get } from "../api.js";
+import { changed, inForce, kinds, seen } from "../classes.js";
 import { fill, h } from "../dom.js";
-import { className, number, share, statusName, t } from "../words.js";
+import { className, number, statusName, t } from "../words.js";
+import { ALL, TO_REVIEW, chips, tally } from "./gallery/chips.js";
+import { enlarge } from "./gallery/large.js";
+import { panel } from "./gallery/panel.js";
+import { review } from "./gallery/review.js";
+import { tiles } from "./gallery/tiles.js";
 
-const inForce = (cell) => cell.by_person?.class ?? cell.class;
-
-export async function show(root, [id], context) {
+export async function show(root, [id, wish], context) {
   let [detail, { cells }] = await Promise.all([get(`/api/sessions/${id}`), get(`/api/sessions/${id}/cells?kind=WBC`)]);
   const open = detail.status === "preliminary" && context.may("reviewer");
   const keys = new Map(context.classes.map(({ code, key }) => [key, code]));
-  const tiles = new Map();
+  const { isBlast, flagged, reason } = kinds(context.classes);
+  const byNumber = new Map(cells.map((cell) => [cell.number, cell]));
+  // The cell that keys are for, where a range began, and every cell that is chosen.
   let chosen = null;
+  let anchor = null;
+  let selected = new Set();
 
   const status = h("span", { class: "badge" });
-  const tally = h("p", { class: "soft" });
-  const list = h("div", { class: "groups" });
-  const panel = h("aside", { class: "panel", "aria-label": t("gallery.chosen") });
+  const counted = h("p", { class: "soft" });
   const said = h("p", { class: "problem", role: "alert", hidden: true });
+  const several = h("button", { class: "button small", type: "button", "aria-pressed": "false", on: { click: () => pickSeveral(several.getAttribute("aria-pressed") !== "true") } }, t("gallery.select"));
+  const line = chips(filter);
+  const list = tiles(id, { rank, pick, reached: (cell) => cell !== chosen && choose(cell), noEvidence });
+  const aside = panel(id, context.classes, open, { give: giveOne, confirm, undo, enlarge: () => chosen && enlarge(root, id, chosen, cells, scale()) });
+  const work = review(id, context.me.name, cells, { changed: drawCells, session: (now) => ((detail = now), head()), failed, undone });
 
-  fill(
-    root,
-    h("div", { class: "line" },
-      h("h1", {}, detail.sample), status,
-      h("a", { class: "button small", href: `#/session/${id}` }, t("gallery.result"))),
-    tally,
-    !open && h("p", { class: "notice" }, t(detail.status === "preliminary" ? "sign.who" : `gallery.closed.${detail.status}`), " ",
-      detail.status === "preliminary" && h("a", { href: `#/login?then=${encodeURIComponent(location.hash)}` }, t("nav.login"))),
-    said,
-    h("div", { class: "gallery" }, list, panel),
-  );
+  fill(root, h("div", { class: "gallery", tabindex: -1, on: { keydown: pressed } },
+    h("div", { class: "all" },
+      h("div", { class: "line" },
+        h("h1", {}, detail.sample), status,
+        h("a", { class: "button small", href: `#/session/${id}` }, t("gallery.result"))),
+      h("div", { class: "line" }, counted, open && several),
+      !open && h("p", { class: "notice" }, t(detail.status === "preliminary" ? "sign.who" : `gallery.closed.${detail.status}`), " ",
+        detail.status === "preliminary" && h("a", { href: `#/login?then=${encodeURIComponent(location.hash)}` }, t("nav.login"))),
+      said, line.element, list.element),
+    aside.element));
 
-  function arrange() {
-    const groups = new Map();
-    for (const cell of cells) {
-      const code = inForce(cell) ?? "UNK";
-      if (!groups.has(code)) groups.set(code, []);
-      groups.get(code).push(cell);
-    }
-    tiles.clear();
-    const order = [...groups].sort((a, b) => b[1].length - a[1].length);
-    fill(list, order.map(([code, members]) =>
-      h("section", { "aria-label": className(code) },
-        h("h2", {}, className(code), " ", h("abbr", { class: "code" }, code), " ", h("span", { class: "soft" }, number(members.length))),
-        h("div", { class: "tiles" }, members.map(tile)))),
-      cells.length === 0 && h("p", {}, t("gallery.none")));
-    head();
+  const scale = () => (detail.reviewed_result ?? detail.counted_result)?.um_per_px;
+  const urgent = (code) => isBlast(code) || code === "UNK" || flagged(code, detail.flags);
+  // Blasts come first, then what else must be looked at, then the rest, each by how many there were when it was arranged.
+  const ranks = new Map();
+  function rank(code) {
+    if (!ranks.has(code)) ranks.set(code, (isBlast(code) ? 0 : urgent(code) ? 1e6 : 2e6) - (tally(cells).get(code) ?? 0));
+    return ranks.get(code);
   }
 
   function head() {
     fill(status, statusName(detail.status));
     status.dataset.status = detail.status;
-    fill(tally, t("gallery.tally", { n: number(cells.length), changed: number(detail.reclassified) }));
+    fill(counted,
+      h("span", { class: "long" }, t("gallery.tally", { n: number(cells.length), changed: number(cells.filter(changed).length) }), " "),
+      h("b", {}, t("gallery.seen", { seen: number(seen(cells)), n: number(cells.length) })));
+    list.counts(tally(cells));
+    line.draw({ cells, result: detail.reviewed_result, rank, urgent, left: cells.filter(reason).length });
   }
 
-  function tile(cell) {
-    const button = h("button", {
-      class: "tile",
-      dataset: { cell: cell.number },
-      tabindex: tiles.size === 0 ? 0 : -1,
-      on: {
-        click: () => choose(cell),
-        focus: () => choose(cell),
-        mouseenter: () => evidence(button, cell, true),
-        mouseleave: () => evidence(button, cell, false),
-      },
-    });
-    tiles.set(cell.number, button);
-    label(button, cell);
-    return button;
-  }
-
-  function label(button, cell) {
-    const code = inForce(cell) ?? "UNK";
-    const person = cell.by_person;
-    button.classList.toggle("changed", Boolean(person) && person.class !== cell.class);
-    fill(button,
-      picture(cell),
-      h("span", { class: "name" }, code, " ", person ? "✓" : share(cell.probability)),
-      person && h("span", { class: "was" }, `${cell.class ?? "–"} ${share(cell.probability)}`));
-    button.setAttribute("aria-label", person
-      ? t("gallery.cellPerson", { n: cell.number, class: className(code), by: person.by, program: cell.class ? className(cell.class) : "–" })
-      : t("gallery.cell", { n: cell.number, class: className(code), sure: share(cell.probability) }));
-  }
-
-  function picture(cell) {
-    if (!cell.has_crop) return h("span", { class: "nopicture" }, t("gallery.noPicture"));
-    return h("img", { src: `/api/sessions/${id}/cells/${cell.number}/crop.jpg`, alt: "", loading: "lazy", width: 96, height: 96 });
-  }
-
-  // What in the cell mattered, in place of its picture. Made by the station, so only after a moment's rest on it.
-  let resting = 0;
-  function evidence(place, cell, on) {
-    clearTimeout(resting);
-    const image = place.querySelector("img");
-    if (!image) return;
-    if (!on) image.src = `/api/sessions/${id}/cells/${cell.number}/crop.jpg`;
-    else resting = setTimeout(() => swap(image, cell), 250);
-  }
-  function swap(image, cell) {
-    const map = new Image();
-    map.onload = () => (image.src = map.src);
-    map.src = `/api/sessions/${id}/cells/${cell.number}/saliency.png`;
-  }
-
-  function choose(cell) {
-    if (chosen === cell) return;
-    for (const [number, button] of tiles) {
-      button.tabIndex = number === cell.number ? 0 : -1;
-      button.classList.toggle("chosen", number === cell.number);
-    }
-    chosen = cell;
-    describe();
-  }
-
-  function describe() {
-    if (!chosen) return fill(panel, h("p", { class: "soft" }, t("gallery.choose")), help());
-    const cell = chosen;
-    const person = cell.by_person;
-    const large = h("div", { class: "large" }, picture(cell));
-    const map = h("button", { class: "button small", on: { click: () => evidence(large, cell, true) } }, t("gallery.evidence"));
-    fill(panel,
-      h("div", { class: "of" }, large,
-        h("div", {},
-          h("b", {}, className(inForce(cell) ?? "UNK")),
-          person && h("p", {}, t("gallery.by", { by: person.by })),
-          h("p", {}, t("gallery.program"), ` ${cell.class ?? "–"} ${share(cell.probability)}`),
-          h("p", { class: "soft" }, t("gallery.network"), " ",
-            cell.ranked.slice(0, 3).filter(([, p], n) => n === 0 || p >= 0.01).map(([code, p]) => `${code} ${share(p)}`).join(", ")),
-          cell.has_crop && map)),
-      open && h("div", { class: "classes", role: "group", "aria-label": t("gallery.give") },
-        context.classes.map(({ code, key }) => h("button", {
-          class: "button class", "aria-pressed": String(inForce(cell) === code), title: className(code), on: { click: () => give(code) },
-        }, h("kbd", {}, key), code)),
-        person && h("button", { class: "button", on: { click: () => give(null) } }, t("gallery.back")),
-        h("button", { class: "button", on: { click: undo } }, h("kbd", {}, "z"), t("gallery.undo"))),
-      help());
-  }
-
-  const help = () => open && h("p", { class: "soft keys" }, t("gallery.keys"));
-
-  async function give(code) {
-    if (!open || !chosen) return;
-    const cell = chosen;
-    try {
-      detail = await send("PUT", `/api/sessions/${id}/cells/${cell.number}`, { class: code });
-      said.hidden = true;
-      await again(cell.number);
-      context.announce(t("gallery.given", { n: cell.number, class: className(code ?? cell.class ?? "UNK") }));
-      step(1);
-    } catch (problem) {
-      tellProblem(problem);
-    }
-  }
-
-  async function undo() {
-    if (!open) return;
-    try {
-      const { cell } = await send("POST", `/api/sessions/${id}/undo`);
-      said.hidden = true;
-      if (cell === null) return context.announce(t("gallery.nothing"));
-      detail = await get(`/api/sessions/${id}`);
-      await again(cell);
-      tiles.get(cell)?.focus();
-      context.announce(t("gallery.undone", { n: cell }));
-    } catch (problem) {
-      tellProblem(problem);
-    }
-  }
-
-  // The cell stays where it is, so that nothing jumps under the finger; the groups are put in order on the next visit.
-  async function again(number) {
-    const fresh = (await get(`/api/sessions/${id}/cells?kind=WBC`)).cells;
-    const now = new Map(fresh.map((cell) => [cell.number, cell]));
-    for (const cell of cells) Object.assign(cell, now.get(cell.number));
-    const cell = cells.find((one) => one.number === number);
-    if (cell) label(tiles.get(number), cell);
+  // The cells are picked as they are now, and stay in view when they change.
+  function filter(what) {
+    const which = what === TO_REVIEW ? reason : what === ALL ? () => true : (cell) => inForce(cell) === what;
+    history.replaceState(null, "", `#/session/${id}/gallery${what === ALL ? "" : `?show=${what}`}`);
+    ranks.clear();
+    line.choose(what);
+    list.arrange(cells.filter(which), t(cells.length === 0 ? "gallery.none" : what === TO_REVIEW ? "gallery.noneLeft" : "gallery.noneSuch"));
+    chosen = null;
     head();
-    describe();
+    const first = list.order()[0];
+    if (first === undefined) {
+      selected = new Set();
+      aside.show(null, 0);
+    } else {
+      choose(byNumber.get(first));
+    }
   }
 
-  function tellProblem(problem) {
-    fill(said, problem.message);
+  function drawCells(numbers) {
+    for (const one of numbers) list.label(one);
+    head();
+    aside.show(chosen, selected.size);
+  }
+
+  // Choosing.
+
+  function choose(cell, more = new Set([cell.number])) {
+    chosen = cell;
+    selected = more;
+    if (more.size === 1 && more.has(cell.number)) anchor = cell.number;
+    list.mark(selected, cell.number);
+    aside.show(cell, selected.size);
+    list.focus(cell.number);
+  }
+
+  function pick(cell, { shiftKey, ctrlKey, metaKey }) {
+    if (shiftKey && open) return choose(cell, range(cell));
+    if (!open || !(ctrlKey || metaKey || several.getAttribute("aria-pressed") === "true")) return choose(cell);
+    toggle(cell);
+  }
+
+  function toggle(cell) {
+    const more = new Set(selected);
+    if (!more.delete(cell.number)) more.add(cell.number);
+    // One is always chosen.
+    if (more.size === 0) return choose(cell);
+    choose(more.has(cell.number) ? cell : byNumber.get([...more].at(-1)), more);
+  }
+
+  function range(cell) {
+    const order = list.order();
+    const [a, b] = [order.indexOf(anchor ?? cell.number), order.indexOf(cell.number)];
+    return new Set(order.slice(Math.min(a, b), Math.max(a, b) + 1));
+  }
+
+  function pickSeveral(on) {
+    several.setAttribute("aria-pressed", String(on));
+    if (!on && chosen) choose(chosen);
+  }
+
+  function step(by, further) {
+    const order = list.order();
+    const at = chosen ? order.indexOf(chosen.number) : -1;
+    const next = byNumber.get(order[Math.min(order.length - 1, Math.max(0, at + by))]);
+    if (next) choose(next, further ? range(next) : undefined);
+  }
+
+  // Changing. The cells are those chosen at the press, and the next one is chosen at once.
+
+  function give(classOf, words) {
+    if (!open || !chosen) return;
+    const order = list.order();
+    const those = order.filter((one) => selected.has(one)).map((one) => byNumber.get(one));
+    work.give(those, classOf);
+    said.hidden = true;
+    context.announce(those.length > 1 ? t("gallery.givenMany", { n: number(those.length) }) : words(those[0]));
+    pickSeveral(false);
+    choose(those.at(-1));
+    step(1);
+  }
+
+  function giveOne(code) {
+    give(() => code, (cell) => t("gallery.given", { n: number(cell.number), class: className(inForce(cell)) }));
+  }
+
+  function confirm() {
+    give(inForce, (cell) => t("gallery.confirmed", { n: number(cell.number), class: className(inForce(cell)) }));
+  }
+
+  function undo() {
+    if (!open) return;
+    said.hidden = true;
+    const [first] = work.undo();
+    if (list.order().includes(first)) choose(byNumber.get(first));
+  }
+
+  function undone(numbers) {
+    if (numbers.length === 0) context.announce(t("gallery.nothing"));
+    else context.announce(numbers.length > 1 ? t("gallery.undoneMany", { n: number(numbers.length) }) : t("gallery.undone", { n: number(numbers[0]) }));
+  }
+
+  function failed(numbers, problem) {
+    const one = numbers.length === 1 && number(numbers[0]);
+    fill(said, numbers.length === 0 ? problem.message
+      : t(one ? "gallery.putBack" : "gallery.putBackMany", { n: one || number(numbers.length), problem: problem.message }));
     said.hidden = false;
   }
 
-  function step(by) {
-    const order = [...tiles.keys()];
-    const at = chosen ? order.indexOf(chosen.number) : -1;
-    tiles.get(order[Math.min(order.length - 1, Math.max(0, at + by))])?.focus();
+  function noEvidence(cell) {
+    context.announce(t("gallery.noEvidence", { n: number(cell.number) }));
+    aside.withoutEvidence(cell);
   }
 
-  // Tiles in a line, as wide as the page lets them be.
-  function across() {
-    const tops = [...(tiles.get(chosen?.number)?.parentElement.children ?? [])].map((one) => one.offsetTop);
-    return Math.max(1, tops.filter((top) => top === tops[0]).length);
-  }
-
-  const pressed = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|TEXTAREA|SELECT)$/.test(event.target.tagName)) return;
+  function pressed(event) {
     const key = event.key.toLowerCase();
-    const moves = { arrowright: 1, arrowleft: -1, arrowdown: across(), arrowup: -across() };
-    if (key in moves) step(moves[key]);
-    else if (key === "z") undo();
-    else if (key === "h" && chosen) evidence(panel.querySelector(".large"), chosen, true);
-    else if (key === "backspace" && chosen) give(null);
-    else if (keys.has(key) && chosen) give(keys.get(key));
-    else return;
+    const moves = { arrowright: 1, arrowleft: -1, arrowdown: list.across(chosen?.number), arrowup: -list.across(chosen?.number) };
+    // Buttons beside the tiles keep the keys that press them.
+    const elsewhere = event.target.closest("button, a") && !event.target.closest(".tile");
+    let act = null;
+    if (event.altKey) return;
+    if (event.ctrlKey || event.metaKey) act = key === "z" && !event.shiftKey ? undo : null;
+    else if (key in moves) return step(moves[key], event.shiftKey && open), event.preventDefault();
+    else if (key === "enter" && !elsewhere) act = confirm;
+    else if (key === " " && !elsewhere) act = () => chosen && open && toggle(chosen);
+    else if (key === "z") act = undo;
+    else if (key === "h") act = aside.toggle;
+    else if (key === "backspace") act = () => giveOne(null);
+    else if (keys.has(key)) act = () => giveOne(keys.get(key));
+    if (!act) return;
     event.preventDefault();
-  };
-  document.addEventListener("keydown", pressed);
+    // A key held down is one press.
+    if (!event.repeat) act();
+  }
 
-  arrange();
-  describe();
-  tiles.values().next().value?.focus();
+  // The tile that holds the focus must not lie under the panel.
+  const watch = new ResizeObserver(() => aside.element.parentElement.style.setProperty("--panel", `${aside.element.offsetHeight}px`));
+  watch.observe(aside.element);
+  filter(wish ?? ALL);
   return () => {
-    clearTimeout(resting);
-    document.removeEventListener("keydown", pressed);
+    watch.disconnect();
+    list.end();
   };
 }

@@ -6,23 +6,26 @@ import { date, flagName, number, statusName, t } from "../words.js";
 
 const PAGE = 50;
 
-export async function show(root, _params, context) {
-  const beside = /[?&]beside=(\d+)/.exec(location.hash)?.[1];
-  const picked = new Set(beside ? [Number(beside)] : []);
-  const sample = h("input", { type: "search", autocomplete: "off" });
-  const from = h("input", { type: "date" });
-  const to = h("input", { type: "date" });
+export async function show(root) {
+  const wished = new URLSearchParams(location.hash.split("?")[1] ?? "");
+  const beside = Number(wished.get("beside"));
+  const picked = new Set(beside ? [beside] : []);
+  const sample = h("input", { type: "search", autocomplete: "off", value: wished.get("sample") });
+  const from = h("input", { type: "date", value: wished.get("from") });
+  const to = h("input", { type: "date", value: wished.get("to") });
   const status = h("select", {}, h("option", { value: "" }, t("history.any")),
-    ["preliminary", "final", "counting", "interrupted"].map((one) => h("option", { value: one }, statusName(one))));
+    ["preliminary", "final", "counting", "interrupted"].map((one) => h("option", { value: one, selected: one === wished.get("status") }, statusName(one))));
+  const filters = { sample, from, to, status };
   const rows = h("tbody", {});
   const none = h("p", { class: "soft", hidden: true }, t("history.none"));
+  const said = h("p", { class: "problem", role: "alert", hidden: true });
   const more = h("button", { class: "button", hidden: true, on: { click: () => list(true) } }, t("history.more"));
   const compare = h("a", { class: "button primary", hidden: true }, t("history.compare"));
+  const two = h("b", { role: "status" });
   let offset = 0;
   let asked = null;
 
-  async function list(further) {
-    const first = further ? offset + PAGE : 0;
+  function wanted(first) {
     const query = new URLSearchParams({ offset: first, limit: PAGE });
     if (sample.value.trim()) query.set("sample", sample.value.trim());
     if (status.value) query.set("status", status.value);
@@ -32,39 +35,65 @@ export async function show(root, _params, context) {
       end.setDate(end.getDate() + 1);
       query.set("to", end.toISOString());
     }
+    return String(query);
+  }
+
+  // In the address, so that going back from a session finds them again.
+  function remember() {
+    const kept = new URLSearchParams(Object.entries(filters).map(([name, input]) => [name, input.value.trim()]).filter(([, value]) => value));
+    if (beside) kept.set("beside", beside);
+    history.replaceState(null, "", `#/history${kept.size > 0 ? `?${kept}` : ""}`);
+  }
+
+  async function list(further) {
+    const first = further ? offset + PAGE : 0;
+    const query = wanted(first);
     // A search by Enter is told again when its field is left.
-    if (asked === String(query)) return;
-    asked = String(query);
-    offset = first;
-    const { sessions } = await get(`/api/sessions?${query}`);
-    if (asked !== String(query)) return;
-    if (!further) fill(rows);
-    rows.append(...sessions.map(row));
-    none.hidden = rows.children.length > 0;
-    more.hidden = sessions.length < PAGE;
+    if (asked === query) return;
+    asked = query;
+    remember();
+    try {
+      const { sessions } = await get(`/api/sessions?${query}`);
+      if (asked !== query) return;
+      offset = first;
+      said.hidden = true;
+      if (!further) fill(rows);
+      rows.append(...sessions.map(row));
+      none.hidden = rows.children.length > 0;
+      more.hidden = sessions.length < PAGE;
+    } catch (problem) {
+      if (asked !== query) return;
+      // The same may be asked again.
+      asked = null;
+      fill(said, problem.message);
+      said.hidden = false;
+    }
   }
 
   function row(session) {
     const box = h("input", { type: "checkbox", checked: picked.has(session.id), disabled: session.result === null, "aria-label": t("history.pick", { sample: session.sample }),
       on: { change: () => pick(session.id, box) } });
+    const flags = () => session.flags.map((flag) => h("span", { class: `flag ${flag}` }, flagName(flag)));
     return h("tr", {},
-      h("td", {}, box),
-      h("th", { scope: "row" }, h("a", { href: `#/session/${session.id}` }, session.sample)),
-      h("td", {}, date(session.started)),
+      h("td", {}, h("label", { class: "pick" }, box)),
+      // On a phone the flags stand under the sample, and less is told of the rest.
+      h("th", { scope: "row" }, h("a", { class: "target", href: `#/session/${session.id}` }, session.sample), h("div", { class: "small-only" }, date(session.started), " ", flags())),
+      h("td", { class: "wide-only" }, date(session.started)),
       h("td", {}, h("span", { class: "badge", dataset: { status: session.status } }, statusName(session.status))),
-      h("td", { class: "right" }, number(session.counted)),
-      h("td", {}, session.flags.map((flag) => h("span", { class: `flag ${flag}` }, flagName(flag)))),
-      h("td", {}, session.signed_by ?? ""));
+      h("td", { class: "right wide-only" }, number(session.counted)),
+      h("td", { class: "wide-only" }, flags()),
+      h("td", { class: "wide-only" }, session.signed_by ?? ""));
   }
 
   function pick(id, box) {
     if (box.checked) picked.add(id);
     else picked.delete(id);
-    if (picked.size > 2) {
+    const many = picked.size > 2;
+    if (many) {
       picked.delete(id);
       box.checked = false;
-      context.announce(t("history.two"));
     }
+    fill(two, many && t("history.two"));
     offer();
   }
 
@@ -75,7 +104,7 @@ export async function show(root, _params, context) {
 
   const search = (event) => {
     event.preventDefault();
-    list(false).catch((problem) => context.announce(problem.message));
+    list(false);
   };
   fill(
     root,
@@ -83,9 +112,11 @@ export async function show(root, _params, context) {
     h("form", { class: "search", role: "search", on: { submit: search, change: search } },
       field(t("history.sample"), sample), field(t("history.from"), from), field(t("history.to"), to), field(t("history.status"), status),
       h("button", { class: "button primary" }, t("history.search"))),
-    h("p", { class: "soft" }, t(beside ? "history.beside" : "history.hint"), " ", compare),
+    h("p", { class: "soft" }, t(beside ? "history.beside" : "history.hint"), " ", two, " ", compare),
+    said,
     h("div", { class: "wide" }, h("table", { class: "table left" },
-      h("thead", {}, h("tr", {}, h("td", {}), ["sample", "started", "status", "cells", "flags", "signed"].map((name) => h("th", { scope: "col", class: name === "cells" ? "right" : null }, t(`history.${name}`))))),
+      h("thead", {}, h("tr", {}, h("td", {}), ["sample", "started", "status", "cells", "flags", "signed"].map((name) =>
+        h("th", { scope: "col", class: `${name === "cells" ? "right" : ""} ${name === "sample" || name === "status" ? "" : "wide-only"}` }, t(`history.${name}`))))),
       rows)),
     none, more,
   );

@@ -1,16 +1,18 @@
 // The count as it goes on: picture, counts, focus, and what to do next.
 
-import { get, goToLogin, send } from "../api.js";
+import { get, send } from "../api.js";
 import { differential } from "../differential.js";
-import { field, fill, h } from "../dom.js";
-import { className, flagName, number, share, t } from "../words.js";
+import { fill, h } from "../dom.js";
+import { flagName, number, t } from "../words.js";
+import { newSample, stopping } from "./live/dialogs.js";
+import { picture } from "./live/picture.js";
+import { stream } from "./live/stream.js";
 
-// A person who moves keeps the login; the station is told at most so often, ms.
-const SIGN_OF_LIFE = 60_000;
+// A verdict on the picture is told once it lasted so long, ms; fields go by faster.
+const LASTS = 700;
 
-export async function show(root, _params, context) {
-  const canvas = h("canvas", { width: 640, height: 480, role: "img", "aria-label": t("live.picture") });
-  const missing = h("p", { class: "over" }, t("live.noPicture"));
+export async function show(root) {
+  const field = picture();
   const next = h("p", { class: "next", role: "status" });
   const trouble = h("p", { class: "problem", role: "alert", hidden: true });
   const sample = h("h1", {});
@@ -22,77 +24,70 @@ export async function show(root, _params, context) {
   const table = h("div", {});
   const kinds = h("p", { class: "soft" });
   const said = h("p", { class: "problem", role: "alert", hidden: true });
-  const start = action("live.start", { command: "start" }, "primary");
-  const stop = action("live.stop", { command: "stop" });
+  let count = null;
+  const running = () => (count?.phase === "counting" ? { sample: count.sample, n: number(count.counted), target: number(count.target) } : null);
+  const ask = (body) => send("POST", "/api/live/commands", body);
+  const fresh = newSample(ask, running);
+  const ending = stopping(ask, running);
+  const start = h("button", { class: "button primary", on: { click: begin } }, t("live.start"));
+  const stop = h("button", { class: "button", on: { click: ending.open } }, t("live.stop"));
+  const another = h("button", { class: "button", on: { click: fresh.open } }, t("live.new"));
   const review = h("a", { class: "button primary", hidden: true }, t("live.review"));
-  const dialog = newSample();
-  const fresh = h("button", { class: "button", on: { click: () => dialog.showModal() } }, t("live.new"));
 
   fill(
     root,
     h("div", { class: "live" },
       h("section", { class: "seen", "aria-label": t("live.picture") },
-        next, trouble,
-        h("div", { class: "frame" }, canvas, missing),
+        next, trouble, field.element,
         h("div", { class: "focus" }, h("span", {}, t("live.focus")), focus)),
       h("section", { class: "numbers", "aria-label": t("live.counts") },
         h("div", { class: "line" }, sample, phase),
         counted, progress,
-        h("div", { class: "buttons" }, start, stop, fresh, review), said,
+        h("div", { class: "buttons" }, start, stop, another, review), said,
         flags, table, kinds)),
-    dialog,
+    fresh.element, ending.element,
   );
 
-  function action(words, body, more = "") {
-    return h("button", { class: `button ${more}`, on: { click: () => ask(body) } }, t(words));
-  }
-
-  async function ask(body) {
+  async function begin() {
     said.hidden = true;
+    start.disabled = true;
     try {
-      await send("POST", "/api/live/commands", body);
-      return true;
+      await ask({ command: "start" });
     } catch (problem) {
       fill(said, problem.message);
       said.hidden = false;
-      return false;
+    } finally {
+      start.disabled = false;
     }
   }
 
-  function newSample() {
-    const id = h("input", { maxlength: 64, autocomplete: "off", autocapitalize: "characters" });
-    const red = h("input", { inputmode: "decimal", autocomplete: "off" });
-    const wrong = h("p", { class: "problem", role: "alert", hidden: true });
-    const submit = async (event) => {
-      event.preventDefault();
-      const typed = red.value.trim().replace(",", ".");
-      const count = Number(typed);
-      if (typed !== "" && !(count >= 0.1 && count <= 10)) {
-        fill(wrong, t("live.redWrong"));
-        wrong.hidden = false;
-        red.focus();
-        return;
-      }
-      wrong.hidden = true;
-      const name = id.value.trim();
-      if ((await ask(name ? { command: "new", sample: name } : { command: "new" })) && typed !== "") await ask({ command: "red", red_count: count });
-      dialog.close();
-      id.value = red.value = "";
-    };
-    return h("dialog", { "aria-label": t("live.new") },
-      h("form", { class: "card", on: { submit } },
-        h("h2", {}, t("live.new")),
-        field(t("live.sample"), id, t("live.sampleHint")),
-        field(t("live.red"), red, t("live.redHint")),
-        wrong,
-        h("div", { class: "buttons" },
-          h("button", { class: "button primary" }, t("live.begin")),
-          h("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, t("cancel")))));
+  // What to do next is said once, not at every count: a reader would never stop.
+  let told = "";
+  let coming = "";
+  let waits = 0;
+  function advise(todo) {
+    if (todo === coming) return;
+    coming = todo;
+    clearTimeout(waits);
+    if (todo.startsWith("verdict")) waits = setTimeout(() => say(todo), LASTS);
+    else say(todo);
+  }
+  function say(todo) {
+    if (todo === told) return;
+    told = todo;
+    fill(next, t(todo));
+    next.dataset.kind = todo.startsWith("next") ? "plain" : "warn";
   }
 
-  let told = "";
+  function worried(words) {
+    if (trouble.textContent === words) return;
+    fill(trouble, words);
+    trouble.hidden = words === "";
+  }
+
   function tell({ session, snapshot }) {
     if (!snapshot) return;
+    count = snapshot;
     const { phase: where, quality } = snapshot;
     fill(sample, snapshot.sample);
     fill(phase, t(`phase.${where}`));
@@ -101,94 +96,35 @@ export async function show(root, _params, context) {
     progress.max = snapshot.target;
     progress.value = Math.min(snapshot.counted, snapshot.target);
     focus.value = quality?.focus ?? 0;
-    start.hidden = where === "counting";
+    if (where !== "counting") ending.close();
+    // After a count the way on is a new sample; Start would begin one without a name.
+    start.hidden = where !== "waiting";
     stop.hidden = where !== "counting";
-    start.classList.toggle("primary", where === "waiting");
+    for (const button of [start, stop, another]) button.disabled = false;
     review.hidden = where !== "done" || session === null;
     if (session !== null) review.href = `#/session/${session}/gallery`;
-    trouble.hidden = !snapshot.trouble;
-    fill(trouble, snapshot.trouble ?? "");
-    const todo =
-      where === "counting" && quality && quality.verdict !== "good" ? `verdict.${quality.verdict}` : `next.${where}`;
-    // Said once, not at every count: a reader would never stop.
-    if (todo !== told) {
-      fill(next, t(todo));
-      next.dataset.kind = todo.startsWith("verdict") ? "warn" : "plain";
-      told = todo;
-    }
+    worried(snapshot.trouble ?? "");
+    advise(where === "counting" && quality && quality.verdict !== "good" ? `verdict.${quality.verdict}` : `next.${where}`);
     fill(flags, snapshot.flags.map((flag) => h("li", { class: `flag ${flag}` }, flagName(flag))));
     fill(table, differential(snapshot));
     fill(kinds, t("live.kinds", { wbc: number(snapshot.kinds.WBC), rbc: number(snapshot.kinds.RBC), plt: number(snapshot.kinds.PLT) }));
   }
 
-  let boxes = null;
-  async function draw(blob) {
-    const view = boxes;
-    const bitmap = await createImageBitmap(blob);
-    if (!view) return;
-    missing.hidden = true;
-    [canvas.width, canvas.height] = [view.width, view.height];
-    const pen = canvas.getContext("2d");
-    pen.drawImage(bitmap, 0, 0);
-    bitmap.close();
-    const size = Math.max(12, view.width / 45);
-    pen.font = `600 ${size}px system-ui, sans-serif`;
-    for (const { x, y, w, h: high, kind, class: code, probability } of view.boxes) {
-      const white = kind === "WBC";
-      pen.lineWidth = white ? 3 : 1;
-      pen.strokeStyle = white ? (code === "UNK" ? "#c77700" : "#5b1fb0") : kind === "PLT" ? "#00695c" : "rgba(160,30,60,.55)";
-      pen.strokeRect(x, y, w, high);
-      if (!white || !code) continue;
-      const words = `${code} ${share(probability)}`;
-      const wide = pen.measureText(words).width + 8;
-      const left = Math.min(Math.max(0, x), view.width - wide);
-      const top = y > size + 6 ? y - size - 6 : y + high + 2;
-      pen.fillStyle = pen.strokeStyle;
-      pen.fillRect(left, top, wide, size + 6);
-      pen.fillStyle = "#fff";
-      pen.fillText(words, left + 4, top + size);
-    }
-    const white = view.boxes.filter((box) => box.kind === "WBC" && box.class);
-    canvas.setAttribute("aria-label", `${t("live.picture")}: ${white.map((box) => className(box.class)).join(", ") || t("live.noWhite")}`);
+  function lost() {
+    field.gone();
+    worried("");
+    advise("live.lost");
+    for (const button of [start, stop, another]) button.disabled = true;
   }
-
-  let socket = null;
-  let over = false;
-  let again = 0;
-  function connect() {
-    if (over) return;
-    socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/live/stream`);
-    socket.binaryType = "blob";
-    socket.onmessage = ({ data }) => {
-      if (typeof data !== "string") {
-        draw(data).catch((problem) => console.warn(problem));
-        return;
-      }
-      const message = JSON.parse(data);
-      if (message.type === "state") tell(message);
-      else boxes = message;
-    };
-    socket.onclose = ({ code }) => {
-      if (over) return;
-      if (code === 1008) return goToLogin();
-      missing.hidden = false;
-      again = setTimeout(connect, 2000);
-    };
-  }
-  let alive = 0;
-  const moved = () => {
-    if (Date.now() - alive < SIGN_OF_LIFE || socket?.readyState !== WebSocket.OPEN) return;
-    alive = Date.now();
-    socket.send("here");
-  };
-  for (const event of ["pointerdown", "pointermove", "keydown"]) addEventListener(event, moved);
 
   tell(await get("/api/live"));
-  connect();
+  const end = stream({
+    state: tell,
+    view: (view, blob) => field.draw(view, blob).catch((problem) => console.warn(problem)),
+    lost,
+  });
   return () => {
-    over = true;
-    clearTimeout(again);
-    socket?.close();
-    for (const event of ["pointerdown", "pointermove", "keydown"]) removeEventListener(event, moved);
+    clearTimeout(waits);
+    end();
   };
 }

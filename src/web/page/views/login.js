@@ -1,6 +1,6 @@
 // Logging in.
 
-import { send } from "../api.js";
+import { send, target } from "../api.js";
 import { field, fill, h } from "../dom.js";
 import { t } from "../words.js";
 
@@ -14,8 +14,7 @@ export async function show(root, [then], context) {
     button.disabled = true;
     try {
       await send("POST", "/api/login", { name: name.value.trim(), password: password.value });
-      const target = then ? decodeURIComponent(then) : "#/live";
-      history.replaceState(null, "", target.startsWith("#/") ? target : "#/live");
+      history.replaceState(null, "", target(then ?? ""));
       await context.refresh();
     } catch (problem) {
       fill(said, problem.message);

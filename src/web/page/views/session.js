@@ -1,9 +1,10 @@
 // A result: differential, flags, signature, reports.
 
-import { get, send } from "../api.js";
-import { bar, differential, interval } from "../differential.js";
-import { field, fill, h } from "../dom.js";
-import { className, date, flagName, number, statusName, t } from "../words.js";
+import { get } from "../api.js";
+import { bar, below, differential, interval } from "../differential.js";
+import { fill, h } from "../dom.js";
+import { date, flagName, number, statusName, t } from "../words.js";
+import { signing } from "./signing.js";
 
 export async function show(root, [id], context) {
   const detail = await get(`/api/sessions/${id}`);
@@ -18,7 +19,7 @@ export async function show(root, [id], context) {
     links(detail),
     result ? body(detail, result) : h("p", { class: "notice" }, t(`result.no.${detail.status}`)),
   );
-  if (detail.status === "preliminary") root.append(signing(detail, context));
+  if (detail.status === "preliminary") root.append(await signing(detail, context));
 }
 
 function links({ id, reviewed_result: result }) {
@@ -52,17 +53,18 @@ function body(detail, result) {
 
 function flags(result) {
   if (result.flags.length === 0) return h("p", { class: "soft" }, t("result.noFlags"));
-  const why = new Map((result.statistics?.evidence ?? []).map((evidence) => [evidence.flag, evidence]));
+  const evidence = result.statistics?.evidence ?? [];
   return h("section", { class: "card raised", "aria-label": t("result.flags") },
     h("h2", {}, t("result.flags")),
-    h("ul", { class: "flags" }, result.flags.map((flag) => {
-      const evidence = why.get(flag);
-      const figure = evidence?.figure;
-      return h("li", { class: `flag ${flag}` },
-        h("b", {}, flagName(flag)), " ", t(`flagMeans.${flag}`),
-        figure && h("small", {}, ` ${t(evidence.beyond_chance ? "result.evidence" : "result.evidenceChance",
-          { value: number(figure[0], 1), interval: interval(figure[1], figure[2]), limit: number(evidence.limit, 1) })}`));
-    })));
+    h("ul", { class: "flags" }, result.flags.map((flag) => h("li", { class: `flag ${flag}` },
+      h("b", {}, flagName(flag)), " ", t(`flagMeans.${flag}`),
+      evidence.filter((one) => one.flag === flag).map(figure)))));
+}
+
+// A flag can go by more than one share; each says its own figure.
+function figure({ of, figure: [value, low, high], limit, beyond_chance: beyond }) {
+  const words = t(beyond ? "result.evidence" : "result.evidenceChance", { value: number(value, 1), interval: interval(low, high), limit: number(limit, 1) });
+  return h("small", { class: "figure" }, t("result.evidenceOf", { of: t(`evidence.${of}`), words }));
 }
 
 function groups(result) {
@@ -73,20 +75,21 @@ function groups(result) {
     h("table", { class: "table" },
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("result.group")), h("th", { scope: "col" }, "%"), h("th", { scope: "col" }, t("result.interval")), h("td", { class: "drawn" }))),
       h("tbody", {}, lines.map(([group, [value, low, high]]) => h("tr", {},
-        h("th", { scope: "row" }, t(`group.${group}`)), h("td", {}, number(value, 1)), h("td", { class: "interval" }, interval(low, high)), h("td", { class: "drawn" }, bar(value, low, high)))))));
+        h("th", { scope: "row" }, t(`group.${group}`), below(value, low, high)), h("td", {}, number(value, 1)), h("td", { class: "interval" }, interval(low, high)), h("td", { class: "drawn" }, bar(value, low, high)))))));
 }
 
 function others(result) {
   const per = result.statistics?.per_red_cell;
-  const figure = (name, three, digits) => three && h("li", {}, t(name, { value: number(three[0], digits), interval: `${number(three[1], digits)} – ${number(three[2], digits)}` }));
+  const line = (name, three, digits) => three && h("li", {}, t(name, { value: number(three[0], digits), interval: `${number(three[1], digits)} – ${number(three[2], digits)}` }));
   return h("section", { class: "card" },
     h("h2", {}, t("result.others")),
     h("ul", { class: "plain" },
       h("li", {}, t("live.kinds", { wbc: number(result.kinds.WBC), rbc: number(result.kinds.RBC), plt: number(result.kinds.PLT) })),
-      figure("result.whitePer1000", per?.WBC_per_1000, 1),
-      figure("result.plateletsPer1000", per?.PLT_per_1000, 1),
-      figure("result.whitePerUl", per?.estimates?.WBC_per_ul, 0),
-      figure("result.plateletsPerUl", per?.estimates?.PLT_per_ul, 0),
+      line("result.whitePer1000", per?.WBC_per_1000, 1),
+      line("result.plateletsPer1000", per?.PLT_per_1000, 1),
+      line("result.whitePerUl", per?.estimates?.WBC_per_ul, 0),
+      line("result.whitePerUlWithout", per?.estimates?.WBC_per_ul_without_nucleated_red, 0),
+      line("result.plateletsPerUl", per?.estimates?.PLT_per_ul, 0),
       per?.note && h("li", {}, per.note),
       h("li", {}, t("result.frames", { used: number(result.frames.used), refused: number(Object.values(result.frames.refused ?? {}).reduce((a, b) => a + b, 0)) }))));
 }
@@ -101,37 +104,4 @@ function force(settings) {
       line("settings.camera", settings.camera),
       line("settings.calibration", settings.calibration ?? t("settings.noCalibration")),
       Object.entries(settings.models).map(([name, sha256]) => line(`model.${name}`, h("span", { class: "hash" }, sha256)))));
-}
-
-function signing(detail, context) {
-  if (!context.may("reviewer")) {
-    return h("p", { class: "notice" }, t("sign.who"), " ", h("a", { href: `#/login?then=${encodeURIComponent(location.hash)}` }, t("nav.login")));
-  }
-  const comment = h("textarea", { rows: 3, maxlength: 2000 });
-  const password = h("input", { type: "password", autocomplete: "current-password", required: true });
-  const said = h("p", { class: "problem", role: "alert", hidden: true });
-  const button = h("button", { class: "button primary" }, t("sign.button"));
-  const submit = async (event) => {
-    event.preventDefault();
-    button.disabled = true;
-    try {
-      await send("POST", `/api/sessions/${detail.id}/sign`, { password: password.value, comment: comment.value });
-      context.announce(t("sign.done"));
-      await context.refresh();
-    } catch (problem) {
-      fill(said, problem.message);
-      said.hidden = false;
-      password.value = "";
-    } finally {
-      button.disabled = false;
-    }
-  };
-  return h("form", { class: "card", id: "sign", on: { submit } },
-    h("h2", {}, t("sign.title")),
-    h("p", {}, t("sign.means")),
-    // For password keepers: whose password it is.
-    h("input", { type: "text", autocomplete: "username", value: context.me.name, hidden: true }),
-    field(t("sign.comment"), comment),
-    field(t("sign.password", { name: context.me.name }), password),
-    said, button);
 }

@@ -5,6 +5,7 @@ import { field, fill, h } from "../dom.js";
 import { keep, preferred } from "../kept.js";
 import { languageName, number, t } from "../words.js";
 import { audit, tokens, users } from "./admin.js";
+import { calibration } from "./calibration.js";
 
 const LIMITS = [
   ["blasts_percent", "blasts"],
@@ -16,9 +17,10 @@ const LIMITS = [
 ];
 
 export async function show(root, _params, context) {
-  const { settings, calibration } = await get("/api/settings");
+  const { settings, calibration: present } = await get("/api/settings");
   const admin = context.may("admin");
-  fill(root, h("h1", {}, t("nav.settings")), look(context), force(settings, calibration), limits(settings, admin));
+  fill(root, h("h1", {}, t("nav.settings")), look(context), force(settings), await calibration(present, admin), limits(settings, admin),
+    context.me.name !== "device" && password(context.me.name));
   if (!admin) return;
   root.append(await users(context), await tokens(context), await audit(context));
 }
@@ -36,16 +38,14 @@ function look(context) {
   return h("section", { class: "card" }, h("h2", {}, t("settings.look")), h("div", { class: "search" }, field(t("settings.language"), language), field(t("settings.theme"), theme)));
 }
 
-function force(settings, calibration) {
+function force(settings) {
   const line = (name, value) => [h("dt", {}, t(name)), h("dd", {}, value)];
   return h("section", { class: "card" },
     h("h2", {}, t("settings.force")),
     h("dl", {},
       line("settings.version", settings.version),
       line("settings.camera", settings.camera),
-      line("settings.calibration", calibration ?? t("settings.noCalibration")),
-      Object.entries(settings.models).map(([name, sha256]) => line(`model.${name}`, h("span", { class: "hash" }, sha256)))),
-    h("p", { class: "soft" }, t("settings.howToCalibrate"), " ", h("code", {}, "leukoscope calibrate --objective 100x")));
+      Object.entries(settings.models).map(([name, sha256]) => line(`model.${name}`, h("span", { class: "hash" }, sha256)))));
 }
 
 function limits({ session, flags }, admin) {
@@ -72,4 +72,41 @@ function limits({ session, flags }, admin) {
       inputs.map(([, one], n) => field(t(`limit.${LIMITS[n][1]}`), one))),
     said,
     admin && h("button", { class: "button primary" }, t("settings.keep")));
+}
+
+// One's own; the other logins end with it.
+function password(name) {
+  const input = (autocomplete, more) => h("input", { type: "password", autocomplete, required: true, ...more });
+  const old = input("current-password");
+  const fresh = input("new-password", { minlength: 10 });
+  const again = input("new-password");
+  const said = h("p", { role: "status" });
+  const button = h("button", { class: "button primary" }, t("password.change"));
+  const say = (kind, words) => {
+    said.className = kind;
+    fill(said, words);
+  };
+  const submit = async (event) => {
+    event.preventDefault();
+    if (fresh.value !== again.value) {
+      say("problem", t("password.differ"));
+      again.focus();
+      return;
+    }
+    button.disabled = true;
+    try {
+      await send("PUT", "/api/me/password", { old: old.value, new: fresh.value });
+      old.value = fresh.value = again.value = "";
+      say("good", t("password.changed"));
+    } catch (problem) {
+      say("problem", problem.message);
+    } finally {
+      button.disabled = false;
+    }
+  };
+  return h("form", { class: "card", id: "password", on: { submit } },
+    h("h2", {}, t("password.title")),
+    h("input", { type: "text", autocomplete: "username", value: name, hidden: true }),
+    h("div", { class: "search" }, field(t("password.old"), old), field(t("password.new"), fresh, t("users.password")), field(t("password.again"), again)),
+    said, button);
 }

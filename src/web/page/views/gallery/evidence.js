@@ -1,0 +1,30 @@
+// What in a cell mattered, in place of its picture. The station makes it, which takes a while and may fail.
+
+export const pictureOf = (id, cell) => `/api/sessions/${id}/cells/${cell.number}/crop.jpg`;
+const mapOf = (id, cell) => `/api/sessions/${id}/cells/${cell.number}/saliency.png`;
+
+// For the picture in `place`. Whoever left before it came does not get it any more.
+export function evidence(place, id, cell, failed) {
+  let picture = null;
+  let map = null;
+  function off() {
+    if (map?.isConnected) map.replaceWith(picture);
+    map = null;
+  }
+  function on() {
+    if (map) return;
+    picture = place.querySelector("img");
+    if (!picture) return;
+    const coming = picture.cloneNode();
+    coming.removeAttribute("loading");
+    coming.onload = () => coming === map && picture.replaceWith(coming);
+    coming.onerror = () => {
+      if (coming !== map) return;
+      map = null;
+      failed();
+    };
+    map = coming;
+    coming.src = mapOf(id, cell);
+  }
+  return { on, off };
+}

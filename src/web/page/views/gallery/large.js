@@ -1,0 +1,66 @@
+// One cell enlarged, how large it is, and where on the slide it lies.
+
+import { inForce } from "../../classes.js";
+import { h } from "../../dom.js";
+import { className, number, t } from "../../words.js";
+import { pictureOf } from "./evidence.js";
+
+// The crop is shown so many times as large as the network sees it, as far as the screen lets it.
+const TIMES = 4;
+// Size of the map, CSS px.
+const WIDE = 280;
+const HIGHEST = 180;
+
+// `umPerPx`: micrometres a pixel of the camera, if known.
+export function enlarge(root, id, cell, cells, umPerPx) {
+  const picture = h("img", { class: "enlarged", alt: className(inForce(cell)), src: pictureOf(id, cell) });
+  picture.onload = () => (picture.width = picture.naturalWidth * TIMES);
+  const size = (px) => number(umPerPx ? px * umPerPx : px, umPerPx ? 1 : 0);
+  const near = cells.filter((one) => one.patch === cell.patch);
+  const dialog = h("dialog", { class: "large-cell", "aria-labelledby": "large-title", on: { close: () => dialog.remove() } },
+    h("div", { class: "card" },
+      h("h2", { id: "large-title" }, t("gallery.large", { n: number(cell.number), class: className(inForce(cell)) })),
+      picture,
+      h("div", { class: "beside" },
+        h("p", {}, t(umPerPx ? "gallery.size" : "gallery.sizePx", { w: size(cell.w), h: size(cell.h) })),
+        h("figure", {}, map(cell, near), h("figcaption", { class: "soft" }, t("gallery.place", { n: number(near.length) }))),
+        h("div", { class: "buttons" }, h("button", { class: "button primary", type: "button", on: { click: () => dialog.close() } }, t("close"))))));
+  root.append(dialog);
+  dialog.showModal();
+}
+
+// The part of the slide that the cell lies on: every white cell there, and this one marked.
+function map(cell, near) {
+  const canvas = h("canvas", { class: "map", role: "img", "aria-label": t("gallery.place", { n: number(near.length) }) });
+  const [left, top] = [Math.min(...near.map((one) => one.x)), Math.min(...near.map((one) => one.y))];
+  const [right, bottom] = [Math.max(...near.map((one) => one.x + one.w)), Math.max(...near.map((one) => one.y + one.h))];
+  const margin = 14;
+  const scale = Math.min((WIDE - 2 * margin) / (right - left), (HIGHEST - 2 * margin) / (bottom - top));
+  // A slide is searched in strips; a flat one needs no high map.
+  const high = Math.max(4 * margin, (bottom - top) * scale + 2 * margin);
+  const sharp = window.devicePixelRatio || 1;
+  [canvas.width, canvas.height] = [WIDE * sharp, high * sharp];
+  [canvas.style.width, canvas.style.height] = [`${WIDE}px`, `${high}px`];
+  const pen = canvas.getContext("2d");
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
+  pen.scale(sharp, sharp);
+  const dot = (one, more) => {
+    pen.beginPath();
+    const middle = (at, from, all, wide) => (wide - (all - from) * scale) / 2 + (at - from) * scale;
+    pen.arc(middle(one.x + one.w / 2, left, right, WIDE), middle(one.y + one.h / 2, top, bottom, high),
+      Math.max(2, Math.min(6, (one.w * scale) / 2)) + more, 0, 2 * Math.PI);
+  };
+  pen.fillStyle = colour("--soft");
+  for (const one of near) {
+    if (one === cell) continue;
+    dot(one, 0);
+    pen.fill();
+  }
+  pen.fillStyle = pen.strokeStyle = colour("--accent");
+  pen.lineWidth = 2;
+  dot(cell, 1);
+  pen.fill();
+  dot(cell, 6);
+  pen.stroke();
+  return canvas;
+}

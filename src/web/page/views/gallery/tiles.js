@@ -1,0 +1,120 @@
+// The pictures of the cells, by class. What has been arranged stays where it is while classes change, so that nothing jumps
+// under the finger.
+
+import { changed, inForce, programs } from "../../classes.js";
+import { fill, h } from "../../dom.js";
+import { className, number, share, shortName, t } from "../../words.js";
+import { evidence, pictureOf } from "./evidence.js";
+
+// A pointer must rest on a cell for so long, ms, before the station is asked for what mattered in it.
+const REST = 250;
+
+// `rank(code)` orders the classes. `pick(cell, event)` is told of a click, `reached(cell)` of a focus that came otherwise, and
+// `noEvidence(cell)` where the station has none.
+export function tiles(id, { rank, pick, reached, noEvidence }) {
+  const element = h("div", { class: "groups" });
+  const shown = new Map();
+  let headings = new Map();
+  let resting = 0;
+  // A press moves the focus before it is known whether it adds to what is chosen.
+  let pressing = false;
+  element.addEventListener("pointerdown", () => (pressing = true));
+  for (const event of ["pointerup", "pointercancel", "pointerleave"]) element.addEventListener(event, () => (pressing = false));
+
+  function arrange(cells, none) {
+    const groups = new Map();
+    for (const cell of cells) {
+      const code = inForce(cell);
+      if (!groups.has(code)) groups.set(code, []);
+      groups.get(code).push(cell);
+    }
+    clearTimeout(resting);
+    shown.clear();
+    headings = new Map();
+    const order = [...groups].sort((a, b) => rank(a[0]) - rank(b[0]) || b[1].length - a[1].length);
+    fill(element, order.map(([code, members]) => section(code, members)), cells.length === 0 && h("p", {}, none));
+  }
+
+  function section(code, members) {
+    const count = h("span", { class: "soft" });
+    headings.set(code, count);
+    return h("section", {},
+      h("h2", { id: `class-${code}` }, className(code), " ", h("abbr", { class: "code" }, code), " ", count),
+      h("div", { class: "tiles", role: "listbox", "aria-multiselectable": "true", "aria-labelledby": `class-${code}` }, members.map(tile)));
+  }
+
+  function tile(cell) {
+    const words = h("span", { class: "words" });
+    const picture = cell.has_crop
+      ? h("img", { src: pictureOf(id, cell), alt: "", loading: "lazy", width: 96, height: 96 })
+      : h("span", { class: "nopicture" }, t("gallery.noPicture"));
+    const mattered = evidence({ querySelector: () => button.querySelector("img") }, id, cell, () => noEvidence(cell));
+    const button = h("button", {
+      class: "tile",
+      type: "button",
+      role: "option",
+      dataset: { cell: cell.number },
+      tabindex: -1,
+      on: {
+        click: (event) => pick(cell, event),
+        focus: () => pressing || reached(cell),
+        pointerenter: ({ pointerType }) => {
+          clearTimeout(resting);
+          if (pointerType === "mouse") resting = setTimeout(mattered.on, REST);
+        },
+        pointerleave: () => {
+          clearTimeout(resting);
+          mattered.off();
+        },
+      },
+    }, picture, words);
+    shown.set(cell.number, { button, words, cell });
+    label(cell.number);
+    return button;
+  }
+
+  function label(which) {
+    const found = shown.get(which);
+    if (!found) return;
+    const { button, words, cell } = found;
+    const [code, person, other] = [inForce(cell), cell.by_person, changed(cell)];
+    button.classList.toggle("changed", other);
+    button.classList.toggle("seen", Boolean(person));
+    button.dataset.class = code;
+    fill(words,
+      h("span", { class: "name" }, shortName(code)),
+      h("span", { class: "line-two" }, h("abbr", { class: "code" }, code), " ", person ? "✓" : share(cell.probability)),
+      other && h("span", { class: "was" }, `${programs(cell)} ${share(cell.probability)}`));
+    button.setAttribute("aria-label",
+      other ? t("gallery.cellPerson", { n: cell.number, class: className(code), by: person.by, program: className(programs(cell)) })
+        : person ? t("gallery.cellSeen", { n: cell.number, class: className(code), by: person.by })
+          : t("gallery.cell", { n: cell.number, class: className(code), sure: share(cell.probability) }));
+  }
+
+  // How many cells have each class now, wherever they lie.
+  function counts(of) {
+    for (const [code, place] of headings) fill(place, number(of.get(code) ?? 0));
+  }
+
+  // Marks what is chosen; `reach` is the one that Tab leads to.
+  function mark(chosen, reach) {
+    for (const [which, { button }] of shown) {
+      button.tabIndex = which === reach ? 0 : -1;
+      button.classList.toggle("chosen", chosen.has(which));
+      button.setAttribute("aria-selected", String(chosen.has(which)));
+    }
+  }
+
+  // Tiles in a line, as wide as the page lets them be.
+  function across(which) {
+    const tops = [...(shown.get(which)?.button.parentElement.children ?? [])].map((one) => one.offsetTop);
+    return Math.max(1, tops.filter((top) => top === tops[0]).length);
+  }
+
+  return {
+    element, arrange, label, counts, mark, across,
+    order: () => [...shown.keys()],
+    focus: (which) => shown.get(which)?.button.focus(),
+    end: () => clearTimeout(resting),
+  };
+}

@@ -1,0 +1,111 @@
+// What is asked before a count begins or ends.
+
+import { field, fill, h } from "../../dom.js";
+import { t } from "../../words.js";
+
+// `ask(body)` tells the station, and throws where it refuses. `running()` names the count that would end, else null.
+export function newSample(ask, running) {
+  const id = h("input", { maxlength: 64, autocomplete: "off", autocapitalize: "characters" });
+  const red = h("input", { inputmode: "decimal", autocomplete: "off" });
+  const ends = h("p", { class: "notice", hidden: true });
+  const wrong = h("p", { class: "problem", role: "alert", hidden: true });
+  const button = h("button", { class: "button primary" }, t("live.begin"));
+  // The sample was begun, and only its red count is still to be told.
+  let begun = false;
+
+  function refuse(words) {
+    fill(wrong, words);
+    wrong.hidden = false;
+  }
+
+  const submit = async (event) => {
+    event.preventDefault();
+    if (button.disabled) return;
+    const typed = red.value.trim().replace(",", ".");
+    const count = Number(typed);
+    if (typed !== "" && !(count >= 0.1 && count <= 10)) {
+      refuse(t("live.redWrong"));
+      red.focus();
+      return;
+    }
+    wrong.hidden = true;
+    button.disabled = true;
+    try {
+      const name = id.value.trim();
+      if (!begun) await ask(name ? { command: "new", sample: name } : { command: "new" });
+      begun = true;
+      id.disabled = true;
+      if (typed !== "") await ask({ command: "red", red_count: count });
+      dialog.close();
+    } catch (problem) {
+      refuse(problem.message);
+    } finally {
+      button.disabled = false;
+    }
+  };
+  const dialog = h("dialog", { "aria-label": t("live.new"), on: { close: clear } },
+    h("form", { class: "card", on: { submit } },
+      h("h2", {}, t("live.new")),
+      ends,
+      field(t("live.sample"), id, t("live.sampleHint")),
+      field(t("live.red"), red, t("live.redHint")),
+      wrong,
+      h("div", { class: "buttons" },
+        button,
+        h("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, t("cancel")))));
+
+  // What was typed for a sample that began is of no use to the next; after Cancel it still stands there.
+  function clear() {
+    wrong.hidden = true;
+    if (begun) id.value = red.value = "";
+    begun = id.disabled = false;
+  }
+
+  function open() {
+    const count = running();
+    ends.hidden = count === null;
+    fill(ends, count && t("live.newEnds", count));
+    dialog.showModal();
+  }
+
+  return { element: dialog, open };
+}
+
+// Ends the running count, once the person says so a second time.
+export function stopping(ask, running) {
+  const words = h("p", {});
+  const wrong = h("p", { class: "problem", role: "alert", hidden: true });
+  const button = h("button", { class: "button primary" }, t("live.stopYes"));
+  const no = h("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, t("live.stopNo"));
+  const submit = async (event) => {
+    event.preventDefault();
+    if (button.disabled) return;
+    button.disabled = true;
+    wrong.hidden = true;
+    try {
+      await ask({ command: "stop" });
+      dialog.close();
+    } catch (problem) {
+      fill(wrong, problem.message);
+      wrong.hidden = false;
+    } finally {
+      button.disabled = false;
+    }
+  };
+  const dialog = h("dialog", { "aria-label": t("live.stopTitle") },
+    h("form", { class: "card", on: { submit } },
+      h("h2", {}, t("live.stopTitle")),
+      words, wrong,
+      h("div", { class: "buttons" }, button, no)));
+
+  function open() {
+    const count = running();
+    if (!count) return;
+    fill(words, t("live.stopMeans", count));
+    dialog.showModal();
+    // A second Enter by mistake ends nothing.
+    no.focus();
+  }
+
+  return { element: dialog, open, close: () => dialog.open && dialog.close() };
+}

@@ -1,0 +1,67 @@
+// The signature under a result, and what of it no person has looked at yet.
+
+import { get, loginAddress, send } from "../api.js";
+import { SURE, kinds, seen } from "../classes.js";
+import { field, fill, h } from "../dom.js";
+import { draft, keepDraft } from "../kept.js";
+import { number, share, t } from "../words.js";
+
+export async function signing(detail, context) {
+  if (!context.may("reviewer")) {
+    return h("p", { class: "notice" }, t("sign.who"), " ", h("a", { href: loginAddress() }, t("nav.login")));
+  }
+  const { cells } = await get(`/api/sessions/${detail.id}/cells?kind=WBC`);
+  const { name } = context.me;
+  const comment = h("textarea", { rows: 3, maxlength: 2000, value: draft(name, detail.id), on: { input: () => keepDraft(name, detail.id, comment.value) } });
+  const password = h("input", { type: "password", autocomplete: "current-password", required: true });
+  const said = h("p", { class: "problem", role: "alert", hidden: true });
+  const button = h("button", { class: "button primary" }, t("sign.button"));
+  const anew = h("button", { class: "button", type: "button", hidden: true, on: { click: context.refresh } }, t("sign.anew"));
+  const submit = async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    said.hidden = true;
+    try {
+      await send("POST", `/api/sessions/${detail.id}/sign`, { password: password.value, comment: comment.value, fingerprint: detail.fingerprint });
+      keepDraft(name, detail.id, "");
+      context.announce(t("sign.done"));
+      await context.refresh();
+    } catch (problem) {
+      fill(said, problem.message);
+      said.hidden = false;
+      // What was looked at is not what would be signed.
+      anew.hidden = problem.code !== "changed";
+      password.value = "";
+      button.disabled = false;
+    }
+  };
+  return h("form", { class: "card", id: "sign", on: { submit } },
+    h("h2", {}, t("sign.title")),
+    h("p", {}, t("sign.means")),
+    unseen(detail, cells, context),
+    // For password keepers: whose password it is.
+    h("input", { type: "text", autocomplete: "username", value: name, hidden: true }),
+    field(t("sign.comment"), comment),
+    field(t("sign.password", { name }), password),
+    said, h("div", { class: "buttons" }, button, anew));
+}
+
+// How many were seen; and where cells that should be were not, which ones, and the tick that says it is known.
+function unseen(detail, cells, context) {
+  const { reason } = kinds(context.classes);
+  const left = { blasts: 0, unclassified: 0, unsure: 0 };
+  for (const cell of cells) {
+    const why = reason(cell);
+    if (why) left[why] += 1;
+  }
+  const lines = Object.entries(left).filter(([, count]) => count > 0);
+  const count = h("p", {}, t("gallery.seen", { seen: number(seen(cells)), n: number(cells.length) }));
+  if (lines.length === 0) return count;
+  const tick = h("input", { type: "checkbox", required: true, name: "nevertheless" });
+  return h("div", { class: "notice unseen" },
+    count,
+    h("p", {}, t("sign.unseen")),
+    h("ul", {}, lines.map(([why, n]) => h("li", {}, t(`sign.${why}`, { n: number(n), limit: share(SURE) })))),
+    h("a", { class: "button", href: `#/session/${detail.id}/gallery?show=review` }, t("sign.look")),
+    h("label", { class: "tick" }, tick, t("sign.nevertheless")));
+}
