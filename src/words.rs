@@ -5,6 +5,8 @@ use std::fmt::Display;
 use std::fs;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::config::is_language;
 
 /// The catalogues that are part of the program.
@@ -71,7 +73,7 @@ impl Catalogues {
 }
 
 /// What is said in one language.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Words(BTreeMap<String, String>);
 
 impl Words {

@@ -12,6 +12,7 @@ use super::error::ErrorBody;
 use super::guard::COOKIE_NAME;
 use super::live::{BoxMessage, ViewMessage};
 use super::routes::routes;
+use super::stream::StateMessage;
 use super::{account, admin, report, review, sessions, settings, stream};
 
 #[derive(OpenApi)]
@@ -26,6 +27,7 @@ use super::{account, admin, report, review, sessions, settings, stream};
         account::login,
         account::logout,
         account::me,
+        account::change_password,
         document,
         stream::now,
         stream::watch,
@@ -52,7 +54,7 @@ use super::{account, admin, report, review, sessions, settings, stream};
         admin::remove_token,
         admin::audit,
     ),
-    components(schemas(ErrorBody, ViewMessage, BoxMessage))
+    components(schemas(ErrorBody, StateMessage<'static>, ViewMessage, BoxMessage))
 )]
 struct Described;
 
@@ -128,7 +130,7 @@ mod tests {
             assert!(described.pointer(reference).is_some(), "{reference}");
         }
         let error = &described["components"]["schemas"]["Error"];
-        assert_eq!(error["required"], serde_json::json!(["error"]));
+        assert_eq!(error["required"], serde_json::json!(["error", "code"]));
         assert_eq!(error["properties"]["error"]["type"], "string");
         for (path, item) in described["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {
