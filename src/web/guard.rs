@@ -110,15 +110,13 @@ async fn admit(app: &Shared, peer: SocketAddr, request: &mut Request) -> Result<
     let path = request.uri().path();
     let asked = Asked { tls: app.tls, method: request.method(), path, host };
     asked.same_site(headers, cookie.is_some() && bearer.is_none())?;
-    // What the page asks for by itself is no sign of a person.
-    let by_person = !matches!(path, "/api/me" | "/api/live" | "/api/live/stream" | "/api/openapi.json");
     let caller = if !path.starts_with("/api/") {
         None
     } else if let Some(bearer) = bearer {
         Some(by_token(app, bearer, address).await?)
     } else {
         match cookie {
-            Some(cookie) => by_cookie(app, cookie, address, by_person).await?,
+            Some(cookie) => by_cookie(app, cookie, address, is_by_person(path)).await?,
             None => None,
         }
     };
@@ -127,6 +125,12 @@ async fn admit(app: &Shared, peer: SocketAddr, request: &mut Request) -> Result<
         request.extensions_mut().insert(caller);
     }
     Ok(())
+}
+
+/// Whether a request for this path is a sign of a person: what the page asks for by itself is none, and it opens its stream
+/// again whenever that ends.
+fn is_by_person(path: &str) -> bool {
+    !matches!(path, "/api/me" | "/api/live" | "/api/live/stream" | "/api/openapi.json")
 }
 
 /// What a request asks for.
@@ -270,6 +274,14 @@ mod tests {
         {
             assert!(!is_this_device(host), "{host}");
         }
+    }
+
+    #[test]
+    fn what_the_page_asks_for_by_itself_is_no_sign_of_a_person() {
+        assert!(["/api/me", "/api/live", "/api/live/stream"].iter().all(|path| !is_by_person(path)));
+        assert!(
+            ["/api/live/commands", "/api/me/password", "/api/sessions/1/cells"].iter().all(|path| is_by_person(path))
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::{account, admin, report, review, sessions, settings, stream};
 #[openapi(
     info(
         title = "leukoscope",
-        description = "The interface of one station. Every answer that is an error is JSON with a sentence for a person. \
+        description = "The interface of one station. Every answer that is an error is JSON with a sentence for a person and a code. \
                        Requests that change something must be JSON, and with a cookie must say their Origin. Screening \
                        support, not a diagnosis."
     ),
