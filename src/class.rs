@@ -4,9 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// What detection tells apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub enum Kind {
     /// White cell (leukocyte), nucleated red cells included until they are classified.
     #[serde(rename = "WBC")]
@@ -124,7 +126,7 @@ classes! {
 }
 
 /// What a report rolls classes up to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Group {
     /// Segmented and band neutrophils.
@@ -210,6 +212,15 @@ impl Serialize for CellClass {
         serializer.serialize_str(self.code())
     }
 }
+
+impl PartialSchema for CellClass {
+    fn schema() -> RefOr<Schema> {
+        let codes = Self::ALL.iter().map(|class| class.code());
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes)).into()
+    }
+}
+
+impl ToSchema for CellClass {}
 
 impl<'de> Deserialize<'de> for CellClass {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

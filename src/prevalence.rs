@@ -13,6 +13,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::class::CellClass;
 use crate::classify::Opinion;
@@ -64,7 +65,7 @@ pub const fn in_blood(class: CellClass) -> f64 {
 }
 
 /// Which composition is brought into the answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
     /// None: the network's answers as they are.
@@ -102,7 +103,7 @@ impl FromStr for Form {
 }
 
 /// The composition that answers were brought to, as it is written down.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PrevalenceReport {
     pub form: Form,
     /// White cells it was estimated from; 0 unless the form is `sample`.

@@ -7,6 +7,7 @@ pub mod focus;
 
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::class::Kind;
 use crate::detect::Detection;
@@ -17,7 +18,7 @@ use exposure::Exposure;
 use focus::FocusHistory;
 
 /// What is said of a frame.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It counts.
@@ -98,7 +99,7 @@ impl std::fmt::Display for Verdict {
 }
 
 /// How good one frame is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Quality {
     /// Whether it counts, and if not, why.
@@ -128,7 +129,7 @@ impl Quality {
 }
 
 /// Frames that were not counted, by why.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Refusals {
     pub out_of_focus: u64,

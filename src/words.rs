@@ -5,6 +5,8 @@ use std::fmt::Display;
 use std::fs;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::config::is_language;
 
 /// The catalogues that are part of the program.
@@ -95,7 +97,7 @@ fn shipped(language: &str) -> BTreeMap<String, String> {
 }
 
 /// What is said in one language.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Words(BTreeMap<String, String>);
 
 impl Words {

@@ -89,10 +89,10 @@ fn a_person_s_answer_stands_beside_the_program_s_and_changes_the_reviewed_result
     assert_eq!((reviewed.kinds.wbc, reviewed.kinds.plt, reviewed.counted), (3, 1, 3));
     assert!(reviewed.flags.contains(&Flag::FewCells));
 
-    assert_eq!(store.undo(id, "ben", at(72)).unwrap(), None, "that was not ben");
-    assert_eq!(store.undo(id, "ana", at(72)).unwrap(), Some(3));
-    assert_eq!(store.undo(id, "ana", at(73)).unwrap(), Some(2));
-    assert_eq!(store.undo(id, "ana", at(74)).unwrap(), None);
+    assert_eq!(store.undo(id, "ben", at(72)).unwrap(), [], "that was not ben");
+    assert_eq!(store.undo(id, "ana", at(72)).unwrap()[0].number, 3);
+    assert_eq!(store.undo(id, "ana", at(73)).unwrap()[0].number, 2);
+    assert_eq!(store.undo(id, "ana", at(74)).unwrap(), []);
     assert_eq!(store.session(id).unwrap().unwrap().reviewed_result, Some(result("A-1")));
 }
 
@@ -103,7 +103,7 @@ fn undo_does_not_take_back_what_somebody_else_said_since() {
     store.reclassify(id, 2, Some(CellClass::Bas), "ana", at(70)).unwrap();
     store.reclassify(id, 2, Some(CellClass::Eos), "ben", at(71)).unwrap();
     assert!(store.undo(id, "ana", at(72)).unwrap_err().to_string().contains("somebody else"));
-    assert_eq!(store.undo(id, "ben", at(73)).unwrap(), Some(2));
+    assert_eq!(store.undo(id, "ben", at(73)).unwrap()[0].number, 2);
     assert_eq!(store.cell(id, 2).unwrap().unwrap().by_person.unwrap().by, "ana");
 }
 

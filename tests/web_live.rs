@@ -11,6 +11,7 @@ use common::stored;
 use image::{Rgb, RgbImage};
 use leukoscope::class::{CellClass, Kind};
 use leukoscope::geometry::Rect;
+use leukoscope::store::records::Role;
 use leukoscope::web::Timeouts;
 use leukoscope::web::live::{LiveBox, LiveView};
 use serde_json::{Value, json};
@@ -22,10 +23,14 @@ use web::Station;
 type Socket = WebSocket<Box<dyn web::Stream>>;
 
 fn watch(station: &Station, cookie: Option<&str>) -> Socket {
+    watch_with(station, cookie.map(|cookie| ("Cookie", cookie)))
+}
+
+fn watch_with(station: &Station, header: Option<(&'static str, &str)>) -> Socket {
     let mut request = format!("ws://{}/api/live/stream", station.host()).into_client_request().unwrap();
     request.headers_mut().insert("Origin", station.origin().parse().unwrap());
-    if let Some(cookie) = cookie {
-        request.headers_mut().insert("Cookie", cookie.parse().unwrap());
+    if let Some((name, value)) = header {
+        request.headers_mut().insert(name, value.parse().unwrap());
     }
     tungstenite::client(request, station.connect()).unwrap_or_else(|error| panic!("{error}")).0
 }
@@ -163,6 +168,25 @@ fn a_stream_ends_with_its_login() {
     socket.send(Message::text("here")).unwrap();
     let Message::Close(Some(farewell)) = next(&mut socket) else { panic!("it goes on") };
     assert_eq!(u16::from(farewell.code), 1008);
+}
+
+#[test]
+fn a_stream_ends_with_its_token_or_with_the_password_it_was_begun_under() {
+    let station = Station::in_network();
+    let bearer = format!("Bearer {}", station.token(Role::Operator));
+    let cookie = station.login("otto");
+    let mut sockets = [watch_with(&station, Some(("Authorization", &bearer))), watch(&station, Some(&cookie))];
+    for socket in &mut sockets {
+        text(socket);
+    }
+    let now = jiff::Timestamp::now();
+    station.store.remove_token("host", "console", now).unwrap();
+    station.store.set_user("otto", None, None, Some("another horse battery"), "console", now).unwrap();
+    for socket in &mut sockets {
+        // Without a word from the watcher: it is looked at every few seconds.
+        let Message::Close(Some(farewell)) = next(socket) else { panic!("it goes on") };
+        assert_eq!(u16::from(farewell.code), 1008);
+    }
 }
 
 #[test]

@@ -21,9 +21,28 @@ pub const FILE: &str = "limits.json";
 pub struct Limits {
     /// Cells of the differential to count, 1 to 100000.
     pub target: u32,
-    /// Limits of the flags, all of them.
-    #[schema(value_type = Object)]
+    /// Limits of the flags.
+    #[serde(with = "AllFlags")]
+    #[schema(value_type = AllFlags)]
     pub flags: Flags,
+}
+
+/// Limits of the flags, all of them: one that is left out is no wish for its default.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(remote = "Flags", deny_unknown_fields)]
+struct AllFlags {
+    /// Percent of the differential.
+    blasts_percent: f64,
+    /// Percent of the differential.
+    bands_percent: f64,
+    /// Percent of the differential.
+    immature_granulocytes_percent: f64,
+    /// Per 100 cells of the differential.
+    nucleated_red_per_100: f64,
+    /// Percent of the white cells.
+    unclassified_percent: f64,
+    /// Nucleated red cells per 100 white cells from which the estimate of white cells is given without them.
+    correct_white_from: f64,
 }
 
 /// Why limits cannot be used or kept.
@@ -97,7 +116,11 @@ mod tests {
         assert_eq!((config.session.target, config.flags.blasts_percent), (200, 3.0));
         let wrong = Limits { target: 0, ..limits };
         assert!(wrong.apply(&mut config).unwrap_err().to_string().contains("target = 0 is outside"));
-        fs::write(state.path().join(FILE), "{").unwrap();
-        assert!(Limits::read(state.path()).unwrap_err().to_string().contains("limits.json"));
+        for (broken, why) in [("{", "limits.json"), (r#"{"target":200,"flags":{}}"#, "missing field `blasts_percent`")]
+        {
+            fs::write(state.path().join(FILE), broken).unwrap();
+            let said = Limits::read(state.path()).unwrap_err().to_string();
+            assert!(said.contains(why), "{said}");
+        }
     }
 }

@@ -14,6 +14,7 @@ mod web;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use keys::is_language;
 pub use store::StoreConfig;
@@ -142,7 +143,7 @@ pub struct Models {
 }
 
 /// One sample's count.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionConfig {
     /// Cells of the differential to count, 1..=100000.
@@ -160,7 +161,7 @@ pub struct SessionConfig {
 }
 
 /// Limits of the flags, in percent (of the differential, or per 100 cells of it for red cells).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Flags {
     pub blasts_percent: f64,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::class::{CellClass, Kind};
 use crate::prevalence::PrevalenceReport;
@@ -13,7 +14,7 @@ use crate::statistics::per_red_cell::RedCount;
 use crate::timing::StageTime;
 
 /// Where a session stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// No sample is being counted; `start` begins one.
@@ -25,7 +26,7 @@ pub enum Phase {
 }
 
 /// Why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// The target count was reached.
@@ -39,7 +40,7 @@ pub enum Ending {
 }
 
 /// Cells counted, by kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KindCounts {
     /// White cells.
     #[serde(rename = "WBC")]
@@ -74,7 +75,7 @@ impl KindCounts {
 }
 
 /// One line of the differential.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ClassCount {
     /// The class.
     pub class: CellClass,
@@ -91,7 +92,7 @@ pub struct ClassCount {
 }
 
 /// Something in the result that a person must look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Flag {
     /// Blasts at or above the limit.
@@ -124,7 +125,7 @@ impl Flag {
 }
 
 /// Frames by what became of them, since the session began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FrameCounts {
     /// Looked at by the vision.
     pub used: u64,
@@ -138,7 +139,7 @@ pub struct FrameCounts {
 }
 
 /// The state of a session at one moment. Every sink renders this and nothing else.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
     /// Sample id; a number of the station unless somebody gave one.
     pub sample: String,

@@ -15,6 +15,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::class::{CellClass, Group};
 use crate::statistics::confusion::{ConfusionMatrix, Source};
@@ -38,7 +39,7 @@ pub const DRAWS: usize = 1000;
 const TOO_ODD: f64 = 0.01;
 
 /// The corrected differential, or why there is none.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Corrected {
     /// What the matrix was measured on.
     pub measured_on: String,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF};
+use utoipa::openapi::{ArrayBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// The confidence of every interval, unless it says otherwise.
 pub const LEVEL: f64 = 0.95;
@@ -14,6 +16,14 @@ pub struct Figure {
     pub low: f64,
     pub high: f64,
 }
+
+impl PartialSchema for Figure {
+    fn schema() -> RefOr<Schema> {
+        ArrayBuilder::new().items(f64::schema()).min_items(Some(3)).max_items(Some(3)).into()
+    }
+}
+
+impl ToSchema for Figure {}
 
 impl From<[f64; 3]> for Figure {
     fn from([value, low, high]: [f64; 3]) -> Self {

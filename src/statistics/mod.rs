@@ -15,6 +15,7 @@ pub mod text;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::class::Group;
 use crate::session::snapshot::Flag;
@@ -25,7 +26,7 @@ use crate::statistics::precision::Precision;
 use crate::statistics::simultaneous::Simultaneous;
 
 /// What is said of a sample beside the line of each class.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Statistics {
     /// Percent of the differential with the exact 95 % interval, for each group with at least one cell.
@@ -47,7 +48,7 @@ pub struct Statistics {
 }
 
 /// Why a flag was raised: a figure at or above its limit.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Evidence {
     pub flag: Flag,
     pub of: Share,
@@ -60,7 +61,7 @@ pub struct Evidence {
 }
 
 /// What a flag goes by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Share {
     Blasts,

@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::session::snapshot::KindCounts;
 use crate::statistics::interval::{Figure, ratio, times_uncertain};
@@ -58,7 +59,7 @@ impl FromStr for RedCount {
 
 /// What the red cells beside the others tell. Every interval is an exact 95 % one of the counting alone: how evenly the
 /// cells lie on the slide is not in it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PerRedCell {
     /// Red cells counted.
     pub red_cells: u32,
@@ -80,7 +81,7 @@ pub struct PerRedCell {
 }
 
 /// Estimates, cells per microlitre of blood.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PerMicrolitre {
     /// All white cells found, nucleated red ones included.
     #[serde(rename = "WBC_per_ul")]

@@ -6,6 +6,7 @@
 //! (`docs/statistics.md`). So under it every interval is made, and the rule judged, at 97 %: then the least is above 95 %.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::class::Group;
 use crate::statistics::interval::Figure;
@@ -14,7 +15,7 @@ use crate::statistics::interval::Figure;
 pub const SEQUENTIAL_LEVEL: f64 = 0.97;
 
 /// The share that decides when the count ends, and how precisely it is known.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Precision {
     pub of: Group,
     /// Percentage points that its interval may be wide.

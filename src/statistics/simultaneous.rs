@@ -8,12 +8,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::class::CellClass;
 use crate::statistics::interval::{self, Figure};
 
 /// Intervals of the classes of a differential that hold all together with 95 % confidence, in percent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Simultaneous {
     /// Of the differential's classes that were seen.
     pub percent: BTreeMap<CellClass, Figure>,

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use super::review::ReviewError;
+
 /// Why the store refuses or fails.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -59,6 +61,9 @@ pub enum StoreError {
     /// What was asked for is not allowed, or is not there.
     #[error("{0}")]
     Refused(String),
+    /// A result cannot be reviewed as it stands.
+    #[error(transparent)]
+    Review(#[from] ReviewError),
     /// The part of the program that writes has ended.
     #[error("results cannot be kept: the program is ending")]
     Closed,
@@ -68,7 +73,7 @@ impl StoreError {
     /// Whether what was asked for is at fault, not the store.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused(_))
+        matches!(self, Self::Refused(_) | Self::Review(_))
     }
 }
 

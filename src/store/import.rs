@@ -36,6 +36,7 @@ pub(super) fn results(transaction: &Transaction<'_>, folder: &Path) -> Result<()
                     Problem::Content(problem) | Problem::Refused(problem) => {
                         StoreError::Damaged { path: path.clone(), problem }
                     }
+                    Problem::Review(problem) => problem.into(),
                 })?;
                 taken += usize::from(taken_now);
             }

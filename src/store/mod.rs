@@ -35,7 +35,9 @@ use error::of_database;
 pub(crate) use error::of_file;
 pub use results::StoredResult;
 pub use retention::Retained;
-pub use review::LONGEST_COMMENT;
+pub use review::{LONGEST_COMMENT, ReviewError};
+pub use users::Stamp;
+pub(crate) use users::token_hash;
 
 /// The file of everything.
 pub const FILE: &str = "leukoscope.sqlite";
@@ -200,6 +202,7 @@ impl Store {
             Problem::Database(problem) => of_database(&self.0.path)(problem),
             Problem::Content(problem) => StoreError::Damaged { path: self.0.path.clone(), problem },
             Problem::Refused(words) => StoreError::Refused(words),
+            Problem::Review(problem) => StoreError::Review(problem),
         }
     }
 }
@@ -210,6 +213,13 @@ enum Problem {
     /// Something is kept that cannot be read.
     Content(String),
     Refused(String),
+    Review(ReviewError),
+}
+
+impl From<ReviewError> for Problem {
+    fn from(problem: ReviewError) -> Self {
+        Self::Review(problem)
+    }
 }
 
 impl From<rusqlite::Error> for Problem {

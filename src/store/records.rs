@@ -37,10 +37,8 @@ pub struct Settings {
     /// Where the frames came from, as in the configuration.
     pub camera: String,
     /// Limits of the count.
-    #[schema(value_type = Object)]
     pub session: SessionConfig,
     /// Limits of the flags.
-    #[schema(value_type = Object)]
     pub flags: Flags,
     /// SHA-256 of the classifier's and the detector's file, hexadecimal.
     pub models: BTreeMap<String, String>,
@@ -61,7 +59,6 @@ pub struct CellRecord {
     #[schema(value_type = i64)]
     pub number: CellNumber,
     /// What detection took it for.
-    #[schema(value_type = String)]
     pub kind: Kind,
     /// The connected part of the slide that it lies on, from 0; places on two patches cannot be compared.
     pub patch: u32,
@@ -74,12 +71,10 @@ pub struct CellRecord {
     /// Height of its box, camera px.
     pub h: f64,
     /// What the program counts it as; of white cells only.
-    #[schema(value_type = Option<String>)]
     pub class: Option<CellClass>,
     /// Probability of `class`, 0..=1.
     pub probability: Option<f64>,
     /// The network's own probabilities of every class, most probable first.
-    #[schema(value_type = Vec<(String, f64)>)]
     pub ranked: Vec<(CellClass, f64)>,
     /// What a person called it, if one did.
     pub by_person: Option<Reclassified>,
@@ -99,7 +94,6 @@ impl CellRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reclassified {
     /// The class.
-    #[schema(value_type = String)]
     pub class: CellClass,
     /// Name of the user.
     pub by: String,
@@ -156,7 +150,6 @@ pub struct SessionSummary {
     /// Cells of the differential, persons' answers included.
     pub counted: u32,
     /// What a person must look at.
-    #[schema(value_type = Vec<String>)]
     pub flags: Vec<Flag>,
     /// Who signed.
     pub signed_by: Option<String>,
@@ -171,11 +164,11 @@ pub struct SessionDetail {
     /// What was in force; not known of results of versions before there was a store.
     pub settings: Option<Settings>,
     /// The result as it was counted.
-    #[schema(value_type = Option<Object>)]
     pub counted_result: Option<Snapshot>,
     /// The result with persons' answers in place of the program's; the signed one once it is signed.
-    #[schema(value_type = Option<Object>)]
     pub reviewed_result: Option<Snapshot>,
+    /// SHA-256 of `reviewed_result` as it is served, hexadecimal: whoever signs says by it what was looked at.
+    pub fingerprint: Option<String>,
     /// White cells that a person gave another class than the program.
     pub reclassified: u32,
     /// The signature.

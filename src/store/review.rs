@@ -1,24 +1,50 @@
 //! What persons do with a result: give cells another class, take that back, sign.
 
-use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, Transaction, params};
-use serde_json::json;
+use std::collections::BTreeSet;
 
-use super::audit::{note, signature_hash};
-use super::records::{CellNumber, SessionId, Signature, Status};
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::audit::{hexadecimal, note, signature_hash};
+use super::records::{CellNumber, CellRecord, SessionId, Signature};
 use super::text::time;
 use super::{Problem, Store, StoreError, cells, recovered, refused, sessions};
 use crate::class::{CellClass, Kind};
+use crate::session::snapshot::Snapshot;
 
 /// Characters of a comment, at most.
 pub const LONGEST_COMMENT: usize = 2000;
 
+/// Why a result cannot be reviewed as it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReviewError {
+    /// It was signed.
+    #[error("session {0} is signed; a signed result does not change")]
+    Signed(SessionId),
+    /// It is not there yet.
+    #[error("session {0} is still being counted; end it first")]
+    Counting(SessionId),
+    /// It never came.
+    #[error("session {0} was interrupted and has no result")]
+    Interrupted(SessionId),
+    /// It is not the one that was looked at.
+    #[error("the result of session {0} changed since you looked at it; look at it again, then sign")]
+    Changed(SessionId),
+    /// There is no such session.
+    #[error("there is no session {0}")]
+    NoSession(SessionId),
+    /// There is no such cell.
+    #[error("session {0} has no cell {1}")]
+    NoCell(SessionId, CellNumber),
+}
+
 impl Store {
-    /// A person gives a white cell another class, or with none goes back to the program's.
+    /// A person gives one white cell another class: see [`Store::reclassify_all`].
     ///
     /// # Errors
-    /// A refusal where the session has no result yet or is signed, or the cell is no white one; else when it cannot be
-    /// written.
+    /// As there.
     pub fn reclassify(
         &self,
         session: SessionId,
@@ -26,70 +52,103 @@ impl Store {
         class: Option<CellClass>,
         by: &str,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<CellRecord>, StoreError> {
+        self.reclassify_all(session, &[cell], class, by, at)
+    }
+
+    /// A person gives white cells another class, or with none goes back to the program's: all of them or none, in one step
+    /// that is taken back as one. Gives the cells as they are then.
+    ///
+    /// # Errors
+    /// A refusal where the session has no result yet or is signed, or a cell is no white one; else when it cannot be
+    /// written.
+    pub fn reclassify_all(
+        &self,
+        session: SessionId,
+        cells: &[CellNumber],
+        class: Option<CellClass>,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<Vec<CellRecord>, StoreError> {
+        // A cell that is named twice changes once.
+        let cells: BTreeSet<CellNumber> = cells.iter().copied().collect();
+        let code = class.map(CellClass::code);
         self.write(|transaction| {
             open_for_review(transaction, session)?;
-            let Some(before) = cells::one(transaction, session, cell)? else {
-                return refused(format!("session {session} has no cell {cell}"));
-            };
-            if before.kind != Kind::Wbc {
-                return refused(format!("cell {cell} is no white cell; only those have classes"));
+            let mut changes = Vec::new();
+            for &cell in &cells {
+                let before =
+                    cells::one(transaction, session, cell)?.ok_or(ReviewError::NoCell(session, cell))?;
+                if before.kind != Kind::Wbc {
+                    return refused(format!("cell {cell} is no white cell; only those have classes"));
+                }
+                let person = before.by_person.as_ref();
+                transaction.prepare_cached(
+                    "INSERT INTO reclassification (session, cell, before_class, before_person, before_at, class, person, at) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                )?.execute(
+                    params![
+                        session,
+                        cell,
+                        person.map(|person| person.class.code()),
+                        person.map(|person| person.by.as_str()),
+                        person.map(|person| time(person.at)),
+                        code,
+                        by,
+                        time(at)
+                    ],
+                )?;
+                set(transaction, session, cell, code.map(|code| (code, by, time(at))))?;
+                let from = before.class_in_force().map(CellClass::code);
+                changes.push(json!({"cell": cell, "from": from, "program": before.class.map(CellClass::code)}));
             }
-            let code = class.map(CellClass::code);
-            let person = before.by_person.as_ref();
-            transaction.execute(
-                "INSERT INTO reclassification (session, cell, before_class, before_person, before_at, class, person, at) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                params![
-                    session,
-                    cell,
-                    person.map(|person| person.class.code()),
-                    person.map(|person| person.by.as_str()),
-                    person.map(|person| time(person.at)),
-                    code,
-                    by,
-                    time(at)
-                ],
-            )?;
-            set(transaction, session, cell, code.map(|code| (code, by, time(at))))?;
-            let from = before.class_in_force().map(CellClass::code);
-            let detail = json!({"cell": cell, "from": from, "to": code, "program": before.class.map(CellClass::code)});
-            note(transaction, by, at, "reclassify", Some(session), &detail)?;
-            Ok(())
+            note(transaction, by, at, "reclassify", Some(session), &json!({"to": code, "cells": changes}))?;
+            now(transaction, session, cells)
         })
     }
 
-    /// Takes back the latest change of this person; gives the cell, or none where there is nothing to take back.
+    /// Takes back the latest step of this person; gives its cells as they are then, none where there is nothing to take
+    /// back.
     ///
     /// # Errors
-    /// A refusal where the session is signed, or somebody else changed the cell since; else when it cannot be written.
-    pub fn undo(&self, session: SessionId, by: &str, at: Timestamp) -> Result<Option<CellNumber>, StoreError> {
+    /// A refusal where the session is signed, or somebody else changed one of the cells since; else when it cannot be
+    /// written.
+    pub fn undo(&self, session: SessionId, by: &str, at: Timestamp) -> Result<Vec<CellRecord>, StoreError> {
         self.write(|transaction| {
             open_for_review(transaction, session)?;
-            let latest = transaction
-                .query_row(
-                    "SELECT id, cell, before_class, before_person, before_at, EXISTS (SELECT 1 FROM reclassification AS later \
-                     WHERE later.session = ?1 AND later.cell = mine.cell AND later.id > mine.id AND NOT later.undone) \
-                     FROM reclassification AS mine WHERE session = ?1 AND person = ?2 AND NOT undone ORDER BY id DESC LIMIT 1",
-                    params![session, by],
-                    |row| Ok((row.get(0)?, row.get(1)?, (row.get(2)?, row.get(3)?, row.get(4)?), row.get(5)?)),
-                )
-                .optional()?;
-            let Some((id, cell, before, overtaken)) = latest else { return Ok(None) };
-            let (id, cell): (i64, CellNumber) = (id, cell);
-            if overtaken {
+            // What one person said at one moment is one step.
+            let mut select = transaction.prepare_cached(
+                "SELECT id, cell, before_class, before_person, before_at, EXISTS (SELECT 1 FROM reclassification AS later \
+                 WHERE later.session = ?1 AND later.cell = mine.cell AND later.id > mine.id AND NOT later.undone) \
+                 FROM reclassification AS mine WHERE session = ?1 AND person = ?2 AND NOT undone AND at = \
+                 (SELECT at FROM reclassification WHERE session = ?1 AND person = ?2 AND NOT undone ORDER BY id DESC LIMIT 1)",
+            )?;
+            let step: Vec<Change> = select.query_map(params![session, by], change)?.collect::<Result<_, _>>()?;
+            if step.is_empty() {
+                return Ok(Vec::new());
+            }
+            if let Some(Change { cell, .. }) = step.iter().find(|change| change.overtaken) {
                 return refused(format!("cell {cell} was given another class by somebody else since"));
             }
-            let before: (Option<String>, Option<String>, Option<String>) = before;
-            let person = match &before {
-                (Some(class), Some(person), Some(at)) => Some((class.as_str(), person.as_str(), at.clone())),
-                _ => None,
-            };
-            set(transaction, session, cell, person)?;
-            transaction.execute("UPDATE reclassification SET undone = 1 WHERE id = ?1", [id])?;
-            note(transaction, by, at, "undo", Some(session), &json!({"cell": cell, "to": before.0}))?;
-            Ok(Some(cell))
+            let mut changes = Vec::new();
+            for Change { id, cell, before, .. } in &step {
+                let to = before.as_ref().map(|(class, ..)| class.as_str());
+                let person = before.as_ref().map(|(class, person, at)| (class.as_str(), person.as_str(), at.clone()));
+                set(transaction, session, *cell, person)?;
+                transaction.execute("UPDATE reclassification SET undone = 1 WHERE id = ?1", [id])?;
+                changes.push(json!({"cell": cell, "to": to}));
+            }
+            note(transaction, by, at, "undo", Some(session), &json!({"cells": changes}))?;
+            now(transaction, session, step.iter().map(|change| change.cell))
         })
+    }
+
+    /// Whether the result of a session was signed.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn is_signed(&self, session: SessionId) -> Result<bool, StoreError> {
+        self.read(|transaction| Ok(is_signed(transaction, session)?))
     }
 
     /// Signs the result of a session as it stands with all persons' answers. It does not change any more.
@@ -98,16 +157,46 @@ impl Store {
     /// A refusal where the session has no result or is signed already, or the comment is too long; else when it cannot be
     /// written.
     pub fn sign(&self, session: SessionId, by: &str, at: Timestamp, comment: &str) -> Result<Signature, StoreError> {
+        self.sign_if(session, by, at, comment, |_| true)
+    }
+
+    /// Signs the result whose fingerprint is `seen`, and no other.
+    ///
+    /// # Errors
+    /// As [`Store::sign`]; a refusal where it is another one.
+    pub fn sign_seen(
+        &self,
+        session: SessionId,
+        by: &str,
+        at: Timestamp,
+        comment: &str,
+        seen: &str,
+    ) -> Result<Signature, StoreError> {
+        self.sign_if(session, by, at, comment, |fingerprint| fingerprint == seen)
+    }
+
+    fn sign_if(
+        &self,
+        session: SessionId,
+        by: &str,
+        at: Timestamp,
+        comment: &str,
+        seen: impl FnOnce(&str) -> bool,
+    ) -> Result<Signature, StoreError> {
         let (signature, number, of) = self.write(|transaction| {
             open_for_review(transaction, session)?;
             if comment.chars().count() > LONGEST_COMMENT {
                 return refused(format!("the comment is longer than {LONGEST_COMMENT} characters; shorten it"));
             }
             let detail = sessions::one(transaction, session)?;
-            let found = detail.and_then(|detail| Some((detail.summary.result?, detail.reviewed_result?)));
-            let Some((of, result)) = found else {
+            let found =
+                detail.and_then(|detail| Some((detail.summary.result?, detail.reviewed_result?, detail.fingerprint?)));
+            let Some((of, result, fingerprint)) = found else {
                 return refused(format!("session {session} has no result to sign"));
             };
+            if !seen(&fingerprint) {
+                return Err(ReviewError::Changed(session).into());
+            }
             let snapshot = serde_json::to_string(&result)?;
             let sha256 = signature_hash(session, by, &time(at), comment, &snapshot);
             let detail = json!({"sha256": sha256, "counted": result.counted});
@@ -124,16 +213,56 @@ impl Store {
     }
 }
 
+/// SHA-256 of a result as it is served, hexadecimal.
+pub(super) fn fingerprint(result: &Snapshot) -> Result<String, Problem> {
+    Ok(hexadecimal(&Sha256::digest(serde_json::to_string(result)?)))
+}
+
+fn is_signed(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Result<bool> {
+    let mut select = transaction.prepare_cached("SELECT EXISTS (SELECT 1 FROM signature WHERE session = ?1)")?;
+    select.query_row([session], |row| row.get(0))
+}
+
 fn open_for_review(transaction: &Transaction<'_>, session: SessionId) -> Result<(), Problem> {
-    let Some(detail) = sessions::one(transaction, session)? else {
-        return refused(format!("there is no session {session}"));
-    };
-    match detail.summary.status {
-        Status::Preliminary => Ok(()),
-        Status::Final => refused(format!("session {session} is signed; a signed result does not change")),
-        Status::Counting => refused(format!("session {session} is still being counted; end it first")),
-        Status::Interrupted => refused(format!("session {session} was interrupted and has no result")),
+    let state: Option<String> =
+        transaction.query_row("SELECT state FROM session WHERE id = ?1", [session], |row| row.get(0)).optional()?;
+    let state = state.ok_or(ReviewError::NoSession(session))?;
+    if is_signed(transaction, session)? {
+        return Err(ReviewError::Signed(session).into());
     }
+    match state.as_str() {
+        "done" => Ok(()),
+        "counting" => Err(ReviewError::Counting(session).into()),
+        _ => Err(ReviewError::Interrupted(session).into()),
+    }
+}
+
+/// A class that a person gave a cell, and what was there before.
+struct Change {
+    id: i64,
+    cell: CellNumber,
+    /// Class, person and time, where a person had given one.
+    before: Option<(String, String, String)>,
+    /// Whether somebody changed the cell since.
+    overtaken: bool,
+}
+
+fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
+    let before = match (row.get(2)?, row.get(3)?, row.get(4)?) {
+        (Some(class), Some(person), Some(at)) => Some((class, person, at)),
+        _ => None,
+    };
+    Ok(Change { id: row.get(0)?, cell: row.get(1)?, before, overtaken: row.get(5)? })
+}
+
+/// These cells as they are now.
+fn now(
+    transaction: &Transaction<'_>,
+    session: SessionId,
+    cells: impl IntoIterator<Item = CellNumber>,
+) -> Result<Vec<CellRecord>, Problem> {
+    let found = |cell| cells::one(transaction, session, cell)?.ok_or_else(|| ReviewError::NoCell(session, cell).into());
+    cells.into_iter().map(found).collect()
 }
 
 fn set(
@@ -146,9 +275,9 @@ fn set(
         Some((class, by, at)) => (Some(class), Some(by), Some(at)),
         None => (None, None, None),
     };
-    transaction.execute(
+    let mut update = transaction.prepare_cached(
         "UPDATE cell SET person_class = ?3, person = ?4, person_at = ?5 WHERE session = ?1 AND number = ?2",
-        params![session, cell, class, by, at],
     )?;
+    update.execute(params![session, cell, class, by, at])?;
     Ok(())
 }

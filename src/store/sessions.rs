@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::records::{Query, SessionDetail, SessionId, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
-use super::{Problem, Store, StoreError, cells};
+use super::{Problem, Store, StoreError, cells, review};
 use crate::class::Kind;
 use crate::session::review::reviewed;
 use crate::session::snapshot::Snapshot;
@@ -150,5 +150,6 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         flags: reviewed_result.as_ref().map(|result| result.flags.clone()).unwrap_or_default(),
         signed_by: signature.as_ref().map(|signature| signature.by.clone()),
     };
-    Ok(SessionDetail { summary, settings, counted_result, reviewed_result, reclassified, signature })
+    let fingerprint = reviewed_result.as_ref().filter(|_| whole).map(review::fingerprint).transpose()?;
+    Ok(SessionDetail { summary, settings, counted_result, reviewed_result, fingerprint, reclassified, signature })
 }

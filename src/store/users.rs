@@ -9,7 +9,7 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -25,6 +25,17 @@ const LONGEST_PASSWORD: usize = 1024;
 
 /// A hash that no password has: checking an unknown name takes as long as checking a known one.
 static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hash(&BASE64_URL_SAFE_NO_PAD.encode(random().ok()?)).ok());
+
+/// What a login is made by: another one once the user has another password or was shut out. Tells nothing of the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp([u8; 32]);
+
+impl Stamp {
+    /// Of the kept hash of a password, and how often the user was shut out.
+    pub(crate) fn of(password: &str, shut_out: Option<&str>) -> Self {
+        Self(Sha256::digest(json!([password, shut_out]).to_string()).into())
+    }
+}
 
 impl Store {
     /// Adds a user.
@@ -70,6 +81,14 @@ impl Store {
             if changed == 0 {
                 return refused(format!("there is no user {name}"));
             }
+            if enabled == Some(false) {
+                // Logins from before stay ended, also where the user may log in again before anybody asks under them.
+                transaction.execute(
+                    "INSERT INTO meta (name, value) VALUES ('shut out ' || ?1, 1) \
+                     ON CONFLICT DO UPDATE SET value = value + 1",
+                    [name],
+                )?;
+            }
             let detail = json!({"user": name, "role": role, "enabled": enabled, "password": hash.is_some()});
             note(transaction, by, at, "change user", None, &detail)?;
             Ok(())
@@ -93,7 +112,15 @@ impl Store {
     /// # Errors
     /// When it cannot be read.
     pub fn user(&self, name: &str) -> Result<Option<User>, StoreError> {
-        Ok(self.with_hash(name)?.map(|(user, _)| user))
+        Ok(self.account(name)?.map(|(user, _)| user))
+    }
+
+    /// One user as it stands now, and what its logins are made by.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn account(&self, name: &str) -> Result<Option<(User, Stamp)>, StoreError> {
+        Ok(self.read(|transaction| known(transaction, name))?.map(|known| (known.user, known.stamp)))
     }
 
     /// The user of this name and password, if there is one who may log in. Takes as long for names that there are not.
@@ -101,23 +128,52 @@ impl Store {
     /// # Errors
     /// When users cannot be read.
     pub fn check_password(&self, name: &str, password: &str) -> Result<Option<User>, StoreError> {
-        let found = self.with_hash(name)?;
-        let hash = found.as_ref().map(|(_, hash)| hash.as_str()).or(NOBODY.as_deref()).unwrap_or_default();
+        Ok(self.log_in(name, password)?.map(|(user, _)| user))
+    }
+
+    /// The same, with what the login is made by: as it stood when the password was looked at.
+    ///
+    /// # Errors
+    /// When users cannot be read.
+    pub fn log_in(&self, name: &str, password: &str) -> Result<Option<(User, Stamp)>, StoreError> {
+        Ok(self.checked(name, password)?.map(|known| (known.user, known.stamp)))
+    }
+
+    /// A user takes another password; gives what its logins are made by from now on, none where the old one is wrong.
+    ///
+    /// # Errors
+    /// A refusal where the new password is too short; else when it cannot be written.
+    pub fn change_password(
+        &self,
+        name: &str,
+        old: &str,
+        new: &str,
+        at: Timestamp,
+    ) -> Result<Option<Stamp>, StoreError> {
+        check_length(new)?;
+        let Some(before) = self.checked(name, old)? else { return Ok(None) };
+        let hash = hash(new).map_err(StoreError::Refused)?;
+        self.write(|transaction| {
+            // Whoever was shut out or given another password meanwhile stays so.
+            let changed = transaction.execute(
+                "UPDATE user SET password = ?2 WHERE name = ?1 AND password = ?3 AND enabled",
+                params![name, hash, before.hash],
+            )?;
+            if changed == 0 {
+                return Ok(None);
+            }
+            note(transaction, name, at, "change user", None, &json!({"user": name, "password": true}))?;
+            Ok(known(transaction, name)?.map(|known| known.stamp))
+        })
+    }
+
+    fn checked(&self, name: &str, password: &str) -> Result<Option<Known>, StoreError> {
+        let found = self.read(|transaction| known(transaction, name))?;
+        let hash = found.as_ref().map(|known| known.hash.as_str()).or(NOBODY.as_deref()).unwrap_or_default();
         let right = password.len() <= LONGEST_PASSWORD
             && PasswordHash::new(hash)
                 .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
-        Ok(found.map(|(user, _)| user).filter(|user| right && user.enabled))
-    }
-
-    fn with_hash(&self, name: &str) -> Result<Option<(User, String)>, StoreError> {
-        self.read(|transaction| {
-            let row = transaction
-                .query_row("SELECT name, role, enabled, password FROM user WHERE name = ?1", [name], |row| {
-                    Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?))
-                })
-                .optional()?;
-            row.map(|(columns, hash)| Ok((user(columns)?, hash))).transpose()
-        })
+        Ok(found.filter(|known| right && known.user.enabled))
     }
 
     /// Makes a token for a program and gives its secret, which is not kept and cannot be shown again.
@@ -131,7 +187,7 @@ impl Store {
         self.write(|transaction| {
             let added = transaction.execute(
                 "INSERT INTO token (name, role, sha256) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO NOTHING",
-                params![name, role.word(), hexadecimal(&Sha256::digest(&secret))],
+                params![name, role.word(), token_hash(&secret)],
             )?;
             if added == 0 {
                 return refused(format!("there is a token {name} already"));
@@ -147,8 +203,15 @@ impl Store {
     /// # Errors
     /// When tokens cannot be read.
     pub fn token(&self, secret: &str) -> Result<Option<User>, StoreError> {
-        // Found by its hash: what a comparison would tell by its time is of no use.
-        let hash = hexadecimal(&Sha256::digest(secret));
+        self.token_by_hash(&token_hash(secret))
+    }
+
+    /// The same by the secret's hash, for whoever asks again and does not keep the secret.
+    ///
+    /// # Errors
+    /// When tokens cannot be read.
+    pub(crate) fn token_by_hash(&self, hash: &str) -> Result<Option<User>, StoreError> {
+        // What a comparison would tell by its time is of no use.
         self.read(|transaction| {
             let row = transaction
                 .query_row("SELECT name, role, 1 FROM token WHERE sha256 = ?1", [hash], columns)
@@ -221,6 +284,31 @@ fn user((name, role, enabled): Columns) -> Result<User, Problem> {
     Ok(User { name, role, enabled })
 }
 
+/// What is kept of a user.
+struct Known {
+    user: User,
+    hash: String,
+    stamp: Stamp,
+}
+
+fn known(connection: &Connection, name: &str) -> Result<Option<Known>, Problem> {
+    let mut select = connection.prepare_cached(
+        "SELECT name, role, enabled, password, (SELECT value FROM meta WHERE meta.name = 'shut out ' || user.name) \
+         FROM user WHERE name = ?1",
+    )?;
+    let row = select
+        .query_row([name], |row| Ok((columns(row)?, row.get::<_, String>(3)?, row.get::<_, Option<String>>(4)?)))
+        .optional()?;
+    let Some((columns, hash, shut_out)) = row else { return Ok(None) };
+    let stamp = Stamp::of(&hash, shut_out.as_deref());
+    Ok(Some(Known { user: user(columns)?, hash, stamp }))
+}
+
+/// What is kept of a token's secret.
+pub(crate) fn token_hash(secret: &str) -> String {
+    hexadecimal(&Sha256::digest(secret))
+}
+
 fn check_name(name: &str) -> Result<(), String> {
     let good = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
     let reserved = ["device", "console"].contains(&name);
@@ -232,6 +320,11 @@ fn check_name(name: &str) -> Result<(), String> {
 }
 
 fn checked_hash(password: &str) -> Result<String, StoreError> {
+    check_length(password)?;
+    hash(password).map_err(StoreError::Refused)
+}
+
+fn check_length(password: &str) -> Result<(), StoreError> {
     if password.chars().count() < SHORTEST_PASSWORD {
         let words =
             format!("a password has at least {SHORTEST_PASSWORD} characters; three or four words are a good one");
@@ -240,7 +333,7 @@ fn checked_hash(password: &str) -> Result<String, StoreError> {
     if password.len() > LONGEST_PASSWORD {
         return Err(StoreError::Refused(format!("a password has at most {LONGEST_PASSWORD} bytes")));
     }
-    hash(password).map_err(StoreError::Refused)
+    Ok(())
 }
 
 /// Argon2id with 19 MiB, two passes and one lane: the least that OWASP's password storage cheat sheet (2024) recommends,

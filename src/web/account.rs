@@ -1,27 +1,22 @@
 //! Logging in and out, and who one is.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::app::{App, Shared, blocking};
+use super::app::{App, Shared, blocking, blocking_in};
 use super::error::{ApiError, Body};
 use super::guard::{COOKIE_NAME, Caller, How, Peer};
-use crate::store::records::{Role, User};
-
-/// How long somebody waits while others' passwords are looked at.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// No password is longer, in bytes: hashing takes its time.
-const LONGEST_PASSWORD: usize = 1024;
+use crate::store::StoreError;
+use crate::store::records::Role;
 
 /// Who wants to log in.
 #[derive(Deserialize, ToSchema)]
@@ -29,6 +24,16 @@ const LONGEST_PASSWORD: usize = 1024;
 pub(super) struct Login {
     name: String,
     password: String,
+}
+
+/// Another password for oneself.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPassword {
+    /// The one that holds.
+    old: String,
+    /// At least 10 characters.
+    new: String,
 }
 
 /// Who one is.
@@ -61,52 +66,68 @@ pub(super) async fn login(
     before: Option<Caller>,
     Body(Login { name, password }): Body<Login>,
 ) -> Result<Response, ApiError> {
-    let user = check_password(&app, &name, password, address).await?;
+    let of = name.clone();
+    let work = move |app: &App| app.store.log_in(&of, &password);
+    let (user, stamp) = try_password(&app, &name, address, work).await?.ok_or_else(ApiError::wrong_login)?;
     let cookie = {
         let mut logins = app.logins();
         // A login that somebody else may have put into this browser ends here.
         if let Some(Caller { how: How::Login(id), .. }) = before {
             logins.end(&id);
         }
-        logins.begin(&user.name, Instant::now()).map_err(|problem| ApiError::internal(&problem))?
+        logins.begin(&user.name, stamp, Instant::now()).map_err(|problem| ApiError::internal(&problem))?
     };
     log::info!("page: {} logged in from {address}", user.name);
     with_cookie(&app, &cookie, "")
 }
 
-/// The user of this name and password; every wrong one counts, from anywhere.
-pub(super) async fn check_password(
+/// Does `work` that looks at a password of this name, when it is one's turn; none where the password is wrong. Every wrong
+/// one counts, from anywhere.
+pub(super) async fn try_password<T: Send + 'static>(
     app: &Shared,
     name: &str,
-    password: String,
     address: IpAddr,
-) -> Result<User, ApiError> {
-    let wrong = || ApiError::new(StatusCode::UNAUTHORIZED, "name or password are wrong");
+    work: impl FnOnce(&App) -> Result<Option<T>, StoreError> + Send + 'static,
+) -> Result<Option<T>, ApiError> {
     let attempt = app.throttle().attempt(name, address, Instant::now()).map_err(ApiError::too_often)?;
-    if password.len() > LONGEST_PASSWORD {
-        return Err(wrong());
-    }
-    let Ok(Ok(turn)) = timeout(PATIENCE, app.passwords.acquire()).await else {
-        app.throttle().not_tried(&attempt);
-        return Err(ApiError::busy("too many log in at once; try again"));
+    let tried = match app.password_turn().await {
+        Ok(turn) => blocking_in(app, turn, work).await,
+        Err(busy) => Err(busy),
     };
-    let asked = name.to_owned();
-    let checked = blocking(app, move |app: &App| app.store.check_password(&asked, &password)).await;
-    drop(turn);
-    match checked {
-        Ok(Some(user)) if user.enabled => {
-            app.throttle().succeeded(&attempt);
-            Ok(user)
-        }
-        Ok(_) => {
-            log::warn!("page: a wrong name or password from {address}");
-            Err(wrong())
-        }
-        Err(error) => {
-            app.throttle().not_tried(&attempt);
-            Err(error)
-        }
+    match &tried {
+        Ok(Some(_)) => app.throttle().succeeded(&attempt),
+        Ok(None) => log::warn!("page: a wrong name or password from {address}"),
+        Err(_) => app.throttle().not_tried(&attempt),
     }
+    tried
+}
+
+/// Give oneself another password. Every other login of the user ends.
+#[utoipa::path(put, path = "/api/me/password", tag = "account", request_body = NewPassword, responses(
+    (status = 204, description = "It holds; this login goes on"),
+    (status = 403, description = "The old password is wrong, or a token asks", body = super::error::ErrorBody),
+    (status = 429, description = "Too many wrong passwords; Retry-After says when to try again",
+        body = super::error::ErrorBody),
+))]
+pub(super) async fn change_password(
+    State(app): State<Shared>,
+    caller: Caller,
+    Body(NewPassword { old, new }): Body<NewPassword>,
+) -> Result<StatusCode, ApiError> {
+    let id = match caller.how {
+        How::Login(id) => id,
+        How::AtDevice => return Err(ApiError::log_in()),
+        How::Token(_) => return Err(ApiError::may_not("a token has no password; log in with name and password")),
+    };
+    let name = caller.name.clone();
+    let work = move |app: &App| {
+        let stamp = app.store.change_password(&name, &old, &new, Timestamp::now())?;
+        // The other logins end by theirs.
+        Ok(stamp.map(|stamp| app.logins().goes_on(&id, stamp)))
+    };
+    try_password(&app, &caller.name, caller.address, work).await?.ok_or_else(ApiError::wrong_password)?;
+    log::info!("page: {} has another password", caller.name);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Log out.

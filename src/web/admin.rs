@@ -1,5 +1,7 @@
 //! What admins do: users, tokens for programs, the audit trail.
 
+use std::path;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -7,11 +9,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::app::{App, Shared, blocking};
+use super::app::{App, Shared, blocking, blocking_in};
 use super::error::{ApiError, Body, Path, Query};
 use super::guard::{Caller, How};
-use crate::store::AuditVerdict;
 use crate::store::records::{AuditEntry, Role, SessionId, User};
+use crate::store::{AuditVerdict, Store};
 
 /// Lines of the audit trail in one answer, usually and at most.
 const LINES: (u32, u32) = (100, 1000);
@@ -87,8 +89,8 @@ pub(super) struct WhichLines {
 pub(super) struct Audit {
     /// Newest first.
     entries: Vec<AuditEntry>,
-    /// Whether no line of the whole trail is missing or was changed.
-    whole: bool,
+    /// Whether no line of the whole trail is missing or was changed; null where `before` was given, which looks at none.
+    whole: Option<bool>,
     /// What is wrong where it is not whole.
     problem: Option<String>,
 }
@@ -109,8 +111,9 @@ pub(super) async fn add_user(
     caller: Caller,
     Body(NewUser { name, role, password }): Body<NewUser>,
 ) -> Result<StatusCode, ApiError> {
+    let turn = app.password_turn().await?;
     let add = move |app: &App| app.store.add_user(&name, role, &password, &caller.by(), Timestamp::now());
-    blocking(&app, add).await.map(|()| StatusCode::CREATED)
+    blocking_in(&app, turn, add).await.map(|()| StatusCode::CREATED)
 }
 
 /// Change a user.
@@ -125,21 +128,22 @@ pub(super) async fn change_user(
     let own = matches!(caller.how, How::Login(_)) && caller.name == name;
     if own && (enabled == Some(false) || role.is_some_and(|role| role < Role::Admin)) {
         let words = "nobody takes admin rights from themselves, so that one admin is left: ask another one";
-        return Err(ApiError::new(StatusCode::CONFLICT, words));
+        return Err(ApiError::wrong(StatusCode::CONFLICT, words));
     }
-    let (user, ends) = (name.clone(), password.is_some() || enabled == Some(false));
-    blocking(&app, move |app: &App| {
+    let of_password = password.is_some();
+    let change = move |app: &App| {
         if app.store.user(&name)?.is_none() {
             return Err(ApiError::not_found("there is no such user"));
         }
         app.store.set_user(&name, role, enabled, password.as_deref(), &caller.by(), Timestamp::now())?;
-        Ok(())
-    })
-    .await?;
-    if ends {
-        app.logins().end_all_of(&user);
+        Ok(StatusCode::NO_CONTENT)
+    };
+    if of_password {
+        let turn = app.password_turn().await?;
+        blocking_in(&app, turn, change).await
+    } else {
+        blocking(&app, change).await
     }
-    Ok(StatusCode::NO_CONTENT)
 }
 
 /// All tokens.
@@ -180,7 +184,7 @@ pub(super) async fn remove_token(
     }
 }
 
-/// The audit trail.
+/// The audit trail. Without `before`, all of it is looked at, whether it is whole.
 #[utoipa::path(get, path = "/api/audit", tag = "admin", params(WhichLines), responses((status = 200, body = Audit)))]
 pub(super) async fn audit(
     State(app): State<Shared>,
@@ -189,11 +193,21 @@ pub(super) async fn audit(
     let limit = limit.unwrap_or(LINES.0).clamp(1, LINES.1);
     blocking(&app, move |app: &App| {
         let entries = app.store.audit(session, before, limit)?;
-        let problem = match app.store.verify_audit()? {
+        if before.is_some() {
+            return Ok(Json(Audit { entries, whole: None, problem: None }));
+        }
+        let problem = match verify(&app.store)? {
             AuditVerdict::Whole { .. } => None,
             AuditVerdict::Broken { number, why } => Some(format!("line {number}: {why}")),
         };
-        Ok::<_, ApiError>(Json(Audit { entries, whole: problem.is_none(), problem }))
+        Ok::<_, ApiError>(Json(Audit { entries, whole: Some(problem.is_none()), problem }))
     })
     .await
+}
+
+/// Looks at the whole trail over a connection of its own, since that takes long and others read meanwhile.
+fn verify(store: &Store) -> Result<AuditVerdict, ApiError> {
+    let folder = store.path().parent().unwrap_or(path::Path::new("."));
+    let apart = Store::open_to_read(folder)?.ok_or_else(|| ApiError::internal(&"the store is gone"))?;
+    Ok(apart.verify_audit()?)
 }

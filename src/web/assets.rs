@@ -1,4 +1,4 @@
-//! The page: files that are part of the program, and catalogues of a clinic's own before those.
+//! The page: files that are part of the program, and catalogues with a clinic's own texts in them.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
-use super::app::Shared;
+use super::app::{App, Shared, blocking};
 use super::error::{ApiError, Path as InPath};
 use crate::store::hexadecimal;
 
@@ -67,20 +67,32 @@ pub(super) async fn index(headers: HeaderMap) -> Response {
 /// `GET /assets/…`.
 pub(super) async fn asset(State(app): State<Shared>, InPath(path): InPath<String>, headers: HeaderMap) -> Response {
     if let Some(file) = path.strip_prefix("languages/") {
-        let (app, file) = (app.clone(), file.to_owned());
-        let own = tokio::task::spawn_blocking(move || app.catalogues.own(&file)).await;
-        if let Ok(Some(bytes)) = own {
-            return answer("languages/own.json", bytes, &headers);
-        }
+        let file = file.to_owned();
+        return match blocking(&app, move |app: &App| catalogue(app, &file)).await {
+            Ok(bytes) => answer("languages/merged.json", bytes, &headers),
+            Err(error) => error.into_response(),
+        };
     }
     shipped(&path, &headers)
+}
+
+/// What reports say in a language, too: English, over it the language's own catalogue, over that the clinic's.
+fn catalogue(app: &App, file: &str) -> Result<Vec<u8>, ApiError> {
+    let language =
+        file.strip_suffix(".json").filter(|language| app.catalogues.languages().iter().any(|l| l == language));
+    let language = language.ok_or_else(no_such_file)?;
+    serde_json::to_vec(&app.catalogues.words(language)).map_err(|problem| ApiError::internal(&problem))
+}
+
+fn no_such_file() -> ApiError {
+    ApiError::not_found("there is no such file")
 }
 
 fn shipped(path: &str, headers: &HeaderMap) -> Response {
     // Looked up in a list, so that no path leads anywhere else.
     match FILES.iter().find(|(name, _)| *name == path) {
         Some((name, bytes)) => answer(name, *bytes, headers),
-        None => ApiError::not_found("there is no such file").into_response(),
+        None => no_such_file().into_response(),
     }
 }
 

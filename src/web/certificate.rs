@@ -1,17 +1,21 @@
-//! The certificate that the page is served under: the station's own, made at the first start, or one that was given.
+//! The certificate that the page is served under: the station's own, made by itself and anew in time, or one that was given.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, date_time_ymd};
-use rustls::ServerConfig;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{RootCertStore, ServerConfig};
 use sha2::{Digest, Sha256};
 
 use crate::config::WebConfig;
@@ -22,6 +26,22 @@ const OWN: &str = "web.pem";
 
 /// The certificate alone, for whoever wants to trust it on another machine.
 const OWN_PUBLIC: &str = "web-certificate.pem";
+
+/// Seconds of a day.
+const DAY: i64 = 24 * 60 * 60;
+
+/// Days that the station's own is valid from the day before which it is valid already: Apple's browsers take no certificate
+/// of more than 825.
+const VALID: i64 = 820;
+
+/// Days before the present one that it is valid already, for boards whose clock is behind.
+const BEFORE: i64 = 30;
+
+/// Days before its end at which a new one is made.
+const IN_TIME: i64 = 30;
+
+/// No day is earlier, 2026-01-01: a board without a battery begins its first one in 1970.
+const EARLIEST: i64 = 1_767_225_600;
 
 /// Why there is no certificate to serve under.
 #[derive(Debug, thiserror::Error)]
@@ -66,9 +86,12 @@ pub(super) struct Certificate {
     pub(super) config: Arc<ServerConfig>,
     /// SHA-256 of the certificate, as browsers show it.
     pub(super) fingerprint: String,
+    /// The certificate itself.
+    der: CertificateDer<'static>,
 }
 
-/// The certificate that was configured, else the station's own out of `state`, made there if there is none yet.
+/// The certificate that was configured, else the station's own out of `state`: made there if there is none, it ends soon,
+/// or it lacks a name or address that the station has now.
 pub(super) fn certificate(
     web: &WebConfig,
     state: &Path,
@@ -79,57 +102,148 @@ pub(super) fn certificate(
         return read(&web.certificate, &web.key);
     }
     let own = state.join(OWN);
-    match fs::exists(&own) {
-        Ok(true) => {}
-        Ok(false) => {
-            let pem = make(address, now)?;
-            keep(&own, &pem).map_err(|problem| CertificateError::File {
-                file: own.clone(),
-                problem,
-                remedy: "the certificate is kept there; let this user write to the folder, or make room on the disk",
-            })?;
-            log::info!("{}: a certificate was made for the page; it is valid for ten years", own.display());
+    let names = names(address.ip());
+    let now = now.as_second().max(EARLIEST);
+    let there = fs::exists(&own).map_err(|problem| unreadable(&own, problem))?;
+    let old = if there { Some(read(&own, &own)?) } else { None };
+    let why = old.as_ref().map_or(Some("there was none".to_owned()), |old| {
+        outdated(&old.der, names.iter().filter(|name| lasts(name, address.ip())), now)
+    });
+    let certificate = match (why, old) {
+        (None, Some(old)) => old,
+        (why, old) => {
+            let why = why.unwrap_or_default();
+            match (renew(&own, names, now), old) {
+                (Ok(new), _) => {
+                    let fingerprint = &new.fingerprint;
+                    log::warn!(
+                        "{}: the page has a new certificate ({why}); its SHA-256 is {fingerprint}",
+                        own.display()
+                    );
+                    new
+                }
+                // Results must be within reach even so.
+                (Err(problem), Some(old)) => {
+                    log::warn!("{problem}; the page goes on with the old one ({why})");
+                    old
+                }
+                (Err(problem), None) => return Err(problem),
+            }
         }
-        Err(problem) => return Err(unreadable(&own, problem)),
-    }
-    let certificate = read(&own, &own)?;
+    };
     publish(&own, &state.join(OWN_PUBLIC));
     Ok(certificate)
 }
 
-/// Key and certificate, PEM.
-fn make(address: SocketAddr, now: Timestamp) -> Result<String, rcgen::Error> {
+/// Makes and keeps a certificate of the station's own.
+fn renew(own: &Path, names: Vec<String>, now: i64) -> Result<Certificate, CertificateError> {
+    let pem = make(names, now, VALID)?;
+    keep(own, &pem).map_err(|problem| CertificateError::File {
+        file: own.to_owned(),
+        problem,
+        remedy: "the certificate is kept there; let this user write to the folder, or make room on the disk",
+    })?;
+    read(own, own)
+}
+
+/// Why the station's own certificate does not do any more, as a browser that trusts it would see it; none while it does,
+/// or where that cannot be told.
+fn outdated<'a>(
+    certificate: &CertificateDer<'static>,
+    names: impl Iterator<Item = &'a String>,
+    now: i64,
+) -> Option<String> {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).ok()?;
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build().ok()?;
+    let look = |name: &str, seconds: i64| {
+        let name = ServerName::try_from(name).ok()?;
+        let then = UnixTime::since_unix_epoch(Duration::from_secs(seconds.unsigned_abs()));
+        match verifier.verify_server_cert(certificate, &[], &name, &[], then) {
+            Err(rustls::Error::InvalidCertificate(problem)) => Some(Err(problem)),
+            verdict => verdict.ok().map(|_| Ok(())),
+        }
+    };
+    for name in names {
+        use rustls::CertificateError as Problem;
+        match look(name, now + IN_TIME * DAY) {
+            Some(Err(Problem::Expired | Problem::ExpiredContext { .. })) => {
+                return Some("the one before ends or has ended".to_owned());
+            }
+            Some(Err(Problem::NotValidForName | Problem::NotValidForNameContext { .. })) => {
+                return Some(format!("the one before does not name {name}"));
+            }
+            // The clock of this board is behind, as it is after each start of one without a battery until the network
+            // tells the time; or it was ahead when the certificate was made. A new one at each start would be worse.
+            Some(Err(Problem::NotValidYet | Problem::NotValidYetContext { .. })) => {
+                log::warn!(
+                    "the page's certificate is not valid yet by this board's clock; set the clock, see docs/web-api.md"
+                );
+                return None;
+            }
+            _ => {}
+        }
+        if look(name, now + (IN_TIME + VALID) * DAY) == Some(Ok(())) {
+            return Some("the one before is valid for longer than some browsers take".to_owned());
+        }
+    }
+    None
+}
+
+/// Names and addresses by which the station is asked for.
+fn names(listening: IpAddr) -> Vec<String> {
     let mut names = vec!["localhost".to_owned()];
-    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
+    let host = host();
     // What is no name on the network would make the certificate unusable for the others, too.
     let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
     if !host.is_empty() && host != "localhost" && is_name(&host) {
         if !host.contains('.') {
             names.push(format!("{host}.local"));
         }
-        names.push(host.clone());
+        names.push(host);
     }
     let mut addresses = vec![IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
-    addresses.extend(Some(address.ip()).filter(|ip| !ip.is_unspecified()));
+    addresses.extend(Some(listening).filter(|ip| !ip.is_unspecified()));
     addresses.extend(outward("192.0.2.1:9", "0.0.0.0:0"));
     addresses.extend(outward("[2001:db8::1]:9", "[::]:0"));
     addresses.sort_unstable();
     addresses.dedup();
     names.extend(addresses.iter().map(ToString::to_string));
+    names
+}
 
+/// Whether a name is one that stays: an address that changes each day, or is there until the network gives another, is no
+/// reason for a new certificate.
+fn lasts(name: &str, listening: IpAddr) -> bool {
+    match name.parse::<IpAddr>() {
+        Ok(address) if address == listening => true,
+        Ok(IpAddr::V4(address)) => !address.is_link_local(),
+        Ok(IpAddr::V6(address)) => address.is_loopback(),
+        Err(_) => true,
+    }
+}
+
+/// The name of this machine.
+fn host() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
+}
+
+/// Key and certificate, PEM: for these names, and valid for so many days.
+fn make(names: Vec<String>, now: i64, days: i64) -> Result<String, rcgen::Error> {
+    let host = host();
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = rcgen::DistinguishedName::new();
     let common = if host.is_empty() { "leukoscope".to_owned() } else { format!("leukoscope on {host}") };
     params.distinguished_name.push(DnType::CommonName, common.chars().take(64).collect::<String>());
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    // A board without a battery begins its first day in 1970.
-    let today = now.to_zoned(TimeZone::UTC).date();
-    let year = i32::from(today.year()).max(2026);
-    // The 28th is in every month; a month earlier, for boards whose clock is behind.
-    let (month, before) = if today.month() == 1 { (12, year - 1) } else { (today.month() as u8 - 1, year) };
-    params.not_before = date_time_ymd(before, month, 1);
-    params.not_after = date_time_ymd(year + 10, today.month() as u8, 28);
+    let midnight = |seconds: i64| {
+        let date = Timestamp::from_second(seconds).unwrap_or_default().to_zoned(TimeZone::UTC).date();
+        date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
+    };
+    let begins = now - BEFORE * DAY;
+    params.not_before = midnight(begins);
+    params.not_after = midnight(begins + days * DAY);
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
     Ok(format!("{}{}", key.serialize_pem(), certificate.pem()))
@@ -174,7 +288,8 @@ fn read(certificate: &Path, key: &Path) -> Result<Certificate, CertificateError>
         let (what, begin) = ("certificate", "CERTIFICATE");
         return Err(CertificateError::Content { file: certificate.to_owned(), what, begin });
     };
-    let digest: [u8; 32] = Sha256::digest(first).into();
+    let der = first.clone();
+    let digest: [u8; 32] = Sha256::digest(&der).into();
     let fingerprint = digest.map(|byte| format!("{byte:02X}")).join(":");
     let bytes = fs::read(key).map_err(|problem| unreadable(key, problem))?;
     let secret = PrivateKeyDer::from_pem_slice(&bytes).map_err(|_| CertificateError::Content {
@@ -183,14 +298,18 @@ fn read(certificate: &Path, key: &Path) -> Result<Certificate, CertificateError>
         begin: "PRIVATE KEY",
     })?;
     let unusable = |problem| CertificateError::Unusable { file: certificate.to_owned(), problem };
-    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(unusable)?
         .with_no_client_auth()
         .with_single_cert(chain, secret)
         .map_err(unusable)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Certificate { config: Arc::new(config), fingerprint })
+    Ok(Certificate { config: Arc::new(config), fingerprint, der })
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 fn unreadable(file: &Path, problem: io::Error) -> CertificateError {
@@ -207,9 +326,11 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
 
-    fn own(state: &Path) -> Result<Certificate, CertificateError> {
-        let (address, now) = ("0.0.0.0:0".parse().unwrap(), "2026-11-24T05:00:00Z".parse().unwrap());
-        certificate(&WebConfig::default(), state, address, now)
+    const FIRST: &str = "2026-11-24T05:00:00Z";
+
+    fn at(folder: &Path, listen: &str, time: &str) -> String {
+        let (address, now) = (listen.parse().unwrap(), time.parse().unwrap());
+        certificate(&WebConfig::default(), folder, address, now).unwrap().fingerprint
     }
 
     fn given(state: &Path, certificate_pem: &str, key_pem: &str) -> String {
@@ -224,9 +345,9 @@ mod tests {
     fn the_stations_own_certificate_is_made_once_and_its_key_is_for_nobody_else() {
         let state = tempfile::tempdir().unwrap();
         let folder = state.path().join("new");
-        let (first, second) = (own(&folder).unwrap(), own(&folder).unwrap());
-        assert_eq!(first.fingerprint, second.fingerprint);
-        assert_eq!(first.fingerprint.len(), 32 * 3 - 1);
+        let first = at(&folder, "0.0.0.0:0", FIRST);
+        assert_eq!(first, at(&folder, "0.0.0.0:0", FIRST));
+        assert_eq!(first.len(), 32 * 3 - 1);
         let mode = fs::metadata(folder.join(OWN)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let public = fs::read_to_string(folder.join(OWN_PUBLIC)).unwrap();
@@ -236,11 +357,52 @@ mod tests {
     }
 
     #[test]
+    fn the_stations_own_is_made_anew_before_it_ends_and_not_where_the_clock_is_behind() {
+        let state = tempfile::tempdir().unwrap();
+        let first = at(state.path(), "0.0.0.0:0", FIRST);
+        for same in ["2028-11-01T00:00:00Z", "1970-01-01T00:00:10Z", "2026-11-01T00:00:00Z"] {
+            assert_eq!(at(state.path(), "0.0.0.0:0", same), first, "{same}");
+        }
+        // It ends on 2029-01-22.
+        let second = at(state.path(), "0.0.0.0:0", "2028-12-28T00:00:00Z");
+        assert_ne!(second, first);
+        let public = fs::read_to_string(state.path().join(OWN_PUBLIC)).unwrap();
+        assert!(fs::read_to_string(state.path().join(OWN)).unwrap().ends_with(&public), "the new one is published");
+        assert_ne!(at(state.path(), "0.0.0.0:0", "2032-01-01T00:00:00Z"), second, "long after its end, too");
+    }
+
+    #[test]
+    fn the_stations_own_is_made_anew_where_it_lacks_an_address() {
+        let state = tempfile::tempdir().unwrap();
+        let first = at(state.path(), "0.0.0.0:0", FIRST);
+        let second = at(state.path(), "192.0.2.77:0", FIRST);
+        assert_ne!(first, second);
+        assert_eq!(at(state.path(), "0.0.0.0:0", FIRST), second, "more addresses than needed do no harm");
+    }
+
+    #[test]
+    fn a_certificate_of_ten_years_as_earlier_versions_made_is_replaced() {
+        let state = tempfile::tempdir().unwrap();
+        let made = FIRST.parse::<Timestamp>().unwrap().as_second();
+        let unspecified = Ipv4Addr::UNSPECIFIED.into();
+        keep(&state.path().join(OWN), &make(names(unspecified), made, 3650).unwrap()).unwrap();
+        let old = read(&state.path().join(OWN), &state.path().join(OWN)).unwrap().fingerprint;
+        assert_ne!(at(state.path(), "0.0.0.0:0", FIRST), old);
+    }
+
+    #[test]
+    fn a_board_that_believes_in_1970_makes_a_certificate_that_holds_in_2026() {
+        let state = tempfile::tempdir().unwrap();
+        let first = at(state.path(), "0.0.0.0:0", "1970-01-01T00:00:10Z");
+        assert_eq!(at(state.path(), "0.0.0.0:0", "2026-06-01T00:00:00Z"), first);
+    }
+
+    #[test]
     fn what_is_wrong_with_given_files_is_said_with_the_file() {
         let state = tempfile::tempdir().unwrap();
         let address = "0.0.0.0:0".parse().unwrap();
-        let pem = |_| make(address, Timestamp::UNIX_EPOCH).unwrap();
-        let (one, other) = (pem(1), pem(2));
+        let pem = || make(vec!["localhost".to_owned()], EARLIEST, VALID).unwrap();
+        let (one, other) = (pem(), pem());
         assert!(given(state.path(), "no pem", &one).contains("c.pem: there is no certificate in it"));
         assert!(given(state.path(), &one, "no pem").contains("k.pem: there is no private key"));
         let said = given(state.path(), &one, &other);

@@ -1,7 +1,7 @@
-//! Connections: how many there are at once, and how long one may take nothing.
+//! Connections: how many there are at once, how long one may take nothing, and those that do not speak TLS where they
+//! must.
 
 use std::collections::HashMap;
-use std::future::{Ready, ready};
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -10,76 +10,104 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum_server::accept::Accept;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
 
-/// Connections at once, from everywhere.
+use super::Timeouts;
+use super::network::host;
+
+/// Connections at once, from everywhere. One host may have as many as half of those that are free: the first may have 32,
+/// which is some browsers with six each, and several that take all they can leave room for one more.
 const PLACES: usize = 96;
 
-/// Connections at once from one address: some browsers with six each.
-const PLACES_OF_ONE: usize = 32;
+/// What is answered to plain HTTP where TLS must be spoken. The name is not said: whoever asks knows it.
+const PLAIN: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\
+    Content-Length: 69\r\n\r\nThis page speaks TLS only: write https:// in place of http:// before it";
 
 /// Lets connections in while there is room, and drops those that take nothing of what is sent to them.
 #[derive(Clone, Debug)]
 pub(super) struct Doorway {
     taken: Arc<Mutex<Taken>>,
-    patience: Duration,
+    /// How long a connection may take nothing.
+    stalled: Duration,
+    /// How long it may say nothing where TLS must be spoken.
+    silent: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
 struct Taken {
     all: usize,
-    by_address: HashMap<IpAddr, usize>,
+    by_host: HashMap<IpAddr, usize>,
 }
 
 impl Doorway {
-    /// A doorway; a connection that takes nothing for as long as `patience` is dropped.
-    pub(super) fn new(patience: Duration) -> Self {
-        Self { taken: Arc::default(), patience }
+    /// A doorway to a server that speaks TLS or plain HTTP.
+    pub(super) fn new(timeouts: &Timeouts, tls: bool) -> Self {
+        Self { taken: Arc::default(), stalled: timeouts.stalled, silent: tls.then_some(timeouts.header) }
     }
 
     fn enter(&self, address: IpAddr) -> Option<Place> {
+        let host = host(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.all >= PLACES || taken.by_address.get(&address).is_some_and(|count| *count >= PLACES_OF_ONE) {
+        let free = PLACES.saturating_sub(taken.all);
+        if 2 * taken.by_host.get(&host).copied().unwrap_or(0) >= free {
             return None;
         }
         taken.all += 1;
-        *taken.by_address.entry(address).or_default() += 1;
-        Some(Place { taken: Arc::clone(&self.taken), address })
+        *taken.by_host.entry(host).or_default() += 1;
+        Some(Place { taken: Arc::clone(&self.taken), host })
     }
 }
 
-impl<S> Accept<TcpStream, S> for Doorway {
+impl<S: Send + 'static> Accept<TcpStream, S> for Doorway {
     type Stream = Guarded;
     type Service = S;
-    type Future = Ready<io::Result<(Guarded, S)>>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<(Guarded, S)>> + Send>>;
 
-    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        ready((|| {
+    fn accept(&self, mut stream: TcpStream, service: S) -> Self::Future {
+        let doorway = self.clone();
+        Box::pin(async move {
             stream.set_nodelay(true)?;
-            let address = stream.peer_addr()?.ip().to_canonical();
-            let place = self.enter(address).ok_or_else(|| io::Error::other("too many connections"))?;
-            Ok((Guarded { stream, patience: self.patience, stalled: None, _place: place }, service))
-        })())
+            let address = stream.peer_addr()?.ip();
+            let place = doorway.enter(address).ok_or_else(|| io::Error::other("too many connections"))?;
+            if let Some(silent) = doorway.silent {
+                timeout(silent, refuse_plain(&mut stream)).await??;
+            }
+            Ok((Guarded { stream, patience: doorway.stalled, stalled: None, _place: place }, service))
+        })
     }
+}
+
+/// Tells whoever begins with a letter, as no TLS does, how to write the address.
+async fn refuse_plain(stream: &mut TcpStream) -> io::Result<()> {
+    let mut first = [0];
+    stream.peek(&mut first).await?;
+    if !first[0].is_ascii_alphabetic() {
+        return Ok(());
+    }
+    // What is left unread would end the connection before the answer is.
+    let _ = stream.read(&mut [0; 4096]).await?;
+    stream.write_all(PLAIN.as_bytes()).await?;
+    stream.shutdown().await?;
+    Err(io::Error::other("plain HTTP at a TLS port"))
 }
 
 /// One of the places; given back when it is dropped.
 #[derive(Debug)]
 struct Place {
     taken: Arc<Mutex<Taken>>,
-    address: IpAddr,
+    host: IpAddr,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.all = taken.all.saturating_sub(1);
-        if let Some(count) = taken.by_address.get_mut(&self.address) {
+        if let Some(count) = taken.by_host.get_mut(&self.host) {
             *count -= 1;
             if *count == 0 {
-                taken.by_address.remove(&self.address);
+                taken.by_host.remove(&self.host);
             }
         }
     }
@@ -151,23 +179,54 @@ impl AsyncWrite for Guarded {
 mod tests {
     use super::*;
 
+    fn doorway() -> Doorway {
+        Doorway::new(&Timeouts::default(), true)
+    }
+
+    /// Takes as many places as one host is let have.
+    fn all_of(doorway: &Doorway, address: IpAddr) -> Vec<Place> {
+        std::iter::from_fn(|| doorway.enter(address)).collect()
+    }
+
     #[test]
-    fn one_address_cannot_take_every_place_and_places_are_given_back() {
-        let doorway = Doorway::new(Duration::from_secs(1));
+    fn one_host_cannot_take_every_place_and_places_are_given_back() {
+        let doorway = doorway();
         let greedy: IpAddr = [192, 0, 2, 1].into();
-        let mut held: Vec<_> = std::iter::from_fn(|| doorway.enter(greedy)).collect();
-        assert_eq!(held.len(), PLACES_OF_ONE);
+        let mut held = all_of(&doorway, greedy);
+        assert_eq!(held.len(), 32);
         assert!(doorway.enter([192, 0, 2, 2].into()).is_some());
         held.pop();
         assert!(doorway.enter(greedy).is_some());
         drop(held);
-        assert!(doorway.taken.lock().unwrap().by_address.is_empty());
+        assert!(doorway.taken.lock().unwrap().by_host.is_empty());
+    }
+
+    #[test]
+    fn several_greedy_hosts_leave_room_for_a_browser() {
+        let doorway = doorway();
+        let _held: Vec<_> = (1..=4).map(|last| all_of(&doorway, [192, 0, 2, last].into())).collect();
+        let browser = all_of(&doorway, [192, 0, 2, 9].into());
+        assert!(browser.len() >= 6, "{}", browser.len());
+    }
+
+    #[test]
+    fn a_host_with_many_addresses_is_one() {
+        let doorway = doorway();
+        let own = |last| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
+        let held: Vec<_> = (0..100).filter_map(|last| doorway.enter(own(last))).collect();
+        assert_eq!(held.len(), 32);
     }
 
     #[test]
     fn there_is_an_end_to_the_places() {
-        let doorway = Doorway::new(Duration::from_secs(1));
+        let doorway = doorway();
         let held: Vec<_> = (0..=255).filter_map(|last| doorway.enter([192, 0, 2, last].into())).collect();
         assert_eq!(held.len(), PLACES);
+    }
+
+    #[test]
+    fn what_is_said_of_plain_http_is_as_long_as_it_says() {
+        let (head, body) = PLAIN.split_once("\r\n\r\n").unwrap();
+        assert!(head.ends_with(&format!("Content-Length: {}", body.len())), "{}", body.len());
     }
 }

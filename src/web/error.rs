@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::app::Shared;
-use crate::store::StoreError;
+use crate::store::{ReviewError, StoreError};
 
 /// Bodies are not longer, in bytes.
 pub(super) const LONGEST_BODY: usize = 64 * 1024;
@@ -25,6 +25,7 @@ pub(super) const LONGEST_BODY: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
+    code: Code,
     words: String,
     wait: Option<Duration>,
 }
@@ -35,72 +36,143 @@ pub(super) struct ApiError {
 pub(super) struct ErrorBody {
     /// A sentence for a person: what is wrong, and what to do.
     pub(super) error: String,
+    /// What kind of error it is, for programs and for texts in other languages.
+    pub(super) code: Code,
+    /// Seconds after which to try again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retry_after: Option<u64>,
+}
+
+/// Kinds of errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schema(as = ErrorCode)]
+pub(super) enum Code {
+    /// Nobody is logged in, and the token is none.
+    LoginNeeded,
+    /// Who is logged in may not do this.
+    MayNot,
+    /// Name or password of a login are wrong.
+    WrongLogin,
+    /// The password that was asked for again is wrong.
+    WrongPassword,
+    /// Too many passwords were wrong.
+    Throttled,
+    /// The result is signed.
+    Signed,
+    /// The session has no result yet.
+    NotDone,
+    /// What was looked at is not what is there now.
+    Changed,
+    /// It is not there.
+    NotFound,
+    /// Not now; in a moment.
+    Busy,
+    /// The request is wrong, or what it asks for is not allowed; the sentence says how.
+    Request,
+    /// The store cannot be read or written; the sentence says why.
+    Store,
+    /// A fault of the program.
+    Internal,
+    /// The request comes from the page of another site.
+    OtherSite,
+    /// Not while a count runs.
+    Counting,
 }
 
 impl ApiError {
-    pub(super) fn new(status: StatusCode, words: impl Into<String>) -> Self {
-        Self { status, words: words.into(), wait: None }
+    pub(super) fn new(status: StatusCode, code: Code, words: impl Into<String>) -> Self {
+        Self { status, code, words: words.into(), wait: None }
     }
 
-    pub(super) fn status(&self) -> StatusCode {
-        self.status
+    /// The request itself is wrong.
+    pub(super) fn wrong(status: StatusCode, words: impl Into<String>) -> Self {
+        Self::new(status, Code::Request, words)
     }
 
-    /// 400: the request itself is wrong.
+    /// 400: the same, where no other status says it better.
     pub(super) fn request(words: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, words)
+        Self::wrong(StatusCode::BAD_REQUEST, words)
     }
 
     /// 401.
     pub(super) fn log_in() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "log in first, or send a token that is known here")
+        let words = "log in first, or send a token that is known here";
+        Self::new(StatusCode::UNAUTHORIZED, Code::LoginNeeded, words)
+    }
+
+    /// 401, of a login.
+    pub(super) fn wrong_login() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, Code::WrongLogin, "name or password are wrong")
+    }
+
+    /// 403, of a password that was asked for again: the login itself still holds.
+    pub(super) fn wrong_password() -> Self {
+        Self::new(StatusCode::FORBIDDEN, Code::WrongPassword, "the password is wrong")
     }
 
     /// 403.
-    pub(super) fn forbidden(words: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, words)
+    pub(super) fn may_not(words: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, Code::MayNot, words)
+    }
+
+    /// 403.
+    pub(super) fn other_site(words: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, Code::OtherSite, words)
     }
 
     /// 404.
     pub(super) fn not_found(words: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, words)
+        Self::new(StatusCode::NOT_FOUND, Code::NotFound, words)
     }
 
     /// 429, to come again later.
     pub(super) fn too_often(wait: Duration) -> Self {
         let minutes = wait.as_secs().div_ceil(60).max(1);
         let words = format!("too many wrong passwords; try again in {minutes} min");
-        Self { status: StatusCode::TOO_MANY_REQUESTS, words, wait: Some(wait) }
+        Self { wait: Some(wait), ..Self::new(StatusCode::TOO_MANY_REQUESTS, Code::Throttled, words) }
     }
 
     /// 503.
     pub(super) fn busy(words: impl Into<String>) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, words: words.into(), wait: Some(Duration::from_secs(2)) }
+        let wait = Some(Duration::from_secs(2));
+        Self { wait, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, words) }
     }
 
     /// 500. What went wrong in detail is in the log.
     pub(super) fn internal(problem: &dyn std::fmt::Display) -> Self {
         log::error!("page: {problem}");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "this did not work; the log of the station says why")
+        let words = "this did not work; the log of the station says why";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, words)
     }
 }
 
 impl From<StoreError> for ApiError {
     fn from(problem: StoreError) -> Self {
-        if problem.is_refusal() {
-            return Self::new(StatusCode::CONFLICT, problem.to_string());
-        }
-        log::error!("page: {problem}");
-        // What is wrong with the disk is for whoever stands before it.
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, problem.to_string())
+        let (status, code) = match &problem {
+            StoreError::Review(why) => match why {
+                ReviewError::Signed(_) => (StatusCode::CONFLICT, Code::Signed),
+                ReviewError::Counting(_) | ReviewError::Interrupted(_) => (StatusCode::CONFLICT, Code::NotDone),
+                ReviewError::Changed(_) => (StatusCode::CONFLICT, Code::Changed),
+                ReviewError::NoSession(_) | ReviewError::NoCell(..) => (StatusCode::NOT_FOUND, Code::NotFound),
+            },
+            StoreError::Refused(_) => (StatusCode::CONFLICT, Code::Request),
+            _ => {
+                log::error!("page: {problem}");
+                // What is wrong with the disk is for whoever stands before it.
+                (StatusCode::INTERNAL_SERVER_ERROR, Code::Store)
+            }
+        };
+        Self::new(status, code, problem.to_string())
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(ErrorBody { error: self.words })).into_response();
-        if let Some(wait) = self.wait {
-            let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+        let retry_after = self.wait.map(|wait| wait.as_secs_f64().ceil().max(1.0) as u64);
+        let body = ErrorBody { error: self.words, code: self.code, retry_after };
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(seconds) = retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
@@ -119,10 +191,10 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
         // Forms of other sites can send text and form fields without asking first, but no JSON.
         if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
             let words = "the body must be JSON, with Content-Type: application/json";
-            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, words));
+            return Err(ApiError::wrong(StatusCode::UNSUPPORTED_MEDIA_TYPE, words));
         }
         let Ok(read) = timeout(app.timeouts.body, Bytes::from_request(request, app)).await else {
-            return Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"));
+            return Err(ApiError::wrong(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"));
         };
         let bytes = read.map_err(|rejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
@@ -142,7 +214,7 @@ pub(super) fn check_length(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 fn too_long() -> ApiError {
-    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {LONGEST_BODY} bytes"))
+    ApiError::wrong(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {LONGEST_BODY} bytes"))
 }
 
 /// What stands in the path.

@@ -11,10 +11,11 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::app::{Shared, blocking};
+use super::app::{App, Shared, blocking};
 use super::error::{ApiError, check_length};
 use super::logins::LoginId;
 use crate::store::records::{Role, User};
+use crate::store::token_hash;
 
 /// Name of the cookie.
 pub(super) const COOKIE_NAME: &str = "leukoscope";
@@ -35,14 +36,14 @@ pub(super) enum How {
     AtDevice,
     /// By a cookie.
     Login(LoginId),
-    /// By a token.
-    Token,
+    /// By a token, of whose secret this is the hash.
+    Token(String),
 }
 
 impl Caller {
     /// The name in the audit trail: a token is no user, whatever it is called.
     pub(super) fn by(&self) -> String {
-        if self.how == How::Token { format!("token:{}", self.name) } else { self.name.clone() }
+        if matches!(self.how, How::Token(_)) { format!("token:{}", self.name) } else { self.name.clone() }
     }
 }
 
@@ -101,22 +102,21 @@ async fn admit(app: &Shared, peer: SocketAddr, request: &mut Request) -> Result<
     }
     if !app.login_needed && !is_this_device(host) {
         let words = "this page is for this device only, as 127.0.0.1 or localhost; see [web] listen";
-        return Err(ApiError::new(StatusCode::MISDIRECTED_REQUEST, words));
+        return Err(ApiError::wrong(StatusCode::MISDIRECTED_REQUEST, words));
     }
     check_length(headers)?;
     let cookie = cookie(headers);
     let bearer = one(headers, &AUTHORIZATION)?;
-    same_site(app.tls, request.method(), headers, host, cookie.is_some() && bearer.is_none())?;
     let path = request.uri().path();
-    // What the page asks for by itself is no sign of a person.
-    let by_person = !matches!(path, "/api/me" | "/api/live" | "/api/openapi.json");
+    let asked = Asked { tls: app.tls, method: request.method(), path, host };
+    asked.same_site(headers, cookie.is_some() && bearer.is_none())?;
     let caller = if !path.starts_with("/api/") {
         None
     } else if let Some(bearer) = bearer {
         Some(by_token(app, bearer, address).await?)
     } else {
         match cookie {
-            Some(cookie) => by_cookie(app, cookie, address, by_person).await?,
+            Some(cookie) => by_cookie(app, cookie, address, is_by_person(path)).await?,
             None => None,
         }
     };
@@ -127,30 +127,47 @@ async fn admit(app: &Shared, peer: SocketAddr, request: &mut Request) -> Result<
     Ok(())
 }
 
-/// Refuses what a page of another site can make a browser send.
-fn same_site(tls: bool, method: &Method, headers: &HeaderMap, host: &str, by_cookie: bool) -> Result<(), ApiError> {
-    let refused = || ApiError::forbidden("this request comes from the page of another site");
-    let changes = !matches!(*method, Method::GET | Method::HEAD) || headers.contains_key(UPGRADE);
-    if let Some(site) = headers.get("sec-fetch-site")
-        && !matches!(site.as_bytes(), b"same-origin" | b"none")
-        // Following a link to the page is no harm: no cookie comes with it.
-        && (changes || by_cookie)
-    {
-        return Err(refused());
-    }
-    if !changes {
-        return Ok(());
-    }
-    match one(headers, &ORIGIN)? {
-        Some(origin) => {
-            let ours = origin.split_once("://").is_some_and(|(scheme, of)| {
-                scheme == if tls { "https" } else { "http" } && of.eq_ignore_ascii_case(host)
-            });
-            if ours { Ok(()) } else { Err(refused()) }
+/// Whether a request for this path is a sign of a person: what the page asks for by itself is none, and it opens its stream
+/// again whenever that ends.
+fn is_by_person(path: &str) -> bool {
+    !matches!(path, "/api/me" | "/api/live" | "/api/live/stream" | "/api/openapi.json")
+}
+
+/// What a request asks for.
+struct Asked<'a> {
+    tls: bool,
+    method: &'a Method,
+    path: &'a str,
+    host: &'a str,
+}
+
+impl Asked<'_> {
+    /// Refuses what a page of another site can make a browser send.
+    fn same_site(&self, headers: &HeaderMap, by_cookie: bool) -> Result<(), ApiError> {
+        let refused = || ApiError::other_site("this request comes from the page of another site");
+        let changes = !matches!(*self.method, Method::GET | Method::HEAD) || headers.contains_key(UPGRADE);
+        // Following a link to the page is no harm. At the device nobody logs in, so what is below it could be had without.
+        let link = self.path == "/" && !changes;
+        if let Some(site) = headers.get("sec-fetch-site")
+            && !matches!(site.as_bytes(), b"same-origin" | b"none")
+            && !link
+        {
+            return Err(refused());
         }
-        // Browsers say where such a request comes from; a program without one shows no cookie.
-        None if by_cookie => Err(ApiError::forbidden("a request with a cookie must say its Origin")),
-        None => Ok(()),
+        if !changes {
+            return Ok(());
+        }
+        match one(headers, &ORIGIN)? {
+            Some(origin) => {
+                let ours = origin.split_once("://").is_some_and(|(scheme, of)| {
+                    scheme == if self.tls { "https" } else { "http" } && of.eq_ignore_ascii_case(self.host)
+                });
+                if ours { Ok(()) } else { Err(refused()) }
+            }
+            // Browsers say where such a request comes from; a program without one shows no cookie.
+            None if by_cookie => Err(ApiError::other_site("a request with a cookie must say its Origin")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -159,22 +176,30 @@ async fn by_token(app: &Shared, bearer: &str, address: IpAddr) -> Result<Caller,
     if !scheme.eq_ignore_ascii_case("bearer") || secret.len() > 256 {
         return Err(ApiError::log_in());
     }
-    let secret = secret.trim().to_owned();
-    let user = blocking(app, move |app| app.store.token(&secret)).await?;
-    let User { name, role, .. } = user.filter(|user| user.enabled).ok_or_else(ApiError::log_in)?;
-    Ok(Caller { name, role, how: How::Token, address })
+    let hash = token_hash(secret.trim());
+    let of = hash.clone();
+    let user = blocking(app, move |app: &App| app.store.token_by_hash(&of)).await?;
+    let User { name, role, .. } = user.ok_or_else(ApiError::log_in)?;
+    Ok(Caller { name, role, how: How::Token(hash), address })
 }
 
 async fn by_cookie(app: &Shared, cookie: &str, address: IpAddr, by_person: bool) -> Result<Option<Caller>, ApiError> {
     let found = app.logins().find(cookie, Instant::now(), by_person);
     let Some((id, name)) = found else { return Ok(None) };
-    // Asked each time: who was shut out or got another role is so at once.
-    let user = blocking(app, move |app| app.store.user(&name)).await?;
-    let Some(User { name, role, .. }) = user.filter(|user| user.enabled) else {
-        app.logins().end(&id);
-        return Ok(None);
-    };
-    Ok(Some(Caller { name, role, how: How::Login(id), address }))
+    let user = user_of(app, id, name).await?;
+    Ok(user.map(|User { name, role, .. }| Caller { name, role, how: How::Login(id), address }))
+}
+
+/// The user of a login. Asked each time: whoever was shut out, or got another role or password, is so at once, by
+/// whatever process that was done.
+pub(super) async fn user_of(app: &Shared, id: LoginId, name: String) -> Result<Option<User>, ApiError> {
+    let account = blocking(app, move |app: &App| app.store.account(&name)).await?;
+    let mut logins = app.logins();
+    let user = account.filter(|(user, stamp)| user.enabled && logins.bears(&id, *stamp)).map(|(user, _)| user);
+    if user.is_none() {
+        logins.end(&id);
+    }
+    Ok(user)
 }
 
 /// Whether a Host header names this device by its loopback address; any other name is another site's that had its
@@ -252,16 +277,24 @@ mod tests {
     }
 
     #[test]
+    fn what_the_page_asks_for_by_itself_is_no_sign_of_a_person() {
+        assert!(["/api/me", "/api/live", "/api/live/stream"].iter().all(|path| !is_by_person(path)));
+        assert!(
+            ["/api/live/commands", "/api/me/password", "/api/sessions/1/cells"].iter().all(|path| is_by_person(path))
+        );
+    }
+
+    #[test]
     fn a_request_that_changes_something_must_come_from_the_page_itself() {
         type Lines<'a> = &'a [(&'static str, &'static str)];
-        fn allowed(method: &Method, lines: Lines<'_>, by_cookie: bool) -> bool {
+        fn allowed(method: &Method, path: &str, lines: Lines<'_>, by_cookie: bool) -> bool {
             let header = |(name, value): &(&'static str, &'static str)| {
                 (HeaderName::from_static(name), HeaderValue::from_static(value))
             };
             let headers: HeaderMap = lines.iter().map(header).collect();
-            same_site(false, method, &headers, "localhost:1", by_cookie).is_ok()
+            Asked { tls: false, method, path, host: "localhost:1" }.same_site(&headers, by_cookie).is_ok()
         }
-        let post = |lines: Lines<'_>, by_cookie| allowed(&Method::POST, lines, by_cookie);
+        let post = |lines: Lines<'_>, by_cookie| allowed(&Method::POST, "/api/me", lines, by_cookie);
         assert!(post(&[("origin", "http://localhost:1")], true));
         for origin in ["http://localhost:2", "https://localhost:1", "null", "http://evil", "http://localhost:1.evil"] {
             assert!(!post(&[("origin", origin)], true), "{origin}");
@@ -271,8 +304,12 @@ mod tests {
         assert!(post(&[], false), "a program sends no Origin");
         assert!(!post(&[("sec-fetch-site", "cross-site")], false));
         assert!(!post(&[("sec-fetch-site", "same-site"), ("origin", "http://localhost:1")], true));
-        let get = |lines: Lines<'_>, by_cookie| allowed(&Method::GET, lines, by_cookie);
-        assert!(get(&[("sec-fetch-site", "cross-site")], false));
+        let get = |lines: Lines<'_>, by_cookie| allowed(&Method::GET, "/api/live", lines, by_cookie);
+        assert!(get(&[], false) && get(&[("sec-fetch-site", "none")], false));
+        assert!(!get(&[("sec-fetch-site", "cross-site")], false), "at the device it needs no cookie");
+        assert!(!get(&[("sec-fetch-site", "same-site")], true));
+        assert!(allowed(&Method::GET, "/", &[("sec-fetch-site", "cross-site")], false), "a link to the page");
+        assert!(!allowed(&Method::POST, "/", &[("sec-fetch-site", "cross-site")], false));
         assert!(!get(&[("upgrade", "websocket"), ("origin", "http://evil")], false));
         assert!(!get(&[("upgrade", "websocket")], true));
     }

@@ -149,10 +149,8 @@ pub(super) struct BoxMessage {
     w: f64,
     h: f64,
     /// `WBC`, `RBC` or `PLT`.
-    #[schema(value_type = String)]
     kind: Kind,
     /// Code of the class.
-    #[schema(value_type = Option<String>)]
     class: Option<CellClass>,
     /// Its probability.
     probability: Option<f64>,

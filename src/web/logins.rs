@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
+use crate::store::Stamp;
+
 /// A login ends after so long, however busy it is.
 const LONGEST: Duration = Duration::from_hours(12);
 
@@ -26,6 +28,7 @@ pub(super) struct Logins {
 #[derive(Debug)]
 struct Login {
     user: String,
+    stamp: Stamp,
     begun: Instant,
     used: Instant,
 }
@@ -36,8 +39,8 @@ impl Logins {
         Self { idle, open: HashMap::new() }
     }
 
-    /// Begins a login and gives the cookie's value: 32 random bytes in base64url.
-    pub(super) fn begin(&mut self, user: &str, now: Instant) -> Result<String, getrandom::Error> {
+    /// Begins a login and gives the cookie's value: 32 random bytes in base64url. It holds while the user has this stamp.
+    pub(super) fn begin(&mut self, user: &str, stamp: Stamp, now: Instant) -> Result<String, getrandom::Error> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret)?;
         let cookie = URL_SAFE_NO_PAD.encode(secret);
@@ -47,7 +50,7 @@ impl Logins {
             let least = self.open.iter().min_by_key(|(_, login)| login.used).map(|(id, _)| *id);
             least.map(|id| self.open.remove(&id));
         }
-        self.open.insert(id(&cookie), Login { user: user.to_owned(), begun: now, used: now });
+        self.open.insert(id(&cookie), Login { user: user.to_owned(), stamp, begun: now, used: now });
         Ok(cookie)
     }
 
@@ -75,9 +78,16 @@ impl Logins {
         self.open.remove(id);
     }
 
-    /// Ends every login of a user.
-    pub(super) fn end_all_of(&mut self, user: &str) {
-        self.open.retain(|_, login| login.user != user);
+    /// Whether a login was made by this stamp.
+    pub(super) fn bears(&self, id: &LoginId, stamp: Stamp) -> bool {
+        self.open.get(id).is_some_and(|login| login.stamp == stamp)
+    }
+
+    /// Lets a login go on under another stamp.
+    pub(super) fn goes_on(&mut self, id: &LoginId, stamp: Stamp) {
+        if let Some(login) = self.open.get_mut(id) {
+            login.stamp = stamp;
+        }
     }
 }
 
@@ -98,10 +108,14 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_mins(1);
 
+    fn stamp() -> Stamp {
+        Stamp::of("$argon2id$", None)
+    }
+
     #[test]
     fn a_login_ends_after_idleness_and_looking_on_does_not_hold_it() {
         let (mut logins, start) = (Logins::new(15 * MINUTE), Instant::now());
-        let cookie = logins.begin("ada", start).unwrap();
+        let cookie = logins.begin("ada", stamp(), start).unwrap();
         assert!(logins.find(&cookie, start + 14 * MINUTE, true).is_some());
         assert!(logins.find(&cookie, start + 28 * MINUTE, false).is_some());
         assert!(logins.find(&cookie, start + 29 * MINUTE, true).is_none());
@@ -111,7 +125,7 @@ mod tests {
     #[test]
     fn a_login_ends_after_half_a_day_however_busy_it_is() {
         let (mut logins, start) = (Logins::new(15 * MINUTE), Instant::now());
-        let cookie = logins.begin("ada", start).unwrap();
+        let cookie = logins.begin("ada", stamp(), start).unwrap();
         let lasted = (1..1000).take_while(|m| logins.find(&cookie, start + *m * MINUTE, true).is_some()).count();
         assert_eq!(lasted, 12 * 60 - 1);
     }
@@ -119,7 +133,7 @@ mod tests {
     #[test]
     fn a_cookie_has_32_random_bytes_and_is_not_kept_itself() {
         let (mut logins, now) = (Logins::new(MINUTE), Instant::now());
-        let cookies: Vec<_> = (0..20).map(|_| logins.begin("ada", now).unwrap()).collect();
+        let cookies: Vec<_> = (0..20).map(|_| logins.begin("ada", stamp(), now).unwrap()).collect();
         for (at, cookie) in cookies.iter().enumerate() {
             assert_eq!(URL_SAFE_NO_PAD.decode(cookie).unwrap().len(), 32);
             assert!(!cookies[..at].contains(cookie));
@@ -131,17 +145,27 @@ mod tests {
     #[test]
     fn logins_are_bounded_and_the_least_used_goes() {
         let (mut logins, now) = (Logins::new(MINUTE), Instant::now());
-        let first = logins.begin("ada", now).unwrap();
-        let second = logins.begin("bea", now).unwrap();
+        let first = logins.begin("ada", stamp(), now).unwrap();
+        let second = logins.begin("bea", stamp(), now).unwrap();
         let later = now + Duration::from_secs(1);
         logins.find(&first, later, true);
         for _ in 0..AT_ONCE - 1 {
-            logins.begin("eve", later).unwrap();
+            logins.begin("eve", stamp(), later).unwrap();
         }
         assert_eq!(logins.open.len(), AT_ONCE);
         assert!(logins.find(&first, later, true).is_some());
         assert!(logins.find(&second, later, true).is_none());
-        logins.end_all_of("eve");
-        assert_eq!(logins.open.len(), 1);
+    }
+
+    #[test]
+    fn a_login_bears_the_stamp_it_was_made_by_or_goes_on_under() {
+        let (mut logins, now) = (Logins::new(MINUTE), Instant::now());
+        let cookie = logins.begin("ada", stamp(), now).unwrap();
+        let (id, _) = logins.find(&cookie, now, true).unwrap();
+        assert!(logins.bears(&id, stamp()));
+        let others = [Stamp::of("$argon2id$other", None), Stamp::of("$argon2id$", Some("1"))];
+        assert!(others.iter().all(|other| !logins.bears(&id, *other)));
+        logins.goes_on(&id, others[1]);
+        assert!(logins.bears(&id, others[1]) && !logins.bears(&id, stamp()));
     }
 }

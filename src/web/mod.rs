@@ -15,6 +15,7 @@ mod error;
 mod guard;
 pub mod live;
 mod logins;
+mod network;
 mod openapi;
 mod report;
 mod review;
@@ -231,7 +232,7 @@ async fn serve(
     *server.http_builder() = builder;
     // Until the first byte came, the time for heads does not run.
     let server = server.first_request_timeout(timeouts.header);
-    let doorway = Doorway::new(timeouts.stalled);
+    let doorway = Doorway::new(&timeouts, tls.is_some());
     let service = routes::router(app).into_make_service_with_connect_info::<SocketAddr>();
     match tls {
         Some(config) => {

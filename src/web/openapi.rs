@@ -12,13 +12,14 @@ use super::error::ErrorBody;
 use super::guard::COOKIE_NAME;
 use super::live::{BoxMessage, ViewMessage};
 use super::routes::routes;
+use super::stream::StateMessage;
 use super::{account, admin, calibration, report, review, sessions, settings, stream};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "leukoscope",
-        description = "The interface of one station. Every answer that is an error is JSON with a sentence for a person. \
+        description = "The interface of one station. Every answer that is an error is JSON with a sentence for a person and a code. \
                        Requests that change something must be JSON, and with a cookie must say their Origin. Screening \
                        support, not a diagnosis."
     ),
@@ -26,6 +27,7 @@ use super::{account, admin, calibration, report, review, sessions, settings, str
         account::login,
         account::logout,
         account::me,
+        account::change_password,
         document,
         stream::now,
         stream::watch,
@@ -53,7 +55,7 @@ use super::{account, admin, calibration, report, review, sessions, settings, str
         admin::remove_token,
         admin::audit,
     ),
-    components(schemas(ErrorBody, ViewMessage, BoxMessage))
+    components(schemas(ErrorBody, StateMessage<'static>, ViewMessage, BoxMessage))
 )]
 struct Described;
 
@@ -129,7 +131,7 @@ mod tests {
             assert!(described.pointer(reference).is_some(), "{reference}");
         }
         let error = &described["components"]["schemas"]["Error"];
-        assert_eq!(error["required"], serde_json::json!(["error"]));
+        assert_eq!(error["required"], serde_json::json!(["error", "code"]));
         assert_eq!(error["properties"]["error"]["type"], "string");
         for (path, item) in described["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::app::{App, Shared, blocking};
+use super::app::{App, Shared, blocking_in};
 use super::error::{ApiError, Path, Query};
 use super::guard::Caller;
 use crate::config::is_language;
@@ -73,9 +73,9 @@ async fn report(
         return Err(ApiError::request("a language is a tag such as en, es or pt-BR"));
     }
     // The pictures of a whole session are in memory meanwhile, so one at a time.
-    let Ok(_turn) = app.pictures.acquire().await else { return Err(ApiError::busy("the program is ending")) };
-    let bytes = blocking(&app, move |app: &App| {
-        let detail = app.view(id, &caller)?;
+    let turn = app.picture_turn().await?;
+    let bytes = blocking_in(&app, turn, move |app: &App| {
+        let detail = app.view(id, &caller, form.ending())?;
         let cells = report::cells(&app.store, id, form)?;
         let words = app.catalogues.words(language.as_deref().unwrap_or(&app.language));
         report::make(form, &detail, &cells, &words).map_err(|problem| ApiError::internal(&problem))

@@ -39,6 +39,7 @@ pub(super) fn routes() -> Vec<Route> {
         route("post", "/api/login", None, post(account::login)),
         route("post", "/api/logout", None, post(account::logout)),
         route("get", "/api/me", None, get(account::me)),
+        route("put", "/api/me/password", Operator, put(account::change_password)),
         route("get", "/api/openapi.json", None, get(openapi::document)),
         route("get", "/api/live", Operator, get(stream::now)),
         route("get", "/api/live/stream", Operator, get(stream::watch)),
@@ -46,7 +47,7 @@ pub(super) fn routes() -> Vec<Route> {
         route("get", "/api/sessions", Operator, get(sessions::list)),
         route("get", "/api/sessions/{id}", Operator, get(sessions::one)),
         route("get", "/api/sessions/{id}/cells", Operator, get(sessions::cells)),
-        route("put", "/api/sessions/{id}/cells/{n}", Reviewer, put(review::reclassify)),
+        route("put", "/api/sessions/{id}/cells", Reviewer, put(review::reclassify)),
         route("get", "/api/sessions/{id}/cells/{n}/crop.jpg", Operator, get(sessions::crop)),
         route("get", "/api/sessions/{id}/cells/{n}/saliency.png", Operator, get(sessions::saliency)),
         route("post", "/api/sessions/{id}/undo", Reviewer, post(review::undo)),
@@ -77,7 +78,7 @@ pub(super) fn router(app: Shared) -> Router {
     router
         .fallback(|| async { ApiError::not_found("there is nothing here") })
         .method_not_allowed_fallback(|| async {
-            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "this cannot be done here; see /api/openapi.json")
+            ApiError::wrong(StatusCode::METHOD_NOT_ALLOWED, "this cannot be done here; see /api/openapi.json")
         })
         .layer(axum::extract::DefaultBodyLimit::max(LONGEST_BODY))
         .layer(middleware::from_fn_with_state(Shared::clone(&app), guard))
@@ -99,6 +100,6 @@ async fn check_role(State(needed): State<Option<Role>>, request: Request, next: 
             Role::Reviewer => "a reviewer",
             Role::Admin => "an admin",
         };
-        ApiError::forbidden(format!("only {needed} may do this"))
+        ApiError::may_not(format!("only {needed} may do this"))
     })
 }

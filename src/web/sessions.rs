@@ -15,13 +15,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::app::{App, Shared, blocking};
+use super::app::{App, Shared, blocking, blocking_in};
 use super::error::{ApiError, Path, Query};
 use super::guard::Caller;
 use crate::class::{CellClass, Group, Kind};
-use crate::store::records::{self, CellNumber, CellRecord, SessionDetail, SessionId, SessionSummary, Status};
+use crate::store::StoreError;
+use crate::store::records::{self, CellNumber, CellRecord, SessionDetail, SessionId, SessionSummary};
 
-/// A user's views of one signed session within this time are one line of the audit trail.
+/// A user's views of one signed session in one form within this time are one line of the audit trail.
 const ONE_VIEW: Duration = Duration::from_mins(10);
 
 /// Some sessions.
@@ -44,10 +45,10 @@ pub(super) struct Cells {
 #[into_params(parameter_in = Query)]
 pub(super) struct WhichCells {
     /// `WBC`, `RBC` or `PLT`.
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     kind: Option<Kind>,
     /// Code of the class in force: the person's where there is one, else the program's.
-    #[param(value_type = Option<String>)]
+    #[param(inline)]
     class: Option<CellClass>,
 }
 
@@ -55,15 +56,12 @@ pub(super) struct WhichCells {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Class {
     /// Code, as everywhere in this interface.
-    #[schema(value_type = String)]
     code: CellClass,
     /// Name in English.
     name: &'static str,
     /// What reports roll it up to.
-    #[schema(value_type = String)]
     group: Group,
     /// The one key that picks it.
-    #[schema(value_type = String)]
     key: char,
 }
 
@@ -88,7 +86,7 @@ pub(super) async fn one(
     caller: Caller,
     Path(id): Path<SessionId>,
 ) -> Result<Json<SessionDetail>, ApiError> {
-    blocking(&app, move |app: &App| app.view(id, &caller)).await.map(Json)
+    blocking(&app, move |app: &App| app.view(id, &caller, "page")).await.map(Json)
 }
 
 /// Cells of a session, least sure first. A view of a signed one goes into the audit trail.
@@ -102,38 +100,48 @@ pub(super) async fn cells(
     Query(WhichCells { kind, class }): Query<WhichCells>,
 ) -> Result<Json<Cells>, ApiError> {
     blocking(&app, move |app: &App| {
-        app.view(id, &caller)?;
+        app.view(id, &caller, "cells")?;
         Ok::<_, ApiError>(Json(Cells { cells: app.store.cells(id, kind, class)? }))
     })
     .await
 }
 
-/// The picture of a cell.
+/// The picture of a cell. A view of a signed session's goes into the audit trail as one of its cells.
 #[utoipa::path(get, path = "/api/sessions/{id}/cells/{n}/crop.jpg", tag = "sessions",
     params(("id" = i64, Path), ("n" = i64, Path)),
     responses((status = 200, content_type = "image/jpeg", body = Vec<u8>)),
 )]
 pub(super) async fn crop(
     State(app): State<Shared>,
+    caller: Caller,
     Path((id, number)): Path<(SessionId, CellNumber)>,
 ) -> Result<Response, ApiError> {
-    let jpeg = blocking(&app, move |app: &App| app.store.crop(id, number)).await?;
+    let jpeg = blocking(&app, move |app: &App| {
+        app.note_view(id, &caller, "cells")?;
+        app.store.crop(id, number)
+    })
+    .await?;
     let jpeg = jpeg.ok_or_else(|| ApiError::not_found("no picture of this cell is kept"))?;
     Ok(picture("image/jpeg", jpeg))
 }
 
-/// The picture of a cell under a map of what in it spoke for the program's class.
+/// The picture of a cell under a map of what in it spoke for the program's class. A view as that of the picture.
 #[utoipa::path(get, path = "/api/sessions/{id}/cells/{n}/saliency.png", tag = "sessions",
     params(("id" = i64, Path), ("n" = i64, Path)),
     responses((status = 200, content_type = "image/png", body = Vec<u8>)),
 )]
 pub(super) async fn saliency(
     State(app): State<Shared>,
+    caller: Caller,
     Path((id, number)): Path<(SessionId, CellNumber)>,
 ) -> Result<Response, ApiError> {
     // The count goes on beside it, so one at a time.
-    let Ok(_turn) = app.pictures.acquire().await else { return Err(ApiError::busy("the program is ending")) };
-    blocking(&app, move |app: &App| app.saliency(id, number)).await.map(|png| picture("image/png", png))
+    let turn = app.picture_turn().await?;
+    let work = move |app: &App| {
+        app.note_view(id, &caller, "cells")?;
+        app.saliency(id, number)
+    };
+    blocking_in(&app, turn, work).await.map(|png| picture("image/png", png))
 }
 
 /// The classes that cells can have, and the keys that pick them.
@@ -167,22 +175,26 @@ const fn key(class: CellClass) -> char {
 }
 
 impl App {
-    /// A session that somebody looks at. Where it is signed the audit trail says so before anything is shown.
-    pub(super) fn view(&self, id: SessionId, caller: &Caller) -> Result<SessionDetail, ApiError> {
-        let detail = self.store.session(id)?.ok_or_else(|| ApiError::not_found("there is no such session"))?;
-        if detail.summary.status != Status::Final {
-            return Ok(detail);
+    /// A session that somebody looks at in one of its forms. Where it is signed the audit trail says so before anything is
+    /// shown.
+    pub(super) fn view(&self, id: SessionId, caller: &Caller, form: &'static str) -> Result<SessionDetail, ApiError> {
+        self.note_view(id, caller, form)?;
+        self.store.session(id)?.ok_or_else(|| ApiError::not_found("there is no such session"))
+    }
+
+    fn note_view(&self, id: SessionId, caller: &Caller, form: &'static str) -> Result<(), StoreError> {
+        if !self.store.is_signed(id)? {
+            return Ok(());
         }
-        let (by, now) = (caller.by(), Instant::now());
+        let now = Instant::now();
         let mut viewed = self.viewed();
         viewed.retain(|_, at| now.duration_since(*at) < ONE_VIEW);
-        if let Entry::Vacant(place) = viewed.entry((by, id)) {
+        if let Entry::Vacant(place) = viewed.entry((caller.by(), id, form)) {
             // Held meanwhile, so that two requests of one page make one line.
-            self.store.note(&place.key().0, Timestamp::now(), "view", Some(id), &json!({}))?;
+            self.store.note(&place.key().0, Timestamp::now(), "view", Some(id), &json!({"form": form}))?;
             place.insert(now);
         }
-        drop(viewed);
-        Ok(detail)
+        Ok(())
     }
 
     fn saliency(&self, id: SessionId, number: CellNumber) -> Result<Vec<u8>, ApiError> {

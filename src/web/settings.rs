@@ -28,7 +28,7 @@ impl InForce {
         Self(Arc::new(Mutex::new(settings)))
     }
 
-    /// What is in force, to look at or to change.
+    /// What is in force, to look at or to change: for a moment, since others wait meanwhile.
     pub fn now(&self) -> MutexGuard<'_, Settings> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -44,12 +44,13 @@ pub(super) struct Shown {
 
 /// What is in force.
 #[utoipa::path(get, path = "/api/settings", tag = "settings", responses((status = 200, body = Shown)))]
-pub(super) async fn settings(State(app): State<Shared>) -> Json<Shown> {
-    let settings = app.settings.now().clone();
-    Json(Shown { calibration: settings.calibration.clone(), settings })
+pub(super) async fn settings(State(app): State<Shared>) -> Result<Json<Shown>, ApiError> {
+    let settings = blocking(&app, |app: &App| Ok::<_, ApiError>(app.settings.now().clone())).await?;
+    Ok(Json(Shown { calibration: settings.calibration.clone(), settings }))
 }
 
-/// Set the limits of counts and flags. They hold from now on, also after a restart, and come before the configuration file.
+/// Set the limits of counts and flags, all of them. They hold from now on, also after a restart, and come before the
+/// configuration file.
 #[utoipa::path(put, path = "/api/settings", tag = "settings", request_body = Limits, responses(
     (status = 204, description = "They hold"),
 ))]
@@ -59,8 +60,10 @@ pub(super) async fn change(
     Body(limits): Body<Limits>,
 ) -> Result<StatusCode, ApiError> {
     blocking(&app, move |app: &App| {
-        let mut settings = app.settings.now();
-        let mut config = Config { session: settings.session.clone(), ..Config::default() };
+        // One after the other, so that what is in the file is what holds.
+        let _one_at_a_time = app.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = app.settings.now().clone();
+        let mut config = Config { session: before.session.clone(), ..Config::default() };
         limits.apply(&mut config).map_err(|problem| match problem {
             LimitsError::Wrong(wrong) => {
                 let words = wrong.problems().iter().map(|problem| format!("{}; write {}", problem.what, problem.write));
@@ -68,12 +71,14 @@ pub(super) async fn change(
             }
             LimitsError::File { .. } => ApiError::internal(&problem),
         })?;
-        let detail =
-            json!({"target": [settings.session.target, limits.target], "flags": [settings.flags, limits.flags]});
+        let detail = json!({"target": [before.session.target, limits.target], "flags": [before.flags, limits.flags]});
         app.store.note(&caller.by(), Timestamp::now(), "limits", None, &detail)?;
         limits.keep(&app.state).map_err(|problem| ApiError::internal(&problem))?;
-        (settings.session, settings.flags) = (config.session, config.flags);
-        if app.limits.send((settings.session.clone(), settings.flags.clone())).is_err() {
+        {
+            let mut now = app.settings.now();
+            (now.session, now.flags) = (config.session.clone(), config.flags.clone());
+        }
+        if app.limits.send((config.session, config.flags)).is_err() {
             return Err(ApiError::busy("the count does not listen; the program is ending"));
         }
         Ok(StatusCode::NO_CONTENT)

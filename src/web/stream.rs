@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use utoipa::ToSchema;
 
-use super::app::{Shared, blocking};
+use super::app::{App, Shared, blocking};
 use super::error::{ApiError, Body};
-use super::guard::{Caller, How};
+use super::guard::{Caller, How, user_of};
 use super::live::{self, PACE};
 use crate::session::sample::sample_id;
 use crate::session::snapshot::{Command, Snapshot};
@@ -41,14 +41,18 @@ pub(super) struct Now {
     #[schema(value_type = Option<i64>)]
     session: Option<SessionId>,
     /// Its state; null while the program is starting.
-    #[schema(value_type = Option<Object>)]
     snapshot: Option<Snapshot>,
 }
 
-#[derive(Serialize)]
+/// The message of a state.
+#[derive(Serialize, ToSchema)]
 #[serde(tag = "type", rename = "state")]
-struct StateMessage<'a> {
+pub(super) struct StateMessage<'a> {
+    /// Number of the session that the snapshot is of; null before the first.
+    #[schema(value_type = Option<i64>)]
     session: Option<SessionId>,
+    /// Its state; null while the program is starting.
+    #[schema(value_type = Option<Snapshot>)]
     snapshot: Option<&'a Snapshot>,
 }
 
@@ -137,7 +141,7 @@ pub(super) async fn watch(
     caller: Caller,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
-    let upgrade = upgrade.map_err(|rejection| ApiError::new(rejection.status(), "this is a WebSocket"))?;
+    let upgrade = upgrade.map_err(|rejection| ApiError::wrong(rejection.status(), "this is a WebSocket"))?;
     if app.live.watchers() >= WATCHERS {
         return Err(ApiError::busy("too many watch already"));
     }
@@ -208,11 +212,17 @@ async fn serve(app: Shared, caller: Caller, mut socket: WebSocket) {
 
 /// Whether whoever began to watch may still do so; `used` where a person is there.
 async fn still_in(app: &Shared, caller: &Caller, used: bool) -> bool {
-    let How::Login(id) = caller.how else {
-        // Nobody is asked at the device, and a token is looked at when a connection begins.
-        return true;
+    let user = match &caller.how {
+        // Nobody is asked there.
+        How::AtDevice => return true,
+        How::Token(hash) => {
+            let hash = hash.clone();
+            blocking(app, move |app: &App| app.store.token_by_hash(&hash)).await
+        }
+        How::Login(id) => {
+            let Some(name) = app.logins().user(id, Instant::now(), used) else { return false };
+            user_of(app, *id, name).await
+        }
     };
-    let Some(name) = app.logins().user(&id, Instant::now(), used) else { return false };
-    let user = blocking(app, move |app| app.store.user(&name)).await;
-    user.is_ok_and(|user| user.is_some_and(|user| user.enabled))
+    user.is_ok_and(|user| user.is_some())
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use super::network::host;
+
 /// Failures are forgotten after so long.
 const WINDOW: Duration = Duration::from_mins(15);
 
@@ -51,7 +53,7 @@ impl Throttle {
     /// Lets a try through, or says how long to wait.
     pub(super) fn attempt(&mut self, name: &str, address: IpAddr, now: Instant) -> Result<Attempt, Duration> {
         let hash: [u8; 32] = Sha256::digest(name).into();
-        let address = network(address);
+        let address = host(address);
         let whose = [Whose::Both(hash, address), Whose::Address(address), Whose::Name(hash)];
         for one in whose {
             let Some(failures) = self.0.get_mut(&one) else { continue };
@@ -108,18 +110,6 @@ impl Throttle {
             let Some(least) = least.map(|(whose, _)| *whose) else { return };
             self.0.remove(&least);
         }
-    }
-}
-
-/// The address, or the network that one customer has under IPv6.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let mut segments = v6.segments();
-            segments[4..].fill(0);
-            IpAddr::from(segments)
-        }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -216,11 +216,27 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The sentence of an error, which every error must have.
+    /// The sentence of an error, which every error must have beside its code.
     pub fn error(&self) -> String {
         let body = self.json();
-        assert_eq!(body.as_object().unwrap().len(), 1, "{body}");
+        let known = |key: &String| ["error", "code", "retry_after"].contains(&key.as_str());
+        assert!(body.as_object().unwrap().keys().all(known), "{body}");
+        assert!(!self.code().is_empty());
         body["error"].as_str().unwrap().to_owned()
+    }
+
+    /// The code of an error.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_else(|| panic!("no code: {self:?}")).to_owned()
+    }
+}
+
+/// Logs in and gives what asks as the page does: by method, path and body, which null leaves out.
+pub fn login(station: &Station, name: &str) -> impl Fn(&str, &str, serde_json::Value) -> Answer {
+    let cookie = station.login(name);
+    move |method, path, body| {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        station.by(&cookie, method, path, &body)
     }
 }
 

@@ -98,8 +98,8 @@ export async function audit() {
   }
   async function list() {
     const { entries, whole, problem } = await get(`/api/audit?limit=50${before ? `&before=${before}` : ""}`);
-    // The whole trail is looked through once, for the first page.
-    if (before === null) {
+    // The station looks through the whole trail once, for the first page.
+    if (whole !== null) {
       verdict.className = whole ? "good" : "problem";
       fill(verdict, whole ? t("audit.whole") : t("audit.broken", { problem }));
     }
