@@ -8,7 +8,6 @@ use std::process::{Command, Output, Stdio};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, tcgetattr};
 
 /// The daemon in this folder, for a moment at most.
 fn daemon(state: &Path, arguments: &[&str]) -> Command {
@@ -57,23 +56,23 @@ fn wrong_limits_of_the_page_are_named_with_their_file_and_what_to_do() {
 #[test]
 fn a_taken_port_of_the_page_leaves_the_terminal_its_echo() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
     let state = tempfile::tempdir().unwrap();
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
     let path = ptsname(&terminal, Vec::new()).unwrap();
     let ours = rustix::fs::open(path.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-    assert!(tcgetattr(&ours).unwrap().local_modes.contains(LocalModes::ECHO));
-    // Keys are read from a program's own terminal only.
-    let mut owner = Command::new("setsid");
-    owner.args(["--ctty", env!("CARGO_BIN_EXE_leukoscope")]);
-    let said = refusal(
-        set_up(owner, state.path(), &["--display", "terminal"])
-            .env("LEUKOSCOPE_WEB_LISTEN", taken.local_addr().unwrap().to_string())
-            .stdin(ours.try_clone().unwrap())
-            .output()
-            .unwrap(),
-    );
-    assert!(said.contains(&taken.local_addr().unwrap().to_string()), "{said}");
-    assert!(tcgetattr(&ours).unwrap().local_modes.contains(LocalModes::ECHO));
+    // Keys are read only where the terminal is the program's own; its settings are gone with the shell that owns it.
+    let mut shell = Command::new("setsid");
+    let script = r#""$0" "$@"; code=$?; stty -a >&2; exit $code"#;
+    shell.args(["--ctty", "sh", "-c", script, env!("CARGO_BIN_EXE_leukoscope")]);
+    let shell = set_up(shell, state.path(), &["--display", "terminal"])
+        .env("LEUKOSCOPE_WEB_LISTEN", &address)
+        .stdin(ours.try_clone().unwrap())
+        .stdout(ours)
+        .output();
+    let said = refusal(shell.unwrap());
+    assert!(said.contains(&address), "{said}");
+    assert!(said.split_whitespace().any(|word| word == "echo"), "{said}");
 }
