@@ -51,7 +51,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let id = store.begin(&start(sample)).unwrap();
-        store.finish(id, cells, &result(sample)).unwrap();
+        store.finish(id, cells, &result(sample), &start(sample).settings).unwrap();
         Self { store, folder }
     }
 
