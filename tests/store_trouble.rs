@@ -309,6 +309,7 @@ fn a_read_only_disk_is_told_of_and_can_still_be_read() {
 #[test]
 fn a_store_of_every_earlier_form_opens_and_says_the_same() {
     let forms = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores");
+    let newest = fs::read_dir(&forms).unwrap().count() as i64;
     let mut found = 0;
     for entry in fs::read_dir(forms).unwrap() {
         let path = entry.unwrap().path();
@@ -335,6 +336,12 @@ fn a_store_of_every_earlier_form_opens_and_says_the_same() {
         let id = store.begin(&start("A-3")).unwrap();
         store.finish(id, &common::stored::six_cells(), &result("A-3"), &settings()).unwrap();
         store.sign(id, "rita", at(200), "").unwrap();
+        drop(store);
+        let file = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
+        let brought: i64 = file.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        let index = "SELECT count(*) FROM sqlite_master WHERE name = 'cell_by_person'";
+        let indexes: i64 = file.query_row(index, [], |row| row.get(0)).unwrap();
+        assert_eq!((brought, indexes), (newest, 1));
     }
     assert!(found > 0);
 }
