@@ -42,15 +42,17 @@ fn store(criterion: &mut Criterion) {
             first += 1200;
         });
     });
-    store.finish(session, &[], &stored::result("cells")).expect("kept");
+    store.finish(session, &[], &stored::result("cells"), &stored::start("cells").settings).expect("kept");
     criterion.bench_function("a session begun and its result kept", |b| {
         b.iter(|| {
             let session = store.begin(&stored::start("result")).expect("a session");
-            store.finish(session, &[], &stored::result("result")).expect("kept")
+            store.finish(session, &[], &stored::result("result"), &stored::start("result").settings).expect("kept")
         });
     });
     let session = store.begin(&stored::start("review")).expect("a session");
-    store.finish(session, &cells(1, 200, 4600), &stored::result("review")).expect("kept");
+    store
+        .finish(session, &cells(1, 200, 4600), &stored::result("review"), &stored::start("review").settings)
+        .expect("kept");
     let mut turn = 0;
     criterion.bench_function("a cell of 4800 given another class", |b| {
         b.iter(|| {

@@ -93,8 +93,8 @@ struct Counting {
     looked_alone: Duration,
     session: Session,
     connections: Connections,
-    /// A result that could not be kept yet, and when to try again.
-    unkept: Option<(Snapshot, Instant)>,
+    /// A result that is not on the disk yet.
+    unkept: Option<Unkept>,
     begin_after_keeping: bool,
     /// The camera's counters when the session began.
     at_start: CameraCounts,
@@ -102,7 +102,17 @@ struct Counting {
     judged: Judged,
     um_per_px: Option<f64>,
     rate: Rate,
+    /// The state that was told last, and when.
+    state: Option<Arc<Snapshot>>,
     told: Instant,
+}
+
+struct Unkept {
+    result: Snapshot,
+    /// What was in force when it came to be.
+    settings: Settings,
+    /// When to try again to keep it.
+    again: Instant,
 }
 
 /// Counts into `session` until told to stop. `first` is begun at once if there is one.
@@ -123,6 +133,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         judged: Judged::new(),
         um_per_px: None,
         rate: Rate::default(),
+        state: None,
         told: Instant::now(),
     };
     if let Some(command) = first {
@@ -170,8 +181,9 @@ impl Counting {
             }
             let _ = self.connections.stop.wait(TURN);
         }
-        if self.unkept.as_ref().is_some_and(|(_, again)| Instant::now() >= *again) {
+        if self.unkept.as_ref().is_some_and(|unkept| Instant::now() >= unkept.again) {
             self.keep();
+            self.tell();
         }
         if self.told.elapsed() >= REFRESH {
             self.tell();
@@ -342,14 +354,15 @@ impl Counting {
             result.counted,
             result.flags
         );
-        self.unkept = Some((result, Instant::now()));
+        self.unkept = Some(Unkept { result, settings: self.connections.settings.clone(), again: Instant::now() });
         self.keep();
         self.tell();
     }
 
     fn keep(&mut self) {
-        let Some((result, _)) = &self.unkept else { return };
-        match self.connections.recorder.finish(self.session.named().collect(), result.clone()) {
+        let Some(Unkept { result, settings, again }) = &mut self.unkept else { return };
+        let named = self.session.named().collect();
+        match self.connections.recorder.finish(named, result.clone(), settings.clone()) {
             Ok(number) => {
                 log::info!("sample {}: result {number} is kept", result.sample);
                 self.unkept = None;
@@ -361,7 +374,7 @@ impl Counting {
             Err(error) => {
                 log::error!("{error}");
                 self.connections.troubles.set(Part::Results, Some(error.to_string()));
-                self.unkept = Some((result.clone(), Instant::now() + KEEP_AGAIN));
+                *again = Instant::now() + KEEP_AGAIN;
             }
         }
     }
@@ -386,8 +399,17 @@ impl Counting {
         snapshot
     }
 
+    /// Tells everybody the state. A result that is not on the disk yet could still be lost: until it is, the count stands
+    /// as it was told before its end.
     fn tell(&mut self) {
-        let snapshot = Arc::new(self.snapshot());
+        let snapshot = match self.state.as_deref().filter(|_| self.unkept.is_some()) {
+            Some(before) => {
+                Snapshot { trouble: self.connections.troubles.worst(), time: Timestamp::now(), ..before.clone() }
+            }
+            None => self.snapshot(),
+        };
+        let snapshot = Arc::new(snapshot);
+        self.state = Some(Arc::clone(&snapshot));
         for sink in &self.connections.sinks {
             sink.put(Arc::clone(&snapshot));
         }

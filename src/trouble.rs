@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub enum Part {
     Camera,
     Results,
+    /// What is kept is damaged.
+    Store,
     /// The cells of the running session cannot be kept.
     Cells,
     Vision,

@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -9,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{models_folder, real};
+use leukoscope::class::{CellClass, Kind};
+use leukoscope::store::{FILE, Store};
 use serde_json::Value;
 
 /// A running daemon, ended when the test is.
@@ -80,6 +83,10 @@ impl Daemon {
         self.child.wait().unwrap().code()
     }
 
+    fn store(&self) -> Store {
+        Store::open_to_read(self.state.path()).unwrap().unwrap()
+    }
+
     fn kept_results(&self) -> Vec<Value> {
         let listed = Command::new(env!("CARGO_BIN_EXE_leukoscope"))
             .args(["sessions", "--json"])
@@ -96,13 +103,13 @@ fn counted(line: &Value) -> u64 {
 }
 
 #[test]
-fn a_count_rises_and_sigterm_ends_it_with_its_final_line_sent_and_kept() {
+fn a_count_rises_and_sigterm_ends_it_with_its_result_sent_and_kept() {
     let mut daemon = Daemon::start(&["--camera", "simulated", "--target", "100000"]);
     let early = daemon.wait_for("a white cell", |line| counted(line) > 0);
     assert_eq!(early["phase"], "counting");
     daemon.wait_for("more white cells", |line| counted(line) > counted(&early) + 3);
     daemon.terminate();
-    let last = daemon.wait_for("the final line", |line| line["type"] == "preliminary");
+    let last = daemon.wait_for("the result", |line| line["type"] == "preliminary");
     assert_eq!(daemon.exit_code(), Some(0));
     assert_eq!(last["ending"], "shutdown");
     let kept = daemon.kept_results();
@@ -111,11 +118,69 @@ fn a_count_rises_and_sigterm_ends_it_with_its_final_line_sent_and_kept() {
 }
 
 #[test]
+fn the_cells_that_are_kept_are_those_that_the_result_counts_each_with_its_picture() {
+    let mut daemon = Daemon::start(&["--camera", "simulated", "--target", "12"]);
+    daemon.wait_for("the result", |line| line["type"] == "preliminary");
+    daemon.terminate();
+    assert_eq!(daemon.exit_code(), Some(0));
+    let store = daemon.store();
+    let result = store.find(1).unwrap().unwrap();
+    let mut kept: BTreeMap<CellClass, u32> = BTreeMap::new();
+    for cell in store.cells(result.session, Some(Kind::Wbc), None).unwrap() {
+        assert!(cell.has_crop, "{cell:?}");
+        let picture = store.crop(result.session, cell.number).unwrap().unwrap();
+        assert!(image::load_from_memory(&picture).is_ok(), "{cell:?}");
+        *kept.entry(cell.class.unwrap()).or_default() += 1;
+    }
+    // What looked like a white cell and is called a platelet counts as one.
+    kept.remove(&CellClass::Plt);
+    let counted = result.snapshot.classes.iter().map(|line| (line.class, line.count));
+    assert_eq!(kept, counted.collect());
+    assert_eq!(kept.values().sum::<u32>(), result.snapshot.kinds.wbc);
+    assert!(result.snapshot.counted >= 12);
+}
+
+#[test]
+fn a_result_that_cannot_be_kept_is_shown_to_nobody_until_it_is() {
+    let mut daemon = Daemon::start(&["--camera", "simulated", "--target", "100000", "--sample", "A1"]);
+    daemon.wait_for("a white cell", |line| counted(line) > 0);
+    let file = rusqlite::Connection::open(daemon.state.path().join(FILE)).unwrap();
+    file.execute_batch("CREATE TRIGGER no_room BEFORE INSERT ON result BEGIN SELECT RAISE(ABORT, 'no room'); END")
+        .unwrap();
+    daemon.send("stop");
+    let shown = |line: &Value| {
+        assert!(line["phase"] != "done" && line["type"] != "preliminary", "{line}");
+        line["trouble"].as_str().is_some_and(|trouble| trouble.contains("no room"))
+    };
+    let before = daemon.wait_for("the trouble", shown);
+    let again = daemon.wait_for("the trouble again", |line| shown(line) && line["time"] != before["time"]);
+    assert_eq!((&again["phase"], counted(&again)), (&Value::from("counting"), counted(&before)));
+    file.execute_batch("DROP TRIGGER no_room").unwrap();
+    let last = daemon.wait_for("the result", |line| line["type"] == "preliminary");
+    assert_eq!((&last["sample"], &last["ending"]), (&Value::from("A1"), &Value::from("stopped")));
+    assert_eq!(
+        (&last["phase"], counted(&last)),
+        (&Value::from("done"), u64::from(daemon.store().find(1).unwrap().unwrap().snapshot.kinds.wbc))
+    );
+}
+
+#[test]
+fn a_store_that_cannot_be_used_is_told_of_on_the_display() {
+    let state = tempfile::tempdir().unwrap();
+    fs::write(state.path().join("leukoscope.lock"), "a store was made here\n").unwrap();
+    let (code, complaint) = run_to_end(&["--display", "png"], state.path());
+    assert_eq!(code, Some(2), "{complaint}");
+    assert!(complaint.contains("is gone, although results were kept there"), "{complaint}");
+    let shown = image::open(state.path().join("display.png")).unwrap().to_rgb8();
+    assert!(shown.pixels().any(|pixel| pixel != shown.get_pixel(0, 0)), "the picture is empty");
+}
+
+#[test]
 fn a_host_stops_a_count_and_begins_the_next_sample() {
     let mut daemon = Daemon::start(&["--camera", "simulated", "--target", "100000", "--sample", "A1"]);
     daemon.wait_for("sample A1", |line| line["sample"] == "A1" && counted(line) > 0);
     daemon.send("stop");
-    let first = daemon.wait_for("the final line of A1", |line| line["type"] == "preliminary");
+    let first = daemon.wait_for("the result of A1", |line| line["type"] == "preliminary");
     assert_eq!((&first["sample"], &first["ending"]), (&Value::from("A1"), &Value::from("stopped")));
     daemon.send("new B2");
     let next = daemon.wait_for("sample B2", |line| line["sample"] == "B2" && line["phase"] == "counting");
@@ -129,7 +194,7 @@ fn a_host_stops_a_count_and_begins_the_next_sample() {
 #[test]
 fn the_target_ends_a_count_by_itself() {
     let mut daemon = Daemon::start(&["--camera", "simulated", "--target", "5"]);
-    let last = daemon.wait_for("the final line", |line| line["type"] == "preliminary");
+    let last = daemon.wait_for("the result", |line| line["type"] == "preliminary");
     assert_eq!(last["ending"], "target-reached");
     assert!(last["counted"].as_u64().unwrap() >= 5);
     let listed = Command::new(env!("CARGO_BIN_EXE_leukoscope"))
@@ -155,8 +220,10 @@ fn sighup_reads_a_new_target_and_refuses_a_wrong_one() {
     assert_eq!((&later["phase"], &later["target"]), (&Value::from("counting"), &Value::from(100_000)));
     write("3");
     daemon.signal("-HUP");
-    let last = daemon.wait_for("the final line", |line| line["type"] == "preliminary");
+    let last = daemon.wait_for("the result", |line| line["type"] == "preliminary");
     assert_eq!((&last["ending"], &last["target"]), (&Value::from("target-reached"), &Value::from(3)));
+    let limits = daemon.store().session(1).unwrap().unwrap().settings.unwrap().session;
+    assert_eq!(limits.target, 3, "what a review goes by is what ended the count");
 }
 
 #[test]
@@ -165,7 +232,7 @@ fn a_recording_of_real_fields_is_counted_to_its_end() {
     // The first BCCD fields: a few seconds of work, one white cell or two each.
     let pattern = format!("replay:{}/bccd_*0*", folder.display());
     let mut daemon = Daemon::start(&["--camera", &pattern, "--target", "100000"]);
-    let last = daemon.wait_for("the final line", |line| line["type"] == "preliminary");
+    let last = daemon.wait_for("the result", |line| line["type"] == "preliminary");
     assert_eq!(last["ending"], "recording-over");
     assert!(counted(&last) > 0, "{last}");
 }
@@ -214,6 +281,7 @@ fn run_to_end(arguments: &[&str], state: &Path) -> (Option<i32>, String) {
         .env("LEUKOSCOPE_STATION_STATE", state)
         .env("LEUKOSCOPE_WEB_LISTEN", "none")
         .env("LEUKOSCOPE_DISPLAY_I2C_BUS", "/dev/i2c-leukoscope")
+        .env("LEUKOSCOPE_DISPLAY_PNG", state.join("display.png"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -40,7 +40,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let id = store.begin(&start(sample)).unwrap();
-        store.finish(id, cells, &result(sample)).unwrap();
+        store.finish(id, cells, &result(sample), &start(sample).settings).unwrap();
         Self { store, _folder: folder }
     }
 
@@ -73,7 +73,7 @@ impl Bench {
         result.frames.used = 31;
         result.frames.refused.too_dark = 4;
         let id = store.begin(&start("A-1")).unwrap();
-        store.finish(id, &[], &result).unwrap();
+        store.finish(id, &[], &result, &start("A-1").settings).unwrap();
         Self { store, _folder: folder }
     }
 
@@ -345,6 +345,6 @@ fn letters_of_a_camera_that_do_not_print_are_pointed_out() {
     let mut begun = start("A-1");
     begun.settings.camera = "replay:/снимки".to_owned();
     let id = store.begin(&begun).unwrap();
-    store.finish(id, &[], &result("A-1")).unwrap();
+    store.finish(id, &[], &result("A-1"), &start("A-1").settings).unwrap();
     assert_eq!(Bench { store, _folder: folder }.pdf("en").printed().concat().matches("cannotprint").count(), 1);
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::stored::{at, cell, put, result, session, six_cells, start};
+use common::stored::{at, cell, put, result, session, settings, six_cells, start};
 use leukoscope::class::{CellClass, Kind};
 use leukoscope::session::snapshot::Flag;
 use leukoscope::store::records::{CellChange, Query, Role, Status};
@@ -20,7 +20,7 @@ fn a_session_is_there_after_a_restart_as_it_was_counted() {
     let id = store.begin(&start("A-1")).unwrap();
     store.change_cells(id, &six_cells()[..2]).unwrap();
     assert_eq!(store.session(id).unwrap().unwrap().summary.status, Status::Counting);
-    let number = store.finish(id, &six_cells()[2..], &result("A-1")).unwrap();
+    let number = store.finish(id, &six_cells()[2..], &result("A-1"), &settings()).unwrap();
     drop(store);
 
     let store = Store::open(folder.path()).unwrap();
@@ -48,7 +48,7 @@ fn a_cell_that_counts_no_more_is_gone_with_its_picture_unless_it_counts_again() 
     store.change_cells(id, &[CellChange::Withdrawn(1), CellChange::Withdrawn(2)]).unwrap();
     assert_eq!(store.cells(id, Some(Kind::Wbc), None).unwrap().len(), 2);
     let again = put(cell(2, Kind::Wbc, Some(CellClass::Bas), 0.9), None);
-    store.finish(id, &[again], &result("A-1")).unwrap();
+    store.finish(id, &[again], &result("A-1"), &settings()).unwrap();
     assert!(store.crop(id, 1).unwrap().is_none());
     assert!(store.crop(id, 2).unwrap().is_some(), "its earlier picture holds");
     assert_eq!(store.cells(id, None, Some(CellClass::Bas)).unwrap()[0].number, 2);

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::stored::{at, result, six_cells, start};
+use common::stored::{at, result, settings, six_cells, start};
 use leukoscope::class::CellClass;
 use leukoscope::store::{AuditVerdict, Store};
 
@@ -23,7 +23,7 @@ fn write(folder: &Path) {
     loop {
         let id = store.begin(&start("K")).unwrap();
         store.change_cells(id, &six_cells()[..3]).unwrap();
-        let number = store.finish(id, &six_cells()[3..], &result("K")).unwrap();
+        let number = store.finish(id, &six_cells()[3..], &result("K"), &settings()).unwrap();
         println!("result {number} {id}");
         store.reclassify(id, 2, Some(CellClass::Bas), "ana", at(70)).unwrap();
         println!("changed {id}");

@@ -13,6 +13,9 @@ use crate::store::AuditVerdict;
 /// With exit code 1 when a line is missing or was changed, or the store cannot be read; 2 when the configuration is wrong.
 pub fn audit(arguments: &AuditArguments) -> Result<(), Failure> {
     let Some(store) = station::to_read(arguments.config.as_deref())? else {
+        if let AuditCommand::Verify { known: Some(_) } = &arguments.command {
+            return Err(broken("nothing is kept any more, although a hash of it was written down"));
+        }
         eprintln!("nothing is kept yet, so there is no trail");
         return Ok(());
     };

@@ -2,6 +2,7 @@
 
 pub mod analyze;
 pub mod args;
+pub mod at_device;
 pub mod audit;
 pub mod calibrate;
 pub mod check_config;

@@ -1,4 +1,4 @@
-//! Takes away what is kept for too long while the daemon runs.
+//! Looks whether the whole store is sound, and takes away what is kept for too long, while the daemon runs.
 
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -17,14 +17,23 @@ const RETENTION: Duration = Duration::from_hours(1);
 /// # Errors
 /// When no thread can be started.
 pub fn start(store: Store, rules: StoreConfig, stop: Stop, troubles: &Troubles) -> io::Result<JoinHandle<()>> {
-    let trouble = troubles.teller(Part::Retention);
-    thread::Builder::new().name("retention".into()).spawn(move || retain(&store, &rules, &stop, &trouble))
+    let (whole, trouble) = (troubles.teller(Part::Store), troubles.teller(Part::Retention));
+    thread::Builder::new().name("retention".into()).spawn(move || {
+        // Not before the counting begins: all of the file is read, which takes minutes on a memory card.
+        if let Err(error) = store.check_whole(&stop) {
+            log::error!("{error}");
+            whole(Some(error.to_string()));
+            // From a store that is damaged nothing is taken away.
+            return;
+        }
+        retain(&store, &rules, &stop, &trouble);
+    })
 }
 
 /// Takes away what is kept for too long, at the start and every hour.
 fn retain(store: &Store, rules: &StoreConfig, stop: &Stop, trouble: &impl Fn(Option<String>)) {
     loop {
-        match store.retain(rules, jiff::Timestamp::now()) {
+        match store.retain(rules, jiff::Timestamp::now(), stop) {
             Ok(done) => {
                 if done.crops + done.cells + done.results > 0 {
                     log::info!("kept long enough: {done:?}");

@@ -13,6 +13,7 @@ use self::sinks::{Ends, start_sinks};
 use crate::camera::supervise::{CameraState, CameraWatch, Outcome, Patience, Supervisor};
 use crate::camera::{self, Source};
 use crate::cli::args::RunArguments;
+use crate::cli::at_device;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::{check_size, configured, setup};
 use crate::cli::retention;
@@ -121,7 +122,7 @@ fn prepare(config: &Config) -> Result<Prepared, Failure> {
         // One that is not plugged in is waited for.
         Ok(_) | Err(_) => {}
     }
-    let store = Store::open(&state).blame_input()?;
+    let store = Store::open(&state).inspect_err(|error| at_device::show(config, &error.to_string())).blame_input()?;
     let settings = settings(config, &models, unknown_below, calibration.as_ref());
     let sent = SentMark::open(&state, &store).blame_input()?;
     let port = serial_lines::open_at_start(&config.serial).blame_input()?;

@@ -22,8 +22,9 @@ pub fn user(arguments: &UserArguments) -> Result<(), Failure> {
     let now = Timestamp::now();
     match &arguments.command {
         UserCommand::Add { name, role } => {
-            let store = station::to_write(config)?;
+            // Asked for first: while a person types, nothing is held.
             let password = password(name)?;
+            let store = station::to_write(config)?;
             store.add_user(name, *role, &password, CONSOLE, now).map_err(blamed)?;
             println!("{name} may log in as {}", role.word());
         }
@@ -31,8 +32,8 @@ pub fn user(arguments: &UserArguments) -> Result<(), Failure> {
             if role.is_none() && !(*change || *disable || *enable) {
                 return Err(Failure::input("say what to change: --role, --password, --disable or --enable"));
             }
-            let store = station::to_write(config)?;
             let password = if *change { Some(password(name)?) } else { None };
+            let store = station::to_write(config)?;
             let enabled = (*disable || *enable).then_some(*enable);
             store.set_user(name, *role, enabled, password.as_deref(), CONSOLE, now).map_err(blamed)?;
             println!("{name} was changed");

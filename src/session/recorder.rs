@@ -16,7 +16,7 @@ use crate::class::Kind;
 use crate::classify::Opinion;
 use crate::counter::{CountedCell, Revision};
 use crate::session::snapshot::Snapshot;
-use crate::store::records::{CellChange, CellRecord, SessionId, SessionStart};
+use crate::store::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
 use crate::store::{Store, StoreError};
 use crate::track::{CellId, OnSlide};
 use crate::trouble::{Part, Troubles};
@@ -44,6 +44,7 @@ enum Message {
 struct Finish {
     named: Vec<(CellId, Opinion)>,
     result: Snapshot,
+    settings: Settings,
     answer: Sender<Result<u64, StoreError>>,
 }
 
@@ -114,14 +115,19 @@ impl Recorder {
         }
     }
 
-    /// Keeps the result of the session with the final names of its white cells; gives its number once it is safely on the
-    /// disk.
+    /// Keeps the result of the session with the final names of its white cells and the settings in force at its end; gives
+    /// its number once it is safely on the disk.
     ///
     /// # Errors
     /// When it could not be written; it can be tried again.
-    pub fn finish(&self, named: Vec<(CellId, Opinion)>, result: Snapshot) -> Result<u64, StoreError> {
+    pub fn finish(
+        &self,
+        named: Vec<(CellId, Opinion)>,
+        result: Snapshot,
+        settings: Settings,
+    ) -> Result<u64, StoreError> {
         let (answer, answered) = bounded(1);
-        self.send(Message::Finish(Box::new(Finish { named, result, answer })));
+        self.send(Message::Finish(Box::new(Finish { named, result, settings, answer })));
         answered.recv().unwrap_or(Err(StoreError::Closed))
     }
 
@@ -204,9 +210,9 @@ impl Keeper {
                 }
             }
             Message::Finish(finish) => {
-                let Finish { named, result, answer } = *finish;
+                let Finish { named, result, settings, answer } = *finish;
                 // Who asked may have ended.
-                let _ = answer.send(self.finish(named, &result));
+                let _ = answer.send(self.finish(named, &result, &settings));
             }
         }
     }
@@ -234,24 +240,21 @@ impl Keeper {
         }
     }
 
-    fn finish(&mut self, named: Vec<(CellId, Opinion)>, result: &Snapshot) -> Result<u64, StoreError> {
+    fn finish(
+        &mut self,
+        named: Vec<(CellId, Opinion)>,
+        result: &Snapshot,
+        settings: &Settings,
+    ) -> Result<u64, StoreError> {
         let Some(running) = &mut self.running else { return Err(StoreError::Closed) };
         let id = running.begun(&self.store, &self.session)?;
-        let before = running.waiting.len();
+        // What waits goes on waiting where this fails: names that are settled are not settled again.
         running.settle(named);
-        let kept = self.store.finish(id, &running.waiting, result);
-        match kept {
-            Ok(number) => {
-                self.running = None;
-                self.again = None;
-                self.troubles.set(Part::Cells, None);
-                Ok(number)
-            }
-            Err(error) => {
-                running.waiting.truncate(before);
-                Err(error)
-            }
-        }
+        let number = self.store.finish(id, &running.waiting, result, settings)?;
+        self.running = None;
+        self.again = None;
+        self.troubles.set(Part::Cells, None);
+        Ok(number)
     }
 }
 

@@ -114,10 +114,26 @@ impl Store {
                     return broken(at, "the result that was signed there, or its signature, was changed");
                 }
             }
+            let unsigned = "SELECT number FROM audit WHERE action = 'sign' \
+                 AND number NOT IN (SELECT audit_number FROM signature) ORDER BY number LIMIT 1";
+            if let Some(at) = transaction.query_row(unsigned, [], |row| row.get(0)).optional()? {
+                return broken(at, "the signature that was made there is missing");
+            }
+            // A trail that is gone as a whole is whole in itself.
+            if let Some(what) = transaction.query_row(UNTOLD, [], |row| row.get::<_, String>(0)).optional()? {
+                return broken(number + 1, &format!("{what} is not in the trail: lines are missing"));
+            }
             Ok(AuditVerdict::Whole { entries: number, hash })
         })
     }
 }
+
+/// A session or a result that no line tells of.
+const UNTOLD: &str = "SELECT 'the begin of session ' || id FROM session WHERE NOT EXISTS \
+     (SELECT 1 FROM audit WHERE audit.session = id AND action IN ('begin', 'import')) \
+     UNION ALL SELECT 'result ' || sequence FROM result WHERE NOT EXISTS (SELECT 1 FROM audit \
+     WHERE audit.session = result.session AND action IN ('result', 'import') \
+     AND json_extract(detail, '$.result') = sequence) LIMIT 1";
 
 /// Adds a line within a transaction; gives its number and hash.
 pub(super) fn note(

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 use serde_json::json;
 
-use super::records::{CellChange, CellRecord, SessionId, SessionStart};
+use super::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
 use super::text::time;
 use super::{Problem, Store, StoreError, audit, results};
 use crate::session::snapshot::Snapshot;
@@ -37,11 +37,18 @@ impl Store {
         self.write(|transaction| change(transaction, session, changes))
     }
 
-    /// Keeps the last changes and the result of a session, and gives the result's number.
+    /// Keeps the last changes and the result of a session, with the settings in force at its end, by which persons'
+    /// answers change it later; gives the result's number.
     ///
     /// # Errors
     /// When it cannot be written, or the session does not count.
-    pub fn finish(&self, session: SessionId, changes: &[CellChange], result: &Snapshot) -> Result<u64, StoreError> {
+    pub fn finish(
+        &self,
+        session: SessionId,
+        changes: &[CellChange],
+        result: &Snapshot,
+        settings: &Settings,
+    ) -> Result<u64, StoreError> {
         let result = results::with_finite_numbers(result.clone());
         let number = self.write(|transaction| {
             change(transaction, session, changes)?;
@@ -50,8 +57,8 @@ impl Store {
             let sequence = results::next(transaction)?;
             results::insert(transaction, sequence, session, &result)?;
             transaction.execute(
-                "UPDATE session SET state = 'done', ended = ?2, sample = ?3 WHERE id = ?1",
-                params![session, time(result.time), result.sample],
+                "UPDATE session SET state = 'done', ended = ?2, sample = ?3, settings = ?4 WHERE id = ?1",
+                params![session, time(result.time), result.sample, serde_json::to_string(settings)?],
             )?;
             let detail = json!({"result": sequence, "counted": result.counted});
             audit::note(transaction, DEVICE, result.time, "result", Some(session), &detail)?;

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 
 use super::review::ReviewError;
 
@@ -26,6 +27,17 @@ pub enum StoreError {
          place, and check the memory card", path.display()
     )]
     Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Something in the file is wrong that was not looked at before it was used.
+    #[error(
+        "{} is damaged ({problem}): end the program, copy the file to another disk, take the last good copy in its place, \
+         and check the memory card", path.display()
+    )]
+    PartlyDamaged {
         /// The file.
         path: PathBuf,
         /// What is wrong.
@@ -104,6 +116,8 @@ pub(super) fn of_database(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError
                 return StoreError::Damaged { path: path.to_owned(), problem: words };
             }
             Some(ErrorCode::DiskFull) => FULL,
+            // The index beside the file does not fit.
+            _ if problem.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_IOERR_SHMSIZE) => FULL,
             Some(ErrorCode::ReadOnly) => READ_ONLY,
             _ => CHECK,
         };

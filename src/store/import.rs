@@ -2,9 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde_json::json;
 
 use super::error::{of_database, of_file};
@@ -15,10 +15,19 @@ use super::{Problem, StoreError, audit, sync_folder};
 /// The file of those versions.
 const OLD_FILE: &str = "results.jsonl";
 
-/// What it is called once its results are in the store.
+/// What it is called once its results are in the store; a number follows where there is such a file already.
 const DONE_FILE: &str = "results.jsonl.imported";
 
-/// Takes every whole line over, under its number. Lines that cannot be read stay in the file, which is kept.
+/// What became of a line.
+enum Taken {
+    Now,
+    /// It was in the store: a power cut may have come between two steps.
+    Before,
+    /// Another result has its number.
+    Not,
+}
+
+/// Takes every whole line over, under its number. Lines that cannot be taken stay in the file, which is kept.
 pub(super) fn results(transaction: &Transaction<'_>, folder: &Path) -> Result<(), StoreError> {
     let path = folder.join(OLD_FILE);
     let file = match File::open(&path) {
@@ -27,49 +36,74 @@ pub(super) fn results(transaction: &Transaction<'_>, folder: &Path) -> Result<()
         Err(problem) => return Err(of_file(&path)(problem)),
     };
     let (mut taken, mut unreadable) = (0, 0);
+    let kept = aside(folder);
     for line in BufReader::new(file).split(b'\n') {
         let line = line.map_err(of_file(&path))?;
-        match serde_json::from_slice::<StoredResult>(&line) {
-            Ok(result) => {
-                let taken_now = take(transaction, &result).map_err(|problem| match problem {
+        let read = serde_json::from_slice::<StoredResult>(&line).ok();
+        match read.and_then(|result| Some((i64::try_from(result.sequence).ok()?, result))) {
+            Some((sequence, result)) => {
+                let done = take(transaction, sequence, result).map_err(|problem| match problem {
                     Problem::Database(problem) => of_database(&path)(problem),
                     Problem::Content(problem) | Problem::Refused(problem) => {
                         StoreError::Damaged { path: path.clone(), problem }
                     }
                     Problem::Review(problem) => problem.into(),
                 })?;
-                taken += usize::from(taken_now);
+                match done {
+                    Taken::Now => taken += 1,
+                    Taken::Before => {}
+                    Taken::Not => log::warn!(
+                        "{}: the store has another result {sequence}; this one stays in {}",
+                        path.display(),
+                        kept.display()
+                    ),
+                }
             }
-            Err(_) if line.iter().all(u8::is_ascii_whitespace) => {}
-            Err(_) => unreadable += 1,
+            None if line.iter().all(u8::is_ascii_whitespace) => {}
+            None => unreadable += 1,
         }
     }
     log::info!("{}: {taken} results of an earlier version are in the store now", path.display());
     if unreadable > 0 {
-        log::warn!("{}: {unreadable} lines cannot be read; they stay in {DONE_FILE}", path.display());
+        log::warn!("{}: {unreadable} lines cannot be read; they stay in {}", path.display(), kept.display());
     }
     Ok(())
 }
 
 /// Puts the file aside once its results are safe.
 pub(super) fn done(folder: &Path) -> Result<(), StoreError> {
-    let (old, done) = (folder.join(OLD_FILE), folder.join(DONE_FILE));
-    match fs::rename(&old, done) {
+    let old = folder.join(OLD_FILE);
+    match fs::rename(&old, aside(folder)) {
         Ok(()) => sync_folder(folder).map_err(of_file(folder)),
         Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(problem) => Err(of_file(&old)(problem)),
     }
 }
 
-/// Whether the result was not there yet: a power cut may have come between two steps.
-fn take(transaction: &Transaction<'_>, result: &StoredResult) -> Result<bool, Problem> {
-    let Ok(sequence) = i64::try_from(result.sequence) else { return Ok(false) };
-    let there: i64 =
-        transaction.query_row("SELECT count(*) FROM result WHERE sequence = ?1", [sequence], |row| row.get(0))?;
-    if there > 0 {
-        return Ok(false);
+/// Where the file is put: never over one that was put aside before.
+fn aside(folder: &Path) -> PathBuf {
+    let mut path = folder.join(DONE_FILE);
+    let mut number = 1;
+    while path.exists() {
+        number += 1;
+        path.set_file_name(format!("{DONE_FILE}-{number}"));
     }
-    let snapshot = with_finite_numbers(result.snapshot.clone());
+    path
+}
+
+fn take(transaction: &Transaction<'_>, sequence: i64, result: StoredResult) -> Result<Taken, Problem> {
+    let snapshot = with_finite_numbers(result.snapshot);
+    let there: Option<(String, String)> = transaction
+        .query_row(
+            "SELECT station, snapshot FROM result JOIN session ON session.id = result.session WHERE sequence = ?1",
+            [sequence],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    if let Some(there) = there {
+        let same = there == (result.station, serde_json::to_string(&snapshot)?);
+        return Ok(if same { Taken::Before } else { Taken::Not });
+    }
     transaction.execute(
         "INSERT INTO session (sample, station, started, ended, state) VALUES (?1, ?2, ?3, ?4, 'done')",
         params![snapshot.sample, result.station, time(snapshot.started.unwrap_or(snapshot.time)), time(snapshot.time)],
@@ -77,5 +111,5 @@ fn take(transaction: &Transaction<'_>, result: &StoredResult) -> Result<bool, Pr
     let session = transaction.last_insert_rowid();
     insert(transaction, sequence, session, &snapshot)?;
     audit::note(transaction, "device", snapshot.time, "import", Some(session), &json!({"result": sequence}))?;
-    Ok(true)
+    Ok(Taken::Now)
 }

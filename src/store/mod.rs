@@ -7,6 +7,7 @@ mod audit;
 mod cells;
 mod counting;
 mod error;
+mod file;
 mod import;
 pub mod records;
 mod results;
@@ -18,12 +19,11 @@ mod text;
 mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -33,6 +33,7 @@ pub(crate) use audit::hexadecimal;
 pub use error::StoreError;
 use error::of_database;
 pub(crate) use error::of_file;
+use records::SessionId;
 pub use results::StoredResult;
 pub use retention::Retained;
 pub use review::{LONGEST_COMMENT, ReviewError};
@@ -41,15 +42,6 @@ pub(crate) use users::token_hash;
 
 /// The file of everything.
 pub const FILE: &str = "leukoscope.sqlite";
-
-/// The file that the process which writes holds locked.
-const LOCK_FILE: &str = "leukoscope.lock";
-
-/// What stands in it once there is a store: one that is missing then was lost.
-const MADE: &[u8] = b"a store was made here\n";
-
-/// How long a reader waits for a writer's moment; writers are one thread at a time.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long the lock is asked for. A process that is being started holds the files of the one that starts it until it
 /// becomes another program: the lock of a store that was just closed is free some milliseconds later.
@@ -70,6 +62,9 @@ struct Inner {
     numbers: Mutex<BTreeSet<u64>>,
     /// Signatures by their number, which grows, each with the number of the result it is under.
     signed: Mutex<BTreeMap<i64, u64>>,
+    /// When it was opened, by a clock that nobody sets, and the last session that there was then.
+    opened: Instant,
+    earlier: SessionId,
     /// Held while this process may write.
     _lock: Option<File>,
 }
@@ -81,38 +76,43 @@ impl Store {
     /// # Errors
     /// When folder or file cannot be used or are damaged, the file is of a later version, or another process writes there.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_within(folder, LOCK_PATIENCE)
+    }
+
+    fn open_within(folder: &Path, patience: Duration) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(of_file(folder))?;
-        let mut lock = lock(folder)?;
+        let mut lock = file::lock(folder, patience)?;
         let path = folder.join(FILE);
         let failed = of_database(&path);
-        let new = fs::metadata(&path).map_or(true, |found| found.len() == 0);
-        let made = lock.metadata().map_err(of_file(folder))?.len() > 0;
-        if new && made {
-            return Err(StoreError::Lost { path: path.clone(), mark: folder.join(LOCK_FILE) });
+        let made = file::was_made(&path);
+        if made && file::is_empty(&path)? {
+            return Err(file::lost(&path));
         }
         // Nobody else reads what stands for passwords.
         let own = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         drop(own.map_err(of_file(&path))?);
         let mut writer = Connection::open(&path).map_err(&failed)?;
-        check(&writer, &path)?;
-        prepare(&writer).map_err(&failed)?;
+        let form = file::check(&writer, &path)?;
+        if form > 0 {
+            file::check_small_tables(&writer, &path)?;
+        }
+        file::prepare(&writer, form).map_err(&failed)?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
-        let form = schema::form(&transaction).map_err(&failed)?;
         schema::migrate(&transaction, form).map_err(&failed)?;
         import::results(&transaction, folder)?;
         counting::interrupt(&transaction).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
         import::done(folder)?;
-        if new {
+        if !made {
+            // In the file itself before it is said that there is one: who loses `-wal` then does not lose all.
+            file::write_through(&writer).map_err(&failed)?;
             // A file whose name is lost in a power cut is as lost as its content.
             sync_folder(folder).map_err(of_file(folder))?;
             if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
                 // The folder may be new too. Its parent need not be readable, so this is best effort.
                 let _ = sync_folder(parent);
             }
-        }
-        if !made {
-            lock.write_all(MADE).and_then(|()| lock.sync_all()).map_err(of_file(folder))?;
+            lock.write_all(file::MADE).and_then(|()| lock.sync_all()).map_err(of_file(folder))?;
         }
         drop(failed);
         Self::with(path, Some(writer), Some(lock))
@@ -124,7 +124,8 @@ impl Store {
     /// # Errors
     /// As [`Store::open`], and where the process that counts is of another version.
     pub fn open_beside(folder: &Path) -> Result<Self, StoreError> {
-        match Self::open(folder) {
+        // A daemon does not end so soon: to wait for it would only make the person wait.
+        match Self::open_within(folder, Duration::ZERO) {
             Err(StoreError::InUse(_)) => {}
             done => return done,
         }
@@ -135,34 +136,38 @@ impl Store {
         if schema::form(&writer).map_err(&failed)? != schema::FORM {
             return Err(StoreError::InUse(folder.to_owned()));
         }
-        prepare(&writer).map_err(&failed)?;
+        file::prepare(&writer, schema::FORM).map_err(&failed)?;
         drop(failed);
         Self::with(path, Some(writer), None)
     }
 
-    /// Opens the store of `folder` to be read, while another process may be writing it; none where there is none.
+    /// Opens the store of `folder` to be read, while another process may be writing it, or where nothing can be written;
+    /// none where there is none yet.
     ///
     /// # Errors
-    /// When it is there and cannot be read.
+    /// When it was there and is gone, or cannot be read.
     pub fn open_to_read(folder: &Path) -> Result<Option<Self>, StoreError> {
         let path = folder.join(FILE);
-        if !path.try_exists().map_err(of_file(&path))? {
-            return Ok(None);
+        if file::is_empty(&path)? {
+            return if file::was_made(&path) { Err(file::lost(&path)) } else { Ok(None) };
         }
-        let reader = reader(&path).map_err(of_database(&path))?;
-        check(&reader, &path)?;
+        let reader = file::reader(&path).map_err(of_database(&path))?;
+        let form = file::check(&reader, &path)?;
         drop(reader);
-        Self::with(path, None, None).map(Some)
+        if form == 0 { Ok(None) } else { Self::with(path, None, None).map(Some) }
     }
 
     fn with(path: PathBuf, writer: Option<Connection>, lock: Option<File>) -> Result<Self, StoreError> {
         let failed = of_database(&path);
-        let reader = reader(&path).map_err(&failed)?;
+        let reader = file::reader(&path).map_err(&failed)?;
         let numbers = Mutex::new(results::numbers(&reader).map_err(&failed)?);
         let signed = Mutex::new(results::signed(&reader).map_err(&failed)?);
+        let earlier = reader.query_row("SELECT coalesce(max(id), 0) FROM session", [], |row| row.get(0));
+        let earlier = earlier.map_err(&failed)?;
         drop(failed);
         let (writer, reader) = (writer.map(Mutex::new), Mutex::new(reader));
-        Ok(Self(Arc::new(Inner { path, writer, reader, numbers, signed, _lock: lock })))
+        let opened = Instant::now();
+        Ok(Self(Arc::new(Inner { path, writer, reader, numbers, signed, opened, earlier, _lock: lock })))
     }
 
     /// The file.
@@ -249,64 +254,26 @@ fn recovered<T>(connection: &Mutex<T>) -> MutexGuard<'_, T> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn lock(folder: &Path) -> Result<File, StoreError> {
-    let path = folder.join(LOCK_FILE);
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(of_file(&path))?;
-    let asked = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if asked.elapsed() < LOCK_PATIENCE => thread::sleep(LOCK_PATIENCE / 100),
-            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(folder.to_owned())),
-            Err(TryLockError::Error(problem)) => return Err(of_file(&path)(problem)),
-        }
-    }
-}
-
-fn reader(path: &Path) -> rusqlite::Result<Connection> {
-    // A reader of a file in WAL mode has to write the index beside it.
-    let connection = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI,
-    )
-    .or_else(|_| {
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-    })?;
-    connection.busy_timeout(PATIENCE)?;
-    connection.pragma_update(None, "query_only", true)?;
-    Ok(connection)
-}
-
-/// Whether a file is ours, whole, and of a form that is known.
-fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let failed = of_database(path);
-    let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(&failed)?;
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).map_err(&failed)?;
-    if application != schema::APPLICATION && tables > 0 {
-        let problem = "it is no file of this program".to_owned();
-        return Err(StoreError::Damaged { path: path.to_owned(), problem });
-    }
-    let found = schema::form(connection).map_err(&failed)?;
-    if found > schema::FORM {
-        return Err(StoreError::Newer { path: path.to_owned(), found, known: schema::FORM });
-    }
-    let verdict: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0)).map_err(&failed)?;
-    if verdict != "ok" {
-        return Err(StoreError::Damaged { path: path.to_owned(), problem: verdict });
-    }
-    Ok(())
-}
-
-fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(PATIENCE)?;
-    // Before the first table: afterwards it would need the whole file to be written anew.
-    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "foreign_keys", true)
-}
-
 pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_acknowledged_was_synced_to_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in ["new", "there already"] {
+            let store = Store::open(folder.path()).unwrap();
+            let beside = Store::open_beside(folder.path()).unwrap();
+            for store in [&store, &beside] {
+                let writer = recovered(store.0.writer.as_ref().unwrap());
+                let synchronous: i64 = writer.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+                let journal: String = writer.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+                assert_eq!((synchronous, journal.as_str()), (2, "wal"));
+            }
+        }
+    }
 }

@@ -6,15 +6,20 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::json;
 
 use super::audit::note;
+use super::file::write_through;
 use super::records::SessionId;
 use super::text::time;
 use super::{Problem, Store, StoreError, recovered, sessions};
 use crate::config::StoreConfig;
+use crate::stop::Stop;
 
 /// Pages given back to the disk at once, so that the counting does not wait for long.
 const PAGES_AT_ONCE: u32 = 256;
 
 const HOURS_A_DAY: i64 = 24;
+
+/// After every time that is kept.
+const LAST_TIME: &str = "A";
 
 /// What was taken away, in sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,40 +36,44 @@ pub struct Retained {
     pub too_large: bool,
 }
 
-/// Which sessions' pictures or cells may go: none that is being counted, and no cells of one that a person reviewed and
-/// nobody signed yet.
+/// Which sessions' pictures, cells or results may go: none that is being counted, and neither cells nor result of one that a
+/// person reviewed and nobody signed yet.
 const PICTURES: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM crop WHERE crop.session = session.id)";
 const CELLS: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id) \
      AND (EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id) \
      OR NOT EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id AND person_class IS NOT NULL))";
-const RESULTS: &str =
-    "state <> 'counting' AND NOT EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id)";
+const RESULTS: &str = "state <> 'counting' AND NOT EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id) \
+     AND NOT EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id AND person_class IS NOT NULL)";
+
+/// What is old enough to go.
+struct Old {
+    /// Ended, or begun where it never ended, before this.
+    before: String,
+    /// No session after this one.
+    newest: SessionId,
+}
 
 impl Store {
     /// Takes away what is older than the rules allow, and then, while the store is too large, pictures and cells of the
-    /// oldest sessions. A session at a time, so that the counting goes on beside it; the audit trail tells of each.
+    /// oldest sessions. A session at a time, so that the counting goes on beside it, and a stop is heard; the audit trail
+    /// tells of each.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn retain(&self, rules: &StoreConfig, now: Timestamp) -> Result<Retained, StoreError> {
+    pub fn retain(&self, rules: &StoreConfig, now: Timestamp, stop: &Stop) -> Result<Retained, StoreError> {
         let mut done = Retained::default();
-        let before = |days: u32| {
-            let hours = (HOURS_A_DAY * i64::from(days)).hours();
-            if days == 0 { None } else { now.checked_sub(hours).ok().map(time) }
-        };
-        let (crops, cells, results) = (before(rules.crops_days), before(rules.cells_days), before(rules.results_days));
-        while let Some(oldest) = crops.as_deref() {
-            let Some(id) = self.oldest(PICTURES, Some(oldest))? else { break };
+        let crops = self.older_than(rules.crops_days, now);
+        while let Some(id) = self.next(PICTURES, crops.as_ref(), stop)? {
             self.write(|transaction| without_crops(transaction, id, now, "age"))?;
             done.crops += 1;
         }
-        while let Some(oldest) = cells.as_deref() {
-            let Some(id) = self.oldest(CELLS, Some(oldest))? else { break };
+        let cells = self.older_than(rules.cells_days, now);
+        while let Some(id) = self.next(CELLS, cells.as_ref(), stop)? {
             self.write(|transaction| without_cells(transaction, id, now, "age"))?;
             done.cells += 1;
         }
-        while let Some(oldest) = results.as_deref() {
-            let Some(id) = self.oldest(RESULTS, Some(oldest))? else { break };
+        let results = self.older_than(rules.results_days, now);
+        while let Some(id) = self.next(RESULTS, results.as_ref(), stop)? {
             let gone = self.write(|transaction| without_result(transaction, id, now))?;
             if let Some(number) = gone {
                 recovered(&self.0.numbers).remove(&number.cast_unsigned());
@@ -72,33 +81,46 @@ impl Store {
             done.results += 1;
         }
         let most = u64::from(rules.megabytes) * 1_000_000;
-        while rules.megabytes > 0 && self.in_use()? > most {
-            if let Some(id) = self.oldest(PICTURES, None)? {
+        let any = Old { before: LAST_TIME.to_owned(), newest: SessionId::MAX };
+        while rules.megabytes > 0 && self.in_use()? > most && !stop.told() {
+            if let Some(id) = self.next(PICTURES, Some(&any), stop)? {
                 self.write(|transaction| without_crops(transaction, id, now, "size"))?;
                 done.crops += 1;
-            } else if let Some(id) = self.oldest(CELLS, None)? {
+            } else if let Some(id) = self.next(CELLS, Some(&any), stop)? {
                 self.write(|transaction| without_cells(transaction, id, now, "size"))?;
                 done.cells += 1;
             } else {
-                done.too_large = true;
+                done.too_large = !stop.told();
                 break;
             }
         }
         if done.crops + done.cells + done.results > 0 {
-            self.give_back()?;
+            self.give_back(stop)?;
         }
         done.bytes = self.in_use()?;
         Ok(done)
     }
 
-    /// The oldest session of which this holds, begun to be kept before a time.
-    fn oldest(&self, condition: &str, before: Option<&str>) -> Result<Option<SessionId>, StoreError> {
+    /// What is older than so many days; nothing is where they are 0. The clock of a board without a battery may have been
+    /// set since a session ended: what was begun since the store was opened is no older than that.
+    fn older_than(&self, days: u32, now: Timestamp) -> Option<Old> {
+        if days == 0 {
+            return None;
+        }
+        let before = now.checked_sub((HOURS_A_DAY * i64::from(days)).hours()).ok().map(time)?;
+        let opened_before = self.0.opened.elapsed().as_secs() / 3600 >= HOURS_A_DAY.cast_unsigned() * u64::from(days);
+        Some(Old { before, newest: if opened_before { SessionId::MAX } else { self.0.earlier } })
+    }
+
+    /// The oldest session that is old and of which this holds; none once it is to end.
+    fn next(&self, condition: &str, old: Option<&Old>, stop: &Stop) -> Result<Option<SessionId>, StoreError> {
+        let Some(Old { before, newest }) = old.filter(|_| !stop.told()) else { return Ok(None) };
         self.read(|transaction| {
             let mut select = transaction.prepare_cached(&format!(
-                "SELECT id FROM session WHERE (?1 IS NULL OR coalesce(ended, started) < ?1) AND {condition} \
+                "SELECT id FROM session WHERE coalesce(ended, started) < ?1 AND id <= ?2 AND {condition} \
                  ORDER BY coalesce(ended, started), id LIMIT 1"
             ))?;
-            Ok(select.query_row([before], |row| row.get(0)).optional()?)
+            Ok(select.query_row(params![before, newest], |row| row.get(0)).optional()?)
         })
     }
 
@@ -111,17 +133,18 @@ impl Store {
     }
 
     /// Gives the room that became free back to the disk.
-    fn give_back(&self) -> Result<(), StoreError> {
+    fn give_back(&self, stop: &Stop) -> Result<(), StoreError> {
         let Some(writer) = &self.0.writer else { return Ok(()) };
-        loop {
+        let mut free = i64::MAX;
+        while !stop.told() {
             let left = vacuum(&recovered(writer)).map_err(|problem| self.failed(problem.into()))?;
-            if left == 0 {
+            // A file that was rebuilt by hand may be one that never shrinks; its free pages are used again.
+            if left == 0 || left >= free {
                 break;
             }
+            free = left;
         }
-        // Busy readers keep it from shrinking now; the next time does it.
-        let shrunk = recovered(writer).query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        shrunk.map_err(|problem| self.failed(problem.into()))
+        write_through(&recovered(writer)).map_err(|problem| self.failed(problem.into()))
     }
 }
 

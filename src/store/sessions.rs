@@ -153,3 +153,20 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
     let fingerprint = reviewed_result.as_ref().filter(|_| whole).map(review::fingerprint).transpose()?;
     Ok(SessionDetail { summary, settings, counted_result, reviewed_result, fingerprint, reclassified, signature })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_does_not_read_every_cell_to_count_the_changed_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let plan = store.read(|transaction| {
+            let plan = format!("EXPLAIN QUERY PLAN {RECLASSIFIED}");
+            Ok(transaction.query_row(&plan, [1], |row| row.get::<_, String>(3))?)
+        });
+        let plan = plan.unwrap();
+        assert!(plan.contains("COVERING INDEX cell_by_person"), "{plan}");
+    }
+}

@@ -11,7 +11,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::app::{App, Shared, blocking};
-use super::error::{ApiError, Body};
+use super::error::{ApiError, Body, Code};
 use super::guard::Caller;
 use crate::calibrate::{NotCalibrated, Step};
 use crate::pipeline::{Calibrated, Wish};
@@ -81,13 +81,16 @@ pub(super) async fn calibrate(
 
 impl From<NotCalibrated> for ApiError {
     fn from(problem: NotCalibrated) -> Self {
+        use axum::http::StatusCode;
+        let words = problem.to_string();
         match problem {
-            NotCalibrated::Counting => Self::new(axum::http::StatusCode::CONFLICT, problem.to_string()),
+            NotCalibrated::Counting => Self::new(StatusCode::CONFLICT, Code::Counting, words),
             NotCalibrated::Kept(_) | NotCalibrated::Vision(_) => {
-                log::error!("page: {problem}");
-                Self::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, problem.to_string())
+                log::error!("page: {words}");
+                // What is wrong with the disk is for whoever stands before it.
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Store, words)
             }
-            _ => Self::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, problem.to_string()),
+            _ => Self::wrong(StatusCode::UNPROCESSABLE_ENTITY, words),
         }
     }
 }

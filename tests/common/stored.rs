@@ -31,6 +31,11 @@ pub fn start(sample: &str) -> SessionStart {
     }
 }
 
+/// The settings of [`start`].
+pub fn settings() -> Settings {
+    start("").settings
+}
+
 /// A cell that the program is so sure of.
 pub fn cell(number: i64, kind: Kind, class: Option<CellClass>, probability: f64) -> CellRecord {
     CellRecord {
@@ -102,12 +107,12 @@ pub fn result(sample: &str) -> Snapshot {
 /// A session of [`six_cells`] that has its result.
 pub fn session(store: &Store, sample: &str) -> SessionId {
     let id = store.begin(&start(sample)).unwrap();
-    store.finish(id, &six_cells(), &result(sample)).unwrap();
+    store.finish(id, &six_cells(), &result(sample), &settings()).unwrap();
     id
 }
 
 /// Keeps a result by itself and gives its number.
 pub fn kept(store: &Store, result: &Snapshot) -> u64 {
     let id = store.begin(&start(&result.sample)).unwrap();
-    store.finish(id, &[], result).unwrap()
+    store.finish(id, &[], result, &settings()).unwrap()
 }

@@ -1,0 +1,23 @@
+//! What a person at the device has to know who sees no log.
+
+use jiff::Timestamp;
+
+use crate::config::{Config, DisplayKind};
+use crate::prevalence::Correction;
+use crate::session::Session;
+use crate::session::snapshot::Snapshot;
+use crate::sink::display;
+
+/// Shows on the display, once, why the program does not begin. In a terminal the program says it anyway.
+pub fn show(config: &Config, words: &str) {
+    if config.display.kind == DisplayKind::Terminal {
+        return;
+    }
+    let waiting = Session::new(config.session.clone(), config.flags.clone(), Correction::off());
+    let snapshot = Snapshot { trouble: Some(words.to_owned()), ..waiting.snapshot(Timestamp::now()) };
+    // The program ends with those words whether or not there is a display to show them.
+    let shown = display::open(&config.display).and_then(|mut screen| screen.show(&snapshot));
+    if let Err(error) = shown {
+        log::warn!("{error}");
+    }
+}

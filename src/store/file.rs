@@ -1,0 +1,198 @@
+//! The file itself: its lock, its connections, and whether it is ours and whole.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::error::{of_database, of_file};
+use super::{Store, StoreError, schema};
+use crate::stop::Stop;
+
+/// The file that the process which writes holds locked.
+const LOCK_FILE: &str = "leukoscope.lock";
+
+/// What stands in it once there is a store: one that is missing then was lost.
+pub(super) const MADE: &[u8] = b"a store was made here\n";
+
+/// How long a connection waits for a writer's moment; writers are one thread at a time.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Time between two looks at a lock that somebody holds.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Looked at before anything is written: without them nothing can be kept or shown, and they are small.
+const SMALL_TABLES: [&str; 7] = ["meta", "session", "result", "signature", "user", "token", "audit"];
+
+/// Steps of a look at the whole file between two looks at the stop.
+const STEPS: i32 = 1000;
+
+/// Locks the folder for one writer, asking for as long as `patience`.
+pub(super) fn lock(folder: &Path, patience: Duration) -> Result<File, StoreError> {
+    let path = folder.join(LOCK_FILE);
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(of_file(&path))?;
+    let asked = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if asked.elapsed() < patience => thread::sleep(LOOK),
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(folder.to_owned())),
+            Err(TryLockError::Error(problem)) => return Err(of_file(&path)(problem)),
+        }
+    }
+}
+
+/// Whether there ever was a store in the place of `path`.
+pub(super) fn was_made(path: &Path) -> bool {
+    fs::metadata(path.with_file_name(LOCK_FILE)).is_ok_and(|found| found.len() > 0)
+}
+
+/// Whether there is nothing in a file, or no file.
+pub(super) fn is_empty(path: &Path) -> Result<bool, StoreError> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(found.len() == 0),
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(problem) => Err(of_file(path)(problem)),
+    }
+}
+
+pub(super) fn lost(path: &Path) -> StoreError {
+    StoreError::Lost { path: path.to_owned(), mark: path.with_file_name(LOCK_FILE) }
+}
+
+/// A connection that reads. On a disk that is read-only or full, `SQLite` cannot make the index that it shares with a
+/// writer; where nothing waits in `-wal` there is none, and the file is read as it stands.
+pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = match readable(open_to_read(path)) {
+        Err(problem) if needs_to_write(&problem) && is_empty(&beside(path)).is_ok_and(|empty| empty) => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            readable(Connection::open_with_flags(immutable(path), flags))?
+        }
+        done => done?,
+    };
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    // A reader of a file in WAL mode has to write the index beside it.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).or_else(|_| {
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    })
+}
+
+/// The connection, if something can be read through it: opening alone reads nothing.
+fn readable(opened: rusqlite::Result<Connection>) -> rusqlite::Result<Connection> {
+    let connection = opened?;
+    connection.busy_timeout(PATIENCE)?;
+    schema::form(&connection)?;
+    Ok(connection)
+}
+
+fn needs_to_write(problem: &rusqlite::Error) -> bool {
+    let code = problem.sqlite_error_code();
+    matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
+}
+
+/// The file of what was not brought into the store's own yet.
+fn beside(path: &Path) -> std::path::PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+/// The address by which `SQLite` reads a file that nobody changes.
+fn immutable(path: &Path) -> String {
+    let mut address = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {
+            address.push(char::from(*byte));
+        } else {
+            address.push('%');
+            address.push_str(&super::hexadecimal(&[*byte]));
+        }
+    }
+    address + "?immutable=1"
+}
+
+/// Whether a file is ours, and of which form; 0 for one without anything in it.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+    let failed = of_database(path);
+    let damaged = |problem: &str| StoreError::Damaged { path: path.to_owned(), problem: problem.to_owned() };
+    let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(&failed)?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).map_err(&failed)?;
+    let form = schema::form(connection).map_err(&failed)?;
+    match (tables, form) {
+        (1.., _) if application != schema::APPLICATION => Err(damaged("it is no file of this program")),
+        (1.., 0) => Err(damaged("it does not say its form")),
+        // Its tables were in `-wal` alone.
+        (_, 0) if was_made(path) => Err(lost(path)),
+        (_, found) if found > schema::FORM => {
+            Err(StoreError::Newer { path: path.to_owned(), found, known: schema::FORM })
+        }
+        (_, form) => Ok(form),
+    }
+}
+
+/// Looks at what has to be right before anything is written. All of the file takes too long on a memory card: that is
+/// for [`Store::check_whole`].
+pub(super) fn check_small_tables(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    for table in SMALL_TABLES {
+        quick_check(connection, path, &format!("PRAGMA quick_check(\"{table}\")"))?;
+    }
+    Ok(())
+}
+
+fn quick_check(connection: &Connection, path: &Path, sql: &str) -> Result<(), StoreError> {
+    let verdict: rusqlite::Result<String> = connection.query_row(sql, [], |row| row.get(0));
+    let problem = match verdict {
+        Ok(verdict) if verdict == "ok" => return Ok(()),
+        Ok(verdict) => verdict,
+        // A table is missing.
+        Err(problem) if problem.sqlite_error_code() == Some(ErrorCode::Unknown) => problem.to_string(),
+        Err(problem) => return Err(of_database(path)(problem)),
+    };
+    Err(StoreError::Damaged { path: path.to_owned(), problem })
+}
+
+/// Makes a connection one that writes; `form` is the file's.
+pub(super) fn prepare(connection: &Connection, form: i64) -> rusqlite::Result<()> {
+    connection.busy_timeout(PATIENCE)?;
+    if form == 0 {
+        // Before the first table: afterwards it would need the whole file to be written anew.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)
+}
+
+/// Brings what is in `-wal` into the file. Busy readers keep some of it there; the next time does it.
+pub(super) fn write_through(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+}
+
+impl Store {
+    /// Looks at every page of the file while others go on, which takes as long as reading all of it; gives up when told
+    /// to stop.
+    ///
+    /// # Errors
+    /// When it is damaged or cannot be read.
+    pub fn check_whole(&self, stop: &Stop) -> Result<(), StoreError> {
+        let path = &self.0.path;
+        let mut connection = reader(path).map_err(of_database(path))?;
+        let told = stop.clone();
+        connection.progress_handler(STEPS, Some(move || told.told())).map_err(of_database(path))?;
+        match quick_check(&connection, path, "PRAGMA quick_check") {
+            Err(_) if stop.told() => Ok(()),
+            Err(StoreError::Damaged { path, problem }) => Err(StoreError::PartlyDamaged { path, problem }),
+            done => done,
+        }
+    }
+}
