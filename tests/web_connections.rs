@@ -103,7 +103,9 @@ fn one_address_cannot_hold_every_connection() {
     let station = Station::at_device();
     let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", station.host());
     let mut held: Vec<_> = (0..40).map(|_| TcpStream::connect(station.address).unwrap()).collect();
-    held.iter().for_each(|stream| stream.set_nonblocking(true).unwrap());
+    for stream in &held {
+        stream.set_nonblocking(true).unwrap();
+    }
     let is_open =
         |mut stream: &TcpStream| matches!(stream.read(&mut [0]), Err(none) if none.kind() == ErrorKind::WouldBlock);
     let began = Instant::now();
