@@ -140,12 +140,14 @@ fn a_view_of_a_signed_session_is_one_line_of_the_trail_per_user_and_form_and_of_
         otto("GET", &format!("/api/sessions/{open}{path}"), Value::Null);
     }
     rita("GET", &format!("/api/sessions/{id}/cells/2/saliency.png"), Value::Null);
+    login(&station, "ada")("GET", &format!("/api/sessions/{id}/cells/2/crop.jpg"), Value::Null);
     otto("GET", "/api/sessions", Value::Null);
     let mut views = station.store.audit(Some(id), None, 1000).unwrap();
     views.retain(|entry| entry.action == "view");
     views.reverse();
     let views: Vec<_> = views.iter().map(|view| (view.by.as_str(), view.detail["form"].as_str().unwrap())).collect();
-    let forms = [("otto", "cells"), ("otto", "page"), ("otto", "pdf"), ("otto", "json"), ("rita", "cells")];
+    let forms =
+        [("otto", "cells"), ("otto", "page"), ("otto", "pdf"), ("otto", "json"), ("rita", "cells"), ("ada", "cells")];
     assert_eq!(views, forms);
     assert!(station.store.audit(Some(open), None, 1000).unwrap().iter().all(|entry| entry.action != "view"));
 }
