@@ -301,7 +301,7 @@ fn a_spreadsheet_keeps_every_warning_and_a_report_every_limit() {
         assert!(lines.iter().any(|found| found.iter().take(4).eq(line)), "{line:?} in {lines:?}");
     }
     let pdf = bench.pdf("en").printed().concat();
-    for words in ["Cellstocount4;", "(nucleatedredper100)5.0", "withoutnucleatedredcells,estimateper\u{b5}l:7500("] {
+    for words in ["Cellstocount:4;", "(nucleatedredper100):5.0", "withoutnucleatedredcells,estimateper\u{b5}l:7500("] {
         assert!(pdf.contains(words), "{words} in {pdf}");
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn pdf(detail: &SessionDetail, cells: &[Pictured], words: &Words) -> 
     // A warning that nobody can read is none.
     let (words, in_english) = &words.printing(typeface::prints);
     let sample = sample(&words.with("report.sample", &[("sample", &detail.summary.sample)]));
-    let mut paper = Paper::new(under(&sample) - 54.0);
+    let mut paper = Paper::new(under(&sample) - 46.0);
     if let Some(result) = &detail.reviewed_result {
         flags(&mut paper, result, words);
         let classes = classes(result, detail.counted_result.as_ref());
@@ -210,8 +210,9 @@ fn force(paper: &mut Paper, settings: Option<&Settings>, words: &Words) {
         ("limit.unclassified", flags.unclassified_percent),
         ("limit.correct", flags.correct_white_from),
     ];
-    let mut told = vec![format!("{} {}", words.say("settings.target"), settings.session.target)];
-    told.extend(limits.iter().map(|(key, limit)| format!("{} {}", words.say(key), words.number(*limit, 1))));
+    let of = |key: &str, limit: &str| words.with("result.evidenceOf", &[("of", &words.say(key)), ("words", &limit)]);
+    let mut told = vec![of("settings.target", &settings.session.target.to_string())];
+    told.extend(limits.iter().map(|(key, limit)| of(key, &words.number(*limit, 1))));
     lines.push((words.say("settings.limits").to_owned(), told.join("; ")));
     for (name, value) in lines {
         paper.room(12.0);
