@@ -2,6 +2,7 @@
 
 mod calibrating;
 mod judged;
+mod rate;
 mod view;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 
 pub use self::calibrating::{Calibrated, Calibrator, Wish};
 use self::judged::Judged;
+use self::rate::Rate;
 use self::view::View;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
 use crate::config::{Flags, SessionConfig};
@@ -415,20 +417,5 @@ impl Counting {
         }
         self.connections.live.tell(self.connections.recorder.session(), snapshot);
         self.told = Instant::now();
-    }
-}
-
-/// Frames a second the vision can get through, one looked at while another is counted: a running mean over about ten.
-#[derive(Debug, Default)]
-struct Rate(Option<f64>);
-
-impl Rate {
-    fn step(&mut self, took: Duration) {
-        let seconds = took.as_secs_f64();
-        self.0 = Some(self.0.map_or(seconds, |mean| 0.9 * mean + 0.1 * seconds));
-    }
-
-    fn per_second(&self) -> Option<f64> {
-        self.0.filter(|seconds| *seconds > 0.0).map(|seconds| 1.0 / seconds)
     }
 }
