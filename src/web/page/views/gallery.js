@@ -92,6 +92,8 @@ export async function show(root, [id, wish], context) {
     if (more.size === 1 && more.has(cell.number)) anchor = cell.number;
     list.mark(selected, cell.number);
     aside.show(cell, selected.size);
+    // The tile that gets the focus must not lie under the panel.
+    aside.element.parentElement.style.setProperty("--panel", `${aside.element.offsetHeight}px`);
     list.focus(cell.number);
   }
 
@@ -194,12 +196,6 @@ export async function show(root, [id, wish], context) {
     if (!event.repeat) act();
   }
 
-  // The tile that holds the focus must not lie under the panel.
-  const watch = new ResizeObserver(() => aside.element.parentElement.style.setProperty("--panel", `${aside.element.offsetHeight}px`));
-  watch.observe(aside.element);
   filter(wish ?? ALL);
-  return () => {
-    watch.disconnect();
-    list.end();
-  };
+  return list.end;
 }
