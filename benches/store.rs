@@ -24,11 +24,10 @@ fn cells(first: i64, white: i64, red: i64) -> Vec<CellChange> {
     })
     .take(PICTURE)
     .collect();
-    let white = (first..first + white)
-        .map(|number| stored::put(stored::cell(number, Kind::Wbc, Some(CellClass::Ngs), 0.9), Some(&picture)));
-    let first = first + white.len() as i64;
-    let red = (first..first + red).map(|number| stored::put(stored::cell(number, Kind::Rbc, None, 0.0), None));
-    white.chain(red).collect()
+    let seen = |number| stored::put(stored::cell(number, Kind::Wbc, Some(CellClass::Ngs), 0.9), Some(&picture));
+    let white_cells = (first..first + white).map(seen);
+    let red_cells = first + white..first + white + red;
+    white_cells.chain(red_cells.map(|number| stored::put(stored::cell(number, Kind::Rbc, None, 0.0), None))).collect()
 }
 
 fn store(criterion: &mut Criterion) {

@@ -40,7 +40,7 @@ pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
     if detail.summary.status == Status::Final {
         // Before anything is shown, as on the page.
         let by = station::to_write(arguments.config.as_deref())?;
-        by.note("console", Timestamp::now(), "view", Some(id), &json!({"report": form.ending()})).blame_run()?;
+        by.note("console", Timestamp::now(), "view", Some(id), &json!({"form": form.ending()})).blame_run()?;
     }
     let cells = report::cells(&store, id, form).blame_run()?;
     let bytes = report::make(form, &detail, &cells, &words).blame_run()?;

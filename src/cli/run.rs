@@ -213,15 +213,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         )
     };
     let camera = supervisor.watch();
-    let capturing = thread("camera", {
-        let (stop, trouble) = (stop.clone(), troubles.teller(Part::Camera));
-        move || {
-            if let Outcome::Failed(error) = supervisor.run(&stop) {
-                log::error!("{error}");
-                trouble(Some(error.to_string()));
-            }
-        }
-    })?;
+    let capturing = capture(supervisor, stop.clone(), troubles.teller(Part::Camera))?;
     let counting = thread("counting", {
         let connections = Connections {
             frames,
@@ -238,11 +230,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
             limits,
             gate: config.quality.gate,
             calibration,
-            calibrator: Calibrator {
-                state: config.state_folder(),
-                setup: setup(&config),
-                choice: config.optics.flat_field,
-            },
+            calibrator: calibrator(&config),
             wishes: wished,
         };
         let station = config.station.name.clone();
@@ -266,6 +254,25 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     sinks_stop.tell();
     sinks.into_iter().chain(page).for_each(join);
     Ok(())
+}
+
+/// Captures frames until the stop.
+fn capture(
+    supervisor: Supervisor,
+    stop: Stop,
+    trouble: impl Fn(Option<String>) + Send + 'static,
+) -> Result<JoinHandle<()>, Failure> {
+    thread("camera", move || {
+        if let Outcome::Failed(error) = supervisor.run(&stop) {
+            log::error!("{error}");
+            trouble(Some(error.to_string()));
+        }
+    })
+}
+
+/// What a calibration asked for on the page is of.
+fn calibrator(config: &Config) -> Calibrator {
+    Calibrator { state: config.state_folder(), setup: setup(config), choice: config.optics.flat_field }
 }
 
 /// Waits for the end. On the way tells systemd "ready" once the camera gives frames (models and sinks are up already),
