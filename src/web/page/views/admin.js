@@ -83,8 +83,8 @@ export async function audit() {
   const more = h("button", { class: "button", on: { click: () => list() } }, t("history.more"));
   async function list() {
     const { entries, whole, problem } = await get(`/api/audit?limit=50${before ? `&before=${before}` : ""}`);
-    if (whole !== null) verdict.className = whole ? "good" : "problem";
-    if (whole !== null) fill(verdict, whole ? t("audit.whole") : t("audit.broken", { problem }));
+    verdict.className = whole ? "good" : "problem";
+    fill(verdict, whole ? t("audit.whole") : t("audit.broken", { problem }));
     rows.append(...entries.map((entry) => h("tr", {},
       h("td", { class: "right" }, number(entry.number)), h("td", {}, date(entry.at)), h("th", { scope: "row" }, entry.by), h("td", {}, entry.action),
       h("td", {}, entry.session ? h("a", { href: `#/session/${entry.session}` }, number(entry.session)) : ""), h("td", { class: "hash" }, JSON.stringify(entry.detail)))));
