@@ -1,4 +1,4 @@
-//! What the daemon refuses at its start, and how it leaves the terminal then.
+//! What the daemon refuses at its start, how it leaves the terminal then, and what it keeps of what is in force.
 
 mod common;
 
@@ -6,6 +6,9 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use leukoscope::models::Models;
+use leukoscope::optics::scale::BOX_MARGIN;
+use leukoscope::store::Store;
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
@@ -75,4 +78,18 @@ fn a_taken_port_of_the_page_leaves_the_terminal_its_echo() {
     let said = refusal(shell.unwrap());
     assert!(said.contains(&address), "{said}");
     assert!(said.split_whitespace().any(|word| word == "echo"), "{said}");
+}
+
+#[test]
+fn a_session_keeps_the_scale_of_its_pictures_and_the_limit_for_unknown() {
+    let state = tempfile::tempdir().unwrap();
+    let arguments = ["--display", "none", "--camera", "simulated", "--sample", " A-1 "];
+    assert!(daemon(state.path(), &arguments).output().unwrap().status.success());
+    let store = Store::open(state.path()).unwrap();
+    let session = store.session(1).unwrap().unwrap();
+    let settings = session.settings.unwrap();
+    let classifier = Models::read(&common::models_folder()).unwrap().card.classifier;
+    assert_eq!(session.summary.sample, "A-1");
+    assert!((settings.um_per_px.unwrap() - classifier.um_per_px * BOX_MARGIN).abs() < 1e-9);
+    assert_eq!(settings.unknown_below, Some(classifier.unknown_below));
 }

@@ -219,7 +219,7 @@ pub struct RunArguments {
     /// Cells of the differential to count.
     #[arg(long, value_name = "CELLS")]
     pub target: Option<u32>,
-    /// Sample id of the first count.
+    /// Sample id of the first count, 1 to 64 characters.
     #[arg(long, value_name = "ID")]
     pub sample: Option<String>,
     /// Red count of the first sample, 10^12 a litre (millions per microlitre): gives estimates per microlitre.

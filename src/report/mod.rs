@@ -1,5 +1,5 @@
 //! The report of one session: for people (PDF), for spreadsheets (CSV) and for programs (JSON). It names the sample and no
-//! patient. Pure: the same session makes the same bytes.
+//! patient. [`make`] is pure: the same session makes the same bytes.
 
 mod differential;
 mod json;
