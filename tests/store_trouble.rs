@@ -309,7 +309,7 @@ fn a_read_only_disk_is_told_of_and_can_still_be_read() {
 #[test]
 fn a_store_of_every_earlier_form_opens_and_says_the_same() {
     let forms = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores");
-    let newest = fs::read_dir(&forms).unwrap().count() as i64;
+    let newest = i64::try_from(fs::read_dir(&forms).unwrap().count()).unwrap();
     let mut found = 0;
     for entry in fs::read_dir(forms).unwrap() {
         let path = entry.unwrap().path();
