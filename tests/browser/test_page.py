@@ -49,17 +49,22 @@ class Day(Page):
         self.assertIn("0.1 to 10", self.one("dialog .problem").text)
         red.clear()
         red.send_keys("4,5")
+        # Every count that is shown, however busy this machine is.
+        self.browser.execute_script(
+            """window.counts = [];
+            new MutationObserver(() => window.counts.push(Number(document.querySelector(".counted b").textContent)))
+              .observe(document.querySelector(".counted"), { childList: true });""")
         self.press("Begin to count")
         self.until("the sample", lambda: self.one(".live h1").text == "A-17")
         counted = lambda: int(self.one(".counted b").text)
-        self.until("a first cell", lambda: counted() > 0)
-        first = counted()
-        self.until("more cells", lambda: counted() > first + 1)
+        self.until("some cells", lambda: counted() > 2)
         self.until("a picture", lambda: not self.one(".frame canvas").find_elements(By.XPATH, "following-sibling::p[not(@hidden)]"))
         self.until("a table", lambda: len(self.find(".differential tbody tr")) > 1)
         self.picture("page-live")
         self.until("the end", lambda: self.one(".badge").text in ("done",))
-        self.assertGreaterEqual(counted(), 3)
+        counts = self.browser.execute_script("return window.counts")
+        self.assertEqual(counts, sorted(counts))
+        self.assertGreater(len(set(counts)), 2, counts)
 
     def test_3_an_operator_looks_and_changes_nothing(self):
         self.log_in("otto")
