@@ -33,7 +33,7 @@ impl Bench {
         let mut begun = start("A-1");
         begun.settings.um_per_px = um_per_px;
         let id = store.begin(&begun).unwrap();
-        store.finish(id, cells, &result("A-1"), &start("A-1").settings).unwrap();
+        store.finish(id, cells, &result("A-1"), &begun.settings).unwrap();
         Self { store, folder }
     }
 

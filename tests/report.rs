@@ -345,6 +345,6 @@ fn letters_of_a_camera_that_do_not_print_are_pointed_out() {
     let mut begun = start("A-1");
     begun.settings.camera = "replay:/снимки".to_owned();
     let id = store.begin(&begun).unwrap();
-    store.finish(id, &[], &result("A-1"), &start("A-1").settings).unwrap();
+    store.finish(id, &[], &result("A-1"), &begun.settings).unwrap();
     assert_eq!(Bench { store, _folder: folder }.pdf("en").printed().concat().matches("cannotprint").count(), 1);
 }
