@@ -293,7 +293,7 @@ fn a_spreadsheet_keeps_every_warning_and_a_report_every_limit() {
         ["count", "frames refused", "", "4"],
         ["count", "target", "", "4"],
         ["flag", "Left shift?", "left-shift", "Bands or immature granulocytes are at or above the limit."],
-        ["limit", "Bands, %", "bands", "10"],
+        ["limit", "Bands,\u{a0}%", "bands", "10"],
         ["limit", "Correct the white count from (nucleated red per 100)", "", "5"],
         ["per red cell", "WBC per ul without nucleated red cells, estimate", "", "7500.00"],
         ["experimental", "Lymphocyte (typical)", "LYT", "* Experimental: learned from too few images to be trusted."],

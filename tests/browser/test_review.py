@@ -286,6 +286,40 @@ class Review(Page):
         self.assertTrue(self.button("New sample").is_enabled())
         self.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
 
+    def test_92_an_admin_calibrates_by_what_is_in_view_while_nothing_is_counted(self):
+        self.log_in("ada")
+        self.go("#/settings")
+        said = lambda: self.one("#calibration [role=status]")
+        self.press("1. Take the light")
+        self.until("the refusal", lambda: "problem" in said().get_attribute("class"))
+        self.assertIn("no empty field", said().text)
+        self.press("2. Take the scale")
+        self.until("the scale", lambda: "good" in said().get_attribute("class"))
+        # The simulated microscope's is 0.14.
+        self.assertRegex(said().text, r"0\.1[34]")
+        self.picture("page-calibration")
+        self.assertTrue(self.ask("GET", "/api/settings")[1]["calibration"])
+        self.assertEqual(self.ask("GET", "/api/audit")[1]["entries"][0]["action"], "calibrate")
+
+    def test_93_a_user_gives_herself_another_password(self):
+        self.log_in("otto")
+        self.go("#/settings")
+        old, fresh, again = self.find("#password input[type=password]")
+        for field, typed in [(old, "a wrong password"), (fresh, "another horse battery"), (again, "another horse battery")]:
+            field.send_keys(typed)
+        self.press("Change the password")
+        said = lambda: self.one("#password [role=status]")
+        self.until("the refusal", lambda: "password is wrong" in said().text)
+        for field, typed in [(old, PASSWORD), (fresh, "another horse battery"), (again, "another horse battery")]:
+            field.clear()
+            field.send_keys(typed)
+        self.press("Change the password")
+        self.until("the change", lambda: "Changed" in said().text)
+        # This login goes on; the next one takes the new password.
+        self.assertEqual(self.ask("GET", "/api/sessions")[0], 200)
+        self.assertEqual(self.ask("POST", "/api/login", {"name": "otto", "password": PASSWORD})[0], 401)
+        self.assertEqual(self.ask("POST", "/api/login", {"name": "otto", "password": "another horse battery"})[0], 204)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
