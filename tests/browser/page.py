@@ -39,7 +39,7 @@ class Page(unittest.TestCase):
         cls.downloads.cleanup()
         cls.station.end()
         # What the server refused on purpose is told there, too, and that a test cut the line.
-        expected = ["status of 40", "status of 429", "ERR_INTERNET_DISCONNECTED"]
+        expected = ["status of 40", "status of 422", "status of 429", "ERR_INTERNET_DISCONNECTED"]
         wrong = [line for line in said if not any(words in line for words in expected)]
         assert not wrong, wrong
 

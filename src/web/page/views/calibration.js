@@ -27,7 +27,7 @@ export async function calibration(present, admin) {
     try {
       const found = await send("POST", "/api/calibration", { step: name });
       fill(inForce, found.calibration);
-      say("good", h("div", {}, found.words),
+      say("good",
         found.fall_off !== null && h("div", {}, t("calibration.fallOff", { part: share(found.fall_off) })),
         found.um_per_px !== null && h("div", {}, t("calibration.umPerPx", { um: number(found.um_per_px, 4) })));
     } catch (problem) {
