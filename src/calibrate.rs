@@ -1,10 +1,14 @@
 //! A calibration taken from frames: the light of an empty field, or the scale of red cells; and what the light of one
-//! means for counting. No camera, no disk.
+//! means for counting.
+
+use std::path::Path;
 
 use image::RgbImage;
+use jiff::Timestamp;
 
-use crate::config::FlatFieldChoice;
-use crate::optics::calibration::{Calibration, CalibrationError};
+use crate::camera;
+use crate::config::{CameraConfig, FlatFieldChoice, Optics};
+use crate::optics::calibration::{Calibration, CalibrationError, Setup};
 use crate::optics::empty_field::{self, NotEmpty};
 use crate::optics::flat_field::FlatField;
 use crate::vision::{Lighting, Vision, VisionError};
@@ -28,8 +32,8 @@ pub enum Step {
 #[derive(Debug, thiserror::Error)]
 pub enum NotCalibrated {
     /// There was nothing to calibrate with.
-    #[error("the camera gave no frame; look after its cable and try again")]
-    NoFrames,
+    #[error("the camera gave {0} whole frames, too few; look after its cable and try again")]
+    FewFrames(usize),
     /// Frames of several sizes came.
     #[error("the camera changed the size of its frames; try again")]
     Sizes,
@@ -57,9 +61,48 @@ pub enum NotCalibrated {
     /// An earlier one is in the way, or the disk refuses.
     #[error(transparent)]
     Kept(#[from] CalibrationError),
+    /// Nothing would come of it.
+    #[error("the light of a calibration is not used here: set flat_field = \"auto\" in [optics] and restart first")]
+    NotUsed,
     /// Frames of a sample cannot serve both.
     #[error("a sample is being counted; stop the count first")]
     Counting,
+}
+
+/// What camera and objective are called in a calibration, as things are now: a camera that was not plugged in tells its
+/// own name only once it is.
+#[must_use]
+pub fn setup(camera: &CameraConfig, optics: &Optics) -> Setup {
+    Setup {
+        camera: optics.camera.clone().unwrap_or_else(|| camera::name(camera)),
+        objective: optics.objective.clone().unwrap_or_default(),
+    }
+}
+
+/// What a step goes on from: the calibration of `setup` in the state folder, or a new one where there is none for frames
+/// of `size` (px) or it is damaged.
+///
+/// # Errors
+/// When the disk refuses, the file is of another setup, or a scale is asked for while the light that is kept belongs to
+/// frames of another size: it would be lost.
+pub fn begin(step: Step, state: &Path, setup: Setup, size: (u32, u32)) -> Result<Calibration, CalibrationError> {
+    let before = match Calibration::find(state, &setup) {
+        Ok(before) => before,
+        Err(problem @ CalibrationError::Damaged { .. }) => {
+            log::warn!("{problem}; it is replaced");
+            None
+        }
+        Err(problem) => return Err(problem),
+    };
+    let taken = Timestamp::now();
+    match before {
+        Some(before) if step == Step::Scale && before.light.is_some() => {
+            before.fits(size)?;
+            Ok(Calibration { taken, ..before })
+        }
+        Some(before) if before.fits(size).is_ok() => Ok(Calibration { taken, ..before }),
+        _ => Ok(Calibration::new(setup, size, taken)),
+    }
 }
 
 /// The calibration with the light of `frames`, which show an empty field.

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use leukoscope::calibrate::{NotCalibrated, Step};
 use leukoscope::camera::supervise::{Patience, Supervisor};
 use leukoscope::camera::{self, simulated};
-use leukoscope::config::{CameraConfig, Flags, FlatFieldChoice, SessionConfig};
+use leukoscope::config::{CameraConfig, Flags, FlatFieldChoice, Optics, SessionConfig};
 use leukoscope::latest::Latest;
 use leukoscope::optics::calibration::{Calibration, Setup};
 use leukoscope::pipeline::{self, Calibrated, Calibrator, Connections, Wish};
@@ -34,8 +34,18 @@ fn setup() -> Setup {
     Setup { camera: "bench camera".into(), objective: "100x".into() }
 }
 
+fn optics(flat_field: FlatFieldChoice) -> Optics {
+    let Setup { camera, objective } = setup();
+    Optics { camera: Some(camera), objective: Some(objective), flat_field, ..Optics::default() }
+}
+
 /// Runs a count behind `source` while `work` asks things of it.
-fn counting(state: &Path, source: &str, work: impl FnOnce(&Sender<Wish>, &Sender<Command>, &Latest<Arc<Snapshot>>)) {
+fn counting(
+    state: &Path,
+    source: &str,
+    choice: FlatFieldChoice,
+    work: impl FnOnce(&Sender<Wish>, &Sender<Command>, &Latest<Arc<Snapshot>>),
+) {
     let config = CameraConfig { source: source.to_owned(), frame_rate: 20.0, ..CameraConfig::default() };
     let (stop, troubles, frames, newest) = (Stop::new(), Troubles::default(), Latest::default(), Latest::default());
     let supervisor = Supervisor::new(
@@ -65,7 +75,7 @@ fn counting(state: &Path, source: &str, work: impl FnOnce(&Sender<Wish>, &Sender
         limits,
         gate: true,
         calibration: None,
-        calibrator: Calibrator { state: state.to_owned(), setup: setup(), choice: FlatFieldChoice::Auto },
+        calibrator: Calibrator { state: state.to_owned(), camera: config.clone(), optics: optics(choice) },
         wishes: wished,
     };
     let session = Session::new(SessionConfig::default(), Flags::default(), vision.correction(None));
@@ -89,7 +99,7 @@ fn wish(wishes: &Sender<Wish>, step: Step) -> Result<Calibrated, NotCalibrated> 
 #[test]
 fn the_scale_of_the_red_cells_in_view_is_kept_and_cells_are_no_empty_field() {
     let state = tempfile::tempdir().unwrap();
-    counting(state.path(), "simulated", |wishes, commands, newest| {
+    counting(state.path(), "simulated", FlatFieldChoice::Auto, |wishes, commands, newest| {
         let found = wish(wishes, Step::Scale).unwrap();
         let told = found.calibration.um_per_px.unwrap();
         assert!((told / simulated::UM_PER_PX - 1.0).abs() < 0.05, "{told}");
@@ -117,15 +127,32 @@ fn the_light_of_an_empty_field_is_kept_with_its_fall_off() {
     for number in 0..11 {
         empty.save(pictures.path().join(format!("{number:02}.png"))).unwrap();
     }
-    counting(state.path(), &format!("replay:{}", pictures.path().display()), |wishes, _, _| {
+    counting(state.path(), &format!("replay:{}", pictures.path().display()), FlatFieldChoice::Auto, |wishes, _, _| {
         let found = wish(wishes, Step::Light).unwrap();
         let fall_off = found.calibration.light.as_ref().unwrap().fall_off();
         // A quarter at each edge's middle, half in the corners.
         assert!((0.4..0.52).contains(&fall_off), "{fall_off}");
         assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(found.calibration));
         // Ten of the eleven frames served, and the one that lay ready did not: whoever asks now hears what is wrong.
-        assert!(matches!(wish(wishes, Step::Scale), Err(NotCalibrated::NoFrames)));
+        assert!(matches!(wish(wishes, Step::Scale), Err(NotCalibrated::FewFrames(_))));
     });
+}
+
+#[test]
+fn a_light_that_would_not_be_used_and_a_scale_that_would_cost_the_light_are_refused() {
+    let state = tempfile::tempdir().unwrap();
+    counting(state.path(), "simulated", FlatFieldChoice::Learned, |wishes, _, _| {
+        assert!(matches!(wish(wishes, Step::Light), Err(NotCalibrated::NotUsed)));
+    });
+    let other = RgbImage::from_fn(128, 96, |x, _| Rgb([200 - (x / 2) as u8; 3]));
+    let light = leukoscope::optics::flat_field::Light::of_empty(&[other]);
+    let kept = Calibration { light, ..Calibration::new(setup(), (128, 96), Timestamp::UNIX_EPOCH) };
+    kept.store(state.path()).unwrap();
+    counting(state.path(), "simulated", FlatFieldChoice::Auto, |wishes, _, _| {
+        let refused = wish(wishes, Step::Scale).unwrap_err().to_string();
+        assert!(refused.contains("128x96") && refused.contains("640x480"), "{refused}");
+    });
+    assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(kept));
 }
 
 #[test]

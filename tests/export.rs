@@ -6,20 +6,11 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::stored::{at, result, six_pictured, start};
-use image::RgbImage;
-use image::codecs::jpeg::JpegEncoder;
+use common::stored::{at, jpeg, result, six_pictured, start};
 use leukoscope::class::{CellClass, Kind};
 use leukoscope::export::{ExportError, Exported, export, look_up};
 use leukoscope::store::Store;
 use leukoscope::store::records::CellChange;
-
-fn jpeg(shade: u8) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let picture = RgbImage::from_pixel(48, 40, image::Rgb([shade, 120, 180]));
-    JpegEncoder::new_with_quality(&mut bytes, 90).encode_image(&picture).unwrap();
-    bytes
-}
 
 struct Bench {
     store: Store,

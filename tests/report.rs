@@ -5,9 +5,7 @@ mod common;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use common::stored::{at, cell, put, result, six_pictured, start};
-use image::RgbImage;
-use image::codecs::jpeg::JpegEncoder;
+use common::stored::{at, cell, jpeg, put, result, six_pictured, start};
 use leukoscope::class::{CellClass, Kind};
 use leukoscope::report::{Pictured, ReportForm, make};
 use leukoscope::session::snapshot::Flag;
@@ -21,13 +19,6 @@ use proptest::prelude::*;
 
 fn words(language: &str) -> Words {
     Catalogues::new(PathBuf::new()).words(language)
-}
-
-fn jpeg(shade: u8) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let picture = RgbImage::from_pixel(48, 40, image::Rgb([shade, 120, 180]));
-    JpegEncoder::new_with_quality(&mut bytes, 90).encode_image(&picture).unwrap();
-    bytes
 }
 
 struct Bench {

@@ -3,17 +3,14 @@
 use std::env;
 
 use image::RgbImage;
-use jiff::Timestamp;
 
 use crate::calibrate::{self, NotCalibrated, Step};
 use crate::camera::{self, Capture};
 use crate::cli::args::{CalibrateArguments, VisionArguments};
 use crate::cli::failure::{Blame, Failure};
-use crate::cli::lighting::setup;
 use crate::cli::pictures::{progress, unlit_vision};
 use crate::config::Config;
 use crate::config::load::load;
-use crate::optics::calibration::{Calibration, CalibrationError};
 
 /// Takes a calibration and keeps it.
 ///
@@ -28,24 +25,13 @@ pub fn calibrate(arguments: &CalibrateArguments) -> Result<(), Failure> {
         config.optics.objective.clone_from(&arguments.objective);
     }
     config.check().blame_input()?;
-    let (state, setup) = (config.state_folder(), setup(&config));
+    let (state, setup) = (config.state_folder(), calibrate::setup(&config.camera, &config.optics));
     let frames = frames(&config, arguments.frames)?;
     let Some(size) = frames.first().map(RgbImage::dimensions) else {
         return Err(Failure::input(format!("{}: gave not one whole frame", config.camera.source)));
     };
-    let before = match Calibration::find(&state, &setup) {
-        Ok(before) => before.filter(|before| before.fits(size).is_ok()),
-        Err(problem @ CalibrationError::Damaged { .. }) => {
-            log::warn!("{problem}; it is replaced");
-            None
-        }
-        Err(problem) => return Err(problem).blame_input(),
-    };
-    let calibration = Calibration {
-        taken: Timestamp::now(),
-        ..before.unwrap_or_else(|| Calibration::new(setup, size, Timestamp::now()))
-    };
     let step = if arguments.scale { Step::Scale } else { Step::Light };
+    let calibration = calibrate::begin(step, &state, setup, size).blame_input()?;
     let calibration = match step {
         Step::Light => calibrate::with_light(calibration, &frames).blame_input()?,
         Step::Scale => {

@@ -9,13 +9,13 @@ use anyhow::Context as _;
 
 use crate::calibrate;
 use crate::camera::picture::read_picture;
-use crate::camera::{self, Camera, Capture};
+use crate::camera::{Camera, Capture};
 use crate::cli::args::{FieldArguments, VisionArguments};
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::pictures::{progress, unlit_vision};
 use crate::config::{Config, FlatFieldChoice};
 use crate::models::Models;
-use crate::optics::calibration::{Calibration, Setup};
+use crate::optics::calibration::Calibration;
 use crate::optics::flat_field::FlatField;
 use crate::optics::flat_field::learn::Learner;
 use crate::vision::{Lighting, Vision};
@@ -133,22 +133,13 @@ fn from_file(file: &Path, pictures: &[PathBuf]) -> Result<Lighting, Failure> {
     Ok(Lighting::Fixed(FlatField::new(light, size)))
 }
 
-/// What camera and objective of a configuration are called in a calibration.
-#[must_use]
-pub fn setup(config: &Config) -> Setup {
-    Setup {
-        camera: config.optics.camera.clone().unwrap_or_else(|| camera::name(&config.camera)),
-        objective: config.optics.objective.clone().unwrap_or_default(),
-    }
-}
-
 /// How the daemon takes out uneven light, and the calibration of its camera and objective, if there is one. The light of
 /// a calibration that is not to be used is left out of it.
 ///
 /// # Errors
 /// With exit code 2 when a calibration is damaged, of something else, or asked for and missing.
 pub fn configured(config: &Config, state: &Path) -> Result<(Lighting, Option<Calibration>), Failure> {
-    let setup = setup(config);
+    let setup = calibrate::setup(&config.camera, &config.optics);
     let mut calibration = match config.optics.flat_field {
         FlatFieldChoice::Stored => Some(Calibration::demand(state, &setup).blame_input()?),
         _ => Calibration::find(state, &setup).blame_input()?,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::StoreConfig;
 use crate::stop::Stop;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::trouble::{Part, Troubles};
 
 /// How often it is looked for what is kept for too long.
@@ -22,9 +22,11 @@ pub fn start(store: Store, rules: StoreConfig, stop: Stop, troubles: &Troubles) 
         // Not before the counting begins: all of the file is read, which takes minutes on a memory card.
         if let Err(error) = store.check_whole(&stop) {
             log::error!("{error}");
-            whole(Some(error.to_string()));
-            // From a store that is damaged nothing is taken away.
-            return;
+            // From a store that is damaged nothing is taken away; what could not be looked at may be well.
+            if matches!(error, StoreError::PartlyDamaged { .. }) {
+                whole(Some(error.to_string()));
+                return;
+            }
         }
         retain(&store, &rules, &stop, &trouble);
     })

@@ -15,7 +15,7 @@ use crate::camera::{self, Source};
 use crate::cli::args::RunArguments;
 use crate::cli::at_device;
 use crate::cli::failure::{Blame, Failure};
-use crate::cli::lighting::{check_size, configured, setup};
+use crate::cli::lighting::{check_size, configured};
 use crate::cli::retention;
 use crate::config::limits::{self, Limits};
 use crate::config::load::load;
@@ -272,7 +272,7 @@ fn capture(
 
 /// What a calibration asked for on the page is of.
 fn calibrator(config: &Config) -> Calibrator {
-    Calibrator { state: config.state_folder(), setup: setup(config), choice: config.optics.flat_field }
+    Calibrator { state: config.state_folder(), camera: config.camera.clone(), optics: config.optics.clone() }
 }
 
 /// Waits for the end. On the way tells systemd "ready" once the camera gives frames (models and sinks are up already),

@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use image::RgbImage;
-use jiff::Timestamp;
 
 use super::Counting;
 use crate::calibrate::{self, NotCalibrated, Step};
-use crate::config::FlatFieldChoice;
+use crate::config::{CameraConfig, FlatFieldChoice, Optics};
 use crate::counter::Counter;
-use crate::optics::calibration::{Calibration, CalibrationError, Setup};
+use crate::optics::calibration::Calibration;
 use crate::quality::Gate;
 use crate::session::snapshot::Phase;
 use crate::trouble::Part;
@@ -28,10 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct Calibrator {
     /// The state folder.
     pub state: PathBuf,
-    /// Camera and objective.
-    pub setup: Setup,
-    /// How uneven light is taken out.
-    pub choice: FlatFieldChoice,
+    /// The camera.
+    pub camera: CameraConfig,
+    /// The objective, and how uneven light is taken out.
+    pub optics: Optics,
 }
 
 /// A wish for a calibration.
@@ -68,29 +67,30 @@ impl Counting {
         if self.session.phase() == Phase::Counting {
             return Err(NotCalibrated::Counting);
         }
+        let Calibrator { state, camera, optics } = self.connections.calibrator.clone();
+        if step == Step::Light && matches!(optics.flat_field, FlatFieldChoice::None | FlatFieldChoice::Learned) {
+            return Err(NotCalibrated::NotUsed);
+        }
         let frames = self.frames_to_calibrate_by();
-        let size = frames.first().map(RgbImage::dimensions).ok_or(NotCalibrated::NoFrames)?;
+        let size = frames.first().map(RgbImage::dimensions).unwrap_or_default();
+        if frames.len() < FRAMES {
+            return Err(NotCalibrated::FewFrames(frames.len()));
+        }
         if frames.iter().any(|frame| frame.dimensions() != size) {
             return Err(NotCalibrated::Sizes);
         }
-        let Calibrator { state, setup, choice } = &self.connections.calibrator;
-        let before = match Calibration::find(state, setup) {
-            Ok(before) => before.filter(|before| before.fits(size).is_ok()),
-            // What was damaged is replaced.
-            Err(CalibrationError::Damaged { .. }) => None,
-            Err(problem) => return Err(problem.into()),
-        };
-        let taken = Timestamp::now();
-        let calibration =
-            Calibration { taken, ..before.unwrap_or_else(|| Calibration::new(setup.clone(), size, taken)) };
+        let calibration = calibrate::begin(step, &state, calibrate::setup(&camera, &optics), size)?;
         let pulse = &self.connections.pulse;
         let calibration = match step {
             Step::Light => calibrate::with_light(calibration, &frames)?,
             Step::Scale => calibrate::with_scale(calibration, &self.vision, &frames, || pulse.beat())?,
         };
-        calibration.store(state)?;
-        self.vision = Arc::new((*self.vision).clone().lit(calibrate::lighting(*choice, Some(&calibration))));
-        self.counter = Counter::behind(Arc::clone(&self.vision), Gate::new(self.connections.gate));
+        calibration.store(&state)?;
+        let lighting = calibrate::lighting(optics.flat_field, Some(&calibration));
+        if lighting != *self.vision.lighting() {
+            self.vision = Arc::new((*self.vision).clone().lit(lighting));
+            self.counter = Counter::behind(Arc::clone(&self.vision), Gate::new(self.connections.gate));
+        }
         self.um_per_px = None;
         self.connections.settings.calibration = Some(calibration.in_words());
         self.connections.calibration = Some(calibration.clone());
@@ -107,6 +107,9 @@ impl Counting {
         let mut waited = Instant::now();
         while frames.len() < FRAMES && waited.elapsed() < PATIENCE && !self.connections.stop.told() {
             self.connections.pulse.beat();
+            if self.told.elapsed() >= super::REFRESH {
+                self.tell();
+            }
             if let Some(frame) = self.connections.frames.take(super::TURN) {
                 self.view.show(&frame, &[], &[]);
                 frames.push((*frame.pixels).clone());

@@ -55,6 +55,7 @@ pub(super) struct App {
     passwords: Arc<Semaphore>,
     /// Reports and pictures that are made at once.
     pictures: Arc<Semaphore>,
+    calibrations: Arc<Semaphore>,
     /// Held while limits change, which are in memory and in a file.
     pub(super) changing: Mutex<()>,
     logins: Mutex<Logins>,
@@ -85,6 +86,7 @@ impl App {
             tls: login_needed,
             passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
             pictures: Arc::new(Semaphore::new(1)),
+            calibrations: Arc::new(Semaphore::new(1)),
             changing: Mutex::default(),
             viewed: Mutex::default(),
             logins: Mutex::new(Logins::new(idle)),
@@ -96,6 +98,12 @@ impl App {
     pub(super) async fn password_turn(&self) -> Result<Turn, ApiError> {
         let turn = timeout(PATIENCE, Arc::clone(&self.passwords).acquire_owned()).await;
         turn.ok().and_then(Result::ok).ok_or_else(|| ApiError::busy("too many log in at once; try again"))
+    }
+
+    /// The turn to calibrate, if nobody has it.
+    pub(super) fn calibration_turn(&self) -> Result<Turn, ApiError> {
+        let turn = Arc::clone(&self.calibrations).try_acquire_owned();
+        turn.map_err(|_| ApiError::busy("a calibration is being taken; wait for it"))
     }
 
     /// A turn to make a report or a picture.

@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::app::{App, Shared, blocking};
-use super::error::{ApiError, Body, Code};
+use super::app::{App, Shared, blocking_in};
+use super::error::{ApiError, Body, Code, ErrorBody};
 use super::guard::Caller;
 use crate::calibrate::{NotCalibrated, Step};
+use crate::optics::calibration::CalibrationError;
+use crate::optics::flat_field::Light;
 use crate::pipeline::{Calibrated, Wish};
 
 /// How long ten frames and their red cells may take on the slowest board.
@@ -52,6 +54,9 @@ pub(super) struct Found {
 /// Calibrate camera and objective by what is in view now. Takes some seconds; not while a sample is counted.
 #[utoipa::path(post, path = "/api/calibration", tag = "settings", request_body = Asked, responses(
     (status = 200, body = Found),
+    (status = 409, description = "A sample is being counted", body = ErrorBody),
+    (status = 422, description = "What is in view does not serve; the sentence says what to do", body = ErrorBody),
+    (status = 503, description = "Another calibration is being taken", body = ErrorBody),
 ))]
 pub(super) async fn calibrate(
     State(app): State<Shared>,
@@ -59,21 +64,26 @@ pub(super) async fn calibrate(
     Body(Asked { step }): Body<Asked>,
 ) -> Result<Json<Found>, ApiError> {
     let ending = || ApiError::busy("the count does not answer; the program may be ending");
-    blocking(&app, move |app: &App| {
+    // Each holds a thread of the server until the counting thread is done.
+    let turn = app.calibration_turn()?;
+    blocking_in(&app, turn, move |app: &App| {
         let (answer, answered) = bounded(1);
         let wanted = match step {
             AskedStep::Light => Step::Light,
             AskedStep::Scale => Step::Scale,
         };
+        let note = |detail| app.store.note(&caller.by(), Timestamp::now(), "calibrate", None, &detail);
+        // Before anything comes of it: what is in force must not be missing in the trail.
+        note(json!({"step": step}))?;
         app.wishes.send(Wish { step: wanted, answer }).map_err(|_| ending())?;
         let Calibrated { calibration, words } = answered.recv_timeout(PATIENCE).map_err(|_| ending())??;
         app.settings.now().calibration = Some(calibration.in_words());
-        app.store.note(&caller.by(), Timestamp::now(), "calibrate", None, &json!({"step": step, "found": words}))?;
+        note(json!({"step": step, "found": words}))?;
         Ok::<_, ApiError>(Json(Found {
             calibration: calibration.in_words(),
             words,
             um_per_px: calibration.um_per_px,
-            fall_off: calibration.light.as_ref().map(crate::optics::flat_field::Light::fall_off),
+            fall_off: calibration.light.as_ref().map(Light::fall_off),
         }))
     })
     .await
@@ -85,7 +95,8 @@ impl From<NotCalibrated> for ApiError {
         let words = problem.to_string();
         match problem {
             NotCalibrated::Counting => Self::new(StatusCode::CONFLICT, Code::Counting, words),
-            NotCalibrated::Kept(_) | NotCalibrated::Vision(_) => {
+            NotCalibrated::Vision(_) => Self::internal(&words),
+            NotCalibrated::Kept(CalibrationError::Disk { .. }) => {
                 log::error!("page: {words}");
                 // What is wrong with the disk is for whoever stands before it.
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Store, words)

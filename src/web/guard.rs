@@ -193,13 +193,17 @@ async fn by_cookie(app: &Shared, cookie: &str, address: IpAddr, by_person: bool)
 /// The user of a login. Asked each time: whoever was shut out, or got another role or password, is so at once, by
 /// whatever process that was done.
 pub(super) async fn user_of(app: &Shared, id: LoginId, name: String) -> Result<Option<User>, ApiError> {
-    let account = blocking(app, move |app: &App| app.store.account(&name)).await?;
-    let mut logins = app.logins();
-    let user = account.filter(|(user, stamp)| user.enabled && logins.bears(&id, *stamp)).map(|(user, _)| user);
-    if user.is_none() {
-        logins.end(&id);
+    // Twice: a user's own new password may come between the account and the login, which then go together the next time.
+    for _ in 0..2 {
+        let asked = name.clone();
+        let account = blocking(app, move |app: &App| app.store.account(&asked)).await?;
+        let borne = account.filter(|(user, stamp)| user.enabled && app.logins().bears(&id, *stamp));
+        if let Some((user, _)) = borne {
+            return Ok(Some(user));
+        }
     }
-    Ok(user)
+    app.logins().end(&id);
+    Ok(None)
 }
 
 /// Whether a Host header names this device by its loopback address; any other name is another site's that had its

@@ -1,5 +1,7 @@
 //! Sessions in a store.
 
+use image::RgbImage;
+use image::codecs::jpeg::JpegEncoder;
 use jiff::Timestamp;
 use leukoscope::class::{CellClass, Kind};
 use leukoscope::config::{Flags, SessionConfig};
@@ -115,4 +117,12 @@ pub fn session(store: &Store, sample: &str) -> SessionId {
 pub fn kept(store: &Store, result: &Snapshot) -> u64 {
     let id = store.begin(&start(&result.sample)).unwrap();
     store.finish(id, &[], result, &settings()).unwrap()
+}
+
+/// A whole picture of this shade, 48x40 px.
+pub fn jpeg(shade: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let picture = RgbImage::from_pixel(48, 40, image::Rgb([shade, 120, 180]));
+    JpegEncoder::new_with_quality(&mut bytes, 90).encode_image(&picture).unwrap();
+    bytes
 }

@@ -13,7 +13,7 @@ export class ApiError extends Error {
 
 // `patience`: how long to wait for the whole answer, ms; for ever without one.
 export const get = (path, patience) => ask("GET", path, undefined, patience);
-export const send = (method, path, body) => ask(method, path, body ?? {});
+export const send = (method, path, body, patience) => ask(method, path, body ?? {}, patience);
 
 async function ask(method, path, body, patience) {
   const request = { method, headers: {}, cache: "no-store" };

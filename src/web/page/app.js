@@ -87,7 +87,13 @@ function bar(place) {
 }
 
 async function leave() {
-  await send("POST", "/api/logout").catch(() => {});
+  try {
+    await send("POST", "/api/logout");
+  } catch (problem) {
+    // Nobody must go away in the belief that the login ended.
+    document.getElementById("main").prepend(h("p", { class: "problem", role: "alert" }, problem.message));
+    return;
+  }
   dropDrafts();
   location.hash = "#/login";
   await start();

@@ -7,11 +7,14 @@ import { className, number, statusName, t } from "../words.js";
 import { ALL, TO_REVIEW, chips, tally } from "./gallery/chips.js";
 import { enlarge } from "./gallery/large.js";
 import { panel } from "./gallery/panel.js";
-import { review } from "./gallery/review.js";
+import { review, told } from "./gallery/review.js";
 import { tiles } from "./gallery/tiles.js";
 
 export async function show(root, [id, wish], context) {
+  await told(id);
   let [detail, { cells }] = await Promise.all([get(`/api/sessions/${id}`), get(`/api/sessions/${id}/cells?kind=WBC`)]);
+  // Somebody went on to another view meanwhile.
+  if (!root.isConnected) return null;
   const open = detail.status === "preliminary" && context.may("reviewer");
   const keys = new Map(context.classes.map(({ code, key }) => [key, code]));
   const { isBlast, flagged, reason } = kinds(context.classes);
@@ -55,7 +58,8 @@ export async function show(root, [id, wish], context) {
     status.dataset.status = detail.status;
     fill(counted,
       h("span", { class: "long" }, t("gallery.tally", { n: number(cells.length), changed: number(cells.filter(changed).length) }), " "),
-      h("b", {}, t("gallery.seen", { seen: number(seen(cells)), n: number(cells.length) })));
+      h("b", {}, t("gallery.seen", { seen: number(seen(cells)), n: number(cells.length) })),
+      work.underWay() > 0 && h("span", {}, " ", t("gallery.underWay", { n: number(work.underWay()) })));
     list.counts(tally(cells));
     line.draw({ cells, result: detail.reviewed_result, rank, urgent, left: cells.filter(reason).length });
   }
@@ -165,8 +169,11 @@ export async function show(root, [id, wish], context) {
 
   function failed(numbers, problem) {
     const one = numbers.length === 1 && number(numbers[0]);
-    fill(said, numbers.length === 0 ? problem.message
-      : t(one ? "gallery.putBack" : "gallery.putBackMany", { n: one || number(numbers.length), problem: problem.message }));
+    const words = numbers.length === 0 ? problem.message
+      : t(one ? "gallery.putBack" : "gallery.putBackMany", { n: one || number(numbers.length), problem: problem.message });
+    // Whoever went on must hear of it, too: before a result is signed without it.
+    if (!root.isConnected) return document.getElementById("main").prepend(h("p", { class: "problem", role: "alert" }, words));
+    fill(said, words);
     said.hidden = false;
   }
 

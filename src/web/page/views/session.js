@@ -4,9 +4,12 @@ import { get } from "../api.js";
 import { bar, below, differential, interval } from "../differential.js";
 import { fill, h } from "../dom.js";
 import { date, flagName, number, statusName, t } from "../words.js";
+import { told } from "./gallery/review.js";
 import { signing } from "./signing.js";
 
 export async function show(root, [id], context) {
+  // The result is of all that was given in the gallery.
+  await told(id);
   const detail = await get(`/api/sessions/${id}`);
   const result = detail.reviewed_result;
   fill(

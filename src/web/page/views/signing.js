@@ -56,12 +56,14 @@ function unseen(detail, cells, context) {
   }
   const lines = Object.entries(left).filter(([, count]) => count > 0);
   const count = h("p", {}, t("gallery.seen", { seen: number(seen(cells)), n: number(cells.length) }));
-  if (lines.length === 0) return count;
+  // Where the cells are gone, or never were kept, nobody can look at them any more.
+  const gone = cells.length === 0 && (detail.reviewed_result?.kinds.WBC ?? 0) > 0;
+  if (lines.length === 0 && !gone) return count;
   const tick = h("input", { type: "checkbox", required: true, name: "nevertheless" });
   return h("div", { class: "notice unseen" },
     count,
-    h("p", {}, t("sign.unseen")),
-    h("ul", {}, lines.map(([why, n]) => h("li", {}, t(`sign.${why}`, { n: number(n), limit: share(SURE) })))),
-    h("a", { class: "button", href: `#/session/${detail.id}/gallery?show=review` }, t("sign.look")),
+    h("p", {}, t(gone ? "sign.gone" : "sign.unseen")),
+    !gone && h("ul", {}, lines.map(([why, n]) => h("li", {}, t(`sign.${why}`, { n: number(n), limit: share(SURE) })))),
+    !gone && h("a", { class: "button", href: `#/session/${detail.id}/gallery?show=review` }, t("sign.look")),
     h("label", { class: "tick" }, tick, t("sign.nevertheless")));
 }

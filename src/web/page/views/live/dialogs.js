@@ -33,6 +33,8 @@ export function newSample(ask, running) {
     try {
       const name = id.value.trim();
       if (!begun) await ask(name ? { command: "new", sample: name } : { command: "new" });
+      // Somebody closed the dialog meanwhile: what it began is on the page behind it.
+      if (!dialog.open) return;
       begun = true;
       id.disabled = true;
       if (typed !== "") await ask({ command: "red", red_count: count });
