@@ -8,7 +8,7 @@ use std::fs;
 
 use leukoscope::config::limits::Limits;
 use leukoscope::config::Config;
-use leukoscope::sink::serial_lines::SentMark;
+use leukoscope::sink::serial_lines::sent::SentMark;
 use leukoscope::store::Store;
 use leukoscope::words::Catalogues;
 use libfuzzer_sys::fuzz_target;
