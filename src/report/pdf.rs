@@ -117,7 +117,7 @@ fn flags(paper: &mut Paper, result: &Snapshot, words: &Words) {
         return;
     }
     for flag in &result.flags {
-        let mut text = format!("{} {}", words.say(&key("flag", flag)), words.say(&key("flagMeans", flag)));
+        let mut text = format!("{} – {}", words.say(&key("flag", flag)), words.say(&key("flagMeans", flag)));
         for evidence in result.statistics.evidence.iter().filter(|evidence| evidence.flag == *flag) {
             let Figure { value, low, high } = evidence.figure;
             let told = if evidence.beyond_chance { "result.evidence" } else { "result.evidenceChance" };
