@@ -5,8 +5,8 @@ use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use leukoscope::int8::Kernel;
-use leukoscope::models::Models;
-use leukoscope::net::{Array, Net};
+use leukoscope::vision::models::Models;
+use leukoscope::vision::net::{Array, Net};
 use tract_onnx::prelude::*;
 
 #[path = "../tests/common/float_twin.rs"]

@@ -4,7 +4,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
-use leukoscope::class::{CellClass, Kind};
+use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::store::Store;
 use leukoscope::store::records::CellChange;
 

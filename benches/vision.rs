@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use leukoscope::camera::simulated::{Settings, SimulatedMicroscope};
-use leukoscope::class::Kind;
-use leukoscope::counter::Counter;
-use leukoscope::models::Models;
-use leukoscope::optics::flat_field::learn::Learner;
-use leukoscope::optics::flat_field::{FlatField, Light};
-use leukoscope::quality::assess;
-use leukoscope::quality::focus::FocusHistory;
+use leukoscope::domain::class::Kind;
+use leukoscope::counting::counter::Counter;
+use leukoscope::vision::models::Models;
+use leukoscope::vision::optics::flat_field::learn::Learner;
+use leukoscope::vision::optics::flat_field::{FlatField, Light};
+use leukoscope::vision::quality::assess;
+use leukoscope::vision::quality::focus::FocusHistory;
 use leukoscope::vision::Vision;
 
 fn stages(criterion: &mut Criterion) {

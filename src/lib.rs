@@ -1,52 +1,37 @@
 //! A blood-cell counter for a microscope and a small board.
 //!
-//! A [`camera`] gives [`frame`]s. [`optics`] takes out uneven light, makes their background white and finds their scale by
-//! the red cells; [`detect`] boxes the cells; [`quality`] says whether the frame counts; [`track`] says which of them are
-//! new on the slide; [`mod@crop`] brings the white ones to the classifier's scale and [`classify`] names them, or does not. [`tally`] counts, with exact intervals and flags, and a
-//! [`session`] says when it is enough and keeps the result. Then [`sink`]s show it: a display, serial lines, metrics; buttons
-//! and lights are [`hardware`]. What is worth keeping is in a [`store`]; [`web`] shows it in browsers.
+//! The way of a frame: a [`camera`] gives it; [`vision`] takes out uneven light, finds the scale by the red cells, boxes
+//! the cells and names the white ones; [`counting`] follows the stage so that each cell is counted once, and keeps the
+//! differential with its intervals and flags; the [`store`] keeps what was counted; the [`station`] runs all of this, and
+//! [`outputs`] show it: display, serial line, metrics, page, report. The command line is [`cli`].
 //!
-//! Data flows from left to right, and a stage knows only the data of those before it. [`vision`] is one image to its
-//! cells, [`counter`] a stream of frames to cells counted once, [`pipeline`] the thread that wires it all. Before
-//! detection only a live camera's newest frame is kept; after it nothing is dropped. Two things must not happen: a cell
-//! counted twice while it stays in view, and a result lost once it was shown.
+//! | room | what is in it |
+//! |---|---|
+//! | [`system`] | files written whole, the stop signal, the newest value, log lines, times |
+//! | [`domain`] | the words all share: class, frame, geometry |
+//! | [`config`] | the configuration file: its keys, what each may hold, and what to write instead |
+//! | [`camera`] | every source of frames |
+//! | [`int8`] | operators for quantized networks; the only unsafe code |
+//! | [`vision`] | one image to its cells |
+//! | [`counting`] | a stream of frames to cells counted once |
+//! | [`store`] | SQLite: sessions, cells, results, signatures, users, audit trail |
+//! | [`station`] | the daemon |
+//! | [`outputs`] | a folder for each medium |
+//! | [`cli`] | a file for each command |
+//!
+//! A room imports only rooms above it in this table; `tests/architecture.rs` holds that order.
+//!
+//! Before detection only a live camera's newest frame is kept; after it nothing is dropped. Two things must not happen: a
+//! cell counted twice while it stays in view, and a result lost once it was shown.
 
-pub mod annotate;
-pub mod calibrate;
 pub mod camera;
-pub mod class;
-pub mod classify;
 pub mod cli;
 pub mod config;
-pub mod counter;
-pub mod crop;
-pub mod detect;
-pub mod export;
-pub mod file;
-pub mod frame;
-pub mod geometry;
-pub mod hardware;
+pub mod counting;
+pub mod domain;
 pub mod int8;
-pub mod latest;
-pub mod logging;
-pub mod models;
-pub mod net;
-pub mod optics;
-pub mod pipeline;
-pub mod prevalence;
-pub mod quality;
-pub mod report;
-pub mod service;
-pub mod session;
-pub mod sink;
-pub mod statistics;
-pub mod stop;
+pub mod outputs;
+pub mod station;
 pub mod store;
-pub mod tally;
-pub mod timing;
-pub mod track;
-pub mod trouble;
-pub mod validate;
+pub mod system;
 pub mod vision;
-pub mod web;
-pub mod words;

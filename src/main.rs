@@ -7,7 +7,7 @@ use leukoscope::cli::args::{Arguments, Command, ValidateCommand};
 use leukoscope::cli::{
     analyze, audit, calibrate, check_config, count, devices, export, report, run, sessions, users, validate,
 };
-use leukoscope::logging;
+use leukoscope::system::logging;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

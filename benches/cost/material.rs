@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use leukoscope::camera::simulated::{Settings, SimulatedMicroscope};
-use leukoscope::models::Models;
+use leukoscope::vision::models::Models;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 

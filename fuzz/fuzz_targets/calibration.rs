@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use leukoscope::optics::calibration::Calibration;
+use leukoscope::vision::optics::calibration::Calibration;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

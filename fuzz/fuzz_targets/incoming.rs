@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use leukoscope::sink::serial_lines::incoming::{Incoming, Request};
+use leukoscope::outputs::serial::incoming::{Incoming, Request};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|pieces: Vec<Vec<u8>>| {

@@ -8,9 +8,9 @@ use std::fs;
 
 use leukoscope::config::limits::Limits;
 use leukoscope::config::Config;
-use leukoscope::sink::serial_lines::sent::SentMark;
+use leukoscope::outputs::serial::sent::SentMark;
 use leukoscope::store::Store;
-use leukoscope::words::Catalogues;
+use leukoscope::outputs::words::Catalogues;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (u8, &[u8])| {

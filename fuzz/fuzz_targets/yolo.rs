@@ -4,7 +4,7 @@
 
 #![no_main]
 
-use leukoscope::validate::yolo::parse;
+use leukoscope::cli::validate::yolo::parse;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

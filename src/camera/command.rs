@@ -16,7 +16,7 @@ use super::mjpeg::{Piece, Splitter};
 use super::picture::decode_jpeg;
 use super::{Camera, CameraError, Capture};
 use crate::config::CameraConfig;
-use crate::frame::Frame;
+use crate::domain::frame::Frame;
 
 /// Bytes read at once.
 const CHUNK: usize = 64 << 10;

@@ -24,7 +24,7 @@ use self::pan::PanCamera;
 use self::replay::{Playback, Replay};
 use self::simulated::Simulated;
 use crate::config::CameraConfig;
-use crate::frame::Frame;
+use crate::domain::frame::Frame;
 
 /// Opens the configured camera.
 ///

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::pace::Pace;
 use super::picture::{list_pictures, read_picture};
 use super::{Camera, CameraError, Capture};
-use crate::frame::Frame;
+use crate::domain::frame::Frame;
 
 /// How a recording is played.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -22,7 +22,7 @@ use super::picture::decode_jpeg;
 use super::yuyv::yuyv_to_rgb;
 use super::{Camera, CameraError, Capture};
 use crate::config::{CameraConfig, PixelFormat};
-use crate::frame::Frame;
+use crate::domain::frame::Frame;
 
 // Control numbers of linux/v4l2-controls.h.
 const AUTO_WHITE_BALANCE: u32 = 0x0098_090c;

@@ -8,19 +8,19 @@ use anyhow::Context as _;
 use image::RgbImage;
 use serde::Serialize;
 
-use crate::annotate::annotate;
+use crate::vision::annotate::annotate;
 use crate::camera::picture::read_picture;
-use crate::class::{CellClass, Kind};
-use crate::classify::{BLAST_KEPT, Opinion};
+use crate::domain::class::{CellClass, Kind};
+use crate::vision::classify::{BLAST_KEPT, Opinion};
 use crate::cli::args::{AnalyzeArguments, ClassifyArguments};
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::lighting;
 use crate::cli::pictures::{Picture, each, list, print_each, unlit_vision, vision};
 use crate::cli::saliency::Explanations;
-use crate::optics::scale::{ScaleSource, Told};
-use crate::optics::shared::{self, Group};
-use crate::quality::focus::FocusHistory;
-use crate::quality::{Quality, Verdict, assess};
+use crate::vision::optics::scale::{ScaleSource, Told};
+use crate::vision::optics::shared::{self, Group};
+use crate::vision::quality::focus::FocusHistory;
+use crate::vision::quality::{Quality, Verdict, assess};
 use crate::vision::{Cell, Field, Vision};
 
 /// One line of `analyze --json`.

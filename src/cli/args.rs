@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::lighting::LightForm;
-use crate::prevalence::Form;
-use crate::statistics::per_red_cell::RedCount;
+use crate::vision::prevalence::Form;
+use crate::counting::statistics::per_red_cell::RedCount;
 use crate::store::records::Role;
 
 /// Counts the blood cells of a stained smear, live from a microscope or from pictures.

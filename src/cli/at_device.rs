@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 
 use crate::config::{Config, DisplayKind};
-use crate::prevalence::Correction;
-use crate::session::Session;
-use crate::session::snapshot::Snapshot;
-use crate::sink::display;
+use crate::vision::prevalence::Correction;
+use crate::counting::session::Session;
+use crate::counting::session::snapshot::Snapshot;
+use crate::outputs::display;
 
 /// Shows on the display, once, why the program does not begin. In a terminal the program says it anyway.
 pub fn show(config: &Config, words: &str) {

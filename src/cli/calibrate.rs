@@ -4,7 +4,7 @@ use std::env;
 
 use image::RgbImage;
 
-use crate::calibrate::{self, NotCalibrated, Step};
+use crate::station::calibrate::{self, NotCalibrated, Step};
 use crate::camera::{self, Capture};
 use crate::cli::args::{CalibrateArguments, VisionArguments};
 use crate::cli::failure::{Blame, Failure};

@@ -7,22 +7,22 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::camera::picture::{list_pictures, read_picture};
-use crate::class::CellClass;
-use crate::classify::BLAST_KEPT;
+use crate::domain::class::CellClass;
+use crate::vision::classify::BLAST_KEPT;
 use crate::cli::args::CountArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::counting_vision;
 use crate::cli::pictures::progress;
 use crate::config::load::load;
 use crate::config::{Config, SessionConfig};
-use crate::counter::Counter;
-use crate::prevalence::{Form, PrevalenceReport};
-use crate::quality::{Gate, Refusals};
-use crate::session::Session;
-use crate::session::snapshot::{Command, Ending, Flag, KindCounts, Snapshot};
-use crate::statistics::Statistics;
-use crate::statistics::confusion;
-use crate::statistics::text::evidence;
+use crate::counting::counter::Counter;
+use crate::vision::prevalence::{Form, PrevalenceReport};
+use crate::vision::quality::{Gate, Refusals};
+use crate::counting::session::Session;
+use crate::counting::session::snapshot::{Command, Ending, Flag, KindCounts, Snapshot};
+use crate::counting::statistics::Statistics;
+use crate::counting::statistics::confusion;
+use crate::counting::statistics::text::evidence;
 
 /// What `count --json` prints.
 #[derive(Serialize)]

@@ -1,7 +1,7 @@
 //! `devices`: what this machine has that a microscope station could use.
 
 use crate::cli::failure::{Blame, Failure};
-use crate::hardware::devices::list;
+use crate::outputs::hardware::devices::list;
 
 /// Lists cameras, buses, GPIO chips and serial ports.
 ///

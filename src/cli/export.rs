@@ -9,9 +9,9 @@ use crate::cli::args::ExportArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::station;
 use crate::config::load::load;
-use crate::export::{self, ExportError};
-use crate::models::Models;
-use crate::optics::scale::BOX_MARGIN;
+use crate::store::export::{self, ExportError};
+use crate::vision::models::Models;
+use crate::vision::optics::scale::BOX_MARGIN;
 use crate::store::records::{SessionId, Status};
 
 /// Writes reviewed cells to a folder; the daemon may be running.

@@ -7,17 +7,17 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use crate::calibrate;
+use crate::station::calibrate;
 use crate::camera::picture::read_picture;
 use crate::camera::{Camera, Capture};
 use crate::cli::args::{FieldArguments, VisionArguments};
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::pictures::{progress, unlit_vision};
 use crate::config::{Config, FlatFieldChoice};
-use crate::models::Models;
-use crate::optics::calibration::Calibration;
-use crate::optics::flat_field::FlatField;
-use crate::optics::flat_field::learn::Learner;
+use crate::vision::models::Models;
+use crate::vision::optics::calibration::Calibration;
+use crate::vision::optics::flat_field::FlatField;
+use crate::vision::optics::flat_field::learn::Learner;
 use crate::vision::{Lighting, Vision};
 
 /// Pictures that light is learned from: as many as the learner remembers.

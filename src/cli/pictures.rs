@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::camera::picture::{list_pictures, read_picture};
 use crate::cli::args::VisionArguments;
 use crate::cli::failure::{Blame, Failure};
-use crate::models::Models;
+use crate::vision::models::Models;
 use crate::vision::Vision;
 
 /// Makes the models ready as the arguments say.

@@ -10,10 +10,10 @@ use crate::cli::args::ReportArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::station;
 use crate::config::load::load;
-use crate::file;
-use crate::report::{self, ReportForm};
+use crate::system::file;
+use crate::outputs::report::{self, ReportForm};
 use crate::store::records::Status;
-use crate::words::Catalogues;
+use crate::outputs::words::Catalogues;
 
 /// Writes a report; the daemon may be running.
 ///

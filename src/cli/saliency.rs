@@ -8,9 +8,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use image::RgbImage;
 
-use crate::classify::{ClassifyError, Opinion};
+use crate::vision::classify::{ClassifyError, Opinion};
 use crate::cli::failure::{Blame, Failure};
-use crate::optics::scale::Scale;
+use crate::vision::optics::scale::Scale;
 use crate::vision::{Field, Vision};
 
 /// Pixels of the pictures a pixel of the crop.

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::problem::ConfigError;
 use super::{Config, Flags};
-use crate::file;
+use crate::system::file;
 
 /// The file, in the state folder.
 pub const FILE: &str = "limits.json";

@@ -20,8 +20,8 @@ pub use keys::is_language;
 pub use store::StoreConfig;
 pub use web::WebConfig;
 
-use crate::class::Group;
-use crate::prevalence::Form;
+use crate::domain::class::Group;
+use crate::vision::prevalence::Form;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

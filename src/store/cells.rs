@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 use super::records::{CellNumber, CellRecord, Reclassified, SessionId};
 use super::text::{read_class, read_kind, read_time};
 use super::{Problem, Store, StoreError};
-use crate::class::{CellClass, Kind};
+use crate::domain::class::{CellClass, Kind};
 
 const SELECT: &str = "SELECT cell.number, kind, patch, x, y, w, h, class, probability, ranked, person_class, person, \
      person_at, EXISTS (SELECT 1 FROM crop WHERE crop.session = cell.session AND crop.number = cell.number) \

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
 use super::text::time;
 use super::{Problem, Store, StoreError, audit, results};
-use crate::session::snapshot::Snapshot;
+use crate::counting::session::snapshot::Snapshot;
 
 /// Whom the audit trail names for what the program does by itself.
 const DEVICE: &str = "device";
@@ -104,7 +104,7 @@ fn change(transaction: &Transaction<'_>, session: SessionId, changes: &[CellChan
         match change {
             CellChange::Put { cell, crop } => {
                 let CellRecord { number, kind, patch, x, y, w, h, class, probability, ranked, .. } = cell;
-                let class = class.map(crate::class::CellClass::code);
+                let class = class.map(crate::domain::class::CellClass::code);
                 let ranked = if ranked.is_empty() { None } else { Some(serde_json::to_string(ranked)?) };
                 let probability = probability.filter(|probability| probability.is_finite());
                 put.execute(params![session, number, kind.code(), patch, x, y, w, h, class, probability, ranked])?;

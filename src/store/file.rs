@@ -11,7 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::{of_database, of_file};
 use super::{Store, StoreError, schema};
-use crate::stop::Stop;
+use crate::system::stop::Stop;
 
 /// The file that the process which writes holds locked.
 const LOCK_FILE: &str = "leukoscope.lock";

@@ -7,6 +7,7 @@ mod audit;
 mod cells;
 mod counting;
 mod error;
+pub mod export;
 mod file;
 mod import;
 pub mod records;

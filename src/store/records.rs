@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::class::{CellClass, Kind};
+use crate::domain::class::{CellClass, Kind};
 use crate::config::{Flags, SessionConfig};
-use crate::session::snapshot::{Flag, Snapshot};
+use crate::counting::session::snapshot::{Flag, Snapshot};
 
 /// Number of a session in its store, from 1, never given twice.
 pub type SessionId = i64;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::records::{SessionId, Signature};
 use super::text::{read_time, time};
 use super::{Problem, Store, StoreError, recovered};
-use crate::session::snapshot::Snapshot;
+use crate::counting::session::snapshot::Snapshot;
 
 /// A result as it is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

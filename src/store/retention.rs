@@ -11,7 +11,7 @@ use super::records::SessionId;
 use super::text::time;
 use super::{Problem, Store, StoreError, recovered, sessions};
 use crate::config::StoreConfig;
-use crate::stop::Stop;
+use crate::system::stop::Stop;
 
 /// Pages given back to the disk at once, so that the counting does not wait for long.
 const PAGES_AT_ONCE: u32 = 256;

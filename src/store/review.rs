@@ -11,8 +11,8 @@ use super::audit::{hexadecimal, note, signature_hash};
 use super::records::{CellNumber, CellRecord, SessionId, Signature};
 use super::text::time;
 use super::{Problem, Store, StoreError, cells, recovered, refused, sessions};
-use crate::class::{CellClass, Kind};
-use crate::session::snapshot::Snapshot;
+use crate::domain::class::{CellClass, Kind};
+use crate::counting::session::snapshot::Snapshot;
 
 /// Characters of a comment, at most.
 pub const LONGEST_COMMENT: usize = 2000;

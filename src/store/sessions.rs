@@ -5,9 +5,9 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 use super::records::{Query, SessionDetail, SessionId, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
 use super::{Problem, Store, StoreError, cells, review};
-use crate::class::Kind;
-use crate::session::review::reviewed;
-use crate::session::snapshot::Snapshot;
+use crate::domain::class::Kind;
+use crate::counting::session::review::reviewed;
+use crate::counting::session::snapshot::Snapshot;
 
 const SELECT: &str = "SELECT session.id, result.sequence, sample, station, started, ended, state, settings, \
      result.snapshot, signature.person, signature.at, signature.comment, signature.sha256, signature.snapshot \

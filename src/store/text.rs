@@ -5,7 +5,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::Problem;
-use crate::class::{CellClass, Kind};
+use crate::domain::class::{CellClass, Kind};
 
 /// A time as text that sorts.
 pub(super) fn time(at: Timestamp) -> String {

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use leukoscope::class::{CellClass, Kind};
-use leukoscope::counter::{Counted, CountedCell, Revision};
-use leukoscope::models::Models;
-use leukoscope::track::CellId;
+use leukoscope::domain::class::{CellClass, Kind};
+use leukoscope::counting::counter::{Counted, CountedCell, Revision};
+use leukoscope::vision::models::Models;
+use leukoscope::counting::track::CellId;
 use leukoscope::vision::Vision;
 
 /// The shipped models folder.

@@ -3,10 +3,10 @@
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use jiff::Timestamp;
-use leukoscope::class::{CellClass, Kind};
+use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::config::{Flags, SessionConfig};
-use leukoscope::session::snapshot::{ClassCount, Ending, FrameCounts, KindCounts, Phase, Snapshot};
-use leukoscope::statistics::Statistics;
+use leukoscope::counting::session::snapshot::{ClassCount, Ending, FrameCounts, KindCounts, Phase, Snapshot};
+use leukoscope::counting::statistics::Statistics;
 use leukoscope::store::Store;
 use leukoscope::store::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
 

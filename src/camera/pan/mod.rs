@@ -19,8 +19,8 @@ use super::picture::read_picture;
 use super::simulated::chance::{mix, normal, unit};
 use super::{Camera, CameraError, Capture};
 use crate::config::CameraConfig;
-use crate::frame::Frame;
-use crate::geometry::Rect;
+use crate::domain::frame::Frame;
+use crate::domain::geometry::Rect;
 
 /// Pieces of noise to take from, a power of two.
 const GRAIN: usize = 1 << 16;

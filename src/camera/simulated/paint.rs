@@ -5,7 +5,7 @@ use super::shape::Blob;
 use super::slide::Placed;
 use super::sprite::{Matter, Sprite};
 use super::white;
-use crate::class::Kind;
+use crate::domain::class::Kind;
 
 /// Paints one cell. `seed` is the slide's; the same cell always looks the same.
 pub fn cell(seed: u64, placed: &Placed, um_per_px: f32) -> Sprite {

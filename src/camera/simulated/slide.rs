@@ -5,7 +5,7 @@
 //! platelets lie between them.
 
 use super::chance::{mix, noise, unit};
-use crate::class::{CellClass, Kind};
+use crate::domain::class::{CellClass, Kind};
 
 /// Pitch and free play of the white cells' grid, um: two cells are at least 22 um apart, the largest being 19 um.
 const WHITE_PITCH: f64 = 36.0;

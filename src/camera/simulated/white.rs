@@ -5,7 +5,7 @@ use super::paint::{edge, stain};
 use super::shape::{Blob, Nucleus};
 use super::slide::radius;
 use super::sprite::{Matter, Sprite};
-use crate::class::CellClass;
+use crate::domain::class::CellClass;
 
 /// Round grains in the cytoplasm.
 #[derive(Clone, Copy, Debug)]

@@ -10,8 +10,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::{CameraWatch, Opener};
 use crate::camera::{CameraError, Capture};
-use crate::frame::Frame;
-use crate::stop::Stop;
+use crate::domain::frame::Frame;
+use crate::system::stop::Stop;
 
 /// How often a reader that waits for a free slot looks up.
 const LOOK_UP: Duration = Duration::from_millis(50);

@@ -8,15 +8,15 @@ use crossbeam_channel::Sender;
 use super::thread;
 use crate::cli::failure::Failure;
 use crate::config::{Config, DisplayKind};
-use crate::hardware::{self, keys};
-use crate::latest::Latest;
-use crate::session::snapshot::{Command, Snapshot};
-use crate::sink::serial_lines::port::Port;
-use crate::sink::serial_lines::sent::SentMark;
-use crate::sink::{display, metrics, serial_lines};
-use crate::stop::Stop;
+use crate::outputs::hardware::{self, keys};
+use crate::system::latest::Latest;
+use crate::counting::session::snapshot::{Command, Snapshot};
+use crate::outputs::serial::port::Port;
+use crate::outputs::serial::sent::SentMark;
+use crate::outputs::{display, metrics, serial};
+use crate::system::stop::Stop;
 use crate::store::Store;
-use crate::trouble::{Part, Troubles};
+use crate::station::trouble::{Part, Troubles};
 
 /// What every sink is connected to.
 pub(super) struct Ends {
@@ -40,7 +40,7 @@ pub(super) fn start_sinks(
     let Ends { commands, stop, sinks_stop, troubles } = ends;
     let [for_display, for_serial, for_controls, for_metrics] = newest.clone();
     let mut sinks = vec![thread("serial", {
-        let serial = serial_lines::Serial {
+        let serial = serial::Serial {
             config: config.serial.clone(),
             station: config.station.name.clone(),
             newest: for_serial,
@@ -51,7 +51,7 @@ pub(super) fn start_sinks(
         };
         let trouble = troubles.teller(Part::Serial);
         move || {
-            let traffic = serial_lines::run(serial, port, trouble);
+            let traffic = serial::run(serial, port, trouble);
             log::debug!("serial: {traffic:?}");
         }
     })?];

@@ -1,0 +1,278 @@
+//! A simulated microscope: a stained blood smear without an end under a moving stage, and the truth about every cell
+//! in view. For demonstrations without a microscope and for tests that must know what was there.
+//!
+//! [`SimulatedMicroscope`] is pure: a frame's number fixes its pixels and its truth. [`Simulated`] is the thin paced
+//! camera around it.
+
+pub(super) mod chance;
+mod paint;
+mod shape;
+pub mod slide;
+mod sprite;
+pub mod stage;
+mod white;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use image::RgbImage;
+use jiff::Timestamp;
+
+use self::chance::{mix, noise};
+use self::slide::{Placed, Slide};
+use self::sprite::Sprite;
+use self::stage::{Stage, StagePosition};
+use super::pace::Pace;
+use super::{Camera, CameraError, Capture};
+use crate::domain::class::{CellClass, Kind};
+use crate::config::CameraConfig;
+use crate::domain::frame::Frame;
+
+/// Micrometres a pixel: a red cell is 51 px wide, as with a 40x lens on a small sensor.
+pub const UM_PER_PX: f64 = 0.14;
+/// Way of the stage from frame to frame, px.
+const STEP_PX: f64 = 36.3;
+/// Painted cells kept; a field has about 60. Fewer than 10 MB.
+const KEPT_SPRITES: usize = 256;
+
+/// A cell as it really is in a frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TruthCell {
+    /// The same in every frame the cell is in, and no other cell's.
+    pub id: u64,
+    /// White cell, red cell or platelet. Erythroblasts and smudge cells are among the white cells, as for the detector.
+    pub kind: Kind,
+    /// What a white cell is.
+    pub class: Option<CellClass>,
+    /// Left edge, px; below 0 when the cell is cut by the border.
+    pub x: f32,
+    /// Top edge, px.
+    pub y: f32,
+    /// Width, px.
+    pub w: f32,
+    /// Height, px.
+    pub h: f32,
+    /// Whether all of it is inside the frame.
+    pub whole: bool,
+}
+
+/// What the simulated microscope is made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Frame width, px, 16..=4096.
+    pub width: u32,
+    /// Frame height, px, 16..=4096.
+    pub height: u32,
+    /// Micrometres a pixel, 0.05..=1.
+    pub um_per_px: f64,
+    /// Way of the stage from frame to frame, px.
+    pub step_px: f64,
+    /// Fixes slide, stage, stain and noise.
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { width: 640, height: 480, um_per_px: UM_PER_PX, step_px: STEP_PX, seed: 1 }
+    }
+}
+
+/// Draws any frame of a scan over a smear, and knows what is in it.
+#[derive(Debug)]
+pub struct SimulatedMicroscope {
+    settings: Settings,
+    slide: Slide,
+    stage: Stage,
+    /// Light that reaches each pixel through the empty slide, 0..=255: lamp, vignette, stain left on the glass.
+    lit: Vec<[f32; 3]>,
+    /// Sensor noise, in steps of brightness; read from another place for each row of each frame.
+    grain: Vec<f32>,
+    sprites: Mutex<HashMap<u64, Arc<Sprite>>>,
+}
+
+impl SimulatedMicroscope {
+    /// Prepares slide, stage and lamp. Settings outside their ranges are brought inside.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let settings = Settings {
+            width: settings.width.clamp(16, 4096),
+            height: settings.height.clamp(16, 4096),
+            um_per_px: if settings.um_per_px.is_finite() { settings.um_per_px.clamp(0.05, 1.0) } else { UM_PER_PX },
+            step_px: if settings.step_px.is_finite() { settings.step_px.clamp(0.0, 4096.0) } else { STEP_PX },
+            ..settings
+        };
+        let mut rng = fastrand::Rng::with_seed(mix(settings.seed, 1, 2));
+        Self {
+            settings,
+            slide: Slide { seed: settings.seed },
+            stage: Stage {
+                seed: settings.seed,
+                step_um: settings.step_px * settings.um_per_px,
+                field_height_um: f64::from(settings.height) * settings.um_per_px,
+            },
+            lit: lamp(&settings, &mut rng),
+            grain: (0..1 << 16).map(|_| 1.3 * chance::normal(&mut rng)).collect(),
+            sprites: Mutex::default(),
+        }
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.settings
+    }
+
+    /// Where the stage is at a frame, from 0: the slide's place under the frame's top-left corner.
+    #[must_use]
+    pub fn stage(&self, index: u64) -> StagePosition {
+        self.stage.at(index)
+    }
+
+    /// The frame of this number and every cell that reaches into it.
+    #[must_use]
+    pub fn draw(&self, index: u64) -> (RgbImage, Vec<TruthCell>) {
+        let (width, height) = (self.settings.width as usize, self.settings.height as usize);
+        let mut canvas = self.lit.clone();
+        let cells = self.cells(index);
+        for (placed, sprite, x, y) in &cells {
+            debug_assert!(placed.kind != Kind::Wbc || placed.class.is_some());
+            sprite.draw(&mut canvas, width, height, *x, *y);
+        }
+        let mut pixels = Vec::with_capacity(width * height * 3);
+        for (row, line) in (0..).zip(canvas.chunks_exact(width)) {
+            let mut at = mix(self.settings.seed, index.cast_signed(), row) as usize;
+            for value in line.as_flattened() {
+                at = at.wrapping_add(1);
+                // Adding a half and cutting off is rounding; the cast keeps within 0..=255.
+                pixels.push((value + self.grain[at & 0xffff] + 0.5) as u8);
+            }
+        }
+        let truth = self.truth_of(&cells);
+        // The vector has exactly width x height x 3 bytes, so an image always comes of it.
+        let image = RgbImage::from_raw(self.settings.width, self.settings.height, pixels).unwrap_or_default();
+        (image, truth)
+    }
+
+    /// Every cell that reaches into the frame of this number, without drawing it.
+    #[must_use]
+    pub fn truth(&self, index: u64) -> Vec<TruthCell> {
+        self.truth_of(&self.cells(index))
+    }
+
+    /// Every cell that was wholly inside at least one of the frames, by id: what a perfect count would find.
+    #[must_use]
+    pub fn whole_cells(&self, frames: Range<u64>) -> BTreeMap<u64, (Kind, Option<CellClass>)> {
+        frames
+            .flat_map(|index| self.truth(index))
+            .filter(|cell| cell.whole)
+            .map(|cell| (cell.id, (cell.kind, cell.class)))
+            .collect()
+    }
+
+    fn truth_of(&self, cells: &[(Placed, Arc<Sprite>, f32, f32)]) -> Vec<TruthCell> {
+        let (width, height) = (self.settings.width as f32, self.settings.height as f32);
+        cells
+            .iter()
+            .filter_map(|(placed, sprite, x, y)| {
+                let [left, top, right, bottom] = sprite.outline;
+                // A pixel's middle is half a pixel from its edge; boxes are in edges.
+                let (left, top) = (x + left + 0.5, y + top + 0.5);
+                let (right, bottom) = (x + right + 0.5, y + bottom + 0.5);
+                let in_view = right > 0.0 && bottom > 0.0 && left < width && top < height;
+                in_view.then_some(TruthCell {
+                    id: placed.id,
+                    kind: placed.kind,
+                    class: placed.class,
+                    x: left,
+                    y: top,
+                    w: right - left,
+                    h: bottom - top,
+                    whole: left >= 0.0 && top >= 0.0 && right <= width && bottom <= height,
+                })
+            })
+            .collect()
+    }
+
+    /// Cells near the frame with their centres in px (of pixel middles).
+    fn cells(&self, index: u64) -> Vec<(Placed, Arc<Sprite>, f32, f32)> {
+        let scale = self.settings.um_per_px;
+        let at = self.stage.at(index);
+        let (width, height) = (f64::from(self.settings.width) * scale, f64::from(self.settings.height) * scale);
+        let placed = self.slide.cells_in(at.x_um, at.y_um, width, height);
+        let mut sprites = self.sprites.lock().unwrap_or_else(PoisonError::into_inner);
+        if sprites.len() > KEPT_SPRITES {
+            let here: HashSet<u64> = placed.iter().map(|cell| cell.id).collect();
+            sprites.retain(|id, _| here.contains(id));
+        }
+        placed
+            .into_iter()
+            .map(|cell| {
+                let sprite = sprites
+                    .entry(cell.id)
+                    .or_insert_with(|| Arc::new(paint::cell(self.settings.seed, &cell, scale as f32)));
+                let x = ((cell.x_um - at.x_um) / scale) as f32;
+                let y = ((cell.y_um - at.y_um) / scale) as f32;
+                (cell, Arc::clone(sprite), x, y)
+            })
+            .collect()
+    }
+}
+
+/// The light through the empty slide: this slide's tint, darker corners, and a slow unevenness.
+fn lamp(settings: &Settings, rng: &mut fastrand::Rng) -> Vec<[f32; 3]> {
+    let (width, height) = (settings.width as f32, settings.height as f32);
+    let warm = chance::between(rng, 0.0, 1.0);
+    let tint = [244.0 - 2.0 * warm, 238.0 - 6.0 * warm, 238.0 - 22.0 * warm];
+    let seed = rng.u64(..);
+    let (off_x, off_y) = (0.08 * chance::normal(rng), 0.08 * chance::normal(rng));
+    let mut lit = Vec::with_capacity((settings.width * settings.height) as usize);
+    for y in 0..settings.height {
+        for x in 0..settings.width {
+            let (u, v) = (x as f32 / width - 0.5 - off_x, (y as f32 - height / 2.0) / width - off_y);
+            let vignette = 1.0 - 0.16 * (u * u + v * v);
+            let uneven = 1.0 + 0.008 * noise(seed, u * 5.0, v * 5.0);
+            lit.push(tint.map(|t| t * vignette * uneven));
+        }
+    }
+    lit
+}
+
+/// The simulated microscope as a camera.
+#[derive(Debug)]
+pub struct Simulated {
+    microscope: SimulatedMicroscope,
+    next: u64,
+    pace: Pace,
+}
+
+impl Simulated {
+    /// A microscope of the configured size and seed. At `frame_rate` 0 it draws as fast as its frames are used and
+    /// every frame counts; else it is a live camera.
+    #[must_use]
+    pub fn new(config: &CameraConfig) -> Self {
+        let settings =
+            Settings { width: config.width, height: config.height, seed: config.seed, ..Settings::default() };
+        Self { microscope: SimulatedMicroscope::new(settings), next: 0, pace: Pace::new(config.frame_rate) }
+    }
+}
+
+impl Camera for Simulated {
+    fn next_frame(&mut self) -> Result<Capture, CameraError> {
+        // A live stage moves on while nobody looks: a frame that is late leaves out those before it.
+        self.next += self.pace.wait();
+        let (pixels, _) = self.microscope.draw(self.next);
+        let frame = Frame::new(pixels, self.next, Timestamp::now());
+        self.next += 1;
+        Ok(Capture::Frame(frame))
+    }
+
+    fn waits_for_reader(&self) -> bool {
+        self.pace.is_free()
+    }
+
+    fn describe(&self) -> String {
+        let Settings { width, height, um_per_px, seed, .. } = self.microscope.settings;
+        format!("simulated microscope, {width} x {height} px at {um_per_px} um/px, {}, seed {seed}", self.pace)
+    }
+}

@@ -1,0 +1,305 @@
+//! Keeps a camera going: opens it, reads it on a thread of its own, notices when it stalls or vanishes, and opens it
+//! again. It hands on frames and publishes what state the camera is in.
+//!
+//! A driver may block for ever when a cable is pulled, and no thread can be ended from outside. So a reader that is
+//! stuck is abandoned: its token is taken away, and what it still reads is thrown away. At most [`MOST_STUCK`] such
+//! threads may be left at a time; then no new one is started until one comes free, and the state says so.
+
+mod reader;
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use self::reader::{Reader, Report};
+use super::{Camera, CameraError};
+use crate::domain::frame::Frame;
+use crate::system::latest::Latest;
+use crate::system::stop::Stop;
+
+/// Reader threads that may hang in a driver at the same time.
+pub const MOST_STUCK: usize = 3;
+/// How often counters and the stop signal are looked at while frames come, s.
+const GLANCE: Duration = Duration::from_millis(100);
+/// Longest time that a stall may go unnoticed.
+const LONGEST_STALL: Duration = Duration::from_millis(4_900);
+const SHORTEST_STALL: Duration = Duration::from_millis(200);
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// What the camera is doing, for the person at the device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CameraState {
+    /// Being opened for the first time.
+    Opening,
+    /// Gives frames; the words say what is open, and with which settings.
+    Running(String),
+    /// Gone or stalled; the words say why. It is tried again.
+    Lost(String),
+    /// The recording is over, or the program ends.
+    Ended,
+}
+
+/// Frames by what became of them, since the program began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CameraCounts {
+    /// Whole frames handed on.
+    pub frames: u64,
+    /// Torn or undecodable.
+    pub damaged: u64,
+    /// Overwritten by a newer one before anybody took them.
+    pub skipped: u64,
+    /// Times a camera that had given frames was opened again with success.
+    pub reopened: u64,
+}
+
+/// What [`Supervisor::run`] came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The stop signal came.
+    Stopped,
+    /// The recording is over, and its last frame was taken.
+    RecordingOver,
+    /// No waiting will help, as with a recording that is not there.
+    Failed(CameraError),
+}
+
+/// How soon the supervisor acts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Patience {
+    /// Without a frame for this long, the camera is opened again; 200 ms to 4.9 s.
+    pub stall: Duration,
+    /// Wait before the second try; doubled for each one after it.
+    pub first_wait: Duration,
+    /// Longest wait between two tries.
+    pub longest_wait: Duration,
+}
+
+impl Patience {
+    /// The usual waits, 0.5 to 5 s, with the configured stall time (seconds).
+    #[must_use]
+    pub fn with_stall(seconds: f64) -> Self {
+        let stall = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_STALL);
+        Self { stall: stall.clamp(SHORTEST_STALL, LONGEST_STALL), first_wait: FIRST_WAIT, longest_wait: LONGEST_WAIT }
+    }
+}
+
+/// What other threads see of the camera. Clones share it.
+#[derive(Clone, Debug)]
+pub struct CameraWatch(Arc<Watched>);
+
+#[derive(Debug)]
+struct Watched {
+    state: Mutex<CameraState>,
+    began: Instant,
+    /// Milliseconds from `began` to the last sign of health.
+    progress: AtomicU64,
+    frames: AtomicU64,
+    damaged: AtomicU64,
+    reopened: AtomicU64,
+    stuck: AtomicUsize,
+    slot: Latest<Frame>,
+}
+
+impl CameraWatch {
+    /// What the camera is doing.
+    #[must_use]
+    pub fn state(&self) -> CameraState {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Frames by what became of them.
+    #[must_use]
+    pub fn counts(&self) -> CameraCounts {
+        CameraCounts {
+            frames: self.0.frames.load(Ordering::Relaxed),
+            damaged: self.0.damaged.load(Ordering::Relaxed),
+            skipped: self.0.slot.overwritten(),
+            reopened: self.0.reopened.load(Ordering::Relaxed),
+        }
+    }
+
+    /// When the camera last showed that it is watched over: with every frame, every plain failure to open, and the
+    /// recording's end. It stands still while readers hang in a driver, so a watchdog can act on it.
+    #[must_use]
+    pub fn last_progress(&self) -> Instant {
+        self.0.began + Duration::from_millis(self.0.progress.load(Ordering::Relaxed))
+    }
+
+    /// Reader threads that hang in a driver now.
+    #[must_use]
+    pub fn stuck_readers(&self) -> usize {
+        self.0.stuck.load(Ordering::Relaxed)
+    }
+
+    fn progress(&self) {
+        self.0.progress.store(self.0.began.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    fn set(&self, state: CameraState) {
+        *self.0.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+/// Opens a camera, as often as it takes.
+type Opener = dyn Fn() -> Result<Box<dyn Camera>, CameraError> + Send + Sync;
+
+/// Why one run over an open camera ended.
+enum Ending {
+    Stopped,
+    RecordingOver,
+    /// The camera is gone; whether it had given a frame before.
+    Lost(CameraError, bool),
+    Stalled {
+        frames: bool,
+    },
+}
+
+/// Watches over one camera.
+pub struct Supervisor {
+    open: Arc<Opener>,
+    patience: Patience,
+    watch: CameraWatch,
+}
+
+impl std::fmt::Debug for Supervisor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Supervisor")
+            .field("patience", &self.patience)
+            .field("watch", &self.watch)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Supervisor {
+    /// A supervisor that puts frames into `slot`.
+    ///
+    /// `open` is called on reader threads, again after each loss. A live camera's frame replaces one that nobody took;
+    /// a recording waits until the slot is free.
+    pub fn new(
+        open: impl Fn() -> Result<Box<dyn Camera>, CameraError> + Send + Sync + 'static,
+        patience: Patience,
+        slot: Latest<Frame>,
+    ) -> Self {
+        let watched = Watched {
+            state: Mutex::new(CameraState::Opening),
+            began: Instant::now(),
+            progress: AtomicU64::new(0),
+            frames: AtomicU64::new(0),
+            damaged: AtomicU64::new(0),
+            reopened: AtomicU64::new(0),
+            stuck: AtomicUsize::new(0),
+            slot,
+        };
+        Self { open: Arc::new(open), patience, watch: CameraWatch(Arc::new(watched)) }
+    }
+
+    /// What other threads may look at.
+    #[must_use]
+    pub fn watch(&self) -> CameraWatch {
+        self.watch.clone()
+    }
+
+    /// Keeps the camera going until the stop signal, the recording's end, or an error that waiting cannot mend.
+    #[must_use]
+    pub fn run(&self, stop: &Stop) -> Outcome {
+        let mut wait = self.patience.first_wait;
+        let mut lost = false;
+        let outcome = loop {
+            let (trouble, had_frames) = match self.run_once(stop, &mut lost) {
+                Ending::Stopped => break Outcome::Stopped,
+                Ending::RecordingOver => break Outcome::RecordingOver,
+                Ending::Lost(error, _) if error.is_final() => break Outcome::Failed(error),
+                Ending::Lost(error, frames) => {
+                    // Waiting for a camera is healthy, unless an older reader hangs and may be what holds it.
+                    if self.watch.stuck_readers() == 0 {
+                        self.watch.progress();
+                    }
+                    (error.to_string(), frames)
+                }
+                Ending::Stalled { frames } => (
+                    format!("the camera gave no frame for {:.1} s; check its cable", self.patience.stall.as_secs_f64()),
+                    frames,
+                ),
+            };
+            if had_frames {
+                wait = self.patience.first_wait;
+                lost = true;
+            }
+            self.report_loss(trouble);
+            if stop.wait(wait) || self.wait_for_a_free_reader(stop) {
+                break Outcome::Stopped;
+            }
+            wait = (wait * 2).min(self.patience.longest_wait);
+        };
+        self.watch.set(CameraState::Ended);
+        outcome
+    }
+
+    /// Opens the camera once and reads it until it ends, stalls or fails.
+    fn run_once(&self, stop: &Stop, lost: &mut bool) -> Ending {
+        let reader = match Reader::start(Arc::clone(&self.open), &self.watch, stop) {
+            Ok(reader) => reader,
+            Err(problem) => {
+                let name = "camera".to_owned();
+                return Ending::Lost(CameraError::Lost { source_name: name, problem: problem.to_string() }, false);
+            }
+        };
+        let mut frames = false;
+        let mut description = None;
+        let mut heard = Instant::now();
+        loop {
+            if stop.told() {
+                return Ending::Stopped;
+            }
+            match reader.report(self.patience.stall.min(GLANCE)) {
+                Some(Report::Opened(words)) => description = Some(words),
+                Some(Report::Frame) => {
+                    self.watch.progress();
+                    if let Some(words) = description.take() {
+                        log::info!("camera: {words}");
+                        self.watch.set(CameraState::Running(words));
+                    }
+                    frames = true;
+                    if std::mem::take(lost) {
+                        self.watch.0.reopened.fetch_add(1, Ordering::Relaxed);
+                        log::info!("camera: gives frames again");
+                    }
+                }
+                // A camera that only gives torn frames is alive; opening it again would not mend it.
+                Some(Report::Damaged | Report::Waiting) => self.watch.progress(),
+                Some(Report::End) => {
+                    self.watch.progress();
+                    return Ending::RecordingOver;
+                }
+                Some(Report::Failed(error)) => return Ending::Lost(error, frames),
+                None if heard.elapsed() >= self.patience.stall => return Ending::Stalled { frames },
+                None => continue,
+            }
+            heard = Instant::now();
+        }
+    }
+
+    fn report_loss(&self, trouble: String) {
+        let state = CameraState::Lost(trouble);
+        if self.watch.state() != state {
+            if let CameraState::Lost(words) = &state {
+                log::warn!("camera: {words}");
+            }
+            self.watch.set(state);
+        }
+    }
+
+    /// Waits while too many readers hang; says whether the stop signal came.
+    fn wait_for_a_free_reader(&self, stop: &Stop) -> bool {
+        while self.watch.stuck_readers() >= MOST_STUCK {
+            self.report_loss(format!(
+                "the camera's driver has not answered {MOST_STUCK} times; unplug the camera and plug it in again, or restart"
+            ));
+            if stop.wait(GLANCE) {
+                return true;
+            }
+        }
+        false
+    }
+}

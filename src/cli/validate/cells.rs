@@ -1,0 +1,174 @@
+//! `validate cells`: single-cell images in folders named by their class.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::camera::picture::read_picture;
+use crate::domain::class::CellClass;
+use crate::vision::classify::Opinion;
+use crate::vision::optics::scale::{Scale, Told};
+use crate::vision::optics::shared::{self, Group};
+use crate::vision::prevalence::{Form, PrevalenceReport};
+use crate::counting::statistics::confusion::ConfusionMatrix;
+use crate::cli::validate::class_scores::{ClassScores, Confusion, Outcome, Summary};
+use crate::cli::validate::label::Label;
+use crate::cli::validate::{NO_PATIENTS, Unreadable, ValidateError, files, parallel};
+use crate::vision::Vision;
+
+/// What `validate cells` measured; as JSON it is the answer to `--json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct CellsReport {
+    pub folder: PathBuf,
+    /// Images that were read and classified.
+    pub images: u32,
+    /// Images that could not be.
+    pub unreadable: u32,
+    /// The classes of the model.
+    pub classes: Vec<CellClass>,
+    /// Labels whose classes the model does not know: their cells cannot be named right.
+    pub labels_not_in_model: Vec<Label>,
+    #[serde(flatten)]
+    pub scores: ClassScores,
+    /// The composition that the answers were brought to.
+    pub prevalence: PrevalenceReport,
+    /// The figures of what the network alone says.
+    pub uncorrected: Summary,
+    /// Cells by label and what the network alone answers, UNK where it gives no name.
+    pub confusion_uncorrected: Confusion,
+    /// Images by where their scale came from.
+    pub scale_from: BTreeMap<&'static str, u32>,
+    /// What the figures are of, and how the intervals were made.
+    pub method: &'static str,
+    pub note: &'static str,
+    pub unreadable_files: Vec<Unreadable>,
+    /// Every image with its answer, in the order of the files.
+    #[serde(skip)]
+    pub outcomes: Vec<(PathBuf, Outcome)>,
+}
+
+const METHOD: &str = "accuracy, balanced_accuracy, macro_f1, recall, precision and expected_calibration_error are of the \
+    forced answer: the most probable class whatever its probability. Figures are [value, low, high] with 95 % intervals: \
+    recall, precision and coverage exact (Clopper-Pearson), the means by a percentile bootstrap of 1000 resamples within \
+    each label. A group label (NEU, IG) counts in the means only where none of its classes has a folder of its own. The \
+    calibration error has 15 equal-width bins of the top probability. UNK in `confusion` is a name withheld. Where the \
+    answers of every label are all right or all wrong, a bootstrap finds no spread: go by the exact intervals there. The \
+    answers were brought to the composition in `prevalence`; `uncorrected` has the figures of the network alone.";
+
+/// Classifies the images of `folder`/LABEL/* and holds the answers against the folders' names. Images of one size are
+/// taken for one microscope's, and all for one sample if `form` is [`Form::Sample`].
+///
+/// `progress` hears (steps done, steps in all), two steps an image.
+///
+/// # Errors
+/// When the folder cannot be listed, a folder's name is no label, no image is there, or none can be read.
+pub fn cells(
+    vision: &Vision,
+    folder: &Path,
+    form: Form,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<CellsReport, ValidateError> {
+    let labelled = files::labelled_cells(folder)?;
+    let steps = 2 * labelled.len();
+    let measured = parallel::in_order(&labelled, |(path, _)| measure(vision, path), |done, _| progress(done, steps));
+    let told: Vec<(Group, Told)> = measured.iter().filter_map(|told| told.as_ref().ok().copied()).collect();
+    let shared = shared::groups(&told, shared::by_any_cells);
+    shared::log(&shared);
+    let tasks: Vec<(&Path, Result<Option<Scale>, String>)> = labelled
+        .iter()
+        .zip(measured)
+        .map(|((path, _), told)| {
+            let scale = |(group, told): (Group, Told)| shared.get(&group).map(|shared| shared.scale).or(told.scale());
+            (path.as_path(), told.map(scale))
+        })
+        .collect();
+    let half = labelled.len();
+    let answers = parallel::in_order(
+        &tasks,
+        |(path, scale)| scale.clone().and_then(|scale| answer(vision, path, scale)),
+        |done, _| progress(half + done, steps),
+    );
+
+    let mut opinions: Vec<Opinion> = Vec::with_capacity(answers.len());
+    let mut read: Vec<(PathBuf, Label)> = Vec::with_capacity(answers.len());
+    let mut scale_from = BTreeMap::new();
+    let mut unreadable_files = Vec::new();
+    let scales: Vec<Option<Scale>> = tasks.into_iter().map(|(_, scale)| scale.ok().flatten()).collect();
+    for (((image, label), answer), scale) in labelled.into_iter().zip(answers).zip(scales) {
+        match answer {
+            Ok(opinion) => {
+                *scale_from.entry(scale.map_or("none", |scale| scale.source.code())).or_default() += 1;
+                opinions.push(opinion);
+                read.push((image, label));
+            }
+            Err(problem) => {
+                log::warn!("{problem}");
+                unreadable_files.push(Unreadable { image, problem });
+            }
+        }
+    }
+    let prevalence = vision.correction(Some(form)).correct_all(&mut opinions).report();
+    let labelled = || read.iter().map(|(_, label)| *label).zip(&opinions);
+    let alone: Vec<Outcome> = labelled().map(|(label, opinion)| Outcome::of(label, opinion.alone())).collect();
+    let only: Vec<Outcome> = labelled().map(|(label, opinion)| Outcome::of(label, opinion)).collect();
+    let scores = ClassScores::of(&only, vision.classes(), vision.unknown_below());
+    let (Some(scores), Some(uncorrected)) = (scores, Summary::of(&alone, vision.classes())) else {
+        return Err(ValidateError::AllUnreadable { path: folder.to_owned(), count: unreadable_files.len() });
+    };
+    let outcomes: Vec<(PathBuf, Outcome)> = read.into_iter().map(|(image, _)| image).zip(only).collect();
+    let unknown = |label: &Label| !vision.classes().iter().any(|class| label.accepts(*class));
+    Ok(CellsReport {
+        folder: folder.to_owned(),
+        images: outcomes.len() as u32,
+        unreadable: unreadable_files.len() as u32,
+        classes: vision.classes().to_vec(),
+        labels_not_in_model: scores.labels.iter().map(|score| score.label).filter(unknown).collect(),
+        scores,
+        prevalence,
+        uncorrected,
+        confusion_uncorrected: Confusion::of(&alone, vision.classes(), |outcome| outcome.answer),
+        scale_from,
+        method: METHOD,
+        note: NO_PATIENTS,
+        unreadable_files,
+        outcomes,
+    })
+}
+
+impl CellsReport {
+    /// What the network alone answered to cells labelled with just one class, for correcting counts by.
+    #[must_use]
+    pub fn confusion_matrix(
+        &self,
+        measured_on: String,
+        classifier_sha256: &str,
+        unknown_below: f64,
+    ) -> ConfusionMatrix {
+        let rows = self.confusion_uncorrected.rows.iter().zip(&self.confusion_uncorrected.counts);
+        ConfusionMatrix {
+            measured_on,
+            classifier_sha256: classifier_sha256.to_owned(),
+            unknown_below,
+            answers: self.confusion_uncorrected.columns.clone(),
+            cells: rows
+                .filter_map(|(label, counts)| match label {
+                    Label::Class(class) => Some((*class, counts.clone())),
+                    _ => None,
+                })
+                .collect(),
+        }
+    }
+}
+
+fn measure(vision: &Vision, path: &Path) -> Result<(Group, Told), String> {
+    let image = read_picture(path).map_err(|error| error.to_string())?;
+    let told = vision.told(&vision.balanced(&image)).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok((Group { root: 0, size: image.dimensions() }, told))
+}
+
+fn answer(vision: &Vision, path: &Path, scale: Option<Scale>) -> Result<Opinion, String> {
+    let image = read_picture(path).map_err(|error| error.to_string())?;
+    let balanced = vision.balanced(&image);
+    vision.classify_middle_at(&balanced, scale).map_err(|error| format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,242 @@
+//! What a person called a cell: a class, or a group where the stages were not told apart.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+use crate::domain::class::{CellClass, Kind};
+
+/// The truth about a single cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Label {
+    /// One class.
+    Class(CellClass),
+    /// `NEU`: a neutrophil, band or segmented not told apart.
+    Neutrophil,
+    /// `IG`: an immature granulocyte, stage not told.
+    ImmatureGranulocyte,
+}
+
+impl Label {
+    /// Whether `class` is a right answer.
+    #[must_use]
+    pub const fn accepts(self, class: CellClass) -> bool {
+        match self {
+            Self::Class(own) => own as u8 == class as u8,
+            Self::Neutrophil => matches!(class, CellClass::Ngs | CellClass::Ngb),
+            Self::ImmatureGranulocyte => matches!(class, CellClass::Mmz | CellClass::Myb | CellClass::Pmo),
+        }
+    }
+
+    /// Whether every cell of this label is one of `other` as well.
+    #[must_use]
+    pub fn within(self, other: Self) -> bool {
+        match self {
+            Self::Class(class) => other.accepts(class),
+            group => group == other,
+        }
+    }
+
+    /// Whether a cell of this label may be one of `other`.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        self.within(other) || other.within(self)
+    }
+
+    /// The label as the published groups of the Barcelona set have it (Acevedo et al. 2020): neutrophils in one,
+    /// immature granulocytes in one, every other class alone.
+    #[must_use]
+    pub fn grouped(self) -> Self {
+        [Self::Neutrophil, Self::ImmatureGranulocyte].into_iter().find(|group| self.within(*group)).unwrap_or(self)
+    }
+
+    /// The code of a folder or of a report's row.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Class(class) => class.code(),
+            Self::Neutrophil => "NEU",
+            Self::ImmatureGranulocyte => "IG",
+        }
+    }
+
+    /// The name a person reads.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Class(class) => class.name(),
+            Self::Neutrophil => "neutrophil (band or segmented)",
+            Self::ImmatureGranulocyte => "immature granulocyte (stage not told)",
+        }
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}
+
+impl Serialize for Label {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+/// A word that names neither a class nor a group.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no label of cells; the labels are {labels}", labels = labels())]
+pub struct UnknownLabel(pub String);
+
+fn labels() -> String {
+    let codes: Vec<_> = CellClass::ALL.iter().map(|class| class.code()).collect();
+    format!("{}, NEU (NGS or NGB) and IG (MMZ, MYB or PMO)", codes.join(" "))
+}
+
+impl FromStr for Label {
+    type Err = UnknownLabel;
+
+    fn from_str(code: &str) -> Result<Self, Self::Err> {
+        match code {
+            "NEU" => Ok(Self::Neutrophil),
+            "IG" => Ok(Self::ImmatureGranulocyte),
+            _ => code.parse().map(Self::Class).map_err(|_| UnknownLabel(code.to_owned())),
+        }
+    }
+}
+
+/// What a number in a label file stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoxName {
+    /// A kind of cell.
+    Kind(Kind),
+    /// A white cell whose class is known.
+    White(Label),
+    /// `-`: neither asked for nor held against the program.
+    Ignored,
+}
+
+impl BoxName {
+    /// The kind of cell in the box; none for an ignored one.
+    #[must_use]
+    pub const fn kind(self) -> Option<Kind> {
+        match self {
+            Self::Kind(kind) => Some(kind),
+            Self::White(_) => Some(Kind::Wbc),
+            Self::Ignored => None,
+        }
+    }
+}
+
+/// A word in a list of box names that names nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{word}` names no boxes; write WBC, RBC, PLT, - for boxes to ignore, or the label of a white cell: {}",
+    labels()
+)]
+pub struct UnknownName {
+    word: String,
+}
+
+impl FromStr for BoxName {
+    type Err = UnknownName;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        if word == "-" {
+            return Ok(Self::Ignored);
+        }
+        if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.code() == word) {
+            return Ok(Self::Kind(kind));
+        }
+        word.parse().map(Self::White).map_err(|_| UnknownName { word: word.to_owned() })
+    }
+}
+
+/// What the numbers in the label files of a folder stand for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoxNames {
+    /// By number, from 0; numbers beyond are ignored.
+    pub names: Vec<BoxName>,
+    /// Whether every white cell has its box. Where not, what is found beside the boxes says nothing.
+    pub complete: bool,
+}
+
+impl Default for BoxNames {
+    /// 0 white cell, 1 red cell, 2 platelet.
+    fn default() -> Self {
+        Self { names: Kind::ALL.map(BoxName::Kind).to_vec(), complete: true }
+    }
+}
+
+impl BoxNames {
+    /// What number `id` stands for.
+    #[must_use]
+    pub fn of(&self, id: u32) -> BoxName {
+        self.names.get(id as usize).copied().unwrap_or(BoxName::Ignored)
+    }
+
+    /// Whether any number stands for this kind.
+    #[must_use]
+    pub fn names_kind(&self, kind: Kind) -> bool {
+        self.names.iter().any(|name| name.kind() == Some(kind))
+    }
+}
+
+impl FromStr for BoxNames {
+    type Err = UnknownName;
+
+    /// Reads a list such as `NEU,EOS,BAS,LYT,MON` or `WBC,-,PLT`.
+    ///
+    /// White cells that are boxed by class only are taken as incomplete: cells of other classes have no box.
+    fn from_str(list: &str) -> Result<Self, Self::Err> {
+        let names: Vec<BoxName> = list.split(',').map(|word| word.trim().parse()).collect::<Result<_, _>>()?;
+        let by_class_only =
+            names.iter().any(|name| matches!(name, BoxName::White(_))) && !names.contains(&BoxName::Kind(Kind::Wbc));
+        Ok(Self { names, complete: !by_class_only })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_accepts_its_members_and_nobody_else() {
+        let neutrophil: Label = "NEU".parse().unwrap();
+        let immature: Label = "IG".parse().unwrap();
+        let accepted = |label: Label| {
+            CellClass::ALL.iter().filter(|class| label.accepts(**class)).map(|class| class.code()).collect::<Vec<_>>()
+        };
+        assert_eq!(accepted(neutrophil), ["NGB", "NGS"]);
+        assert_eq!(accepted(immature), ["MMZ", "MYB", "PMO"]);
+        assert_eq!(accepted(Label::Class(CellClass::Eos)), ["EOS"]);
+    }
+
+    #[test]
+    fn a_class_lies_within_its_group_but_not_the_other_way_round() {
+        let band = Label::Class(CellClass::Ngb);
+        assert!(band.within(Label::Neutrophil) && !Label::Neutrophil.within(band));
+        assert!(Label::Neutrophil.overlaps(band) && !band.overlaps(Label::ImmatureGranulocyte));
+        assert_eq!(band.grouped(), Label::Neutrophil);
+        assert_eq!(Label::Class(CellClass::Lya).grouped(), Label::Class(CellClass::Lya));
+    }
+
+    #[test]
+    fn an_unknown_label_is_answered_with_those_there_are() {
+        let said = "NEUT".parse::<Label>().unwrap_err().to_string();
+        assert!(said.contains("`NEUT`") && said.contains("NGS") && said.contains("IG (MMZ, MYB or PMO)"), "{said}");
+    }
+
+    #[test]
+    fn a_list_of_box_names_may_mix_kinds_labels_and_gaps() {
+        let names: BoxNames = "WBC, -,NEU".parse().unwrap();
+        assert_eq!(names.of(0), BoxName::Kind(Kind::Wbc));
+        assert_eq!(names.of(1), BoxName::Ignored);
+        assert_eq!(names.of(2), BoxName::White(Label::Neutrophil));
+        assert_eq!(names.of(9), BoxName::Ignored);
+        assert!(names.complete && !names.names_kind(Kind::Rbc));
+        assert!(!"NEU,EOS".parse::<BoxNames>().unwrap().complete);
+        assert!("NEU,,EOS".parse::<BoxNames>().is_err());
+    }
+}

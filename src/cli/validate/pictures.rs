@@ -1,0 +1,114 @@
+//! The pictures of a page: single cells that were named wrong, fields with their wrong boxes drawn in.
+
+use std::cmp::Reverse;
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use image::codecs::jpeg::JpegEncoder;
+use image::{Rgb, RgbImage};
+
+use crate::vision::annotate::{Pen, outline, title};
+use crate::camera::picture::read_picture;
+use crate::domain::class::Kind;
+use crate::vision::optics::resample::scaled;
+use crate::cli::validate::class_scores::Outcome;
+use crate::cli::validate::field_scores::{FieldOutcome, Judged};
+use crate::cli::validate::{CellsReport, FieldsReport};
+
+/// Most single cells shown.
+const CELLS: usize = 24;
+/// Most fields shown.
+const FIELDS: usize = 8;
+/// Longest side of a single cell's picture, px.
+const CELL_SIDE: f64 = 200.0;
+/// Longest side of a field's picture, px.
+const FIELD_SIDE: f64 = 900.0;
+/// Of the JPEGs, 0..=100.
+const QUALITY: u8 = 88;
+
+/// Colours of boxes, apart for colour-blind people (Okabe and Ito 2008); their lines differ as well.
+const RIGHT: Pen = Pen::solid(Rgb([0, 158, 115]), 1);
+const EXTRA: Pen = Pen::solid(Rgb([0, 80, 170]), 2);
+const MISSED: Pen = Pen::dashed(Rgb([200, 70, 0]), 2);
+
+/// A cell that was named wrong.
+pub(super) struct WrongCell {
+    pub image: PathBuf,
+    pub outcome: Outcome,
+    /// A `data:` address of a JPEG.
+    pub picture: String,
+}
+
+/// The surest wrong answers, surest first. Images that are gone by now are left out.
+pub(super) fn wrong_cells(report: &CellsReport) -> Vec<WrongCell> {
+    let mut wrong: Vec<&(PathBuf, Outcome)> =
+        report.outcomes.iter().filter(|(_, outcome)| !outcome.is_right()).collect();
+    wrong.sort_by(|a, b| b.1.probability.total_cmp(&a.1.probability));
+    let shown = wrong.into_iter().filter_map(|(path, outcome)| {
+        let picture = data_address(&shrunk(&read_picture(path).ok()?, CELL_SIDE)?.0)?;
+        Some(WrongCell { image: path.clone(), outcome: *outcome, picture })
+    });
+    shown.take(CELLS).collect()
+}
+
+/// A field with cells missed or seen where none are marked.
+pub(super) struct WrongField {
+    pub image: PathBuf,
+    pub missed: usize,
+    pub extra: usize,
+    /// A `data:` address of a JPEG.
+    pub picture: String,
+}
+
+/// The fields with most boxes missed or not marked, worst first. Only kinds that the labels mark are drawn.
+pub(super) fn wrong_fields(report: &FieldsReport) -> Vec<WrongField> {
+    let judged = report.outcomes.iter().map(|outcome| (outcome, judge(report, outcome)));
+    let wrong = |kinds: &[(Kind, Judged)]| kinds.iter().map(|(_, j)| j.missed.len() + j.extra.len()).sum::<usize>();
+    let mut fields: Vec<_> = judged.filter(|(_, kinds)| wrong(kinds) > 0).collect();
+    fields.sort_by_key(|(_, kinds)| Reverse(wrong(kinds)));
+    fields.truncate(FIELDS);
+    let shown = fields.into_iter().filter_map(|(outcome, kinds)| {
+        let (mut canvas, factor) = shrunk(&read_picture(&outcome.image).ok()?, FIELD_SIDE)?;
+        draw(&mut canvas, &kinds, factor);
+        Some(WrongField {
+            image: outcome.image.clone(),
+            missed: kinds.iter().map(|(_, judged)| judged.missed.len()).sum(),
+            extra: kinds.iter().map(|(_, judged)| judged.extra.len()).sum(),
+            picture: data_address(&canvas)?,
+        })
+    });
+    shown.collect()
+}
+
+fn judge(report: &FieldsReport, outcome: &FieldOutcome) -> Vec<(Kind, Judged)> {
+    let told = report.scores.kinds.iter().filter(|(_, score)| score.recall.is_some());
+    told.map(|(kind, _)| (*kind, outcome.judge(*kind))).collect()
+}
+
+fn draw(canvas: &mut RgbImage, kinds: &[(Kind, Judged)], factor: f64) {
+    // What is right lies lowest, so that no mistake is hidden.
+    for (kind, judged) in kinds {
+        for area in &judged.hits {
+            outline(canvas, area.scaled(factor), RIGHT);
+        }
+        for (pen, boxes) in [(EXTRA, &judged.extra), (MISSED, &judged.missed)] {
+            for area in boxes {
+                outline(canvas, area.scaled(factor), pen);
+                title(canvas, area.scaled(factor), kind.code(), pen.colour);
+            }
+        }
+    }
+}
+
+/// The image with no side longer than `longest`, and the factor by which it shrank.
+fn shrunk(image: &RgbImage, longest: f64) -> Option<(RgbImage, f64)> {
+    let factor = (longest / f64::from(image.width().max(image.height()))).min(1.0);
+    if factor < 1.0 { Some((scaled(image, factor).ok()?, factor)) } else { Some((image.clone(), 1.0)) }
+}
+
+fn data_address(image: &RgbImage) -> Option<String> {
+    let mut bytes = Vec::new();
+    JpegEncoder::new_with_quality(&mut bytes, QUALITY).encode_image(image).ok()?;
+    Some(format!("data:image/jpeg;base64,{}", STANDARD.encode(bytes)))
+}

@@ -1,0 +1,345 @@
+//! From frames to cells counted once: each frame looked at, then the stage followed and white cells named.
+
+mod look;
+mod white;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use image::{RgbImage, imageops};
+
+use crate::domain::class::Kind;
+use crate::vision::classify::Opinion;
+use crate::vision::detect::Detection;
+use crate::domain::geometry::Rect;
+use crate::vision::optics::focus;
+use crate::vision::optics::scale::Scale;
+use crate::vision::quality::{Gate, Quality};
+use crate::system::timing::{Stage, StageTime, Timings};
+use crate::counting::track::{self, CellId, OnSlide, Placed, Sight, Tracker, Verdict};
+use crate::vision::{SAME_PLATELET, Vision, VisionError};
+pub use look::{Looked, Looker};
+use white::White;
+
+/// A cell that counts from now on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CountedCell {
+    /// Its name; no other cell of the slide has it.
+    pub id: CellId,
+    /// What it counts as, by the network's own answer.
+    pub kind: Kind,
+    /// What the classifier says of it; for cells that were found as white ones only.
+    pub opinion: Option<Opinion>,
+    /// Where it is.
+    pub at: OnSlide,
+    /// Its sharpest view as the classifier takes it; of cells that were found as white ones only.
+    pub picture: Option<Arc<RgbImage>>,
+}
+
+/// What later frames showed of a cell that counts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Revision {
+    /// A white cell was seen better; this is said of it now.
+    Named {
+        /// Which cell.
+        id: CellId,
+        /// What is said of it.
+        opinion: Opinion,
+        /// Its view, where that is the sharpest so far.
+        picture: Option<Arc<RgbImage>>,
+    },
+    /// It was no cell after all.
+    Withdrawn {
+        /// Which cell.
+        id: CellId,
+        /// What it counted as, unless it has an opinion.
+        kind: Kind,
+    },
+}
+
+/// What one frame added.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counted {
+    /// Cells that count from now on, those of a lone field before this one included.
+    pub cells: Vec<CountedCell>,
+    /// What changed of cells that counted before; to be done before `cells` are counted.
+    pub revisions: Vec<Revision>,
+    /// Every cell found in this frame.
+    pub in_view: Vec<Detection>,
+    /// Where the frame's top-left corner lies on its patch of the slide, px; none where it shows nothing that counts.
+    pub origin: Option<(f64, f64)>,
+    /// Its cells' names, in the order of `in_view`; none for cells that are not seen whole.
+    pub names: Vec<Option<CellId>>,
+    /// The stage moved in a way that could not be followed, or more was seen than can be remembered: cells may be counted
+    /// a second time from here on.
+    pub jumped: bool,
+    /// Micrometres a pixel, if known.
+    pub um_per_px: Option<f64>,
+    /// How good the frame is; one that is refused adds no cells.
+    pub quality: Quality,
+}
+
+/// Width of the picture whose sharpness tells blurred frames, px: small enough that pixel noise averages out.
+const SHARPNESS_WIDTH: u32 = 320;
+
+/// Frames after which the views of a white cell that does not count are forgotten.
+const KEPT: u64 = 500;
+
+/// White cells that are looked at once more in one frame, at most.
+const LOOKS: usize = 4;
+
+/// Counts the cells of one slide.
+#[derive(Debug)]
+pub struct Counter {
+    vision: Arc<Vision>,
+    looker: Looker,
+    tracker: Tracker,
+    /// Frames placed.
+    frame: u64,
+    /// White cells that are in view or count.
+    white: HashMap<CellId, White>,
+    /// Cells cut by the border of a lone field.
+    cut: Vec<Verdict>,
+    timings: Timings,
+}
+
+impl Counter {
+    /// A counter that has seen nothing yet and counts every frame that passes the quality gate.
+    #[must_use]
+    pub fn new(vision: Arc<Vision>) -> Self {
+        Self::behind(vision, Gate::new(true))
+    }
+
+    /// The same behind a gate of one's own.
+    #[must_use]
+    pub fn behind(vision: Arc<Vision>, gate: Gate) -> Self {
+        Self {
+            looker: Looker::behind(Arc::clone(&vision), gate),
+            vision,
+            tracker: Tracker::new(),
+            frame: 0,
+            white: HashMap::new(),
+            cut: Vec::new(),
+            timings: Timings::default(),
+        }
+    }
+
+    /// Begins another slide under the same microscope: what was learned of the light stays.
+    pub fn begin(&mut self, gate: Gate) {
+        self.looker.begin(gate);
+        let looker = std::mem::replace(&mut self.looker, Looker::behind(Arc::clone(&self.vision), Gate::new(true)));
+        *self = Self { looker, ..Self::new(Arc::clone(&self.vision)) };
+    }
+
+    /// How long the stages of the latest frames took.
+    #[must_use]
+    pub fn times(&self) -> Vec<StageTime> {
+        self.timings.summary()
+    }
+
+    /// Takes the next frame.
+    ///
+    /// # Errors
+    /// When a network fails on it; its cells are then not counted.
+    pub fn frame(&mut self, image: &RgbImage) -> Result<Counted, VisionError> {
+        let looked = self.looker.look(image)?;
+        self.take(looked)
+    }
+
+    /// Takes a frame that was looked at, and looks at the next one meanwhile: on two cores a stream of frames goes by as
+    /// fast as the slower of the two goes. Either half fails on its own.
+    pub fn frame_while(
+        &mut self,
+        looked: Looked,
+        next: &RgbImage,
+    ) -> (Result<Counted, VisionError>, Result<Looked, VisionError>) {
+        // Taken out, so that each half has its own part of the counter.
+        let idle = Looker::behind(Arc::clone(&self.vision), Gate::new(true));
+        let mut looker = std::mem::replace(&mut self.looker, idle);
+        let both = std::thread::scope(|scope| {
+            let looking = scope.spawn(|| looker.look(next));
+            let counted = self.take(looked);
+            // Looking does not panic; if it does all the same, so does this thread, which is the one that is watched.
+            (counted, looking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        self.looker = looker;
+        both
+    }
+
+    /// The first half of [`Counter::frame`]: finds the cells of a frame. Frames are looked at in their order.
+    ///
+    /// # Errors
+    /// When a network fails on it.
+    pub fn look(&mut self, image: &RgbImage) -> Result<Looked, VisionError> {
+        self.looker.look(image)
+    }
+
+    /// The second half: which of the cells are new, and what they are. Frames are taken in the order they were looked at.
+    ///
+    /// # Errors
+    /// When a network fails on it; its cells are then not counted.
+    pub fn take(&mut self, looked: Looked) -> Result<Counted, VisionError> {
+        let began = Instant::now();
+        let (optics, detect) = looked.took;
+        self.timings.note(Stage::Optics, optics);
+        self.timings.note(Stage::Detect, detect);
+        let counted = self.place(looked);
+        self.timings.note(Stage::Frame, optics + detect + began.elapsed());
+        counted
+    }
+
+    fn place(&mut self, looked: Looked) -> Result<Counted, VisionError> {
+        let began = Instant::now();
+        let Looked { balanced, cells: detections, quality, counts, um_per_px, .. } = looked;
+        let Some(scale) = counts else {
+            return Ok(Counted { in_view: detections, um_per_px, quality, ..Counted::default() });
+        };
+        let (width, height) = (f64::from(balanced.width()), f64::from(balanced.height()));
+        let (thumb_width, thumb_height) = track::thumb_size(width, height);
+        let grey = imageops::grayscale(&imageops::thumbnail(&balanced, thumb_width, thumb_height));
+        let sharpness = sharpness(&balanced);
+        let placed = self.tracker.place(Sight { grey, cells: &detections, size: (width, height), sharpness });
+        self.frame += 1;
+        let placed_at = Instant::now();
+        self.timings.note(Stage::Track, placed_at - began);
+        let mut counted = Counted::default();
+        // The verdicts on a patch that ended come before the look at this frame, whose cells are others.
+        self.look_at_white(&balanced, scale, &detections, &placed, &mut counted)?;
+        self.timings.note(Stage::Classify, placed_at.elapsed());
+        if placed.new_patch && !placed.jumped {
+            let cut = std::mem::take(&mut self.cut);
+            counted.cells.extend(cut.into_iter().filter_map(|verdict| self.count(verdict)));
+        }
+        // A field that turned out to be part of a patch shows its cut cells whole in another frame, or never.
+        for verdict in std::mem::take(&mut self.cut) {
+            self.white.remove(&verdict.id);
+        }
+        self.cut = placed.cut.iter().map(|(index, id)| lone(&detections[*index], *id, &placed)).collect();
+        counted.cells.extend(placed.counted.iter().filter_map(|verdict| self.count(*verdict)));
+        for verdict in &placed.withdrawn {
+            if let Some(at) = counted.cells.iter().position(|cell| cell.id == verdict.id) {
+                counted.cells.remove(at);
+            } else {
+                counted.revisions.extend(self.withdraw(*verdict));
+            }
+        }
+        let now = self.frame;
+        self.white.retain(|_, white| white.told || white.latest + KEPT > now);
+        if placed.forgot {
+            log::debug!("cells that were in view longest ago are forgotten");
+        }
+        counted.jumped = placed.jumped || placed.forgot;
+        counted.origin = placed.origin;
+        counted.names = placed.names;
+        counted.in_view = detections;
+        counted.um_per_px = um_per_px;
+        counted.quality = quality;
+        Ok(counted)
+    }
+
+    /// Ends the slide: gives the cells that had been seen and had not counted yet, the cut cells of a last lone field
+    /// among them.
+    pub fn finish(&mut self) -> Vec<CountedCell> {
+        let cut = std::mem::take(&mut self.cut);
+        let cut = if self.tracker.frames_in_patch() == 1 { cut } else { Vec::new() };
+        let seen = self.tracker.finish();
+        seen.into_iter().chain(cut).filter_map(|verdict| self.count(verdict)).collect()
+    }
+
+    /// Names white cells that are new, and some of those that this frame shows better than the frames before.
+    fn look_at_white(
+        &mut self,
+        balanced: &RgbImage,
+        scale: Scale,
+        detections: &[Detection],
+        placed: &Placed,
+        counted: &mut Counted,
+    ) -> Result<(), VisionError> {
+        let whole = placed.names.iter().enumerate().filter_map(|(index, id)| Some((index, (*id)?)));
+        let shown: Vec<(usize, CellId)> =
+            whole.chain(placed.cut.iter().copied()).filter(|(index, _)| detections[*index].kind == Kind::Wbc).collect();
+        let crops = self.vision.crops(balanced, scale, shown.iter().map(|(at, _)| detections[*at].area.centre()))?;
+        let mut looks = LOOKS;
+        let mut chosen: Vec<(usize, CellId, f64, RgbImage)> = Vec::new();
+        for ((index, id), crop) in shown.into_iter().zip(crops) {
+            let sharpness = focus::sharpness(&crop);
+            let white = self.white.entry(id).or_default();
+            let again = !white.is_unseen();
+            // Two boxes of one frame may be one cell.
+            let twice = chosen.iter().any(|(_, other, ..)| *other == id);
+            if twice || !white.wants(sharpness, self.frame) || (again && looks == 0) {
+                continue;
+            }
+            looks -= usize::from(again);
+            chosen.push((index, id, sharpness, crop));
+        }
+        let crops: Vec<RgbImage> = chosen.iter_mut().map(|(.., crop)| std::mem::take(crop)).collect();
+        let opinions = self.vision.classify(&crops)?;
+        for (((index, id, sharpness, _), opinion), crop) in chosen.into_iter().zip(opinions).zip(crops) {
+            let cell = &detections[index];
+            let twin =
+                detections.iter().any(|other| other.kind == Kind::Plt && other.area.iou(&cell.area) > SAME_PLATELET);
+            let white = self.white.entry(id).or_default();
+            white.look(sharpness, opinion, cell.score, twin, self.frame, crop);
+            if !white.wanted {
+                continue;
+            }
+            let Some(opinion) = white.opinion(self.vision.unknown_below()) else { continue };
+            match (white.kind(&opinion), white.told) {
+                (Some(_), true) => {
+                    let picture = white.picture.take();
+                    counted.revisions.push(Revision::Named { id, opinion, picture });
+                }
+                (Some(_), false) => counted.cells.extend(self.count(lone(cell, id, placed))),
+                (None, _) => counted.revisions.extend(self.hide(id)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a cell that the tracker counts, unless both networks doubt it.
+    fn count(&mut self, verdict: Verdict) -> Option<CountedCell> {
+        let Verdict { id, kind, at } = verdict;
+        if kind != Kind::Wbc {
+            return Some(CountedCell { id, kind, opinion: None, at, picture: None });
+        }
+        let white = self.white.entry(id).or_default();
+        white.wanted = true;
+        let opinion = white.opinion(self.vision.unknown_below())?;
+        let kind = white.kind(&opinion)?;
+        white.told = true;
+        Some(CountedCell { id, kind, opinion: Some(opinion), at, picture: white.picture.take() })
+    }
+
+    /// Takes back a cell that the tracker does not count any more.
+    fn withdraw(&mut self, verdict: Verdict) -> Option<Revision> {
+        if verdict.kind != Kind::Wbc {
+            return Some(Revision::Withdrawn { id: verdict.id, kind: verdict.kind });
+        }
+        if let Some(white) = self.white.get_mut(&verdict.id) {
+            white.wanted = false;
+        }
+        self.hide(verdict.id)
+    }
+
+    /// Takes back a white cell if it was told.
+    fn hide(&mut self, id: CellId) -> Option<Revision> {
+        let white = self.white.get_mut(&id)?;
+        std::mem::take(&mut white.told).then_some(Revision::Withdrawn { id, kind: Kind::Wbc })
+    }
+}
+
+/// A cell of one frame by itself.
+fn lone(cell: &Detection, id: CellId, placed: &Placed) -> Verdict {
+    let (x, y) = placed.origin.unwrap_or_default();
+    let area = Rect { x: cell.area.x + x, y: cell.area.y + y, ..cell.area };
+    Verdict { id, kind: cell.kind, at: OnSlide { patch: placed.patch, area } }
+}
+
+/// How sharp a white-balanced frame is as a whole.
+fn sharpness(balanced: &RgbImage) -> f64 {
+    let factor = (f64::from(SHARPNESS_WIDTH) / f64::from(balanced.width())).min(1.0);
+    let side = |length: u32| ((f64::from(length) * factor).round() as u32).max(1);
+    focus::sharpness(&imageops::thumbnail(balanced, side(balanced.width()), side(balanced.height())))
+}

@@ -1,0 +1,176 @@
+//! The cells of one sample, with what the network said of each white one, named anew as the sample's composition shows.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::domain::class::{CellClass, Kind};
+use crate::vision::classify::Opinion;
+use crate::counting::counter::{CountedCell, Revision};
+use crate::vision::prevalence::{Correction, Prevalence};
+use crate::counting::tally::Tally;
+use crate::counting::track::CellId;
+
+/// Cells counted so far.
+#[derive(Clone, Debug)]
+pub(super) struct Cells {
+    correction: Correction,
+    prevalence: Prevalence,
+    /// Red cells and platelets.
+    others: Tally,
+    /// The network's own answers of the white cells.
+    white: Vec<Opinion>,
+    /// Whose these are, and the other way round.
+    names: Vec<CellId>,
+    places: HashMap<CellId, usize>,
+    /// White cells that came, changed or went since the last estimate of the composition.
+    changed: usize,
+    tally: Tally,
+    uncorrected: Tally,
+    blasts_kept: u32,
+}
+
+impl Cells {
+    pub(super) fn new(correction: Correction) -> Self {
+        Self {
+            prevalence: correction.prevalence([]),
+            correction,
+            others: Tally::default(),
+            white: Vec::new(),
+            names: Vec::new(),
+            places: HashMap::new(),
+            changed: 0,
+            tally: Tally::default(),
+            uncorrected: Tally::default(),
+            blasts_kept: 0,
+        }
+    }
+
+    /// The same way of naming, and no cells.
+    pub(super) fn emptied(&self) -> Self {
+        Self::new(self.correction.clone())
+    }
+
+    /// Counts cells. The composition is estimated anew once a hundredth of the white cells came or changed since the last
+    /// time: for each frame of a usual count, and not too often in a very long one.
+    pub(super) fn add(&mut self, cells: &[CountedCell]) {
+        for cell in cells {
+            if let Some(opinion) = &cell.opinion {
+                count(&mut self.uncorrected, opinion.alone());
+                self.name(opinion.alone());
+                self.places.insert(cell.id, self.white.len());
+                self.names.push(cell.id);
+                self.white.push(opinion.alone().clone());
+                self.changed += 1;
+            } else {
+                self.others.add(cell.kind, None);
+                self.tally.add(cell.kind, None);
+            }
+        }
+        if self.changed * 100 >= self.white.len() {
+            self.settle();
+        }
+    }
+
+    /// Changes what was counted, as later frames showed it.
+    pub(super) fn revise(&mut self, revisions: &[Revision]) {
+        for revision in revisions {
+            match revision {
+                Revision::Named { id, opinion, .. } => {
+                    if let Some(at) = self.places.get(id).copied() {
+                        let before = std::mem::replace(&mut self.white[at], opinion.alone().clone());
+                        self.forget(&before);
+                        uncount(&mut self.uncorrected, &before);
+                        count(&mut self.uncorrected, opinion.alone());
+                        self.name(opinion.alone());
+                        self.changed += 1;
+                    }
+                }
+                Revision::Withdrawn { id, kind } => {
+                    if let Some(at) = self.places.remove(id) {
+                        let before = self.white.swap_remove(at);
+                        self.names.swap_remove(at);
+                        if let Some(moved) = self.names.get(at) {
+                            self.places.insert(*moved, at);
+                        }
+                        self.forget(&before);
+                        uncount(&mut self.uncorrected, &before);
+                        self.changed += 1;
+                    } else {
+                        self.others.remove(*kind, None);
+                        self.tally.remove(*kind, None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Brings the names of all cells to the composition that all of them show.
+    pub(super) fn settle(&mut self) {
+        if self.changed == 0 {
+            return;
+        }
+        self.changed = 0;
+        self.prevalence = self.correction.prevalence_after(&self.prevalence, &self.white);
+        self.tally = self.others.clone();
+        self.blasts_kept = 0;
+        let white = std::mem::take(&mut self.white);
+        for opinion in &white {
+            self.name(opinion);
+        }
+        self.white = white;
+    }
+
+    fn name(&mut self, opinion: &Opinion) {
+        let named = self.correction.apply(opinion, &self.prevalence);
+        self.blasts_kept = self.blasts_kept.saturating_add(u32::from(named.blast_kept));
+        count(&mut self.tally, &named);
+    }
+
+    /// Takes back what [`Self::name`] counted; between two estimates the same answer has the same name.
+    fn forget(&mut self, opinion: &Opinion) {
+        let named = self.correction.apply(opinion, &self.prevalence);
+        self.blasts_kept = self.blasts_kept.saturating_sub(u32::from(named.blast_kept));
+        uncount(&mut self.tally, &named);
+    }
+
+    /// The counts.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The composition they were brought to.
+    pub(super) fn prevalence(&self) -> &Prevalence {
+        &self.prevalence
+    }
+
+    /// White cells with what holds of them in this composition; whether one is called a platelet is in its class.
+    pub(super) fn named(&self) -> impl Iterator<Item = (CellId, Opinion)> + '_ {
+        let named = |opinion| self.correction.apply(opinion, &self.prevalence);
+        self.names.iter().copied().zip(self.white.iter().map(named))
+    }
+
+    /// Cells that are named blasts because the network alone is sure of it.
+    pub(super) fn blasts_kept(&self) -> u32 {
+        self.blasts_kept
+    }
+
+    /// White cells by the class the network alone gave them.
+    pub(super) fn classes_uncorrected(&self) -> &BTreeMap<CellClass, u32> {
+        self.uncorrected.classes()
+    }
+}
+
+/// A white cell that is named a platelet is one.
+fn count(tally: &mut Tally, opinion: &Opinion) {
+    match opinion.class {
+        CellClass::Plt => tally.add(Kind::Plt, None),
+        class => tally.add(Kind::Wbc, Some(class)),
+    }
+}
+
+/// Takes back what [`count`] counted.
+fn uncount(tally: &mut Tally, opinion: &Opinion) {
+    match opinion.class {
+        CellClass::Plt => tally.remove(Kind::Plt, None),
+        class => tally.remove(Kind::Wbc, Some(class)),
+    }
+}

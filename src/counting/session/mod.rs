@@ -1,0 +1,465 @@
+//! One sample from start to result: what was counted, and when it is enough. No clock and no threads of its own.
+
+mod cells;
+pub mod review;
+pub mod sample;
+pub mod snapshot;
+
+use jiff::Timestamp;
+
+use crate::vision::classify::Opinion;
+use crate::config::{Flags, SessionConfig};
+use crate::counting::counter::{CountedCell, Revision};
+use crate::vision::prevalence::Correction;
+use crate::counting::session::cells::Cells;
+use crate::counting::session::snapshot::{Command, Ending, Flag, FrameCounts, Phase, Snapshot};
+use crate::counting::statistics::Statistics;
+use crate::counting::statistics::confusion;
+use crate::counting::statistics::correction::Corrected;
+use crate::counting::statistics::interval::LEVEL;
+use crate::counting::statistics::per_red_cell::{Known, PerRedCell, RedCount};
+use crate::counting::statistics::precision::{Precision, SEQUENTIAL_LEVEL};
+use crate::counting::statistics::simultaneous::Simultaneous;
+use crate::counting::track::CellId;
+
+/// What a command changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing: what was asked for is already so.
+    None,
+    /// A count began, from zero.
+    Begun,
+    /// The count ended; its result stands.
+    Ended,
+    /// The count ended, and the next begins once its result is safe.
+    EndedThenNext,
+}
+
+/// One sample.
+#[derive(Debug)]
+pub struct Session {
+    limits: SessionConfig,
+    flags: Flags,
+    sample: String,
+    next_sample: Option<String>,
+    phase: Phase,
+    ending: Option<Ending>,
+    started: Option<Timestamp>,
+    cells: Cells,
+    jumped: bool,
+    red_count: Option<RedCount>,
+    next_red_count: Option<RedCount>,
+    confusion: confusion::Source,
+    /// Of a count that has ended; making it takes a moment.
+    corrected: Option<Corrected>,
+}
+
+impl Session {
+    /// A station that waits for its first sample, whose white cells are named as `correction` says.
+    #[must_use]
+    pub fn new(limits: SessionConfig, flags: Flags, correction: Correction) -> Self {
+        Self {
+            limits,
+            flags,
+            sample: String::new(),
+            next_sample: None,
+            phase: Phase::Waiting,
+            ending: None,
+            started: None,
+            cells: Cells::new(correction),
+            jumped: false,
+            red_count: None,
+            next_red_count: None,
+            confusion: confusion::Source::None,
+            corrected: None,
+        }
+    }
+
+    /// The same; results are corrected for the classifier's errors by this matrix, too.
+    #[must_use]
+    pub fn with_confusion(self, confusion: confusion::Source) -> Self {
+        Self { confusion, ..self }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Takes new limits and flags; a running count goes on under them.
+    pub fn set(&mut self, limits: SessionConfig, flags: Flags) {
+        self.limits = limits;
+        self.flags = flags;
+    }
+
+    /// Does what a person or a host asked for.
+    pub fn command(&mut self, command: Command, now: Timestamp) -> Change {
+        match (command, self.phase) {
+            (Command::Start, Phase::Counting) | (Command::Stop, Phase::Waiting | Phase::Done) => Change::None,
+            (Command::Start, _) => {
+                let id = self.next_sample.take();
+                self.begin(id, now);
+                Change::Begun
+            }
+            (Command::Stop, Phase::Counting) => {
+                self.end(Ending::Stopped);
+                Change::Ended
+            }
+            (Command::NewSample(id), Phase::Counting) => {
+                self.next_sample = id;
+                self.end(Ending::Stopped);
+                Change::EndedThenNext
+            }
+            (Command::NewSample(id), _) => {
+                self.begin(id, now);
+                Change::Begun
+            }
+            (Command::RedCount(count), Phase::Counting) => {
+                self.red_count = Some(count);
+                Change::None
+            }
+            (Command::RedCount(count), _) => {
+                // The result that stands is on the disk already.
+                self.next_red_count = Some(count);
+                Change::None
+            }
+        }
+    }
+
+    /// Changes what was counted as later frames showed it; to be done before the same frame's new cells are counted. A
+    /// result does not change any more.
+    pub fn revise(&mut self, revisions: &[Revision]) {
+        if self.phase == Phase::Counting {
+            self.cells.revise(revisions);
+        }
+    }
+
+    /// Counts cells; true when that reached the target. Cells of a session that does not count are ignored.
+    pub fn add(&mut self, cells: &[CountedCell], jumped: bool) -> bool {
+        if self.phase != Phase::Counting {
+            return false;
+        }
+        self.jumped |= jumped;
+        // A field is counted whole even where it passes the target: stopping inside one would prefer the cells that
+        // are found first.
+        self.cells.add(cells);
+        if !self.is_enough() {
+            return false;
+        }
+        // A result goes by its last composition; that must not take it below the target it was ended at.
+        self.cells.settle();
+        if !self.is_enough() {
+            return false;
+        }
+        self.end(Ending::TargetReached);
+        true
+    }
+
+    fn is_enough(&self) -> bool {
+        let counted = self.cells.tally().differential();
+        counted >= self.limits.target
+            && (counted >= self.limits.at_most || self.precision().is_none_or(|precision| precision.reached))
+    }
+
+    /// The share that decides when the count ends; none where only the number of cells does.
+    fn precision(&self) -> Option<Precision> {
+        let of = self.limits.precision_of?;
+        Some(Precision::of(of, self.limits.precision_points, self.cells.tally().group(of, SEQUENTIAL_LEVEL)))
+    }
+
+    /// Ends a running count; true when there was one.
+    pub fn finish(&mut self, ending: Ending) -> bool {
+        let running = self.phase == Phase::Counting;
+        if running {
+            self.end(ending);
+        }
+        running
+    }
+
+    fn begin(&mut self, id: Option<String>, now: Timestamp) {
+        self.sample = id.unwrap_or_else(|| now.strftime("%Y%m%d-%H%M%S").to_string());
+        self.phase = Phase::Counting;
+        self.ending = None;
+        self.started = Some(now);
+        self.cells = self.cells.emptied();
+        self.jumped = false;
+        self.red_count = self.next_red_count.take();
+        self.corrected = None;
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.cells.settle();
+        self.phase = Phase::Done;
+        self.ending = Some(ending);
+        // By the network's own answers: those brought to the sample's composition err at other rates in each sample.
+        self.corrected = Corrected::of(self.cells.classes_uncorrected(), &self.confusion);
+    }
+
+    /// The white cells that count, each with what holds of it in the composition of all.
+    pub fn named(&self) -> impl Iterator<Item = (CellId, Opinion)> + '_ {
+        self.cells.named()
+    }
+
+    /// Its state for the world outside; frames, trouble, speed, scale and experimental classes are known elsewhere and filled in there.
+    #[must_use]
+    pub fn snapshot(&self, now: Timestamp) -> Snapshot {
+        let tally = self.cells.tally();
+        let counted = tally.differential();
+        let precision = self.precision();
+        let imprecise = precision.is_some_and(|precision| !precision.reached);
+        let short = counted < self.limits.target;
+        let mut flags = tally.flags(&self.flags);
+        if self.phase == Phase::Done && (short || imprecise) {
+            flags.push(Flag::FewCells);
+        }
+        if self.jumped {
+            flags.push(Flag::PossibleOverlap);
+        }
+        Snapshot {
+            sample: self.sample.clone(),
+            phase: self.phase,
+            ending: self.ending,
+            trouble: None,
+            time: now,
+            started: self.started,
+            target: if imprecise && !short { self.limits.at_most } else { self.limits.target },
+            counted,
+            kinds: tally.kinds(),
+            classes: tally.lines(self.level()),
+            classes_uncorrected: self.cells.classes_uncorrected().clone(),
+            prevalence: Some(self.cells.prevalence().report()),
+            blasts_kept: self.cells.blasts_kept(),
+            experimental: Vec::new(),
+            flags,
+            statistics: self.statistics(precision),
+            frames: FrameCounts::default(),
+            frame_rate: None,
+            stages: Vec::new(),
+            um_per_px: None,
+            quality: None,
+        }
+    }
+
+    /// The level of intervals, by which they hold the truth in 95 % of samples.
+    fn level(&self) -> f64 {
+        if self.limits.precision_of.is_some() { SEQUENTIAL_LEVEL } else { LEVEL }
+    }
+
+    fn statistics(&self, precision: Option<Precision>) -> Statistics {
+        let (tally, done) = (self.cells.tally(), self.phase == Phase::Done);
+        let known = Known {
+            red_count: self.red_count,
+            red_count_cv_percent: self.limits.red_count_cv_percent,
+            nucleated_red_per_100: tally.nucleated_red_per_100().value,
+            correct_white_from: self.flags.correct_white_from,
+        };
+        Statistics {
+            groups: tally.groups(self.level()),
+            evidence: tally.evidence(&self.flags),
+            per_red_cell: PerRedCell::of(tally.kinds(), &known),
+            precision,
+            simultaneous: done.then(|| Simultaneous::of(tally.classes(), self.level())),
+            corrected: self.corrected.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::class::{CellClass, Group, Kind};
+    use crate::vision::prevalence::Form;
+    use crate::counting::track::OnSlide;
+
+    fn found(id: u32, kind: Kind) -> CountedCell {
+        CountedCell { id: CellId(id), kind, opinion: None, at: OnSlide::default(), picture: None }
+    }
+
+    fn white(probabilities: &[(CellClass, f64)]) -> CountedCell {
+        CountedCell { opinion: Some(Opinion::of(probabilities.to_vec(), 0.6)), ..found(0, Kind::Wbc) }
+    }
+
+    fn named() -> CountedCell {
+        white(&[(CellClass::Ngs, 1.0)])
+    }
+
+    fn unnamed() -> CountedCell {
+        white(&[(CellClass::Ngs, 0.5), (CellClass::Ngb, 0.5)])
+    }
+
+    fn session(target: u32) -> Session {
+        Session::new(
+            SessionConfig { target, autostart: false, ..SessionConfig::default() },
+            Flags::default(),
+            Correction::off(),
+        )
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_counted_before_start() {
+        let mut session = session(2);
+        assert!(!session.add(&[named(), named()], false));
+        assert_eq!(session.snapshot(at(0)).kinds.wbc, 0);
+    }
+
+    #[test]
+    fn the_target_ends_the_count_and_unnamed_cells_do_not_bring_it_nearer() {
+        let mut session = session(2);
+        assert_eq!(session.command(Command::Start, at(0)), Change::Begun);
+        assert!(!session.add(&[named(), unnamed(), unnamed()], false));
+        assert!(session.add(&[named(), named()], false));
+        let result = session.snapshot(at(9));
+        assert_eq!((result.phase, result.ending), (Phase::Done, Some(Ending::TargetReached)));
+        assert_eq!((result.counted, result.kinds.wbc), (3, 5));
+        assert!(!session.add(&[named()], false), "a result does not change any more");
+        assert_eq!(session.snapshot(at(10)).counted, 3);
+    }
+
+    #[test]
+    fn a_stopped_count_says_that_it_is_short() {
+        let mut session = session(100);
+        session.command(Command::Start, at(0));
+        session.add(&[named()], true);
+        assert_eq!(session.command(Command::Stop, at(1)), Change::Ended);
+        let flags = session.snapshot(at(1)).flags;
+        assert!(flags.contains(&Flag::FewCells) && flags.contains(&Flag::PossibleOverlap));
+    }
+
+    #[test]
+    fn a_new_sample_ends_the_one_before_and_takes_its_name() {
+        let mut session = session(100);
+        session.command(Command::Start, at(0));
+        session.add(&[named()], false);
+        assert_eq!(session.command(Command::NewSample(Some("B7".into())), at(1)), Change::EndedThenNext);
+        assert_eq!(session.snapshot(at(1)).counted, 1);
+        assert_eq!(session.command(Command::Start, at(1)), Change::Begun);
+        let next = session.snapshot(at(1));
+        assert_eq!((next.sample.as_str(), next.counted), ("B7", 0));
+    }
+
+    #[test]
+    fn commands_that_change_nothing_do_no_harm() {
+        let mut session = session(100);
+        assert_eq!(session.command(Command::Stop, at(0)), Change::None);
+        session.command(Command::Start, at(0));
+        session.add(&[named()], false);
+        assert_eq!(session.command(Command::Start, at(1)), Change::None);
+        assert_eq!(session.snapshot(at(1)).counted, 1);
+    }
+
+    #[test]
+    fn a_count_by_precision_goes_on_until_the_share_is_known_or_the_most_is_counted() {
+        let limits = SessionConfig {
+            target: 100,
+            precision_of: Some(Group::Blasts),
+            precision_points: 2.0,
+            at_most: 400,
+            ..SessionConfig::default()
+        };
+        let mut session = Session::new(limits, Flags::default(), Correction::off());
+        session.command(Command::Start, at(0));
+        assert!(!session.add(&vec![named(); 100], false), "none of 100 may still be 3 %");
+        assert_eq!(session.snapshot(at(1)).target, 400);
+        // 1 - 0.015^(1/n) <= 0.02 from n = 208 on.
+        assert!(!session.add(&vec![named(); 107], false));
+        assert!(session.add(&[named()], false));
+        let result = session.snapshot(at(2));
+        let precision = result.statistics.precision.unwrap();
+        assert!(precision.reached && precision.figure.width() <= 2.0);
+        assert_eq!((result.target, result.ending), (100, Some(Ending::TargetReached)));
+        assert!(!result.flags.contains(&Flag::FewCells));
+
+        session.command(Command::Start, at(4));
+        let blast = white(&[(CellClass::Myo, 1.0)]);
+        let mut mixed = vec![named(); 360];
+        mixed.extend(vec![blast; 40]);
+        assert!(session.add(&mixed, false), "10 % blasts are never known to 2 points with 400 cells");
+        let result = session.snapshot(at(5));
+        assert!(!result.statistics.precision.unwrap().reached);
+        assert!(result.flags.contains(&Flag::FewCells));
+    }
+
+    #[test]
+    fn a_red_count_is_that_of_the_sample_being_counted_or_of_the_next() {
+        let mut session = session(1000);
+        let red = |count| Command::RedCount(RedCount::new(count).unwrap());
+        let red_cell = found(0, Kind::Rbc);
+        session.command(red(4.0), at(0));
+        session.command(Command::Start, at(0));
+        session.add(&vec![red_cell; 2000], false);
+        session.add(&[named(), named(), named()], false);
+        let estimate = |session: &Session| session.snapshot(at(1)).statistics.per_red_cell.unwrap().estimates;
+        assert!((estimate(&session).unwrap().white.value - 6000.0).abs() < 1e-6);
+        session.command(red(5.0), at(1));
+        assert!((estimate(&session).unwrap().white.value - 7500.0).abs() < 1e-6);
+        session.command(Command::Stop, at(2));
+        session.command(red(3.0), at(2));
+        assert!((estimate(&session).unwrap().white.value - 7500.0).abs() < 1e-6, "a result stands");
+    }
+
+    #[test]
+    fn a_result_has_simultaneous_intervals_and_the_groups() {
+        let mut session = session(2);
+        session.command(Command::Start, at(0));
+        assert_eq!(session.snapshot(at(0)).statistics, Statistics::default());
+        session.add(&[named(), named()], false);
+        let statistics = session.snapshot(at(1)).statistics;
+        assert!(statistics.groups.contains_key(&Group::Neutrophils));
+        assert!(statistics.simultaneous.unwrap().percent[&CellClass::Ngs].low < 16.0);
+        assert_eq!(statistics.corrected, None, "without a matrix nothing is said");
+    }
+
+    #[test]
+    fn a_cell_seen_better_changes_its_name_and_one_that_was_none_goes() {
+        let of = |id: u32, class| CountedCell { id: CellId(id), ..white(&[(class, 1.0)]) };
+        let mut session = session(100);
+        session.command(Command::Start, at(0));
+        let red = found(9, Kind::Rbc);
+        session.add(&[of(1, CellClass::Ngs), red, of(2, CellClass::Lyt), of(3, CellClass::Mon)], false);
+        let better = Opinion::of(vec![(CellClass::Eos, 1.0)], 0.6);
+        session.revise(&[
+            Revision::Withdrawn { id: CellId(1), kind: Kind::Wbc },
+            Revision::Named { id: CellId(3), opinion: better.clone(), picture: None },
+            Revision::Withdrawn { id: CellId(9), kind: Kind::Rbc },
+            Revision::Named { id: CellId(77), opinion: better.clone(), picture: None },
+        ]);
+        let now = session.snapshot(at(1));
+        assert_eq!(now.classes_uncorrected, [(CellClass::Lyt, 1), (CellClass::Eos, 1)].into());
+        assert_eq!(
+            now.classes.iter().map(|line| (line.class, line.count)).collect::<std::collections::BTreeMap<_, _>>(),
+            now.classes_uncorrected
+        );
+        assert_eq!((now.kinds.wbc, now.kinds.rbc, now.counted), (2, 0, 2));
+        session.command(Command::Stop, at(2));
+        session.revise(&[Revision::Named { id: CellId(2), opinion: better, picture: None }]);
+        assert_eq!(session.snapshot(at(3)).classes_uncorrected[&CellClass::Lyt], 1, "a result does not change");
+    }
+
+    #[test]
+    fn doubtful_cells_are_named_once_the_sample_shows_what_it_is_made_of() {
+        let classes = [CellClass::Ngs, CellClass::Myb];
+        let correction = Correction::new(Some(Form::Sample), &classes, Some(&[0.5, 0.5]), 0.6);
+        let limits = SessionConfig { target: 1000, autostart: false, ..SessionConfig::default() };
+        let mut session = Session::new(limits, Flags::default(), correction);
+        session.command(Command::Start, at(0));
+        let doubtful = white(&[(CellClass::Myb, 0.55), (CellClass::Ngs, 0.45)]);
+        session.add(&vec![white(&[(CellClass::Ngs, 0.98), (CellClass::Myb, 0.02)]); 60], false);
+        session.add(&vec![doubtful; 3], false);
+        session.command(Command::Stop, at(1));
+        let result = session.snapshot(at(1));
+        assert_eq!(
+            result.classes.iter().map(|line| (line.class, line.count)).collect::<Vec<_>>(),
+            [(CellClass::Ngs, 63)]
+        );
+        assert_eq!(result.classes_uncorrected, [(CellClass::Ngs, 60), (CellClass::Unk, 3)].into());
+        let prevalence = result.prevalence.unwrap();
+        assert_eq!((prevalence.form, prevalence.cells), (Form::Sample, 63));
+        assert!(prevalence.percent[&CellClass::Ngs] > 95.0);
+        assert_eq!((result.kinds.wbc, result.counted), (63, 63));
+    }
+}

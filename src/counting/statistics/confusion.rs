@@ -1,0 +1,203 @@
+//! `confusion.toml`: what the classifier answered to cells whose class is known, as counts.
+//!
+//! It belongs to one set of weights, one limit for UNK, and the laboratory and stain it was measured on. `leukoscope
+//! validate cells DIR --confusion FILE` writes it, from answers that no composition was brought into: only those go
+//! wrong at the same rates in every sample.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::domain::class::CellClass;
+
+/// The file's usual name, in the folder of the models.
+pub const FILE: &str = "confusion.toml";
+
+/// Answers to cells of known class.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfusionMatrix {
+    /// The images it was measured on, in words for a person.
+    pub measured_on: String,
+    /// Of the classifier that answered.
+    pub classifier_sha256: String,
+    /// Probability under which an answer was UNK.
+    pub unknown_below: f64,
+    /// What the columns are: classes, UNK among them.
+    pub answers: Vec<CellClass>,
+    /// Cells of each true class by answer, in the order of `answers`.
+    pub cells: BTreeMap<CellClass, Vec<u32>>,
+}
+
+/// Why a matrix was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfusionError {
+    #[error("cannot read {}: {problem}; name a file that `leukoscope validate cells DIR --confusion FILE` wrote", path.display())]
+    Unreadable { path: PathBuf, problem: io::Error },
+    #[error("{}: {problem}; write it anew with `leukoscope validate cells DIR --confusion FILE`", path.display())]
+    Wrong { path: PathBuf, problem: String },
+}
+
+impl ConfusionMatrix {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it is not there, or is no matrix of counts.
+    pub fn read(path: &Path) -> Result<Self, ConfusionError> {
+        let text = fs::read_to_string(path)
+            .map_err(|problem| ConfusionError::Unreadable { path: path.to_owned(), problem })?;
+        Self::parse(&text).map_err(|problem| ConfusionError::Wrong { path: path.to_owned(), problem })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let matrix: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        let mut once = matrix.answers.clone();
+        once.sort_unstable();
+        once.dedup();
+        if once.len() != matrix.answers.len() {
+            return Err("answers names a class twice".into());
+        }
+        if !matrix.answers.contains(&CellClass::Unk) {
+            return Err("answers does not name UNK".into());
+        }
+        for (class, counts) in &matrix.cells {
+            if counts.len() != matrix.answers.len() {
+                let (counts, answers) = (counts.len(), matrix.answers.len());
+                return Err(format!("{class} has {counts} counts for {answers} answers"));
+            }
+        }
+        if matrix.cells.is_empty() {
+            return Err("it holds no cells".into());
+        }
+        Ok(matrix)
+    }
+
+    /// The file's text.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let codes: Vec<String> = self.answers.iter().map(|class| format!("\"{class}\"")).collect();
+        let mut text = format!(
+            "# What the classifier answered to cells of known class, without a composition brought in. Written by\n\
+             # `leukoscope validate cells DIR --confusion FILE`; holds for these weights and this laboratory's stain only.\n\
+             measured_on = {}\nclassifier_sha256 = \"{}\"\nunknown_below = {}\nanswers = [{}]\n\n[cells]\n",
+            toml::Value::String(self.measured_on.clone()),
+            self.classifier_sha256,
+            self.unknown_below,
+            codes.join(", ")
+        );
+        for (class, counts) in &self.cells {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{class} = {counts:?}");
+        }
+        text
+    }
+
+    /// Why it says nothing about answers of this classifier at this limit, if it does not.
+    #[must_use]
+    pub fn stranger(&self, classifier_sha256: &str, unknown_below: f64) -> Option<String> {
+        if !self.classifier_sha256.eq_ignore_ascii_case(classifier_sha256) {
+            return Some("the confusion matrix was measured with another classifier; measure it anew".into());
+        }
+        ((self.unknown_below - unknown_below).abs() > 1e-9).then(|| {
+            format!(
+                "the confusion matrix was measured with unknown_below = {}, and {unknown_below} is set; measure it anew",
+                self.unknown_below
+            )
+        })
+    }
+
+    /// Cells of true class `class` that got an answer for which `of` holds.
+    #[must_use]
+    pub fn count(&self, class: CellClass, of: impl Fn(CellClass) -> bool) -> u32 {
+        let Some(counts) = self.cells.get(&class) else { return 0 };
+        let pairs = self.answers.iter().zip(counts).filter(|(answer, _)| of(**answer));
+        pairs.fold(0, |sum: u32, (_, count)| sum.saturating_add(*count))
+    }
+}
+
+/// Where corrections come from: a matrix, or why there is none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Source {
+    /// Nothing is installed, so nothing is said.
+    #[default]
+    None,
+    /// Installed, and of no use here: why.
+    Stranger { measured_on: String, why: String },
+    /// To be used.
+    Matrix(ConfusionMatrix),
+}
+
+impl Source {
+    /// The matrix of `asked`, or else of the models' `folder` where one is.
+    ///
+    /// # Errors
+    /// When the file that was asked for is not there, or a file is no matrix.
+    pub fn find(
+        asked: Option<&Path>,
+        folder: &Path,
+        classifier_sha256: &str,
+        unknown_below: f64,
+    ) -> Result<Self, ConfusionError> {
+        let usual = folder.join(FILE);
+        let path = match asked {
+            Some(path) => path,
+            None if usual.exists() => &usual,
+            None => return Ok(Self::None),
+        };
+        let matrix = ConfusionMatrix::read(path)?;
+        Ok(match matrix.stranger(classifier_sha256, unknown_below) {
+            Some(why) => {
+                log::warn!("{}: {why}; results are given uncorrected", path.display());
+                Self::Stranger { measured_on: matrix.measured_on, why }
+            }
+            None => Self::Matrix(matrix),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix() -> ConfusionMatrix {
+        ConfusionMatrix {
+            measured_on: "our own \"May-Grünwald\" slides".into(),
+            classifier_sha256: "ab".into(),
+            unknown_below: 0.66,
+            answers: vec![CellClass::Lyt, CellClass::Ngs, CellClass::Unk],
+            cells: BTreeMap::from([(CellClass::Ngs, vec![1, 95, 4]), (CellClass::Lyt, vec![90, 0, 10])]),
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_again() {
+        assert_eq!(ConfusionMatrix::parse(&matrix().to_toml()).unwrap(), matrix());
+    }
+
+    #[test]
+    fn damaged_files_are_refused_with_the_reason() {
+        let good = matrix().to_toml();
+        for (from, to, reason) in [
+            ("[1, 95, 4]", "[1, 95]", "NGS has 2 counts for 3 answers"),
+            ("[1, 95, 4]", "[1, -95, 4]", "invalid value"),
+            ("\"UNK\"", "\"NGS\"", "twice"),
+            ("\"UNK\"", "\"MYB\"", "does not name UNK"),
+            ("NGS =", "XYZ =", "XYZ"),
+            ("measured_on", "mesured_on", "mesured_on"),
+        ] {
+            let problem = ConfusionMatrix::parse(&good.replace(from, to)).unwrap_err();
+            assert!(problem.contains(reason), "{to}: {problem}");
+        }
+    }
+
+    #[test]
+    fn other_weights_or_another_limit_make_it_a_stranger() {
+        assert_eq!(matrix().stranger("AB", 0.66), None);
+        assert!(matrix().stranger("cd", 0.66).unwrap().contains("another classifier"));
+        assert!(matrix().stranger("ab", 0.5).unwrap().contains("unknown_below = 0.66"));
+    }
+}

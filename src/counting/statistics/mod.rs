@@ -1,0 +1,86 @@
+//! What can be said of a sample from the cells that were counted: intervals, estimates per microlitre, and answers freed
+//! of the classifier's known errors. Pure.
+//!
+//! `docs/statistics.md` states each method, its source, and how often its intervals hold the truth in simulation.
+
+pub mod confusion;
+pub mod correction;
+mod dice;
+pub mod interval;
+pub mod per_red_cell;
+pub mod precision;
+pub mod simultaneous;
+pub mod text;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::class::Group;
+use crate::counting::session::snapshot::Flag;
+use crate::counting::statistics::correction::Corrected;
+use crate::counting::statistics::interval::Figure;
+use crate::counting::statistics::per_red_cell::PerRedCell;
+use crate::counting::statistics::precision::Precision;
+use crate::counting::statistics::simultaneous::Simultaneous;
+
+/// What is said of a sample beside the line of each class.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Statistics {
+    /// Percent of the differential with the exact 95 % interval, for each group with at least one cell.
+    pub groups: BTreeMap<Group, Figure>,
+    /// The figure behind each flag that goes by a limit.
+    pub evidence: Vec<Evidence>,
+    /// White cells and platelets per red cell, once red cells are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_red_cell: Option<PerRedCell>,
+    /// The share that decides when the count ends, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
+    /// Intervals that hold all together; in results only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub simultaneous: Option<Simultaneous>,
+    /// The differential freed of the classifier's known errors; in results only, where a confusion matrix is installed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corrected: Option<Corrected>,
+}
+
+/// Why a flag was raised: a figure at or above its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Evidence {
+    pub flag: Flag,
+    pub of: Share,
+    /// In percent, or per 100 white cells for nucleated red cells, with the exact 95 % interval.
+    pub figure: Figure,
+    /// The limit that was set.
+    pub limit: f64,
+    /// Whether the whole interval lies at or above the limit, so that chance alone does not explain the flag.
+    pub beyond_chance: bool,
+}
+
+/// What a flag goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Share {
+    Blasts,
+    Bands,
+    ImmatureGranulocytes,
+    NucleatedRedCells,
+    Unclassified,
+}
+
+impl Share {
+    /// The words a person reads.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Blasts => "blasts",
+            Self::Bands => "bands",
+            Self::ImmatureGranulocytes => "immature granulocytes",
+            Self::NucleatedRedCells => "nucleated red cells per 100 white cells",
+            Self::Unclassified => "unclassified",
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Counts of one sample, their exact intervals, and the flags they raise. Pure.
+
+use std::collections::BTreeMap;
+
+use crate::domain::class::{CellClass, Group, Kind};
+use crate::config::Flags;
+use crate::counting::session::snapshot::{ClassCount, Flag, KindCounts};
+use crate::counting::statistics::interval::{self, Figure, LEVEL};
+use crate::counting::statistics::{Evidence, Share};
+
+/// White cells from which a share of common cells is believed enough to raise a flag: fewer cells tell
+/// common shares too badly.
+pub const ENOUGH_FOR_A_SHARE: u32 = 20;
+
+/// What was counted, each cell once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    kinds: KindCounts,
+    classes: BTreeMap<CellClass, u32>,
+}
+
+impl Tally {
+    /// Counts one cell; `class` is that of a white cell.
+    pub fn add(&mut self, kind: Kind, class: Option<CellClass>) {
+        let count = self.kinds.get_mut(kind);
+        *count = count.saturating_add(1);
+        if let Some(class) = class {
+            let count = self.classes.entry(class).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Counts cells of a kind that has no classes.
+    pub fn add_many(&mut self, kind: Kind, cells: u32) {
+        let count = self.kinds.get_mut(kind);
+        *count = count.saturating_add(cells);
+    }
+
+    /// Takes back one cell that was counted.
+    pub fn remove(&mut self, kind: Kind, class: Option<CellClass>) {
+        let count = self.kinds.get_mut(kind);
+        *count = count.saturating_sub(1);
+        if let Some(class) = class
+            && let Some(count) = self.classes.get_mut(&class)
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.classes.remove(&class);
+            }
+        }
+    }
+
+    /// Cells by kind.
+    #[must_use]
+    pub fn kinds(&self) -> KindCounts {
+        self.kinds
+    }
+
+    /// Cells of one class.
+    #[must_use]
+    pub fn of(&self, class: CellClass) -> u32 {
+        self.classes.get(&class).copied().unwrap_or(0)
+    }
+
+    /// Cells of the differential: white cells with a name that is part of the 100 %.
+    #[must_use]
+    pub fn differential(&self) -> u32 {
+        self.classes.iter().filter(|(class, _)| class.in_differential()).map(|(_, count)| count).sum()
+    }
+
+    /// Cells by class.
+    #[must_use]
+    pub fn classes(&self) -> &BTreeMap<CellClass, u32> {
+        &self.classes
+    }
+
+    /// White cells found, those without a name and nucleated red ones included.
+    fn white(&self) -> u32 {
+        self.classes.values().sum()
+    }
+
+    /// One line a class that was seen, most frequent first, unclassified cells last; intervals at `level`.
+    #[must_use]
+    pub fn lines(&self, level: f64) -> Vec<ClassCount> {
+        let line = |(class, count): (&CellClass, &u32)| {
+            let Figure { value, low, high } = self.figure_of(*class, level);
+            ClassCount { class: *class, count: *count, percent: value, low, high }
+        };
+        let mut lines: Vec<_> = self.classes.iter().map(line).collect();
+        lines.sort_by_key(|line| (line.class == CellClass::Unk, std::cmp::Reverse(line.count), line.class));
+        lines
+    }
+
+    /// Percent of a class, or per 100 of the differential for classes that are no part of it; interval at `level`.
+    fn figure_of(&self, class: CellClass, level: f64) -> Figure {
+        let count = self.of(class);
+        if class.in_differential() {
+            percent(count, self.differential(), level)
+        } else if class == CellClass::Unk {
+            percent(count, self.white(), level)
+        } else {
+            per_100(count, self.differential(), level)
+        }
+    }
+
+    /// Percent of the differential that a group makes up; interval at `level`.
+    #[must_use]
+    pub fn group(&self, group: Group, level: f64) -> Figure {
+        let of = self.classes.iter().filter(|(class, _)| class.group() == group && class.in_differential());
+        percent(of.map(|(_, count)| count).sum(), self.differential(), level)
+    }
+
+    /// The groups of the differential that were seen; intervals at `level`.
+    #[must_use]
+    pub fn groups(&self, level: f64) -> BTreeMap<Group, Figure> {
+        let seen = self.classes.keys().filter(|class| class.in_differential());
+        seen.map(|class| (class.group(), self.group(class.group(), level))).collect()
+    }
+
+    /// Nucleated red cells per 100 of the differential, with the 95 % interval.
+    #[must_use]
+    pub fn nucleated_red_per_100(&self) -> Figure {
+        self.figure_of(CellClass::Ebo, LEVEL)
+    }
+
+    /// The figures that reach their limits, worst first, each with the flag it raises.
+    ///
+    /// A flag goes by the figure itself, not by the lower end of its interval: a second look costs less than a case that was
+    /// missed; [`Evidence::beyond_chance`] tells the two apart. One blast or nucleated red cell is believed whenever
+    /// it comes; a share of common cells says nothing before [`ENOUGH_FOR_A_SHARE`] are counted.
+    #[must_use]
+    pub fn evidence(&self, limits: &Flags) -> Vec<Evidence> {
+        let group = |group| self.group(group, LEVEL);
+        let figures = [
+            (Flag::Blasts, Share::Blasts, group(Group::Blasts), limits.blasts_percent),
+            (Flag::LeftShift, Share::Bands, self.figure_of(CellClass::Ngb, LEVEL), limits.bands_percent),
+            (
+                Flag::LeftShift,
+                Share::ImmatureGranulocytes,
+                group(Group::ImmatureGranulocytes),
+                limits.immature_granulocytes_percent,
+            ),
+            (
+                Flag::NucleatedRedCells,
+                Share::NucleatedRedCells,
+                self.nucleated_red_per_100(),
+                limits.nucleated_red_per_100,
+            ),
+            (
+                Flag::ManyUnclassified,
+                Share::Unclassified,
+                self.figure_of(CellClass::Unk, LEVEL),
+                limits.unclassified_percent,
+            ),
+        ];
+        let enough = self.white() >= ENOUGH_FOR_A_SHARE;
+        let rare = |of: Share| matches!(of, Share::Blasts | Share::NucleatedRedCells);
+        figures
+            .into_iter()
+            .filter(|(_, of, figure, limit)| figure.value > 0.0 && figure.value >= *limit && (enough || rare(*of)))
+            .map(|(flag, of, figure, limit)| Evidence { flag, of, figure, limit, beyond_chance: figure.low >= limit })
+            .collect()
+    }
+
+    /// The flags that these counts raise under `limits`, worst first.
+    #[must_use]
+    pub fn flags(&self, limits: &Flags) -> Vec<Flag> {
+        let mut flags: Vec<Flag> = self.evidence(limits).iter().map(|evidence| evidence.flag).collect();
+        flags.dedup();
+        flags
+    }
+}
+
+/// `count` of `total` in percent, with its exact 95 % interval; see [`interval::exact`].
+///
+/// Of nothing, nothing is known: 0 with the interval 0 to 100.
+#[must_use]
+pub fn share(count: u32, total: u32) -> (f64, f64, f64) {
+    let Figure { value, low, high } = percent(count, total, LEVEL);
+    (value, low, high)
+}
+
+fn percent(count: u32, total: u32, level: f64) -> Figure {
+    interval::exact(count, total, level).scaled(100.0)
+}
+
+/// `count` per 100 others, with its exact interval: that of the share among both, as odds.
+///
+/// With no others the ratio has no value: it is 0 per 100 with nothing counted, and given as per 100 of one otherwise.
+#[must_use]
+fn per_100(count: u32, others: u32, level: f64) -> Figure {
+    let odds = |share: f64| if share < 1.0 { 100.0 * share / (1.0 - share) } else { f64::MAX };
+    let Figure { low, high, .. } = interval::exact(count, count.saturating_add(others), level);
+    let highest = 100.0 * f64::from(count.max(1)) * 1000.0;
+    Figure {
+        value: 100.0 * f64::from(count) / f64::from(others.max(1)),
+        low: odds(low).min(highest),
+        high: odds(high).min(highest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn of_no_cells_nothing_is_known() {
+        assert_eq!(share(0, 0), (0.0, 0.0, 100.0));
+    }
+
+    #[test]
+    fn none_of_a_hundred_still_allows_for_a_few() {
+        let (_, low, high) = share(0, 100);
+        assert!(low.abs() < 1e-12 && (high - 3.622).abs() < 0.001);
+    }
+
+    #[test]
+    fn nucleated_red_cells_stand_beside_the_hundred_percent() {
+        let mut tally = Tally::default();
+        for _ in 0..50 {
+            tally.add(Kind::Wbc, Some(CellClass::Ngs));
+        }
+        for _ in 0..10 {
+            tally.add(Kind::Wbc, Some(CellClass::Ebo));
+        }
+        tally.add(Kind::Wbc, Some(CellClass::Unk));
+        assert_eq!(tally.differential(), 50);
+        let lines = tally.lines(LEVEL);
+        assert_eq!(lines[0].class, CellClass::Ngs);
+        assert!((lines[0].percent - 100.0).abs() < 1e-9);
+        assert!((lines[1].percent - 20.0).abs() < 1e-9, "10 erythroblasts for 50 white cells are 20 per 100");
+        assert_eq!(lines[2].class, CellClass::Unk);
+        assert!((lines[2].percent - 100.0 / 61.0).abs() < 1e-9);
+        assert_eq!(tally.flags(&Flags::default()), [Flag::NucleatedRedCells]);
+    }
+
+    #[test]
+    fn two_bands_among_three_cells_are_no_left_shift_yet() {
+        let mut tally = Tally::default();
+        tally.add(Kind::Wbc, Some(CellClass::Ngb));
+        tally.add(Kind::Wbc, Some(CellClass::Ngb));
+        tally.add(Kind::Wbc, Some(CellClass::Unk));
+        assert_eq!(tally.flags(&Flags::default()), []);
+    }
+
+    #[test]
+    fn one_blast_in_a_hundred_is_flagged_first() {
+        let mut tally = Tally::default();
+        tally.add(Kind::Wbc, Some(CellClass::Myo));
+        for _ in 0..20 {
+            tally.add(Kind::Wbc, Some(CellClass::Ngb));
+        }
+        for _ in 0..79 {
+            tally.add(Kind::Wbc, Some(CellClass::Lyt));
+        }
+        assert_eq!(tally.flags(&Flags::default()), [Flag::Blasts, Flag::LeftShift]);
+    }
+
+    #[test]
+    fn a_flag_says_what_it_goes_by_and_whether_chance_could_have_raised_it() {
+        let mut tally = Tally::default();
+        for (class, count) in [(CellClass::Ngb, 30), (CellClass::Myb, 2), (CellClass::Lyt, 68)] {
+            (0..count).for_each(|_| tally.add(Kind::Wbc, Some(class)));
+        }
+        let evidence = tally.evidence(&Flags::default());
+        let told: Vec<_> = evidence.iter().map(|e| (e.flag, e.of, e.beyond_chance)).collect();
+        assert_eq!(
+            told,
+            [(Flag::LeftShift, Share::Bands, true), (Flag::LeftShift, Share::ImmatureGranulocytes, false)]
+        );
+        assert!((evidence[0].figure.value - 30.0).abs() < 1e-9 && (evidence[0].limit - 10.0).abs() < 1e-9);
+        assert_eq!(tally.flags(&Flags::default()), [Flag::LeftShift], "two reasons are one flag");
+        let relaxed = Flags { bands_percent: 40.0, immature_granulocytes_percent: 5.0, ..Flags::default() };
+        assert_eq!(tally.flags(&relaxed), []);
+    }
+
+    #[test]
+    fn groups_add_up_their_classes_and_leave_out_what_is_no_part_of_the_differential() {
+        let mut tally = Tally::default();
+        for class in [CellClass::Ngs, CellClass::Ngb, CellClass::Lyt, CellClass::Lyt, CellClass::Ebo] {
+            tally.add(Kind::Wbc, Some(class));
+        }
+        let groups = tally.groups(LEVEL);
+        assert_eq!(groups.keys().copied().collect::<Vec<_>>(), [Group::Neutrophils, Group::Lymphocytes]);
+        assert!((groups[&Group::Neutrophils].value - 50.0).abs() < 1e-9);
+    }
+
+    proptest! {
+        #[test]
+        fn the_differential_adds_up_to_a_hundred(counts in prop::collection::vec(0_u32..50, 17)) {
+            let mut tally = Tally::default();
+            for (class, count) in CellClass::ALL.iter().zip(&counts) {
+                for _ in 0..*count {
+                    tally.add(Kind::Wbc, Some(*class));
+                }
+            }
+            let sum: f64 = tally.lines(LEVEL).iter().filter(|l| l.class.in_differential()).map(|l| l.percent).sum();
+            prop_assert!(tally.differential() == 0 || (sum - 100.0).abs() < 1e-6);
+            prop_assert!(tally.lines(LEVEL).iter().all(|l| l.high.is_finite() && l.low <= l.high));
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Which cells of a frame are which cells of the slide.
+
+use crate::domain::class::Kind;
+use crate::vision::detect::Detection;
+
+use super::atlas::{Atlas, Place};
+
+/// Two sightings nearer than this share of a cell's diameter are one cell.
+const SAME_CELL: f64 = 0.4;
+
+/// The same for white cells, whose lobes make their middles uncertain and which seldom touch each other.
+const SAME_WHITE_CELL: f64 = 0.5;
+
+/// A cell should have been seen where a box so many times its diameter lies inside the frame.
+pub(super) const WELL_INSIDE: f64 = 1.3;
+
+/// Cells known from before that an offset is taken from.
+const FEW: usize = 3;
+
+/// A cell of the frame and a cell of the slide that may be one: distance in parts of how far apart they may be, at most 1,
+/// position among the frame's, and slot.
+type Pair = (f64, usize, u32);
+
+fn pairs(atlas: &Atlas, known: &[u32], cells: &[Detection], whole: &[usize], origin: Place) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    for (at, index) in whole.iter().enumerate() {
+        let cell = &cells[*index];
+        let (x, y) = cell.area.centre();
+        let (x, y) = (x + origin.0, y + origin.1);
+        for slot in known {
+            let record = atlas.get(*slot);
+            if record.kind != cell.kind {
+                continue;
+            }
+            let reach = match cell.kind {
+                Kind::Wbc => SAME_WHITE_CELL * cell.area.diameter().max(record.size()),
+                _ => SAME_CELL * cell.area.diameter(),
+            };
+            let place = record.place();
+            let far = (place.0 - x).hypot(place.1 - y) / reach;
+            if far <= 1.0 {
+                pairs.push((far, at, *slot));
+            }
+        }
+    }
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    pairs
+}
+
+/// How far the frame lies from where its known cells say it lies, px: their median; none where they are too few.
+pub(super) fn offset(
+    atlas: &Atlas,
+    known: &[u32],
+    cells: &[Detection],
+    whole: &[usize],
+    origin: Place,
+) -> Option<(f64, f64)> {
+    let mut nearest = vec![None; whole.len()];
+    for (_, at, slot) in pairs(atlas, known, cells, whole, origin) {
+        nearest[at].get_or_insert(slot);
+    }
+    let mut off: Vec<(f64, f64)> = nearest
+        .into_iter()
+        .zip(whole)
+        .filter_map(|(slot, index)| {
+            let (place, (x, y)) = (atlas.get(slot?).place(), cells[*index].area.centre());
+            Some((place.0 - x - origin.0, place.1 - y - origin.1))
+        })
+        .collect();
+    if off.len() < FEW {
+        return None;
+    }
+    let mut median = |part: fn(&(f64, f64)) -> f64| {
+        off.sort_by(|a, b| part(a).total_cmp(&part(b)));
+        part(&off[off.len() / 2])
+    };
+    Some((median(|o| o.0), median(|o| o.1)))
+}
+
+/// For each whole cell of the frame the cell of the slide that it is, none for a new one. Nearest pairs are taken first; a
+/// cell left over next to a known one is that one once more, as two lobes of a white cell found apart.
+pub(super) fn assign(
+    atlas: &Atlas,
+    known: &[u32],
+    cells: &[Detection],
+    whole: &[usize],
+    origin: Place,
+) -> Vec<Option<u32>> {
+    let pairs = pairs(atlas, known, cells, whole, origin);
+    let mut assigned = vec![None; whole.len()];
+    let mut taken: Vec<u32> = Vec::with_capacity(whole.len());
+    for (_, at, slot) in &pairs {
+        if assigned[*at].is_none() && !taken.contains(slot) {
+            assigned[*at] = Some(*slot);
+            taken.push(*slot);
+        }
+    }
+    for (_, at, slot) in pairs {
+        assigned[at].get_or_insert(slot);
+    }
+    assigned
+}

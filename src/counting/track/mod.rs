@@ -1,0 +1,343 @@
+//! Which cells are new: the stage's motion from frame to frame, slide coordinates, and each cell counted once.
+//!
+//! Frames that overlap form a patch; within it every cell has a place on the slide, and a cell is new when nothing is
+//! known at its place. It counts once two sharp frames have shown it, or when it leaves the view, or the patch ends, and
+//! half of the sharp frames that should have shown it did. A cell cut by the frame's border waits until it is seen whole.
+//!
+//! A blurred frame that matches nothing is passed over. Any other frame that matches neither the frames before it nor a
+//! place visited earlier begins a new patch. A patch of a single frame (a field on its own, as in a folder of pictures)
+//! also counts the cut cells, since they will not be seen better.
+
+mod assign;
+mod atlas;
+mod correlate;
+mod keyframes;
+mod register;
+
+use std::collections::VecDeque;
+
+use image::GrayImage;
+
+use crate::domain::class::Kind;
+use crate::vision::detect::Detection;
+use crate::domain::geometry::Rect;
+use atlas::{Atlas, MOST_CELLS};
+use keyframes::{Keyframes, Position};
+pub use register::thumb_size;
+use register::{Demand, View};
+
+/// The name of a cell of the slide: the same in every frame that shows it, and no other cell's of one [`Tracker`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CellId(pub u32);
+
+/// One frame, as the tracker needs it.
+#[derive(Debug)]
+pub struct Sight<'a> {
+    /// The frame in grey, best of [`thumb_size`].
+    pub grey: GrayImage,
+    /// Its cells, px, surest first.
+    pub cells: &'a [Detection],
+    /// Its width and height, px.
+    pub size: (f64, f64),
+    /// How sharp it is, in any unit that grows with sharpness.
+    pub sharpness: f64,
+}
+
+/// Where on the slide something is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct OnSlide {
+    /// Number of the patch, from 0; places on two patches cannot be compared.
+    pub patch: u32,
+    /// Its box, px from the corner of the patch's first frame.
+    pub area: Rect,
+}
+
+/// A cell whose count changes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Verdict {
+    /// Which one.
+    pub id: CellId,
+    /// What it was found as.
+    pub kind: Kind,
+    /// Where it is.
+    pub at: OnSlide,
+}
+
+/// What became of the cells of one frame.
+#[expect(clippy::struct_excessive_bools, reason = "four things that can each be so or not")]
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Placed {
+    /// Where the frame's top-left corner is on its patch, px; none: it is passed over, and shows nothing that counts.
+    pub origin: Option<(f64, f64)>,
+    /// Number of that patch.
+    pub patch: u32,
+    /// Much less sharp than the frames before it.
+    pub blurred: bool,
+    /// For each cell of the frame its name, if it is whole.
+    pub names: Vec<Option<CellId>>,
+    /// Cells that are cut by the border of a patch's first frame, by their positions in the frame's list, with names of
+    /// their own: they count if the patch ends with this frame.
+    pub cut: Vec<(usize, CellId)>,
+    /// Cells that count from now on.
+    pub counted: Vec<Verdict>,
+    /// Cells that counted and were then missed so often that they should not have.
+    pub withdrawn: Vec<Verdict>,
+    /// The frame overlaps nothing known, so that cut cells of a lone frame before it are to be counted.
+    pub new_patch: bool,
+    /// The stage moved on from a patch of several frames in a way that could not be followed.
+    pub jumped: bool,
+    /// So many cells were seen that those seen longest ago had to be forgotten.
+    pub forgot: bool,
+}
+
+/// Follows the stage.
+#[derive(Debug, Default)]
+pub struct Tracker {
+    /// Frames taken.
+    frame: u64,
+    next_id: u32,
+    at: Option<Position>,
+    velocity: (f64, f64),
+    /// Frames passed over since the last one that was placed.
+    lost: u32,
+    /// Frames of each patch.
+    patches: Vec<u64>,
+    latest: Option<View>,
+    /// The latest view that is not blurred, with its place.
+    sharp: Option<(View, Position)>,
+    keyframes: Keyframes,
+    atlas: Atlas,
+    /// Cells in view at the last frame that was placed.
+    in_view: Vec<u32>,
+    /// Sharpness of the latest frames.
+    usual: VecDeque<f64>,
+}
+
+/// Share of a frame's side within which a box counts as cut by the border.
+const BORDER: f64 = 0.004;
+
+/// Share of the box's longer side within which it does so, too: the detector ends the boxes of cut cells up to so far from
+/// the border (95 to 99 in 100 of those in panned fields; by the frame's side alone a quarter to a half passed for whole).
+const BORDER_OF_CELL: f64 = 0.05;
+
+/// The same for white cells, whose round part in view looks whole.
+const BORDER_OF_WHITE_CELL: f64 = 0.08;
+
+/// Blurred frames in a row that are passed over where they match nothing; then they are taken for another place.
+const PATIENCE: u32 = 5;
+
+/// Frames whose median sharpness is the usual one: so many that some blurred ones do not matter, so few that a focus that
+/// was left for good soon is the usual one.
+const USUAL_FRAMES: usize = 15;
+
+/// Share of the usual sharpness under which a frame is blurred.
+const BLURRED: f64 = 0.5;
+
+impl Tracker {
+    /// A tracker that knows nothing of the slide.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Frames of the present patch.
+    #[must_use]
+    pub fn frames_in_patch(&self) -> u64 {
+        self.at.map_or(0, |at| self.frames_of(at.patch))
+    }
+
+    /// Cells that are remembered.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.atlas.len()
+    }
+
+    fn frames_of(&self, patch: u32) -> u64 {
+        self.patches.get(patch as usize).copied().unwrap_or(0)
+    }
+
+    /// Places the next frame.
+    pub fn place(&mut self, sight: Sight<'_>) -> Placed {
+        let Sight { grey, cells, size, sharpness } = sight;
+        self.frame += 1;
+        let blurred = self.is_blurred(sharpness);
+        let view = View::new(grey, cells, size, blurred);
+        let mut placed = Placed { blurred, names: vec![None; cells.len()], ..Placed::default() };
+        let found = self.find(&view);
+        if found.is_none() && blurred && self.frames_in_patch() > 1 && self.lost < PATIENCE {
+            self.lost += 1;
+            return placed;
+        }
+        let position = match found {
+            Some(found) => self.follow(found, &view, size),
+            None => self.begin_patch(&mut placed),
+        };
+        self.patches[position.patch as usize] += 1;
+        self.lost = 0;
+        let position = self.take(cells, size, position, &mut placed);
+        self.at = Some(position);
+        placed.origin = Some(position.origin);
+        placed.patch = position.patch;
+        self.keyframes.offer(&view, position, size, self.frame);
+        if self.atlas.make_room(MOST_CELLS, self.frame) {
+            placed.forgot = true;
+            let middle = |at: Position| (at.origin.0 + size.0 / 2.0, at.origin.1 + size.1 / 2.0);
+            self.keyframes.forget(|at| !self.atlas.knows(at.patch, middle(at)));
+        }
+        if !blurred {
+            self.sharp = Some((view.clone(), position));
+        }
+        self.latest = Some(view);
+        placed
+    }
+
+    /// Ends the slide: gives the cells that were seen and have not counted yet.
+    pub fn finish(&mut self) -> Vec<Verdict> {
+        let mut placed = Placed::default();
+        self.leave(&[], &mut placed);
+        placed.counted
+    }
+
+    fn is_blurred(&mut self, sharpness: f64) -> bool {
+        let mut sorted: Vec<f64> = self.usual.iter().copied().collect();
+        sorted.sort_by(f64::total_cmp);
+        if self.usual.len() == USUAL_FRAMES {
+            self.usual.pop_front();
+        }
+        self.usual.push_back(sharpness);
+        sorted.get(sorted.len() / 2).is_some_and(|usual| sharpness < BLURRED * usual)
+    }
+
+    /// Where a view lies, by the frames before it, else by any place visited earlier.
+    fn find(&mut self, view: &View) -> Option<Position> {
+        let at = self.at?;
+        let frames = f64::from(self.lost) + 1.0;
+        let followed = self.frames_in_patch() > 1;
+        let expected = (at.origin.0 + self.velocity.0 * frames, at.origin.1 + self.velocity.1 * frames);
+        let against = |before: &View, from: Position| {
+            let demand = match (followed, before.blurred || view.blurred) {
+                (false, _) => Demand::Cells,
+                (true, false) => Demand::Followed,
+                (true, true) => Demand::Blurred,
+            };
+            let expected = (expected.0 - from.origin.0, expected.1 - from.origin.1);
+            let moved = register::motion(before, view, expected, demand)?;
+            Some(Position { origin: (from.origin.0 + moved.0, from.origin.1 + moved.1), ..from })
+        };
+        let by_sharp = self.sharp.as_ref().filter(|(_, from)| from.patch == at.patch);
+        by_sharp
+            .and_then(|(before, from)| against(before, *from))
+            .or_else(|| self.latest.as_ref().and_then(|before| against(before, at)))
+            .or_else(|| self.keyframes.find(view, |patch| self.patches[patch as usize] > 1, self.frame))
+    }
+
+    /// Goes on to a place in a known patch.
+    fn follow(&mut self, found: Position, view: &View, size: (f64, f64)) -> Position {
+        let frames = f64::from(self.lost) + 1.0;
+        let moved = self
+            .at
+            .filter(|before| before.patch == found.patch)
+            .map(|before| ((found.origin.0 - before.origin.0) / frames, (found.origin.1 - before.origin.1) / frames));
+        // Known again after a jump: how the stage moves now is not known.
+        self.velocity = moved.filter(|by| by.0.hypot(by.1) < size.0.min(size.1)).unwrap_or_default();
+        self.keyframes.close_loop(view, found, size, self.frame).unwrap_or(found)
+    }
+
+    fn begin_patch(&mut self, placed: &mut Placed) -> Position {
+        placed.new_patch = self.at.is_some();
+        placed.jumped = self.frames_in_patch() > 1;
+        self.leave(&[], placed);
+        self.velocity = (0.0, 0.0);
+        self.patches.push(0);
+        Position { patch: self.patches.len() as u32 - 1, origin: (0.0, 0.0) }
+    }
+
+    /// Recognises the cells of a frame that lies at `position`, and says where exactly it lies by them.
+    fn take(&mut self, cells: &[Detection], size: (f64, f64), position: Position, placed: &mut Placed) -> Position {
+        let border = (BORDER * size.0.max(size.1)).max(1.0);
+        let lone = self.frames_of(position.patch) == 1;
+        let mut whole: Vec<usize> = Vec::with_capacity(cells.len());
+        for (index, cell) in cells.iter().enumerate() {
+            let share = if cell.kind == Kind::Wbc { BORDER_OF_WHITE_CELL } else { BORDER_OF_CELL };
+            let border = border.max(share * cell.area.w.max(cell.area.h));
+            if cell.area.inside(size.0, size.1, border) {
+                whole.push(index);
+            } else if lone {
+                let id = self.name();
+                placed.cut.push((index, id));
+            }
+        }
+        let frame = Rect::new(position.origin.0, position.origin.1, size.0, size.1);
+        let known = self.atlas.within(position.patch, frame, self.frame);
+        let mut origin = position.origin;
+        if let Some(off) = assign::offset(&self.atlas, &known, cells, &whole, origin) {
+            origin = (origin.0 + off.0, origin.1 + off.1);
+        }
+        let assigned = assign::assign(&self.atlas, &known, cells, &whole, origin);
+        let mut in_view = known;
+        let mut shown: Vec<u32> = Vec::with_capacity(whole.len());
+        for (index, slot) in whole.into_iter().zip(assigned) {
+            let cell = &cells[index];
+            let (x, y) = cell.area.centre();
+            let place = (x + origin.0, y + origin.1);
+            let slot = slot.unwrap_or_else(|| {
+                let id = self.name();
+                let slot = self.atlas.insert((id, cell.kind), position.patch, place, cell.area.diameter(), self.frame);
+                in_view.push(slot);
+                slot
+            });
+            placed.names[index] = Some(self.atlas.get(slot).id);
+            if !placed.blurred && !shown.contains(&slot) {
+                self.atlas.get_mut(slot).sight(place);
+            }
+            shown.push(slot);
+        }
+        if !placed.blurred {
+            shown.sort_unstable();
+            for slot in &in_view {
+                let record = self.atlas.get_mut(*slot);
+                let (at, wide) = (record.place(), record.size() * assign::WELL_INSIDE);
+                let place = Rect::around((at.0 - origin.0, at.1 - origin.1), wide, wide);
+                if shown.binary_search(slot).is_err() && place.inside(size.0, size.1, border) {
+                    record.miss();
+                }
+            }
+        }
+        for slot in &in_view {
+            let record = self.atlas.get_mut(*slot);
+            let verdict = record.verdict();
+            if !record.counted && record.is_sure() {
+                record.counted = true;
+                placed.counted.push(verdict);
+            } else if record.counted && record.is_refuted() {
+                record.counted = false;
+                placed.withdrawn.push(verdict);
+            }
+        }
+        in_view.sort_unstable();
+        self.leave(&in_view, placed);
+        self.in_view = in_view;
+        Position { origin, ..position }
+    }
+
+    /// Says the last word on the cells that were in view and are not among `still` (sorted).
+    fn leave(&mut self, still: &[u32], placed: &mut Placed) {
+        for slot in std::mem::take(&mut self.in_view) {
+            if still.binary_search(&slot).is_ok() {
+                continue;
+            }
+            let record = self.atlas.get_mut(slot);
+            let verdict = record.verdict();
+            if record.counted != record.is_likely() {
+                record.counted = !record.counted;
+                if record.counted { placed.counted.push(verdict) } else { placed.withdrawn.push(verdict) }
+            }
+        }
+    }
+
+    fn name(&mut self) -> CellId {
+        let id = CellId(self.next_id);
+        self.next_id = self.next_id.wrapping_add(1);
+        id
+    }
+}

@@ -1,0 +1,281 @@
+//! The motion between two frames: proposed by the pattern of the cells, confirmed by the pixels.
+
+use std::collections::HashMap;
+
+use image::{GrayImage, imageops};
+
+use crate::domain::class::Kind;
+use crate::vision::detect::Detection;
+use crate::domain::geometry::Rect;
+
+use super::correlate::{correlation, everywhere};
+
+/// One frame as registration sees it.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    /// The frame in grey, `THUMB` px wide.
+    thumb: GrayImage,
+    /// The same once more, a `COARSE`th as wide.
+    coarse: GrayImage,
+    /// Frame pixels a thumb pixel.
+    step: f64,
+    cells: Vec<(Kind, (f64, f64), f64)>,
+    width: f64,
+    height: f64,
+    /// Much less sharp than the frames around it: its cells cannot be relied upon.
+    pub blurred: bool,
+}
+
+/// What two frames must show to be of one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Demand {
+    /// The cells of each must lie where the other has them, or the pixels be the same.
+    Cells,
+    /// The stage is followed: very like pixels will do.
+    Followed,
+    /// The same, and one of the frames is out of focus: like pixels will do.
+    Blurred,
+    /// Many cells, in both: any two places of the slide are compared.
+    ManyCells,
+}
+
+impl Demand {
+    /// Correlation from which the pixels alone decide. Frames of one place in one focus have 0.99 and more.
+    fn by_pixels(self) -> f64 {
+        match self {
+            Self::Cells => 0.97,
+            Self::Followed => 0.9,
+            Self::Blurred => 0.8,
+            Self::ManyCells => f64::INFINITY,
+        }
+    }
+}
+
+/// Width of the small grey picture in which a motion is confirmed, px.
+const THUMB: u32 = 160;
+
+/// How many times smaller the picture is in which every motion is tried.
+const COARSE: u32 = 4;
+
+/// Cells whose pattern is compared; the surest come first, and more would only cost time.
+const CELLS: usize = 150;
+
+/// Least share of the frame that two frames must have in common.
+const LEAST_OVERLAP: f64 = 0.12;
+
+/// The same where the pixels alone decide.
+const LEAST_OVERLAP_BY_PIXELS: f64 = 0.3;
+
+/// Correlation of the common part from which two frames may show one place.
+const SAME_PLACE: f64 = 0.6;
+
+/// Correlation from which no other motion is looked for.
+const CLEAR: f64 = 0.9;
+
+/// Size of the small grey picture of a frame of `width` x `height`, px.
+#[must_use]
+pub fn thumb_size(width: f64, height: f64) -> (u32, u32) {
+    (THUMB, (f64::from(THUMB) * height / width).round().clamp(1.0, 4096.0) as u32)
+}
+
+/// The same where too few cells are there to bear it out.
+const SAME_PLACE_WITHOUT_CELLS: f64 = 0.85;
+
+/// Cells fewer than this prove nothing by their pattern.
+const FEW_CELLS: u32 = 4;
+
+/// Cells that prove a place without any other hint.
+const MANY_CELLS: u32 = 8;
+
+/// Two cells nearer than this share of their diameter are at one place. In a crowded field one cell in eight is so by
+/// chance; two thirds must be.
+const NEAR: f64 = 0.25;
+
+impl View {
+    pub(super) fn new(grey: GrayImage, cells: &[Detection], (width, height): (f64, f64), blurred: bool) -> Self {
+        let size = thumb_size(width, height);
+        let thumb = if grey.dimensions() == size { grey } else { imageops::thumbnail(&grey, size.0, size.1) };
+        let coarse = imageops::thumbnail(&thumb, (size.0 / COARSE).max(1), (size.1 / COARSE).max(1));
+        let cells =
+            cells.iter().take(CELLS).map(|cell| (cell.kind, cell.area.centre(), cell.area.diameter())).collect();
+        Self { thumb, coarse, step: width / f64::from(THUMB), cells, width, height, blurred }
+    }
+}
+
+/// How far the field of view moved over the slide from `before` to `now`, in frame px; none when they show nothing in
+/// common. `expected` is where it should be if the stage goes on as it did.
+pub(super) fn motion(before: &View, now: &View, expected: (f64, f64), demand: Demand) -> Option<(f64, f64)> {
+    if (before.width, before.height) != (now.width, now.height) {
+        return None;
+    }
+    let mut best: Option<((f64, f64), f64)> = None;
+    let mut look = |proposals: Vec<(f64, f64)>| {
+        for proposal in proposals {
+            if common(now, proposal) < LEAST_OVERLAP {
+                continue;
+            }
+            let Some((exact, score)) = climb(before, now, proposal) else { continue };
+            if best.is_none_or(|(_, so_far)| score > so_far) && agree(before, now, exact, score, demand) {
+                best = Some((exact, score));
+            }
+        }
+        best
+    };
+    // The costlier ways of finding proposals are for frames that do not show clearly where they are.
+    let mut found = look(vec![expected, (0.0, 0.0)]);
+    if found.is_none_or(|(_, score)| score < CLEAR) {
+        found = look(by_cells(before, now));
+    }
+    if found.is_none() && matches!(demand, Demand::Followed | Demand::Blurred) {
+        let step = now.step * f64::from(COARSE);
+        let tried = everywhere(&before.coarse, &now.coarse, LEAST_OVERLAP_BY_PIXELS);
+        found = look(tried.into_iter().map(|at| (at.0 as f64 * step, at.1 as f64 * step)).collect());
+    }
+    found.map(|(exact, _)| polish(before, now, exact))
+}
+
+/// Whether a motion is what the frames show: a dark white cell in the middle of two fields correlates well by itself, but
+/// the cells around it then do not fall on each other.
+fn agree(before: &View, now: &View, motion: (f64, f64), score: f64, demand: Demand) -> bool {
+    if score < SAME_PLACE || common(now, motion) < LEAST_OVERLAP {
+        return false;
+    }
+    let forth = met(before, now, motion);
+    let back = met(now, before, (-motion.0, -motion.1));
+    let expected = forth.1.min(back.1);
+    let borne_out = |(met, expected): (u32, u32)| met * 3 >= expected * 2;
+    let by_cells = borne_out(forth) && borne_out(back);
+    match demand {
+        Demand::ManyCells => expected >= MANY_CELLS && by_cells,
+        _ if score >= demand.by_pixels() && common(now, motion) >= LEAST_OVERLAP_BY_PIXELS => true,
+        _ if expected < FEW_CELLS => score >= SAME_PLACE_WITHOUT_CELLS,
+        _ => by_cells,
+    }
+}
+
+/// How well the pattern of the cells proposes any motion at all between two frames: cells that fall on cells, at best.
+pub(super) fn likeness(before: &View, now: &View) -> u32 {
+    votes(before, now).first().map_or(0, |(count, _)| *count)
+}
+
+/// How many whole cells of `from` the other view must show after `motion`, and how many of them it does: (met, expected).
+fn met(from: &View, to: &View, motion: (f64, f64)) -> (u32, u32) {
+    let (mut met, mut expected) = (0, 0);
+    for (kind, at, size) in &from.cells {
+        let place = (at.0 - motion.0, at.1 - motion.1);
+        if Rect::around(place, *size, *size).inside(to.width, to.height, 0.0) {
+            expected += 1;
+            let near = |cell: &(Kind, (f64, f64), f64)| {
+                cell.0 == *kind && (cell.1.0 - place.0).hypot(cell.1.1 - place.1) < NEAR * size
+            };
+            met += u32::from(to.cells.iter().any(near));
+        }
+    }
+    (met, expected)
+}
+
+/// Share of the frame still in view after a motion.
+fn common(view: &View, motion: (f64, f64)) -> f64 {
+    let x = (1.0 - motion.0.abs() / view.width).max(0.0);
+    let y = (1.0 - motion.1.abs() / view.height).max(0.0);
+    x * y
+}
+
+/// The few motions under which most cells of one frame fall on cells of the other.
+fn by_cells(before: &View, now: &View) -> Vec<(f64, f64)> {
+    votes(before, now).into_iter().map(|(_, motion)| motion).collect()
+}
+
+/// The same with how many pairs of cells speak for each, most first.
+fn votes(before: &View, now: &View) -> Vec<(u32, (f64, f64))> {
+    let mut diameters: Vec<f64> = now.cells.iter().map(|cell| cell.2).collect();
+    diameters.sort_by(f64::total_cmp);
+    let Some(diameter) = diameters.get(diameters.len() / 2) else { return Vec::new() };
+    let bin = (diameter / 5.0).max(2.0);
+    let mut votes: HashMap<(i64, i64), (u32, f64, f64)> = HashMap::new();
+    for (kind, at, size) in &before.cells {
+        for (kind_now, at_now, size_now) in &now.cells {
+            if kind != kind_now || !(0.75..1.34).contains(&(size / size_now)) {
+                continue;
+            }
+            // The cell lies still on the slide, so the field moved by as much as the cell came back.
+            let moved = (at.0 - at_now.0, at.1 - at_now.1);
+            let vote = votes.entry(((moved.0 / bin).round() as i64, (moved.1 / bin).round() as i64)).or_default();
+            *vote = (vote.0 + 1, vote.1 + moved.0, vote.2 + moved.1);
+        }
+    }
+    // A peak may fall between bins: each is taken together with its neighbours.
+    let mut peaks: Vec<(u32, (f64, f64))> = votes
+        .keys()
+        .map(|(column, row)| {
+            let around = (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (column + dx, row + dy)));
+            let (count, x, y) = around
+                .filter_map(|key| votes.get(&key))
+                .fold((0, 0.0, 0.0), |sum, vote| (sum.0 + vote.0, sum.1 + vote.1, sum.2 + vote.2));
+            (count, (x / f64::from(count.max(1)), y / f64::from(count.max(1))))
+        })
+        .filter(|(count, _)| *count >= 2)
+        .collect();
+    // Ties are broken by place, so that a hash map's order decides nothing.
+    peaks.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.0.total_cmp(&b.1.0)).then(a.1.1.total_cmp(&b.1.1)));
+    let mut chosen: Vec<(u32, (f64, f64))> = Vec::new();
+    for (count, motion) in peaks {
+        if chosen.iter().all(|(_, other)| (other.0 - motion.0).hypot(other.1 - motion.1) > 2.0 * bin) {
+            chosen.push((count, motion));
+        }
+        if chosen.len() == 6 {
+            break;
+        }
+    }
+    chosen
+}
+
+/// Walks from a proposal to the nearby whole-pixel motion (in the small pictures) that correlates best.
+fn climb(before: &View, now: &View, from: (f64, f64)) -> Option<((f64, f64), f64)> {
+    const STEPS: usize = 8;
+    let step = now.step;
+    let mut at = ((from.0 / step).round() as i64, (from.1 / step).round() as i64);
+    let mut best = correlation(&before.thumb, &now.thumb, at)?;
+    for _ in 0..STEPS {
+        let next = (-1..=1)
+            .flat_map(|dy| (-1..=1).map(move |dx| (at.0 + dx, at.1 + dy)))
+            .filter_map(|place| correlation(&before.thumb, &now.thumb, place).map(|score| (place, score)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))?;
+        if next.1 <= best {
+            break;
+        }
+        (at, best) = next;
+    }
+    Some(((at.0 as f64 * step, at.1 as f64 * step), best))
+}
+
+/// Makes a motion exact to a fraction of a pixel: by the cells that both frames show, else by the correlation's peak.
+fn polish(before: &View, now: &View, motion: (f64, f64)) -> (f64, f64) {
+    let mut off: Vec<(f64, f64)> = Vec::new();
+    for (kind, at, size) in &before.cells {
+        let nearest = now
+            .cells
+            .iter()
+            .filter(|(of, ..)| of == kind)
+            .map(|(_, at_now, _)| (at.0 - at_now.0 - motion.0, at.1 - at_now.1 - motion.1))
+            .min_by(|a, b| a.0.hypot(a.1).total_cmp(&b.0.hypot(b.1)));
+        off.extend(nearest.filter(|o| o.0.hypot(o.1) < 0.25 * size));
+    }
+    if off.len() >= 4 {
+        let mut median = |part: fn(&(f64, f64)) -> f64| {
+            off.sort_by(|a, b| part(a).total_cmp(&part(b)));
+            part(&off[off.len() / 2])
+        };
+        return (motion.0 + median(|o| o.0), motion.1 + median(|o| o.1));
+    }
+    let at = ((motion.0 / now.step).round() as i64, (motion.1 / now.step).round() as i64);
+    let score = |dx: i64, dy: i64| correlation(&before.thumb, &now.thumb, (at.0 + dx, at.1 + dy)).unwrap_or(0.0);
+    // Vertex of the parabola through three neighbouring scores.
+    let vertex = |low: f64, mid: f64, high: f64| {
+        let bend = low - 2.0 * mid + high;
+        if bend < -1e-9 { (0.5 * (low - high) / bend).clamp(-0.5, 0.5) } else { 0.0 }
+    };
+    let mid = score(0, 0);
+    let fraction = (vertex(score(-1, 0), mid, score(1, 0)), vertex(score(0, -1), mid, score(0, 1)));
+    ((at.0 as f64 + fraction.0) * now.step, (at.1 as f64 + fraction.1) * now.step)
+}

@@ -1,0 +1,182 @@
+//! The words and numbers on the screen, chosen apart from where they stand.
+
+use crate::domain::class::CellClass;
+use crate::counting::session::snapshot::{Ending, Flag, Phase, Snapshot};
+
+/// One line of the differential as the screen shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Line {
+    pub code: &'static str,
+    pub count: u32,
+    /// `57%`, or `4/100` for what is reported per 100 cells of the differential.
+    pub value: String,
+    /// Percent, low end, high end: for the interval's line. None where nothing was counted.
+    pub interval: Option<(f64, f64, f64)>,
+    /// Whether this is the share without a name.
+    pub unclassified: bool,
+}
+
+/// The lines of the differential: its classes, then what is reported per 100 of them, the unclassified share last.
+/// Once white cells are found that share is always there, also at none.
+pub(super) fn lines(snapshot: &Snapshot) -> Vec<Line> {
+    let mut classes: Vec<_> = snapshot.classes.iter().collect();
+    // Stable: within each rank the order of the snapshot, most frequent first, stays.
+    classes.sort_by_key(|line| (line.class == CellClass::Unk, !line.class.in_differential()));
+    let mut lines: Vec<Line> = classes
+        .into_iter()
+        .map(|line| {
+            let unclassified = line.class == CellClass::Unk;
+            let per_hundred = !unclassified && !line.class.in_differential();
+            Line {
+                code: line.class.code(),
+                count: line.count,
+                value: if per_hundred { format!("{}/100", share(line.percent)) } else { percent(line.percent) },
+                interval: (line.low.is_finite() && line.high.is_finite() && line.percent.is_finite()).then_some((
+                    line.percent,
+                    line.low,
+                    line.high,
+                )),
+                unclassified,
+            }
+        })
+        .collect();
+    if snapshot.kinds.wbc > 0 && !lines.iter().any(|line| line.unclassified) {
+        lines.push(Line {
+            code: CellClass::Unk.code(),
+            count: 0,
+            value: percent(0.0),
+            interval: None,
+            unclassified: true,
+        });
+    }
+    lines
+}
+
+/// At most `room` of the lines. An unclassified share gives way to no class; at none it gives way first.
+pub(super) fn leading(mut lines: Vec<Line>, room: usize) -> Vec<Line> {
+    if lines.len() > room {
+        let unclassified = lines.pop_if(|line| line.unclassified).filter(|line| line.count > 0);
+        lines.truncate(room.saturating_sub(usize::from(unclassified.is_some())));
+        lines.extend(unclassified);
+        lines.truncate(room);
+    }
+    lines
+}
+
+fn share(value: f64) -> String {
+    if !value.is_finite() {
+        "?".into()
+    } else if value > 0.0 && value < 1.0 {
+        "<1".into()
+    } else {
+        format!("{}", value.max(0.0).round())
+    }
+}
+
+/// Percent without decimals; a little is never shown as nothing, nor nearly all as all.
+pub(super) fn percent(value: f64) -> String {
+    if value > 99.0 && value < 100.0 { ">99%".into() } else { format!("{}%", share(value)) }
+}
+
+pub(super) const fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Waiting => "WAITING",
+        Phase::Counting => "COUNTING",
+        Phase::Done => "DONE",
+    }
+}
+
+/// Where a session stands, and of a result that nobody has signed it, where `beside` still fits into so many letters with it.
+/// What a reviewer signs stands on the page; a screen shows what was counted.
+pub(super) fn state(snapshot: &Snapshot, beside: &str, letters: u32) -> String {
+    let short = phase(snapshot.phase).to_owned();
+    if snapshot.phase != Phase::Done {
+        return short;
+    }
+    let room = letters.saturating_sub(beside.chars().count() as u32 + 1);
+    fitting([format!("{short} unsigned"), short], room)
+}
+
+/// How sharp the newest frame is while cells are counted, and what to do if it was not good enough, short and long.
+pub(super) fn quality(snapshot: &Snapshot) -> Option<(f64, Option<(&'static str, &'static str)>)> {
+    let quality = snapshot.quality.filter(|_| snapshot.phase == Phase::Counting)?;
+    Some((quality.focus, quality.verdict.short().zip(quality.verdict.advice())))
+}
+
+/// Why a session is done.
+pub(super) fn ending(snapshot: &Snapshot) -> &'static str {
+    match snapshot.ending {
+        Some(Ending::TargetReached) => "target reached",
+        Some(Ending::Stopped) => "stopped by hand",
+        Some(Ending::RecordingOver) => "recording over",
+        Some(Ending::Shutdown) => "program ended",
+        None => "ended",
+    }
+}
+
+/// The same, and that nobody has signed the result, shorter and shorter.
+pub(super) fn unsigned(snapshot: &Snapshot) -> [String; 2] {
+    [format!("{}, unsigned", ending(snapshot)), "unsigned".to_owned()]
+}
+
+/// The worst flag, and how many more there are. None if none is raised.
+pub(super) fn flags(flags: &[Flag]) -> Option<String> {
+    let worst = flags.first()?.short();
+    Some(if flags.len() > 1 { format!("{worst} +{}", flags.len() - 1) } else { worst.into() })
+}
+
+/// The first of the texts that has at most `letters`, else the last.
+pub(super) fn fitting<const N: usize>(texts: [String; N], letters: u32) -> String {
+    let last = texts.last().cloned().unwrap_or_default();
+    texts.into_iter().find(|text| text.chars().count() as u32 <= letters).unwrap_or(last)
+}
+
+/// Cells by kind, shorter and shorter; a number is rather left out than cut.
+pub(super) fn kinds(snapshot: &Snapshot) -> [String; 3] {
+    let kinds = snapshot.kinds;
+    let (wbc, rbc, plt) = (thousands(kinds.wbc), thousands(kinds.rbc), thousands(kinds.plt));
+    [
+        format!("WBC {}  RBC {}  PLT {}", kinds.wbc, kinds.rbc, kinds.plt),
+        format!("W{wbc} R{rbc} P{plt}"),
+        format!("R{rbc} P{plt}"),
+    ]
+}
+
+/// What the count is to reach.
+pub(super) fn target(snapshot: &Snapshot) -> [String; 2] {
+    [format!("to count {} cells", snapshot.target), format!("{} cells", snapshot.target)]
+}
+
+fn thousands(count: u32) -> String {
+    if count < 10_000 { count.to_string() } else { format!("{}k", count / 1000) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_little_is_not_shown_as_nothing_nor_nearly_all_as_all() {
+        let shown: Vec<_> = [0.0, 0.2, 1.0, 56.6, 99.5, 100.0, f64::NAN].into_iter().map(percent).collect();
+        assert_eq!(shown, ["0%", "<1%", "1%", "57%", ">99%", "100%", "?%"]);
+    }
+
+    #[test]
+    fn the_unclassified_share_stays_when_classes_must_give_way() {
+        let line = |code, count, unclassified| Line { code, count, value: String::new(), interval: None, unclassified };
+        let codes = |lines: Vec<Line>, room| leading(lines, room).iter().map(|line| line.code).collect::<Vec<_>>();
+        let some = vec![line("NGS", 9, false), line("LYT", 5, false), line("MON", 2, false), line("UNK", 1, true)];
+        assert_eq!(codes(some.clone(), 3), ["NGS", "LYT", "UNK"]);
+        assert_eq!(codes(some.clone(), 4), ["NGS", "LYT", "MON", "UNK"]);
+        assert_eq!(codes(some, 0), [""; 0]);
+        let none = vec![line("NGS", 9, false), line("LYT", 5, false), line("MON", 2, false), line("UNK", 0, true)];
+        assert_eq!(codes(none, 3), ["NGS", "LYT", "MON"]);
+    }
+
+    #[test]
+    fn the_worst_flag_is_named_and_the_others_are_counted() {
+        assert_eq!(flags(&[]), None);
+        assert_eq!(flags(&[Flag::Blasts]).as_deref(), Some("BLASTS?"));
+        assert_eq!(flags(&[Flag::Blasts, Flag::LeftShift, Flag::ManyUnclassified]).as_deref(), Some("BLASTS? +2"));
+    }
+}

@@ -1,0 +1,151 @@
+//! Buttons and lights, terminal keys, and what is plugged in.
+//!
+//! [`run`] is the body of a thread: pressed buttons become [`Command`]s, lights follow the newest snapshot. What a press
+//! is and which light burns is decided in [`decide`], without any line; [`cdev`] and `rppal` reach the lines.
+
+pub mod cdev;
+pub mod decide;
+pub mod devices;
+pub mod keys;
+pub mod retry;
+#[cfg(feature = "gpio-rppal")]
+pub mod rppal;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Sender, TrySendError};
+
+use crate::config::{Controls, GpioBackend};
+use crate::system::latest::Latest;
+use crate::counting::session::snapshot::{Command, Snapshot};
+use crate::system::stop::Stop;
+use decide::{Button, Buttons, Light, lights};
+
+/// Longest wait for an edge: lights blink and `stop` is heard within it.
+const TURN: Duration = Duration::from_millis(20);
+
+/// A button or light that does not work.
+#[derive(Debug, thiserror::Error)]
+#[error("GPIO {device}: {problem}; {remedy}")]
+pub struct LineError {
+    /// Chip and line.
+    pub device: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// The lines of the buttons and lights, once open.
+pub trait Lines {
+    /// Waits for as long as `time` for a button to change; says which ones did, and whether each is down now.
+    ///
+    /// # Errors
+    /// When the chip is gone.
+    fn wait(&mut self, time: Duration) -> Result<Vec<(Button, bool)>, LineError>;
+
+    /// Switches a light; one without a line is passed over.
+    ///
+    /// # Errors
+    /// When the chip is gone.
+    fn switch(&mut self, light: Light, on: bool) -> Result<(), LineError>;
+
+    /// Buttons that are down now.
+    ///
+    /// # Errors
+    /// When the chip is gone.
+    fn down(&mut self) -> Result<Vec<Button>, LineError>;
+
+    /// Whether changes still bounce, because the kernel could not settle them.
+    fn bounces(&self) -> bool;
+}
+
+/// Opens the lines of the configuration; none where no line or no way to GPIO is set.
+///
+/// # Errors
+/// A missing chip, a busy line, a missing permission: the sentence says what to do.
+pub fn open(config: &Controls) -> Result<Option<Box<dyn Lines>>, LineError> {
+    if Button::ALL.iter().all(|button| button.line(config).is_none())
+        && Light::ALL.iter().all(|light| light.line(config).is_none())
+    {
+        return Ok(None);
+    }
+    match config.gpio {
+        GpioBackend::None => Ok(None),
+        GpioBackend::Cdev => Ok(Some(Box::new(cdev::CdevLines::open(config)?))),
+        #[cfg(feature = "gpio-rppal")]
+        GpioBackend::Rppal => Ok(Some(Box::new(rppal::RppalLines::open(config)?))),
+        #[cfg(not(feature = "gpio-rppal"))]
+        GpioBackend::Rppal => Err(LineError {
+            device: "rppal".into(),
+            problem: "this build cannot reach a Raspberry Pi's registers".into(),
+            remedy:
+                "set `gpio = \"cdev\"` under [controls], which works on any board, or build with `--features device`"
+                    .into(),
+        }),
+    }
+}
+
+/// Turns presses into commands and keeps the lights until `stop`. Returns at once where nothing is wired.
+///
+/// `trouble` is called with a sentence when the lines begin to fail, and with none once they work again.
+pub fn run(
+    config: &Controls,
+    newest: &Latest<Arc<Snapshot>>,
+    commands: &Sender<Command>,
+    stop: &Stop,
+    trouble: &dyn Fn(Option<String>),
+) {
+    retry::retry("buttons and lights", stop, trouble, |works| match open(config)? {
+        Some(lines) => run_once(lines, newest, commands, stop, works),
+        None => Ok(()),
+    });
+}
+
+/// As [`run`], on open lines. The lights go out at the end.
+///
+/// # Errors
+/// The first error of the lines.
+pub fn run_once(
+    mut lines: Box<dyn Lines>,
+    newest: &Latest<Arc<Snapshot>>,
+    commands: &Sender<Command>,
+    stop: &Stop,
+    works: &mut dyn FnMut(),
+) -> Result<(), LineError> {
+    let begin = Instant::now();
+    let settle = if lines.bounces() { decide::SETTLE } else { Duration::ZERO };
+    let mut buttons = Buttons::new(settle, &lines.down()?);
+    let mut snapshot: Option<Arc<Snapshot>> = None;
+    let mut shown = [None; Light::ALL.len()];
+    works();
+    while !stop.told() {
+        let mut pressed = Vec::new();
+        for (button, down) in lines.wait(TURN)? {
+            pressed.extend(buttons.edge(button, down, begin.elapsed()));
+        }
+        pressed.extend(buttons.settled(begin.elapsed()));
+        for button in pressed {
+            send(commands, button.command());
+        }
+        snapshot = newest.take(Duration::ZERO).or(snapshot);
+        let wanted = snapshot.as_deref().map_or([false; 2], |snapshot| lights(snapshot, begin.elapsed()));
+        for ((light, on), shown) in Light::ALL.into_iter().zip(wanted).zip(&mut shown) {
+            if *shown != Some(on) {
+                lines.switch(light, on)?;
+                *shown = Some(on);
+            }
+        }
+    }
+    Light::ALL.into_iter().try_for_each(|light| lines.switch(light, false))
+}
+
+/// Sends a command without waiting: a button must not hang because the count is busy.
+pub(crate) fn send(commands: &Sender<Command>, command: Command) {
+    match commands.try_send(command) {
+        Ok(()) => {}
+        Err(TrySendError::Full(command)) => log::warn!("the session is busy; {command:?} is dropped, press again"),
+        Err(TrySendError::Disconnected(command)) => log::debug!("the session has ended; {command:?} is dropped"),
+    }
+}

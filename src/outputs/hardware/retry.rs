@@ -1,0 +1,101 @@
+//! Keeps a device going: tries again with growing pauses, and tells about trouble once, not at every try.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use crate::system::stop::Stop;
+
+/// Pauses between tries, from 1 s, doubling up to 30 s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackOff(Duration);
+
+impl Default for BackOff {
+    fn default() -> Self {
+        Self(Self::FIRST)
+    }
+}
+
+impl BackOff {
+    const FIRST: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_secs(30);
+
+    /// The pause before the next try.
+    pub fn pause(&mut self) -> Duration {
+        let pause = self.0;
+        self.0 = (pause * 2).min(Self::LONGEST);
+        pause
+    }
+}
+
+/// Calls `once` until it ends well or `stop` is told, with a pause after each error.
+///
+/// `once` calls the function it is given as soon as the device works: that ends the trouble and shortens the pauses
+/// again. `trouble` hears a sentence when an error comes or changes, and none when the device works again.
+pub fn retry<E: Display>(
+    device: &str,
+    stop: &Stop,
+    trouble: &dyn Fn(Option<String>),
+    mut once: impl FnMut(&mut dyn FnMut()) -> Result<(), E>,
+) {
+    let mut back_off = BackOff::default();
+    let mut told: Option<String> = None;
+    while !stop.told() {
+        let result = once(&mut || {
+            back_off = BackOff::default();
+            if told.take().is_some() {
+                log::info!("{device} works again");
+                trouble(None);
+            }
+        });
+        let Err(error) = result else { break };
+        let words = error.to_string();
+        if told.as_ref() != Some(&words) {
+            log::warn!("{words}");
+            trouble(Some(words.clone()));
+            told = Some(words);
+        }
+        if stop.wait(back_off.pause()) {
+            break;
+        }
+    }
+    if told.is_some() {
+        trouble(None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_half_a_minute() {
+        let mut back_off = BackOff::default();
+        let pauses: Vec<_> = (0..7).map(|_| back_off.pause().as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
+    }
+
+    #[test]
+    fn trouble_is_told_once_and_its_end_too() {
+        let told = RefCell::new(Vec::new());
+        let mut turns = 0;
+        retry("display", &Stop::new(), &|words| told.borrow_mut().push(words), |works| {
+            turns += 1;
+            if turns < 3 {
+                return Err("no answer");
+            }
+            works();
+            works();
+            Ok(())
+        });
+        assert_eq!(*told.borrow(), [Some("no answer".to_owned()), None]);
+    }
+
+    #[test]
+    fn nothing_is_tried_after_the_signal() {
+        let stop = Stop::new();
+        stop.tell();
+        retry("display", &stop, &|_| panic!("no trouble"), |_| -> Result<(), String> { panic!("no try") });
+    }
+}

@@ -1,0 +1,137 @@
+//! The table of the differential, and that of the groups, in the report for people.
+
+use std::collections::BTreeMap;
+
+use super::paper::{ACCENT, BODY, INK, LEFT, Paper, RIGHT, RULE, SMALL, STRONG, Sheet, TINT};
+use super::pdf::key;
+use super::typeface;
+use crate::domain::class::CellClass;
+use crate::counting::session::snapshot::{ClassCount, Snapshot};
+use crate::counting::statistics::interval::Figure;
+use crate::store::records::SessionDetail;
+use crate::outputs::words::Words;
+
+/// Right edges of the columns of a table, and the bar.
+const COUNT: f32 = 286.0;
+const PROGRAM: f32 = 336.0;
+const PERCENT: f32 = 378.0;
+const INTERVAL: f32 = 446.0;
+const BAR: (f32, f32) = (456.0, RIGHT);
+pub(super) const ROW: f32 = 15.0;
+
+/// A line of the differential, and what the program alone had counted.
+#[derive(Clone, Copy)]
+pub(super) struct Class<'a> {
+    pub(super) line: &'a ClassCount,
+    pub(super) program: u32,
+}
+
+/// The lines of a result, with the program's own counts beside persons'.
+pub(super) fn classes<'a>(result: &'a Snapshot, counted: Option<&Snapshot>) -> Vec<Class<'a>> {
+    let own: BTreeMap<CellClass, u32> =
+        counted.unwrap_or(result).classes.iter().map(|line| (line.class, line.count)).collect();
+    let class = |line: &'a ClassCount| Class { line, program: own.get(&line.class).copied().unwrap_or(0) };
+    result.classes.iter().map(class).collect()
+}
+
+pub(super) fn differential(
+    paper: &mut Paper,
+    detail: &SessionDetail,
+    result: &Snapshot,
+    classes: &[Class<'_>],
+    words: &Words,
+) {
+    paper.heading(words.say("result.differential"), 6.0 * ROW);
+    let ending =
+        words.say(&result.ending.map_or_else(|| "ending.null".to_owned(), |ending| key("ending", ending))).to_owned();
+    let values: [(&str, &dyn std::fmt::Display); 3] =
+        [("counted", &result.counted), ("target", &result.target), ("ending", &ending)];
+    let mut told = words.with("result.counted", &values);
+    if detail.reclassified > 0 {
+        told = format!("{told} {}", words.with("result.reclassified", &[("n", &detail.reclassified)]));
+    }
+    paper.paragraph(LEFT, RIGHT, BODY, &told);
+    let changed = classes.iter().any(|class| class.program != class.line.count);
+    let (within, apart): (Vec<&Class<'_>>, Vec<_>) =
+        classes.iter().partition(|class| class.line.class.in_differential());
+    head(paper, words, changed);
+    for class in &within {
+        row(paper, class, changed, result, words);
+    }
+    if within.is_empty() {
+        paper.paragraph(LEFT, RIGHT, BODY, words.say("result.none"));
+    }
+    if !apart.is_empty() {
+        paper.y -= 4.0;
+        for class in &apart {
+            row(paper, class, changed, result, words);
+        }
+        paper.y -= 5.0;
+        paper.paragraph(LEFT, RIGHT, SMALL, words.say("result.apart"));
+    }
+    if !result.experimental.is_empty() {
+        paper.paragraph(LEFT, RIGHT, SMALL, words.say("report.experimental"));
+    }
+}
+
+/// The names of the columns.
+fn head(paper: &mut Paper, words: &Words, changed: bool) {
+    paper.y -= ROW;
+    let y = paper.y;
+    let sheet = paper.sheet();
+    sheet.text(LEFT, y, SMALL, words.say("result.class"));
+    sheet.right(COUNT, y, SMALL, words.say("result.cells"));
+    if changed {
+        sheet.right(PROGRAM, y, SMALL, words.say("result.program"));
+    }
+    sheet.right(PERCENT, y, SMALL, "%");
+    sheet.right(INTERVAL, y, SMALL, words.say("result.interval"));
+    sheet.rule(LEFT, RIGHT, y - 4.0, 0.8, INK);
+    paper.y -= 3.0;
+}
+
+fn row(paper: &mut Paper, class: &Class<'_>, changed: bool, result: &Snapshot, words: &Words) {
+    let Class { line, program } = class;
+    if paper.room(ROW) {
+        head(paper, words, changed);
+    }
+    paper.y -= ROW;
+    let y = paper.y;
+    let star = if result.experimental.contains(&line.class) { " *" } else { "" };
+    let name = format!("{}{star}", words.say(&format!("class.{}", line.class)));
+    let sheet = paper.sheet();
+    sheet.text(LEFT, y, BODY, &name);
+    sheet.text(LEFT + 4.0 + typeface::width(BODY.face, BODY.size, &name), y, SMALL, line.class.code());
+    sheet.right(COUNT, y, STRONG, &line.count.to_string());
+    if changed {
+        sheet.right(PROGRAM, y, SMALL, &program.to_string());
+    }
+    figure(sheet, y, Figure { value: line.percent, low: line.low, high: line.high }, words);
+}
+
+/// Percent, interval and bar of a line.
+fn figure(sheet: &mut Sheet, y: f32, Figure { value, low, high }: Figure, words: &Words) {
+    sheet.right(PERCENT, y, STRONG, &words.number(value, 1));
+    sheet.right(INTERVAL, y, BODY, &words.interval(low, high));
+    let (from, to) = BAR;
+    let at = |percent: f64| (to - from) * (percent.clamp(0.0, 100.0) / 100.0) as f32;
+    sheet.filled(from, y - 2.0, to - from, 9.0, TINT);
+    sheet.filled(from, y - 2.0, at(value), 9.0, ACCENT);
+    sheet.rule(from + at(low), from + at(high), y + 2.5, 1.2, INK);
+    sheet.rule(LEFT, RIGHT, y - 4.5, 0.4, RULE);
+}
+
+pub(super) fn groups(paper: &mut Paper, result: &Snapshot, words: &Words) {
+    if result.statistics.groups.is_empty() {
+        return;
+    }
+    paper.heading(words.say("result.groups"), 3.0 * ROW);
+    for (group, of) in &result.statistics.groups {
+        paper.room(ROW);
+        paper.y -= ROW;
+        let y = paper.y;
+        let sheet = paper.sheet();
+        sheet.text(LEFT, y, BODY, words.say(&key("group", group)));
+        figure(sheet, y, *of, words);
+    }
+}

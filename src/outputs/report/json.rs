@@ -1,0 +1,24 @@
+//! The report for programs.
+
+use serde::Serialize;
+
+use super::{Pictured, ReportError};
+use crate::store::records::{CellRecord, SessionDetail};
+use crate::outputs::words::Words;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    notice: &'a str,
+    #[serde(flatten)]
+    session: &'a SessionDetail,
+    cells: Vec<&'a CellRecord>,
+}
+
+/// All that is kept of a session, and what it is not.
+pub(super) fn json(session: &SessionDetail, cells: &[Pictured], words: &Words) -> Result<Vec<u8>, ReportError> {
+    let cells = cells.iter().map(|(cell, _)| cell).collect();
+    let report = Report { notice: words.say("notice"), session, cells };
+    let mut bytes = serde_json::to_vec_pretty(&report).map_err(|problem| ReportError::Text(problem.to_string()))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}

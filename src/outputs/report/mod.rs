@@ -1,0 +1,101 @@
+//! The report of one session: for people (PDF), for spreadsheets (CSV) and for programs (JSON). It names the sample and no
+//! patient. [`make`] is pure: the same session makes the same bytes.
+
+mod differential;
+mod json;
+mod paper;
+mod pdf;
+mod pictures;
+mod table;
+mod typeface;
+
+use std::str::FromStr;
+
+use crate::store::records::{CellRecord, SessionDetail, SessionId};
+use crate::store::{Store, StoreError};
+use crate::outputs::words::Words;
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportForm {
+    /// For people, with the picture of the leading cells of each class.
+    Pdf,
+    /// For spreadsheets.
+    Csv,
+    /// For programs: all that is kept, without pictures.
+    Json,
+}
+
+/// An ending that names no form.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no form of a report; write pdf, csv or json")]
+pub struct UnknownForm(String);
+
+impl FromStr for ReportForm {
+    type Err = UnknownForm;
+
+    fn from_str(ending: &str) -> Result<Self, Self::Err> {
+        match ending {
+            "pdf" => Ok(Self::Pdf),
+            "csv" => Ok(Self::Csv),
+            "json" => Ok(Self::Json),
+            _ => Err(UnknownForm(ending.to_owned())),
+        }
+    }
+}
+
+impl ReportForm {
+    /// How the name of its file ends.
+    #[must_use]
+    pub const fn ending(self) -> &'static str {
+        match self {
+            Self::Pdf => "pdf",
+            Self::Csv => "csv",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// A cell and, where one is kept, its picture (JPEG).
+pub type Pictured = (CellRecord, Option<Vec<u8>>);
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// What is kept cannot be written as text.
+    #[error("the report cannot be written: {0}")]
+    Text(String),
+}
+
+/// The cells of a session as a report of this form takes them: none for CSV, with their pictures for PDF.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn cells(store: &Store, session: SessionId, form: ReportForm) -> Result<Vec<Pictured>, StoreError> {
+    if form == ReportForm::Csv {
+        return Ok(Vec::new());
+    }
+    let pictured = |cell: CellRecord| {
+        let shown = cell.has_crop && form == ReportForm::Pdf;
+        let picture = if shown { store.crop(session, cell.number)? } else { None };
+        Ok((cell, picture))
+    };
+    store.cells(session, None, None)?.into_iter().map(pictured).collect()
+}
+
+/// Makes the report of a session, of the [`cells`] that its form takes.
+///
+/// # Errors
+/// When what is kept cannot be written as text.
+pub fn make(
+    form: ReportForm,
+    detail: &SessionDetail,
+    cells: &[Pictured],
+    words: &Words,
+) -> Result<Vec<u8>, ReportError> {
+    match form {
+        ReportForm::Pdf => Ok(pdf::pdf(detail, cells, words)),
+        ReportForm::Csv => table::csv(detail, words),
+        ReportForm::Json => json::json(detail, cells, words),
+    }
+}

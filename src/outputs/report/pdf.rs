@@ -1,0 +1,223 @@
+//! The report for people: what was counted, what to look at, who signed, and by which models.
+
+use serde::Serialize;
+
+use super::Pictured;
+use super::differential::{ROW, classes, differential, groups};
+use super::paper::{BODY, GOOD, GOOD_TINT, INK, LEFT, Paper, RIGHT, RULE, SMALL, STRONG, Sheet, Type, WARN, WARN_TINT};
+use super::pictures::pictures;
+use super::typeface::{self, Face};
+use crate::counting::session::snapshot::Snapshot;
+use crate::counting::statistics::interval::Figure;
+use crate::store::records::{SessionDetail, Settings, Status};
+use crate::outputs::words::Words;
+
+/// The sample id at the head of every sheet: its first line, the height of one, and how many there are at most. Ids of
+/// 64 letters take four.
+const SAMPLE: f32 = 783.0;
+const SAMPLE_LINE: f32 = 14.0;
+const SAMPLE_LINES: usize = 6;
+const SAMPLE_TYPE: Type = Type { size: 11.0, ..STRONG };
+
+/// The word that serde has for a value.
+pub(super) fn code(value: impl Serialize) -> String {
+    let word = serde_json::to_value(value).ok();
+    word.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The key of that word.
+pub(super) fn key(before: &str, value: impl Serialize) -> String {
+    format!("{before}.{}", code(value))
+}
+
+pub(super) fn pdf(detail: &SessionDetail, cells: &[Pictured], words: &Words) -> Vec<u8> {
+    // A warning that nobody can read is none.
+    let (words, in_english) = &words.printing(typeface::prints);
+    let sample = sample(&words.with("report.sample", &[("sample", &detail.summary.sample)]));
+    let mut paper = Paper::new(under(&sample) - 46.0);
+    if let Some(result) = &detail.reviewed_result {
+        flags(&mut paper, result, words);
+        let classes = classes(result, detail.counted_result.as_ref());
+        differential(&mut paper, detail, result, &classes, words);
+        groups(&mut paper, result, words);
+        others(&mut paper, result, words);
+        signature(&mut paper, detail, words);
+        pictures(&mut paper, &classes, cells, words);
+    } else {
+        paper.paragraph(LEFT, RIGHT, BODY, words.say(&key("result.no", detail.summary.status)));
+    }
+    force(&mut paper, detail.settings.as_ref(), words);
+    let notes = [(*in_english, "report.inEnglish"), (!values_print(detail), "report.unprintable")];
+    for (_, note) in notes.into_iter().filter(|(holds, _)| *holds) {
+        paper.y -= 8.0;
+        paper.paragraph(LEFT, RIGHT, SMALL, words.say(note));
+    }
+    let title = format!("{} – {}", words.say("report.title"), detail.summary.sample);
+    paper.finish(&title, |sheet, number, of| dress(sheet, detail, &sample, words, (number, of)))
+}
+
+/// Whether every letter prints of what persons and devices gave.
+fn values_print(detail: &SessionDetail) -> bool {
+    let comment = detail.signature.as_ref().map(|signature| &signature.comment);
+    let camera = detail.settings.as_ref().map(|settings| &settings.camera);
+    let calibration = detail.settings.as_ref().and_then(|settings| settings.calibration.as_ref());
+    let texts = [&detail.summary.sample, &detail.summary.station].into_iter();
+    texts.chain(comment).chain(camera).chain(calibration).all(|text| typeface::prints(text))
+}
+
+/// The sample id over as many lines as it takes; in one line as it is, blanks and all.
+fn sample(text: &str) -> Vec<String> {
+    let Type { face, size, .. } = SAMPLE_TYPE;
+    if typeface::width(face, size, text) <= RIGHT - LEFT {
+        return vec![text.to_owned()];
+    }
+    let mut lines = typeface::lines(face, size, text, RIGHT - LEFT);
+    lines.truncate(SAMPLE_LINES);
+    lines
+}
+
+/// The line under the sample id.
+fn under(sample: &[String]) -> f32 {
+    SAMPLE + 2.0 - SAMPLE_LINE * sample.len() as f32
+}
+
+/// Head and foot: whose sheet it is, and that nobody signed it.
+fn dress(sheet: &mut Sheet, detail: &SessionDetail, sample: &[String], words: &Words, (number, of): (usize, usize)) {
+    let summary = &detail.summary;
+    let title = Type { face: Face::Bold, size: 16.0, colour: INK };
+    sheet.text(LEFT, 800.0, title, words.say("report.title"));
+    sheet.right(RIGHT, 800.0, SMALL, &summary.station);
+    for (line, text) in sample.iter().enumerate() {
+        sheet.text(LEFT, SAMPLE - SAMPLE_LINE * line as f32, SAMPLE_TYPE, text);
+    }
+    let time = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    let ended = summary.ended.map(time).unwrap_or_default();
+    let when =
+        words.with("report.when", &[("id", &summary.id), ("started", &time(summary.started)), ("ended", &ended)]);
+    let y = under(sample);
+    sheet.text(LEFT, y, SMALL, &when);
+    let (text, colour, tint) = match &detail.signature {
+        Some(signature) => {
+            let values: [(&str, &dyn std::fmt::Display); 2] = [("by", &signature.by), ("at", &time(signature.at))];
+            (words.with("report.final", &values), GOOD, GOOD_TINT)
+        }
+        None => (words.say("report.preliminary").to_owned(), WARN, WARN_TINT),
+    };
+    sheet.filled(LEFT, y - 30.0, RIGHT - LEFT, 20.0, tint);
+    sheet.text(LEFT + 8.0, y - 24.0, Type { size: 11.0, colour, ..STRONG }, &text);
+    sheet.rule(LEFT, RIGHT, 46.0, 0.6, RULE);
+    sheet.text(LEFT, 34.0, STRONG, words.say("notice"));
+    let page = words.with("report.page", &[("n", &number), ("of", &of)]);
+    sheet.right(RIGHT, 34.0, SMALL, &format!("leukoscope {} · {page}", env!("CARGO_PKG_VERSION")));
+}
+
+fn flags(paper: &mut Paper, result: &Snapshot, words: &Words) {
+    if result.flags.is_empty() {
+        paper.paragraph(LEFT, RIGHT, BODY, words.say("result.noFlags"));
+        return;
+    }
+    for flag in &result.flags {
+        let mut text = format!("{} – {}", words.say(&key("flag", flag)), words.say(&key("flagMeans", flag)));
+        for evidence in result.statistics.evidence.iter().filter(|evidence| evidence.flag == *flag) {
+            let Figure { value, low, high } = evidence.figure;
+            let told = if evidence.beyond_chance { "result.evidence" } else { "result.evidenceChance" };
+            let values: [(&str, &dyn std::fmt::Display); 3] = [
+                ("value", &words.number(value, 1)),
+                ("interval", &words.interval(low, high)),
+                ("limit", &words.number(evidence.limit, 1)),
+            ];
+            let of = key("evidence", evidence.of);
+            let values: [(&str, &dyn std::fmt::Display); 2] =
+                [("of", &words.say(&of)), ("words", &words.with(told, &values))];
+            text = format!("{text} {}", words.with("result.evidenceOf", &values));
+        }
+        let how = Type { colour: WARN, ..STRONG };
+        let lines = typeface::lines(how.face, how.size, &text, RIGHT - LEFT - 16.0).len() as f32;
+        let height = lines * how.size * 1.35 + 8.0;
+        paper.room(height + 4.0);
+        let bottom = paper.y - height;
+        paper.sheet().filled(LEFT, bottom, RIGHT - LEFT, height, WARN_TINT);
+        paper.y -= 2.0;
+        paper.paragraph(LEFT + 8.0, RIGHT - 8.0, how, &text);
+        paper.y = bottom - 4.0;
+    }
+}
+
+fn others(paper: &mut Paper, result: &Snapshot, words: &Words) {
+    paper.heading(words.say("result.others"), 2.0 * ROW);
+    let kinds: [(&str, &dyn std::fmt::Display); 3] =
+        [("wbc", &result.kinds.wbc), ("rbc", &result.kinds.rbc), ("plt", &result.kinds.plt)];
+    paper.paragraph(LEFT, RIGHT, BODY, &words.with("live.kinds", &kinds));
+    if let Some(red) = &result.statistics.per_red_cell {
+        let estimates = red.estimates;
+        let figures = [
+            ("result.whitePer1000", red.white_per_1000, 1),
+            ("result.plateletsPer1000", red.platelets_per_1000, 1),
+            ("result.whitePerUl", estimates.map(|estimates| estimates.white), 0),
+            ("result.whitePerUlWithout", estimates.and_then(|estimates| estimates.white_without_nucleated_red), 0),
+            ("result.plateletsPerUl", estimates.map(|estimates| estimates.platelets), 0),
+        ];
+        for (key, figure, decimals) in figures {
+            let Some(Figure { value, low, high }) = figure else { continue };
+            let [value, low, high] = [value, low, high].map(|number| words.number(number, decimals));
+            let text = words.with(key, &[("value", &value), ("interval", &format!("{low} – {high}"))]);
+            paper.paragraph(LEFT, RIGHT, BODY, &text);
+        }
+        if let Some(note) = &red.note {
+            paper.paragraph(LEFT, RIGHT, BODY, note);
+        }
+    }
+    let frames = &result.frames;
+    let used = words.with("result.frames", &[("used", &frames.used), ("refused", &frames.refused.total())]);
+    paper.paragraph(LEFT, RIGHT, BODY, &used);
+}
+
+fn signature(paper: &mut Paper, detail: &SessionDetail, words: &Words) {
+    let Some(signature) = &detail.signature else {
+        if detail.summary.status == Status::Preliminary {
+            paper.heading(words.say("result.signature"), 20.0);
+            paper.paragraph(LEFT, RIGHT, BODY, words.say("report.unsigned"));
+        }
+        return;
+    };
+    paper.heading(words.say("result.signature"), 40.0);
+    let at = signature.at.strftime("%Y-%m-%d %H:%M:%S UTC");
+    paper.paragraph(LEFT, RIGHT, STRONG, &words.with("result.signed", &[("by", &signature.by), ("at", &at)]));
+    if !signature.comment.is_empty() {
+        paper.paragraph(LEFT, RIGHT, BODY, &signature.comment);
+    }
+    paper.paragraph(LEFT, RIGHT, SMALL, &format!("SHA-256 {}", signature.sha256));
+}
+
+fn force(paper: &mut Paper, settings: Option<&Settings>, words: &Words) {
+    let Some(settings) = settings else { return };
+    paper.heading(words.say("result.force"), 60.0);
+    let calibration = settings.calibration.as_deref().unwrap_or(words.say("settings.noCalibration"));
+    let mut lines = vec![
+        (words.say("settings.version").to_owned(), settings.version.clone()),
+        (words.say("settings.camera").to_owned(), settings.camera.clone()),
+        (words.say("settings.calibration").to_owned(), calibration.to_owned()),
+    ];
+    for (model, sha256) in &settings.models {
+        lines.push((words.say(&format!("model.{model}")).to_owned(), sha256.clone()));
+    }
+    let flags = &settings.flags;
+    let limits = [
+        ("limit.blasts", flags.blasts_percent),
+        ("limit.bands", flags.bands_percent),
+        ("limit.immature", flags.immature_granulocytes_percent),
+        ("limit.nucleated", flags.nucleated_red_per_100),
+        ("limit.unclassified", flags.unclassified_percent),
+        ("limit.correct", flags.correct_white_from),
+    ];
+    let of = |key: &str, limit: &str| words.with("result.evidenceOf", &[("of", &words.say(key)), ("words", &limit)]);
+    let mut told = vec![of("settings.target", &settings.session.target.to_string())];
+    told.extend(limits.iter().map(|(key, limit)| of(key, &words.number(*limit, 1))));
+    lines.push((words.say("settings.limits").to_owned(), told.join("; ")));
+    for (name, value) in lines {
+        paper.room(12.0);
+        let y = paper.y - SMALL.size * 1.35;
+        paper.sheet().text(LEFT, y, SMALL, &name);
+        paper.paragraph(LEFT + 120.0, RIGHT, Type { colour: INK, ..SMALL }, &value);
+    }
+}

@@ -1,0 +1,340 @@
+//! Turns what happens into lines of JSON or CSV. No input or output here. `docs/serial-protocol.md` is the description
+//! for the other end of the cable.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use crate::domain::class::{CellClass, Group};
+use crate::config::LineFormat;
+use crate::vision::quality::{Quality, Refusals, Verdict};
+use crate::counting::session::snapshot::{ClassCount, Ending, Flag, KindCounts, Phase, Snapshot};
+use crate::counting::statistics::correction::Corrected;
+use crate::counting::statistics::interval::Figure;
+use crate::counting::statistics::per_red_cell::PerRedCell;
+use crate::counting::statistics::precision::Precision;
+use crate::counting::statistics::simultaneous::Simultaneous;
+use crate::store::StoredResult;
+use crate::store::records::Signature;
+
+/// What a line says.
+#[derive(Clone, Copy, Debug)]
+pub enum Message<'a> {
+    /// The first line after the port was opened, with the number of the newest result (0: none yet).
+    Hello {
+        /// Number of the newest result.
+        newest_result: u64,
+    },
+    /// The count goes on.
+    Update(&'a Snapshot),
+    /// The answer to `status`.
+    Status(&'a Snapshot),
+    /// A result: final once it is signed, preliminary before.
+    Result(&'a StoredResult),
+    /// The host asked for something that cannot be done.
+    Error(&'a str),
+}
+
+/// One line on the way to the host.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    /// Number of this line since the program started, from 1; a gap tells of lines that were dropped.
+    pub sequence: u64,
+    /// When the line was made; lines about a session carry the time of its state instead.
+    pub time: Timestamp,
+    /// Name of the station.
+    pub station: &'a str,
+    /// What it says.
+    pub message: Message<'a>,
+}
+
+impl<'a> Line<'a> {
+    fn kind(&self) -> &'static str {
+        match self.message {
+            Message::Hello { .. } => "hello",
+            Message::Update(_) => "update",
+            Message::Status(_) => "status",
+            // Nothing that nobody signed leaves as final.
+            Message::Result(result) if result.signature.is_some() => "final",
+            Message::Result(_) => "preliminary",
+            Message::Error(_) => "error",
+        }
+    }
+
+    fn snapshot(&self) -> Option<&'a Snapshot> {
+        match self.message {
+            Message::Update(snapshot) | Message::Status(snapshot) => Some(snapshot),
+            Message::Result(result) => Some(&result.snapshot),
+            Message::Hello { .. } | Message::Error(_) => None,
+        }
+    }
+
+    fn result(&self) -> Option<u64> {
+        match self.message {
+            Message::Result(result) => Some(result.sequence),
+            Message::Hello { newest_result } => Some(newest_result),
+            _ => None,
+        }
+    }
+
+    fn signature(&self) -> Option<&'a Signature> {
+        if let Message::Result(result) = self.message { result.signature.as_ref() } else { None }
+    }
+
+    fn error(&self) -> Option<&'a str> {
+        if let Message::Error(text) = self.message { Some(text) } else { None }
+    }
+
+    fn time(&self) -> Timestamp {
+        self.snapshot().map_or(self.time, |snapshot| snapshot.time)
+    }
+}
+
+/// Renders one line, with its line end and no other line break in it.
+#[must_use]
+pub fn render(line: &Line<'_>, format: LineFormat) -> String {
+    match format {
+        LineFormat::Json => json(line),
+        LineFormat::Csv => csv(line),
+    }
+}
+
+#[derive(Serialize)]
+struct JsonLine<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    sequence: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<u64>,
+    time: Timestamp,
+    station: &'a str,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    session: Option<JsonSession<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<&'a Signature>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct JsonSession<'a> {
+    sample: &'a str,
+    phase: Phase,
+    ending: Option<Ending>,
+    started: Option<Timestamp>,
+    target: u32,
+    counted: u32,
+    #[serde(flatten)]
+    kinds: KindCounts,
+    classes: Counts<'a>,
+    percent: Percents<'a>,
+    flags: &'a [Flag],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    groups: &'a BTreeMap<Group, Figure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    per_red_cell: Option<&'a PerRedCell>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    precision: Option<&'a Precision>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    simultaneous: Option<&'a Simultaneous>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    corrected: Option<&'a Corrected>,
+    trouble: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quality: Option<JsonQuality>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<Refusals>,
+}
+
+#[derive(Serialize)]
+struct JsonQuality {
+    verdict: Verdict,
+    focus: f64,
+    advice: Option<&'static str>,
+}
+
+impl JsonQuality {
+    fn of(quality: Quality) -> Self {
+        // A hundredth is finer than a bar is drawn.
+        let focus = if quality.focus.is_finite() { (quality.focus * 100.0).round() / 100.0 } else { 0.0 };
+        Self { verdict: quality.verdict, focus, advice: quality.verdict.advice() }
+    }
+}
+
+struct Counts<'a>(&'a [ClassCount]);
+
+impl Serialize for Counts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|count| (count.class.code(), count.count)))
+    }
+}
+
+struct Percents<'a>(&'a [ClassCount]);
+
+impl Serialize for Percents<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for count in self.0 {
+            map.serialize_entry(count.class.code(), &[count.percent, count.low, count.high].map(tenths))?;
+        }
+        map.end()
+    }
+}
+
+/// A percentage to a tenth, which is finer than any count of cells can tell; none that is no number.
+fn tenths(percent: f64) -> Option<f64> {
+    percent.is_finite().then(|| (percent * 10.0).round() / 10.0)
+}
+
+fn json(line: &Line<'_>) -> String {
+    let session = line.snapshot().map(|snapshot| JsonSession {
+        sample: &snapshot.sample,
+        phase: snapshot.phase,
+        ending: snapshot.ending,
+        started: snapshot.started,
+        target: snapshot.target,
+        counted: snapshot.counted,
+        kinds: snapshot.kinds,
+        classes: Counts(&snapshot.classes),
+        percent: Percents(&snapshot.classes),
+        flags: &snapshot.flags,
+        groups: &snapshot.statistics.groups,
+        per_red_cell: snapshot.statistics.per_red_cell.as_ref(),
+        precision: snapshot.statistics.precision.as_ref(),
+        simultaneous: snapshot.statistics.simultaneous.as_ref(),
+        corrected: snapshot.statistics.corrected.as_ref(),
+        trouble: snapshot.trouble.as_deref(),
+        quality: snapshot.quality.map(JsonQuality::of),
+        refused: Some(snapshot.frames.refused).filter(|refused| refused.total() > 0),
+    });
+    let line = JsonLine {
+        kind: line.kind(),
+        sequence: line.sequence,
+        result: line.result(),
+        time: line.time(),
+        station: line.station,
+        session,
+        signature: line.signature(),
+        message: line.error(),
+    };
+    // Text, numbers and maps with text keys: nothing in a line can fail to become JSON.
+    let mut text = serde_json::to_string(&line).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+const COLUMNS: [&str; 16] = [
+    "type", "sequence", "result", "time", "station", "sample", "phase", "ending", "started", "target", "counted",
+    "WBC", "RBC", "PLT", "flags", "trouble",
+];
+
+/// The header line of CSV: sent each time the port was opened.
+#[must_use]
+pub fn csv_header() -> String {
+    let mut header = COLUMNS.join(",");
+    header.push_str(",message");
+    for class in CellClass::ALL {
+        let code = class.code();
+        // Writing to a String cannot fail.
+        let _ = write!(header, ",count_{code},percent_{code},low_{code},high_{code}");
+    }
+    // What came later stands at the end, so that readers by position stay right.
+    header.push_str(",red_count");
+    for kind in ["WBC", "PLT"] {
+        let _ = write!(header, ",{kind}_per_ul,{kind}_per_ul_low,{kind}_per_ul_high");
+    }
+    for class in CellClass::ALL {
+        let code = class.code();
+        let _ = write!(header, ",corrected_{code},corrected_low_{code},corrected_high_{code}");
+    }
+    header.push_str(",verdict,focus,refused,signed_by,signed_at,comment\r\n");
+    header
+}
+
+/// The fields of estimates per microlitre and of corrected percentages.
+fn csv_statistics(snapshot: Option<&Snapshot>) -> Vec<String> {
+    let red = snapshot.and_then(|snapshot| snapshot.statistics.per_red_cell.as_ref());
+    let estimates = red.and_then(|red| red.estimates);
+    let corrected = snapshot.and_then(|snapshot| snapshot.statistics.corrected.as_ref());
+    let three = |figure: Option<Figure>, decimals: usize| {
+        figure.map_or([const { String::new() }; 3], |Figure { value, low, high }| {
+            [value, low, high].map(|number| format!("{number:.decimals$}"))
+        })
+    };
+    let mut fields = vec![red.and_then(|red| red.red_count).map(|count| count.to_string()).unwrap_or_default()];
+    fields.extend(three(estimates.map(|estimates| estimates.white), 0));
+    fields.extend(three(estimates.map(|estimates| estimates.platelets), 0));
+    for class in CellClass::ALL {
+        fields.extend(three(corrected.and_then(|corrected| corrected.percent.get(class)).copied(), 1));
+    }
+    fields
+}
+
+fn csv(line: &Line<'_>) -> String {
+    let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
+    let snapshot = line.snapshot();
+    let of = |field: fn(&Snapshot) -> String| snapshot.map(field).unwrap_or_default();
+    let mut fields = vec![
+        line.kind().to_owned(),
+        line.sequence.to_string(),
+        number(line.result()),
+        line.time().to_string(),
+        line.station.to_owned(),
+        of(|s| s.sample.clone()),
+        of(|s| word(s.phase)),
+        of(|s| s.ending.map(word).unwrap_or_default()),
+        of(|s| s.started.map(|time| time.to_string()).unwrap_or_default()),
+        of(|s| s.target.to_string()),
+        of(|s| s.counted.to_string()),
+        of(|s| s.kinds.wbc.to_string()),
+        of(|s| s.kinds.rbc.to_string()),
+        of(|s| s.kinds.plt.to_string()),
+        of(|s| s.flags.iter().copied().map(word).collect::<Vec<_>>().join(" ")),
+        of(|s| s.trouble.clone().unwrap_or_default()),
+        line.error().unwrap_or_default().to_owned(),
+    ];
+    for class in CellClass::ALL {
+        let count = snapshot.and_then(|s| s.classes.iter().find(|count| count.class == *class));
+        let percent = |value: f64| tenths(value).map(|value| format!("{value:.1}")).unwrap_or_default();
+        match (snapshot, count) {
+            (Some(_), Some(count)) => {
+                fields.push(count.count.to_string());
+                fields.extend([count.percent, count.low, count.high].map(percent));
+            }
+            // No such cell was seen, so there is no interval of it either.
+            (Some(_), None) => fields.extend(["0".to_owned(), String::new(), String::new(), String::new()]),
+            (None, _) => fields.extend([const { String::new() }; 4]),
+        }
+    }
+    fields.extend(csv_statistics(snapshot));
+    let quality = snapshot.and_then(|s| s.quality).map(JsonQuality::of);
+    fields.push(quality.as_ref().map(|quality| quality.verdict.code().to_owned()).unwrap_or_default());
+    fields.push(quality.map(|quality| format!("{:.2}", quality.focus)).unwrap_or_default());
+    fields.push(of(|s| s.frames.refused.total().to_string()));
+    let signed = |field: fn(&Signature) -> String| line.signature().map(field).unwrap_or_default();
+    fields.extend([signed(|s| s.by.clone()), signed(|s| s.at.to_string()), signed(|s| s.comment.clone())]);
+    let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
+    text.push_str("\r\n");
+    text
+}
+
+/// The word serde has for a value without fields.
+fn word(value: impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+/// A field as RFC 4180 has it. Line breaks become spaces, so that a line stays a line for simple readers.
+fn quoted(field: &str) -> String {
+    let field: String = field.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if field.contains([',', '"']) || field.starts_with(' ') || field.ends_with(' ') {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field
+    }
+}

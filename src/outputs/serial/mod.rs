@@ -1,0 +1,378 @@
+//! Serial lines: updates and results out, requests in, over a serial port or a pseudo-terminal.
+//!
+//! `docs/serial-protocol.md` describes the lines. [`mod@line`] renders them and [`incoming`] understands requests, both
+//! without any port; [`port`] moves bytes; [`run`] is the thread that joins them.
+//!
+//! What the thread promises: it never waits for a reader, so it can stall nobody. An update that finds the port full is
+//! dropped and its number left out; a result waits. A result counts as sent once its bytes have left (a
+//! pseudo-terminal: once they were read), and only then moves the mark on the disk, so that after a pulled cable or a
+//! restart it goes out again. After an opening a line end comes first, so that half a line from before is never glued to
+//! a new one.
+
+pub mod incoming;
+pub mod line;
+pub mod port;
+pub mod sent;
+
+mod change;
+mod outbox;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Sender, TrySendError};
+use jiff::Timestamp;
+
+use self::change::Change;
+use self::incoming::{Incoming, IncomingError, Request};
+use self::line::Message;
+use self::outbox::{Due, Outbox};
+use self::port::{Port, PortError};
+use self::sent::SentMark;
+use crate::config::SerialConfig;
+use crate::system::latest::Latest;
+use crate::counting::session::snapshot::{Command, Snapshot};
+use crate::system::stop::Stop;
+use crate::store::Store;
+
+/// How long one wait for the port lasts; new states and results are looked for as often.
+const TICK: Duration = Duration::from_millis(50);
+
+/// The first and the longest wait before the port is opened again.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(4));
+
+/// How long a port may take nothing after the program was told to stop before the rest is given up.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How long results may still go out in all: a slow line is waited for, and the service is still ended in time.
+const LONGEST_GOODBYE: Duration = Duration::from_secs(8);
+
+/// How long a full port is left alone.
+const FULL_PORT_PAUSE: Duration = Duration::from_millis(5);
+
+/// Error lines are not sent more often than this: noise on the wire must not crowd out results.
+const ERROR_PACE: Duration = Duration::from_secs(1);
+
+/// What the thread needs.
+#[derive(Debug)]
+pub struct Serial {
+    /// Port, rate, form and pace.
+    pub config: SerialConfig,
+    /// Name of the station.
+    pub station: String,
+    /// Where the session puts its newest state.
+    pub newest: Latest<Arc<Snapshot>>,
+    /// Where results are kept.
+    pub results: Store,
+    /// Up to where the host has them.
+    pub sent: SentMark,
+    /// Where the host's requests go.
+    pub commands: Sender<Command>,
+    /// Ends the thread.
+    pub stop: Stop,
+}
+
+/// What went over the port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Lines written whole.
+    pub lines: u64,
+    /// Updates and answers dropped because the port was full.
+    pub dropped: u64,
+    /// Results that left unasked: as counted, and as signed.
+    pub results: u64,
+    /// Lines from the host that were no request.
+    pub refused: u64,
+    /// Times the port went away.
+    pub lost: u64,
+}
+
+/// Opens the port when the program starts. `None` when there is none to open (`none`), or when the device is not plugged
+/// in yet: [`run`] waits for it.
+///
+/// # Errors
+/// When waiting cannot help: a file, a port in use, no permission.
+pub fn open_at_start(config: &SerialConfig) -> Result<Option<Port>, PortError> {
+    if config.port == "none" {
+        return Ok(None);
+    }
+    match Port::open(config) {
+        Ok(port) => Ok(Some(port)),
+        Err(problem) if problem.may_pass() => {
+            log::warn!("{problem}; waiting for it");
+            Ok(None)
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Whether the port can be used, or can come to be: the errors of [`open_at_start`], with nothing left open.
+///
+/// # Errors
+/// When waiting cannot help: a file, a port in use, no permission.
+pub fn check_port(config: &SerialConfig) -> Result<(), PortError> {
+    open_at_start(config).map(drop)
+}
+
+/// Serves the port until it is told to stop, opening it again whenever it goes away. `port` is what [`open_at_start`]
+/// gave. `trouble` hears what is wrong in words for a person, and `None` when it works again.
+///
+/// After the stop, results not sent yet have half a second to go out.
+pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<String>)) -> Traffic {
+    if serial.config.port == "none" {
+        return Traffic::default();
+    }
+    let stop = serial.stop.clone();
+    let mut link = Link::new(serial);
+    let mut port = port;
+    let mut pause = BACK_OFF.0;
+    let mut last_problem = String::new();
+    while !stop.told() {
+        let opened = match port.take() {
+            Some(port) => Ok(port),
+            None => Port::open(&link.serial.config),
+        };
+        match opened {
+            Ok(mut open) => {
+                log::info!("serial on {}", open.path().display());
+                last_problem.clear();
+                trouble(None);
+                let since = Instant::now();
+                let problem = link.serve(&mut open);
+                if stop.told() {
+                    break;
+                }
+                // A port that comes and goes within moments is not opened as fast as it goes.
+                if since.elapsed() > BACK_OFF.1 {
+                    pause = BACK_OFF.0;
+                }
+                link.traffic.lost += 1;
+                let problem = problem.err().map_or_else(|| "closed".to_owned(), |problem| problem.to_string());
+                let words = format!("serial port {} went away: {problem}", open.path().display());
+                log::warn!("{words}; opening it again");
+                trouble(Some(words));
+            }
+            Err(problem) => {
+                let problem = problem.to_string();
+                if problem != last_problem {
+                    log::warn!("{problem}; trying again until it works");
+                    trouble(Some(problem.clone()));
+                    last_problem = problem;
+                }
+            }
+        }
+        if stop.wait(pause) {
+            break;
+        }
+        pause = (pause * 2).min(BACK_OFF.1);
+    }
+    let traffic = link.traffic;
+    log::info!(
+        "serial: {} lines written, {} dropped, {} results sent, {} lines refused, port lost {} times",
+        traffic.lines,
+        traffic.dropped,
+        traffic.results,
+        traffic.refused,
+        traffic.lost
+    );
+    traffic
+}
+
+/// The time between a stop and the port's closing.
+struct Goodbye {
+    began: Instant,
+    progress: (u64, u64, u64),
+    since: Instant,
+}
+
+impl Goodbye {
+    fn new(now: Instant) -> Self {
+        Self { began: now, progress: Default::default(), since: now }
+    }
+
+    fn is_over(&mut self, progress: (u64, u64, u64), now: Instant) -> bool {
+        if progress != self.progress {
+            (self.progress, self.since) = (progress, now);
+        }
+        now >= self.since + LAST_WORDS || now >= self.began + LONGEST_GOODBYE
+    }
+}
+
+/// Everything that outlives one opening of the port.
+struct Link {
+    serial: Serial,
+    outbox: Outbox,
+    incoming: Incoming,
+    traffic: Traffic,
+    /// The newest state.
+    state: Option<Arc<Snapshot>>,
+    /// The state of the last update line.
+    told: Option<Arc<Snapshot>>,
+    /// When the next update may go out.
+    next_update: Instant,
+    next_error: Instant,
+    /// After a failed reading of a result: not before this.
+    next_result: Instant,
+    dropping: bool,
+}
+
+impl Link {
+    fn new(serial: Serial) -> Self {
+        let now = Instant::now();
+        let outbox = Outbox::new(serial.station.clone(), serial.config.format);
+        Self {
+            serial,
+            outbox,
+            incoming: Incoming::default(),
+            traffic: Traffic::default(),
+            state: None,
+            told: None,
+            next_update: now,
+            next_error: now,
+            next_result: now,
+            dropping: false,
+        }
+    }
+
+    /// Serves one opening of the port: ends with an error when the port goes away, and with `Ok` after a stop.
+    fn serve(&mut self, port: &mut Port) -> std::io::Result<()> {
+        self.incoming.clear();
+        let newest = self.serial.results.last();
+        self.outbox.connected(self.serial.config.port != "pty", newest, Timestamp::now());
+        // A new opening gets the state it missed.
+        self.told = None;
+        let mut goodbye: Option<Goodbye> = None;
+        let mut buffer = [0; 1024];
+        loop {
+            let now = Instant::now();
+            if self.serial.stop.told() {
+                let idle = self.outbox.is_idle() && self.due().is_none();
+                let left = port.on_the_wire()?;
+                if idle && left == 0 {
+                    return Ok(());
+                }
+                let progress = (self.traffic.lines, self.traffic.results, left);
+                if goodbye.get_or_insert(Goodbye::new(now)).is_over(progress, now) {
+                    // Closing the port would wait for these bytes as long as the kernel likes; the host gets a result that
+                    // was among them after the next start.
+                    port.discard()?;
+                    return Ok(());
+                }
+            }
+            let read = port.read(&mut buffer)?;
+            for request in self.incoming.push(&buffer[..read]) {
+                self.answer(request, now);
+            }
+            self.state = self.serial.newest.take(Duration::ZERO).or(self.state.take());
+            self.settle(port.waiting()?);
+            self.queue_result(now);
+            self.queue_update(port.waiting()?, now);
+            self.traffic.lines += self.outbox.write(port)?;
+            if read < buffer.len() {
+                port.wait(self.outbox.wants_to_write(), TICK)?;
+            }
+            if self.outbox.wants_to_write() && port.waiting()? > 0 {
+                // A full port may call itself writable and take nothing; without this the loop would spin.
+                std::thread::sleep(FULL_PORT_PAUSE);
+            }
+        }
+    }
+
+    /// Moves the mark once a result has left.
+    fn settle(&mut self, waiting: u64) {
+        let Some(due) = self.outbox.result_left(waiting) else { return };
+        self.traffic.results += 1;
+        if let Err(problem) = self.serial.sent.advance(due) {
+            log::warn!("{problem}; a result may be sent again after a restart");
+        }
+    }
+
+    /// The next result that the host has not got, and its number: those just counted first, then those signed since.
+    fn due(&self) -> Option<(Due, u64)> {
+        let Serial { results, sent, .. } = &self.serial;
+        let counted = results.after(sent.sequence()).map(|sequence| (Due::Counted(sequence), sequence));
+        counted.or_else(|| {
+            let (signature, sequence) = results.signed_after(sent.signature())?;
+            Some((Due::Signed(signature), sequence))
+        })
+    }
+
+    /// Queues the next result that the host has not got; one at a time, so that each is marked as it leaves.
+    fn queue_result(&mut self, now: Instant) {
+        if !self.outbox.may_take_result() || now < self.next_result {
+            return;
+        }
+        let Some((due, sequence)) = self.due() else { return };
+        match self.serial.results.find(sequence) {
+            Ok(Some(result)) => self.outbox.push_result(&result, due, Timestamp::now()),
+            Ok(None) => {}
+            Err(problem) => {
+                log::error!("result {sequence} cannot be sent: {problem}");
+                self.next_result = now + BACK_OFF.1;
+            }
+        }
+    }
+
+    /// Queues an update when the state changed and its time has come; drops it when the last line has not left yet.
+    fn queue_update(&mut self, waiting: u64, now: Instant) {
+        let Some(state) = self.state.clone() else { return };
+        let change = Change::between(self.told.as_deref(), &state);
+        if change == Change::None || (change == Change::Small && now < self.next_update) || !self.outbox.greeted() {
+            return;
+        }
+        if self.outbox.has_bytes() || waiting > 0 {
+            if now >= self.next_update {
+                self.next_update = now + self.interval();
+                self.outbox.skip();
+                self.traffic.dropped += 1;
+                if !std::mem::replace(&mut self.dropping, true) {
+                    log::debug!("serial: nobody reads, or too slowly; updates are dropped, results wait");
+                }
+            }
+            return;
+        }
+        self.dropping = false;
+        self.next_update = now + self.interval();
+        self.outbox.push(Message::Update(&state), Timestamp::now());
+        self.told = Some(state);
+    }
+
+    fn interval(&self) -> Duration {
+        // Checked to lie within 0.1..=3600; a config that nobody checked must not panic here.
+        Duration::try_from_secs_f64(self.serial.config.interval_seconds).unwrap_or(Duration::from_secs(1))
+    }
+
+    fn answer(&mut self, request: Result<Request, IncomingError>, now: Instant) {
+        let problem = match request {
+            Ok(Request::Session(command)) => match self.serial.commands.try_send(command) {
+                Ok(()) => return,
+                Err(TrySendError::Full(_)) => "busy; send the request again".to_owned(),
+                Err(TrySendError::Disconnected(_)) => "the program is ending".to_owned(),
+            },
+            Ok(Request::Status) => match self.state.clone() {
+                Some(state) => return self.push_answer(Message::Status(&state)),
+                None => "there is no state yet; ask again".to_owned(),
+            },
+            Ok(Request::Resend(sequence)) => match self.serial.results.find(sequence) {
+                Ok(Some(result)) => return self.push_answer(Message::Result(&result)),
+                Ok(None) => format!("there is no result {sequence}; the newest is {}", self.serial.results.last()),
+                Err(problem) => problem.to_string(),
+            },
+            Err(problem) => {
+                self.traffic.refused += 1;
+                problem.to_string()
+            }
+        };
+        log::debug!("serial host: {problem}");
+        if now >= self.next_error {
+            self.next_error = now + ERROR_PACE;
+            self.push_answer(Message::Error(&problem));
+        }
+    }
+
+    fn push_answer(&mut self, message: Message<'_>) {
+        if !self.outbox.push(message, Timestamp::now()) {
+            self.traffic.dropped += 1;
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What every handler shares.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::error::ApiError;
+use crate::station::live_view::Live;
+use super::logins::Logins;
+use super::throttle::Throttle;
+use super::{InForce, Timeouts, Web};
+use crate::config::{Flags, SessionConfig};
+use crate::station::pipeline::Wish;
+use crate::counting::session::snapshot::Command;
+use crate::store::Store;
+use crate::store::records::SessionId;
+use crate::vision::Vision;
+use crate::outputs::words::Catalogues;
+
+/// Passwords that are looked at at once: each takes 19 MiB and a core for a while, and the counting goes on beside it.
+const PASSWORDS_AT_ONCE: usize = 1;
+
+/// How long somebody waits while others' passwords are looked at.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What every handler shares.
+pub(super) type Shared = Arc<App>;
+
+/// The right to do what is done by one at a time. It goes with the work, not with whoever asked for it: a request whose
+/// client hangs up is dropped, and what it began beside the server runs on.
+pub(super) type Turn = OwnedSemaphorePermit;
+
+#[derive(Debug)]
+pub(super) struct App {
+    pub(super) store: Store,
+    pub(super) state: PathBuf,
+    pub(super) vision: Option<Arc<Vision>>,
+    pub(super) settings: InForce,
+    pub(super) limits: Sender<(SessionConfig, Flags)>,
+    pub(super) live: Live,
+    pub(super) commands: Sender<Command>,
+    pub(super) wishes: Sender<Wish>,
+    pub(super) station: String,
+    pub(super) language: String,
+    pub(super) catalogues: Catalogues,
+    pub(super) timeouts: Timeouts,
+    /// Off the loopback address.
+    pub(super) login_needed: bool,
+    pub(super) tls: bool,
+    passwords: Arc<Semaphore>,
+    /// Reports and pictures that are made at once.
+    pictures: Arc<Semaphore>,
+    calibrations: Arc<Semaphore>,
+    /// Held while limits change, which are in memory and in a file.
+    pub(super) changing: Mutex<()>,
+    logins: Mutex<Logins>,
+    throttle: Mutex<Throttle>,
+    viewed: Mutex<Viewed>,
+}
+
+/// When who last looked at which signed session, and in which form.
+type Viewed = HashMap<(String, SessionId, &'static str), Instant>;
+
+impl App {
+    pub(super) fn new(web: &Web, login_needed: bool) -> Self {
+        let idle = Duration::from_secs(u64::from(web.config.idle_minutes) * 60);
+        Self {
+            store: web.store.clone(),
+            state: web.state.clone(),
+            vision: web.vision.clone(),
+            settings: web.settings.clone(),
+            limits: web.limits.clone(),
+            live: web.live.clone(),
+            commands: web.commands.clone(),
+            wishes: web.wishes.clone(),
+            station: web.station.clone(),
+            language: web.config.language.clone(),
+            catalogues: Catalogues::new(web.config.catalogues.clone()),
+            timeouts: web.timeouts,
+            login_needed,
+            tls: login_needed,
+            passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
+            pictures: Arc::new(Semaphore::new(1)),
+            calibrations: Arc::new(Semaphore::new(1)),
+            changing: Mutex::default(),
+            viewed: Mutex::default(),
+            logins: Mutex::new(Logins::new(idle)),
+            throttle: Mutex::default(),
+        }
+    }
+
+    /// A turn to hash a password, which others are waited for some seconds.
+    pub(super) async fn password_turn(&self) -> Result<Turn, ApiError> {
+        let turn = timeout(PATIENCE, Arc::clone(&self.passwords).acquire_owned()).await;
+        turn.ok().and_then(Result::ok).ok_or_else(|| ApiError::busy("too many log in at once; try again"))
+    }
+
+    /// The turn to calibrate, if nobody has it.
+    pub(super) fn calibration_turn(&self) -> Result<Turn, ApiError> {
+        let turn = Arc::clone(&self.calibrations).try_acquire_owned();
+        turn.map_err(|_| ApiError::busy("a calibration is being taken; wait for it"))
+    }
+
+    /// A turn to make a report or a picture.
+    pub(super) async fn picture_turn(&self) -> Result<Turn, ApiError> {
+        let turn = Arc::clone(&self.pictures).acquire_owned().await;
+        turn.map_err(|_| ApiError::busy("the program is ending"))
+    }
+
+    pub(super) fn logins(&self) -> MutexGuard<'_, Logins> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn viewed(&self) -> MutexGuard<'_, Viewed> {
+        self.viewed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn throttle(&self) -> MutexGuard<'_, Throttle> {
+        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs what reads or writes the disk, or computes for long, beside the server.
+pub(super) async fn blocking<T, E>(
+    app: &Shared,
+    work: impl FnOnce(&App) -> Result<T, E> + Send + 'static,
+) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    E: Into<ApiError> + Send + 'static,
+{
+    let app = Arc::clone(app);
+    beside(None, move || work(&app)).await
+}
+
+/// The same, in a turn that ends when the work does.
+pub(super) async fn blocking_in<T, E>(
+    app: &Shared,
+    turn: Turn,
+    work: impl FnOnce(&App) -> Result<T, E> + Send + 'static,
+) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    E: Into<ApiError> + Send + 'static,
+{
+    let app = Arc::clone(app);
+    beside(Some(turn), move || work(&app)).await
+}
+
+async fn beside<T, E>(turn: Option<Turn>, work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, ApiError>
+where
+    T: Send + 'static,
+    E: Into<ApiError> + Send + 'static,
+{
+    let done = tokio::task::spawn_blocking(move || {
+        let done = work();
+        drop(turn);
+        done
+    });
+    match done.await {
+        Ok(done) => done.map_err(Into::into),
+        // It panicked, or the server is ending.
+        Err(problem) => Err(ApiError::internal(&problem)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_turn_lasts_as_long_as_its_work_also_where_whoever_asked_has_gone() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        runtime.block_on(async {
+            let turns = Arc::new(Semaphore::new(1));
+            let turn = Arc::clone(&turns).acquire_owned().await.unwrap();
+            let (begun, begins) = mpsc::channel();
+            let (end, ends) = mpsc::channel::<()>();
+            let work = move || {
+                begun.send(()).unwrap();
+                let _ = ends.recv();
+                Ok::<_, ApiError>(())
+            };
+            let asked = timeout(Duration::from_millis(50), beside(Some(turn), work)).await;
+            assert!(asked.is_err(), "whoever asked hung up");
+            begins.recv().unwrap();
+            assert_eq!(turns.available_permits(), 0, "the work goes on");
+            drop(end);
+            let next = timeout(Duration::from_secs(10), turns.acquire()).await;
+            assert!(next.is_ok_and(|next| next.is_ok()), "it ended");
+        });
+    }
+}

@@ -1,0 +1,92 @@
+//! Reports of a session as files. What is in them is made elsewhere.
+
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::app::{App, Shared, blocking_in};
+use super::error::{ApiError, Path, Query};
+use super::guard::Caller;
+use crate::config::is_language;
+use crate::outputs::report::{self, ReportForm};
+use crate::store::records::SessionId;
+
+/// How a report is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// Its language, such as `es`; that of the station unless it is said.
+    language: Option<String>,
+}
+
+/// The report for people. Marked on every page as preliminary while it is not signed.
+#[utoipa::path(get, path = "/api/sessions/{id}/report.pdf", tag = "report", params(("id" = i64, Path), Wanted), responses(
+    (status = 200, content_type = "application/pdf", body = Vec<u8>),
+))]
+pub(super) async fn pdf(
+    app: State<Shared>,
+    caller: Caller,
+    id: Path<SessionId>,
+    wanted: Query<Wanted>,
+) -> Result<Response, ApiError> {
+    report(app, caller, id, wanted, ReportForm::Pdf).await
+}
+
+/// The report for spreadsheets.
+#[utoipa::path(get, path = "/api/sessions/{id}/report.csv", tag = "report", params(("id" = i64, Path), Wanted), responses(
+    (status = 200, content_type = "text/csv", body = String),
+))]
+pub(super) async fn csv(
+    app: State<Shared>,
+    caller: Caller,
+    id: Path<SessionId>,
+    wanted: Query<Wanted>,
+) -> Result<Response, ApiError> {
+    report(app, caller, id, wanted, ReportForm::Csv).await
+}
+
+/// The report for programs.
+#[utoipa::path(get, path = "/api/sessions/{id}/report.json", tag = "report", params(("id" = i64, Path), Wanted), responses(
+    (status = 200, content_type = "application/json", body = Object),
+))]
+pub(super) async fn json(
+    app: State<Shared>,
+    caller: Caller,
+    id: Path<SessionId>,
+    wanted: Query<Wanted>,
+) -> Result<Response, ApiError> {
+    report(app, caller, id, wanted, ReportForm::Json).await
+}
+
+async fn report(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<SessionId>,
+    Query(Wanted { language }): Query<Wanted>,
+    form: ReportForm,
+) -> Result<Response, ApiError> {
+    if language.as_deref().is_some_and(|language| !is_language(language)) {
+        return Err(ApiError::request("a language is a tag such as en, es or pt-BR"));
+    }
+    // The pictures of a whole session are in memory meanwhile, so one at a time.
+    let turn = app.picture_turn().await?;
+    let bytes = blocking_in(&app, turn, move |app: &App| {
+        let detail = app.view(id, &caller, form.ending())?;
+        let cells = report::cells(&app.store, id, form)?;
+        let words = app.catalogues.words(language.as_deref().unwrap_or(&app.language));
+        report::make(form, &detail, &cells, &words).map_err(|problem| ApiError::internal(&problem))
+    })
+    .await?;
+    let kind = match form {
+        ReportForm::Pdf => "application/pdf",
+        ReportForm::Csv => "text/csv; charset=utf-8",
+        ReportForm::Json => "application/json",
+    };
+    let name = format!("attachment; filename=\"leukoscope-{id}.{}\"", form.ending());
+    let name = HeaderValue::try_from(name).map_err(|problem| ApiError::internal(&problem))?;
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static(kind)), (CONTENT_DISPOSITION, name)], bytes).into_response())
+}

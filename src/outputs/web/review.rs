@@ -1,0 +1,126 @@
+//! What reviewers do: give cells another class, take that back, sign.
+
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use super::account::try_password;
+use super::app::{App, Shared, blocking};
+use super::error::{ApiError, Body, Path};
+use super::guard::{Caller, How};
+use crate::domain::class::CellClass;
+use crate::store::records::{CellNumber, CellRecord, SessionDetail, SessionId, Signature};
+
+/// Cells that change in one step, at most.
+const CELLS_AT_ONCE: usize = 500;
+
+/// The class that a person gives cells.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Given {
+    /// Numbers of white cells, 1 to 500. All of them change or none.
+    #[schema(value_type = Vec<i64>, min_items = 1, max_items = 500)]
+    cells: Vec<CellNumber>,
+    /// Code of the class; null goes back to the program's.
+    #[serde(deserialize_with = "said")]
+    #[schema(required)]
+    class: Option<CellClass>,
+}
+
+/// A body without the field is no body that says null.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CellClass>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+/// What changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Reviewed {
+    /// The cells that changed, as they are now; none where there was nothing to take back.
+    cells: Vec<CellRecord>,
+    /// Their session as it is now.
+    session: SessionDetail,
+}
+
+/// A signature: an act, for which the password is asked again.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Signing {
+    password: String,
+    /// At most 2000 characters.
+    #[serde(default)]
+    comment: String,
+    /// That of the session as it was looked at: another result is not signed.
+    fingerprint: String,
+}
+
+/// Give white cells another class, in one step. The program's answer is kept beside it.
+#[utoipa::path(put, path = "/api/sessions/{id}/cells", tag = "review", params(("id" = i64, Path)), request_body = Given,
+    responses((status = 200, body = Reviewed), (status = 409, description = "It is signed or has no result, or a cell is \
+        no white one", body = super::error::ErrorBody)),
+)]
+pub(super) async fn reclassify(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<SessionId>,
+    Body(Given { cells, class }): Body<Given>,
+) -> Result<Json<Reviewed>, ApiError> {
+    if !(1..=CELLS_AT_ONCE).contains(&cells.len()) {
+        return Err(ApiError::request(format!("name 1 to {CELLS_AT_ONCE} cells at once")));
+    }
+    blocking(&app, move |app: &App| {
+        let cells = app.store.reclassify_all(id, &cells, class, &caller.by(), Timestamp::now())?;
+        app.reviewed(id, cells)
+    })
+    .await
+}
+
+/// Take back the latest step of classes that one gave.
+#[utoipa::path(post, path = "/api/sessions/{id}/undo", tag = "review", params(("id" = i64, Path)), responses(
+    (status = 200, body = Reviewed), (status = 409, description = "It is signed, or somebody else changed a cell since",
+        body = super::error::ErrorBody),
+))]
+pub(super) async fn undo(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<SessionId>,
+) -> Result<Json<Reviewed>, ApiError> {
+    blocking(&app, move |app: &App| {
+        let cells = app.store.undo(id, &caller.by(), Timestamp::now())?;
+        app.reviewed(id, cells)
+    })
+    .await
+}
+
+/// Sign the result. It does not change any more.
+#[utoipa::path(post, path = "/api/sessions/{id}/sign", tag = "review", params(("id" = i64, Path)),
+    request_body = Signing,
+    responses((status = 200, body = Signature), (status = 403, description = "The password is wrong, or a token asks",
+        body = super::error::ErrorBody), (status = 409, description = "It has no result, is signed already, or changed \
+        since it was looked at", body = super::error::ErrorBody)),
+)]
+pub(super) async fn sign(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<SessionId>,
+    Body(Signing { password, comment, fingerprint }): Body<Signing>,
+) -> Result<Json<Signature>, ApiError> {
+    if !matches!(caller.how, How::Login(_)) {
+        return Err(ApiError::may_not("only a person signs; log in with name and password"));
+    }
+    let name = caller.name.clone();
+    let check = move |app: &App| app.store.check_password(&name, &password);
+    try_password(&app, &caller.name, caller.address, check).await?.ok_or_else(ApiError::wrong_password)?;
+    blocking(&app, move |app: &App| {
+        app.store.sign_seen(id, &caller.name, Timestamp::now(), comment.trim(), &fingerprint).map(Json)
+    })
+    .await
+}
+
+impl App {
+    fn reviewed(&self, id: SessionId, cells: Vec<CellRecord>) -> Result<Json<Reviewed>, ApiError> {
+        let session = self.store.session(id)?.ok_or_else(|| ApiError::not_found("there is no such session"))?;
+        Ok(Json(Reviewed { cells, session }))
+    }
+}

@@ -1,0 +1,238 @@
+//! What is kept: sessions, their cells and the pictures of these.
+
+use std::collections::hash_map::Entry;
+use std::io::Cursor;
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use image::ImageFormat;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+
+use super::app::{App, Shared, blocking, blocking_in};
+use super::error::{ApiError, Path, Query};
+use super::guard::Caller;
+use crate::domain::class::{CellClass, Group, Kind};
+use crate::store::StoreError;
+use crate::store::records::{self, CellNumber, CellRecord, SessionDetail, SessionId, SessionSummary};
+
+/// A user's views of one signed session in one form within this time are one line of the audit trail.
+const ONE_VIEW: Duration = Duration::from_mins(10);
+
+/// Some sessions.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Sessions {
+    /// Newest first.
+    sessions: Vec<SessionSummary>,
+}
+
+/// Some cells.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Cells {
+    /// Least sure first.
+    cells: Vec<CellRecord>,
+}
+
+/// Which cells.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WhichCells {
+    /// `WBC`, `RBC` or `PLT`.
+    #[param(inline)]
+    kind: Option<Kind>,
+    /// Code of the class in force: the person's where there is one, else the program's.
+    #[param(inline)]
+    class: Option<CellClass>,
+}
+
+/// A class that cells can have.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Class {
+    /// Code, as everywhere in this interface.
+    code: CellClass,
+    /// Name in English.
+    name: &'static str,
+    /// What reports roll it up to.
+    group: Group,
+    /// The one key that picks it.
+    key: char,
+}
+
+/// Sessions, newest first.
+#[utoipa::path(get, path = "/api/sessions", tag = "sessions", params(records::Query), responses(
+    (status = 200, body = Sessions),
+))]
+pub(super) async fn list(
+    State(app): State<Shared>,
+    Query(query): Query<records::Query>,
+) -> Result<Json<Sessions>, ApiError> {
+    let sessions = blocking(&app, move |app: &App| app.store.sessions(&query)).await?;
+    Ok(Json(Sessions { sessions }))
+}
+
+/// All that is kept of a session, without its cells. A view of a signed one goes into the audit trail.
+#[utoipa::path(get, path = "/api/sessions/{id}", tag = "sessions", params(("id" = i64, Path)), responses(
+    (status = 200, body = SessionDetail),
+))]
+pub(super) async fn one(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<SessionId>,
+) -> Result<Json<SessionDetail>, ApiError> {
+    blocking(&app, move |app: &App| app.view(id, &caller, "page")).await.map(Json)
+}
+
+/// Cells of a session, least sure first. A view of a signed one goes into the audit trail.
+#[utoipa::path(get, path = "/api/sessions/{id}/cells", tag = "sessions", params(("id" = i64, Path), WhichCells), responses(
+    (status = 200, body = Cells),
+))]
+pub(super) async fn cells(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path(id): Path<SessionId>,
+    Query(WhichCells { kind, class }): Query<WhichCells>,
+) -> Result<Json<Cells>, ApiError> {
+    blocking(&app, move |app: &App| {
+        app.view(id, &caller, "cells")?;
+        Ok::<_, ApiError>(Json(Cells { cells: app.store.cells(id, kind, class)? }))
+    })
+    .await
+}
+
+/// The picture of a cell. A view of a signed session's goes into the audit trail as one of its cells.
+#[utoipa::path(get, path = "/api/sessions/{id}/cells/{n}/crop.jpg", tag = "sessions",
+    params(("id" = i64, Path), ("n" = i64, Path)),
+    responses((status = 200, content_type = "image/jpeg", body = Vec<u8>)),
+)]
+pub(super) async fn crop(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path((id, number)): Path<(SessionId, CellNumber)>,
+) -> Result<Response, ApiError> {
+    let jpeg = blocking(&app, move |app: &App| {
+        app.note_view(id, &caller, "cells")?;
+        app.store.crop(id, number)
+    })
+    .await?;
+    let jpeg = jpeg.ok_or_else(|| ApiError::not_found("no picture of this cell is kept"))?;
+    Ok(picture("image/jpeg", jpeg))
+}
+
+/// The picture of a cell under a map of what in it spoke for the program's class. A view as that of the picture.
+#[utoipa::path(get, path = "/api/sessions/{id}/cells/{n}/saliency.png", tag = "sessions",
+    params(("id" = i64, Path), ("n" = i64, Path)),
+    responses((status = 200, content_type = "image/png", body = Vec<u8>)),
+)]
+pub(super) async fn saliency(
+    State(app): State<Shared>,
+    caller: Caller,
+    Path((id, number)): Path<(SessionId, CellNumber)>,
+) -> Result<Response, ApiError> {
+    // The count goes on beside it, so one at a time.
+    let turn = app.picture_turn().await?;
+    let work = move |app: &App| {
+        app.note_view(id, &caller, "cells")?;
+        app.saliency(id, number)
+    };
+    blocking_in(&app, turn, work).await.map(|png| picture("image/png", png))
+}
+
+/// The classes that cells can have, and the keys that pick them.
+#[utoipa::path(get, path = "/api/classes", tag = "sessions", responses((status = 200, body = Vec<Class>)))]
+pub(super) async fn classes() -> Json<Vec<Class>> {
+    let class = |class: &CellClass| Class { code: *class, name: class.name(), group: class.group(), key: key(*class) };
+    Json(CellClass::ALL.iter().map(class).collect())
+}
+
+/// The key that picks a class: a letter of its English name where one is left.
+const fn key(class: CellClass) -> char {
+    match class {
+        CellClass::Bas => 'b',
+        CellClass::Ebo => 'r',
+        CellClass::Eos => 'e',
+        CellClass::Ksc => 'k',
+        CellClass::Lya => 'a',
+        CellClass::Lyt => 'l',
+        CellClass::Mmz => 't',
+        CellClass::Mob => 'o',
+        CellClass::Mon => 'm',
+        CellClass::Myb => 'y',
+        CellClass::Myo => 'x',
+        CellClass::Ngb => 'd',
+        CellClass::Ngs => 's',
+        CellClass::Pmb => 'q',
+        CellClass::Pmo => 'p',
+        CellClass::Plt => 'v',
+        CellClass::Unk => 'u',
+    }
+}
+
+impl App {
+    /// A session that somebody looks at in one of its forms. Where it is signed the audit trail says so before anything is
+    /// shown.
+    pub(super) fn view(&self, id: SessionId, caller: &Caller, form: &'static str) -> Result<SessionDetail, ApiError> {
+        self.note_view(id, caller, form)?;
+        self.store.session(id)?.ok_or_else(|| ApiError::not_found("there is no such session"))
+    }
+
+    fn note_view(&self, id: SessionId, caller: &Caller, form: &'static str) -> Result<(), StoreError> {
+        if !self.store.is_signed(id)? {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let mut viewed = self.viewed();
+        viewed.retain(|_, at| now.duration_since(*at) < ONE_VIEW);
+        if let Entry::Vacant(place) = viewed.entry((caller.by(), id, form)) {
+            // Held meanwhile, so that two requests of one page make one line.
+            self.store.note(&place.key().0, Timestamp::now(), "view", Some(id), &json!({"form": form}))?;
+            place.insert(now);
+        }
+        Ok(())
+    }
+
+    fn saliency(&self, id: SessionId, number: CellNumber) -> Result<Vec<u8>, ApiError> {
+        let none = || ApiError::not_found("what mattered in this cell cannot be shown");
+        let vision = self.vision.as_ref().filter(|vision| vision.explains()).ok_or_else(none)?;
+        let cell = self.store.cell(id, number)?.ok_or_else(none)?;
+        // Where the answer is "unknown", the most probable class is what the evidence was weighed for.
+        let class = cell.class.filter(|class| vision.classes().contains(class));
+        let class = class.or_else(|| cell.ranked.first().map(|(class, _)| *class)).ok_or_else(none)?;
+        let jpeg = self.store.crop(id, number)?.ok_or_else(none)?;
+        let crop = image::load_from_memory_with_format(&jpeg, ImageFormat::Jpeg);
+        let crop = crop.map_err(|problem| ApiError::internal(&problem))?.to_rgb8();
+        let saliency = vision.saliency(&crop, class).map_err(|problem| {
+            log::warn!("page: session {id}, cell {number}: {problem}");
+            none()
+        })?;
+        let mut png = Cursor::new(Vec::new());
+        saliency.over(&crop).write_to(&mut png, ImageFormat::Png).map_err(|problem| ApiError::internal(&problem))?;
+        Ok(png.into_inner())
+    }
+}
+
+/// A picture as an answer.
+fn picture(kind: &'static str, bytes: Vec<u8>) -> Response {
+    let headers =
+        [(CONTENT_TYPE, HeaderValue::from_static(kind)), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    (headers, bytes).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_class_has_a_key_of_its_own_and_none_is_for_undo() {
+        let keys: BTreeSet<char> = CellClass::ALL.iter().map(|class| key(*class)).collect();
+        assert_eq!(keys.len(), CellClass::ALL.len());
+        assert!(!keys.contains(&'z') && keys.iter().all(char::is_ascii_lowercase));
+    }
+}

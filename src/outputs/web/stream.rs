@@ -1,0 +1,228 @@
+//! The live view: the state now, a stream of states and pictures, and what can be asked of the count.
+
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use utoipa::ToSchema;
+
+use super::app::{App, Shared, blocking};
+use super::error::{ApiError, Body};
+use super::guard::{Caller, How, user_of};
+use crate::station::live_view::{self, PACE};
+use crate::counting::session::sample::sample_id;
+use crate::counting::session::snapshot::{Command, Snapshot};
+use crate::counting::statistics::per_red_cell::{NoRedCount, RedCount};
+use crate::store::records::SessionId;
+
+/// Watchers at once.
+const WATCHERS: usize = 16;
+
+/// How often a watcher is asked whether it is still there, and how long it may say nothing.
+const PING: Duration = Duration::from_secs(20);
+const SILENCE: Duration = Duration::from_mins(1);
+
+/// How often it is looked whether a watcher is still logged in.
+const RECHECK: Duration = Duration::from_secs(5);
+
+/// "Policy violation", the code for a login that ended.
+const LOGGED_OUT: u16 = 1008;
+
+/// Where the count stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Now {
+    /// Number of the session that the snapshot is of; null before the first.
+    #[schema(value_type = Option<i64>)]
+    session: Option<SessionId>,
+    /// Its state; null while the program is starting.
+    snapshot: Option<Snapshot>,
+}
+
+/// The message of a state.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "type", rename = "state")]
+pub(super) struct StateMessage<'a> {
+    /// Number of the session that the snapshot is of; null before the first.
+    #[schema(value_type = Option<i64>)]
+    session: Option<SessionId>,
+    /// Its state; null while the program is starting.
+    #[schema(value_type = Option<Snapshot>)]
+    snapshot: Option<&'a Snapshot>,
+}
+
+/// What can be asked of the count.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    command: Word,
+    /// Sample id, 1 to 64 characters; with `new` only.
+    sample: Option<String>,
+    /// Red count, 0.1 to 10, in 10^12 a litre (millions per microlitre); with `red` only.
+    red_count: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    /// Begin to count.
+    Start,
+    /// End the count and give the result.
+    Stop,
+    /// End the count if one runs, and begin the next sample.
+    New,
+    /// Tell the red count of the sample.
+    Red,
+}
+
+/// The state now.
+#[utoipa::path(get, path = "/api/live", tag = "live", responses((status = 200, body = Now)))]
+pub(super) async fn now(State(app): State<Shared>) -> Json<Now> {
+    let live::State { session, snapshot } = app.live.state();
+    Json(Now { session, snapshot: snapshot.map(|snapshot| Snapshot::clone(&snapshot)) })
+}
+
+/// Ask something of the count. It is done as soon as the count comes to it; the state shows that it was.
+#[utoipa::path(post, path = "/api/live/commands", tag = "live", request_body = Asked, responses(
+    (status = 202, description = "Passed on to the count"),
+))]
+pub(super) async fn command(
+    State(app): State<Shared>,
+    caller: Caller,
+    Body(asked): Body<Asked>,
+) -> Result<StatusCode, ApiError> {
+    let command = asked.into_command()?;
+    log::info!("page: {} asks for {command:?}", caller.by());
+    match app.commands.try_send(command) {
+        Ok(()) => Ok(StatusCode::ACCEPTED),
+        Err(_) => Err(ApiError::busy("the count does not listen; the program is ending")),
+    }
+}
+
+impl Asked {
+    fn into_command(self) -> Result<Command, ApiError> {
+        match (self.command, self.sample, self.red_count) {
+            (Word::Start, None, None) => Ok(Command::Start),
+            (Word::Stop, None, None) => Ok(Command::Stop),
+            (Word::New, None, None) => Ok(Command::NewSample(None)),
+            (Word::New, Some(sample), None) => {
+                let sample = sample_id(&sample).map_err(|problem| ApiError::request(problem.to_string()))?;
+                Ok(Command::NewSample(Some(sample)))
+            }
+            (Word::Red, None, Some(count)) => {
+                RedCount::new(count).map(Command::RedCount).ok_or_else(|| ApiError::request(NoRedCount.to_string()))
+            }
+            (Word::Red, ..) => Err(ApiError::request("red takes red_count, and no sample")),
+            (Word::New, _, Some(_)) => Err(ApiError::request("new takes a sample at most; send red afterwards")),
+            (Word::Start | Word::Stop, ..) => {
+                Err(ApiError::request("start and stop take neither sample nor red_count"))
+            }
+        }
+    }
+}
+
+/// A WebSocket of states and pictures.
+///
+/// Text messages `{"type":"state","session":…,"snapshot":…}` at changes, at most five a second. For each frame that is
+/// shown, at most five a second, a text message `{"type":"view","width":…,"height":…,"boxes":[…]}` and then one binary
+/// message, its JPEG, at most 800 px wide; boxes are in px of the picture. A slow watcher misses frames. Any text sent to
+/// the server says that a person is there, and keeps the login from ending.
+#[utoipa::path(get, path = "/api/live/stream", tag = "live", responses(
+    (status = 101, description = "The stream begins"),
+    (status = 503, description = "Too many watch already", body = super::error::ErrorBody),
+))]
+pub(super) async fn watch(
+    State(app): State<Shared>,
+    caller: Caller,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    let upgrade = upgrade.map_err(|rejection| ApiError::wrong(rejection.status(), "this is a WebSocket"))?;
+    if app.live.watchers() >= WATCHERS {
+        return Err(ApiError::busy("too many watch already"));
+    }
+    let upgrade = upgrade.max_message_size(4096).max_frame_size(4096);
+    Ok(upgrade.on_upgrade(move |socket| serve(app, caller, socket)))
+}
+
+/// Serves one watcher until it goes, is logged out, or takes nothing any more.
+async fn serve(app: Shared, caller: Caller, mut socket: WebSocket) {
+    let mut states = app.live.states();
+    // Once at the beginning, whether or not it changes.
+    states.mark_changed();
+    let mut pictures = app.live.pictures();
+    let mut tick = interval(PACE);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut heard, mut pinged, mut checked) = (Instant::now(), Instant::now(), Instant::now());
+    loop {
+        tokio::select! {
+            message = socket.recv() => match message {
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(message)) => {
+                    heard = Instant::now();
+                    if matches!(message, Message::Text(_)) && !still_in(&app, &caller, true).await {
+                        break;
+                    }
+                }
+            },
+            _ = tick.tick() => {
+                let now = Instant::now();
+                if now.duration_since(heard) > SILENCE {
+                    return;
+                }
+                if now.duration_since(checked) > RECHECK {
+                    checked = now;
+                    if !still_in(&app, &caller, false).await {
+                        break;
+                    }
+                }
+                let mut messages = Vec::new();
+                if now.duration_since(pinged) > PING {
+                    pinged = now;
+                    messages.push(Message::Ping(Vec::new().into()));
+                }
+                if states.has_changed().unwrap_or(false) {
+                    let state = states.borrow_and_update().clone();
+                    let message = StateMessage { session: state.session, snapshot: state.snapshot.as_deref() };
+                    // A snapshot always is JSON; should one ever not be, this watcher misses it.
+                    messages.extend(serde_json::to_string(&message).ok().map(Message::from));
+                }
+                if pictures.has_changed().unwrap_or(false)
+                    && let Some(shown) = pictures.borrow_and_update().clone()
+                {
+                    messages.push(Message::from(shown.words.clone()));
+                    messages.push(Message::from(shown.jpeg.clone()));
+                }
+                for message in messages {
+                    match timeout(app.timeouts.stalled, socket.send(message)).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(_)) | Err(_) => return,
+                    }
+                }
+            }
+        }
+    }
+    let farewell = CloseFrame { code: LOGGED_OUT, reason: "log in again".into() };
+    let _ = timeout(app.timeouts.stalled, socket.send(Message::Close(Some(farewell)))).await;
+}
+
+/// Whether whoever began to watch may still do so; `used` where a person is there.
+async fn still_in(app: &Shared, caller: &Caller, used: bool) -> bool {
+    let user = match &caller.how {
+        // Nobody is asked there.
+        How::AtDevice => return true,
+        How::Token(hash) => {
+            let hash = hash.clone();
+            blocking(app, move |app: &App| app.store.token_by_hash(&hash)).await
+        }
+        How::Login(id) => {
+            let Some(name) = app.logins().user(id, Instant::now(), used) else { return false };
+            user_of(app, *id, name).await
+        }
+    };
+    user.is_ok_and(|user| user.is_some())
+}

@@ -1,5 +1,0 @@
-//! Results out: one file a medium.
-
-pub mod display;
-pub mod metrics;
-pub mod serial_lines;

@@ -1,0 +1,121 @@
+//! A calibration that somebody asks for while the program runs, by the frames of the camera it holds.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+use image::RgbImage;
+
+use super::Counting;
+use crate::station::calibrate::{self, NotCalibrated, Step};
+use crate::config::{CameraConfig, FlatFieldChoice, Optics};
+use crate::counting::counter::Counter;
+use crate::vision::optics::calibration::Calibration;
+use crate::vision::quality::Gate;
+use crate::counting::session::snapshot::Phase;
+use crate::station::trouble::Part;
+
+/// Frames that a calibration is taken from.
+const FRAMES: usize = 10;
+
+/// How long the first frame, or a next one, is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What a calibration is taken of, and where it is kept.
+#[derive(Clone, Debug)]
+pub struct Calibrator {
+    /// The state folder.
+    pub state: PathBuf,
+    /// The camera.
+    pub camera: CameraConfig,
+    /// The objective, and how uneven light is taken out.
+    pub optics: Optics,
+}
+
+/// A wish for a calibration.
+#[derive(Debug)]
+pub struct Wish {
+    /// Of what.
+    pub step: Step,
+    /// Where the outcome goes.
+    pub answer: Sender<Result<Calibrated, NotCalibrated>>,
+}
+
+/// A calibration that was taken, is kept, and is in force.
+#[derive(Clone, Debug)]
+pub struct Calibrated {
+    /// All that is known now.
+    pub calibration: Calibration,
+    /// What this step found, in words.
+    pub words: String,
+}
+
+impl Counting {
+    /// Calibrates, puts it in force and answers.
+    pub(super) fn calibrate(&mut self, Wish { step, answer }: &Wish) {
+        let done = self.calibrated(*step);
+        match &done {
+            Ok(Calibrated { words, .. }) => log::info!("calibrated: {words}"),
+            Err(problem) => log::warn!("not calibrated: {problem}"),
+        }
+        // Whoever asked may have gone; the calibration holds all the same.
+        let _ = answer.send(done);
+    }
+
+    fn calibrated(&mut self, step: Step) -> Result<Calibrated, NotCalibrated> {
+        if self.session.phase() == Phase::Counting {
+            return Err(NotCalibrated::Counting);
+        }
+        let Calibrator { state, camera, optics } = self.connections.calibrator.clone();
+        if step == Step::Light && matches!(optics.flat_field, FlatFieldChoice::None | FlatFieldChoice::Learned) {
+            return Err(NotCalibrated::NotUsed);
+        }
+        let frames = self.frames_to_calibrate_by();
+        let size = frames.first().map(RgbImage::dimensions).unwrap_or_default();
+        if frames.len() < FRAMES {
+            return Err(NotCalibrated::FewFrames(frames.len()));
+        }
+        if frames.iter().any(|frame| frame.dimensions() != size) {
+            return Err(NotCalibrated::Sizes);
+        }
+        let calibration = calibrate::begin(step, &state, calibrate::setup(&camera, &optics), size)?;
+        let pulse = &self.connections.pulse;
+        let calibration = match step {
+            Step::Light => calibrate::with_light(calibration, &frames)?,
+            Step::Scale => calibrate::with_scale(calibration, &self.vision, &frames, || pulse.beat())?,
+        };
+        calibration.store(&state)?;
+        let lighting = calibrate::lighting(optics.flat_field, Some(&calibration));
+        if lighting != *self.vision.lighting() {
+            self.vision = Arc::new((*self.vision).clone().lit(lighting));
+            self.counter = Counter::behind(Arc::clone(&self.vision), Gate::new(self.connections.gate));
+        }
+        self.um_per_px = None;
+        self.connections.settings.calibration = Some(calibration.in_words());
+        self.connections.calibration = Some(calibration.clone());
+        self.connections.troubles.set(Part::Vision, None);
+        self.connections.troubles.set(Part::Optics, None);
+        let words = calibrate::in_words(step, &calibration, frames.len());
+        Ok(Calibrated { calibration, words })
+    }
+
+    /// Frames from now on. The one that lies ready was taken before the person was done with the stage.
+    fn frames_to_calibrate_by(&mut self) -> Vec<RgbImage> {
+        let mut frames = Vec::with_capacity(FRAMES);
+        let _old = self.connections.frames.take(Duration::ZERO);
+        let mut waited = Instant::now();
+        while frames.len() < FRAMES && waited.elapsed() < PATIENCE && !self.connections.stop.told() {
+            self.connections.pulse.beat();
+            if self.told.elapsed() >= super::REFRESH {
+                self.tell();
+            }
+            if let Some(frame) = self.connections.frames.take(super::TURN) {
+                self.view.show(&frame, &[], &[]);
+                frames.push((*frame.pixels).clone());
+                waited = Instant::now();
+            }
+        }
+        frames
+    }
+}

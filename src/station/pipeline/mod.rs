@@ -1,0 +1,421 @@
+//! The counting thread: frames and commands in, snapshots and results out. The one place that knows every stage.
+
+mod calibrating;
+mod judged;
+mod rate;
+mod view;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use jiff::Timestamp;
+
+pub use self::calibrating::{Calibrated, Calibrator, Wish};
+use self::judged::Judged;
+use self::rate::Rate;
+use self::view::View;
+use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
+use crate::config::{Flags, SessionConfig};
+use crate::counting::counter::{Counted, Counter, Looked};
+use crate::domain::frame::Frame;
+use crate::system::latest::Latest;
+use crate::vision::optics::calibration::{Calibration, scale_doubt};
+use crate::vision::quality::Gate;
+use crate::station::service::watchdog::Pulse;
+use crate::station::recorder::Recorder;
+use crate::counting::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
+use crate::counting::session::{Change, Session};
+use crate::system::stop::Stop;
+use crate::store::records::{SessionStart, Settings};
+use crate::station::trouble::{Part, Troubles};
+use crate::vision::{Lighting, Vision, VisionError};
+use crate::station::live_view::Live;
+
+/// What the counting thread is connected to.
+#[derive(Debug)]
+pub struct Connections {
+    /// Where the camera puts its frames.
+    pub frames: Latest<Frame>,
+    /// What became of those that did not arrive.
+    pub camera: CameraWatch,
+    /// Frames are a recording's, which waits until it is read.
+    pub recording: bool,
+    /// What persons and hosts ask for.
+    pub commands: Receiver<Command>,
+    /// One place a sink, for the newest snapshot.
+    pub sinks: Vec<Latest<Arc<Snapshot>>>,
+    /// Keeps cells, and results before anybody sees them.
+    pub recorder: Recorder,
+    /// What is in force, for the record of each session.
+    pub settings: Settings,
+    /// Where the page sees what goes on.
+    pub live: Live,
+    /// The board of troubles.
+    pub troubles: Troubles,
+    /// Tells the watchdog that this thread gets on.
+    pub pulse: Pulse,
+    /// Ends the thread.
+    pub stop: Stop,
+    /// New limits, after the configuration was read again.
+    pub limits: Receiver<(SessionConfig, Flags)>,
+    /// Whether frames that are not good enough are left out.
+    pub gate: bool,
+    /// What is known of camera and objective, if they were calibrated.
+    pub calibration: Option<Calibration>,
+    /// What a calibration is of, and where it is kept.
+    pub calibrator: Calibrator,
+    /// Wishes for one.
+    pub wishes: Receiver<Wish>,
+}
+
+/// How long the thread waits for a frame before it looks at everything else.
+const TURN: Duration = Duration::from_millis(50);
+
+/// How long a frame that was looked at waits for the next one to be looked at meanwhile.
+const SOON: Duration = Duration::from_millis(5);
+
+/// How often a state that does not change is told again, so that trouble and speed stay current.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// Pause between two tries to keep a result that could not be kept.
+const KEEP_AGAIN: Duration = Duration::from_secs(5);
+
+/// A step longer than this is named in the log: a person is waiting.
+const SLOW: Duration = Duration::from_secs(1);
+
+struct Counting {
+    station: String,
+    vision: Arc<Vision>,
+    counter: Counter,
+    /// A frame that was looked at and is to be counted while the next one is looked at.
+    looked: Option<(Looked, Frame)>,
+    view: View,
+    /// How long that took where no other frame was counted meanwhile.
+    looked_alone: Duration,
+    session: Session,
+    connections: Connections,
+    /// A result that is not on the disk yet.
+    unkept: Option<Unkept>,
+    begin_after_keeping: bool,
+    /// The camera's counters when the session began.
+    at_start: CameraCounts,
+    used: u64,
+    judged: Judged,
+    um_per_px: Option<f64>,
+    rate: Rate,
+    /// The state that was told last, and when.
+    state: Option<Arc<Snapshot>>,
+    told: Instant,
+}
+
+struct Unkept {
+    result: Snapshot,
+    /// What was in force when it came to be.
+    settings: Settings,
+    /// When to try again to keep it.
+    again: Instant,
+}
+
+/// Counts into `session` until told to stop. `first` is begun at once if there is one.
+pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option<Command>, connections: Connections) {
+    let mut counting = Counting {
+        station: station.to_owned(),
+        counter: Counter::behind(Arc::clone(&vision), Gate::new(connections.gate)),
+        vision,
+        looked: None,
+        looked_alone: Duration::ZERO,
+        view: View::new(connections.live.clone()),
+        session,
+        connections,
+        unkept: None,
+        begin_after_keeping: false,
+        at_start: CameraCounts::default(),
+        used: 0,
+        judged: Judged::new(),
+        um_per_px: None,
+        rate: Rate::default(),
+        state: None,
+        told: Instant::now(),
+    };
+    if let Some(command) = first {
+        counting.command(command);
+    }
+    counting.tell();
+    while !counting.connections.stop.told() {
+        counting.turn();
+    }
+    counting.end(Ending::Shutdown);
+    counting.keep();
+    counting.tell();
+}
+
+impl Counting {
+    fn turn(&mut self) {
+        self.connections.pulse.beat();
+        while let Ok((limits, flags)) = self.connections.limits.try_recv() {
+            let settings = &mut self.connections.settings;
+            (settings.session, settings.flags) = (limits.clone(), flags.clone());
+            self.session.set(limits, flags);
+        }
+        while let Ok(command) = self.connections.commands.try_recv() {
+            self.command(command);
+        }
+        while let Ok(wish) = self.connections.wishes.try_recv() {
+            self.calibrate(&wish);
+        }
+        if self.session.phase() == Phase::Counting {
+            // What was looked at waits no longer for a next frame than one takes to come.
+            let patience = if self.looked.is_some() { SOON } else { TURN };
+            match self.connections.frames.take(patience) {
+                Some(frame) => self.frame(&frame),
+                None if self.looked.is_some() => self.count_looked(),
+                // A camera that ends because the program does is no recording that is over.
+                None if self.camera_ended() && !self.connections.stop.told() => self.end(Ending::RecordingOver),
+                None => {}
+            }
+        } else {
+            // A live camera's frames are out of date by the time a count begins; a recording waits for it.
+            if !self.connections.recording
+                && let Some(frame) = self.connections.frames.take(Duration::ZERO)
+            {
+                self.view.show(&frame, &[], &[]);
+            }
+            let _ = self.connections.stop.wait(TURN);
+        }
+        if self.unkept.as_ref().is_some_and(|unkept| Instant::now() >= unkept.again) {
+            self.keep();
+            self.tell();
+        }
+        if self.told.elapsed() >= REFRESH {
+            self.tell();
+        }
+    }
+
+    fn camera_ended(&self) -> bool {
+        self.connections.camera.state() == CameraState::Ended
+    }
+
+    fn command(&mut self, command: Command) {
+        if self.unkept.is_some() && !matches!(command, Command::Stop | Command::RedCount(_)) {
+            log::warn!("{command:?} is not done while the last result could not be kept");
+            return;
+        }
+        if matches!(command, Command::Stop | Command::NewSample(_)) && self.session.phase() == Phase::Counting {
+            self.count_looked();
+        }
+        if matches!(command, Command::Stop | Command::NewSample(_)) && self.session.phase() == Phase::Counting {
+            // What a lone last field showed cut by its border counts, as at any other end.
+            let rest = self.counter.finish();
+            self.connections.recorder.counted(&rest, &[]);
+            if self.session.add(&rest, false) {
+                self.ended();
+            }
+        }
+        match self.session.command(command, Timestamp::now()) {
+            Change::None => {}
+            Change::Begun => self.begun(),
+            Change::Ended => self.ended(),
+            Change::EndedThenNext => {
+                self.begin_after_keeping = true;
+                self.ended();
+            }
+        }
+        self.tell();
+    }
+
+    fn begun(&mut self) {
+        self.looked = None;
+        self.view.begin();
+        self.counter.begin(Gate::new(self.connections.gate));
+        self.at_start = self.connections.camera.counts();
+        self.used = 0;
+        self.judged.begin();
+        self.rate = Rate::default();
+        let snapshot = self.session.snapshot(Timestamp::now());
+        log::info!("sample {}: counting to {}", snapshot.sample, snapshot.target);
+        self.connections.recorder.begin(SessionStart {
+            sample: snapshot.sample,
+            station: self.station.clone(),
+            started: snapshot.started.unwrap_or(snapshot.time),
+            settings: self.connections.settings.clone(),
+        });
+    }
+
+    /// Looks at a frame while the one before it is counted.
+    fn frame(&mut self, frame: &Frame) {
+        let pixels = &*frame.pixels;
+        let began = Instant::now();
+        if self.does_not_fit(pixels.dimensions()) {
+            return;
+        }
+        let looked = match self.looked.take() {
+            None => {
+                let looked = self.counter.look(pixels);
+                self.looked_alone = began.elapsed();
+                looked
+            }
+            Some((before, its_frame)) => {
+                let (counted, looked) = self.counter.frame_while(before, pixels);
+                self.looked_alone = Duration::ZERO;
+                self.rate.step(began.elapsed());
+                self.counted(counted, &its_frame);
+                looked
+            }
+        };
+        if began.elapsed() > SLOW {
+            log::warn!("a frame of {}x{} px took {:.1?}", pixels.width(), pixels.height(), began.elapsed());
+        }
+        match looked {
+            // What was counted meanwhile may have ended the session.
+            Ok(looked) => {
+                self.looked = Some((looked, frame.clone())).filter(|_| self.session.phase() == Phase::Counting);
+            }
+            Err(error) => self.counted(Err(error), frame),
+        }
+    }
+
+    /// Counts the frame that was looked at, if there is one.
+    fn count_looked(&mut self) {
+        if let Some((looked, frame)) = self.looked.take() {
+            let began = Instant::now();
+            let counted = self.counter.take(looked);
+            self.rate.step(began.elapsed().max(std::mem::take(&mut self.looked_alone)));
+            self.counted(counted, &frame);
+        }
+    }
+
+    fn counted(&mut self, counted: Result<Counted, VisionError>, frame: &Frame) {
+        self.used += 1;
+        match counted {
+            Ok(Counted { cells, revisions, jumped, um_per_px, quality, in_view, names, .. }) => {
+                self.view.learn(&cells, &revisions);
+                self.view.show(frame, &in_view, &names);
+                self.connections.troubles.set(Part::Vision, None);
+                self.um_per_px = um_per_px.or(self.um_per_px);
+                self.judged.note(quality, self.connections.gate);
+                self.doubt_scale();
+                if jumped {
+                    log::warn!(
+                        "the stage moved in a way that could not be followed, or more was seen than is remembered: cells may \
+                         be counted twice"
+                    );
+                }
+                self.connections.recorder.counted(&cells, &revisions);
+                self.session.revise(&revisions);
+                if self.session.add(&cells, jumped) {
+                    self.ended();
+                }
+            }
+            Err(error) => {
+                log::error!("a frame was passed over: {error}");
+                self.connections.troubles.set(Part::Vision, Some(error.to_string()));
+            }
+        }
+        self.tell();
+    }
+
+    /// Whether frames have another size than those the light was calibrated with: they would be evened out wrongly.
+    fn does_not_fit(&mut self, size: (u32, u32)) -> bool {
+        let fixed = matches!(self.vision.lighting(), Lighting::Fixed(_));
+        let lit = self.connections.calibration.as_ref().filter(|_| fixed);
+        let Some(problem) = lit.and_then(|calibration| calibration.fits(size).err()) else { return false };
+        self.connections.troubles.set(Part::Vision, Some(problem.to_string()));
+        self.tell();
+        true
+    }
+
+    /// Says so where the red cells and the calibration do not agree on the scale.
+    fn doubt_scale(&self) {
+        let calibrated = self.connections.calibration.as_ref().and_then(|calibration| calibration.um_per_px);
+        let doubt = calibrated.zip(self.um_per_px).and_then(|(calibrated, live)| scale_doubt(calibrated, live));
+        self.connections.troubles.set(Part::Optics, doubt);
+    }
+
+    fn end(&mut self, ending: Ending) {
+        if self.session.phase() == Phase::Counting {
+            self.count_looked();
+        }
+        if self.session.phase() == Phase::Counting {
+            let rest = self.counter.finish();
+            self.connections.recorder.counted(&rest, &[]);
+            let reached = self.session.add(&rest, false);
+            if reached || self.session.finish(ending) {
+                self.ended();
+            }
+        }
+    }
+
+    /// Keeps the result that just came to be, before anybody is told that it stands.
+    fn ended(&mut self) {
+        let result = self.snapshot();
+        log::info!(
+            "sample {}: {} white cells, {} in the differential, flags {:?}",
+            result.sample,
+            result.kinds.wbc,
+            result.counted,
+            result.flags
+        );
+        self.unkept = Some(Unkept { result, settings: self.connections.settings.clone(), again: Instant::now() });
+        self.keep();
+        self.tell();
+    }
+
+    fn keep(&mut self) {
+        let Some(Unkept { result, settings, again }) = &mut self.unkept else { return };
+        let named = self.session.named().collect();
+        match self.connections.recorder.finish(named, result.clone(), settings.clone()) {
+            Ok(number) => {
+                log::info!("sample {}: result {number} is kept", result.sample);
+                self.unkept = None;
+                self.connections.troubles.set(Part::Results, None);
+                if std::mem::take(&mut self.begin_after_keeping) {
+                    self.command(Command::Start);
+                }
+            }
+            Err(error) => {
+                log::error!("{error}");
+                self.connections.troubles.set(Part::Results, Some(error.to_string()));
+                *again = Instant::now() + KEEP_AGAIN;
+            }
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let now = self.connections.camera.counts();
+        let mut snapshot = Snapshot {
+            frames: FrameCounts {
+                used: self.used,
+                skipped: now.skipped.saturating_sub(self.at_start.skipped),
+                damaged: now.damaged.saturating_sub(self.at_start.damaged),
+                refused: self.judged.refused,
+            },
+            trouble: self.connections.troubles.worst(),
+            frame_rate: self.rate.per_second(),
+            stages: self.counter.times(),
+            um_per_px: self.um_per_px,
+            quality: self.judged.newest,
+            ..self.session.snapshot(Timestamp::now())
+        };
+        snapshot.mark_experimental(self.vision.experimental());
+        snapshot
+    }
+
+    /// Tells everybody the state. A result that is not on the disk yet could still be lost: until it is, the count stands
+    /// as it was told before its end.
+    fn tell(&mut self) {
+        let snapshot = match self.state.as_deref().filter(|_| self.unkept.is_some()) {
+            Some(before) => {
+                Snapshot { trouble: self.connections.troubles.worst(), time: Timestamp::now(), ..before.clone() }
+            }
+            None => self.snapshot(),
+        };
+        let snapshot = Arc::new(snapshot);
+        self.state = Some(Arc::clone(&snapshot));
+        for sink in &self.connections.sinks {
+            sink.put(Arc::clone(&snapshot));
+        }
+        self.connections.live.tell(self.connections.recorder.session(), snapshot);
+        self.told = Instant::now();
+    }
+}

@@ -1,0 +1,56 @@
+//! What the page sees of the frames: pictures with boxes, and what white cells are called.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::domain::class::CellClass;
+use crate::counting::counter::{CountedCell, Revision};
+use crate::vision::detect::Detection;
+use crate::domain::frame::Frame;
+use crate::counting::track::CellId;
+use crate::station::live_view::{Live, LiveBox, LiveView};
+
+/// The frames of one session as the page sees them.
+pub(super) struct View {
+    live: Live,
+    names: HashMap<CellId, (CellClass, f64)>,
+}
+
+impl View {
+    pub(super) fn new(live: Live) -> Self {
+        Self { live, names: HashMap::new() }
+    }
+
+    /// A session begins: none of its cells has a name yet.
+    pub(super) fn begin(&mut self) {
+        self.names.clear();
+    }
+
+    /// Remembers what white cells are called.
+    pub(super) fn learn(&mut self, cells: &[CountedCell], revisions: &[Revision]) {
+        for cell in cells {
+            if let Some(opinion) = &cell.opinion {
+                self.names.insert(cell.id, (opinion.class, opinion.probability));
+            }
+        }
+        for revision in revisions {
+            match revision {
+                Revision::Named { id, opinion, .. } => self.names.insert(*id, (opinion.class, opinion.probability)),
+                Revision::Withdrawn { id, .. } => self.names.remove(id),
+            };
+        }
+    }
+
+    /// Shows a frame with the cells that were found in it. Nobody waits for it.
+    pub(super) fn show(&self, frame: &Frame, cells: &[Detection], ids: &[Option<CellId>]) {
+        if !self.live.watched() {
+            return;
+        }
+        let name = |at: usize| ids.get(at).copied().flatten().and_then(|id| self.names.get(&id).copied());
+        let boxes = cells.iter().enumerate().map(|(at, cell)| {
+            let (class, probability) = name(at).unzip();
+            LiveBox { area: cell.area, kind: cell.kind, class, probability }
+        });
+        self.live.show(LiveView { picture: Arc::clone(&frame.pixels), boxes: boxes.collect() });
+    }
+}

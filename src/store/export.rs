@@ -1,0 +1,176 @@
+//! Reviewed cells as pictures to train by: `DIR/CLASS/SESSION-CELL.png` and `DIR/manifest.csv`, the form that
+//! `models/training/` reads as `--device DIR`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use image::{DynamicImage, ImageFormat};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::class::{CellClass, Kind};
+use crate::store::records::{CellRecord, SessionDetail, SessionId, SessionSummary};
+use crate::store::{Store, StoreError, hexadecimal};
+
+/// The columns of the manifest.
+const COLUMNS: [&str; 7] = ["file", "class", "model_class", "reviewer", "session", "um_per_px", "date"];
+
+/// Its name in the folder.
+const MANIFEST: &str = "manifest.csv";
+
+/// What was written, and what was left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// Cells written.
+    pub cells: usize,
+    /// Sessions that they are of.
+    pub sessions: usize,
+    /// Cells of signed sessions that neither the program nor a person gave a name.
+    pub nameless: usize,
+    /// Reviewed cells of which no picture is kept.
+    pub without_picture: usize,
+    /// Reviewed cells whose picture cannot be read.
+    pub damaged: usize,
+}
+
+/// Why cells cannot be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// Something is in the folder.
+    #[error("{} is not empty: cells of an earlier export would mix with these; name a new folder", .0.display())]
+    NotEmpty(PathBuf),
+    /// A session that was asked for is not there.
+    #[error("there is no session {0}; `leukoscope sessions` lists them")]
+    NoSession(SessionId),
+    /// The folder cannot be written.
+    #[error("{}: {problem}; choose a folder on a disk with room that you may write to", path.display())]
+    Write {
+        /// File or folder.
+        path: PathBuf,
+        /// What the system said.
+        problem: io::Error,
+    },
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The sessions that are asked for, or all: looked up before anything is written. `folder` is looked at, too.
+///
+/// # Errors
+/// When the folder is not empty or cannot be read, a session is not there, or the store cannot be read.
+pub fn look_up(store: &Store, sessions: &[SessionId], folder: &Path) -> Result<Vec<SessionSummary>, ExportError> {
+    let empty = match fs::read_dir(folder) {
+        Ok(mut found) => found.next().is_none(),
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => true,
+        Err(problem) => return Err(ExportError::Write { path: folder.to_owned(), problem }),
+    };
+    if !empty {
+        return Err(ExportError::NotEmpty(folder.to_owned()));
+    }
+    if sessions.is_empty() {
+        return Ok(store.all_sessions()?);
+    }
+    let asked: BTreeSet<SessionId> = sessions.iter().copied().collect();
+    let found = |id| Ok(store.session(id)?.ok_or(ExportError::NoSession(id))?.summary);
+    asked.into_iter().map(found).collect()
+}
+
+/// Writes the reviewed white cells of these sessions to `folder`: those that a person named, and all named ones of signed
+/// results. Where there is none nothing is written. `scale` is the SHA-256 of a classifier and the true micrometres per
+/// pixel of the pictures cut for it: for sessions of versions that did not keep it.
+///
+/// # Errors
+/// When the folder cannot be written, or the store cannot be read.
+pub fn export(
+    store: &Store,
+    sessions: &[SessionSummary],
+    scale: Option<(&str, f64)>,
+    folder: &Path,
+) -> Result<Exported, ExportError> {
+    let mut written = Folder { path: folder, manifest: None };
+    let mut done = Exported::default();
+    for SessionSummary { id, .. } in sessions {
+        let id = *id;
+        // Retention may have taken it away meanwhile.
+        let Some(detail) = store.session(id)? else { continue };
+        let um_per_px = scale_of(&detail, scale);
+        // One sample's cells stay together in training; its id stays here.
+        let sample = hexadecimal(&Sha256::digest(&detail.summary.sample)[..8]);
+        let before = done.cells;
+        for cell in store.cells(id, Some(Kind::Wbc), None)? {
+            let Some((reviewer, date)) = review(&detail, &cell) else { continue };
+            let class = cell.class_in_force().filter(|class| *class != CellClass::Unk || cell.by_person.is_some());
+            let Some(class) = class else {
+                done.nameless += 1;
+                continue;
+            };
+            let Some(jpeg) = store.crop(id, cell.number)? else {
+                done.without_picture += 1;
+                continue;
+            };
+            let Ok(picture) = image::load_from_memory_with_format(&jpeg, ImageFormat::Jpeg) else {
+                done.damaged += 1;
+                continue;
+            };
+            let name = format!("{class}/{id}-{}.png", cell.number);
+            let program = cell.class.map(CellClass::code).unwrap_or_default();
+            let date = date.to_string();
+            let row = [name.as_str(), class.code(), program, reviewer, &sample, &um_per_px, &date];
+            written.add(class, &picture, row)?;
+            done.cells += 1;
+        }
+        done.sessions += usize::from(done.cells > before);
+    }
+    written.finish()?;
+    Ok(done)
+}
+
+/// The folder, which comes to be with its first cell.
+struct Folder<'a> {
+    path: &'a Path,
+    manifest: Option<csv::Writer<fs::File>>,
+}
+
+impl Folder<'_> {
+    /// Adds a cell: its picture, and its line in the manifest, which begins with the picture's file.
+    fn add(&mut self, class: CellClass, picture: &DynamicImage, row: [&str; COLUMNS.len()]) -> Result<(), ExportError> {
+        let path = self.path.join(row[0]);
+        let failed = |problem: io::Error| ExportError::Write { path: path.clone(), problem };
+        fs::create_dir_all(self.path.join(class.code())).map_err(failed)?;
+        picture.save_with_format(&path, ImageFormat::Png).map_err(|problem| failed(io::Error::other(problem)))?;
+        let manifest = self.path.join(MANIFEST);
+        let failed = |problem: csv::Error| ExportError::Write { path: manifest.clone(), problem: problem.into() };
+        if self.manifest.is_none() {
+            let mut lines = csv::Writer::from_path(&manifest).map_err(failed)?;
+            lines.write_record(COLUMNS).map_err(failed)?;
+            self.manifest = Some(lines);
+        }
+        self.manifest.as_mut().map_or(Ok(()), |lines| lines.write_record(row)).map_err(failed)
+    }
+
+    fn finish(self) -> Result<(), ExportError> {
+        let path = self.path.join(MANIFEST);
+        let flushed = self.manifest.map_or(Ok(()), |mut lines| lines.flush());
+        flushed.map_err(|problem| ExportError::Write { path, problem })
+    }
+}
+
+/// Who decided on a cell, and when: the person who named it, else who signed.
+fn review<'a>(detail: &'a SessionDetail, cell: &'a CellRecord) -> Option<(&'a str, Timestamp)> {
+    let person = cell.by_person.as_ref().map(|person| (person.by.as_str(), person.at));
+    person.or_else(|| detail.signature.as_ref().map(|signature| (signature.by.as_str(), signature.at)))
+}
+
+/// The scale of a session's pictures, as text: as it was kept, else that of its classifier where it is the one whose scale
+/// is known; empty where neither is.
+fn scale_of(detail: &SessionDetail, scale: Option<(&str, f64)>) -> String {
+    let settings = detail.settings.as_ref();
+    let used = settings.and_then(|settings| settings.models.get("classifier"));
+    let of_classifier = scale.filter(|(sha256, _)| used.is_some_and(|used| used == sha256));
+    let kept = settings.and_then(|settings| settings.um_per_px);
+    let um_per_px = kept.or(of_classifier.map(|(_, um_per_px)| um_per_px));
+    um_per_px.map(|um_per_px| format!("{um_per_px:.5}")).unwrap_or_default()
+}

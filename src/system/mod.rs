@@ -1,0 +1,7 @@
+//! What every room may use of the machine: files written whole, the stop signal, the newest value, log lines, times.
+
+pub mod file;
+pub mod latest;
+pub mod logging;
+pub mod stop;
+pub mod timing;

@@ -1,0 +1,350 @@
+//! One image to its cells: white balance, scale, detection, crops, classes. No memory from image to image.
+
+use std::sync::Arc;
+
+use image::RgbImage;
+
+use crate::domain::class::{CellClass, Kind};
+use crate::vision::classify::saliency::Saliency;
+use crate::vision::classify::{Classifier, ClassifyError, Opinion};
+use crate::vision::crop::CropForm;
+use crate::vision::detect::{DetectError, Detection, Detector};
+use crate::domain::geometry::Rect;
+use crate::vision::models::{ModelError, Models};
+use crate::vision::optics::flat_field::FlatField;
+use crate::vision::optics::resample::ResampleError;
+use crate::vision::optics::scale::{self, Scale, ScaleSource, Told};
+use crate::vision::optics::white_balance::WhiteBalance;
+use crate::vision::prevalence::{Correction, Form};
+
+/// Score of a white cell times the probability that it is a cell of any class, from which it is one.
+const LEAST_BELIEF: f64 = 0.05;
+
+/// Overlap (intersection over union) from which two boxes of a platelet are the same one.
+pub(crate) const SAME_PLATELET: f64 = 0.3;
+
+/// Scales at which a cell is seen where its own is a guess, in parts of the guess; the answers are averaged.
+const GUESSED: &[f64] = &[0.88, 1.0, 1.14];
+
+/// Fall-off of the light from which a single picture is evened out by its own background: below it, what a few cells do to
+/// the estimate is as large as the shade.
+const OWN_FALL_OFF: f64 = 0.15;
+
+/// How uneven light is taken out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Lighting {
+    /// Pictures are taken as they are.
+    #[default]
+    AsIs,
+    /// Each picture by its own background, where its light is clearly uneven.
+    Own,
+    /// By what a counter learns from its frames while the stage moves; a picture on its own is taken as it is.
+    Learned,
+    /// By one flat field; frames of another size are taken as they are.
+    Fixed(FlatField),
+}
+
+/// Everything that looks at pixels. Clones share the networks; using it from several threads is safe.
+#[derive(Clone, Debug)]
+pub struct Vision {
+    detector: Arc<Detector>,
+    classifier: Arc<Classifier>,
+    balance: WhiteBalance,
+    form: CropForm,
+    stated: Option<f64>,
+    lighting: Lighting,
+}
+
+/// A cell of one image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    pub detection: Detection,
+    /// What it is; for white cells only.
+    pub opinion: Option<Opinion>,
+}
+
+impl Cell {
+    /// What the cell counts as: a white cell that is named a platelet is one.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match &self.opinion {
+            Some(opinion) if opinion.class == CellClass::Plt => Kind::Plt,
+            _ => self.detection.kind,
+        }
+    }
+
+    /// Whether it is a cell at all: something found weakly as a white cell that the classifier is sure is none is not.
+    pub(crate) fn is_believed(&self) -> bool {
+        let Some(opinion) = &self.opinion else { return true };
+        let rejected = opinion.ranked.iter().find(|(class, _)| *class == CellClass::Unk).map_or(0.0, |(_, p)| *p);
+        self.detection.score * (1.0 - rejected) >= LEAST_BELIEF
+    }
+
+    /// The class of a white cell.
+    #[must_use]
+    pub fn class(&self) -> Option<CellClass> {
+        self.opinion.as_ref().map(|opinion| opinion.class).filter(|class| *class != CellClass::Plt)
+    }
+}
+
+/// What one image shows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Field {
+    /// The scale the cells were looked for at; none where the image shows nothing to take it from.
+    pub scale: Option<Scale>,
+    /// Cells, surest first.
+    pub cells: Vec<Cell>,
+}
+
+/// Why an image could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum VisionError {
+    #[error(transparent)]
+    Detect(#[from] DetectError),
+    #[error(transparent)]
+    Crop(#[from] ResampleError),
+    #[error(transparent)]
+    Classify(#[from] ClassifyError),
+}
+
+impl Vision {
+    /// Makes the models ready. `um_per_px` states the scale of every image; `unknown_below` overrides the model's.
+    ///
+    /// # Errors
+    /// When a network is broken or does not fit `model.toml`.
+    pub fn new(models: &Models, um_per_px: Option<f64>, unknown_below: Option<f64>) -> Result<Self, ModelError> {
+        Ok(Self {
+            detector: Arc::new(Detector::new(models)?),
+            classifier: Arc::new(Classifier::new(models, unknown_below)?),
+            balance: models.card.white_balance,
+            form: CropForm::of(&models.card),
+            stated: um_per_px,
+            lighting: Lighting::AsIs,
+        })
+    }
+
+    /// The same, taking out uneven light in this way.
+    #[must_use]
+    pub fn lit(self, lighting: Lighting) -> Self {
+        Self { lighting, ..self }
+    }
+
+    /// The same networks under this light, measuring the scale of every image even where one is stated.
+    #[must_use]
+    pub fn measuring(&self, lighting: Lighting) -> Self {
+        Self { stated: None, ..self.clone() }.lit(lighting)
+    }
+
+    /// How uneven light is taken out.
+    #[must_use]
+    pub fn lighting(&self) -> &Lighting {
+        &self.lighting
+    }
+
+    /// The classes the model knows.
+    #[must_use]
+    pub fn classes(&self) -> &[CellClass] {
+        self.classifier.classes()
+    }
+
+    /// Classes the model learned from too few images to be trusted.
+    #[must_use]
+    pub fn experimental(&self) -> &[CellClass] {
+        self.classifier.experimental()
+    }
+
+    /// Probability under which a cell is left without a name, 0..1.
+    #[must_use]
+    pub fn unknown_below(&self) -> f64 {
+        self.classifier.unknown_below()
+    }
+
+    /// What brings answers to the composition `form` says; none chooses by the number of white cells.
+    #[must_use]
+    pub fn correction(&self, form: Option<Form>) -> Correction {
+        Correction::new(form, self.classes(), self.classifier.prior(), self.unknown_below())
+    }
+
+    /// The image evenly lit and with its background made white, as every other step wants it.
+    #[must_use]
+    pub fn balanced(&self, image: &RgbImage) -> RgbImage {
+        let evened = match &self.lighting {
+            Lighting::AsIs | Lighting::Learned => None,
+            Lighting::Own => FlatField::of_picture(image, OWN_FALL_OFF).and_then(|field| field.apply(image)),
+            Lighting::Fixed(field) => field.apply(image),
+        };
+        self.balance.apply(evened.as_ref().unwrap_or(image))
+    }
+
+    /// The same by the flat field that a counter has learned, if there is one; frames of another size are taken as they are.
+    #[must_use]
+    pub fn balanced_by(&self, image: &RgbImage, learned: Option<&FlatField>) -> RgbImage {
+        match learned.and_then(|field| field.apply(image)) {
+            Some(evened) => self.balance.apply(&evened),
+            None => self.balanced(image),
+        }
+    }
+
+    /// What this white-balanced image tells of its scale; nothing but the stated one if there is one.
+    ///
+    /// # Errors
+    /// When the detector fails.
+    pub fn told(&self, balanced: &RgbImage) -> Result<Told, VisionError> {
+        match self.stated {
+            Some(_) => Ok(Told { stated: self.stated, ..Told::default() }),
+            None => Ok(scale::tell(&self.detector, balanced)?),
+        }
+    }
+
+    /// The scale: the stated one, else what the cells of this white-balanced image tell.
+    ///
+    /// # Errors
+    /// When the detector fails.
+    pub fn scale(&self, balanced: &RgbImage) -> Result<Option<Scale>, VisionError> {
+        Ok(self.told(balanced)?.scale())
+    }
+
+    /// Finds the cells of a white-balanced image.
+    ///
+    /// # Errors
+    /// When the detector fails.
+    pub fn detect(&self, balanced: &RgbImage, scale: Scale) -> Result<Vec<Detection>, VisionError> {
+        Ok(self.detector.detect(balanced, scale.um_per_px)?)
+    }
+
+    /// The same down to the score `lowest` (0..1) for every kind, for measuring the detector.
+    ///
+    /// # Errors
+    /// When the detector fails.
+    pub fn detect_from(&self, balanced: &RgbImage, scale: Scale, lowest: f64) -> Result<Vec<Detection>, VisionError> {
+        Ok(self.detector.detect_from(balanced, scale.um_per_px, lowest)?)
+    }
+
+    /// The crops of the classifier around `centres` (px of the white-balanced image).
+    ///
+    /// # Errors
+    /// When a centre lies far outside the image.
+    pub fn crops(
+        &self,
+        balanced: &RgbImage,
+        scale: Scale,
+        centres: impl IntoIterator<Item = (f64, f64)>,
+    ) -> Result<Vec<RgbImage>, VisionError> {
+        let cut = |centre| self.form.cut(balanced, centre, scale.um_per_px);
+        Ok(centres.into_iter().map(cut).collect::<Result<_, _>>()?)
+    }
+
+    /// Says what crops show.
+    ///
+    /// # Errors
+    /// When the classifier fails.
+    pub fn classify(&self, crops: &[RgbImage]) -> Result<Vec<Opinion>, VisionError> {
+        Ok(self.classifier.classify(crops)?)
+    }
+
+    /// Gives every white cell among `detections` its opinion, and leaves out what both networks doubt.
+    ///
+    /// # Errors
+    /// When cropping or the classifier fails.
+    pub fn name(
+        &self,
+        balanced: &RgbImage,
+        scale: Scale,
+        detections: Vec<Detection>,
+    ) -> Result<Vec<Cell>, VisionError> {
+        let white = detections.iter().filter(|cell| cell.kind == Kind::Wbc).map(|cell| cell.area.centre());
+        let crops = self.crops(balanced, scale, white)?;
+        let mut opinions = self.classify(&crops)?.into_iter();
+        let named = |detection: Detection| Cell {
+            opinion: if detection.kind == Kind::Wbc { opinions.next() } else { None },
+            detection,
+        };
+        let mut cells: Vec<Cell> = detections.into_iter().map(named).collect();
+        cells.retain(Cell::is_believed);
+        let platelets: Vec<Rect> =
+            cells.iter().filter(|cell| cell.detection.kind == Kind::Plt).map(|cell| cell.detection.area).collect();
+        // A platelet found as a white cell, too, and named a platelet there, is one platelet.
+        let twice = |cell: &Cell| {
+            cell.detection.kind != cell.kind()
+                && platelets.iter().any(|platelet| platelet.iou(&cell.detection.area) > SAME_PLATELET)
+        };
+        cells.retain(|cell| !twice(cell));
+        Ok(cells)
+    }
+
+    /// All that one image on its own shows.
+    ///
+    /// # Errors
+    /// When a network fails or the stated scale does not fit the image.
+    pub fn analyze(&self, image: &RgbImage) -> Result<Field, VisionError> {
+        let balanced = self.balanced(image);
+        let scale = self.scale(&balanced)?;
+        self.analyze_at(&balanced, scale)
+    }
+
+    /// All that a white-balanced image shows at this scale; nothing where there is none.
+    ///
+    /// # Errors
+    /// When a network fails or the scale does not fit the image.
+    pub fn analyze_at(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<Field, VisionError> {
+        let Some(scale) = scale else {
+            return Ok(Field::default());
+        };
+        let detections = self.detect(balanced, scale)?;
+        Ok(Field { scale: Some(scale), cells: self.name(balanced, scale, detections)? })
+    }
+
+    /// What the cell in the middle of a single-cell image is, and the scale it was seen at.
+    ///
+    /// # Errors
+    /// When a network fails.
+    pub fn classify_middle(&self, image: &RgbImage) -> Result<(Opinion, Option<Scale>), VisionError> {
+        let balanced = self.balanced(image);
+        let scale = self.scale(&balanced)?;
+        Ok((self.classify_middle_at(&balanced, scale)?, scale))
+    }
+
+    /// What the cell in the middle of a white-balanced single-cell image is, seen at this scale.
+    ///
+    /// # Errors
+    /// When a network fails.
+    pub fn classify_middle_at(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<Opinion, VisionError> {
+        let seen_at = scale.unwrap_or_else(|| usual_picture(balanced));
+        let spread = if seen_at.source.is_guess() { GUESSED } else { &[1.0] };
+        let mut views = Vec::with_capacity(spread.len());
+        for times in spread {
+            let scale = Scale { um_per_px: seen_at.um_per_px * times, ..seen_at };
+            views.extend(self.classify(&[self.middle(balanced, Some(scale))?])?);
+        }
+        Ok(Opinion::mean(&views, self.unknown_below()))
+    }
+
+    /// The classifier's crop of the middle of a white-balanced single-cell image, at this scale.
+    ///
+    /// # Errors
+    /// When the scale does not fit the image.
+    pub fn middle(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<RgbImage, VisionError> {
+        let centre = (f64::from(balanced.width()) / 2.0, f64::from(balanced.height()) / 2.0);
+        let scale = scale.unwrap_or_else(|| usual_picture(balanced));
+        Ok(self.form.cut(balanced, centre, scale.um_per_px)?)
+    }
+
+    /// Whether the model can say where in a crop it looks.
+    #[must_use]
+    pub fn explains(&self) -> bool {
+        self.classifier.explains()
+    }
+
+    /// Where in a crop the evidence for a class lies.
+    ///
+    /// # Errors
+    /// When the model gives no evidence or does not know the class, or the network fails.
+    pub fn saliency(&self, crop: &RgbImage, class: CellClass) -> Result<Saliency, VisionError> {
+        Ok(self.classifier.saliency(crop, class)?)
+    }
+}
+
+/// The scale where nothing is known to measure by: a usual single-cell picture is some 25 um wide.
+fn usual_picture(image: &RgbImage) -> Scale {
+    Scale { um_per_px: 25.0 / f64::from(image.width().max(image.height())), source: ScaleSource::WhiteCells }
+}

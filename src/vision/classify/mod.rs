@@ -1,0 +1,192 @@
+//! From crops to classes: the quantized network, calibrated probabilities, "unknown" where they are low, and where in
+//! the crop the answer came from.
+
+pub mod saliency;
+
+mod opinion;
+
+use image::RgbImage;
+
+use crate::domain::class::CellClass;
+use crate::vision::models::{ClassifierCard, ModelError, Models};
+use crate::vision::net::{Array, Net, NetError};
+
+use self::saliency::{Saliency, Version};
+pub use opinion::{BLAST_KEPT, Opinion};
+
+/// Crops run at once; a batch makes the int8 network faster a crop.
+const BATCH: usize = 8;
+
+/// The network's output `[N, classes, rows, columns]` whose mean over positions is the logits.
+const EVIDENCE: &str = "evidence";
+
+/// Why a crop got no opinion.
+#[derive(Debug, thiserror::Error)]
+pub enum ClassifyError {
+    #[error("the classifier takes crops of {wanted}x{wanted} px, this one is {width}x{height}")]
+    Size { wanted: u32, width: u32, height: u32 },
+    #[error("this classifier does not say where it looks; a model whose network has an output `evidence` does")]
+    NoEvidence,
+    #[error("the classifier does not know the class {0}")]
+    Class(CellClass),
+    #[error("the classifier failed: {0}")]
+    Net(#[from] NetError),
+}
+
+/// Names cells.
+#[derive(Debug)]
+pub struct Classifier {
+    net: Net,
+    card: ClassifierCard,
+    /// Which output of the network is each position's evidence, and its rows and columns.
+    evidence: Option<(usize, (usize, usize))>,
+}
+
+impl Classifier {
+    /// Makes the classifier of a models folder ready. `unknown_below` overrides the model's own threshold.
+    ///
+    /// # Errors
+    /// When the network is broken or answers in another shape than `model.toml` says.
+    pub fn new(models: &Models, unknown_below: Option<f64>) -> Result<Self, ModelError> {
+        let mut card = models.card.classifier.clone();
+        card.unknown_below = unknown_below.unwrap_or(card.unknown_below);
+        let path = models.folder.join(&card.file);
+        let unusable = |error: NetError| ModelError::Unusable { path: path.clone(), problem: error.to_string() };
+        let net = Net::read(&models.classifier).map_err(unusable)?;
+        let side = card.size as usize;
+        let answer: Array<2> =
+            net.run(&Array { shape: [1, 3, side, side], values: vec![0.9; 3 * side * side] }).map_err(unusable)?;
+        if answer.shape != [1, card.classes.len()] {
+            return Err(ModelError::Shape {
+                path,
+                problem: format!(
+                    "for one crop of {side}x{side} px it answers {:?} instead of {:?}",
+                    answer.shape,
+                    [1, card.classes.len()]
+                ),
+            });
+        }
+        let evidence = match net.output(EVIDENCE) {
+            None => None,
+            Some(output) => {
+                let blank = Array { shape: [1, 3, side, side], values: vec![0.9; 3 * side * side] };
+                let (_, map): (Array<2>, Array<4>) = net.run_with(&blank, output).map_err(unusable)?;
+                let [_, classes, rows, columns] = map.shape;
+                if classes != card.classes.len() || rows == 0 || columns == 0 {
+                    return Err(ModelError::Shape {
+                        path,
+                        problem: format!(
+                            "its evidence is {:?} instead of [1, {}, rows, columns]",
+                            map.shape,
+                            card.classes.len()
+                        ),
+                    });
+                }
+                Some((output, (rows, columns)))
+            }
+        };
+        Ok(Self { net, card, evidence })
+    }
+
+    /// The classes it knows, in the network's order.
+    #[must_use]
+    pub fn classes(&self) -> &[CellClass] {
+        &self.card.classes
+    }
+
+    /// Probability under which the answer is UNK, 0..1.
+    #[must_use]
+    pub fn unknown_below(&self) -> f64 {
+        self.card.unknown_below
+    }
+
+    /// Share of each class in training, in the order of the classes, if the model states it.
+    #[must_use]
+    pub fn prior(&self) -> Option<&[f64]> {
+        self.card.prior.as_deref()
+    }
+
+    /// Classes with too little evidence behind them.
+    #[must_use]
+    pub fn experimental(&self) -> &[CellClass] {
+        &self.card.experimental
+    }
+
+    /// Says what each crop shows, in the order of the crops.
+    ///
+    /// # Errors
+    /// When a crop has the wrong size, or the network fails.
+    pub fn classify(&self, crops: &[RgbImage]) -> Result<Vec<Opinion>, ClassifyError> {
+        let mut opinions = Vec::with_capacity(crops.len());
+        let mut rest = crops;
+        while !rest.is_empty() {
+            // Two shapes only, so that two plans serve every number of crops.
+            let count = if rest.len() >= BATCH { BATCH } else { 1 };
+            let (batch, after) = rest.split_at(count);
+            let answer: Array<2> = self.net.run(&self.input(batch)?)?;
+            opinions.extend(answer.values.chunks(self.card.classes.len()).map(|logits| opinion(logits, &self.card)));
+            rest = after;
+        }
+        Ok(opinions)
+    }
+
+    /// Whether it can say where it looks.
+    #[must_use]
+    pub fn explains(&self) -> bool {
+        self.evidence.is_some()
+    }
+
+    /// Where in a crop the evidence for `class`, and against the other classes, lies; at four classifications' cost.
+    ///
+    /// # Errors
+    /// When the crop has the wrong size, the model gives no evidence or does not know the class, or the network fails.
+    pub fn saliency(&self, crop: &RgbImage, class: CellClass) -> Result<Saliency, ClassifyError> {
+        let (output, (rows, columns)) = self.evidence.ok_or(ClassifyError::NoEvidence)?;
+        let classes = self.card.classes.len();
+        let chosen = self.card.classes.iter().position(|known| *known == class).ok_or(ClassifyError::Class(class))?;
+        let crops = Version::ALL.map(|version| version.of(crop));
+        let (_, evidence): (Array<2>, Array<4>) = self.net.run_with(&self.input(&crops)?, output)?;
+        let positions = rows * columns;
+        // Against the mean of all others: by the deletion test this points better than against the runner-up.
+        let maps: Vec<Vec<f32>> = evidence
+            .values
+            .chunks_exact(classes * positions)
+            .map(|planes| {
+                let of = |class: usize, at: usize| planes[class * positions + at];
+                let others = |at| (0..classes).filter(|class| *class != chosen).map(|class| of(class, at)).sum::<f32>();
+                (0..positions).map(|at| of(chosen, at) - others(at) / (classes - 1) as f32).collect()
+            })
+            .collect();
+        Ok(Saliency::of(self.card.size, (rows, columns), Version::ALL.into_iter().zip(maps.iter().map(Vec::as_slice))))
+    }
+
+    /// Planes R, G, B, value / 255, one crop after the other.
+    fn input(&self, crops: &[RgbImage]) -> Result<Array<4>, ClassifyError> {
+        let wanted = self.card.size;
+        let plane = (wanted * wanted) as usize;
+        let mut values = vec![0.0; crops.len() * 3 * plane];
+        for (crop, target) in crops.iter().zip(values.chunks_exact_mut(3 * plane)) {
+            let (width, height) = crop.dimensions();
+            if (width, height) != (wanted, wanted) {
+                return Err(ClassifyError::Size { wanted, width, height });
+            }
+            for (at, pixel) in crop.chunks_exact(3).enumerate() {
+                for (channel, value) in pixel.iter().enumerate() {
+                    target[channel * plane + at] = f32::from(*value) / 255.0;
+                }
+            }
+        }
+        Ok(Array { shape: [crops.len(), 3, wanted as usize, wanted as usize], values })
+    }
+}
+
+/// Softmax of logits / temperature (Guo et al. 2017, "On Calibration of Modern Neural Networks"), and the answer.
+fn opinion(logits: &[f32], card: &ClassifierCard) -> Opinion {
+    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights: Vec<f64> = logits.iter().map(|logit| (f64::from(logit - highest) / card.temperature).exp()).collect();
+    let sum: f64 = weights.iter().sum();
+    let mut ranked: Vec<(CellClass, f64)> =
+        card.classes.iter().copied().zip(weights.into_iter().map(|weight| weight / sum)).collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    Opinion::of(ranked, card.unknown_below)
+}

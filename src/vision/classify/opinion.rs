@@ -1,0 +1,102 @@
+//! What is said of one cell, with and without the frequency of its class brought in.
+
+use std::fmt;
+
+use crate::domain::class::{CellClass, Group};
+use crate::vision::prevalence::Prevalence;
+
+/// What the classifier says of one cell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opinion {
+    /// The answer: the most probable class, or UNK where even that is too improbable.
+    pub class: CellClass,
+    /// Probability of the most probable class, 0..=1; of `class` where `blast_kept`.
+    pub probability: f64,
+    /// Every class of the model with its probability, most probable first; they add up to 1.
+    pub ranked: Vec<(CellClass, f64)>,
+    /// What the network alone says, where the above was brought to a composition of the sample.
+    pub uncorrected: Option<Box<Opinion>>,
+    /// The network alone is sure of a blast, and the composition would have made it something else: it stays a blast.
+    pub blast_kept: bool,
+}
+
+/// What is said of a cell whose [`Opinion::blast_kept`] is set.
+pub const BLAST_KEPT: &str = "blast by the uncorrected answer";
+
+impl Opinion {
+    /// The network's own answer from its probabilities, most probable first; UNK where none reaches `unknown_below`.
+    #[must_use]
+    pub fn of(ranked: Vec<(CellClass, f64)>, unknown_below: f64) -> Self {
+        let (top, probability) = ranked.first().copied().unwrap_or((CellClass::Unk, 0.0));
+        // A network that answers NaN knows nothing.
+        let sure = probability >= unknown_below && probability.is_finite();
+        let class = if sure { top } else { CellClass::Unk };
+        Self { class, probability, ranked, uncorrected: None, blast_kept: false }
+    }
+
+    /// The mean of what the network says of several views of one cell, all by the same model.
+    #[must_use]
+    pub fn mean(views: &[Self], unknown_below: f64) -> Self {
+        let first = views.first().map_or(&[][..], |view| &view.ranked);
+        let of = |class: CellClass| {
+            let each = views.iter().flat_map(|view| &view.ranked).filter(|(other, _)| *other == class);
+            each.map(|(_, probability)| probability).sum::<f64>() / views.len() as f64
+        };
+        let mut ranked: Vec<(CellClass, f64)> = first.iter().map(|(class, _)| (*class, of(*class))).collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Self::of(ranked, unknown_below)
+    }
+
+    /// What the network alone says.
+    #[must_use]
+    pub fn alone(&self) -> &Self {
+        self.uncorrected.as_deref().unwrap_or(self)
+    }
+
+    /// The answer if one had to be given: the most probable class, or the blast that was kept.
+    #[must_use]
+    pub fn forced(&self) -> CellClass {
+        let top = self.ranked.first().map_or(CellClass::Unk, |(class, _)| *class);
+        if self.blast_kept { self.class } else { top }
+    }
+
+    /// The network's answer where it is another one than this.
+    #[must_use]
+    pub fn other_answer(&self) -> Option<&Self> {
+        self.uncorrected.as_deref().filter(|alone| alone.class != self.class || self.blast_kept)
+    }
+
+    /// The answer of the network brought to `prevalence`. A blast that the network is sure of stays one.
+    #[must_use]
+    pub fn corrected(&self, prevalence: &Prevalence, unknown_below: f64) -> Self {
+        let alone = self.alone();
+        if !prevalence.corrects() {
+            return alone.clone();
+        }
+        let mut corrected = Self::of(prevalence.correct(&alone.ranked), unknown_below);
+        if alone.class.group() == Group::Blasts && corrected.class.group() != Group::Blasts {
+            let own = corrected.ranked.iter().find(|(class, _)| *class == alone.class);
+            corrected.probability = own.map_or(0.0, |(_, probability)| *probability);
+            corrected.class = alone.class;
+            corrected.blast_kept = true;
+        }
+        corrected.uncorrected = Some(Box::new(alone.clone()));
+        corrected
+    }
+}
+
+impl fmt::Display for Opinion {
+    /// `NGS 98 %`, or `UNK (NGS 54 %)` where the most probable class is not probable enough, or
+    /// `MYO 30 % (uncorrected 85 %)` where a blast was kept.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = self.probability * 100.0;
+        if self.blast_kept {
+            let alone = self.alone().probability * 100.0;
+            return write!(f, "{} {percent:.0} % (uncorrected {alone:.0} %)", self.class);
+        }
+        match self.ranked.first() {
+            Some((top, _)) if *top != self.class => write!(f, "{} ({top} {percent:.0} %)", self.class),
+            _ => write!(f, "{} {percent:.0} %", self.class),
+        }
+    }
+}

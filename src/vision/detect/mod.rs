@@ -1,0 +1,131 @@
+//! From a white-balanced image to its cells: a small fully convolutional network at one fixed scale.
+
+mod decode;
+
+use image::RgbImage;
+
+use crate::domain::class::Kind;
+use crate::domain::geometry::Rect;
+use crate::vision::models::{DetectorCard, ModelError, Models};
+use crate::vision::net::{Array, Net, NetError};
+use crate::vision::optics::resample::{ResampleError, scaled};
+use crate::vision::optics::scale::BOX_MARGIN;
+
+/// A cell that was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detection {
+    /// White cell, red cell or platelet.
+    pub kind: Kind,
+    /// Where, in pixels of the image.
+    pub area: Rect,
+    /// How sure the detector is, 0..1.
+    pub score: f64,
+}
+
+/// Why cells could not be looked for.
+#[derive(Debug, thiserror::Error)]
+pub enum DetectError {
+    #[error(transparent)]
+    Resample(#[from] ResampleError),
+    #[error("the detector failed: {0}")]
+    Net(#[from] NetError),
+    #[error("at {um_per_px} um a pixel this image would become {width}x{height} px for the detector; check the scale")]
+    TooLarge { um_per_px: f64, width: f64, height: f64 },
+}
+
+/// Finds cells.
+#[derive(Debug)]
+pub struct Detector {
+    net: Net,
+    card: DetectorCard,
+    background: u8,
+}
+
+/// Largest side of the detector's input: beyond it memory runs out on a small board, and the scale is wrong anyway.
+const LARGEST_SIDE: f64 = 4096.0;
+
+impl Detector {
+    /// Makes the detector of a models folder ready.
+    ///
+    /// # Errors
+    /// When the network is broken or answers in another shape than `model.toml` says.
+    pub fn new(models: &Models) -> Result<Self, ModelError> {
+        let mut card = models.card.detector.clone();
+        // Training took boxes for cells when it measured; here a micrometre is one.
+        card.um_per_px *= BOX_MARGIN;
+        let path = models.folder.join(&card.file);
+        let unusable = |error: NetError| ModelError::Unusable { path: path.clone(), problem: error.to_string() };
+        let net = Net::read(&models.detector).map_err(unusable)?;
+        let side = (card.size_multiple * 2) as usize;
+        let blank = vec![models.card.white_balance.level; 3 * side * side];
+        let answer: Array<4> = net.run_pixels(&blank, [1, side, side]).map_err(unusable)?;
+        let cells = side / card.stride as usize;
+        let wanted = [1, decode::channels(card.kinds.len()), cells, cells];
+        if answer.shape != wanted {
+            return Err(ModelError::Shape {
+                path,
+                problem: format!("for a {side}x{side} px image it answers {:?} instead of {wanted:?}", answer.shape),
+            });
+        }
+        Ok(Self { net, card, background: models.card.white_balance.level })
+    }
+
+    /// Scale the network works at, micrometres a pixel.
+    #[must_use]
+    pub fn um_per_px(&self) -> f64 {
+        self.card.um_per_px
+    }
+
+    /// Finds the cells of a white-balanced image whose scale is `um_per_px`, best first.
+    ///
+    /// # Errors
+    /// When the scale makes the image too large for the network, or the network fails.
+    pub fn detect(&self, image: &RgbImage, um_per_px: f64) -> Result<Vec<Detection>, DetectError> {
+        self.look(image, um_per_px, &self.card.thresholds)
+    }
+
+    /// The same down to the score `lowest` (0..1) for every kind, for drawing precision over recall.
+    ///
+    /// # Errors
+    /// As [`Detector::detect`].
+    pub fn detect_from(&self, image: &RgbImage, um_per_px: f64, lowest: f64) -> Result<Vec<Detection>, DetectError> {
+        self.look(image, um_per_px, &vec![lowest; self.card.kinds.len()])
+    }
+
+    fn look(&self, image: &RgbImage, um_per_px: f64, thresholds: &[f64]) -> Result<Vec<Detection>, DetectError> {
+        let factor = um_per_px / self.card.um_per_px;
+        let (width, height) = (f64::from(image.width()) * factor, f64::from(image.height()) * factor);
+        if width.max(height) > LARGEST_SIDE {
+            return Err(DetectError::TooLarge { um_per_px, width, height });
+        }
+        let small = scaled(image, factor)?;
+        let (pixels, width, height) = self.input(&small);
+        let answer: Array<4> = self.net.run_pixels(&pixels, [1, height, width])?;
+        // Rounding the size to whole pixels stretched the image a little; boxes go back by what was really done.
+        let back = (
+            f64::from(image.width()) / f64::from(small.width()),
+            f64::from(image.height()) / f64::from(small.height()),
+        );
+        let mut cells = decode::decode(&answer, &self.card, thresholds);
+        for cell in &mut cells {
+            let area = cell.area.clipped(f64::from(small.width()), f64::from(small.height()));
+            cell.area = Rect::new(area.x * back.0, area.y * back.1, area.w * back.0, area.h * back.1);
+        }
+        // What lies in the padding, or shows a sliver of itself, is no cell.
+        cells.retain(|cell| cell.area.w >= 1.0 && cell.area.h >= 1.0);
+        Ok(cells)
+    }
+
+    /// Pixels padded right and bottom with background, width and height.
+    fn input(&self, image: &RgbImage) -> (Vec<u8>, usize, usize) {
+        let multiple = self.card.size_multiple;
+        let width = image.width().next_multiple_of(multiple) as usize;
+        let height = image.height().next_multiple_of(multiple) as usize;
+        let mut pixels = vec![self.background; 3 * width * height];
+        let row = 3 * image.width() as usize;
+        for (target, source) in pixels.chunks_exact_mut(3 * width).zip(image.as_raw().chunks_exact(row.max(1))) {
+            target[..row].copy_from_slice(source);
+        }
+        (pixels, width, height)
+    }
+}

@@ -1,0 +1,15 @@
+//! One image to its cells: light, scale, detection, crops, classes. No memory from image to image.
+
+mod analysis;
+pub mod annotate;
+pub mod classify;
+pub mod crop;
+pub mod detect;
+pub mod models;
+pub mod net;
+pub mod optics;
+pub mod prevalence;
+pub mod quality;
+
+pub use analysis::{Cell, Lighting, Vision, VisionError};
+pub(crate) use analysis::SAME_PLATELET;

@@ -1,0 +1,57 @@
+//! Bringing pixels to another scale, by the filter that training used (Pillow's BILINEAR, antialiased).
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::RgbImage;
+
+use crate::domain::geometry::Rect;
+
+/// Resampling failed; the sizes asked for were wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot resample {from_width}x{from_height} px to {to_width}x{to_height} px: {reason}")]
+pub struct ResampleError {
+    from_width: u32,
+    from_height: u32,
+    to_width: u32,
+    to_height: u32,
+    reason: String,
+}
+
+/// Resamples a window of an image to `width` x `height` pixels.
+///
+/// `window` is in pixels of `image`; what of it lies outside is cut off first, so a caller that must keep the scale
+/// pads the result itself.
+///
+/// # Errors
+/// When the window has no pixel in the image or a size is zero.
+pub fn resample(image: &RgbImage, window: Rect, width: u32, height: u32) -> Result<RgbImage, ResampleError> {
+    let fail = |reason: &dyn ToString| ResampleError {
+        from_width: image.width(),
+        from_height: image.height(),
+        to_width: width,
+        to_height: height,
+        reason: reason.to_string(),
+    };
+    let window = window.clipped(f64::from(image.width()), f64::from(image.height()));
+    if window.w <= 0.0 || window.h <= 0.0 || width == 0 || height == 0 {
+        return Err(fail(&"nothing of it lies in the image"));
+    }
+    let source =
+        ImageRef::new(image.width(), image.height(), image.as_raw(), PixelType::U8x3).map_err(|error| fail(&error))?;
+    let mut target = Image::new(width, height, PixelType::U8x3);
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+        .crop(window.x, window.y, window.w, window.h);
+    Resizer::new().resize(&source, &mut target, &options).map_err(|error| fail(&error))?;
+    RgbImage::from_raw(width, height, target.into_vec()).ok_or_else(|| fail(&"the result has another size"))
+}
+
+/// The image as a whole, `factor` times as large; sides are rounded and at least 1 px.
+///
+/// # Errors
+/// When the image is empty.
+pub fn scaled(image: &RgbImage, factor: f64) -> Result<RgbImage, ResampleError> {
+    let side = |length: u32| (f64::from(length) * factor).round().max(1.0) as u32;
+    let all = Rect::new(0.0, 0.0, f64::from(image.width()), f64::from(image.height()));
+    resample(image, all, side(image.width()), side(image.height()))
+}

@@ -1,0 +1,337 @@
+//! How frequent classes are, brought into the answer. Pure.
+//!
+//! A network learns with its training images how frequent each class is there; blood is composed otherwise. The answer is
+//! brought to another composition by weighting each probability with (share there / share in training) and
+//! normalising (Saerens, Latinne and Decaestecker 2002, Neural Computation 14, 21). The shares of one sample are estimated
+//! from its own cells by the same authors' EM, held by a pseudo-count to what blood is usually made of.
+//!
+//! Platelets and UNK are mistakes of detection, not parts of a differential: their probabilities stay as they are, and the
+//! white cells' classes share the rest.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::class::CellClass;
+use crate::vision::classify::Opinion;
+
+/// A number for each class, by [`CellClass::index`].
+pub type ByClass = [f64; CellClass::ALL.len()];
+
+/// How far the composition of usual blood is believed of a few images: the exponent (0 not at all, 1 wholly) of
+/// (share in blood / share in training). A single cell says nothing about the slide it came from, and may have been
+/// picked because it is rare, so that it is only nudged.
+pub const TEMPER: f64 = 0.4;
+
+/// White cells that the composition of usual blood weighs as much as, when a sample's own is estimated.
+pub const PSEUDO_COUNT: f64 = 30.0;
+
+/// White cells from which pictures without any other order are taken for one sample.
+pub const ENOUGH_FOR_A_SAMPLE: u32 = 20;
+
+/// EM ends when no share changes by more than this, or after so many rounds.
+const CONVERGED: f64 = 1e-6;
+const ROUNDS: usize = 200;
+
+/// Share given to each class that does not belong in the blood of an adult: doubted, never ruled out.
+const FLOOR: f64 = 0.002;
+
+/// Share of a class among the nucleated cells of an adult's peripheral blood.
+///
+/// Middles of the reference ranges for the manual differential in Bain, "Blood Cells", 5th ed., and Dacie and Lewis,
+/// "Practical Haematology", 12th ed.; `FLOOR` for what is not normally seen. Not normalised; 0 for PLT and UNK.
+#[must_use]
+pub const fn in_blood(class: CellClass) -> f64 {
+    match class {
+        CellClass::Ngs => 0.57,
+        CellClass::Lyt => 0.30,
+        CellClass::Mon => 0.06,
+        CellClass::Ngb | CellClass::Eos => 0.03,
+        CellClass::Bas => 0.007,
+        CellClass::Plt | CellClass::Unk => 0.0,
+        CellClass::Ebo
+        | CellClass::Ksc
+        | CellClass::Lya
+        | CellClass::Mmz
+        | CellClass::Mob
+        | CellClass::Myb
+        | CellClass::Myo
+        | CellClass::Pmb
+        | CellClass::Pmo => FLOOR,
+    }
+}
+
+/// Which composition is brought into the answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// None: the network's answers as they are.
+    None,
+    /// That of usual blood, tempered by [`TEMPER`].
+    Blood,
+    /// The sample's own, estimated from its cells.
+    Sample,
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::None => "none",
+            Self::Blood => "blood",
+            Self::Sample => "sample",
+        })
+    }
+}
+
+/// A word that names no form.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no form of prevalence; write none, blood or sample")]
+pub struct UnknownForm(String);
+
+impl FromStr for Form {
+    type Err = UnknownForm;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        [Self::None, Self::Blood, Self::Sample]
+            .into_iter()
+            .find(|form| form.to_string() == word)
+            .ok_or_else(|| UnknownForm(word.to_owned()))
+    }
+}
+
+/// The composition that answers were brought to, as it is written down.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PrevalenceReport {
+    pub form: Form,
+    /// White cells it was estimated from; 0 unless the form is `sample`.
+    pub cells: u32,
+    /// Percent of the white cells' classes, EBO and KSC included; they add up to 100. Empty where nothing was corrected.
+    pub percent: BTreeMap<CellClass, f64>,
+    /// Why nothing was corrected although it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl fmt::Display for PrevalenceReport {
+    /// One line for a person: `prevalence: sample of 104 cells: NGS 61.2 %, LYT 24.0 %, …`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "prevalence: {}", self.form)?;
+        if self.form == Form::Sample {
+            write!(f, " of {} white cells", self.cells)?;
+        }
+        let mut shares: Vec<_> = self.percent.iter().collect();
+        shares.sort_by(|a, b| b.1.total_cmp(a.1));
+        for (at, (class, percent)) in shares.into_iter().enumerate() {
+            write!(f, "{} {class} {percent:.1} %", if at == 0 { ":" } else { "," })?;
+        }
+        self.note.as_ref().map_or(Ok(()), |note| write!(f, " ({note})"))
+    }
+}
+
+/// A composition, ready to be brought into answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prevalence {
+    form: Form,
+    cells: u32,
+    /// Share of each class among the white cells'.
+    shares: ByClass,
+    /// What probabilities are multiplied by; none where nothing is corrected.
+    weights: Option<ByClass>,
+    note: Option<&'static str>,
+}
+
+impl Prevalence {
+    /// Corrects nothing.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { form: Form::None, cells: 0, shares: [0.0; CellClass::ALL.len()], weights: None, note: None }
+    }
+
+    /// Its form; [`Form::None`] also where another was asked for and the model states no shares of training.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Whether it changes any answer.
+    #[must_use]
+    pub fn corrects(&self) -> bool {
+        self.weights.is_some()
+    }
+
+    /// Classes with probabilities that add up to 1, brought to this composition, most probable first.
+    #[must_use]
+    pub fn correct(&self, probabilities: &[(CellClass, f64)]) -> Vec<(CellClass, f64)> {
+        let Some(weights) = &self.weights else { return probabilities.to_vec() };
+        let white = |of: &dyn Fn(CellClass) -> f64| {
+            let cells = probabilities.iter().filter(|(class, _)| is_white(*class));
+            cells.map(|(class, p)| p * of(*class)).sum::<f64>()
+        };
+        let factor = white(&|_| 1.0) / white(&|class| weights[class.index()]);
+        // Where no white class has any probability there is nothing to share out; a network that answers NaN knows nothing.
+        let factor = if factor.is_finite() { factor } else { 0.0 };
+        let corrected = |(class, p): &(CellClass, f64)| {
+            (*class, if is_white(*class) && factor > 0.0 { p * weights[class.index()] * factor } else { *p })
+        };
+        let mut ranked: Vec<_> = probabilities.iter().map(corrected).collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        ranked
+    }
+
+    /// The composition for outputs.
+    #[must_use]
+    pub fn report(&self) -> PrevalenceReport {
+        let shares = CellClass::ALL.iter().map(|class| (*class, self.shares[class.index()]));
+        let percent = shares.filter(|(_, share)| *share > 0.0).map(|(class, share)| (class, rounded(share * 100.0)));
+        PrevalenceReport {
+            form: self.form,
+            cells: self.cells,
+            percent: percent.collect(),
+            note: self.note.map(str::to_owned),
+        }
+    }
+}
+
+fn rounded(percent: f64) -> f64 {
+    (percent * 1000.0).round() / 1000.0
+}
+
+/// Whether the composition of blood says anything about the class.
+fn is_white(class: CellClass) -> bool {
+    !matches!(class, CellClass::Plt | CellClass::Unk)
+}
+
+/// Which composition to bring in, and what a model says of its training: all that turns answers into corrected ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Correction {
+    /// None: that of the sample where there are [`ENOUGH_FOR_A_SAMPLE`] white cells, else that of blood.
+    form: Option<Form>,
+    /// Shares of the white classes in training, and in usual blood; both add up to 1. None where a model states none.
+    shares: Option<(ByClass, ByClass)>,
+    unknown_below: f64,
+}
+
+impl Correction {
+    /// `prior` holds the share of each of `classes` in training, in their order; without it nothing is corrected.
+    /// `unknown_below` is the probability under which a cell is left without a name.
+    #[must_use]
+    pub fn new(form: Option<Form>, classes: &[CellClass], prior: Option<&[f64]>, unknown_below: f64) -> Self {
+        let of = |share: &dyn Fn(usize, CellClass) -> f64| {
+            let mut shares = [0.0; CellClass::ALL.len()];
+            for (at, class) in classes.iter().enumerate().filter(|(_, class)| is_white(**class)) {
+                shares[class.index()] = share(at, *class);
+            }
+            normalised(shares)
+        };
+        let shares = prior.and_then(|prior| {
+            let training = of(&|at, _| prior.get(at).copied().unwrap_or(0.0))?;
+            Some((training, of(&|_, class| in_blood(class))?))
+        });
+        Self { form, shares, unknown_below }
+    }
+
+    /// Corrects nothing.
+    #[must_use]
+    pub const fn off() -> Self {
+        Self { form: Some(Form::None), shares: None, unknown_below: 0.0 }
+    }
+
+    /// The composition for these cells, going by what the network alone said of them.
+    #[must_use]
+    pub fn prevalence<'a>(&self, cells: impl IntoIterator<Item = &'a Opinion>) -> Prevalence {
+        self.prevalence_after(&Prevalence::none(), cells)
+    }
+
+    /// The same; the estimate begins at `before`, which ends it sooner where a few cells were added since.
+    #[must_use]
+    pub fn prevalence_after<'a>(
+        &self,
+        before: &Prevalence,
+        cells: impl IntoIterator<Item = &'a Opinion>,
+    ) -> Prevalence {
+        if self.form == Some(Form::None) {
+            return Prevalence::none();
+        }
+        let Some((training, blood)) = &self.shares else {
+            let note = Some("not corrected: model.toml states no prior of the classifier");
+            return Prevalence { note, ..Prevalence::none() };
+        };
+        let cells: Vec<ByClass> = cells.into_iter().filter_map(white_part).collect();
+        let white = cells.iter().filter(|cell| cell.iter().sum::<f64>() >= 0.5).count() as u32;
+        let automatic = if white >= ENOUGH_FOR_A_SAMPLE { Form::Sample } else { Form::Blood };
+        let form = self.form.unwrap_or(automatic);
+        let ratio = |shares: &ByClass| -> ByClass {
+            std::array::from_fn(|at| if training[at] > 0.0 { shares[at] / training[at] } else { 0.0 })
+        };
+        if form == Form::Sample {
+            let start = if before.form == Form::Sample { &before.shares } else { training };
+            let shares = estimate(&cells, training, blood, start);
+            return Prevalence { form, cells: white, shares, weights: Some(ratio(&shares)), note: None };
+        }
+        let weights = ratio(blood).map(|ratio| ratio.powf(TEMPER));
+        // The composition that these weights stand for lies between that of training and that of blood.
+        let shares = normalised(std::array::from_fn(|at| training[at] * weights[at])).unwrap_or(*training);
+        Prevalence { form, cells: 0, shares, weights: Some(weights), note: None }
+    }
+
+    /// What is said of a cell under `prevalence`.
+    #[must_use]
+    pub fn apply(&self, opinion: &Opinion, prevalence: &Prevalence) -> Opinion {
+        opinion.corrected(prevalence, self.unknown_below)
+    }
+
+    /// Brings `opinions` to the composition they make up together, or to that of usual blood, as the form says.
+    pub fn correct_all<'a>(&self, opinions: impl IntoIterator<Item = &'a mut Opinion>) -> Prevalence {
+        let opinions: Vec<&mut Opinion> = opinions.into_iter().collect();
+        let prevalence = self.prevalence(opinions.iter().map(|opinion| &**opinion));
+        for opinion in opinions {
+            *opinion = self.apply(opinion, &prevalence);
+        }
+        prevalence
+    }
+}
+
+fn normalised(shares: ByClass) -> Option<ByClass> {
+    let sum: f64 = shares.iter().sum();
+    (sum > 0.0 && sum.is_finite()).then(|| shares.map(|share| share / sum))
+}
+
+/// The network's probabilities of the white classes; they add up to the probability that it is a white cell.
+fn white_part(opinion: &Opinion) -> Option<ByClass> {
+    let mut cell = [0.0; CellClass::ALL.len()];
+    for (class, probability) in opinion.alone().ranked.iter().filter(|(class, _)| is_white(*class)) {
+        cell[class.index()] = *probability;
+    }
+    let sum: f64 = cell.iter().sum();
+    (sum > 0.0 && sum.is_finite()).then_some(cell)
+}
+
+/// The most probable composition of a sample (Saerens et al. 2002), with a Dirichlet prior of [`PSEUDO_COUNT`] cells of
+/// usual blood. Each cell counts by its probability to be a white cell.
+fn estimate(cells: &[ByClass], training: &ByClass, blood: &ByClass, start: &ByClass) -> ByClass {
+    let white: f64 = cells.iter().flatten().sum();
+    let mut shares = *start;
+    for _ in 0..ROUNDS {
+        let mut next = blood.map(|share| share * PSEUDO_COUNT);
+        let weights: ByClass =
+            std::array::from_fn(|at| if training[at] > 0.0 { shares[at] / training[at] } else { 0.0 });
+        for cell in cells {
+            let weighted: ByClass = std::array::from_fn(|at| cell[at] * weights[at]);
+            let sum: f64 = weighted.iter().sum();
+            if sum > 0.0 {
+                let factor = cell.iter().sum::<f64>() / sum;
+                next.iter_mut().zip(&weighted).for_each(|(next, part)| *next += part * factor);
+            }
+        }
+        next = next.map(|share| share / (white + PSEUDO_COUNT));
+        let change = next.iter().zip(&shares).map(|(next, share)| (next - share).abs()).fold(0.0, f64::max);
+        shares = next;
+        if change < CONVERGED {
+            break;
+        }
+    }
+    shares
+}

@@ -1,0 +1,245 @@
+//! How dense red cells lie.
+
+use image::RgbImage;
+use image::imageops;
+
+use super::Verdict;
+use crate::domain::class::Kind;
+use crate::vision::detect::Detection;
+use crate::domain::geometry::Rect;
+use crate::vision::optics::flat_field::FlatField;
+use crate::vision::optics::resample::resample;
+use crate::vision::optics::scale::BOX_MARGIN;
+
+/// Share of what red cells cover that may lie under two of them: 0.15 is the most in train fields of the pack.
+const THICK_OVERLAP: f64 = 0.25;
+
+/// Share of the field that red cells may cover: 0.73 is the most in train fields.
+const THICK_COVER: f64 = 0.85;
+
+/// Share of the field that is background at least; 99 % of train fields have 0.23 and more.
+const LEAST_FREE: f64 = 0.15;
+
+/// Share of background under which a field is doubtful, and too thick if much of it is dark where no cell was found.
+const LITTLE_FREE: f64 = 0.27;
+
+/// Share of the field outside of all cells that is as dark as a cell: what the detector could not take apart.
+const MUCH_UNKNOWN: f64 = 0.35;
+
+/// Share of the field that red cells cover at least where there is a smear; train fields have 0.18 and more.
+const THIN_COVER: f64 = 0.04;
+
+/// Rows of the raster on which cells are laid (columns of a picture on end); a cell is some ten high.
+const RASTER: f64 = 120.0;
+
+/// Absorbance, as a share of the red cells' median, under which a place is background, and from which it is as dark as a cell.
+const BACKGROUND: f64 = 0.35;
+const DARK: f64 = 0.6;
+
+/// Places of red cells that must be seen before their absorbance is a measure.
+const ENOUGH: usize = 50;
+
+/// Absorbance (natural logarithm) under which red cells are too pale to be told from background; usual ones have 0.2 to 0.5.
+const FAINTEST: f64 = 0.03;
+
+/// How dense red cells lie in one field.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Density {
+    /// Red cells.
+    pub red: usize,
+    /// Share of the field that they cover, 0..=1.
+    pub covered: f64,
+    /// Share of that which lies under two or more, 0..=1.
+    pub overlap: f64,
+    /// Share of the field, white cells and platelets apart, that is background, 0..=1; 1 where red cells are too few to tell.
+    pub free: f64,
+    /// Share of the field outside of all cells found that is as dark as a cell, 0..=1.
+    pub unknown: f64,
+}
+
+/// What lies at a place of the raster.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    /// Red cells, each taken for the ellipse in its box.
+    red: u8,
+    /// The box of another cell, and a margin.
+    other: bool,
+}
+
+impl Density {
+    /// Of the `cells` of a white-balanced field.
+    #[must_use]
+    pub fn of(cells: &[Detection], balanced: &RgbImage) -> Self {
+        let (width, height) = (f64::from(balanced.width()), f64::from(balanced.height()));
+        let step = (width.min(height) / RASTER).max(1.0);
+        let (columns, rows) = ((width / step).ceil().max(1.0) as u32, (height / step).ceil().max(1.0) as u32);
+        let places =
+            lay(cells, (columns as usize, rows as usize), (width / f64::from(columns), height / f64::from(rows)));
+        let covered = places.iter().filter(|place| place.red > 0).count();
+        let twice = places.iter().filter(|place| place.red > 1).count();
+        let whole = Rect::new(0.0, 0.0, width, height);
+        let small = resample(balanced, whole, columns, rows);
+        // Only an empty picture cannot be resampled, and it has no cells.
+        let (free, unknown) = small.map_or((1.0, 0.0), |small| by_absorbance(&small, &places));
+        Self {
+            red: cells.iter().filter(|cell| cell.kind == Kind::Rbc).count(),
+            covered: covered as f64 / places.len() as f64,
+            overlap: twice as f64 / covered.max(1) as f64,
+            free,
+            unknown,
+        }
+    }
+
+    /// What is wrong with it, beside `white` white cells; none for usual density.
+    ///
+    /// Fields with no more red cells than white ones are lysed or concentrated: there is nothing to be too thin.
+    #[must_use]
+    pub fn verdict(&self, white: usize) -> Option<Verdict> {
+        let no_room = self.free < LEAST_FREE || (self.free < LITTLE_FREE && self.unknown > MUCH_UNKNOWN);
+        if self.overlap > THICK_OVERLAP || self.covered > THICK_COVER || no_room {
+            Some(Verdict::TooThick)
+        } else if self.red > white && self.covered < THIN_COVER {
+            Some(Verdict::TooThin)
+        } else {
+            None
+        }
+    }
+}
+
+/// Lays cells on a raster of `size` places, `step` px apart each way.
+fn lay(cells: &[Detection], size: (usize, usize), step: (f64, f64)) -> Vec<Place> {
+    let (columns, rows) = size;
+    let mut places = vec![Place::default(); columns * rows];
+    for cell in cells {
+        let centre = cell.area.centre();
+        let red = cell.kind == Kind::Rbc;
+        let reach = if red { 0.5 / BOX_MARGIN } else { 0.55 };
+        let (half_width, half_height) = (cell.area.w * reach, cell.area.h * reach);
+        if !(half_width > 0.0 && half_height > 0.0) {
+            continue;
+        }
+        let index = |at: f64, step: f64, most: usize| ((at / step).max(0.0) as usize).min(most);
+        for row in
+            index(centre.1 - half_height, step.1, rows)..(index(centre.1 + half_height, step.1, rows) + 1).min(rows)
+        {
+            let v = ((row as f64 + 0.5) * step.1 - centre.1) / half_height;
+            for column in index(centre.0 - half_width, step.0, columns)
+                ..(index(centre.0 + half_width, step.0, columns) + 1).min(columns)
+            {
+                let u = ((column as f64 + 0.5) * step.0 - centre.0) / half_width;
+                let place = &mut places[row * columns + column];
+                if !red {
+                    place.other |= u.abs() <= 1.0 && v.abs() <= 1.0;
+                } else if u * u + v * v <= 1.0 {
+                    place.red = place.red.saturating_add(1);
+                }
+            }
+        }
+    }
+    places
+}
+
+/// The shares of background, and of what is dark where no cell was found, by what places absorb in green.
+fn by_absorbance(small: &RgbImage, places: &[Place]) -> (f64, f64) {
+    // Dark corners are no cells.
+    let evened = FlatField::of_picture(small, 0.0).and_then(|field| field.apply(small));
+    let green: Vec<u8> = evened.as_ref().unwrap_or(small).pixels().map(|pixel| pixel.0[1]).collect();
+    let mut sorted = green.clone();
+    sorted.sort_unstable();
+    let white = f64::from(sorted.get(sorted.len() * 19 / 20).copied().unwrap_or(255).max(1));
+    let absorbance: Vec<f64> = green.iter().map(|value| -(f64::from(*value).max(1.0) / white).ln()).collect();
+    let mut of_red: Vec<f64> =
+        places.iter().zip(&absorbance).filter(|(place, _)| place.red > 0 && !place.other).map(|(_, a)| *a).collect();
+    if of_red.len() < ENOUGH {
+        return (1.0, 0.0);
+    }
+    of_red.sort_by(f64::total_cmp);
+    let usual = of_red[of_red.len() / 2];
+    if usual < FAINTEST {
+        return (1.0, 0.0);
+    }
+    let share = |among: &dyn Fn(&Place) -> bool, is: &dyn Fn(f64) -> bool| {
+        let (mut found, mut all) = (0_u32, 0_u32);
+        for (_, absorbance) in places.iter().zip(&absorbance).filter(|(place, _)| among(place)) {
+            found += u32::from(is(*absorbance));
+            all += 1;
+        }
+        f64::from(found) / f64::from(all.max(1))
+    };
+    (
+        share(&|place| !place.other, &|absorbance| absorbance < BACKGROUND * usual),
+        share(&|place| !place.other && place.red == 0, &|absorbance| absorbance > DARK * usual),
+    )
+}
+
+/// Standard deviation of the large shapes of a picture, grey levels: of its thumbnail, where noise is averaged away.
+#[must_use]
+pub fn contrast(balanced: &RgbImage) -> f64 {
+    let (width, height) = balanced.dimensions();
+    let small = imageops::thumbnail(balanced, width.clamp(1, 160), height.clamp(1, 120));
+    // Uneven light is no shape.
+    let evened = FlatField::of_picture(&small, 0.0).and_then(|field| field.apply(&small)).unwrap_or(small);
+    let small = imageops::thumbnail(&evened, evened.width().min(48), evened.height().min(36));
+    let grey: Vec<f64> = small.pixels().map(|p| p.0.iter().map(|v| f64::from(*v)).sum::<f64>() / 3.0).collect();
+    let mean = grey.iter().sum::<f64>() / grey.len() as f64;
+    (grey.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / grey.len() as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(kind: Kind, x: f64, y: f64, side: f64) -> Detection {
+        Detection { kind, area: Rect::new(x, y, side, side), score: 0.9 }
+    }
+
+    /// Red cells of 50 px in a grid `apart` px wide, on a field of 640x480 that shows just these.
+    fn smear(apart: f64) -> (Vec<Detection>, RgbImage) {
+        let places =
+            (0..12).flat_map(|row| (0..16).map(move |column| (f64::from(column) * apart, f64::from(row) * apart)));
+        let cells: Vec<_> =
+            places.filter(|(x, y)| *x < 640.0 && *y < 480.0).map(|(x, y)| cell(Kind::Rbc, x, y, 50.0)).collect();
+        let mut field = RgbImage::from_pixel(640, 480, image::Rgb([235; 3]));
+        for (x, y, pixel) in field.enumerate_pixels_mut() {
+            let inside = |cell: &Detection| {
+                let (u, v) = cell.area.centre();
+                (f64::from(x) - u).hypot(f64::from(y) - v) < 22.0
+            };
+            if cells.iter().any(inside) {
+                *pixel = image::Rgb([210, 150, 160]);
+            }
+        }
+        (cells, field)
+    }
+
+    #[test]
+    fn cells_side_by_side_are_good_and_cells_on_each_other_too_thick() {
+        let (cells, field) = smear(60.0);
+        let density = Density::of(&cells, &field);
+        assert_eq!(density.verdict(1), None, "{density:?}");
+        assert!((0.3..0.6).contains(&density.covered) && density.overlap < 0.01 && density.free > 0.4, "{density:?}");
+        let (cells, field) = smear(30.0);
+        assert_eq!(Density::of(&cells, &field).verdict(1), Some(Verdict::TooThick));
+    }
+
+    #[test]
+    fn dark_field_without_cells_to_take_apart_is_too_thick() {
+        let (cells, mut field) = smear(160.0);
+        for (x, y, pixel) in field.enumerate_pixels_mut() {
+            if (x / 9 + y / 7) % 5 != 0 {
+                *pixel = image::Rgb([205, 145, 155]);
+            }
+        }
+        let density = Density::of(&cells, &field);
+        assert_eq!(density.verdict(0), Some(Verdict::TooThick), "{density:?}");
+    }
+
+    #[test]
+    fn a_few_red_cells_are_too_thin_unless_the_smear_is_lysed() {
+        let field = RgbImage::from_pixel(640, 480, image::Rgb([235; 3]));
+        let few = [cell(Kind::Rbc, 100.0, 100.0, 50.0), cell(Kind::Rbc, 400.0, 300.0, 50.0)];
+        assert_eq!(Density::of(&few, &field).verdict(1), Some(Verdict::TooThin));
+        assert_eq!(Density::of(&few, &field).verdict(2), None);
+        assert_eq!(Density::of(&[], &field).verdict(1), None);
+    }
+}

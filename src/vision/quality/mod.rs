@@ -1,0 +1,269 @@
+//! Whether a frame is fit to be counted, and what the person at the microscope does when it is not. Pure; the only memory
+//! is how sharp the latest frames were ([`focus::FocusHistory`]).
+
+pub mod density;
+pub mod exposure;
+pub mod focus;
+
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::class::Kind;
+use crate::vision::detect::Detection;
+use crate::vision::optics::focus::field_sharpness;
+use crate::vision::optics::scale::Scale;
+use density::Density;
+use exposure::Exposure;
+use focus::FocusHistory;
+
+/// What is said of a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It counts.
+    #[default]
+    Good,
+    /// Blurred, against what this microscope showed before or against any.
+    OutOfFocus,
+    /// So little light that colours are lost.
+    TooDark,
+    /// So much light that cells are lost in white.
+    TooBright,
+    /// Cells lie on each other.
+    TooThick,
+    /// Red cells lie far apart, as behind the feathered edge.
+    TooThin,
+    /// No cell is in view.
+    Empty,
+}
+
+impl Verdict {
+    /// Every verdict by which a frame is not counted.
+    pub const REFUSALS: [Self; 6] =
+        [Self::OutOfFocus, Self::TooDark, Self::TooBright, Self::TooThick, Self::TooThin, Self::Empty];
+
+    /// Whether a frame is left out of the count.
+    #[must_use]
+    pub const fn refuses(self) -> bool {
+        !matches!(self, Self::Good)
+    }
+
+    /// The word used in every output.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::OutOfFocus => "out-of-focus",
+            Self::TooDark => "too-dark",
+            Self::TooBright => "too-bright",
+            Self::TooThick => "too-thick",
+            Self::TooThin => "too-thin",
+            Self::Empty => "empty",
+        }
+    }
+
+    /// What is wrong and what to do, in one sentence; none for a good frame.
+    #[must_use]
+    pub const fn advice(self) -> Option<&'static str> {
+        match self {
+            Self::Good => None,
+            Self::OutOfFocus => Some("out of focus: turn the fine focus until the bar is longest"),
+            Self::TooDark => Some("too dark: more light, or a longer exposure"),
+            Self::TooBright => Some("too bright: less light, or a shorter exposure"),
+            Self::TooThick => Some("too thick: cells lie on each other, move on towards the thin end of the smear"),
+            Self::TooThin => Some("too thin: few red cells, move back towards the thick end of the smear"),
+            Self::Empty => Some("no cells in view: move on to the smear, then focus"),
+        }
+    }
+
+    /// The same for a small display, at most 12 characters.
+    #[must_use]
+    pub const fn short(self) -> Option<&'static str> {
+        match self {
+            Self::Good => None,
+            Self::OutOfFocus => Some("TURN FOCUS"),
+            Self::TooDark => Some("MORE LIGHT"),
+            Self::TooBright => Some("LESS LIGHT"),
+            Self::TooThick => Some("THICK: MOVE"),
+            Self::TooThin => Some("THIN: MOVE"),
+            Self::Empty => Some("EMPTY: MOVE"),
+        }
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.code())
+    }
+}
+
+/// How good one frame is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Quality {
+    /// Whether it counts, and if not, why.
+    pub verdict: Verdict,
+    /// Sharpness over the best of late, 0..=1: the focus bar.
+    pub focus: f64,
+    /// Sharpness at the scale at which fields compare; 0 where there is nothing to focus on.
+    pub sharpness: f64,
+    /// Brightness of the background, 0..=255.
+    pub background: f64,
+    /// Share of pixels that are white in every channel, 0..=1.
+    pub saturated: f64,
+    /// Share of the field that red cells cover, 0..=1.
+    pub covered: f64,
+    /// Share of that which lies under two red cells or more, 0..=1.
+    pub overlap: f64,
+    /// Share of the field that is background, 0..=1; 1 where red cells are too few to tell.
+    pub free: f64,
+}
+
+impl Quality {
+    /// Whether the frame is left out of the count.
+    #[must_use]
+    pub fn refused(&self) -> bool {
+        self.verdict.refuses()
+    }
+}
+
+/// Frames that were not counted, by why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Refusals {
+    pub out_of_focus: u64,
+    pub too_dark: u64,
+    pub too_bright: u64,
+    pub too_thick: u64,
+    pub too_thin: u64,
+    pub empty: u64,
+}
+
+impl Refusals {
+    /// Frames refused by one verdict; 0 for [`Verdict::Good`].
+    #[must_use]
+    pub const fn get(&self, verdict: Verdict) -> u64 {
+        match verdict {
+            Verdict::Good => 0,
+            Verdict::OutOfFocus => self.out_of_focus,
+            Verdict::TooDark => self.too_dark,
+            Verdict::TooBright => self.too_bright,
+            Verdict::TooThick => self.too_thick,
+            Verdict::TooThin => self.too_thin,
+            Verdict::Empty => self.empty,
+        }
+    }
+
+    /// Notes a frame.
+    pub const fn note(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Good => {}
+            Verdict::OutOfFocus => self.out_of_focus += 1,
+            Verdict::TooDark => self.too_dark += 1,
+            Verdict::TooBright => self.too_bright += 1,
+            Verdict::TooThick => self.too_thick += 1,
+            Verdict::TooThin => self.too_thin += 1,
+            Verdict::Empty => self.empty += 1,
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        Verdict::REFUSALS.iter().map(|verdict| self.get(*verdict)).sum()
+    }
+}
+
+impl std::fmt::Display for Refusals {
+    /// `3 out-of-focus, 1 empty`; nothing for none.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let some =
+            Verdict::REFUSALS.iter().map(|verdict| (self.get(*verdict), verdict)).filter(|(count, _)| *count > 0);
+        let words: Vec<String> = some.map(|(count, verdict)| format!("{count} {verdict}")).collect();
+        f.write_str(&words.join(", "))
+    }
+}
+
+/// Looks at one frame: `raw` as the camera gave it, `balanced` and the `cells` found in it as every other step has them,
+/// and the `scale` they were looked for at. `history` is of the frames before; a picture on its own has an empty one.
+#[must_use]
+pub fn assess(
+    raw: &RgbImage,
+    balanced: &RgbImage,
+    cells: &[Detection],
+    scale: Option<Scale>,
+    history: &FocusHistory,
+) -> Quality {
+    let exposure = Exposure::of(raw);
+    let density = Density::of(cells, balanced);
+    let um_per_px = scale.map(|scale| scale.um_per_px).or(history.um_per_px());
+    // Without any scale the usual one of a microscope's camera is not far off.
+    let sharpness = field_sharpness(balanced, um_per_px.unwrap_or(USUAL_UM_PER_PX)).unwrap_or_default();
+    let seen = cells.iter().any(|cell| cell.score >= SURE);
+    let verdict = exposure.verdict().unwrap_or_else(|| {
+        if !seen {
+            // What shows shapes and no cell is blurred; what shows nothing is empty.
+            let shapes = density::contrast(balanced) >= SHAPES;
+            return if shapes && history.is_blurred(sharpness) { Verdict::OutOfFocus } else { Verdict::Empty };
+        }
+        if history.is_blurred(sharpness) {
+            return Verdict::OutOfFocus;
+        }
+        let white = cells.iter().filter(|cell| cell.kind == Kind::Wbc).count();
+        density.verdict(white).unwrap_or_default()
+    });
+    Quality {
+        verdict,
+        focus: history.relative(sharpness),
+        sharpness,
+        background: exposure.background,
+        saturated: exposure.saturated,
+        covered: density.covered,
+        overlap: density.overlap,
+        free: density.free,
+    }
+}
+
+/// Scale where nothing is known, um a pixel.
+const USUAL_UM_PER_PX: f64 = 0.1;
+
+/// Score from which a cell is a sign that the field is not empty.
+const SURE: f64 = 0.3;
+
+/// Standard deviation of a picture's large shapes, grey levels, from which there is something in view: fields of the pack
+/// have 11 and more, empty ones under 4.
+const SHAPES: f64 = 6.0;
+
+/// [`assess`] frame by frame, with the memory it needs.
+#[derive(Clone, Debug, Default)]
+pub struct Gate {
+    history: FocusHistory,
+    /// Everything passes, however it looks.
+    open: bool,
+}
+
+impl Gate {
+    /// A gate that refuses bad frames, or one that is open for all of them and only says how they look.
+    #[must_use]
+    pub fn new(refuses: bool) -> Self {
+        Self { open: !refuses, ..Self::default() }
+    }
+
+    /// Whether it lets everything pass.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Looks at the next frame, as [`assess`] does, and remembers how sharp it was.
+    pub fn judge(&mut self, raw: &RgbImage, balanced: &RgbImage, cells: &[Detection], scale: Option<Scale>) -> Quality {
+        let quality = assess(raw, balanced, cells, scale, &self.history);
+        // Light and emptiness say nothing of the focus.
+        if matches!(quality.verdict, Verdict::Good | Verdict::OutOfFocus | Verdict::TooThick | Verdict::TooThin) {
+            let um_per_px = scale.map(|scale| scale.um_per_px);
+            self.history.note(quality.sharpness, um_per_px, quality.verdict != Verdict::OutOfFocus);
+        }
+        quality
+    }
+}

@@ -1,0 +1,367 @@
+//! Configuration as a person at the device meets it: what is taken, and what is refused in which words.
+
+use std::path::{Path, PathBuf};
+
+use leukoscope::config::load::{load, parse};
+use leukoscope::config::problem::ConfigError;
+use leukoscope::config::{Config, DisplayKind, LineFormat};
+use proptest::prelude::*;
+
+const SHIPPED: &str = include_str!("../../systemd/leukoscope.toml");
+
+/// What the program says about a file with this text, which it must refuse.
+fn refusal(text: &str) -> String {
+    parse(text, Path::new("l.toml")).expect_err("this text must be refused").to_string()
+}
+
+fn env(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    load(None, variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+}
+
+#[test]
+fn the_shipped_file_says_what_holds_without_a_file() {
+    assert_eq!(parse(SHIPPED, Path::new("shipped")).unwrap(), Config::default());
+    assert_eq!(load(None, std::iter::empty()).unwrap(), Config::default());
+    Config::default().check().unwrap();
+}
+
+#[test]
+fn the_shipped_file_shows_every_key_and_each_of_its_commented_lines_can_be_used() {
+    let uncommented: String = SHIPPED
+        .lines()
+        .map(|line| match line.strip_prefix("# ").and_then(|rest| rest.split_once(" = ").map(|(key, _)| (rest, key))) {
+            Some((rest, key)) if !key.contains(' ') => format!("{rest}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let config = parse(&uncommented, Path::new("shipped")).unwrap();
+    // Serializing a config in which every optional key is set lists every key the structs have.
+    let all = toml::Table::try_from(&config).unwrap();
+    let shown: toml::Table = uncommented.parse().unwrap();
+    let keys = |table: &toml::Table| -> Vec<String> {
+        let of = |(section, keys): (&String, &toml::Value)| {
+            keys.as_table().unwrap().keys().map(|key| format!("{section}.{key}")).collect::<Vec<_>>()
+        };
+        table.iter().flat_map(of).collect()
+    };
+    assert_eq!(keys(&shown), keys(&all));
+    assert!(format!("{config:?}").matches("None").count() == config_nones(&config), "an optional key is not shown");
+}
+
+/// `None` also is the name of a display and of a GPIO back end.
+fn config_nones(config: &Config) -> usize {
+    format!("{:?}{:?}", config.display.kind, config.controls.gpio).matches("None").count()
+}
+
+#[test]
+fn a_misspelt_key_is_named_with_its_line_and_the_right_key() {
+    assert_eq!(
+        refusal("[serial]\nport = \"pty\"\nbuad = 9600\n"),
+        "l.toml:3:1: unknown key `buad` in [serial]; did you mean `baud`?\n  3 | buad = 9600\n  write: baud = 115200"
+    );
+    assert_eq!(
+        refusal("[camera]\n  framerate = 5\n"),
+        "l.toml:2:3: unknown key `framerate` in [camera]; did you mean `frame_rate`?\n  2 |   framerate = 5\n  \
+         write: frame_rate = 10.0"
+    );
+}
+
+#[test]
+fn a_key_in_the_wrong_section_is_sent_to_its_own() {
+    assert_eq!(
+        refusal("[camera]\nbaud = 9600\n"),
+        "l.toml:2:1: unknown key `baud` in [camera]; it belongs to [serial]\n  2 | baud = 9600\n  \
+         write: baud = 115200 below [serial]"
+    );
+    assert_eq!(
+        refusal("target = 200\n"),
+        "l.toml:1:1: `target` stands outside its section\n  1 | target = 200\n  write: target = 100 below [session]"
+    );
+}
+
+#[test]
+fn a_key_like_no_other_gets_the_list_of_its_section() {
+    assert_eq!(
+        refusal("[session]\nzzz = 1\n"),
+        "l.toml:2:1: unknown key `zzz` in [session]; [session] has no such key\n  2 | zzz = 1\n  \
+         write: one of target, precision_of, precision_points, at_most, \
+         red_count_cv_percent, autostart, or nothing"
+    );
+}
+
+#[test]
+fn a_misspelt_section_is_named_with_the_right_one() {
+    assert_eq!(
+        refusal("[cammera]\nwidth = 640\n"),
+        "l.toml:1:2: unknown section [cammera]; did you mean [camera]?\n  1 | [cammera]\n  write: [camera]"
+    );
+}
+
+#[test]
+fn numbers_outside_their_range_are_refused_with_the_range() {
+    for (section, line, what) in [
+        ("camera", "width = 63", "width = 63 is outside 64 to 8192 pixels"),
+        ("camera", "height = 8193", "height = 8193 is outside 64 to 8192 pixels"),
+        ("camera", "frame_rate = 0", "frame_rate = 0 is outside 0.1 to 240 frames a second"),
+        ("camera", "frame_rate = 240.1", "frame_rate = 240.1 is outside 0.1 to 240 frames a second"),
+        (
+            "camera",
+            "frame_rate = nan",
+            "frame_rate = nan is no number to count with; it must be 0.1 to 240 frames a second",
+        ),
+        ("camera", "stall_seconds = 5", "stall_seconds = 5 is outside 0.5 to 4.5 seconds"),
+        ("session", "target = 0", "target = 0 is outside 1 to 100000 cells"),
+        ("session", "target = 100001", "target = 100001 is outside 1 to 100000 cells"),
+        ("flags", "blasts_percent = 101", "blasts_percent = 101 is outside 0 to 100 percent"),
+        (
+            "flags",
+            "bands_percent = -inf",
+            "bands_percent = -inf is no number to count with; it must be 0 to 100 percent",
+        ),
+        ("display", "i2c_address = 0x78", "i2c_address = 0x78 is outside 0x03 to 0x77"),
+        ("display", "rotation = 90", "rotation = 90 is outside 0 to 3 quarter turns"),
+        ("serial", "interval_seconds = 0", "interval_seconds = 0 is outside 0.1 to 3600 seconds"),
+        ("models", "unknown_below = 1.5", "unknown_below = 1.5 is outside 0 to 1 as a probability"),
+        (
+            "serial",
+            "baud = 115201",
+            "baud = 115201 is no rate of a serial port; the rates are 1200, 2400, 4800, 9600, 19200, 38400, 57600, \
+             115200, 230400, 460800, 500000, 921600, 1000000, 1500000",
+        ),
+    ] {
+        let said = refusal(&format!("[{section}]\n{line}\n"));
+        let (first, rest) = said.split_once('\n').unwrap();
+        assert_eq!(first, format!("l.toml:2:1: {what}"));
+        assert!(rest.starts_with(&format!("  2 | {line}\n  write: ")), "{said}");
+    }
+}
+
+#[test]
+fn values_of_the_wrong_kind_are_refused_with_the_right_kind() {
+    for (section, line, what) in [
+        ("camera", "width = \"640\"", "width = \"640\" must be a whole number, 64 to 8192 pixels, without quotes"),
+        ("camera", "width = 640.5", "width = 640.5 must be a whole number, 64 to 8192 pixels, without quotes"),
+        ("camera", "repeat = \"yes\"", "repeat = \"yes\" must be true or false, without quotes"),
+        ("camera", "source = 0", "source = 0 must be text in quotes"),
+        ("camera", "format = \"mjpeg\"", "format = \"mjpeg\" is not one of \"any\", \"mjpg\", \"yuyv\""),
+        ("serial", "format = [\"json\"]", "format = [\"json\"] must be one of \"json\", \"csv\", in quotes"),
+        ("station", "name = \"\"", "name = \"\" is empty; it must have 1 to 32 characters"),
+        ("station", "name = \"a\\tb\"", "name = \"a\\tb\" has a control character in it"),
+        (
+            "serial",
+            "port = \"ttyUSB0\"",
+            "port = \"ttyUSB0\" is no port; a port is \"pty\", \"none\" or the path of a device",
+        ),
+        ("display", "i2c_bus = \"1\"", "i2c_bus = \"1\" must be the path of a device, from the root on"),
+    ] {
+        let said = refusal(&format!("[{section}]\n{line}\n"));
+        assert_eq!(said.lines().next().unwrap(), format!("l.toml:2:1: {what}"));
+    }
+}
+
+#[test]
+fn a_camera_is_refused_with_the_camera_that_was_probably_meant() {
+    for (source, write) in [
+        ("/dev/video2", "v4l:/dev/video2"),
+        ("simulate", "simulated"),
+        ("v4l:video0", "v4l:/dev/video0"),
+        ("./slides", "replay:./slides"),
+        ("replay:", "replay:/path/to/images"),
+        ("pan:", "pan:/path/to/scan.png"),
+    ] {
+        let said = refusal(&format!("[camera]\nsource = {source:?}\n"));
+        assert_eq!(said.lines().last().unwrap(), format!("  write: source = {write:?}"));
+    }
+}
+
+#[test]
+fn text_that_is_no_toml_is_refused_with_the_line_as_it_should_be() {
+    for (line, write) in [
+        ("port = /dev/ttyUSB0", "port = \"/dev/ttyUSB0\""),
+        ("baud: 9600", "baud = 9600"),
+        ("baud 9600", "baud = 9600"),
+        ("baud =", "baud = 115200"),
+        ("format = \"json", "format = \"json\""),
+    ] {
+        let said = refusal(&format!("[serial]\n{line}\n"));
+        assert!(said.starts_with("l.toml:2:"), "{said}");
+        assert!(said.ends_with(&format!("\n  2 | {line}\n  write: {write}")), "{said}");
+    }
+    let said = refusal("[serial\nbaud = 9600\n");
+    assert!(said.starts_with("l.toml:1:") && said.ends_with("write: [serial]"), "{said}");
+    let said = refusal("[serial]\nbaud = 9600\nbaud = 9600\n");
+    assert!(
+        said.starts_with("l.toml:3:1: duplicate key") && said.ends_with("write: it once, and delete the other line")
+    );
+}
+
+#[test]
+fn every_mistake_is_told_in_one_go_in_the_order_of_the_file() {
+    let said = refusal("[serial]\nbuad = 1\n[camera]\nwidth = 1\nheight = 1\n");
+    let places: Vec<&str> = said.lines().filter(|line| line.starts_with("l.toml")).map(|line| &line[..9]).collect();
+    assert_eq!(places, ["l.toml:2:", "l.toml:4:", "l.toml:5:"]);
+}
+
+#[test]
+fn the_most_to_count_by_precision_is_not_less_than_the_target() {
+    assert!(refusal("[session]\ntarget = 500\nprecision_of = \"blasts\"\nat_most = 200\n").contains(
+        "l.toml:4:1: at_most = 200 is less than target = 500, which is counted first\n  4 | at_most = 200\n  \
+             write: at_most = 2500"
+    ));
+    assert!(
+        refusal("[session]\nprecision_of = \"blats\"\n").contains("write: precision_of = \"blasts\""),
+        "{}",
+        refusal("[session]\nprecision_of = \"blats\"\n")
+    );
+}
+
+#[test]
+fn two_controls_on_one_line_are_refused_at_the_second() {
+    let text = "[controls]\ngpio = \"cdev\"\nstart_line = 5\nstop_line = 6\nrunning_led_line = 5\n";
+    assert_eq!(
+        refusal(text),
+        "l.toml:5:1: running_led_line = 5 is the line of start_line in [controls] too\n  5 | running_led_line = 5\n  \
+         write: running_led_line = 27, or another free line"
+    );
+    let panel = "[display]\nkind = \"st7789\"\n[controls]\ngpio = \"cdev\"\nstart_line = 25\n";
+    assert!(
+        refusal(panel).starts_with("l.toml:5:1: start_line = 25 is the line of data_command_line in [display] too")
+    );
+    let other_chip = panel.replace("\"cdev\"", "\"cdev\"\ngpio_chip = \"/dev/gpiochip1\"");
+    parse(&other_chip, Path::new("l.toml")).unwrap();
+}
+
+#[test]
+fn a_frame_interval_that_would_count_as_a_stall_is_refused() {
+    let said = refusal("[camera]\nframe_rate = 0.2\n");
+    assert!(said.starts_with("l.toml:2:1: frame_rate = 0.2 gives a frame every 5.0 seconds"), "{said}");
+}
+
+#[test]
+fn a_png_display_needs_a_folder_that_is_there() {
+    let said = refusal("[display]\nkind = \"png\"\npng = \"/nowhere/at/all/x.png\"\n");
+    assert!(
+        said.starts_with("l.toml:3:1: png = \"/nowhere/at/all/x.png\": there is no folder /nowhere/at/all"),
+        "{said}"
+    );
+}
+
+#[test]
+fn variables_override_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("leukoscope.toml");
+    std::fs::write(&file, "[serial]\nport = \"none\"\nbaud = 9600\n").unwrap();
+    let variables = [
+        ("LEUKOSCOPE_SERIAL_PORT", "/dev/ttyUSB3"),
+        ("LEUKOSCOPE_SERIAL_FORMAT", "csv"),
+        ("LEUKOSCOPE_CAMERA_FRAME_RATE", "25"),
+        ("LEUKOSCOPE_SESSION_AUTOSTART", "false"),
+        ("LEUKOSCOPE_DISPLAY_KIND", "none"),
+        ("LEUKOSCOPE_DISPLAY_I2C_ADDRESS", "0x3d"),
+        ("LEUKOSCOPE_MODELS", "/anywhere"),
+        ("LEUKOSCOPE_LOG", "debug"),
+        ("PATH", "/bin"),
+    ];
+    let config = load(Some(&file), variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))).unwrap();
+    assert_eq!((config.serial.port.as_str(), config.serial.baud), ("/dev/ttyUSB3", 9600));
+    assert_eq!(config.serial.format, LineFormat::Csv);
+    assert!((config.camera.frame_rate - 25.0).abs() < 1e-9);
+    assert!(!config.session.autostart);
+    assert_eq!((config.display.kind, config.display.i2c_address), (DisplayKind::None, 0x3d));
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    assert_eq!(
+        env(&[("LEUKOSCOPE_SERIAL_BAUD", "fast")]).unwrap_err().to_string().lines().next().unwrap(),
+        "LEUKOSCOPE_SERIAL_BAUD: baud = \"fast\" must be one of 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, \
+         230400, 460800, 500000, 921600, 1000000, 1500000, without quotes"
+    );
+    assert_eq!(
+        env(&[("LEUKOSCOPE_SERIAL_PRT", "pty")]).unwrap_err().to_string(),
+        "LEUKOSCOPE_SERIAL_PRT: no setting has this name; did you mean LEUKOSCOPE_SERIAL_PORT?\n  \
+         write: LEUKOSCOPE_SERIAL_PORT=pty"
+    );
+    let said = env(&[("LEUKOSCOPE_CAMERA_FRAME_RATE", "0")]).unwrap_err().to_string();
+    assert!(said.ends_with("write: LEUKOSCOPE_CAMERA_FRAME_RATE=10.0"), "{said}");
+}
+
+#[test]
+fn an_optional_key_can_be_taken_back() {
+    let config = parse("[display]\nreset_line = \"none\"\n[camera]\nexposure = 5\n", Path::new("l.toml")).unwrap();
+    assert_eq!((config.display.reset_line, config.camera.exposure), (None, Some(5)));
+    assert_eq!(env(&[("LEUKOSCOPE_DISPLAY_RESET_LINE", "")]).unwrap().display.reset_line, None);
+}
+
+#[test]
+fn a_changed_config_is_checked_again() {
+    let mut config = Config::default();
+    config.camera.source = "usb".into();
+    config.session.target = 0;
+    let said = config.check().unwrap_err().to_string();
+    assert!(said.contains("camera.source: source = \"usb\" is no camera"), "{said}");
+    assert!(said.contains("session.target: target = 0 is outside 1 to 100000 cells"), "{said}");
+
+    let mut config = Config::default();
+    config.camera.frame_rate = f64::NAN;
+    assert!(config.check().unwrap_err().to_string().starts_with("camera.frame_rate: frame_rate = nan is no number"));
+    let mut config = Config::default();
+    config.camera.seed = u64::MAX;
+    assert!(config.check().unwrap_err().to_string().starts_with("camera.seed: "));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_what_to_do() {
+    let none = std::iter::empty;
+    let said = load(Some(Path::new("/nowhere/l.toml")), none()).unwrap_err().to_string();
+    assert!(said.starts_with("/nowhere/l.toml: ") && said.contains("name a file that is there"), "{said}");
+    let folder = tempfile::tempdir().unwrap();
+    assert!(load(Some(folder.path()), none()).unwrap_err().to_string().contains("name a configuration file"));
+    let binary = folder.path().join("binary");
+    std::fs::write(&binary, [0xff, 0xfe, 0x00]).unwrap();
+    assert!(load(Some(&binary), none()).unwrap_err().to_string().contains("write it anew as UTF-8 text"));
+}
+
+#[test]
+fn the_state_folder_is_the_first_that_is_given() {
+    let from = |config: &Config, variables: &[(&str, &str)]| {
+        config.state_folder_from(|name| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| PathBuf::from(v)))
+    };
+    let mut config = Config::default();
+    let home = ("HOME", "/home/t");
+    assert_eq!(from(&config, &[home]), Path::new("/home/t/.local/state/leukoscope"));
+    assert_eq!(from(&config, &[home, ("XDG_STATE_HOME", "/s")]), Path::new("/s/leukoscope"));
+    let all = [home, ("XDG_STATE_HOME", "/s"), ("STATE_DIRECTORY", "/var/lib/leukoscope:/other")];
+    assert_eq!(from(&config, &all), Path::new("/var/lib/leukoscope"));
+    config.station.state = "/mine".into();
+    assert_eq!(from(&config, &all), Path::new("/mine"));
+}
+
+fn mutated() -> impl Strategy<Value = String> {
+    let cut = (0..SHIPPED.len(), 0..SHIPPED.len(), ".{0,12}");
+    cut.prop_map(|(a, b, insert)| {
+        let (a, b) = (a.min(b), a.max(b).min(a.min(b) + 40));
+        let mut bytes = SHIPPED.as_bytes().to_vec();
+        bytes.splice(a..b, insert.bytes());
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_taken_or_refused_with_a_line_of_its_own(text in prop_oneof!["\\PC*", "[\\[\\]=\"'{}.#a-z0-9\n\r ]*", mutated()]) {
+        match parse(&text, Path::new("l.toml")) {
+            Ok(config) => config.check().unwrap(),
+            Err(error) => {
+                let lines = text.lines().count().max(1);
+                prop_assert!(!error.problems().is_empty());
+                for problem in error.problems() {
+                    if let leukoscope::config::problem::Place::File { line, .. } = &problem.place {
+                        // A problem at the very end stands on the line after the last line end.
+                        prop_assert!((1..=lines + 1).contains(line), "line {} of {}", line, lines);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! A stream of frames to cells that are each counted once.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod coverage;
+mod live_count;
+mod rivals;
+mod statistics;
+mod track;

@@ -1,0 +1,339 @@
+//! Reports of sessions.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use crate::common::stored::{at, cell, jpeg, put, result, six_pictured, start};
+use leukoscope::domain::class::{CellClass, Kind};
+use leukoscope::outputs::report::{Pictured, ReportForm, make};
+use leukoscope::counting::session::snapshot::Flag;
+use leukoscope::counting::statistics::interval::Figure;
+use leukoscope::counting::statistics::per_red_cell::{PerMicrolitre, PerRedCell};
+use leukoscope::counting::statistics::{Evidence, Share};
+use leukoscope::store::Store;
+use leukoscope::store::records::{CellChange, SessionDetail};
+use leukoscope::outputs::words::{Catalogues, Words};
+use proptest::prelude::*;
+
+fn words(language: &str) -> Words {
+    Catalogues::new(PathBuf::new()).words(language)
+}
+
+struct Bench {
+    store: Store,
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn with(sample: &str, cells: &[CellChange]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let id = store.begin(&start(sample)).unwrap();
+        store.finish(id, cells, &result(sample), &start(sample).settings).unwrap();
+        Self { store, _folder: folder }
+    }
+
+    /// With a result that has all that warns, and no cells.
+    fn warned() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let mut result = result("A-1");
+        let figure = |value| Figure { value, low: value / 2.0, high: value * 2.0 };
+        let evidence = |of, value, limit, beyond_chance| {
+            let flag = Flag::LeftShift;
+            Evidence { flag, of, figure: figure(value), limit, beyond_chance }
+        };
+        result.flags = vec![Flag::LeftShift];
+        result.experimental = vec![CellClass::Lyt];
+        result.statistics.evidence =
+            vec![evidence(Share::Bands, 12.0, 10.0, false), evidence(Share::ImmatureGranulocytes, 8.5, 2.0, true)];
+        result.statistics.per_red_cell = Some(PerRedCell {
+            red_cells: 2000,
+            white_per_1000: Some(figure(2.0)),
+            platelets_per_1000: Some(figure(60.0)),
+            red_count: Some(4.5),
+            estimates: Some(PerMicrolitre {
+                white: figure(9000.0),
+                white_without_nucleated_red: Some(figure(7500.0)),
+                platelets: figure(270_000.0),
+            }),
+            note: None,
+        });
+        result.frames.used = 31;
+        result.frames.refused.too_dark = 4;
+        let id = store.begin(&start("A-1")).unwrap();
+        store.finish(id, &[], &result, &start("A-1").settings).unwrap();
+        Self { store, _folder: folder }
+    }
+
+    fn all(&self) -> (SessionDetail, Vec<Pictured>) {
+        let detail = self.store.session(1).unwrap().unwrap();
+        let cells = self.store.cells(1, None, None).unwrap();
+        let pictured = cells.into_iter().map(|cell| {
+            let picture = self.store.crop(1, cell.number).unwrap();
+            (cell, picture)
+        });
+        (detail, pictured.collect())
+    }
+
+    fn text(&self, form: ReportForm, language: &str) -> String {
+        let (detail, cells) = self.all();
+        String::from_utf8(make(form, &detail, &cells, &words(language)).unwrap()).unwrap()
+    }
+
+    fn pdf(&self, language: &str) -> Pdf {
+        let (detail, cells) = self.all();
+        Pdf(make(ReportForm::Pdf, &detail, &cells, &words(language)).unwrap())
+    }
+}
+
+/// A report for people, taken apart as far as a test needs.
+struct Pdf(Vec<u8>);
+
+impl Pdf {
+    fn count(&self, what: &str) -> usize {
+        self.0.windows(what.len()).filter(|window| *window == what.as_bytes()).count()
+    }
+
+    /// How often a text is printed; letters beyond ASCII make the writer put all of it down as digits.
+    fn says(&self, text: &str) -> usize {
+        let mut digits = String::new();
+        for byte in text.bytes() {
+            write!(digits, "{byte:02X}").unwrap();
+        }
+        self.count(text) + self.count(&digits)
+    }
+
+    fn pages(&self) -> usize {
+        self.count("/Type /Page\n")
+    }
+
+    /// What is printed on each page, as Latin-1 and without blanks and line breaks.
+    fn printed(&self) -> Vec<String> {
+        let streams = self.0.split(|byte| *byte == b'\n').fold(vec![String::new()], |mut streams, line| {
+            if line == b"endstream" {
+                streams.push(String::new());
+            } else if let (Some(text), Some(stream)) = (line.strip_suffix(b" Tj"), streams.last_mut()) {
+                stream.extend(shown(text).into_iter().map(char::from).filter(|letter| !letter.is_whitespace()));
+            }
+            streams
+        });
+        streams.into_iter().filter(|stream| !stream.is_empty()).collect()
+    }
+}
+
+/// The bytes of a string of a PDF, in parentheses or as digits.
+fn shown(text: &[u8]) -> Vec<u8> {
+    let inner = &text[1..text.len() - 1];
+    if text[0] == b'<' {
+        let pairs = inner.chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+        return pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+    }
+    let mut bytes = inner.iter();
+    std::iter::from_fn(|| bytes.next().and_then(|byte| if *byte == b'\\' { bytes.next() } else { Some(byte) }))
+        .copied()
+        .collect()
+}
+
+/// A report of this form as the lines of its table.
+fn table(bench: &Bench) -> Vec<csv::StringRecord> {
+    let csv = bench.text(ReportForm::Csv, "en");
+    csv::ReaderBuilder::new().from_reader(csv.as_bytes()).records().collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn every_page_of_an_unsigned_report_says_so_and_none_of_a_signed_one_does() {
+    let many: Vec<CellChange> = (1..)
+        .zip(CellClass::ALL)
+        .map(|(n, class)| put(cell(n, Kind::Wbc, Some(*class), 0.9), Some(&jpeg(n as u8))))
+        .collect();
+    let bench = Bench::with("A-1", &many);
+    // One line of the table for each class, as the reviewer's answer makes them.
+    bench.store.reclassify(1, 1, Some(CellClass::Myo), "rita", at(80)).unwrap();
+    let unsigned = bench.pdf("en");
+    assert!(unsigned.pages() > 1, "{} pages", unsigned.pages());
+    assert_eq!(unsigned.says("PRELIMINARY"), unsigned.pages());
+    assert_eq!(unsigned.count("(Screening support, not a diagnosis.)"), unsigned.pages());
+    assert_eq!(unsigned.says("FINAL"), 0);
+    assert!(unsigned.count("DCTDecode") >= 15);
+
+    let signed = bench.store.sign(1, "rita", at(90), "blasts seen").unwrap();
+    let pdf = bench.pdf("en");
+    assert_eq!(pdf.says("PRELIMINARY"), 0);
+    assert_eq!(pdf.says("signed by rita, 2026-09-21"), pdf.pages(), "who and when on every page");
+    assert_eq!((pdf.count("(blasts seen)"), pdf.count(&signed.sha256)), (1, 1));
+    assert_eq!(pdf.0, bench.pdf("en").0, "the same session makes the same bytes");
+}
+
+#[test]
+fn a_report_shows_the_surest_cells_and_whom_a_person_overruled() {
+    let bench = Bench::with("A-1", &six_pictured(jpeg));
+    bench.store.reclassify(1, 2, Some(CellClass::Mon), "rita", at(80)).unwrap();
+    let pdf = bench.pdf("en");
+    assert_eq!(pdf.count("DCTDecode"), 4);
+    assert_eq!((pdf.count("(99 %)"), pdf.count("(rita, was NGS)")), (1, 1));
+    let french = bench.pdf("fr");
+    assert_eq!((french.says("LIMINAIRE"), french.says("PRELIMINARY")), (french.pages(), 0));
+}
+
+#[test]
+fn a_broken_picture_is_left_out_and_an_empty_session_is_a_report_too() {
+    let mut cells = six_pictured(jpeg);
+    let half = &jpeg(9)[..200];
+    cells.push(put(cell(7, Kind::Wbc, Some(CellClass::Eos), 0.9), Some(half)));
+    cells.push(put(cell(8, Kind::Wbc, Some(CellClass::Eos), 0.9), Some(b"no picture")));
+    let bench = Bench::with("A-1", &cells);
+    let pdf = bench.pdf("en");
+    // Both eosinophils; none of them is a line of the result, which this test does not count anew.
+    assert_eq!(pdf.count("DCTDecode"), 4);
+    bench.store.reclassify(1, 1, Some(CellClass::Mon), "rita", at(80)).unwrap();
+    let pdf = bench.pdf("en");
+    assert_eq!((pdf.count("DCTDecode"), pdf.says("Damaged and left out: 2 pictures.")), (4, 1));
+    let empty = Bench::with("A-2", &[]).pdf("es");
+    assert_eq!((empty.pages(), empty.count("DCTDecode")), (1, 0));
+}
+
+#[test]
+fn a_spreadsheet_gets_every_figure_and_no_formula() {
+    let bench = Bench::with("=cmd|' /C calc'!A0", &six_pictured(jpeg));
+    bench.store.sign(1, "rita", at(90), "@SUM(1)").unwrap();
+    let lines = table(&bench);
+    let value = |section: &str, name: &str| {
+        let line = lines.iter().find(|line| &line[0] == section && &line[1] == name);
+        line.unwrap_or_else(|| panic!("no {section} {name} in {lines:?}"))[3].to_owned()
+    };
+    assert_eq!(value("session", "sample"), "'=cmd|' /C calc'!A0");
+    assert_eq!((value("session", "comment"), value("session", "reviewer")), ("'@SUM(1)".into(), "rita".into()));
+    assert_eq!(value("session", "status"), "final, signed");
+    assert_eq!((value("count", "WBC"), value("cells", "Neutrophil (segmented)")), ("4".into(), "3".into()));
+    assert!(lines.iter().all(|line| line.iter().all(|field| !field.starts_with(['=', '+', '@']))));
+}
+
+#[test]
+fn a_program_gets_the_session_its_cells_and_the_notice() {
+    let bench = Bench::with("A-1", &six_pictured(jpeg));
+    let json: serde_json::Value = serde_json::from_str(&bench.text(ReportForm::Json, "en")).unwrap();
+    assert_eq!(json["notice"], "Screening support, not a diagnosis.");
+    assert_eq!((&json["status"], &json["signature"]), (&"preliminary".into(), &serde_json::Value::Null));
+    assert_eq!(json["cells"].as_array().unwrap().len(), 6);
+    assert_eq!(json["settings"]["models"]["classifier"], "ab12");
+}
+
+proptest! {
+    #[test]
+    fn whatever_stands_in_a_sample_or_comment_there_is_a_report_with_the_sample_on_every_page(
+        sample in prop_oneof!["\\PC{1,64}", "[ -~\u{a1}-\u{ff}]{1,64}", "[A-Z]{30,64}"],
+        comment in "(?s).{0,300}",
+    ) {
+        let bench = Bench::with(&sample, &six_pictured(jpeg));
+        bench.store.sign(1, "rita", at(90), &comment).unwrap();
+        let pdf = bench.pdf("en");
+        prop_assert!(pdf.0.starts_with(b"%PDF-") && pdf.pages() >= 1);
+        let letters: String = sample.chars().filter(|letter| !letter.is_whitespace()).collect();
+        if letters.chars().all(|letter| matches!(letter, '!'..='~' | '\u{a1}'..='\u{ff}')) {
+            let printed = pdf.printed();
+            prop_assert_eq!(printed.len(), pdf.pages());
+            prop_assert!(printed.iter().all(|page| page.contains(&letters)), "{} in {:?}", letters, printed);
+        }
+        bench.text(ReportForm::Csv, "en");
+        bench.text(ReportForm::Json, "en");
+    }
+}
+
+#[test]
+fn a_sample_id_of_64_wide_letters_stands_whole_on_every_page_and_over_nothing_else() {
+    let sample = "W".repeat(64);
+    let pdf = Bench::with(&sample, &six_pictured(jpeg)).pdf("en");
+    assert_eq!(pdf.printed().iter().filter(|page| page.contains(&sample)).count(), pdf.pages());
+    // A line of it is no wider than the sheet: 499 pt hold 48 of these letters at 11 pt.
+    assert_eq!(pdf.count(&"W".repeat(48)), pdf.pages());
+    assert_eq!(pdf.count(&"W".repeat(49)), 0);
+}
+
+#[test]
+fn every_share_behind_a_flag_is_named_with_its_own_limit() {
+    let bench = Bench::warned();
+    let pdf = bench.pdf("en").printed().concat();
+    for words in ["Bands:12.0(", "limit10.0:chancealone", "Immaturegranulocytes:8.5(", "limit2.0."] {
+        assert!(pdf.contains(words), "{words} in {pdf}");
+    }
+    let lines = table(&bench);
+    let evidence: Vec<Vec<&str>> =
+        lines.iter().filter(|line| line[0].starts_with("evidence")).map(|line| line.iter().take(4).collect()).collect();
+    assert_eq!(
+        evidence,
+        [
+            ["evidence", "Bands", "bands", "12.00"],
+            ["evidence beyond chance", "Bands", "bands", "no"],
+            ["evidence", "Immature granulocytes", "immature-granulocytes", "8.50"],
+            ["evidence beyond chance", "Immature granulocytes", "immature-granulocytes", "yes"],
+        ]
+    );
+}
+
+#[test]
+fn a_spreadsheet_keeps_every_warning_and_a_report_every_limit() {
+    let bench = Bench::warned();
+    let lines = table(&bench);
+    for line in [
+        ["session", "status", "preliminary", "preliminary, not signed"],
+        ["count", "ending", "target-reached", "target reached"],
+        ["count", "frames used", "", "31"],
+        ["count", "frames refused", "", "4"],
+        ["count", "target", "", "4"],
+        ["flag", "Left shift?", "left-shift", "Bands or immature granulocytes are at or above the limit."],
+        ["limit", "Bands,\u{a0}%", "bands", "10"],
+        ["limit", "Correct the white count from (nucleated red per 100)", "", "5"],
+        ["per red cell", "WBC per ul without nucleated red cells, estimate", "", "7500.00"],
+        ["experimental", "Lymphocyte (typical)", "LYT", "* Experimental: learned from too few images to be trusted."],
+    ] {
+        assert!(lines.iter().any(|found| found.iter().take(4).eq(line)), "{line:?} in {lines:?}");
+    }
+    let pdf = bench.pdf("en").printed().concat();
+    for words in ["Cellstocount:4;", "(nucleatedredper100):5.0", "withoutnucleatedredcells,estimateper\u{b5}l:7500("] {
+        assert!(pdf.contains(words), "{words} in {pdf}");
+    }
+}
+
+#[test]
+fn a_session_without_a_result_is_not_called_preliminary() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.begin(&start("A-1")).unwrap();
+    let bench = Bench { store, _folder: folder };
+    let lines = table(&bench);
+    assert!(lines.iter().any(|line| line.iter().take(4).eq(["session", "status", "counting", "being counted"])));
+}
+
+#[test]
+fn a_warning_that_cannot_be_printed_in_a_clinics_language_stands_in_english() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = r#"{"report.preliminary":"ПРЕДВАРИТЕЛЬНО","notice":"Не диагноз.","class.NGS":"Нейтрофил","class.LYT":"Limfocyt"}"#;
+    std::fs::write(folder.path().join("ru.json"), own).unwrap();
+    let words = Catalogues::new(folder.path().to_owned()).words("ru");
+    let (detail, cells) = Bench::with("A-1", &six_pictured(jpeg)).all();
+    let pdf = Pdf(make(ReportForm::Pdf, &detail, &cells, &words).unwrap());
+    assert_eq!(
+        (pdf.says("PRELIMINARY"), pdf.count("(Screening support, not a diagnosis.)")),
+        (pdf.pages(), pdf.pages())
+    );
+    assert!(pdf.count("(Neutrophil \\(segmented\\))") + pdf.count("(Neutrophil (segmented))") > 0);
+    assert!(pdf.count("(Limfocyt)") > 0 && pdf.count("??") == 0);
+    assert_eq!(pdf.count("stand in English"), 1);
+    for language in ["en", "es", "fr"] {
+        let (detail, cells) = Bench::with("A-1", &[]).all();
+        let pdf = Pdf(make(ReportForm::Pdf, &detail, &cells, &self::words(language)).unwrap());
+        assert_eq!(pdf.says("stand in English"), 0, "{language}");
+    }
+}
+
+#[test]
+fn letters_of_a_camera_that_do_not_print_are_pointed_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let mut begun = start("A-1");
+    begun.settings.camera = "replay:/снимки".to_owned();
+    let id = store.begin(&begun).unwrap();
+    store.finish(id, &[], &result("A-1"), &begun.settings).unwrap();
+    assert_eq!(Bench { store, _folder: folder }.pdf("en").printed().concat().matches("cannotprint").count(), 1);
+}

@@ -1,0 +1,403 @@
+//! The serial sink over real pseudo-terminals: what a host reads, what it may send, and what survives a pulled cable.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use leukoscope::domain::class::CellClass;
+use leukoscope::config::{LineFormat, SerialConfig};
+use leukoscope::system::latest::Latest;
+use leukoscope::counting::session::snapshot::{ClassCount, Command, Ending, FrameCounts, KindCounts, Phase, Snapshot};
+use leukoscope::outputs::serial::port::PortError;
+use leukoscope::outputs::serial::sent::SentMark;
+use leukoscope::outputs::serial::{Serial, Traffic, check_port, open_at_start, run};
+use leukoscope::system::stop::Stop;
+use leukoscope::store::Store;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn snapshot(sample: &str, counted: u32) -> Snapshot {
+    Snapshot {
+        sample: sample.to_owned(),
+        phase: Phase::Counting,
+        ending: None,
+        trouble: None,
+        time: "2026-03-01T10:00:00Z".parse().unwrap(),
+        started: None,
+        target: 100,
+        counted,
+        kinds: KindCounts { wbc: counted, rbc: 900, plt: 30 },
+        classes: vec![ClassCount { class: CellClass::Ngs, count: counted, percent: 60.04, low: 49.7, high: 69.7 }],
+        classes_uncorrected: std::collections::BTreeMap::new(),
+        prevalence: None,
+        blasts_kept: 0,
+        experimental: Vec::new(),
+        flags: vec![],
+        statistics: leukoscope::counting::statistics::Statistics::default(),
+        frames: FrameCounts::default(),
+        frame_rate: None,
+        stages: Vec::new(),
+        um_per_px: None,
+        quality: None,
+    }
+}
+
+fn done(sample: &str) -> Snapshot {
+    Snapshot { phase: Phase::Done, ending: Some(Ending::TargetReached), ..snapshot(sample, 100) }
+}
+
+/// A running sink and what it is fed with.
+struct Bench {
+    folder: tempfile::TempDir,
+    newest: Latest<Arc<Snapshot>>,
+    results: Store,
+    commands: crossbeam_channel::Receiver<Command>,
+    trouble: Arc<Mutex<Vec<Option<String>>>>,
+    stop: Stop,
+    thread: Option<JoinHandle<Traffic>>,
+    path: PathBuf,
+}
+
+impl Bench {
+    fn start(port: &str, format: LineFormat) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), port, format)
+    }
+
+    fn start_in(folder: tempfile::TempDir, port: &str, format: LineFormat) -> Self {
+        let config = SerialConfig { port: port.to_owned(), format, interval_seconds: 0.1, ..SerialConfig::default() };
+        let results = Store::open(folder.path()).unwrap();
+        let sent = SentMark::open(folder.path(), &results).unwrap();
+        let (sender, commands) = crossbeam_channel::bounded(8);
+        let (newest, stop) = (Latest::default(), Stop::new());
+        let open = open_at_start(&config).unwrap();
+        let path = open.as_ref().map_or_else(PathBuf::new, |port| port.path().to_owned());
+        let serial = Serial {
+            config,
+            station: "bench".into(),
+            newest: newest.clone(),
+            results: results.clone(),
+            sent,
+            commands: sender,
+            stop: stop.clone(),
+        };
+        let trouble: Arc<Mutex<Vec<Option<String>>>> = Arc::default();
+        let heard = Arc::clone(&trouble);
+        let thread = std::thread::spawn(move || run(serial, open, |words| heard.lock().unwrap().push(words)));
+        Self { folder, newest, results, commands, trouble, stop, thread: Some(thread), path }
+    }
+
+    fn end(mut self) -> (tempfile::TempDir, Traffic) {
+        self.stop.tell();
+        let traffic = self.thread.take().unwrap().join().unwrap();
+        (self.folder, traffic)
+    }
+}
+
+/// The other end of the cable.
+struct Host {
+    end: File,
+    bytes: Vec<u8>,
+}
+
+impl Host {
+    fn open(path: &Path) -> Self {
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+        let end = OpenOptions::new().read(true).write(true).custom_flags(flags.bits().cast_signed()).open(path);
+        Self { end: end.unwrap(), bytes: Vec::new() }
+    }
+
+    /// The next line that is not empty.
+    fn line(&mut self) -> String {
+        loop {
+            if let Some(end) = self.bytes.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.bytes.drain(..=end).collect();
+                let line = String::from_utf8(line).unwrap().trim_end().to_owned();
+                if line.is_empty() {
+                    continue;
+                }
+                return line;
+            }
+            self.receive();
+        }
+    }
+
+    /// Waits for some bytes.
+    fn receive(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        let mut buffer = [0; 4096];
+        while Instant::now() < until {
+            match self.end.read(&mut buffer) {
+                Ok(read) => return self.bytes.extend(&buffer[..read]),
+                Err(_) => std::thread::yield_now(),
+            }
+        }
+        panic!("no bytes came; half a line: {:?}", String::from_utf8_lossy(&self.bytes));
+    }
+
+    fn json(&mut self) -> serde_json::Value {
+        let line = self.line();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    /// The next line of this type.
+    fn json_of(&mut self, kind: &str) -> serde_json::Value {
+        loop {
+            let line = self.json();
+            if line["type"] == kind {
+                return line;
+            }
+        }
+    }
+
+    fn say(&mut self, bytes: &[u8]) {
+        self.end.write_all(bytes).unwrap();
+    }
+}
+
+/// A device that can be plugged and pulled: a pseudo-terminal behind a link.
+struct Cable {
+    host: Host,
+}
+
+impl Cable {
+    fn plug(link: &Path) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        rustix::io::ioctl_fionbio(&master, true).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let path = ptsname(&master, Vec::new()).unwrap().to_string_lossy().into_owned();
+        std::os::unix::fs::symlink(path, link).unwrap();
+        Self { host: Host { end: File::from(master), bytes: Vec::new() } }
+    }
+
+    fn pull(self, link: &Path) {
+        std::fs::remove_file(link).unwrap();
+        drop(self.host);
+    }
+}
+
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < until, "waited in vain until {what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_host_reads_hello_then_updates_then_the_result_as_json() {
+    let bench = Bench::start("pty", LineFormat::Json);
+    let mut host = Host::open(&bench.path);
+    let hello = host.json();
+    assert_eq!((&hello["type"], &hello["sequence"], &hello["result"]), (&"hello".into(), &1.into(), &0.into()));
+    bench.newest.put(Arc::new(snapshot("A-1", 5)));
+    let update = host.json();
+    assert_eq!(update["type"], "update");
+    assert_eq!(update["time"], "2026-03-01T10:00:00Z");
+    assert_eq!((&update["station"], &update["sample"]), (&"bench".into(), &"A-1".into()));
+    assert_eq!((&update["counted"], &update["WBC"], &update["RBC"]), (&5.into(), &5.into(), &900.into()));
+    assert_eq!(update["classes"], serde_json::json!({"NGS": 5}));
+    assert_eq!(update["percent"], serde_json::json!({"NGS": [60.0, 49.7, 69.7]}));
+    crate::common::stored::kept(&bench.results, &done("A-1"));
+    let result = host.json_of("preliminary");
+    assert_eq!((&result["result"], &result["ending"]), (&1.into(), &"target-reached".into()));
+    let (folder, traffic) = bench.end();
+    assert_eq!((traffic.results, traffic.lost), (1, 0));
+    assert_eq!(std::fs::read_to_string(folder.path().join("serial.sent")).unwrap(), "1 0\n");
+}
+
+#[test]
+fn a_host_reads_a_header_and_lines_of_as_many_fields_as_csv() {
+    let bench = Bench::start("pty", LineFormat::Csv);
+    let mut host = Host::open(&bench.path);
+    let header = host.line();
+    assert!(
+        header.starts_with("type,sequence,result,time,station,sample,phase,ending,started,target,counted,WBC,RBC,PLT")
+    );
+    assert!(header.ends_with(
+        "corrected_UNK,corrected_low_UNK,corrected_high_UNK,verdict,focus,refused,signed_by,signed_at,comment"
+    ));
+    let hello = host.line();
+    assert!(hello.starts_with("hello,1,0,"), "{hello}");
+    assert_eq!(hello.matches(',').count(), header.matches(',').count());
+    bench.newest.put(Arc::new(snapshot("a, \"b\"", 5)));
+    let update = host.line();
+    assert!(
+        update.starts_with("update,2,,2026-03-01T10:00:00Z,bench,\"a, \"\"b\"\"\",counting,,,100,5,5,900,30,"),
+        "{update}"
+    );
+    assert!(update.contains(",5,60.0,49.7,69.7,"), "{update}");
+    bench.end();
+}
+
+#[test]
+fn a_signature_sends_the_result_again_as_final_and_once_only() {
+    let bench = Bench::start("pty", LineFormat::Json);
+    let mut host = Host::open(&bench.path);
+    crate::common::stored::kept(&bench.results, &done("A-1"));
+    crate::common::stored::kept(&bench.results, &done("A-2"));
+    assert_eq!(host.json_of("preliminary")["sample"], "A-1");
+    assert_eq!(host.json_of("preliminary")["sample"], "A-2");
+    bench.results.sign(1, "rita", crate::common::stored::at(90), "seen").unwrap();
+    let signed = host.json_of("final");
+    assert_eq!((&signed["result"], &signed["sample"]), (&1.into(), &"A-1".into()));
+    assert_eq!((&signed["signature"]["by"], &signed["signature"]["comment"]), (&"rita".into(), &"seen".into()));
+    host.say(b"resend 1\n");
+    assert_eq!(host.json_of("final")["result"], 1);
+    let (folder, traffic) = bench.end();
+    assert_eq!(traffic.results, 3);
+
+    // After a restart nothing is owed; what is signed then is.
+    let bench = Bench::start_in(folder, "pty", LineFormat::Json);
+    let mut host = Host::open(&bench.path);
+    host.json_of("hello");
+    bench.results.sign(2, "rita", crate::common::stored::at(95), "").unwrap();
+    assert_eq!(host.json_of("final")["sample"], "A-2");
+    assert_eq!(bench.end().1.results, 1);
+}
+
+#[test]
+fn a_mark_of_a_version_without_signatures_sends_no_old_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    crate::common::stored::kept(&store, &done("A-1"));
+    store.sign(1, "rita", crate::common::stored::at(90), "").unwrap();
+    std::fs::write(folder.path().join("serial.sent"), "1\n").unwrap();
+    let mark = SentMark::open(folder.path(), &store).unwrap();
+    assert_eq!((mark.sequence(), mark.signature()), (1, store.last_signed()));
+}
+
+#[test]
+fn a_host_commands_the_session_and_asks_for_a_result_again() {
+    let bench = Bench::start("pty", LineFormat::Json);
+    let mut host = Host::open(&bench.path);
+    host.json_of("hello");
+    host.say(b"start\r\nstop\rnew A-17\n\n{\"command\":\"new\"}\n");
+    let next = || bench.commands.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(next(), Command::Start);
+    assert_eq!(next(), Command::Stop);
+    assert_eq!(next(), Command::NewSample(Some("A-17".into())));
+    assert_eq!(next(), Command::NewSample(None));
+    crate::common::stored::kept(&bench.results, &done("A-16"));
+    assert_eq!(host.json_of("preliminary")["result"], 1);
+    host.say(b"resend 1\n");
+    assert_eq!(host.json_of("preliminary")["sample"], "A-16");
+    host.say(b"resend 9\n");
+    assert_eq!(host.json_of("error")["message"], "there is no result 9; the newest is 1");
+    bench.newest.put(Arc::new(snapshot("A-17", 3)));
+    host.json_of("update");
+    host.say(b"status\n");
+    assert_eq!(host.json_of("status")["sample"], "A-17");
+    bench.end();
+}
+
+#[test]
+fn lines_that_come_back_from_an_echoing_terminal_are_not_answered() {
+    let bench = Bench::start("pty", LineFormat::Json);
+    let mut host = Host::open(&bench.path);
+    let hello = host.line();
+    host.say(hello.as_bytes());
+    host.say(b"\nbogus\n");
+    let error = host.json();
+    assert!(error["message"].as_str().unwrap().starts_with("\"bogus\" is no request"), "{error}");
+    let (_, traffic) = bench.end();
+    assert_eq!(traffic.refused, 1);
+}
+
+#[test]
+fn without_a_reader_updates_are_dropped_and_a_final_result_waits() {
+    let bench = Bench::start("pty", LineFormat::Json);
+    for counted in 0..2000 {
+        bench.newest.put(Arc::new(snapshot(&"long sample id ".repeat(20), counted)));
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    crate::common::stored::kept(&bench.results, &done("A-1"));
+    let mut host = Host::open(&bench.path);
+    assert_eq!(host.json()["type"], "hello");
+    assert_eq!(host.json_of("preliminary")["result"], 1);
+    bench.newest.put(Arc::new(snapshot("fresh", 1)));
+    let fresh = loop {
+        let update = host.json_of("update");
+        if update["sample"] == "fresh" {
+            break update;
+        }
+    };
+    let (_, traffic) = bench.end();
+    assert!(traffic.dropped > 0, "{traffic:?}");
+    assert_eq!(
+        fresh["sequence"].as_u64().unwrap(),
+        traffic.lines + traffic.dropped,
+        "a dropped line leaves its number out"
+    );
+}
+
+#[test]
+fn a_result_nobody_read_goes_out_after_a_restart() {
+    let bench = Bench::start("pty", LineFormat::Json);
+    crate::common::stored::kept(&bench.results, &done("A-1"));
+    let results = bench.results.clone();
+    let (folder, traffic) = bench.end();
+    assert_eq!(traffic.results, 0);
+    drop(results);
+    let bench = Bench::start_in(folder, "pty", LineFormat::Json);
+    let mut host = Host::open(&bench.path);
+    assert_eq!(host.json()["result"], 1, "hello names the newest result");
+    assert_eq!(host.json_of("preliminary")["sample"], "A-1");
+    let (_, traffic) = bench.end();
+    assert_eq!(traffic.results, 1);
+}
+
+#[test]
+fn a_port_that_vanishes_comes_back_without_a_lost_result_or_a_glued_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("ttyUSB0");
+    let mut cable = Cable::plug(&link);
+    let bench = Bench::start(link.to_str().unwrap(), LineFormat::Json);
+    cable.host.json_of("hello");
+    bench.newest.put(Arc::new(snapshot("A-1", 1)));
+    cable.host.json_of("update");
+    cable.pull(&link);
+    wait_until("the loss is told", || bench.trouble.lock().unwrap().iter().flatten().any(|w| w.contains("went away")));
+    crate::common::stored::kept(&bench.results, &done("A-1"));
+    bench.newest.put(Arc::new(done("A-1")));
+    wait_until("the missing port is told", || {
+        bench.trouble.lock().unwrap().iter().flatten().any(|words| words.contains("is not there; plug it in"))
+    });
+    let mut cable = Cable::plug(&link);
+    cable.host.receive();
+    assert_eq!(cable.host.bytes[0], b'\n', "half a line from before is ended first");
+    let hello = cable.host.json();
+    assert_eq!((&hello["type"], &hello["result"]), (&"hello".into(), &1.into()));
+    assert_eq!(cable.host.json_of("preliminary")["result"], 1);
+    assert_eq!(bench.trouble.lock().unwrap().last(), Some(&None), "the trouble is over");
+    wait_until("the result is marked as sent", || {
+        std::fs::read_to_string(bench.folder.path().join("serial.sent")).unwrap() == "1 0\n"
+    });
+    let (_, traffic) = bench.end();
+    assert_eq!((traffic.results, traffic.lost), (1, 1));
+}
+
+#[test]
+fn what_is_no_free_serial_port_is_refused_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |port: &str| check_port(&SerialConfig { port: port.to_owned(), ..SerialConfig::default() });
+    let file = folder.path().join("file");
+    std::fs::write(&file, "kept").unwrap();
+    let said = check(file.to_str().unwrap()).unwrap_err().to_string();
+    assert!(said.ends_with("is a file, not a serial port; set `port` in [serial] to a device such as /dev/ttyUSB0"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "kept");
+    assert!(matches!(check("/tmp"), Err(PortError::NotAPort { what: "a folder", .. })));
+    assert!(matches!(check("/dev/null"), Err(PortError::NotAPort { what: "another kind of device", .. })));
+    check("/dev/ttyUSB-not-plugged-in").unwrap();
+    check("none").unwrap();
+    let link = folder.path().join("tty");
+    let _cable = Cable::plug(&link);
+    let config = SerialConfig { port: link.to_str().unwrap().to_owned(), ..SerialConfig::default() };
+    let _taken = open_at_start(&config).unwrap();
+    assert!(matches!(check_port(&config), Err(PortError::InUse { .. })));
+}

@@ -1,0 +1,152 @@
+//! Whatever stands in a state, a line is one line that a host can take apart.
+
+use leukoscope::domain::class::CellClass;
+use leukoscope::config::LineFormat;
+use leukoscope::counting::session::snapshot::{ClassCount, Flag, FrameCounts, KindCounts, Phase, Snapshot};
+use leukoscope::outputs::serial::incoming::Incoming;
+use leukoscope::outputs::serial::line::{Line, Message, csv_header, render};
+use leukoscope::store::StoredResult;
+use leukoscope::store::records::Signature;
+use proptest::prelude::*;
+
+fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
+    Snapshot {
+        sample,
+        phase: Phase::Counting,
+        ending: None,
+        trouble,
+        time: "2026-03-01T10:00:00Z".parse().unwrap(),
+        started: None,
+        target: 100,
+        counted: 7,
+        kinds: KindCounts { wbc: 7, rbc: 80, plt: 9 },
+        classes: vec![ClassCount { class: CellClass::Bas, count: 7, percent, low: 0.0, high: 41.04 }],
+        classes_uncorrected: std::collections::BTreeMap::new(),
+        prevalence: None,
+        blasts_kept: 0,
+        experimental: Vec::new(),
+        flags: vec![Flag::Blasts, Flag::FewCells],
+        statistics: leukoscope::counting::statistics::Statistics::default(),
+        frames: FrameCounts::default(),
+        frame_rate: None,
+        stages: Vec::new(),
+        um_per_px: None,
+        quality: None,
+    }
+}
+
+fn line<'a>(station: &'a str, message: Message<'a>) -> Line<'a> {
+    Line { sequence: 12, time: "2026-03-01T10:00:01Z".parse().unwrap(), station, message }
+}
+
+#[test]
+fn an_update_is_this_line_of_json() {
+    let state = snapshot("A-1".into(), None, 50.0);
+    assert_eq!(
+        render(&line("bench", Message::Update(&state)), LineFormat::Json),
+        "{\"type\":\"update\",\"sequence\":12,\"time\":\"2026-03-01T10:00:00Z\",\"station\":\"bench\",\"sample\":\"A-1\",\
+         \"phase\":\"counting\",\"ending\":null,\"started\":null,\"target\":100,\"counted\":7,\"WBC\":7,\"RBC\":80,\
+         \"PLT\":9,\"classes\":{\"BAS\":7},\"percent\":{\"BAS\":[50.0,0.0,41.0]},\
+         \"flags\":[\"blasts\",\"few-cells\"],\"trouble\":null}\n"
+    );
+    assert_eq!(
+        render(&line("bench", Message::Hello { newest_result: 3 }), LineFormat::Json),
+        "{\"type\":\"hello\",\"sequence\":12,\"result\":3,\"time\":\"2026-03-01T10:00:01Z\",\"station\":\"bench\"}\n"
+    );
+    assert_eq!(
+        render(&line("bench", Message::Error("no")), LineFormat::Csv).trim_end_matches(','),
+        format!(
+            "error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n",
+            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 6)
+        )
+    );
+}
+
+/// Takes a CSV line apart as RFC 4180 says.
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    let mut characters = line.strip_suffix("\r\n").unwrap().chars().peekable();
+    while let Some(character) = characters.next() {
+        let field = fields.last_mut().unwrap();
+        match character {
+            '"' if quoted && characters.peek() == Some(&'"') => field.extend(characters.next()),
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            other => field.push(other),
+        }
+    }
+    assert!(!quoted, "a quote is open at the end of {line:?}");
+    fields
+}
+
+proptest! {
+    #[test]
+    fn any_text_stays_within_one_line_and_comes_back(
+        sample in any::<String>(), trouble in any::<Option<String>>(), station in any::<String>(), percent in any::<f64>()
+    ) {
+        let state = snapshot(sample.clone(), trouble.clone(), percent);
+        let result = StoredResult { sequence: 4, session: 1, station: station.clone(), snapshot: state.clone(), signature: None };
+        let header = fields(&csv_header());
+        for message in [Message::Update(&state), Message::Status(&state), Message::Result(&result), Message::Error(&sample)] {
+            let json = render(&line(&station, message), LineFormat::Json);
+            prop_assert_eq!(json.matches(['\n', '\r']).count(), 1);
+            let read: serde_json::Value = serde_json::from_str(&json).unwrap();
+            prop_assert_eq!(read["station"].as_str().unwrap(), station.as_str());
+
+            let csv = render(&line(&station, message), LineFormat::Csv);
+            prop_assert_eq!(csv.matches(['\n', '\r']).count(), 2);
+            let read = fields(&csv);
+            prop_assert_eq!(read.len(), header.len());
+            let plain: String = station.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            prop_assert_eq!(&read[header.iter().position(|name| name == "station").unwrap()], &plain);
+        }
+    }
+}
+
+#[test]
+fn a_result_is_preliminary_until_it_is_signed() {
+    let snapshot = snapshot("A-1".into(), None, 50.0);
+    let mut result = StoredResult { sequence: 3, session: 1, station: "bench".into(), snapshot, signature: None };
+    let of = |result: &StoredResult, format| render(&line("bench", Message::Result(result)), format);
+    let json =
+        |result: &StoredResult| serde_json::from_str::<serde_json::Value>(&of(result, LineFormat::Json)).unwrap();
+    assert_eq!(json(&result)["type"], "preliminary");
+    assert_eq!(json(&result).get("signature"), None);
+    assert!(of(&result, LineFormat::Csv).starts_with("preliminary,"));
+    result.signature = Some(Signature {
+        by: "rita".into(),
+        at: "2026-03-01T11:00:00Z".parse().unwrap(),
+        comment: "seen, all".into(),
+        sha256: "ab".into(),
+    });
+    let signed = json(&result);
+    assert_eq!((&signed["type"], &signed["signature"]["by"]), (&"final".into(), &"rita".into()));
+    let csv = of(&result, LineFormat::Csv);
+    assert!(csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\"\r\n"), "{csv}");
+}
+
+#[test]
+fn no_line_that_comes_back_from_an_echoing_terminal_is_taken_for_a_request() {
+    let state = snapshot("A-1".into(), Some("the camera, /dev/video0, is gone".into()), 50.0);
+    let counted =
+        StoredResult { sequence: 3, session: 1, station: "bench".into(), snapshot: state.clone(), signature: None };
+    let at = "2026-03-01T11:00:00Z".parse().unwrap();
+    let signature = Signature { by: "rita".into(), at, comment: String::new(), sha256: "ab".into() };
+    let signed = StoredResult { signature: Some(signature), ..counted.clone() };
+    let kinds = [
+        Message::Hello { newest_result: 3 },
+        Message::Update(&state),
+        Message::Status(&state),
+        Message::Result(&counted),
+        Message::Result(&signed),
+        Message::Error("no"),
+    ];
+    for format in [LineFormat::Json, LineFormat::Csv] {
+        for message in kinds {
+            let line = render(&line("bench", message), format);
+            assert_eq!(Incoming::default().push(line.as_bytes()), [], "{line}");
+        }
+    }
+    assert_eq!(Incoming::default().push(csv_header().as_bytes()), []);
+}

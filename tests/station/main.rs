@@ -1,0 +1,7 @@
+//! The daemon as it is started, stopped and supervised.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod daemon;
+mod service;
+mod start;

@@ -1,0 +1,88 @@
+//! What the counting hands over is in the store as the result says, also where the disk fails in between.
+
+use std::path::Path;
+
+use crate::common::stored::{at, result, start};
+use leukoscope::domain::class::{CellClass, Kind};
+use leukoscope::vision::classify::Opinion;
+use leukoscope::counting::counter::CountedCell;
+use leukoscope::station::recorder::Recorder;
+use leukoscope::counting::session::snapshot::{Flag, Snapshot};
+use leukoscope::store::records::Settings;
+use leukoscope::store::{FILE, Store};
+use leukoscope::counting::track::{CellId, OnSlide};
+use leukoscope::station::trouble::Troubles;
+
+fn opinion(class: CellClass) -> Opinion {
+    Opinion::of(vec![(class, 0.9)], 0.5)
+}
+
+fn white(id: u32, class: CellClass) -> CountedCell {
+    let opinion = Some(opinion(class));
+    CountedCell { id: CellId(id), kind: Kind::Wbc, opinion, at: OnSlide::default(), picture: None }
+}
+
+/// As [`result`] has them.
+fn four() -> Vec<CountedCell> {
+    vec![white(1, CellClass::Ngs), white(2, CellClass::Ngs), white(3, CellClass::Ngs), white(4, CellClass::Lyt)]
+}
+
+/// Makes every result fail, or no more.
+fn results_fail(folder: &Path, fail: bool) {
+    let file = rusqlite::Connection::open(folder.join(FILE)).unwrap();
+    let sql = if fail {
+        "CREATE TRIGGER no_room BEFORE INSERT ON result BEGIN SELECT RAISE(ABORT, 'no room'); END"
+    } else {
+        "DROP TRIGGER no_room"
+    };
+    file.execute_batch(sql).unwrap();
+}
+
+#[test]
+fn a_result_that_is_kept_at_the_second_try_has_the_names_that_its_cells_were_settled_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let recorder = Recorder::start(store.clone(), Troubles::default()).unwrap();
+    recorder.begin(start("A-1"));
+    // One was called a band until the composition of all was known.
+    let mut cells = four();
+    cells[1] = white(2, CellClass::Ngb);
+    recorder.counted(&cells, &[]);
+    results_fail(folder.path(), true);
+    let named = || vec![(CellId(2), opinion(CellClass::Ngs))];
+    let failed = recorder.finish(named(), result("A-1"), start("").settings).unwrap_err();
+    assert!(failed.to_string().contains("no room"), "{failed}");
+    results_fail(folder.path(), false);
+    assert_eq!(recorder.finish(named(), result("A-1"), start("").settings).unwrap(), 1);
+
+    let id = recorder.session().unwrap();
+    assert_eq!(store.cells(id, None, Some(CellClass::Ngs)).unwrap().len(), 3);
+    // A person's answer about one cell changes nothing about the others.
+    store.reclassify(id, 4, Some(CellClass::Lya), "ana", at(70)).unwrap();
+    let reviewed = store.session(id).unwrap().unwrap().reviewed_result.unwrap();
+    let counts: Vec<_> = reviewed.classes.iter().map(|line| (line.class, line.count)).collect();
+    assert_eq!(counts, [(CellClass::Ngs, 3), (CellClass::Lya, 1)]);
+}
+
+#[test]
+fn limits_that_were_changed_while_it_counted_hold_for_the_review_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let recorder = Recorder::start(store.clone(), Troubles::default()).unwrap();
+    let reviewed = |change: fn(&mut Settings)| {
+        recorder.begin(start("A-1"));
+        recorder.counted(&four(), &[]);
+        let mut settings = start("").settings;
+        change(&mut settings);
+        let result = Snapshot { target: settings.session.target, ..result("A-1") };
+        recorder.finish(Vec::new(), result, settings.clone()).unwrap();
+        let id = recorder.session().unwrap();
+        store.reclassify(id, 4, Some(CellClass::Myo), "ana", at(70)).unwrap();
+        let detail = store.session(id).unwrap().unwrap();
+        assert_eq!(detail.settings, Some(settings));
+        detail.reviewed_result.unwrap().flags
+    };
+    assert_eq!(reviewed(|_| {}), [Flag::Blasts]);
+    assert_eq!(reviewed(|settings| settings.session.target = 5), [Flag::Blasts, Flag::FewCells]);
+    assert_eq!(reviewed(|settings| settings.flags.blasts_percent = 30.0), []);
+}

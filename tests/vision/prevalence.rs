@@ -1,0 +1,250 @@
+//! How frequent classes are, brought into answers: what it must mend, and what it must not hide.
+
+use std::collections::BTreeMap;
+
+use leukoscope::domain::class::CellClass::{self, *};
+use leukoscope::vision::classify::{BLAST_KEPT, Opinion};
+use leukoscope::vision::prevalence::{Correction, ENOUGH_FOR_A_SAMPLE, Form, PSEUDO_COUNT, TEMPER, in_blood};
+use proptest::prelude::*;
+
+/// The classes of the shipped model.
+const CLASSES: [CellClass; 17] = [Bas, Ebo, Eos, Ksc, Lya, Lyt, Mmz, Mob, Mon, Myb, Myo, Ngb, Ngs, Pmb, Pmo, Plt, Unk];
+
+/// Each class as frequent as the others.
+const EVEN: [f64; 17] = [1.0 / 17.0; 17];
+
+const UNKNOWN_BELOW: f64 = 0.67;
+
+fn correction(form: impl Into<Option<Form>>) -> Correction {
+    Correction::new(form.into(), &CLASSES, Some(&EVEN), UNKNOWN_BELOW)
+}
+
+/// An opinion with these probabilities, the rest spread over all classes.
+fn opinion(probabilities: &[(CellClass, f64)]) -> Opinion {
+    let rest = (1.0 - probabilities.iter().map(|(_, p)| p).sum::<f64>()) / 17.0;
+    let of = |class: CellClass| probabilities.iter().find(|(other, _)| *other == class).map_or(0.0, |(_, p)| *p);
+    let mut ranked: Vec<_> = CLASSES.iter().map(|class| (*class, of(*class) + rest)).collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    Opinion::of(ranked, UNKNOWN_BELOW)
+}
+
+/// Which classes are taken for which, about as a classifier of single cells does it: (truth, answers with frequencies).
+fn taken_for(truth: CellClass) -> Vec<(CellClass, f64)> {
+    match truth {
+        Ngs => vec![(Ngs, 0.80), (Ngb, 0.14), (Mmz, 0.02), (Eos, 0.02), (Mon, 0.01), (Unk, 0.01)],
+        Ngb => vec![(Ngb, 0.82), (Ngs, 0.08), (Mmz, 0.07), (Mon, 0.03)],
+        Lyt => vec![(Lyt, 0.90), (Lya, 0.03), (Ebo, 0.02), (Mon, 0.02), (Myo, 0.02), (Ksc, 0.01)],
+        Mon => vec![(Mon, 0.88), (Mob, 0.04), (Myb, 0.03), (Lya, 0.02), (Mmz, 0.03)],
+        Eos => vec![(Eos, 0.95), (Ngs, 0.03), (Bas, 0.02)],
+        Myo => vec![(Myo, 0.85), (Mob, 0.05), (Lyt, 0.04), (Pmo, 0.03), (Lya, 0.03)],
+        Mob => vec![(Mob, 0.75), (Mon, 0.13), (Myo, 0.08), (Pmo, 0.04)],
+        Pmb => vec![(Pmb, 0.78), (Pmo, 0.10), (Myo, 0.08), (Mon, 0.04)],
+        Pmo => vec![(Pmo, 0.75), (Myb, 0.15), (Pmb, 0.04), (Myo, 0.03), (Mon, 0.03)],
+        other => vec![(other, 0.97), (Unk, 0.03)],
+    }
+}
+
+/// What a calibrated network would say of cells of `slide`, each with its truth: a cell is taken for a class as often as
+/// the matrix says, and the probabilities are the ones that evenly frequent classes then give.
+fn slide(slide: &[(CellClass, usize)], dice: &mut fastrand::Rng) -> Vec<(CellClass, Opinion)> {
+    let chance = |truth: CellClass, taken: CellClass| {
+        taken_for(truth).iter().find(|(class, _)| *class == taken).map_or(0.002, |(_, p)| *p)
+    };
+    let mut cells = Vec::new();
+    for (truth, count) in slide {
+        for _ in 0..*count {
+            let mut left = dice.f64();
+            let answers = taken_for(*truth);
+            let taken = answers.iter().find(|(_, p)| {
+                left -= p;
+                left <= 0.0
+            });
+            let taken = taken.map_or(*truth, |(class, _)| *class);
+            // Sharper or flatter than the matrix from cell to cell, as real answers are; right on average.
+            let sharpness = 0.7 + 0.6 * dice.f64();
+            let weights: Vec<f64> = CLASSES.iter().map(|class| chance(*class, taken).powf(sharpness)).collect();
+            let sum: f64 = weights.iter().sum();
+            let mut ranked: Vec<_> = CLASSES.iter().copied().zip(weights.iter().map(|weight| weight / sum)).collect();
+            ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+            cells.push((*truth, Opinion::of(ranked, UNKNOWN_BELOW)));
+        }
+    }
+    cells
+}
+
+/// Cells of `truth` whose forced answer is one of `answers`, uncorrected and corrected.
+fn named(cells: &[(CellClass, Opinion)], truth: CellClass, answers: &[CellClass]) -> (usize, usize) {
+    let of = |opinion: &dyn Fn(&Opinion) -> CellClass| {
+        cells.iter().filter(|(own, said)| *own == truth && answers.contains(&opinion(said))).count()
+    };
+    (of(&|said| said.alone().forced()), of(&Opinion::forced))
+}
+
+fn corrected(
+    mut cells: Vec<(CellClass, Opinion)>,
+    form: Form,
+) -> (Vec<(CellClass, Opinion)>, BTreeMap<CellClass, f64>) {
+    let prevalence = correction(form).correct_all(cells.iter_mut().map(|(_, opinion)| opinion));
+    (cells, prevalence.report().percent)
+}
+
+const IMMATURE: [CellClass; 6] = [Myo, Mob, Pmb, Pmo, Myb, Mmz];
+
+#[test]
+fn blasts_of_a_slide_that_has_them_are_kept() {
+    let blasts = [Myo, Mob, Pmb, Pmo];
+    for (percent, least) in [(5, 0.9), (20, 0.95)] {
+        for blast in blasts {
+            let (mut before, mut after, mut estimated) = (0, 0, 0.0);
+            for seed in 0..20 {
+                let rest = 200 - 2 * percent;
+                let (ngs, lyt) = (rest * 58 / 100, rest * 30 / 100);
+                let mix = [(blast, 2 * percent), (Ngs, ngs), (Lyt, lyt), (Mon, rest / 15), (Eos, rest / 33), (Ngb, 4)];
+                let (cells, shares) = corrected(slide(&mix, &mut fastrand::Rng::with_seed(seed)), Form::Sample);
+                let (alone, with) = named(&cells, blast, &blasts);
+                before += alone;
+                after += with;
+                estimated += shares[&blast] / 20.0;
+            }
+            let all = 20 * 2 * percent;
+            println!("{percent} % {blast}: {before} of {all} alone, {after} corrected, estimated {estimated:.1} %");
+            assert!(after as f64 >= least * before as f64, "{percent} % {blast}: {before} of {all} became {after}");
+            assert!((estimated - percent as f64).abs() < 0.35 * percent as f64, "{percent} % {blast}: {estimated}");
+        }
+    }
+}
+
+#[test]
+fn normal_blood_loses_most_of_its_false_immature_cells() {
+    let mix = [(Ngs, 120), (Ngb, 6), (Lyt, 56), (Mon, 12), (Eos, 6)];
+    let (mut before, mut after) = (0, 0);
+    for seed in 0..20 {
+        let (cells, _) = corrected(slide(&mix, &mut fastrand::Rng::with_seed(seed)), Form::Sample);
+        for truth in [Ngs, Ngb, Lyt, Mon, Eos] {
+            let (alone, with) = named(&cells, truth, &IMMATURE);
+            before += alone;
+            after += with;
+        }
+    }
+    println!("false immature cells: {before} alone, {after} corrected");
+    assert!(after * 2 < before, "{before} became {after}");
+}
+
+#[test]
+fn a_blast_the_network_is_sure_of_stays_one_and_is_shown_as_such() {
+    // Among two hundred lymphocytes the composition alone would name it a lymphocyte.
+    let mut opinions = vec![opinion(&[(Lyt, 0.98)]); 200];
+    opinions.push(opinion(&[(Myo, 0.69), (Lyt, 0.30)]));
+    correction(Form::Sample).correct_all(&mut opinions);
+    let kept = &opinions[200];
+    assert_eq!((kept.class, kept.blast_kept, kept.ranked[0].0), (Myo, true, Lyt));
+    assert_eq!((kept.forced(), kept.other_answer().unwrap().class), (Myo, Myo));
+    assert!(kept.probability < 0.3, "the probability is the corrected one: {}", kept.probability);
+    assert_eq!(kept.to_string(), format!("MYO {:.0} % (uncorrected 69 %)", kept.probability * 100.0));
+    assert!(BLAST_KEPT.contains("uncorrected"));
+    // One that the network itself would not have named is not forced on anybody.
+    let doubtful = opinion(&[(Myo, 0.6), (Lyt, 0.38)]);
+    assert_eq!(doubtful.class, Unk);
+    let mut opinions = vec![opinion(&[(Lyt, 0.98)]); 200];
+    opinions.push(doubtful);
+    correction(Form::Sample).correct_all(&mut opinions);
+    assert_eq!((opinions[200].class, opinions[200].blast_kept), (Lyt, false));
+}
+
+#[test]
+fn a_single_image_is_only_nudged() {
+    let mut one = [opinion(&[(Myb, 0.5), (Ngs, 0.4)])];
+    let prevalence = correction(None).correct_all(&mut one);
+    assert_eq!(prevalence.form(), Form::Blood);
+    let odds = |opinion: &Opinion| {
+        let of = |class| opinion.ranked.iter().find(|(other, _)| *other == class).unwrap().1;
+        of(Ngs) / of(Myb)
+    };
+    let change = odds(&one[0]) / odds(one[0].alone());
+    assert!((change - (in_blood(Ngs) / in_blood(Myb)).powf(TEMPER)).abs() < 1e-9, "{change}");
+}
+
+#[test]
+fn enough_white_cells_make_a_sample() {
+    let form = |count: u32| {
+        let mut opinions = vec![opinion(&[(Ngs, 0.9)]); count as usize];
+        opinions.extend(vec![opinion(&[(Plt, 0.99)]); 50]);
+        correction(None).correct_all(&mut opinions).form()
+    };
+    assert_eq!((form(ENOUGH_FOR_A_SAMPLE - 1), form(ENOUGH_FOR_A_SAMPLE)), (Form::Blood, Form::Sample));
+}
+
+#[test]
+fn without_shares_of_training_nothing_changes_and_it_is_said() {
+    let before = vec![opinion(&[(Myb, 0.5), (Ngs, 0.4)]); 30];
+    let mut after = before.clone();
+    let correction = Correction::new(Some(Form::Sample), &CLASSES, None, UNKNOWN_BELOW);
+    let report = correction.correct_all(&mut after).report();
+    assert_eq!(before, after);
+    assert_eq!(report.form, Form::None);
+    assert!(report.note.unwrap().contains("model.toml"));
+}
+
+#[test]
+fn the_estimate_of_a_sure_sample_is_its_counts_and_the_pseudo_count() {
+    let mut opinions = vec![Opinion::of(vec![(Ngs, 1.0), (Lyt, 0.0)], 0.5); 30];
+    opinions.extend(vec![Opinion::of(vec![(Lyt, 1.0), (Ngs, 0.0)], 0.5); 10]);
+    let correction = Correction::new(Some(Form::Sample), &[Ngs, Lyt], Some(&[0.7, 0.3]), 0.5);
+    let report = correction.correct_all(&mut opinions).report();
+    let blood = in_blood(Ngs) / (in_blood(Ngs) + in_blood(Lyt));
+    let expected = 100.0 * (30.0 + PSEUDO_COUNT * blood) / (40.0 + PSEUDO_COUNT);
+    assert!((report.percent[&Ngs] - expected).abs() < 0.01, "{report}");
+    assert_eq!(report.cells, 40);
+}
+
+fn any_opinion() -> impl Strategy<Value = Opinion> {
+    prop::collection::vec(0.0..1.0_f64, 17).prop_map(|weights| {
+        let weights: Vec<f64> = weights.into_iter().map(|weight| weight.powi(4) + 1e-9).collect();
+        let sum: f64 = weights.iter().sum();
+        let mut ranked: Vec<_> = CLASSES.iter().copied().zip(weights.into_iter().map(|weight| weight / sum)).collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Opinion::of(ranked, UNKNOWN_BELOW)
+    })
+}
+
+proptest! {
+    #[test]
+    fn corrected_probabilities_add_up_and_leave_platelets_and_unknown_alone(
+        opinions in prop::collection::vec(any_opinion(), 1..40), form in 0..3_usize,
+    ) {
+        let form = [Form::None, Form::Blood, Form::Sample][form];
+        let mut corrected = opinions.clone();
+        let report = correction(form).correct_all(&mut corrected).report();
+        for (before, after) in opinions.iter().zip(&corrected) {
+            prop_assert_eq!(after.alone(), before);
+            prop_assert!((after.ranked.iter().map(|(_, p)| p).sum::<f64>() - 1.0).abs() < 1e-9);
+            prop_assert!(after.ranked.windows(2).all(|pair| pair[0].1 >= pair[1].1));
+            let of = |opinion: &Opinion, class| opinion.ranked.iter().find(|(other, _)| *other == class).unwrap().1;
+            for class in [Plt, Unk] {
+                prop_assert!((of(before, class) - of(after, class)).abs() < 1e-12);
+            }
+            let blast = |class| matches!(class, Myo | Mob | Pmb);
+            prop_assert!(!blast(before.class) || blast(after.class));
+        }
+        let sum: f64 = report.percent.values().sum();
+        prop_assert!(form == Form::None || (sum - 100.0).abs() < 0.05, "{}", sum);
+    }
+
+    #[test]
+    fn correcting_twice_is_correcting_once(opinions in prop::collection::vec(any_opinion(), 25)) {
+        let mut once = opinions;
+        correction(Form::Sample).correct_all(&mut once);
+        let mut twice = once.clone();
+        correction(Form::Sample).correct_all(&mut twice);
+        prop_assert_eq!(once, twice);
+    }
+
+    #[test]
+    fn a_network_that_answers_nonsense_harms_nothing(bad in prop::sample::select(vec![f64::NAN, f64::INFINITY, 0.0])) {
+        let mut opinions = vec![opinion(&[(Ngs, 0.9)]); 25];
+        opinions.push(Opinion::of(CLASSES.iter().map(|class| (*class, bad)).collect(), UNKNOWN_BELOW));
+        let report = correction(Form::Sample).correct_all(&mut opinions).report();
+        prop_assert!(report.percent.values().all(|share| share.is_finite()));
+        prop_assert!(opinions[..25].iter().all(|opinion| opinion.class == Ngs));
+    }
+}

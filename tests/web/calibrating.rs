@@ -1,0 +1,194 @@
+//! A calibration asked of the running count: by the frames of the camera it holds, kept, and in force at once.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crate::common::stored;
+use crossbeam_channel::{Sender, bounded, unbounded};
+use image::{Rgb, RgbImage};
+use jiff::Timestamp;
+use leukoscope::station::calibrate::{NotCalibrated, Step};
+use leukoscope::camera::supervise::{Patience, Supervisor};
+use leukoscope::camera::{self, simulated};
+use leukoscope::config::{CameraConfig, Flags, FlatFieldChoice, Optics, SessionConfig};
+use leukoscope::system::latest::Latest;
+use leukoscope::vision::optics::calibration::{Calibration, Setup};
+use leukoscope::station::pipeline::{self, Calibrated, Calibrator, Connections, Wish};
+use leukoscope::station::service::watchdog::Watchdog;
+use leukoscope::counting::session::Session;
+use leukoscope::station::recorder::Recorder;
+use leukoscope::counting::session::snapshot::{Command, Phase, Snapshot};
+use leukoscope::system::stop::Stop;
+use leukoscope::store::Store;
+use leukoscope::station::trouble::Troubles;
+use leukoscope::station::live_view::Live;
+use serde_json::{Value, json};
+use crate::station::Station;
+
+fn setup() -> Setup {
+    Setup { camera: "bench camera".into(), objective: "100x".into() }
+}
+
+fn optics(flat_field: FlatFieldChoice) -> Optics {
+    let Setup { camera, objective } = setup();
+    Optics { camera: Some(camera), objective: Some(objective), flat_field, ..Optics::default() }
+}
+
+/// Runs a count behind `source` while `work` asks things of it.
+fn counting(
+    state: &Path,
+    source: &str,
+    choice: FlatFieldChoice,
+    work: impl FnOnce(&Sender<Wish>, &Sender<Command>, &Latest<Arc<Snapshot>>),
+) {
+    let config = CameraConfig { source: source.to_owned(), frame_rate: 20.0, ..CameraConfig::default() };
+    let (stop, troubles, frames, newest) = (Stop::new(), Troubles::default(), Latest::default(), Latest::default());
+    let supervisor = Supervisor::new(
+        {
+            let config = config.clone();
+            move || camera::open(&config)
+        },
+        Patience::with_stall(config.stall_seconds),
+        frames.clone(),
+    );
+    let (commands, asked) = unbounded();
+    let (wishes, wished) = unbounded();
+    let (_limits, limits) = unbounded();
+    let vision = crate::common::vision();
+    let connections = Connections {
+        frames,
+        camera: supervisor.watch(),
+        recording: source.starts_with("replay:"),
+        commands: asked,
+        sinks: vec![newest.clone()],
+        recorder: Recorder::start(Store::open(state).unwrap(), troubles.clone()).unwrap(),
+        settings: stored::start("").settings,
+        live: Live::default(),
+        troubles,
+        pulse: Watchdog::default().watch("counting", Duration::from_mins(1)),
+        stop: stop.clone(),
+        limits,
+        gate: true,
+        calibration: None,
+        calibrator: Calibrator { state: state.to_owned(), camera: config.clone(), optics: optics(choice) },
+        wishes: wished,
+    };
+    let session = Session::new(SessionConfig::default(), Flags::default(), vision.correction(None));
+    let counting = thread::spawn(move || pipeline::count("bench", vision, session, None, connections));
+    let capturing = thread::spawn({
+        let stop = stop.clone();
+        move || drop(supervisor.run(&stop))
+    });
+    work(&wishes, &commands, &newest);
+    stop.tell();
+    counting.join().unwrap();
+    capturing.join().unwrap();
+}
+
+fn wish(wishes: &Sender<Wish>, step: Step) -> Result<Calibrated, NotCalibrated> {
+    let (answer, answered) = bounded(1);
+    wishes.send(Wish { step, answer }).unwrap();
+    answered.recv_timeout(Duration::from_mins(1)).unwrap()
+}
+
+#[test]
+fn the_scale_of_the_red_cells_in_view_is_kept_and_cells_are_no_empty_field() {
+    let state = tempfile::tempdir().unwrap();
+    counting(state.path(), "simulated", FlatFieldChoice::Auto, |wishes, commands, newest| {
+        let found = wish(wishes, Step::Scale).unwrap();
+        let told = found.calibration.um_per_px.unwrap();
+        assert!((told / simulated::UM_PER_PX - 1.0).abs() < 0.05, "{told}");
+        assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(found.calibration.clone()));
+
+        let refused = wish(wishes, Step::Light).unwrap_err().to_string();
+        assert!(refused.contains("no empty field"), "{refused}");
+        // What was refused changed nothing.
+        assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(found.calibration));
+
+        commands.send(Command::Start).unwrap();
+        while newest.take(Duration::from_mins(1)).unwrap().phase != Phase::Counting {}
+        assert!(matches!(wish(wishes, Step::Scale), Err(NotCalibrated::Counting)));
+    });
+}
+
+#[test]
+fn the_light_of_an_empty_field_is_kept_with_its_fall_off() {
+    let (state, pictures) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let place = |at: u32, of: u32| f64::from(at) / f64::from(of) * 2.0 - 1.0;
+    let empty = RgbImage::from_fn(640, 480, |x, y| {
+        let shade = 1.0 - 0.25 * (place(x, 640).powi(2) + place(y, 480).powi(2));
+        Rgb([225.0, 220.0, 210.0].map(|value: f64| (value * shade) as u8))
+    });
+    for number in 0..11 {
+        empty.save(pictures.path().join(format!("{number:02}.png"))).unwrap();
+    }
+    counting(state.path(), &format!("replay:{}", pictures.path().display()), FlatFieldChoice::Auto, |wishes, _, _| {
+        let found = wish(wishes, Step::Light).unwrap();
+        let fall_off = found.calibration.light.as_ref().unwrap().fall_off();
+        // A quarter at each edge's middle, half in the corners.
+        assert!((0.4..0.52).contains(&fall_off), "{fall_off}");
+        assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(found.calibration));
+        // Ten of the eleven frames served, and the one that lay ready did not: whoever asks now hears what is wrong.
+        assert!(matches!(wish(wishes, Step::Scale), Err(NotCalibrated::FewFrames(_))));
+    });
+}
+
+#[test]
+fn a_light_that_would_not_be_used_and_a_scale_that_would_cost_the_light_are_refused() {
+    let state = tempfile::tempdir().unwrap();
+    counting(state.path(), "simulated", FlatFieldChoice::Learned, |wishes, _, _| {
+        assert!(matches!(wish(wishes, Step::Light), Err(NotCalibrated::NotUsed)));
+    });
+    let other = RgbImage::from_fn(128, 96, |x, _| Rgb([200 - (x / 2) as u8; 3]));
+    let light = leukoscope::vision::optics::flat_field::Light::of_empty(&[other]);
+    let kept = Calibration { light, ..Calibration::new(setup(), (128, 96), Timestamp::UNIX_EPOCH) };
+    kept.store(state.path()).unwrap();
+    counting(state.path(), "simulated", FlatFieldChoice::Auto, |wishes, _, _| {
+        let refused = wish(wishes, Step::Scale).unwrap_err().to_string();
+        assert!(refused.contains("128x96") && refused.contains("640x480"), "{refused}");
+    });
+    assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(kept));
+}
+
+#[test]
+fn an_admin_calibrates_by_what_is_in_view_and_hears_what_is_wrong() {
+    let station = Station::in_network();
+    let ask = |method: &str, path: &str, cookie: &str, body: &str| station.by(cookie, method, path, body);
+    let body = r#"{"step":"light"}"#;
+    for name in ["otto", "rita"] {
+        let cookie = station.login(name);
+        assert_eq!(ask("POST", "/api/calibration", &cookie, body).status, 403, "{name}");
+    }
+    let cookie = station.login("ada");
+    let wished = station.wished.clone();
+    let answering = std::thread::spawn(move || {
+        let size = (640, 480);
+        let setup = Setup { camera: "bench".into(), objective: "100x".into() };
+        let calibration = Calibration { um_per_px: Some(0.1), ..Calibration::new(setup, size, Timestamp::now()) };
+        for answer in [
+            Err(NotCalibrated::Counting),
+            Err(NotCalibrated::FewRedCells { with: 1, of: 10 }),
+            Ok(Calibrated { calibration, words: "found".into() }),
+        ] {
+            let wish: Wish = wished.recv().unwrap();
+            wish.answer.send(answer).unwrap();
+        }
+        wished
+    });
+    assert_eq!(ask("POST", "/api/calibration", &cookie, body).status, 409);
+    let answer = ask("POST", "/api/calibration", &cookie, r#"{"step":"scale"}"#);
+    assert_eq!(answer.status, 422);
+    assert!(answer.json()["error"].as_str().unwrap().contains("side by side"));
+    let answer = ask("POST", "/api/calibration", &cookie, r#"{"step":"scale"}"#);
+    assert_eq!(answer.status, 200);
+    assert_eq!((&answer.json()["um_per_px"], &answer.json()["fall_off"]), (&json!(0.1), &Value::Null));
+    assert!(answer.json()["calibration"].as_str().unwrap().starts_with("bench, 100x"));
+    drop(answering.join().unwrap());
+    assert_eq!(ask("POST", "/api/calibration", &cookie, r#"{"step":"stain"}"#).status, 400);
+    let shown = ask("GET", "/api/settings", &cookie, "").json();
+    assert!(shown["calibration"].as_str().unwrap().starts_with("bench, 100x"));
+    let trail = ask("GET", "/api/audit", &cookie, "").json();
+    assert_eq!(trail["entries"][0]["action"], "calibrate", "{trail}");
+}

@@ -1,0 +1,181 @@
+//! Connections that are slow, greedy, stuck or do not speak TLS, over real sockets, and what comes of them.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use leukoscope::outputs::web::Timeouts;
+use crate::station::{PASSWORD, Station, read_answer};
+
+/// Short waits, so that the tests are.
+const SHORT: Timeouts = Timeouts {
+    header: Duration::from_millis(600),
+    body: Duration::from_millis(600),
+    stalled: Duration::from_millis(600),
+};
+
+/// Sends `head`, then a byte of `rest` each tenth of a second, and says after how long the server had enough.
+fn drip(station: &Station, head: &str, rest: &str) -> Duration {
+    let mut stream = station.connect();
+    let began = Instant::now();
+    stream.write_all(head.as_bytes()).unwrap();
+    for byte in rest.bytes().cycle() {
+        std::thread::sleep(Duration::from_millis(100));
+        if stream.write_all(&[byte]).and_then(|()| stream.flush()).is_err() || began.elapsed() > Duration::from_secs(8)
+        {
+            break;
+        }
+    }
+    began.elapsed()
+}
+
+#[test]
+fn bodies_are_bounded_whether_or_not_they_say_how_long_they_are() {
+    let station = Station::at_device();
+    let big = format!("{{\"name\":\"{}\"}}", "x".repeat(70_000));
+    let told = station.ask("POST", "/api/login", &[], &big);
+    assert_eq!(told.status, 413);
+    assert!(told.error().contains("65536"));
+
+    let mut stream = station.connect();
+    let head = format!(
+        "POST /api/login HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
+        station.host()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let chunk = format!("4000\r\n{}\r\n", " ".repeat(0x4000));
+    for _ in 0..5 {
+        // The server may answer and hang up before it has all of it.
+        let _ = stream.write_all(chunk.as_bytes());
+    }
+    assert_eq!(read_answer(&mut *stream).unwrap().status, 413);
+}
+
+#[test]
+fn heads_are_bounded() {
+    let station = Station::at_device();
+    let long = station.get("/", &[&format!("X-Long: {}", "x".repeat(60_000))]);
+    assert_eq!(long.status, 431);
+    let line = format!("GET /{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "x".repeat(70_000));
+    assert!(matches!(station.raw(line.as_bytes()).status, 414 | 431));
+}
+
+#[test]
+fn slow_clients_are_dropped_in_time() {
+    let station = Station::at("127.0.0.1:0", |web| web.timeouts = SHORT);
+    let patience = Duration::from_secs(3);
+    let host = station.host();
+    assert!(drip(&station, "GET / HTTP/1.1\r\nX-Slow: ", "x") < patience, "a slow head");
+    let head = format!(
+        "POST /api/login HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n"
+    );
+    assert!(drip(&station, &head, " ") < patience, "a slow body");
+    // One that sends nothing at all, and one that keeps its connection for nothing.
+    for first in [String::new(), format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")] {
+        let mut stream = station.connect();
+        stream.write_all(first.as_bytes()).unwrap();
+        let began = Instant::now();
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+        assert!(began.elapsed() < patience, "{first:?}: {:?}", began.elapsed());
+    }
+    assert_eq!(station.get("/", &[]).status, 200, "everybody else is served");
+}
+
+#[test]
+fn a_slow_body_is_told_so() {
+    let station = Station::at("127.0.0.1:0", |web| web.timeouts = SHORT);
+    let mut stream = station.connect();
+    let head = format!(
+        "POST /api/login HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{{",
+        station.host()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let answer = read_answer(&mut *stream).unwrap();
+    assert_eq!((answer.status, answer.error().as_str()), (408, "the body did not come in time"));
+}
+
+#[test]
+fn one_address_cannot_hold_every_connection() {
+    let station = Station::at_device();
+    let request = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", station.host());
+    let mut held: Vec<_> = (0..40).map(|_| TcpStream::connect(station.address).unwrap()).collect();
+    for stream in &held {
+        stream.set_nonblocking(true).unwrap();
+    }
+    let is_open =
+        |mut stream: &TcpStream| matches!(stream.read(&mut [0]), Err(none) if none.kind() == ErrorKind::WouldBlock);
+    let began = Instant::now();
+    while held.len() > 32 {
+        held.retain(is_open);
+        assert!(began.elapsed() < Timeouts::default().header / 2, "they were refused, and not only given up");
+        std::thread::yield_now();
+    }
+    held[0].set_nonblocking(false).unwrap();
+    held[0].write_all(request.as_bytes()).unwrap();
+    assert_eq!(read_answer(&mut held[0]).unwrap().status, 200, "those that were let in are served");
+    drop(held);
+    let began = Instant::now();
+    loop {
+        let mut stream = station.connect();
+        if stream.write_all(request.as_bytes()).is_ok() && read_answer(&mut *stream).is_some() {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "places are given back");
+    }
+}
+
+#[test]
+fn whoever_stops_before_or_within_the_beginning_of_tls_is_dropped_in_time() {
+    let station = Station::at("0.0.0.0:0", |web| web.timeouts = SHORT);
+    // Nothing; the type of a first message; and all but the end of what says how long it is.
+    for first in [&[][..], &[0x16], &[0x16, 3, 1, 2]] {
+        let mut stream = TcpStream::connect(station.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(first).unwrap();
+        let began = Instant::now();
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+        assert!(began.elapsed() < Duration::from_secs(5), "{first:?}: {:?}", began.elapsed());
+    }
+    assert_eq!(station.get("/", &[]).status, 200, "everybody else is served");
+}
+
+#[test]
+fn whoever_asks_on_and_reads_nothing_is_dropped() {
+    let station = Station::at("127.0.0.1:0", |web| web.timeouts = SHORT);
+    let mut stream = TcpStream::connect(station.address).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
+    let requests = format!("GET /api/openapi.json HTTP/1.1\r\nHost: {}\r\n\r\n", station.host()).repeat(100);
+    let dropped = loop {
+        if let Err(problem) = stream.write_all(requests.as_bytes()) {
+            break problem.kind();
+        }
+    };
+    assert!(matches!(dropped, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{dropped:?}");
+    assert_eq!(station.get("/", &[]).status, 200, "everybody else is served");
+}
+
+#[test]
+fn off_the_loopback_address_only_tls_is_spoken() {
+    let station = Station::in_network();
+    let mut plain = TcpStream::connect(station.address).unwrap();
+    plain.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    plain.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut said = Vec::new();
+    plain.read_to_end(&mut said).unwrap();
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.starts_with("HTTP/1.1 400 ") && said.contains("write https://"), "{said}");
+    assert!(!said.contains("leukoscope"), "nothing is shown");
+    assert!(station.try_login("otto", PASSWORD).cookie().contains("; Secure"));
+}
+
+#[test]
+fn the_page_ends_within_two_seconds_whoever_is_connected() {
+    let mut station = Station::at_device();
+    let mut idle: Vec<_> = (0..5).map(|_| station.connect()).collect();
+    idle[0].write_all(b"GET / HTTP/1.1\r\nX-Slow: ").unwrap();
+    let began = Instant::now();
+    station.end();
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}

@@ -1,0 +1,270 @@
+//! A station's page as the tests meet it: a server at a free port, and requests byte by byte over real sockets.
+#![allow(dead_code, reason = "each test uses its own part")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, unbounded};
+use jiff::Timestamp;
+use leukoscope::config::{Flags, SessionConfig, WebConfig};
+use leukoscope::station::pipeline::Wish;
+use leukoscope::counting::session::snapshot::Command;
+use leukoscope::system::stop::Stop;
+use leukoscope::store::Store;
+use leukoscope::store::records::{Role, SessionId};
+use leukoscope::station::live_view::Live;
+use leukoscope::outputs::web::{self, InForce, Timeouts, Web};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use tempfile::TempDir;
+
+use crate::common::stored;
+
+/// Who there is, all with [`PASSWORD`].
+pub const USERS: [(&str, Role); 3] = [("otto", Role::Operator), ("rita", Role::Reviewer), ("ada", Role::Admin)];
+pub const PASSWORD: &str = "correct horse battery";
+
+pub struct Station {
+    pub address: SocketAddr,
+    pub live: Live,
+    pub asked: Receiver<Command>,
+    pub limits: Receiver<(SessionConfig, Flags)>,
+    pub wished: Receiver<Wish>,
+    pub store: Store,
+    pub state: TempDir,
+    pub stop: Stop,
+    thread: Option<JoinHandle<()>>,
+    tls: bool,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+pub trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
+impl Station {
+    /// At the loopback address, for this device only.
+    pub fn at_device() -> Self {
+        Self::at("127.0.0.1:0", |_| {})
+    }
+
+    /// At every address, as in a network.
+    pub fn in_network() -> Self {
+        Self::at("0.0.0.0:0", |_| {})
+    }
+
+    pub fn at(listen: &str, change: impl FnOnce(&mut Web)) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let (commands, asked) = unbounded();
+        let (live, stop) = (Live::default(), Stop::new());
+        let (new_limits, limits) = unbounded();
+        let (wishes, wished) = unbounded();
+        let store = Store::open(state.path()).unwrap();
+        for (name, role) in USERS {
+            store.add_user(name, role, PASSWORD, "console", Timestamp::now()).unwrap();
+        }
+        let mut web = Web {
+            config: WebConfig { listen: listen.into(), ..WebConfig::default() },
+            state: state.path().to_owned(),
+            station: "test".into(),
+            store: store.clone(),
+            vision: None,
+            settings: InForce::new(stored::start("").settings),
+            limits: new_limits,
+            live: live.clone(),
+            commands,
+            wishes,
+            timeouts: Timeouts::default(),
+            stop: stop.clone(),
+        };
+        change(&mut web);
+        let running = web::start(web).unwrap().unwrap();
+        let port = running.address.port();
+        let tls = !running.address.ip().is_loopback();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        Self { address, live, asked, limits, wished, store, state, stop, thread: Some(running.thread), tls }
+    }
+
+    pub fn host(&self) -> String {
+        format!("localhost:{}", self.address.port())
+    }
+
+    pub fn origin(&self) -> String {
+        format!("{}://{}", if self.tls { "https" } else { "http" }, self.host())
+    }
+
+    /// A connection; over TLS, trusting the certificate that the station published, where it speaks that.
+    pub fn connect(&self) -> Box<dyn Stream> {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        if !self.tls {
+            return Box::new(stream);
+        }
+        let pem = fs::read(self.state.path().join("web-certificate.pem")).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(&pem).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        Box::new(StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), stream))
+    }
+
+    /// Sends these bytes on a connection of their own and reads the answer.
+    pub fn raw(&self, bytes: &[u8]) -> Answer {
+        let mut stream = self.connect();
+        stream.write_all(bytes).unwrap();
+        stream.flush().unwrap();
+        read_answer(&mut stream).expect("an answer")
+    }
+
+    /// A request with these further lines of head, such as `Cookie: …`.
+    pub fn ask(&self, method: &str, path: &str, lines: &[&str], body: &str) -> Answer {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        if !lines.iter().any(|line| line.starts_with("Host:")) {
+            write!(head, "Host: {}\r\n", self.host()).unwrap();
+        }
+        for line in lines {
+            head.push_str(line);
+            head.push_str("\r\n");
+        }
+        if !body.is_empty() {
+            write!(head, "Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()).unwrap();
+        }
+        self.raw(format!("{head}\r\n{body}").as_bytes())
+    }
+
+    pub fn get(&self, path: &str, lines: &[&str]) -> Answer {
+        self.ask("GET", path, lines, "")
+    }
+
+    pub fn try_login(&self, name: &str, password: &str) -> Answer {
+        let body = serde_json::json!({"name": name, "password": password}).to_string();
+        self.ask("POST", "/api/login", &[&format!("Origin: {}", self.origin())], &body)
+    }
+
+    /// Logs in and gives the cookie as `leukoscope=…`.
+    pub fn login(&self, name: &str) -> String {
+        let answer = self.try_login(name, PASSWORD);
+        assert_eq!(answer.status, 204, "{answer:?}");
+        answer.cookie().split(';').next().unwrap().to_owned()
+    }
+
+    /// A request as the page sends it for a user: with cookie and origin.
+    pub fn by(&self, cookie: &str, method: &str, path: &str, body: &str) -> Answer {
+        self.ask(method, path, &[&format!("Cookie: {cookie}"), &format!("Origin: {}", self.origin())], body)
+    }
+
+    /// A session with a result and six cells, four of them white.
+    pub fn session(&self, sample: &str) -> SessionId {
+        stored::session(&self.store, sample)
+    }
+
+    /// The secret of a new token.
+    pub fn token(&self, role: Role) -> String {
+        self.store.add_token("host", role, "console", Timestamp::now()).unwrap()
+    }
+
+    /// Actions in the audit trail, the first first, with who did them.
+    pub fn trail(&self) -> Vec<(String, String)> {
+        let mut entries = self.store.audit(None, None, 1000).unwrap();
+        entries.reverse();
+        entries.into_iter().map(|entry| (entry.by, entry.action)).collect()
+    }
+
+    /// Ends the server.
+    pub fn end(&mut self) {
+        self.stop.tell();
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            // A test that fails already must not abort them all.
+            assert!(ended.is_ok() || std::thread::panicking(), "the server panicked");
+        }
+    }
+}
+
+impl Drop for Station {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    pub fn cookie(&self) -> &str {
+        self.header("set-cookie").expect("a cookie")
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The sentence of an error, which every error must have beside its code.
+    pub fn error(&self) -> String {
+        let body = self.json();
+        let known = |key: &String| ["error", "code", "retry_after"].contains(&key.as_str());
+        assert!(body.as_object().unwrap().keys().all(known), "{body}");
+        assert!(!self.code().is_empty());
+        body["error"].as_str().unwrap().to_owned()
+    }
+
+    /// The code of an error.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_else(|| panic!("no code: {self:?}")).to_owned()
+    }
+}
+
+/// Logs in and gives what asks as the page does: by method, path and body, which null leaves out.
+pub fn login(station: &Station, name: &str) -> impl Fn(&str, &str, serde_json::Value) -> Answer {
+    let cookie = station.login(name);
+    move |method, path, body| {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        station.by(&cookie, method, path, &body)
+    }
+}
+
+/// Reads one answer; none when the connection ended without one.
+pub fn read_answer(stream: &mut dyn Stream) -> Option<Answer> {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+            let mut lines = head.split("\r\n");
+            let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+            let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let headers: Vec<_> = lines.filter_map(header).collect();
+            let mut answer = Answer { status, headers, body: bytes[end + 4..].to_vec() };
+            let length = answer.header("content-length").map_or(0, |length| length.parse::<usize>().unwrap());
+            assert_eq!(answer.header("transfer-encoding"), None, "every answer has a length");
+            while answer.body.len() < length {
+                match stream.read(&mut chunk) {
+                    Ok(count) if count > 0 => answer.body.extend_from_slice(&chunk[..count]),
+                    other => panic!("the answer broke off: {other:?}"),
+                }
+            }
+            return Some(answer);
+        }
+        match stream.read(&mut chunk) {
+            Ok(0) | Err(_) => return None,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+        }
+    }
+}
