@@ -5,20 +5,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use leukoscope::camera::simulated::{Settings, SimulatedMicroscope};
-use leukoscope::domain::class::Kind;
+use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings};
 use leukoscope::counting::counter::Counter;
+use leukoscope::domain::class::Kind;
+use leukoscope::vision::Vision;
 use leukoscope::vision::models::Models;
 use leukoscope::vision::optics::flat_field::learn::Learner;
-use leukoscope::vision::optics::flat_field::{FlatField, Light};
+use leukoscope::vision::optics::flat_field::{FlatField, Illumination};
 use leukoscope::vision::quality::assess;
 use leukoscope::vision::quality::focus::FocusHistory;
-use leukoscope::vision::Vision;
 
 fn stages(criterion: &mut Criterion) {
     let models = Models::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models")).expect("the shipped models");
     let vision = Arc::new(Vision::new(&models, None, None).expect("the shipped models run"));
-    let microscope = SimulatedMicroscope::new(Settings::default());
+    let microscope = SimulatedMicroscope::new(SimulatedSettings::default());
     let image = microscope.draw(0).0;
     let balanced = vision.balanced(&image);
     let scale = vision.scale(&balanced).expect("detection runs").expect("a field has red cells");
@@ -28,7 +28,7 @@ fn stages(criterion: &mut Criterion) {
     let crops = vision.crops(&balanced, scale, centres.clone()).expect("cells lie in the image");
     assert_eq!(crops.len(), 8, "a field has eight cells to crop");
 
-    let light = Light::of_picture(&image).expect("a frame has light");
+    let light = Illumination::of_picture(&image).expect("a frame has light");
     let flat = FlatField::new(light, image.dimensions());
     let history = FocusHistory::default();
     criterion.bench_function("flat field, 640x480", |b| b.iter(|| flat.apply(black_box(&image))));

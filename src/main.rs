@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use leukoscope::cli::args::{Arguments, Command, ValidateCommand};
+use leukoscope::cli::args::{Arguments, CliCommand, ValidateCommand};
 use leukoscope::cli::{
     analyze, audit, calibrate, check_config, count, devices, export, report, run, sessions, users, validate,
 };
@@ -14,25 +14,25 @@ fn main() -> ExitCode {
     logging::start(arguments.verbose);
     let done = match arguments.command {
         None => run::run(&arguments.run),
-        Some(Command::Run(arguments)) => run::run(&arguments),
-        Some(Command::Analyze(arguments)) => analyze::analyze(&arguments),
-        Some(Command::Classify(arguments)) => analyze::classify(&arguments),
-        Some(Command::Count(arguments)) => count::count(&arguments),
-        Some(Command::Calibrate(arguments)) => calibrate::calibrate(&arguments),
-        Some(Command::Validate(ValidateCommand::Cells { arguments, confusion, measured_on })) => {
-            validate::cells(&arguments, confusion.as_deref(), measured_on)
+        Some(CliCommand::Run(arguments)) => run::run(&arguments),
+        Some(CliCommand::Analyze(arguments)) => analyze::analyze(&arguments),
+        Some(CliCommand::Classify(arguments)) => analyze::classify(&arguments),
+        Some(CliCommand::Count(arguments)) => count::count(&arguments),
+        Some(CliCommand::Calibrate(arguments)) => calibrate::calibrate(&arguments),
+        Some(CliCommand::Validate(ValidateCommand::Cells { arguments, confusion, measured_on })) => {
+            validate::command::cells(&arguments, confusion.as_deref(), measured_on)
         }
-        Some(Command::Validate(ValidateCommand::Fields { arguments, classes, field })) => {
-            validate::fields(&arguments, classes.as_deref(), &field)
+        Some(CliCommand::Validate(ValidateCommand::Fields { arguments, classes, field })) => {
+            validate::command::fields(&arguments, classes.as_deref(), &field)
         }
-        Some(Command::CheckConfig { file }) => check_config::check_config(&file),
-        Some(Command::Sessions { config, json }) => sessions::sessions(config.as_deref(), json),
-        Some(Command::User(arguments)) => users::user(&arguments),
-        Some(Command::Token(arguments)) => users::token(&arguments),
-        Some(Command::Audit(arguments)) => audit::audit(&arguments),
-        Some(Command::Report(arguments)) => report::report(&arguments),
-        Some(Command::Export(arguments)) => export::export(&arguments),
-        Some(Command::Devices { json }) => devices::devices(json),
+        Some(CliCommand::CheckConfig { file }) => check_config::check_config(&file),
+        Some(CliCommand::Sessions { config, json }) => sessions::sessions(config.as_deref(), json),
+        Some(CliCommand::User(arguments)) => users::user(&arguments),
+        Some(CliCommand::Token(arguments)) => users::token(&arguments),
+        Some(CliCommand::Audit(arguments)) => audit::audit(&arguments),
+        Some(CliCommand::Report(arguments)) => report::report(&arguments),
+        Some(CliCommand::Export(arguments)) => export::export(&arguments),
+        Some(CliCommand::Devices { json }) => devices::devices(json),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use leukoscope::camera::simulated::{Settings, SimulatedMicroscope};
+use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings};
 use leukoscope::vision::models::Models;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
@@ -49,7 +49,7 @@ fn pictures(folder: &Path, frames: u64) -> anyhow::Result<()> {
     for kind in ["frames", "cells"] {
         std::fs::create_dir_all(folder.join(kind))?;
     }
-    let microscope = SimulatedMicroscope::new(Settings::default());
+    let microscope = SimulatedMicroscope::new(SimulatedSettings::default());
     let mut cells = 0;
     for number in 0_u64.. {
         let (picture, truth) = microscope.draw(number);

@@ -51,7 +51,7 @@ fn station() -> &'static Station {
             limits: unbounded().0,
             live: Live::default(),
             commands: unbounded().0,
-            wishes: unbounded().0,
+            calibration_requests: unbounded().0,
             timeouts: Timeouts { stalled: Duration::from_secs(2), ..Timeouts::default() },
             stop: Stop::new(),
         };

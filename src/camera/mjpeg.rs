@@ -14,7 +14,7 @@ pub enum Piece {
 
 /// Where the walk through an image is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
+enum ParseState {
     /// Before a start marker.
     #[default]
     Outside,
@@ -33,7 +33,7 @@ pub struct Splitter {
     bytes: Vec<u8>,
     /// How far `bytes` was walked.
     at: usize,
-    place: Place,
+    place: ParseState,
 }
 
 impl Splitter {
@@ -46,7 +46,7 @@ impl Splitter {
     pub fn next_piece(&mut self) -> Option<Piece> {
         loop {
             match self.place {
-                Place::Outside => {
+                ParseState::Outside => {
                     let start = self.bytes.windows(3).position(|three| three == [0xff, 0xd8, 0xff]);
                     let Some(start) = start else {
                         // The last two bytes may begin a start marker.
@@ -55,9 +55,9 @@ impl Splitter {
                         return None;
                     };
                     self.bytes.drain(..start);
-                    (self.at, self.place) = (2, Place::Marker);
+                    (self.at, self.place) = (2, ParseState::Marker);
                 }
-                Place::Marker => match self.bytes.get(self.at..self.at + 2) {
+                ParseState::Marker => match self.bytes.get(self.at..self.at + 2) {
                     Some([0xff, 0xff]) => self.at += 1,
                     Some([0xff, 0xd9]) => return Some(self.image()),
                     Some([0xff, 0x01 | 0xd0..=0xd7]) => self.at += 2,
@@ -73,12 +73,12 @@ impl Splitter {
                             return self.wait();
                         }
                         self.at += 2 + length;
-                        self.place = if scan { Place::Scan } else { Place::Marker };
+                        self.place = if scan { ParseState::Scan } else { ParseState::Marker };
                     }
                     Some(_) => return Some(self.give_up("bytes between its segments")),
                     None => return self.wait(),
                 },
-                Place::Scan => {
+                ParseState::Scan => {
                     let rest = &self.bytes[self.at..];
                     // A marker that is no stuffed byte, no restart and no padding ends the scan.
                     let end =
@@ -87,7 +87,7 @@ impl Splitter {
                         self.at += rest.len().saturating_sub(1);
                         return self.wait();
                     };
-                    (self.at, self.place) = (self.at + end, Place::Marker);
+                    (self.at, self.place) = (self.at + end, ParseState::Marker);
                 }
             }
         }
@@ -96,21 +96,21 @@ impl Splitter {
     fn image(&mut self) -> Piece {
         let rest = self.bytes.split_off(self.at + 2);
         let image = std::mem::replace(&mut self.bytes, rest);
-        (self.at, self.place) = (0, Place::Outside);
+        (self.at, self.place) = (0, ParseState::Outside);
         Piece::Image(image)
     }
 
     /// Looks for another image behind the start of this one.
     fn give_up(&mut self, why: &'static str) -> Piece {
         self.bytes.drain(..2.min(self.bytes.len()));
-        (self.at, self.place) = (0, Place::Outside);
+        (self.at, self.place) = (0, ParseState::Outside);
         Piece::Damaged(why)
     }
 
     fn wait(&mut self) -> Option<Piece> {
         (self.bytes.len() > LARGEST).then(|| {
             self.bytes.clear();
-            (self.at, self.place) = (0, Place::Outside);
+            (self.at, self.place) = (0, ParseState::Outside);
             Piece::Damaged("it does not end")
         })
     }

@@ -17,7 +17,7 @@ pub mod v4l;
 mod yuyv;
 
 pub use devices::{VideoDevice, devices};
-pub use source::{Source, UnknownSource};
+pub use source::{CameraSource, UnknownSource};
 
 use self::command::CommandCamera;
 use self::pan::PanCamera;
@@ -31,18 +31,18 @@ use crate::domain::frame::Frame;
 /// # Errors
 /// When the words for it name no camera, it is not there, or this build has no such camera.
 pub fn open(config: &CameraConfig) -> Result<Box<dyn Camera>, CameraError> {
-    match config.source.parse::<Source>()? {
-        Source::Simulated => Ok(Box::new(Simulated::new(config))),
-        Source::Command(words) => Ok(Box::new(CommandCamera::open(&words, config)?)),
-        Source::Pan(path) => Ok(Box::new(PanCamera::open(&path, config)?)),
-        Source::Replay(path) => {
+    match config.source.parse::<CameraSource>()? {
+        CameraSource::Simulated => Ok(Box::new(Simulated::new(config))),
+        CameraSource::Command(words) => Ok(Box::new(CommandCamera::open(&words, config)?)),
+        CameraSource::Pan(path) => Ok(Box::new(PanCamera::open(&path, config)?)),
+        CameraSource::Replay(path) => {
             let frame_rate = config.paced.then_some(config.frame_rate);
             Ok(Box::new(Replay::open(path, Playback { frame_rate, repeat: config.repeat })?))
         }
         #[cfg(feature = "camera-v4l")]
-        Source::V4l(number) => Ok(Box::new(v4l::V4l::open(number, config)?)),
+        CameraSource::V4l(number) => Ok(Box::new(v4l::V4l::open(number, config)?)),
         #[cfg(not(feature = "camera-v4l"))]
-        Source::V4l(_) => Err(CameraError::NotBuilt),
+        CameraSource::V4l(_) => Err(CameraError::NotBuilt),
     }
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// A camera by name: `simulated`, `replay:PATH`, `pan:FILE`, `v4l:/dev/videoN` or `command:PROGRAM ARGUMENTS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum CameraSource {
     /// The simulated microscope.
     Simulated,
     /// Recorded pictures: folder, pattern or single file; relative to the working folder.
@@ -28,7 +28,7 @@ pub enum Source {
 )]
 pub struct UnknownSource(String);
 
-impl FromStr for Source {
+impl FromStr for CameraSource {
     type Err = UnknownSource;
 
     fn from_str(words: &str) -> Result<Self, Self::Err> {
@@ -48,7 +48,7 @@ impl FromStr for Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for CameraSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Simulated => f.write_str("simulated"),
@@ -75,7 +75,7 @@ mod tests {
             "v4l:/dev/video12",
             "command:rpicam-vid --codec mjpeg -t 0 -o -",
         ] {
-            assert_eq!(words.parse::<Source>().unwrap().to_string(), words);
+            assert_eq!(words.parse::<CameraSource>().unwrap().to_string(), words);
         }
     }
 
@@ -93,7 +93,7 @@ mod tests {
             "/dev/video0",
             "v4l:/dev/video99999999999",
         ] {
-            let error = words.parse::<Source>().unwrap_err().to_string();
+            let error = words.parse::<CameraSource>().unwrap_err().to_string();
             assert!(error.contains("write `simulated`"), "{error}");
         }
     }

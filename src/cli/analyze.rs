@@ -8,17 +8,17 @@ use anyhow::Context as _;
 use image::RgbImage;
 use serde::Serialize;
 
-use crate::vision::annotate::annotate;
 use crate::camera::picture::read_picture;
-use crate::domain::class::{CellClass, Kind};
-use crate::vision::classify::{BLAST_KEPT, Opinion};
 use crate::cli::args::{AnalyzeArguments, ClassifyArguments};
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::lighting;
-use crate::cli::pictures::{Picture, each, list, print_each, unlit_vision, vision};
+use crate::cli::pictures::{ListedPicture, each, list, print_each, vision, vision_as_is};
 use crate::cli::saliency::Explanations;
-use crate::vision::optics::scale::{ScaleSource, Told};
-use crate::vision::optics::shared::{self, Group};
+use crate::domain::class::{CellClass, Kind};
+use crate::vision::annotate::annotate;
+use crate::vision::detect::scale::{ScaleEstimates, ScaleSource};
+use crate::vision::detect::shared_scale::{self as shared, ImageGroup};
+use crate::vision::prediction::{BLAST_KEPT, Prediction};
 use crate::vision::quality::focus::FocusHistory;
 use crate::vision::quality::{Quality, Verdict, assess};
 use crate::vision::{Cell, Field, Vision};
@@ -97,13 +97,13 @@ struct UncorrectedLine {
 
 impl UncorrectedLine {
     /// Where the answer is another one.
-    fn of(opinion: &Opinion) -> Option<Self> {
+    fn of(opinion: &Prediction) -> Option<Self> {
         let alone = opinion.other_answer()?;
         Some(Self { class: alone.class, probability: rounded(alone.probability, 1e6) })
     }
 }
 
-fn note(opinion: &Opinion, vision: &Vision) -> Option<&'static str> {
+fn note(opinion: &Prediction, vision: &Vision) -> Option<&'static str> {
     let experimental = vision.experimental().contains(&opinion.class);
     opinion.blast_kept.then_some(BLAST_KEPT).or(experimental.then_some(EXPERIMENTAL))
 }
@@ -128,7 +128,7 @@ impl CellLine {
     }
 }
 
-fn top(opinion: &Opinion, count: usize) -> Vec<(CellClass, f64)> {
+fn top(opinion: &Prediction, count: usize) -> Vec<(CellClass, f64)> {
     opinion.ranked.iter().take(count).map(|(class, probability)| (*class, rounded(*probability, 1e6))).collect()
 }
 
@@ -138,22 +138,22 @@ fn rounded(value: f64, parts: f64) -> f64 {
 }
 
 /// What was seen of one picture.
-struct Seen {
+struct AnalyzedPicture {
     size: (u32, u32),
-    told: Told,
+    told: ScaleEstimates,
     /// None where the picture waits for the scale of others.
     field: Option<Field>,
     quality: Option<Quality>,
 }
 
-impl Seen {
-    fn group(&self, picture: &Picture) -> Group {
-        Group { root: picture.root, size: self.size }
+impl AnalyzedPicture {
+    fn group(&self, picture: &ListedPicture) -> ImageGroup {
+        ImageGroup { root: picture.root, size: self.size }
     }
 }
 
 /// The pictures that could be read, for deciding which scale they share.
-fn told(pictures: &[Picture], seen: &[Option<Seen>]) -> Vec<(Group, Told)> {
+fn told(pictures: &[ListedPicture], seen: &[Option<AnalyzedPicture>]) -> Vec<(ImageGroup, ScaleEstimates)> {
     let read = pictures.iter().zip(seen);
     read.filter_map(|(picture, seen)| seen.as_ref().map(|seen| (seen.group(picture), seen.told))).collect()
 }
@@ -163,7 +163,7 @@ fn told(pictures: &[Picture], seen: &[Option<Seen>]) -> Vec<(Group, Told)> {
 /// # Errors
 /// With exit code 2 for wrong input, 1 when output or a network fails.
 pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
-    let (vision, _) = unlit_vision(&arguments.vision)?;
+    let (vision, _) = vision_as_is(&arguments.vision)?;
     let pictures = list(&arguments.paths)?;
     let files: Vec<PathBuf> = pictures.iter().map(|picture| picture.path.clone()).collect();
     let vision = Arc::new(vision.lit(lighting(&arguments.field, &files)?));
@@ -183,7 +183,7 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             let sure = told.scale().filter(|scale| !scale.source.is_guess());
             let field = sure.map(|scale| vision.analyze_at(&balanced, Some(scale))).transpose()?;
             let quality = field.as_ref().map(|field| quality(image, &balanced, field));
-            Ok(Seen { size: image.dimensions(), told, field, quality })
+            Ok(AnalyzedPicture { size: image.dimensions(), told, field, quality })
         },
     )?;
     // Pictures without red cells are seen at the scale of those that have some.
@@ -205,7 +205,7 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
     log::info!("{}", prevalence.report());
 
     let mut written = std::collections::HashSet::new();
-    print_each(&pictures, &seen, |Picture { path, .. }, Seen { size, field, quality, .. }| {
+    print_each(&pictures, &seen, |ListedPicture { path, .. }, AnalyzedPicture { size, field, quality, .. }| {
         let none = Field::default();
         let field = field.as_ref().unwrap_or(&none);
         if let Some(explanations) = &mut explanations {
@@ -305,7 +305,7 @@ pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
         |_| true,
         |_, image| {
             let told = vision.told(&vision.balanced(image))?;
-            Ok(Seen { size: image.dimensions(), told, field: None, quality: None })
+            Ok(AnalyzedPicture { size: image.dimensions(), told, field: None, quality: None })
         },
     )?;
     let shared = shared::groups(&told(&pictures, &measured), shared::by_any_cells);
@@ -325,7 +325,7 @@ pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
     let prevalence = vision.correction(arguments.vision.prevalence).correct_all(opinions);
     log::info!("{}", prevalence.report());
 
-    print_each(&pictures, &seen, |Picture { path, .. }, (opinion, scale)| {
+    print_each(&pictures, &seen, |ListedPicture { path, .. }, (opinion, scale)| {
         if let Some(explanations) = &mut explanations {
             explanations.middle(path, &read_picture(path)?, *scale, opinion)?;
         }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::lighting::LightForm;
-use crate::vision::prevalence::Form;
 use crate::counting::statistics::per_red_cell::RedCount;
+use crate::domain::prevalence_mode::PrevalenceMode;
 use crate::store::records::Role;
 
 /// Counts the blood cells of a stained smear, live from a microscope or from pictures.
@@ -16,7 +16,7 @@ use crate::store::records::Role;
 #[command(version, args_conflicts_with_subcommands = true)]
 pub struct Arguments {
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub command: Option<CliCommand>,
     #[command(flatten)]
     pub run: RunArguments,
     /// Say more in the log (twice: everything).
@@ -25,7 +25,7 @@ pub struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Count from a camera until told to stop (what happens without a command, too).
     Run(RunArguments),
     /// Find and name the cells of pictures, each on its own.
@@ -215,7 +215,7 @@ pub struct RunArguments {
     /// Prevalence brought into the names of white cells: none, blood (usual blood) or sample (as these cells show it).
     /// Without it what the configuration says: sample.
     #[arg(long, value_name = "FORM")]
-    pub prevalence: Option<Form>,
+    pub prevalence: Option<PrevalenceMode>,
     /// Cells of the differential to count.
     #[arg(long, value_name = "CELLS")]
     pub target: Option<u32>,
@@ -276,7 +276,7 @@ pub struct VisionArguments {
     /// Prevalence brought into the names of white cells: none, blood (usual blood) or sample (as these cells show it).
     /// Without it sample; for analyze and classify blood where there are fewer than 20 white cells in all.
     #[arg(long, value_name = "FORM")]
-    pub prevalence: Option<Form>,
+    pub prevalence: Option<PrevalenceMode>,
 }
 
 #[derive(Debug, Args)]

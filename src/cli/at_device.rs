@@ -3,17 +3,17 @@
 use jiff::Timestamp;
 
 use crate::config::{Config, DisplayKind};
-use crate::vision::prevalence::Correction;
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::Snapshot;
 use crate::outputs::display;
+use crate::vision::prevalence::PriorShift;
 
 /// Shows on the display, once, why the program does not begin. In a terminal the program says it anyway.
 pub fn show(config: &Config, words: &str) {
     if config.display.kind == DisplayKind::Terminal {
         return;
     }
-    let waiting = Session::new(config.session.clone(), config.flags.clone(), Correction::off());
+    let waiting = Session::new(config.session.clone(), config.flags.clone(), PriorShift::off());
     let snapshot = Snapshot { trouble: Some(words.to_owned()), ..waiting.snapshot(Timestamp::now()) };
     // The program ends with those words whether or not there is a display to show them.
     let shown = display::open(&config.display).and_then(|mut screen| screen.show(&snapshot));

@@ -4,13 +4,13 @@ use std::env;
 
 use image::RgbImage;
 
-use crate::station::calibrate::{self, NotCalibrated, Step};
 use crate::camera::{self, Capture};
 use crate::cli::args::{CalibrateArguments, VisionArguments};
 use crate::cli::failure::{Blame, Failure};
-use crate::cli::pictures::{progress, unlit_vision};
+use crate::cli::pictures::{progress, vision_as_is};
 use crate::config::Config;
 use crate::config::load::load;
+use crate::station::calibrate::{self, NotCalibrated, Step};
 
 /// Takes a calibration and keeps it.
 ///
@@ -36,7 +36,7 @@ pub fn calibrate(arguments: &CalibrateArguments) -> Result<(), Failure> {
         Step::Light => calibrate::with_light(calibration, &frames).blame_input()?,
         Step::Scale => {
             let models = VisionArguments { models: arguments.models.clone(), ..VisionArguments::default() };
-            let (vision, _) = unlit_vision(&models)?;
+            let (vision, _) = vision_as_is(&models)?;
             let bar = progress(frames.len() as u64, "measuring");
             let scaled = calibrate::with_scale(calibration, &vision, &frames, || bar.inc(1));
             bar.finish_and_clear();

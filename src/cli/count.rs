@@ -7,8 +7,6 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::camera::picture::{list_pictures, read_picture};
-use crate::domain::class::CellClass;
-use crate::vision::classify::BLAST_KEPT;
 use crate::cli::args::CountArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::counting_vision;
@@ -16,13 +14,18 @@ use crate::cli::pictures::progress;
 use crate::config::load::load;
 use crate::config::{Config, SessionConfig};
 use crate::counting::counter::Counter;
-use crate::vision::prevalence::{Form, PrevalenceReport};
-use crate::vision::quality::{Gate, Refusals};
 use crate::counting::session::Session;
-use crate::counting::session::snapshot::{Command, Ending, Flag, KindCounts, Snapshot};
+use crate::counting::session::snapshot::{Command, Ending, Snapshot};
 use crate::counting::statistics::Statistics;
 use crate::counting::statistics::confusion;
 use crate::counting::statistics::text::evidence;
+use crate::domain::class::CellClass;
+use crate::domain::counts::KindCounts;
+use crate::domain::flag::Flag;
+use crate::domain::prevalence_mode::PrevalenceMode;
+use crate::vision::prediction::BLAST_KEPT;
+use crate::vision::prevalence::PrevalenceReport;
+use crate::vision::quality::{Gate, Refusals};
 
 /// What `count --json` prints.
 #[derive(Serialize)]
@@ -63,8 +66,9 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     let (vision, models) = counting_vision(&arguments.vision, &arguments.field, &pictures)?;
     let matrix = arguments.confusion.as_deref().or(station.models.confusion.as_deref());
     let sha256 = &models.card.classifier.sha256;
-    let confusion = confusion::Source::find(matrix, &models.folder, sha256, vision.unknown_below()).blame_input()?;
-    let correction = vision.correction(Some(arguments.vision.prevalence.unwrap_or(Form::Sample)));
+    let confusion =
+        confusion::ConfusionSource::find(matrix, &models.folder, sha256, vision.unknown_below()).blame_input()?;
+    let correction = vision.correction(Some(arguments.vision.prevalence.unwrap_or(PrevalenceMode::Sample)));
     let experimental = vision.experimental().to_vec();
     let mut counter = Counter::behind(vision, Gate::new(!arguments.no_gate));
     // The whole recording is counted, however many cells it shows.

@@ -10,9 +10,9 @@ use crate::cli::failure::{Blame, Failure};
 use crate::cli::station;
 use crate::config::load::load;
 use crate::store::export::{self, ExportError};
-use crate::vision::models::Models;
-use crate::vision::optics::scale::BOX_MARGIN;
 use crate::store::records::{SessionId, Status};
+use crate::vision::box_margin::BOX_MARGIN;
+use crate::vision::models::Models;
 
 /// Writes reviewed cells to a folder; the daemon may be running.
 ///

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use crate::station::calibrate;
 use crate::camera::picture::read_picture;
 use crate::camera::{Camera, Capture};
 use crate::cli::args::{FieldArguments, VisionArguments};
 use crate::cli::failure::{Blame, Failure};
-use crate::cli::pictures::{progress, unlit_vision};
+use crate::cli::pictures::{progress, vision_as_is};
 use crate::config::{Config, FlatFieldChoice};
+use crate::station::calibrate;
 use crate::vision::models::Models;
 use crate::vision::optics::calibration::Calibration;
 use crate::vision::optics::flat_field::FlatField;
@@ -50,12 +50,12 @@ impl FromStr for LightForm {
 ///
 /// # Errors
 /// With exit code 2 for wrong arguments, and a calibration that cannot be read or is for pictures of another size.
-pub fn lit_vision(
+pub fn vision_with_lighting(
     arguments: &VisionArguments,
     field: &FieldArguments,
     pictures: &[PathBuf],
 ) -> Result<(Arc<Vision>, Models), Failure> {
-    let (vision, models) = unlit_vision(arguments)?;
+    let (vision, models) = vision_as_is(arguments)?;
     Ok((Arc::new(vision.lit(lighting(field, pictures)?)), models))
 }
 
@@ -75,17 +75,17 @@ pub fn lighting(field: &FieldArguments, pictures: &[PathBuf]) -> Result<Lighting
 /// The same for counting a recording: shared light is learned on the way, as from a live camera.
 ///
 /// # Errors
-/// As [`lit_vision`].
+/// As [`vision_with_lighting`].
 pub fn counting_vision(
     arguments: &VisionArguments,
     field: &FieldArguments,
     pictures: &[PathBuf],
 ) -> Result<(Arc<Vision>, Models), Failure> {
     if matches!(field.flat_field, None | Some(LightForm::Shared)) {
-        let (vision, models) = unlit_vision(arguments)?;
+        let (vision, models) = vision_as_is(arguments)?;
         return Ok((Arc::new(vision.lit(Lighting::Learned)), models));
     }
-    lit_vision(arguments, field, pictures)
+    vision_with_lighting(arguments, field, pictures)
 }
 
 /// Light that pictures of one microscope tell together; those of another size than the first are taken as they are.

@@ -11,15 +11,15 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::camera::picture::{list_pictures, read_picture};
 use crate::cli::args::VisionArguments;
 use crate::cli::failure::{Blame, Failure};
-use crate::vision::models::Models;
 use crate::vision::Vision;
+use crate::vision::models::Models;
 
 /// Makes the models ready as the arguments say.
 ///
 /// # Errors
 /// With exit code 2 when an argument is out of range or a model is refused.
 pub fn vision(arguments: &VisionArguments) -> Result<(Arc<Vision>, Models), Failure> {
-    let (vision, models) = unlit_vision(arguments)?;
+    let (vision, models) = vision_as_is(arguments)?;
     Ok((Arc::new(vision), models))
 }
 
@@ -27,7 +27,7 @@ pub fn vision(arguments: &VisionArguments) -> Result<(Arc<Vision>, Models), Fail
 ///
 /// # Errors
 /// As [`vision`].
-pub fn unlit_vision(arguments: &VisionArguments) -> Result<(Vision, Models), Failure> {
+pub fn vision_as_is(arguments: &VisionArguments) -> Result<(Vision, Models), Failure> {
     if let Some(um_per_px) = arguments.um_per_px
         && !(0.01..=2.0).contains(&um_per_px)
     {
@@ -57,7 +57,7 @@ pub fn progress(total: u64, what: &str) -> ProgressBar {
 
 /// A picture, and where on the command line it came from.
 #[derive(Clone, Debug)]
-pub struct Picture {
+pub struct ListedPicture {
     pub path: PathBuf,
     /// Which of the folders and patterns, from 1; 0 for all pictures that were named one by one.
     pub root: usize,
@@ -67,12 +67,12 @@ pub struct Picture {
 ///
 /// # Errors
 /// With exit code 2 when nothing can be listed.
-pub fn list(paths: &[PathBuf]) -> Result<Vec<Picture>, Failure> {
+pub fn list(paths: &[PathBuf]) -> Result<Vec<ListedPicture>, Failure> {
     let mut pictures = Vec::new();
     for (at, path) in paths.iter().enumerate() {
         let found = list_pictures(path).blame_input()?;
         let root = if found == [path.as_path()] { 0 } else { at + 1 };
-        pictures.extend(found.into_iter().map(|path| Picture { path, root }));
+        pictures.extend(found.into_iter().map(|path| ListedPicture { path, root }));
     }
     Ok(pictures)
 }
@@ -83,14 +83,14 @@ pub fn list(paths: &[PathBuf]) -> Result<Vec<Picture>, Failure> {
 /// # Errors
 /// With exit code 1 when a network fails.
 pub fn each<T>(
-    pictures: &[Picture],
+    pictures: &[ListedPicture],
     what: &str,
     among: impl Fn(usize) -> bool,
     mut work: impl FnMut(usize, &RgbImage) -> anyhow::Result<T>,
 ) -> Result<Vec<Option<T>>, Failure> {
     let bar = progress(pictures.len() as u64, what);
     let mut results = Vec::with_capacity(pictures.len());
-    for (at, Picture { path, .. }) in pictures.iter().enumerate() {
+    for (at, ListedPicture { path, .. }) in pictures.iter().enumerate() {
         bar.inc(1);
         if !among(at) {
             results.push(None);
@@ -116,9 +116,9 @@ pub fn each<T>(
 /// # Errors
 /// With exit code 2 when there are such (after the lines of all others), 1 when output or `line` fails.
 pub fn print_each<T>(
-    pictures: &[Picture],
+    pictures: &[ListedPicture],
     results: &[Option<T>],
-    mut line: impl FnMut(&Picture, &T) -> anyhow::Result<String>,
+    mut line: impl FnMut(&ListedPicture, &T) -> anyhow::Result<String>,
 ) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     for (picture, result) in pictures.iter().zip(results) {

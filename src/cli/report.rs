@@ -10,10 +10,10 @@ use crate::cli::args::ReportArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::station;
 use crate::config::load::load;
-use crate::system::file;
-use crate::outputs::report::{self, ReportForm};
-use crate::store::records::Status;
+use crate::outputs::report::{self, ReportFormat};
 use crate::outputs::words::Catalogues;
+use crate::store::records::Status;
+use crate::system::file;
 
 /// Writes a report; the daemon may be running.
 ///
@@ -24,7 +24,7 @@ pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
     let id = arguments.session;
     let output = arguments.output.clone().unwrap_or_else(|| PathBuf::from(format!("leukoscope-{id}.pdf")));
     let ending = output.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    let form: ReportForm = ending.parse().blame_input()?;
+    let form: ReportFormat = ending.parse().blame_input()?;
     let language = arguments.language.as_deref().unwrap_or(&config.web.language);
     let catalogues = Catalogues::new(config.web.catalogues.clone());
     if !catalogues.has(language) {

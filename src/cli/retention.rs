@@ -5,9 +5,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::config::StoreConfig;
-use crate::system::stop::Stop;
-use crate::store::{Store, StoreError};
 use crate::station::trouble::{Part, Troubles};
+use crate::store::{Store, StoreError};
+use crate::system::stop::Stop;
 
 /// How often it is looked for what is kept for too long.
 const RETENTION: Duration = Duration::from_hours(1);

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use image::RgbImage;
 
-use crate::vision::classify::{ClassifyError, Opinion};
 use crate::cli::failure::{Blame, Failure};
-use crate::vision::optics::scale::Scale;
+use crate::vision::classify::ClassifyError;
+use crate::vision::detect::scale::Scale;
+use crate::vision::prediction::Prediction;
 use crate::vision::{Field, Vision};
 
 /// Pixels of the pictures a pixel of the crop.
@@ -70,13 +71,13 @@ impl Explanations {
         path: &Path,
         image: &RgbImage,
         scale: Option<Scale>,
-        opinion: &Opinion,
+        opinion: &Prediction,
     ) -> anyhow::Result<()> {
         let crop = self.vision.middle(&self.vision.balanced(image), scale)?;
         self.write(path, 1, &crop, opinion)
     }
 
-    fn write(&mut self, path: &Path, number: usize, crop: &RgbImage, opinion: &Opinion) -> anyhow::Result<()> {
+    fn write(&mut self, path: &Path, number: usize, crop: &RgbImage, opinion: &Prediction) -> anyhow::Result<()> {
         // Where the answer is "unknown", the most probable class is what the evidence was weighed for.
         let Some((class, _)) = opinion.ranked.first() else { return Ok(()) };
         let saliency = self.vision.saliency(crop, *class).with_context(|| path.display().to_string())?;

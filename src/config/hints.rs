@@ -4,11 +4,11 @@ use std::path::Path;
 
 use toml::Value;
 
-use super::keys::{self, KEYS, Key};
+use super::keys::{self, ConfigKey, KEYS};
 use super::load::{OTHER_VARIABLES, PREFIX};
-use super::problem::{Place, Problem};
+use super::problem::{ConfigProblem, Location};
 
-pub(super) fn unknown_key(section: &str, name: &str, place: Place) -> Problem {
+pub(super) fn unknown_key(section: &str, name: &str, place: Location) -> ConfigProblem {
     let of_section = KEYS.iter().filter(|key| key.section == section);
     let elsewhere = KEYS.iter().find(|key| key.name == name);
     let (hint, write) = if let Some(key) = elsewhere {
@@ -21,19 +21,19 @@ pub(super) fn unknown_key(section: &str, name: &str, place: Place) -> Problem {
         let known: Vec<&str> = of_section.map(|key| key.name).collect();
         (format!("[{section}] has no such key"), format!("one of {}, or nothing", known.join(", ")))
     };
-    Problem { place, what: format!("unknown key `{}` in [{section}]; {hint}", name.escape_debug()), write }
+    ConfigProblem { place, what: format!("unknown key `{}` in [{section}]; {hint}", name.escape_debug()), write }
 }
 
-pub(super) fn unknown_section(name: &str, place: Place) -> Problem {
+pub(super) fn unknown_section(name: &str, place: Location) -> ConfigProblem {
     let sections = keys::sections();
     let (hint, write) = match keys::nearest(name, sections.iter().copied()) {
         Some(nearest) => (format!("did you mean [{nearest}]?"), format!("[{nearest}]")),
         None => ("there is no such section".to_owned(), format!("one of [{}]", sections.join("], ["))),
     };
-    Problem { place, what: format!("unknown section [{}]; {hint}", name.escape_debug()), write }
+    ConfigProblem { place, what: format!("unknown section [{}]; {hint}", name.escape_debug()), write }
 }
 
-pub(super) fn outside_section(name: &str, place: Place) -> Problem {
+pub(super) fn outside_section(name: &str, place: Location) -> ConfigProblem {
     let sections = keys::sections();
     let write = if sections.contains(&name) {
         format!("[{name}] on a line of its own, and its keys below")
@@ -48,11 +48,11 @@ pub(super) fn outside_section(name: &str, place: Place) -> Problem {
             None => format!("a section first: one of [{}]", sections.join("], [")),
         }
     };
-    Problem { place, what: format!("`{}` stands outside its section", name.escape_debug()), write }
+    ConfigProblem { place, what: format!("`{}` stands outside its section", name.escape_debug()), write }
 }
 
-pub(super) fn unknown_variable(name: &str, text: &str, place: Place) -> Problem {
-    let known: Vec<String> = KEYS.iter().map(Key::variable).collect();
+pub(super) fn unknown_variable(name: &str, text: &str, place: Location) -> ConfigProblem {
+    let known: Vec<String> = KEYS.iter().map(ConfigKey::variable).collect();
     let all = known.iter().map(String::as_str).chain(OTHER_VARIABLES.iter().copied());
     // Every name begins alike, so only what comes after is compared.
     let rest = name.strip_prefix(PREFIX).unwrap_or(name);
@@ -61,16 +61,16 @@ pub(super) fn unknown_variable(name: &str, text: &str, place: Place) -> Problem 
         Some(nearest) => (format!("; did you mean {PREFIX}{nearest}?"), format!("{PREFIX}{nearest}={text}")),
         None => (String::new(), "LEUKOSCOPE_SECTION_KEY, such as LEUKOSCOPE_SERIAL_PORT=/dev/ttyUSB0".to_owned()),
     };
-    Problem { place, what: format!("no setting has this name{hint}"), write }
+    ConfigProblem { place, what: format!("no setting has this name{hint}"), write }
 }
 
-pub(super) fn syntax_problem(file: &Path, text: &str, error: &toml::de::Error) -> Problem {
-    let place = Place::in_file(file, text, error.span().map_or(0, |span| span.start));
-    let line = if let Place::File { text, .. } = &place { text.trim().to_owned() } else { String::new() };
+pub(super) fn syntax_problem(file: &Path, text: &str, error: &toml::de::Error) -> ConfigProblem {
+    let place = Location::in_file(file, text, error.span().map_or(0, |span| span.start));
+    let line = if let Location::File { text, .. } = &place { text.trim().to_owned() } else { String::new() };
     let message = error.message().lines().next().unwrap_or("this is no TOML").to_owned();
     let write =
         if message.contains("duplicate") { "it once, and delete the other line".to_owned() } else { instead_of(&line) };
-    Problem { place, what: message, write }
+    ConfigProblem { place, what: message, write }
 }
 
 /// A line that could have been meant by one that is no TOML.

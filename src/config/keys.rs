@@ -42,7 +42,7 @@ pub(super) enum Accepts {
 
 /// One key.
 #[derive(Debug)]
-pub(super) struct Key {
+pub(super) struct ConfigKey {
     pub section: &'static str,
     pub name: &'static str,
     pub accepts: Accepts,
@@ -60,8 +60,8 @@ const fn key(
     accepts: Accepts,
     unit: &'static str,
     example: &'static str,
-) -> Key {
-    Key { section, name, accepts, unit, example, optional: false }
+) -> ConfigKey {
+    ConfigKey { section, name, accepts, unit, example, optional: false }
 }
 
 const fn optional(
@@ -70,8 +70,8 @@ const fn optional(
     accepts: Accepts,
     unit: &'static str,
     example: &'static str,
-) -> Key {
-    Key { section, name, accepts, unit, example, optional: true }
+) -> ConfigKey {
+    ConfigKey { section, name, accepts, unit, example, optional: true }
 }
 
 /// Bits a second that serial ports have.
@@ -88,7 +88,7 @@ pub(super) const STALL_SECONDS: (f64, f64) = (0.5, 4.5);
 use Accepts::{Baud, Camera, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Port, Text, Whole};
 
 /// Every key, section by section in the order of the shipped file.
-pub(super) const KEYS: &[Key] = &[
+pub(super) const KEYS: &[ConfigKey] = &[
     key("station", "name", Text(32), "", r#""leukoscope""#),
     key("station", "state", Folder, "", r#""/var/lib/leukoscope""#),
     key("camera", "source", Camera, "", r#""simulated""#),
@@ -168,7 +168,7 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 /// The key of this name, if there is one.
-pub(super) fn find(section: &str, name: &str) -> Option<&'static Key> {
+pub(super) fn find(section: &str, name: &str) -> Option<&'static ConfigKey> {
     KEYS.iter().find(|key| key.section == section && key.name == name)
 }
 
@@ -195,7 +195,7 @@ pub(super) struct Refusal {
     pub write: String,
 }
 
-impl Key {
+impl ConfigKey {
     /// Looks at one value. `shown` is the value as the person wrote it.
     pub(super) fn refuse(&self, value: &Value, shown: &str) -> Option<Refusal> {
         let what = match (self.accepts, value) {

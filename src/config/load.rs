@@ -16,8 +16,8 @@ use toml::{Spanned, Table, Value};
 use super::Config;
 use super::agreement::disagreements;
 use super::hints::{outside_section, syntax_problem, unknown_key, unknown_section, unknown_variable};
-use super::keys::{self, KEYS, Key, Refusal};
-use super::problem::{ConfigError, Place, Problem};
+use super::keys::{self, ConfigKey, KEYS, Refusal};
+use super::problem::{ConfigError, ConfigProblem, Location};
 
 /// Variables that begin like settings but are read elsewhere.
 pub const OTHER_VARIABLES: &[&str] = &["LEUKOSCOPE_MODELS", "LEUKOSCOPE_LOG"];
@@ -35,7 +35,7 @@ const MOST_PROBLEMS: usize = 20;
 /// # Errors
 /// [`ConfigError::Unreadable`] when the file is not there or is no text; [`ConfigError::Wrong`] with every problem found.
 pub fn load(file: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
-    let mut found = Found::default();
+    let mut found = Gathered::default();
     if let Some(file) = file {
         found.read_file(file, &read_text(file)?)?;
     }
@@ -48,7 +48,7 @@ pub fn load(file: Option<&Path>, env: impl Iterator<Item = (String, String)>) ->
 /// # Errors
 /// [`ConfigError::Wrong`] with every problem found.
 pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
-    let mut found = Found::default();
+    let mut found = Gathered::default();
     found.read_file(file, text)?;
     found.finish()
 }
@@ -59,17 +59,17 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Wrong`]; the problems name `section.key`, since a changed value has no line any more.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let setting = |name: &str| Place::Setting(name.to_owned());
+        let setting = |name: &str| Location::Setting(name.to_owned());
         if i64::try_from(self.camera.seed).is_err() {
             let what = format!("seed = {} is outside 0 to {}", self.camera.seed, i64::MAX);
-            return wrong(vec![Problem { place: setting("camera.seed"), what, write: "seed = 1".into() }]);
+            return wrong(vec![ConfigProblem { place: setting("camera.seed"), what, write: "seed = 1".into() }]);
         }
         let table = match Table::try_from(self) {
             Ok(table) => table,
             // Numbers within i64 and text always can be written; a path with bytes that are no UTF-8 cannot.
             Err(error) => {
                 let write = "paths of plain characters".into();
-                return wrong(vec![Problem { place: setting("configuration"), what: error.to_string(), write }]);
+                return wrong(vec![ConfigProblem { place: setting("configuration"), what: error.to_string(), write }]);
             }
         };
         let mut problems = Vec::new();
@@ -77,12 +77,12 @@ impl Config {
             if let Some(value) = table.get(key.section).and_then(|section| section.get(key.name))
                 && let Some(Refusal { what, write }) = key.refuse(value, &value.to_string())
             {
-                problems.push(Problem { place: setting(&format!("{}.{}", key.section, key.name)), what, write });
+                problems.push(ConfigProblem { place: setting(&format!("{}.{}", key.section, key.name)), what, write });
             }
         }
         if problems.is_empty() {
             let disagreements = disagreements(self);
-            problems.extend(disagreements.into_iter().map(|(section, name, Refusal { what, write })| Problem {
+            problems.extend(disagreements.into_iter().map(|(section, name, Refusal { what, write })| ConfigProblem {
                 place: setting(&format!("{section}.{name}")),
                 what,
                 write,
@@ -120,7 +120,7 @@ impl Config {
     }
 }
 
-fn wrong<T>(mut problems: Vec<Problem>) -> Result<T, ConfigError> {
+fn wrong<T>(mut problems: Vec<ConfigProblem>) -> Result<T, ConfigError> {
     problems.truncate(MOST_PROBLEMS);
     Err(ConfigError::Wrong(problems))
 }
@@ -147,26 +147,27 @@ fn read_text(file: &Path) -> Result<String, ConfigError> {
 
 /// What file and environment said so far.
 #[derive(Default)]
-struct Found {
+struct Gathered {
     table: Table,
-    places: BTreeMap<(&'static str, &'static str), Place>,
+    places: BTreeMap<(&'static str, &'static str), Location>,
     /// Optional keys taken back by `"none"`.
     cleared: Vec<(&'static str, &'static str)>,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigProblem>,
 }
 
-impl Found {
+impl Gathered {
     /// Reads a whole file. Only text that is no TOML ends here; wrong keys and values are kept for the end.
     fn read_file(&mut self, file: &Path, text: &str) -> Result<(), ConfigError> {
         let (document, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
-            let mut problems: Vec<Problem> = errors.iter().map(|error| syntax_problem(file, text, error)).collect();
+            let mut problems: Vec<ConfigProblem> =
+                errors.iter().map(|error| syntax_problem(file, text, error)).collect();
             problems.sort_by(|a, b| a.place.cmp(&b.place));
             // One slip often upsets the parser several times on its line.
             problems.dedup_by(|next, first| line_of(&next.place) == line_of(&first.place));
             return wrong(problems);
         }
-        let at = |span: std::ops::Range<usize>| Place::in_file(file, text, span.start);
+        let at = |span: std::ops::Range<usize>| Location::in_file(file, text, span.start);
         for (section, content) in document.get_ref() {
             let place = at(section.span());
             let section_name = section.get_ref().as_ref();
@@ -184,7 +185,7 @@ impl Found {
         Ok(())
     }
 
-    fn read_entry(&mut self, section: &str, name: &str, value: &Spanned<DeValue<'_>>, place: Place, text: &str) {
+    fn read_entry(&mut self, section: &str, name: &str, value: &Spanned<DeValue<'_>>, place: Location, text: &str) {
         match keys::find(section, name) {
             Some(key) => {
                 let shown = text.get(value.span()).unwrap_or_default().lines().next().unwrap_or_default().to_owned();
@@ -201,7 +202,7 @@ impl Found {
             if OTHER_VARIABLES.contains(&name.as_str()) {
                 continue;
             }
-            let place = Place::Variable(name.clone());
+            let place = Location::Variable(name.clone());
             match KEYS.iter().find(|key| key.variable() == name) {
                 Some(key) => self.set(key, key.value_of(&text), &format!("{text:?}"), place),
                 None => self.problems.push(unknown_variable(&name, &text, place)),
@@ -209,15 +210,15 @@ impl Found {
         }
     }
 
-    fn set(&mut self, key: &'static Key, value: Value, shown: &str, place: Place) {
+    fn set(&mut self, key: &'static ConfigKey, value: Value, shown: &str, place: Location) {
         let id = (key.section, key.name);
         let none = key.optional && matches!(&value, Value::String(text) if text == "none" || text.is_empty());
         if !none && let Some(Refusal { what, write }) = key.refuse(&value, shown) {
             let write = match &place {
-                Place::Variable(name) => format!("{name}={}", key.example.trim_matches('"')),
+                Location::Variable(name) => format!("{name}={}", key.example.trim_matches('"')),
                 _ => write,
             };
-            self.problems.push(Problem { place, what, write });
+            self.problems.push(ConfigProblem { place, what, write });
             return;
         }
         self.places.insert(id, place);
@@ -241,8 +242,12 @@ impl Found {
             Ok(config) => config,
             // The rules let nothing through that the structs refuse; should they ever disagree, say what serde says.
             Err(error) => {
-                let place = Place::Setting("configuration".into());
-                return wrong(vec![Problem { place, what: error.to_string(), write: "a value of that kind".into() }]);
+                let place = Location::Setting("configuration".into());
+                return wrong(vec![ConfigProblem {
+                    place,
+                    what: error.to_string(),
+                    write: "a value of that kind".into(),
+                }]);
             }
         };
         if self.cleared.contains(&("display", "reset_line")) {
@@ -251,8 +256,8 @@ impl Found {
         }
         for (section, name, Refusal { what, write }) in disagreements(&config) {
             let place = self.places.remove(&(section, name));
-            let place = place.unwrap_or_else(|| Place::Setting(format!("{section}.{name}")));
-            self.problems.push(Problem { place, what, write });
+            let place = place.unwrap_or_else(|| Location::Setting(format!("{section}.{name}")));
+            self.problems.push(ConfigProblem { place, what, write });
         }
         if self.problems.is_empty() { Ok(config) } else { wrong(self.problems) }
     }
@@ -272,6 +277,6 @@ fn owned(value: &DeValue<'_>) -> Value {
     }
 }
 
-fn line_of(place: &Place) -> Option<usize> {
-    if let Place::File { line, .. } = place { Some(*line) } else { None }
+fn line_of(place: &Location) -> Option<usize> {
+    if let Location::File { line, .. } = place { Some(*line) } else { None }
 }

@@ -21,7 +21,7 @@ pub use store::StoreConfig;
 pub use web::WebConfig;
 
 use crate::domain::class::Group;
-use crate::vision::prevalence::Form;
+use crate::domain::prevalence_mode::PrevalenceMode;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub struct Config {
     pub camera: CameraConfig,
     pub optics: Optics,
     pub quality: QualityConfig,
-    pub models: Models,
+    pub models: ModelsConfig,
     pub session: SessionConfig,
     pub flags: Flags,
     pub display: DisplayConfig,
@@ -131,13 +131,13 @@ pub struct QualityConfig {
 /// The models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Models {
+pub struct ModelsConfig {
     /// Folder of `model.toml`. Empty: `$LEUKOSCOPE_MODELS`, else `/usr/share/leukoscope/models`, else `models` beside the source.
     pub folder: PathBuf,
     /// Probability under which a cell is called unknown, 0..1; none: the model's own.
     pub unknown_below: Option<f64>,
     /// Composition of the sample that answers are brought to.
-    pub prevalence: Form,
+    pub prevalence: PrevalenceMode,
     /// Confusion matrix by which results are corrected, too; none: `confusion.toml` of the models' folder, if it is there.
     pub confusion: Option<PathBuf>,
 }
@@ -311,9 +311,9 @@ impl Default for QualityConfig {
     }
 }
 
-impl Default for Models {
+impl Default for ModelsConfig {
     fn default() -> Self {
-        Self { folder: PathBuf::new(), unknown_below: None, prevalence: Form::Sample, confusion: None }
+        Self { folder: PathBuf::new(), unknown_below: None, prevalence: PrevalenceMode::Sample, confusion: None }
     }
 }
 

@@ -19,13 +19,13 @@ pub enum ConfigError {
     },
     /// It was read, and something in it is wrong: every problem, in the order of the file.
     #[error("{}", list(.0))]
-    Wrong(Vec<Problem>),
+    Wrong(Vec<ConfigProblem>),
 }
 
 impl ConfigError {
     /// The problems one by one; none when the file could not be read.
     #[must_use]
-    pub fn problems(&self) -> &[Problem] {
+    pub fn problems(&self) -> &[ConfigProblem] {
         match self {
             Self::Unreadable { .. } => &[],
             Self::Wrong(problems) => problems,
@@ -35,9 +35,9 @@ impl ConfigError {
 
 /// One thing to put right.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct ConfigProblem {
     /// Where it stands.
-    pub place: Place,
+    pub place: Location,
     /// What is wrong, with the key and the value.
     pub what: String,
     /// What to write instead.
@@ -46,7 +46,7 @@ pub struct Problem {
 
 /// Where a wrong value stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum Location {
     /// In a file.
     File {
         /// The file.
@@ -64,7 +64,7 @@ pub enum Place {
     Setting(String),
 }
 
-impl Place {
+impl Location {
     /// The place of a byte offset; an offset past the end is the end.
     pub(super) fn in_file(file: &Path, text: &str, offset: usize) -> Self {
         let mut offset = offset.min(text.len());
@@ -83,14 +83,14 @@ impl Place {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Place::File { file, line, column, text } => {
+            Location::File { file, line, column, text } => {
                 writeln!(f, "{}:{line}:{column}: {}", file.display(), self.what)?;
                 writeln!(f, "  {line} | {}", shortened(text))?;
             }
-            Place::Variable(name) | Place::Setting(name) => writeln!(f, "{name}: {}", self.what)?,
+            Location::Variable(name) | Location::Setting(name) => writeln!(f, "{name}: {}", self.what)?,
         }
         write!(f, "  write: {}", self.write)
     }
@@ -105,6 +105,6 @@ fn shortened(text: &str) -> String {
     }
 }
 
-fn list(problems: &[Problem]) -> String {
+fn list(problems: &[ConfigProblem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::class::{CellClass, Group, Kind};
 use crate::config::Flags;
-use crate::counting::session::snapshot::{ClassCount, Flag, KindCounts};
 use crate::counting::statistics::interval::{self, Figure, LEVEL};
 use crate::counting::statistics::{Evidence, Share};
+use crate::domain::class::{CellClass, Group, Kind};
+use crate::domain::counts::{ClassCount, KindCounts};
+use crate::domain::flag::Flag;
 
 /// White cells from which a share of common cells is believed enough to raise a flag: fewer cells tell
 /// common shares too badly.

@@ -232,7 +232,7 @@ impl Convolution {
             }
         }
         let mut scratch = SCRATCH.take();
-        let source = Picture { bytes: input, height, width, channels: self.channels_in, padding: self.side / 2 };
+        let source = PaddedImage { bytes: input, height, width, channels: self.channels_in, padding: self.side / 2 };
         let row = (width + 2 * source.padding) * self.depth;
         // Output rows of a band.
         let band = (BAND / (row * self.stride)).clamp(4, rows.max(4));
@@ -315,7 +315,7 @@ impl Convolution {
 }
 
 /// An image and the border it is to get.
-struct Picture<'a> {
+struct PaddedImage<'a> {
     /// `[height, width, channels]`.
     bytes: &'a [u8],
     height: usize,
@@ -324,7 +324,7 @@ struct Picture<'a> {
     padding: usize,
 }
 
-impl Picture<'_> {
+impl PaddedImage<'_> {
     /// Copies rows (the first, counted from the border's uppermost, and how many) into
     /// `[rows, width + 2 x padding, depth]`, `zero` where there is no image.
     fn pad<T: Copy>(

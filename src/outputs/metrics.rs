@@ -12,9 +12,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::config::MetricsConfig;
+use crate::counting::session::snapshot::Snapshot;
 use crate::system::file;
 use crate::system::latest::Latest;
-use crate::counting::session::snapshot::Snapshot;
 use crate::system::stop::Stop;
 
 /// A number that may have a fraction.

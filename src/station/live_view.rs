@@ -9,9 +9,9 @@ use serde::Serialize;
 use tokio::sync::watch;
 use utoipa::ToSchema;
 
+use crate::counting::session::snapshot::Snapshot;
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::geometry::Rect;
-use crate::counting::session::snapshot::Snapshot;
 use crate::store::records::SessionId;
 
 /// The shortest time between two pictures, or two states, that one watcher is sent.
@@ -32,7 +32,7 @@ pub struct Live(Arc<Places>);
 struct Places {
     state: watch::Sender<State>,
     view: watch::Sender<Option<Arc<LiveView>>>,
-    shown: watch::Sender<Option<Arc<Shown>>>,
+    shown: watch::Sender<Option<Arc<EncodedView>>>,
 }
 
 /// Where the count stands.
@@ -91,7 +91,7 @@ impl Live {
     }
 
     /// Pictures for one watcher, from the next one on.
-    pub(crate) fn pictures(&self) -> watch::Receiver<Option<Arc<Shown>>> {
+    pub(crate) fn pictures(&self) -> watch::Receiver<Option<Arc<EncodedView>>> {
         self.0.shown.subscribe()
     }
 
@@ -107,7 +107,7 @@ impl Live {
         while views.changed().await.is_ok() {
             let Some(view) = views.borrow_and_update().clone().filter(|_| self.watched()) else { continue };
             let began = Instant::now();
-            match tokio::task::spawn_blocking(move || Shown::of(&view)).await {
+            match tokio::task::spawn_blocking(move || EncodedView::of(&view)).await {
                 Ok(Ok(shown)) => {
                     self.0.shown.send_replace(Some(Arc::new(shown)));
                 }
@@ -122,7 +122,7 @@ impl Live {
 
 /// A frame as it is sent.
 #[derive(Debug)]
-pub(crate) struct Shown {
+pub(crate) struct EncodedView {
     /// What is on it, as JSON.
     pub(crate) words: String,
     /// The picture.
@@ -156,7 +156,7 @@ pub(crate) struct BoxMessage {
     probability: Option<f64>,
 }
 
-impl Shown {
+impl EncodedView {
     fn of(view: &LiveView) -> Result<Self, ImageError> {
         let picture = &view.picture;
         let factor = (f64::from(WIDEST) / f64::from(picture.width().max(1))).min(1.0);
@@ -191,7 +191,7 @@ impl Shown {
 mod tests {
     use super::*;
 
-    fn shown(width: u32, height: u32) -> (Shown, RgbImage) {
+    fn shown(width: u32, height: u32) -> (EncodedView, RgbImage) {
         let found = LiveBox {
             area: Rect::new(100.0, 50.0, 40.0, 30.0),
             kind: Kind::Wbc,
@@ -199,7 +199,7 @@ mod tests {
             probability: Some(0.987_654),
         };
         let picture = Arc::new(RgbImage::from_pixel(width, height, image::Rgb([200, 180, 190])));
-        let shown = Shown::of(&LiveView { picture, boxes: vec![found] }).unwrap();
+        let shown = EncodedView::of(&LiveView { picture, boxes: vec![found] }).unwrap();
         let back = image::load_from_memory(&shown.jpeg).unwrap().to_rgb8();
         (shown, back)
     }

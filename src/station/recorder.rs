@@ -12,14 +12,14 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
-use crate::domain::class::Kind;
-use crate::vision::classify::Opinion;
 use crate::counting::counter::{CountedCell, Revision};
 use crate::counting::session::snapshot::Snapshot;
+use crate::counting::track::{CellId, OnSlide};
+use crate::domain::class::Kind;
+use crate::station::trouble::{Part, Troubles};
 use crate::store::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
 use crate::store::{Store, StoreError};
-use crate::counting::track::{CellId, OnSlide};
-use crate::station::trouble::{Part, Troubles};
+use crate::vision::prediction::Prediction;
 
 /// Time between two writings of cells.
 const EVERY: Duration = Duration::from_secs(1);
@@ -34,33 +34,33 @@ const QUALITY: u8 = 90;
 const MOST_WAITING: usize = 10_000;
 
 /// What the counting hands over.
-enum Message {
+enum RecorderMessage {
     Begin(Box<SessionStart>),
-    Cell(Seen),
+    Cell(SeenCell),
     Withdrawn(CellId),
     Finish(Box<Finish>),
 }
 
 struct Finish {
-    named: Vec<(CellId, Opinion)>,
+    named: Vec<(CellId, Prediction)>,
     result: Snapshot,
     settings: Settings,
     answer: Sender<Result<u64, StoreError>>,
 }
 
 /// A cell as the counting knows it.
-struct Seen {
+struct SeenCell {
     id: CellId,
     kind: Kind,
     at: Option<OnSlide>,
-    opinion: Option<Opinion>,
+    opinion: Option<Prediction>,
     picture: Option<Arc<RgbImage>>,
 }
 
 /// The counting's end of the recorder.
 #[derive(Debug)]
 pub struct Recorder {
-    messages: Option<Sender<Message>>,
+    messages: Option<Sender<RecorderMessage>>,
     session: Arc<AtomicI64>,
     thread: Option<JoinHandle<()>>,
 }
@@ -87,25 +87,25 @@ impl Recorder {
     /// A session begins.
     pub fn begin(&self, start: SessionStart) {
         self.session.store(0, Ordering::Relaxed);
-        self.send(Message::Begin(Box::new(start)));
+        self.send(RecorderMessage::Begin(Box::new(start)));
     }
 
     /// Cells count from now on, or count otherwise.
     pub fn counted(&self, cells: &[CountedCell], revisions: &[Revision]) {
         for revision in revisions {
             self.send(match revision {
-                Revision::Named { id, opinion, picture } => Message::Cell(Seen {
+                Revision::Named { id, opinion, picture } => RecorderMessage::Cell(SeenCell {
                     id: *id,
                     kind: Kind::Wbc,
                     at: None,
                     opinion: Some(opinion.clone()),
                     picture: picture.clone(),
                 }),
-                Revision::Withdrawn { id, .. } => Message::Withdrawn(*id),
+                Revision::Withdrawn { id, .. } => RecorderMessage::Withdrawn(*id),
             });
         }
         for cell in cells {
-            self.send(Message::Cell(Seen {
+            self.send(RecorderMessage::Cell(SeenCell {
                 id: cell.id,
                 kind: cell.kind,
                 at: Some(cell.at),
@@ -122,16 +122,16 @@ impl Recorder {
     /// When it could not be written; it can be tried again.
     pub fn finish(
         &self,
-        named: Vec<(CellId, Opinion)>,
+        named: Vec<(CellId, Prediction)>,
         result: Snapshot,
         settings: Settings,
     ) -> Result<u64, StoreError> {
         let (answer, answered) = bounded(1);
-        self.send(Message::Finish(Box::new(Finish { named, result, settings, answer })));
+        self.send(RecorderMessage::Finish(Box::new(Finish { named, result, settings, answer })));
         answered.recv().unwrap_or(Err(StoreError::Closed))
     }
 
-    fn send(&self, message: Message) {
+    fn send(&self, message: RecorderMessage) {
         if let Some(messages) = &self.messages {
             // It listens until this end is gone, unless it ended by a bug, which its thread has told.
             let _ = messages.send(message);
@@ -154,12 +154,12 @@ struct Keeper {
     store: Store,
     troubles: Troubles,
     session: Arc<AtomicI64>,
-    running: Option<Running>,
+    running: Option<RunningSession>,
     /// When to try again what failed.
     again: Option<Instant>,
 }
 
-struct Running {
+struct RunningSession {
     start: SessionStart,
     id: Option<SessionId>,
     /// What is known of each white cell, so that a better view changes only what it shows.
@@ -168,7 +168,7 @@ struct Running {
 }
 
 impl Keeper {
-    fn run(mut self, incoming: &Receiver<Message>) {
+    fn run(mut self, incoming: &Receiver<RecorderMessage>) {
         let mut due = Instant::now() + EVERY;
         loop {
             match incoming.recv_deadline(due) {
@@ -185,12 +185,12 @@ impl Keeper {
         }
     }
 
-    fn take(&mut self, message: Message) {
+    fn take(&mut self, message: RecorderMessage) {
         match message {
-            Message::Begin(start) => {
+            RecorderMessage::Begin(start) => {
                 // What an earlier session could not keep is lost with it; its result could be kept, or it waits no longer.
                 self.write();
-                self.running = Some(Running {
+                self.running = Some(RunningSession {
                     start: *start,
                     id: None,
                     white: std::collections::HashMap::new(),
@@ -199,17 +199,17 @@ impl Keeper {
                 self.again = None;
                 self.write();
             }
-            Message::Cell(seen) => {
+            RecorderMessage::Cell(seen) => {
                 if let Some(running) = &mut self.running {
                     running.saw(seen);
                 }
             }
-            Message::Withdrawn(id) => {
+            RecorderMessage::Withdrawn(id) => {
                 if let Some(running) = &mut self.running {
                     running.waiting.push(CellChange::Withdrawn(id.0.into()));
                 }
             }
-            Message::Finish(finish) => {
+            RecorderMessage::Finish(finish) => {
                 let Finish { named, result, settings, answer } = *finish;
                 // Who asked may have ended.
                 let _ = answer.send(self.finish(named, &result, &settings));
@@ -242,7 +242,7 @@ impl Keeper {
 
     fn finish(
         &mut self,
-        named: Vec<(CellId, Opinion)>,
+        named: Vec<(CellId, Prediction)>,
         result: &Snapshot,
         settings: &Settings,
     ) -> Result<u64, StoreError> {
@@ -258,7 +258,7 @@ impl Keeper {
     }
 }
 
-impl Running {
+impl RunningSession {
     /// The session's number; it is given one now if the store could not do so before.
     fn begun(&mut self, store: &Store, session: &AtomicI64) -> Result<SessionId, StoreError> {
         if let Some(id) = self.id {
@@ -270,8 +270,8 @@ impl Running {
         Ok(id)
     }
 
-    fn saw(&mut self, seen: Seen) {
-        let Seen { id, kind, at, opinion, picture } = seen;
+    fn saw(&mut self, seen: SeenCell) {
+        let SeenCell { id, kind, at, opinion, picture } = seen;
         let known = self.white.get(&id).cloned();
         let Some(mut cell) = known.or_else(|| at.map(|at| record(id, kind, at))) else { return };
         if let Some(at) = at {
@@ -286,7 +286,7 @@ impl Running {
     }
 
     /// Brings the white cells to their final names.
-    fn settle(&mut self, named: Vec<(CellId, Opinion)>) {
+    fn settle(&mut self, named: Vec<(CellId, Prediction)>) {
         for (id, opinion) in named {
             let Some(cell) = self.white.get_mut(&id) else { continue };
             let before = cell.clone();
@@ -324,10 +324,10 @@ impl CellRecord {
         (self.patch, self.x, self.y, self.w, self.h) = (patch, area.x, area.y, area.w, area.h);
     }
 
-    fn name(&mut self, opinion: &Opinion) {
+    fn name(&mut self, opinion: &Prediction) {
         self.class = Some(opinion.class);
         self.probability = Some(opinion.probability);
-        self.ranked.clone_from(&opinion.alone().ranked);
+        self.ranked.clone_from(&opinion.raw().ranked);
     }
 }
 

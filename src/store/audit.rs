@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::records::{AuditEntry, SessionId};
 use super::text::{read_time, time};
-use super::{Problem, Store, StoreError};
+use super::{Store, StoreError, StoreProblem};
 
 /// What stands before the first line.
 const BEFORE_ALL: &str = "leukoscope";
@@ -145,7 +145,7 @@ pub(super) fn note(
     detail: &Value,
 ) -> rusqlite::Result<(i64, String)> {
     let (last, before) = head(connection)?;
-    let mut line = Line {
+    let mut line = AuditLine {
         number: last + 1,
         at: time(at),
         by: by.to_owned(),
@@ -178,7 +178,7 @@ fn head(connection: &Connection) -> rusqlite::Result<(i64, String)> {
 }
 
 /// A line as the file holds it.
-struct Line {
+struct AuditLine {
     number: i64,
     at: String,
     by: String,
@@ -188,8 +188,8 @@ struct Line {
     hash: String,
 }
 
-fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
-    Ok(Line {
+fn line(row: &Row<'_>) -> rusqlite::Result<AuditLine> {
+    Ok(AuditLine {
         number: row.get(0)?,
         at: row.get(1)?,
         by: row.get(2)?,
@@ -200,7 +200,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
     })
 }
 
-impl Line {
+impl AuditLine {
     /// SHA-256 over the hash before and the line as a JSON list, hexadecimal.
     fn hash_after(&self, before: &str) -> String {
         let before = if before.is_empty() { BEFORE_ALL } else { before };
@@ -209,7 +209,7 @@ impl Line {
         hexadecimal(&Sha256::digest(words.to_string()))
     }
 
-    fn entry(self) -> Result<AuditEntry, Problem> {
+    fn entry(self) -> Result<AuditEntry, StoreProblem> {
         let Self { number, at, by, action, session, detail, hash } = self;
         Ok(AuditEntry {
             number,

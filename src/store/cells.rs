@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::records::{CellNumber, CellRecord, Reclassified, SessionId};
 use super::text::{read_class, read_kind, read_time};
-use super::{Problem, Store, StoreError};
+use super::{Store, StoreError, StoreProblem};
 use crate::domain::class::{CellClass, Kind};
 
 const SELECT: &str = "SELECT cell.number, kind, patch, x, y, w, h, class, probability, ranked, person_class, person, \
@@ -50,7 +50,7 @@ pub(super) fn select(
     session: SessionId,
     kind: Option<Kind>,
     class: Option<CellClass>,
-) -> Result<Vec<CellRecord>, Problem> {
+) -> Result<Vec<CellRecord>, StoreProblem> {
     let mut select = transaction.prepare_cached(&format!(
         "{SELECT} AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR coalesce(person_class, class) = ?3) \
          ORDER BY probability, number"
@@ -63,7 +63,7 @@ pub(super) fn one(
     transaction: &Transaction<'_>,
     session: SessionId,
     number: CellNumber,
-) -> Result<Option<CellRecord>, Problem> {
+) -> Result<Option<CellRecord>, StoreProblem> {
     let mut select = transaction.prepare_cached(&format!("{SELECT} AND number = ?2"))?;
     select.query_row([session, number], columns).optional()?.map(record).transpose()
 }
@@ -99,7 +99,7 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
     })
 }
 
-fn record(columns: Columns) -> Result<CellRecord, Problem> {
+fn record(columns: Columns) -> Result<CellRecord, StoreProblem> {
     let Columns { number, kind, patch, area: [x, y, w, h], class, probability, ranked, person, has_crop } = columns;
     let by_person = match person {
         Some((class, by, at)) => Some(Reclassified { class: read_class(&class)?, by, at: read_time(&at)? }),

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
 use super::text::time;
-use super::{Problem, Store, StoreError, audit, results};
+use super::{Store, StoreError, StoreProblem, audit, results};
 use crate::counting::session::snapshot::Snapshot;
 
 /// Whom the audit trail names for what the program does by itself.
@@ -80,7 +80,7 @@ pub(super) fn interrupt(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn change(transaction: &Transaction<'_>, session: SessionId, changes: &[CellChange]) -> Result<(), Problem> {
+fn change(transaction: &Transaction<'_>, session: SessionId, changes: &[CellChange]) -> Result<(), StoreProblem> {
     let state: Option<String> = rusqlite::OptionalExtension::optional(transaction.query_row(
         "SELECT state FROM session WHERE id = ?1",
         [session],

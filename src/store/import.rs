@@ -10,7 +10,7 @@ use serde_json::json;
 use super::error::{of_database, of_file};
 use super::results::{StoredResult, insert, with_finite_numbers};
 use super::text::time;
-use super::{Problem, StoreError, audit, sync_folder};
+use super::{StoreError, StoreProblem, audit, sync_folder};
 
 /// The file of those versions.
 const OLD_FILE: &str = "results.jsonl";
@@ -43,11 +43,11 @@ pub(super) fn results(transaction: &Transaction<'_>, folder: &Path) -> Result<()
         match read.and_then(|result| Some((i64::try_from(result.sequence).ok()?, result))) {
             Some((sequence, result)) => {
                 let done = take(transaction, sequence, result).map_err(|problem| match problem {
-                    Problem::Database(problem) => of_database(&path)(problem),
-                    Problem::Content(problem) | Problem::Refused(problem) => {
+                    StoreProblem::Database(problem) => of_database(&path)(problem),
+                    StoreProblem::Content(problem) | StoreProblem::Refused(problem) => {
                         StoreError::Damaged { path: path.clone(), problem }
                     }
-                    Problem::Review(problem) => problem.into(),
+                    StoreProblem::Review(problem) => problem.into(),
                 })?;
                 match done {
                     Taken::Now => taken += 1,
@@ -91,7 +91,7 @@ fn aside(folder: &Path) -> PathBuf {
     path
 }
 
-fn take(transaction: &Transaction<'_>, sequence: i64, result: StoredResult) -> Result<Taken, Problem> {
+fn take(transaction: &Transaction<'_>, sequence: i64, result: StoredResult) -> Result<Taken, StoreProblem> {
     let snapshot = with_finite_numbers(result.snapshot);
     let there: Option<(String, String)> = transaction
         .query_row(

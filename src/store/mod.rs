@@ -14,6 +14,7 @@ pub mod records;
 mod results;
 mod retention;
 mod review;
+pub mod reviewed;
 mod schema;
 mod sessions;
 mod text;
@@ -178,7 +179,7 @@ impl Store {
     }
 
     /// Runs `work` in a transaction that is on the disk when this returns, or did not happen.
-    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Problem>) -> Result<T, StoreError> {
+    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreProblem>) -> Result<T, StoreError> {
         let Some(writer) = &self.0.writer else {
             return Err(StoreError::Refused("the store was opened to be read".to_owned()));
         };
@@ -193,7 +194,7 @@ impl Store {
     }
 
     /// Runs `work` on what stands now.
-    fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Problem>) -> Result<T, StoreError> {
+    fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreProblem>) -> Result<T, StoreError> {
         let mut reader = recovered(&self.0.reader);
         let done = (|| {
             // One state for all that is read.
@@ -203,18 +204,18 @@ impl Store {
         done.map_err(|problem| self.failed(problem))
     }
 
-    fn failed(&self, problem: Problem) -> StoreError {
+    fn failed(&self, problem: StoreProblem) -> StoreError {
         match problem {
-            Problem::Database(problem) => of_database(&self.0.path)(problem),
-            Problem::Content(problem) => StoreError::Damaged { path: self.0.path.clone(), problem },
-            Problem::Refused(words) => StoreError::Refused(words),
-            Problem::Review(problem) => StoreError::Review(problem),
+            StoreProblem::Database(problem) => of_database(&self.0.path)(problem),
+            StoreProblem::Content(problem) => StoreError::Damaged { path: self.0.path.clone(), problem },
+            StoreProblem::Refused(words) => StoreError::Refused(words),
+            StoreProblem::Review(problem) => StoreError::Review(problem),
         }
     }
 }
 
 /// What goes wrong within a transaction.
-enum Problem {
+enum StoreProblem {
     Database(rusqlite::Error),
     /// Something is kept that cannot be read.
     Content(String),
@@ -222,32 +223,32 @@ enum Problem {
     Review(ReviewError),
 }
 
-impl From<ReviewError> for Problem {
+impl From<ReviewError> for StoreProblem {
     fn from(problem: ReviewError) -> Self {
         Self::Review(problem)
     }
 }
 
-impl From<rusqlite::Error> for Problem {
+impl From<rusqlite::Error> for StoreProblem {
     fn from(problem: rusqlite::Error) -> Self {
         Self::Database(problem)
     }
 }
 
-impl From<serde_json::Error> for Problem {
+impl From<serde_json::Error> for StoreProblem {
     fn from(problem: serde_json::Error) -> Self {
         Self::Content(problem.to_string())
     }
 }
 
-impl From<jiff::Error> for Problem {
+impl From<jiff::Error> for StoreProblem {
     fn from(problem: jiff::Error) -> Self {
         Self::Content(problem.to_string())
     }
 }
 
-fn refused<T>(words: impl Into<String>) -> Result<T, Problem> {
-    Err(Problem::Refused(words.into()))
+fn refused<T>(words: impl Into<String>) -> Result<T, StoreProblem> {
+    Err(StoreProblem::Refused(words.into()))
 }
 
 fn recovered<T>(connection: &Mutex<T>) -> MutexGuard<'_, T> {

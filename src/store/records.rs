@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::class::{CellClass, Kind};
 use crate::config::{Flags, SessionConfig};
-use crate::counting::session::snapshot::{Flag, Snapshot};
+use crate::counting::session::snapshot::Snapshot;
+use crate::domain::class::{CellClass, Kind};
+use crate::domain::flag::Flag;
 
 /// Number of a session in its store, from 1, never given twice.
 pub type SessionId = i64;
@@ -192,7 +193,7 @@ pub struct Signature {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
-pub struct Query {
+pub struct SessionQuery {
     /// Part of a sample id.
     pub sample: Option<String>,
     /// Begun at or after.

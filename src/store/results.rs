@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::records::{SessionId, Signature};
 use super::text::{read_time, time};
-use super::{Problem, Store, StoreError, recovered};
+use super::{Store, StoreError, StoreProblem, recovered};
 use crate::counting::session::snapshot::Snapshot;
 
 /// A result as it is kept.
@@ -43,7 +43,7 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, signature))
 }
 
-fn result((sequence, session, station, snapshot, signature): Columns) -> Result<StoredResult, Problem> {
+fn result((sequence, session, station, snapshot, signature): Columns) -> Result<StoredResult, StoreProblem> {
     let signature = match signature {
         Some((by, at, comment, sha256)) => Some(Signature { by, at: read_time(&at)?, comment, sha256 }),
         None => None,
@@ -144,7 +144,7 @@ pub(super) fn insert(
     sequence: i64,
     session: SessionId,
     snapshot: &Snapshot,
-) -> Result<(), Problem> {
+) -> Result<(), StoreProblem> {
     transaction.execute(
         "INSERT INTO result (sequence, session, at, snapshot) VALUES (?1, ?2, ?3, ?4)",
         params![sequence, session, time(snapshot.time), serde_json::to_string(snapshot)?],

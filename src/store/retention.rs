@@ -9,7 +9,7 @@ use super::audit::note;
 use super::file::write_through;
 use super::records::SessionId;
 use super::text::time;
-use super::{Problem, Store, StoreError, recovered, sessions};
+use super::{Store, StoreError, StoreProblem, recovered, sessions};
 use crate::config::StoreConfig;
 use crate::system::stop::Stop;
 
@@ -156,14 +156,14 @@ fn vacuum(writer: &Connection) -> rusqlite::Result<i64> {
     writer.pragma_query_value(None, "freelist_count", |row| row.get(0))
 }
 
-fn without_crops(transaction: &Transaction<'_>, id: SessionId, now: Timestamp, why: &str) -> Result<(), Problem> {
+fn without_crops(transaction: &Transaction<'_>, id: SessionId, now: Timestamp, why: &str) -> Result<(), StoreProblem> {
     let gone = transaction.execute("DELETE FROM crop WHERE session = ?1", [id])?;
     transaction.execute("UPDATE session SET crops_removed = ?2 WHERE id = ?1", params![id, time(now)])?;
     note(transaction, "device", now, "remove pictures", Some(id), &json!({"pictures": gone, "why": why}))?;
     Ok(())
 }
 
-fn without_cells(transaction: &Transaction<'_>, id: SessionId, now: Timestamp, why: &str) -> Result<(), Problem> {
+fn without_cells(transaction: &Transaction<'_>, id: SessionId, now: Timestamp, why: &str) -> Result<(), StoreProblem> {
     transaction.execute("DELETE FROM crop WHERE session = ?1", [id])?;
     let sql = format!(
         "UPDATE session SET crops_removed = coalesce(crops_removed, ?2), cells_removed = ?2, reclassified = ({}) WHERE id = ?1",
@@ -176,7 +176,7 @@ fn without_cells(transaction: &Transaction<'_>, id: SessionId, now: Timestamp, w
 }
 
 /// Takes a session away; gives the number of its result.
-fn without_result(transaction: &Transaction<'_>, id: SessionId, now: Timestamp) -> Result<Option<i64>, Problem> {
+fn without_result(transaction: &Transaction<'_>, id: SessionId, now: Timestamp) -> Result<Option<i64>, StoreProblem> {
     let number: Option<i64> =
         transaction.query_row("SELECT sequence FROM result WHERE session = ?1", [id], |row| row.get(0)).optional()?;
     transaction.execute("DELETE FROM result WHERE session = ?1", [id])?;

@@ -10,9 +10,9 @@ use sha2::{Digest as _, Sha256};
 use super::audit::{hexadecimal, note, signature_hash};
 use super::records::{CellNumber, CellRecord, SessionId, Signature};
 use super::text::time;
-use super::{Problem, Store, StoreError, cells, recovered, refused, sessions};
-use crate::domain::class::{CellClass, Kind};
+use super::{Store, StoreError, StoreProblem, cells, recovered, refused, sessions};
 use crate::counting::session::snapshot::Snapshot;
+use crate::domain::class::{CellClass, Kind};
 
 /// Characters of a comment, at most.
 pub const LONGEST_COMMENT: usize = 2000;
@@ -123,15 +123,15 @@ impl Store {
                  FROM reclassification AS mine WHERE session = ?1 AND person = ?2 AND NOT undone AND at = \
                  (SELECT at FROM reclassification WHERE session = ?1 AND person = ?2 AND NOT undone ORDER BY id DESC LIMIT 1)",
             )?;
-            let step: Vec<Change> = select.query_map(params![session, by], change)?.collect::<Result<_, _>>()?;
+            let step: Vec<ClassChange> = select.query_map(params![session, by], change)?.collect::<Result<_, _>>()?;
             if step.is_empty() {
                 return Ok(Vec::new());
             }
-            if let Some(Change { cell, .. }) = step.iter().find(|change| change.overtaken) {
+            if let Some(ClassChange { cell, .. }) = step.iter().find(|change| change.overtaken) {
                 return refused(format!("cell {cell} was given another class by somebody else since"));
             }
             let mut changes = Vec::new();
-            for Change { id, cell, before, .. } in &step {
+            for ClassChange { id, cell, before, .. } in &step {
                 let to = before.as_ref().map(|(class, ..)| class.as_str());
                 let person = before.as_ref().map(|(class, person, at)| (class.as_str(), person.as_str(), at.clone()));
                 set(transaction, session, *cell, person)?;
@@ -214,7 +214,7 @@ impl Store {
 }
 
 /// SHA-256 of a result as it is served, hexadecimal.
-pub(super) fn fingerprint(result: &Snapshot) -> Result<String, Problem> {
+pub(super) fn fingerprint(result: &Snapshot) -> Result<String, StoreProblem> {
     Ok(hexadecimal(&Sha256::digest(serde_json::to_string(result)?)))
 }
 
@@ -223,7 +223,7 @@ fn is_signed(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Res
     select.query_row([session], |row| row.get(0))
 }
 
-fn open_for_review(transaction: &Transaction<'_>, session: SessionId) -> Result<(), Problem> {
+fn open_for_review(transaction: &Transaction<'_>, session: SessionId) -> Result<(), StoreProblem> {
     let state: Option<String> =
         transaction.query_row("SELECT state FROM session WHERE id = ?1", [session], |row| row.get(0)).optional()?;
     let state = state.ok_or(ReviewError::NoSession(session))?;
@@ -238,7 +238,7 @@ fn open_for_review(transaction: &Transaction<'_>, session: SessionId) -> Result<
 }
 
 /// A class that a person gave a cell, and what was there before.
-struct Change {
+struct ClassChange {
     id: i64,
     cell: CellNumber,
     /// Class, person and time, where a person had given one.
@@ -247,12 +247,12 @@ struct Change {
     overtaken: bool,
 }
 
-fn change(row: &Row<'_>) -> rusqlite::Result<Change> {
+fn change(row: &Row<'_>) -> rusqlite::Result<ClassChange> {
     let before = match (row.get(2)?, row.get(3)?, row.get(4)?) {
         (Some(class), Some(person), Some(at)) => Some((class, person, at)),
         _ => None,
     };
-    Ok(Change { id: row.get(0)?, cell: row.get(1)?, before, overtaken: row.get(5)? })
+    Ok(ClassChange { id: row.get(0)?, cell: row.get(1)?, before, overtaken: row.get(5)? })
 }
 
 /// These cells as they are now.
@@ -260,7 +260,7 @@ fn now(
     transaction: &Transaction<'_>,
     session: SessionId,
     cells: impl IntoIterator<Item = CellNumber>,
-) -> Result<Vec<CellRecord>, Problem> {
+) -> Result<Vec<CellRecord>, StoreProblem> {
     let found = |cell| cells::one(transaction, session, cell)?.ok_or_else(|| ReviewError::NoCell(session, cell).into());
     cells.into_iter().map(found).collect()
 }

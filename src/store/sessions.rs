@@ -2,12 +2,12 @@
 
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
-use super::records::{Query, SessionDetail, SessionId, SessionSummary, Settings, Signature, Status};
+use super::records::{SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
-use super::{Problem, Store, StoreError, cells, review};
-use crate::domain::class::Kind;
-use crate::counting::session::review::reviewed;
+use super::{Store, StoreError, StoreProblem, cells, review};
 use crate::counting::session::snapshot::Snapshot;
+use crate::domain::class::Kind;
+use crate::store::reviewed::reviewed;
 
 const SELECT: &str = "SELECT session.id, result.sequence, sample, station, started, ended, state, settings, \
      result.snapshot, signature.person, signature.at, signature.comment, signature.sha256, signature.snapshot \
@@ -28,7 +28,7 @@ impl Store {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn sessions(&self, query: &Query) -> Result<Vec<SessionSummary>, StoreError> {
+    pub fn sessions(&self, query: &SessionQuery) -> Result<Vec<SessionSummary>, StoreError> {
         let status = query.status.map(|status| match status {
             Status::Counting => "counting",
             Status::Interrupted => "interrupted",
@@ -70,7 +70,7 @@ impl Store {
     }
 }
 
-pub(super) fn one(transaction: &Transaction<'_>, id: SessionId) -> Result<Option<SessionDetail>, Problem> {
+pub(super) fn one(transaction: &Transaction<'_>, id: SessionId) -> Result<Option<SessionDetail>, StoreProblem> {
     let mut select = transaction.prepare_cached(&format!("{SELECT} WHERE session.id = ?1"))?;
     let row = select.query_row([id], columns).optional()?;
     row.map(|row| detail(transaction, row, true)).transpose()
@@ -111,7 +111,7 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
 
 /// `whole`: with what persons' answers make of the result, for which every cell is read; a list gives what was counted
 /// where nothing is signed yet and nobody changed a cell.
-fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<SessionDetail, Problem> {
+fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<SessionDetail, StoreProblem> {
     let settings: Option<Settings> = row.settings.as_deref().map(serde_json::from_str).transpose()?;
     let counted_result: Option<Snapshot> = row.snapshot.as_deref().map(serde_json::from_str).transpose()?;
     let reclassified: u32 = transaction

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::Problem;
+use super::StoreProblem;
 use crate::domain::class::{CellClass, Kind};
 
 /// A time as text that sorts.
@@ -12,15 +12,15 @@ pub(super) fn time(at: Timestamp) -> String {
     format!("{at:.9}")
 }
 
-pub(super) fn read_time(text: &str) -> Result<Timestamp, Problem> {
+pub(super) fn read_time(text: &str) -> Result<Timestamp, StoreProblem> {
     Ok(text.parse()?)
 }
 
-pub(super) fn read_class(text: &str) -> Result<CellClass, Problem> {
-    CellClass::from_str(text).map_err(|_| Problem::Content(format!("`{text}` is no class of cells")))
+pub(super) fn read_class(text: &str) -> Result<CellClass, StoreProblem> {
+    CellClass::from_str(text).map_err(|_| StoreProblem::Content(format!("`{text}` is no class of cells")))
 }
 
-pub(super) fn read_kind(text: &str) -> Result<Kind, Problem> {
+pub(super) fn read_kind(text: &str) -> Result<Kind, StoreProblem> {
     let kind = Kind::ALL.into_iter().find(|kind| kind.code() == text);
-    kind.ok_or_else(|| Problem::Content(format!("`{text}` is no kind of cells")))
+    kind.ok_or_else(|| StoreProblem::Content(format!("`{text}` is no kind of cells")))
 }

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::audit::{hexadecimal, note};
 use super::records::{Role, User};
-use super::{Problem, Store, StoreError, refused};
+use super::{Store, StoreError, StoreProblem, refused};
 
 /// Characters of a password, at least.
 pub const SHORTEST_PASSWORD: usize = 10;
@@ -167,7 +167,7 @@ impl Store {
         })
     }
 
-    fn checked(&self, name: &str, password: &str) -> Result<Option<Known>, StoreError> {
+    fn checked(&self, name: &str, password: &str) -> Result<Option<StoredUser>, StoreError> {
         let found = self.read(|transaction| known(transaction, name))?;
         let hash = found.as_ref().map(|known| known.hash.as_str()).or(NOBODY.as_deref()).unwrap_or_default();
         let right = password.len() <= LONGEST_PASSWORD
@@ -279,19 +279,19 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
     Ok((row.get(0)?, row.get(1)?, row.get(2)?))
 }
 
-fn user((name, role, enabled): Columns) -> Result<User, Problem> {
-    let role = role.parse().map_err(|problem: UnknownRole| Problem::Content(problem.to_string()))?;
+fn user((name, role, enabled): Columns) -> Result<User, StoreProblem> {
+    let role = role.parse().map_err(|problem: UnknownRole| StoreProblem::Content(problem.to_string()))?;
     Ok(User { name, role, enabled })
 }
 
 /// What is kept of a user.
-struct Known {
+struct StoredUser {
     user: User,
     hash: String,
     stamp: Stamp,
 }
 
-fn known(connection: &Connection, name: &str) -> Result<Option<Known>, Problem> {
+fn known(connection: &Connection, name: &str) -> Result<Option<StoredUser>, StoreProblem> {
     let mut select = connection.prepare_cached(
         "SELECT name, role, enabled, password, (SELECT value FROM meta WHERE meta.name = 'shut out ' || user.name) \
          FROM user WHERE name = ?1",
@@ -301,7 +301,7 @@ fn known(connection: &Connection, name: &str) -> Result<Option<Known>, Problem> 
         .optional()?;
     let Some((columns, hash, shut_out)) = row else { return Ok(None) };
     let stamp = Stamp::of(&hash, shut_out.as_deref());
-    Ok(Some(Known { user: user(columns)?, hash, stamp }))
+    Ok(Some(StoredUser { user: user(columns)?, hash, stamp }))
 }
 
 /// What is kept of a token's secret.

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 /// Both ends of the place; clones share it.
 #[derive(Debug)]
-pub struct Latest<T>(Arc<Shared<T>>);
+pub struct Latest<T>(Arc<SharedSlot<T>>);
 
 #[derive(Debug)]
-struct Shared<T> {
+struct SharedSlot<T> {
     slot: Mutex<Slot<T>>,
     changed: Condvar,
 }
@@ -27,7 +27,7 @@ impl<T> Clone for Latest<T> {
 
 impl<T> Default for Latest<T> {
     fn default() -> Self {
-        Self(Arc::new(Shared { slot: Mutex::new(Slot { value: None, overwritten: 0 }), changed: Condvar::new() }))
+        Self(Arc::new(SharedSlot { slot: Mutex::new(Slot { value: None, overwritten: 0 }), changed: Condvar::new() }))
     }
 }
 

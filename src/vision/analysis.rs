@@ -5,17 +5,19 @@ use std::sync::Arc;
 use image::RgbImage;
 
 use crate::domain::class::{CellClass, Kind};
-use crate::vision::classify::saliency::Saliency;
-use crate::vision::classify::{Classifier, ClassifyError, Opinion};
-use crate::vision::crop::CropForm;
-use crate::vision::detect::{DetectError, Detection, Detector};
 use crate::domain::geometry::Rect;
+use crate::domain::prevalence_mode::PrevalenceMode;
+use crate::vision::classify::saliency::Saliency;
+use crate::vision::classify::{Classifier, ClassifyError};
+use crate::vision::crop::CropForm;
+use crate::vision::detect::scale::{self, Scale, ScaleEstimates, ScaleSource};
+use crate::vision::detect::{DetectError, Detection, Detector};
 use crate::vision::models::{ModelError, Models};
 use crate::vision::optics::flat_field::FlatField;
 use crate::vision::optics::resample::ResampleError;
-use crate::vision::optics::scale::{self, Scale, ScaleSource, Told};
 use crate::vision::optics::white_balance::WhiteBalance;
-use crate::vision::prevalence::{Correction, Form};
+use crate::vision::prediction::Prediction;
+use crate::vision::prevalence::PriorShift;
 
 /// Score of a white cell times the probability that it is a cell of any class, from which it is one.
 const LEAST_BELIEF: f64 = 0.05;
@@ -60,7 +62,7 @@ pub struct Vision {
 pub struct Cell {
     pub detection: Detection,
     /// What it is; for white cells only.
-    pub opinion: Option<Opinion>,
+    pub opinion: Option<Prediction>,
 }
 
 impl Cell {
@@ -161,8 +163,8 @@ impl Vision {
 
     /// What brings answers to the composition `form` says; none chooses by the number of white cells.
     #[must_use]
-    pub fn correction(&self, form: Option<Form>) -> Correction {
-        Correction::new(form, self.classes(), self.classifier.prior(), self.unknown_below())
+    pub fn correction(&self, form: Option<PrevalenceMode>) -> PriorShift {
+        PriorShift::new(form, self.classes(), self.classifier.prior(), self.unknown_below())
     }
 
     /// The image evenly lit and with its background made white, as every other step wants it.
@@ -189,10 +191,10 @@ impl Vision {
     ///
     /// # Errors
     /// When the detector fails.
-    pub fn told(&self, balanced: &RgbImage) -> Result<Told, VisionError> {
+    pub fn told(&self, balanced: &RgbImage) -> Result<ScaleEstimates, VisionError> {
         match self.stated {
-            Some(_) => Ok(Told { stated: self.stated, ..Told::default() }),
-            None => Ok(scale::tell(&self.detector, balanced)?),
+            Some(_) => Ok(ScaleEstimates { stated: self.stated, ..ScaleEstimates::default() }),
+            None => Ok(scale::estimate_scale(&self.detector, balanced)?),
         }
     }
 
@@ -238,7 +240,7 @@ impl Vision {
     ///
     /// # Errors
     /// When the classifier fails.
-    pub fn classify(&self, crops: &[RgbImage]) -> Result<Vec<Opinion>, VisionError> {
+    pub fn classify(&self, crops: &[RgbImage]) -> Result<Vec<Prediction>, VisionError> {
         Ok(self.classifier.classify(crops)?)
     }
 
@@ -298,7 +300,7 @@ impl Vision {
     ///
     /// # Errors
     /// When a network fails.
-    pub fn classify_middle(&self, image: &RgbImage) -> Result<(Opinion, Option<Scale>), VisionError> {
+    pub fn classify_middle(&self, image: &RgbImage) -> Result<(Prediction, Option<Scale>), VisionError> {
         let balanced = self.balanced(image);
         let scale = self.scale(&balanced)?;
         Ok((self.classify_middle_at(&balanced, scale)?, scale))
@@ -308,7 +310,7 @@ impl Vision {
     ///
     /// # Errors
     /// When a network fails.
-    pub fn classify_middle_at(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<Opinion, VisionError> {
+    pub fn classify_middle_at(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<Prediction, VisionError> {
         let seen_at = scale.unwrap_or_else(|| usual_picture(balanced));
         let spread = if seen_at.source.is_guess() { GUESSED } else { &[1.0] };
         let mut views = Vec::with_capacity(spread.len());
@@ -316,7 +318,7 @@ impl Vision {
             let scale = Scale { um_per_px: seen_at.um_per_px * times, ..seen_at };
             views.extend(self.classify(&[self.middle(balanced, Some(scale))?])?);
         }
-        Ok(Opinion::mean(&views, self.unknown_below()))
+        Ok(Prediction::mean(&views, self.unknown_below()))
     }
 
     /// The classifier's crop of the middle of a white-balanced single-cell image, at this scale.

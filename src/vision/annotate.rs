@@ -29,14 +29,14 @@ pub const fn colour(kind: Kind) -> Rgb<u8> {
 
 /// How a box is drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pen {
+pub struct BoxPen {
     pub colour: Rgb<u8>,
     /// In units that grow with the image; 1 is the thinnest line that is seen well.
     pub thickness: u32,
     pub dashed: bool,
 }
 
-impl Pen {
+impl BoxPen {
     /// An unbroken line.
     #[must_use]
     pub const fn solid(colour: Rgb<u8>, thickness: u32) -> Self {
@@ -60,7 +60,7 @@ pub fn annotate(image: &RgbImage, cells: &[Cell]) -> RgbImage {
     for kind in [Kind::Rbc, Kind::Plt, Kind::Wbc] {
         let thickness = if kind == Kind::Rbc { 1 } else { 2 };
         for cell in cells.iter().rev().filter(|cell| cell.kind() == kind) {
-            outline(&mut canvas, cell.detection.area, Pen::solid(colour(kind), thickness));
+            outline(&mut canvas, cell.detection.area, BoxPen::solid(colour(kind), thickness));
         }
     }
     for cell in cells.iter().rev() {
@@ -72,7 +72,7 @@ pub fn annotate(image: &RgbImage, cells: &[Cell]) -> RgbImage {
 }
 
 /// Draws the edge of a box.
-pub fn outline(canvas: &mut RgbImage, area: Rect, pen: Pen) {
+pub fn outline(canvas: &mut RgbImage, area: Rect, pen: BoxPen) {
     let unit = unit(canvas);
     let thick = i64::from(pen.thickness * unit);
     // A halo would drown the thin lines of crowded red cells.
@@ -188,13 +188,13 @@ impl DrawTarget for Letters {
 mod tests {
     use super::*;
     use crate::domain::class::CellClass;
-    use crate::vision::classify::Opinion;
     use crate::vision::detect::Detection;
+    use crate::vision::prediction::Prediction;
     use proptest::prelude::*;
 
     fn cell(kind: Kind, area: Rect) -> Cell {
         let opinion =
-            (kind == Kind::Wbc).then(|| Opinion::of(vec![(CellClass::Eos, 0.97), (CellClass::Ngs, 0.03)], 0.6));
+            (kind == Kind::Wbc).then(|| Prediction::of(vec![(CellClass::Eos, 0.97), (CellClass::Ngs, 0.03)], 0.6));
         Cell { detection: Detection { kind, area, score: 0.9 }, opinion }
     }
 

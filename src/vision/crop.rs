@@ -4,9 +4,9 @@ use image::RgbImage;
 use image::imageops;
 
 use crate::domain::geometry::Rect;
+use crate::vision::box_margin::BOX_MARGIN;
 use crate::vision::models::ModelCard;
 use crate::vision::optics::resample::{ResampleError, resample};
-use crate::vision::optics::scale::BOX_MARGIN;
 
 /// What a crop must be like.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,14 +2,16 @@
 
 mod analysis;
 pub mod annotate;
+pub mod box_margin;
 pub mod classify;
 pub mod crop;
 pub mod detect;
 pub mod models;
 pub mod net;
 pub mod optics;
+pub mod prediction;
 pub mod prevalence;
 pub mod quality;
 
-pub use analysis::{Cell, Lighting, Vision, VisionError};
 pub(crate) use analysis::SAME_PLATELET;
+pub use analysis::{Cell, Field, Lighting, Vision, VisionError};

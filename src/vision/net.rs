@@ -30,7 +30,7 @@ pub struct Array<const RANK: usize> {
 }
 
 /// What a plan is made for: the type and shape of the input.
-type Form = (DatumType, [usize; 4]);
+type InputSpec = (DatumType, [usize; 4]);
 
 /// A network with one input `[N, 3, H, W]` and at least one output.
 ///
@@ -39,7 +39,7 @@ pub struct Net {
     model: InferenceModel,
     /// Whether the first thing it does is to make pixels' bytes again of its input.
     quantizes_pixels: bool,
-    plans: Mutex<Vec<(Form, Arc<TypedRunnableModel>)>>,
+    plans: Mutex<Vec<(InputSpec, Arc<TypedRunnableModel>)>>,
 }
 
 impl std::fmt::Debug for Net {
@@ -144,7 +144,7 @@ impl Net {
         plan.run(tvec!(tensor.into())).map_err(|error| NetError::new(&error))
     }
 
-    fn plan(&self, form: Form) -> Result<Arc<TypedRunnableModel>, NetError> {
+    fn plan(&self, form: InputSpec) -> Result<Arc<TypedRunnableModel>, NetError> {
         // Held while a plan is made: two threads that need the same one would make it twice.
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, plan)) = plans.iter().find(|(of, _)| *of == form) {

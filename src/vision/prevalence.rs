@@ -10,13 +10,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::class::CellClass;
-use crate::vision::classify::Opinion;
+use crate::domain::class::{CellClass, Group};
+use crate::domain::prevalence_mode::PrevalenceMode;
+use crate::vision::prediction::Prediction;
 
 /// A number for each class, by [`CellClass::index`].
 pub type ByClass = [f64; CellClass::ALL.len()];
@@ -64,48 +64,10 @@ pub const fn in_blood(class: CellClass) -> f64 {
     }
 }
 
-/// Which composition is brought into the answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Form {
-    /// None: the network's answers as they are.
-    None,
-    /// That of usual blood, tempered by [`TEMPER`].
-    Blood,
-    /// The sample's own, estimated from its cells.
-    Sample,
-}
-
-impl fmt::Display for Form {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::None => "none",
-            Self::Blood => "blood",
-            Self::Sample => "sample",
-        })
-    }
-}
-
-/// A word that names no form.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no form of prevalence; write none, blood or sample")]
-pub struct UnknownForm(String);
-
-impl FromStr for Form {
-    type Err = UnknownForm;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        [Self::None, Self::Blood, Self::Sample]
-            .into_iter()
-            .find(|form| form.to_string() == word)
-            .ok_or_else(|| UnknownForm(word.to_owned()))
-    }
-}
-
 /// The composition that answers were brought to, as it is written down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PrevalenceReport {
-    pub form: Form,
+    pub form: PrevalenceMode,
     /// White cells it was estimated from; 0 unless the form is `sample`.
     pub cells: u32,
     /// Percent of the white cells' classes, EBO and KSC included; they add up to 100. Empty where nothing was corrected.
@@ -119,7 +81,7 @@ impl fmt::Display for PrevalenceReport {
     /// One line for a person: `prevalence: sample of 104 cells: NGS 61.2 %, LYT 24.0 %, …`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "prevalence: {}", self.form)?;
-        if self.form == Form::Sample {
+        if self.form == PrevalenceMode::Sample {
             write!(f, " of {} white cells", self.cells)?;
         }
         let mut shares: Vec<_> = self.percent.iter().collect();
@@ -134,7 +96,7 @@ impl fmt::Display for PrevalenceReport {
 /// A composition, ready to be brought into answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prevalence {
-    form: Form,
+    form: PrevalenceMode,
     cells: u32,
     /// Share of each class among the white cells'.
     shares: ByClass,
@@ -147,12 +109,12 @@ impl Prevalence {
     /// Corrects nothing.
     #[must_use]
     pub const fn none() -> Self {
-        Self { form: Form::None, cells: 0, shares: [0.0; CellClass::ALL.len()], weights: None, note: None }
+        Self { form: PrevalenceMode::None, cells: 0, shares: [0.0; CellClass::ALL.len()], weights: None, note: None }
     }
 
-    /// Its form; [`Form::None`] also where another was asked for and the model states no shares of training.
+    /// Its form; [`PrevalenceMode::None`] also where another was asked for and the model states no shares of training.
     #[must_use]
-    pub fn form(&self) -> Form {
+    pub fn form(&self) -> PrevalenceMode {
         self.form
     }
 
@@ -206,19 +168,19 @@ fn is_white(class: CellClass) -> bool {
 
 /// Which composition to bring in, and what a model says of its training: all that turns answers into corrected ones.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Correction {
+pub struct PriorShift {
     /// None: that of the sample where there are [`ENOUGH_FOR_A_SAMPLE`] white cells, else that of blood.
-    form: Option<Form>,
+    form: Option<PrevalenceMode>,
     /// Shares of the white classes in training, and in usual blood; both add up to 1. None where a model states none.
     shares: Option<(ByClass, ByClass)>,
     unknown_below: f64,
 }
 
-impl Correction {
+impl PriorShift {
     /// `prior` holds the share of each of `classes` in training, in their order; without it nothing is corrected.
     /// `unknown_below` is the probability under which a cell is left without a name.
     #[must_use]
-    pub fn new(form: Option<Form>, classes: &[CellClass], prior: Option<&[f64]>, unknown_below: f64) -> Self {
+    pub fn new(form: Option<PrevalenceMode>, classes: &[CellClass], prior: Option<&[f64]>, unknown_below: f64) -> Self {
         let of = |share: &dyn Fn(usize, CellClass) -> f64| {
             let mut shares = [0.0; CellClass::ALL.len()];
             for (at, class) in classes.iter().enumerate().filter(|(_, class)| is_white(**class)) {
@@ -236,12 +198,12 @@ impl Correction {
     /// Corrects nothing.
     #[must_use]
     pub const fn off() -> Self {
-        Self { form: Some(Form::None), shares: None, unknown_below: 0.0 }
+        Self { form: Some(PrevalenceMode::None), shares: None, unknown_below: 0.0 }
     }
 
     /// The composition for these cells, going by what the network alone said of them.
     #[must_use]
-    pub fn prevalence<'a>(&self, cells: impl IntoIterator<Item = &'a Opinion>) -> Prevalence {
+    pub fn prevalence<'a>(&self, cells: impl IntoIterator<Item = &'a Prediction>) -> Prevalence {
         self.prevalence_after(&Prevalence::none(), cells)
     }
 
@@ -250,9 +212,9 @@ impl Correction {
     pub fn prevalence_after<'a>(
         &self,
         before: &Prevalence,
-        cells: impl IntoIterator<Item = &'a Opinion>,
+        cells: impl IntoIterator<Item = &'a Prediction>,
     ) -> Prevalence {
-        if self.form == Some(Form::None) {
+        if self.form == Some(PrevalenceMode::None) {
             return Prevalence::none();
         }
         let Some((training, blood)) = &self.shares else {
@@ -261,13 +223,13 @@ impl Correction {
         };
         let cells: Vec<ByClass> = cells.into_iter().filter_map(white_part).collect();
         let white = cells.iter().filter(|cell| cell.iter().sum::<f64>() >= 0.5).count() as u32;
-        let automatic = if white >= ENOUGH_FOR_A_SAMPLE { Form::Sample } else { Form::Blood };
+        let automatic = if white >= ENOUGH_FOR_A_SAMPLE { PrevalenceMode::Sample } else { PrevalenceMode::Blood };
         let form = self.form.unwrap_or(automatic);
         let ratio = |shares: &ByClass| -> ByClass {
             std::array::from_fn(|at| if training[at] > 0.0 { shares[at] / training[at] } else { 0.0 })
         };
-        if form == Form::Sample {
-            let start = if before.form == Form::Sample { &before.shares } else { training };
+        if form == PrevalenceMode::Sample {
+            let start = if before.form == PrevalenceMode::Sample { &before.shares } else { training };
             let shares = estimate(&cells, training, blood, start);
             return Prevalence { form, cells: white, shares, weights: Some(ratio(&shares)), note: None };
         }
@@ -279,13 +241,13 @@ impl Correction {
 
     /// What is said of a cell under `prevalence`.
     #[must_use]
-    pub fn apply(&self, opinion: &Opinion, prevalence: &Prevalence) -> Opinion {
-        opinion.corrected(prevalence, self.unknown_below)
+    pub fn apply(&self, opinion: &Prediction, prevalence: &Prevalence) -> Prediction {
+        shifted(opinion, prevalence, self.unknown_below)
     }
 
     /// Brings `opinions` to the composition they make up together, or to that of usual blood, as the form says.
-    pub fn correct_all<'a>(&self, opinions: impl IntoIterator<Item = &'a mut Opinion>) -> Prevalence {
-        let opinions: Vec<&mut Opinion> = opinions.into_iter().collect();
+    pub fn correct_all<'a>(&self, opinions: impl IntoIterator<Item = &'a mut Prediction>) -> Prevalence {
+        let opinions: Vec<&mut Prediction> = opinions.into_iter().collect();
         let prevalence = self.prevalence(opinions.iter().map(|opinion| &**opinion));
         for opinion in opinions {
             *opinion = self.apply(opinion, &prevalence);
@@ -294,15 +256,32 @@ impl Correction {
     }
 }
 
+/// What the network says of a cell, brought to `prevalence`. A blast that the network is sure of stays one.
+fn shifted(prediction: &Prediction, prevalence: &Prevalence, unknown_below: f64) -> Prediction {
+    let raw = prediction.raw();
+    if !prevalence.corrects() {
+        return raw.clone();
+    }
+    let mut corrected = Prediction::of(prevalence.correct(&raw.ranked), unknown_below);
+    if raw.class.group() == Group::Blasts && corrected.class.group() != Group::Blasts {
+        let own = corrected.ranked.iter().find(|(class, _)| *class == raw.class);
+        corrected.probability = own.map_or(0.0, |(_, probability)| *probability);
+        corrected.class = raw.class;
+        corrected.blast_kept = true;
+    }
+    corrected.uncorrected = Some(Box::new(raw.clone()));
+    corrected
+}
+
 fn normalised(shares: ByClass) -> Option<ByClass> {
     let sum: f64 = shares.iter().sum();
     (sum > 0.0 && sum.is_finite()).then(|| shares.map(|share| share / sum))
 }
 
 /// The network's probabilities of the white classes; they add up to the probability that it is a white cell.
-fn white_part(opinion: &Opinion) -> Option<ByClass> {
+fn white_part(opinion: &Prediction) -> Option<ByClass> {
     let mut cell = [0.0; CellClass::ALL.len()];
-    for (class, probability) in opinion.alone().ranked.iter().filter(|(class, _)| is_white(*class)) {
+    for (class, probability) in opinion.raw().ranked.iter().filter(|(class, _)| is_white(*class)) {
         cell[class.index()] = *probability;
     }
     let sum: f64 = cell.iter().sum();

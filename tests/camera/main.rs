@@ -1,8 +1,8 @@
 //! Every source of frames.
 
+mod command;
 #[path = "../common/mod.rs"]
 mod common;
-mod command;
 mod pan;
 mod replay;
 mod simulated;

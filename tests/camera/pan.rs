@@ -10,12 +10,12 @@ use leukoscope::camera::pan::Pan;
 use leukoscope::camera::pan::plan::{Plan, Waypoint};
 use leukoscope::camera::picture::{list_pictures, read_picture};
 use leukoscope::camera::{self, Capture};
-use leukoscope::domain::class::Kind;
+use leukoscope::cli::validate::yolo;
 use leukoscope::config::CameraConfig;
 use leukoscope::counting::counter::Counter;
-use leukoscope::domain::geometry::Rect;
 use leukoscope::counting::track::CellId;
-use leukoscope::cli::validate::yolo;
+use leukoscope::domain::class::Kind;
+use leukoscope::domain::geometry::Rect;
 use leukoscope::vision::Vision;
 
 fn picture(width: u32, height: u32) -> RgbImage {

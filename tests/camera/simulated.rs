@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use leukoscope::camera::simulated::{Settings, Simulated, SimulatedMicroscope, TruthCell};
+use leukoscope::camera::simulated::{Simulated, SimulatedMicroscope, SimulatedSettings, TruthCell};
 use leukoscope::camera::{Camera, Capture};
-use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::config::CameraConfig;
+use leukoscope::domain::class::{CellClass, Kind};
 use proptest::prelude::*;
 
 fn microscope(seed: u64) -> SimulatedMicroscope {
-    SimulatedMicroscope::new(Settings { seed, ..Settings::default() })
+    SimulatedMicroscope::new(SimulatedSettings { seed, ..SimulatedSettings::default() })
 }
 
 /// Mean colour of the pixels inside a cell's box, nearer to its centre than `share` of the way to the edge.
@@ -155,7 +155,7 @@ proptest! {
     fn whole_cells_lie_fully_inside_and_others_reach_into_the_frame(
         seed in any::<u64>(), index in 0_u64..1 << 40, width in 0_u32..300, height in 0_u32..300,
     ) {
-        let microscope = SimulatedMicroscope::new(Settings { width, height, seed, ..Settings::default() });
+        let microscope = SimulatedMicroscope::new(SimulatedSettings { width, height, seed, ..SimulatedSettings::default() });
         let (image, truth) = microscope.draw(index);
         let (w, h) = (image.width() as f32, image.height() as f32);
         prop_assert_eq!(&truth, &microscope.truth(index));

@@ -356,7 +356,7 @@ proptest! {
                 let lines = text.lines().count().max(1);
                 prop_assert!(!error.problems().is_empty());
                 for problem in error.problems() {
-                    if let leukoscope::config::problem::Place::File { line, .. } = &problem.place {
+                    if let leukoscope::config::problem::Location::File { line, .. } = &problem.place {
                         // A problem at the very end stands on the line after the last line end.
                         prop_assert!((1..=lines + 1).contains(line), "line {} of {}", line, lines);
                     }

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use leukoscope::domain::class::{CellClass, Kind};
-use leukoscope::vision::classify::Opinion;
-use leukoscope::vision::detect::Detection;
-use leukoscope::domain::geometry::Rect;
-use leukoscope::cli::validate::class_scores::{ClassScores, Outcome};
+use leukoscope::cli::validate::class_scores::{ClassOutcome, ClassScores};
 use leukoscope::cli::validate::field_scores::{FieldOutcome, FieldScores};
 use leukoscope::cli::validate::{BoxName, BoxNames, Estimate, Label};
+use leukoscope::domain::class::{CellClass, Kind};
+use leukoscope::domain::geometry::Rect;
 use leukoscope::vision::Cell;
+use leukoscope::vision::detect::Detection;
+use leukoscope::vision::prediction::Prediction;
 use proptest::prelude::*;
 
 use CellClass::{Bas, Eos, Mmz, Ngb, Ngs, Unk};
@@ -21,12 +21,12 @@ fn label(code: &str) -> Label {
     code.parse().unwrap()
 }
 
-fn outcome(code: &str, top: CellClass, probability: f64) -> Outcome {
+fn outcome(code: &str, top: CellClass, probability: f64) -> ClassOutcome {
     let answer = if probability >= THRESHOLD { top } else { Unk };
-    Outcome { label: label(code), top, probability, answer }
+    ClassOutcome { label: label(code), top, probability, answer }
 }
 
-fn scores(outcomes: &[Outcome]) -> ClassScores {
+fn scores(outcomes: &[ClassOutcome]) -> ClassScores {
     ClassScores::of(outcomes, &CLASSES, THRESHOLD).unwrap()
 }
 
@@ -211,7 +211,7 @@ fn white_cells_marked_by_class_are_judged_by_class_and_not_by_precision() {
     let names: BoxNames = "NEU,EOS".parse().unwrap();
     let white = |at, top: CellClass| Cell {
         detection: found(Kind::Wbc, at, 0.9),
-        opinion: Some(Opinion::of(vec![(top, 0.9), (Unk, 0.1)], THRESHOLD)),
+        opinion: Some(Prediction::of(vec![(top, 0.9), (Unk, 0.1)], THRESHOLD)),
     };
     let mut field = field(&[(0, names.of(0)), (1, names.of(1)), (2, names.of(1))], Vec::new());
     field.cells = vec![white(0, Ngb), white(1, Bas), white(7, Bas)];

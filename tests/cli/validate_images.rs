@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use leukoscope::domain::class::Kind;
-use leukoscope::vision::models::Models;
-use leukoscope::vision::prevalence::Form;
 use leukoscope::cli::validate::page::{About, cells_page, fields_page};
 use leukoscope::cli::validate::{BoxNames, ValidateError, cells, fields};
+use leukoscope::domain::class::Kind;
+use leukoscope::domain::prevalence_mode::PrevalenceMode;
 use leukoscope::vision::Vision;
+use leukoscope::vision::models::Models;
 
 /// The image pack and the models, or a plain word that they are missing.
 fn ready() -> Option<(PathBuf, Models, Vision)> {
@@ -55,13 +55,14 @@ fn cells_are_measured_a_broken_image_is_reported_and_the_page_holds_the_mistakes
     fs::write(folder.path().join("EOS/<b>broken.jpg"), "no picture").unwrap();
 
     let mut heard = Vec::new();
-    let report = cells(&vision, folder.path(), Form::Sample, |done, total| heard.push((done, total))).unwrap();
+    let report =
+        cells(&vision, folder.path(), PrevalenceMode::Sample, |done, total| heard.push((done, total))).unwrap();
     assert_eq!((report.images, report.unreadable), (6, 1));
     assert_eq!(heard.last(), Some(&(14, 14)));
     assert_eq!(report.scores.confusion.counts.iter().flatten().sum::<u32>(), 6);
 
     // The same images give the same figures, whatever the threads do.
-    let again = cells(&vision, folder.path(), Form::Sample, |_, _| ()).unwrap();
+    let again = cells(&vision, folder.path(), PrevalenceMode::Sample, |_, _| ()).unwrap();
     assert_eq!(serde_json::to_string(&report).unwrap(), serde_json::to_string(&again).unwrap());
 
     let page = cells_page(&report, &About::of(&models, "2026-01-31 12:00 UTC"));
@@ -85,7 +86,7 @@ fn fields_are_measured_by_kind_and_those_without_boxes_are_counted() {
     let extra = first(&pack.join("fields/chula/test"), "jpg", 1);
     copy(&extra[0], folder.path());
 
-    let report = fields(&vision, folder.path(), &BoxNames::default(), Form::Sample, |_, _| ()).unwrap();
+    let report = fields(&vision, folder.path(), &BoxNames::default(), PrevalenceMode::Sample, |_, _| ()).unwrap();
     assert_eq!((report.images, report.unlabelled, report.unreadable), (3, 1, 0));
     let marked: usize = report.outcomes.iter().map(|outcome| outcome.truth.len()).sum();
     assert_eq!(report.scores.kinds.values().map(|score| score.truth).sum::<u32>() as usize, marked);
@@ -103,7 +104,8 @@ fn a_wrong_label_file_stops_before_any_image_is_looked_at() {
     let name = Path::new(file.file_name().unwrap()).with_extension("txt");
     fs::write(folder.path().join(&name), "0 0.5 0.5 0.1\n").unwrap();
     let error =
-        fields(&vision, folder.path(), &BoxNames::default(), Form::Sample, |_, _| panic!("looked at")).unwrap_err();
+        fields(&vision, folder.path(), &BoxNames::default(), PrevalenceMode::Sample, |_, _| panic!("looked at"))
+            .unwrap_err();
     assert!(matches!(error, ValidateError::Boxes { .. }));
     assert!(error.to_string().contains(&format!("{}, line 1: 4 values instead of 5", name.display())), "{error}");
 }

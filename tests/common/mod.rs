@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::counting::counter::{Counted, CountedCell, Revision};
-use leukoscope::vision::models::Models;
 use leukoscope::counting::track::CellId;
+use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::vision::Vision;
+use leukoscope::vision::models::Models;
 
 /// The shipped models folder.
 pub fn models_folder() -> PathBuf {

@@ -3,10 +3,11 @@
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use jiff::Timestamp;
-use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::config::{Flags, SessionConfig};
-use leukoscope::counting::session::snapshot::{ClassCount, Ending, FrameCounts, KindCounts, Phase, Snapshot};
+use leukoscope::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
 use leukoscope::counting::statistics::Statistics;
+use leukoscope::domain::class::{CellClass, Kind};
+use leukoscope::domain::counts::{ClassCount, KindCounts};
 use leukoscope::store::Store;
 use leukoscope::store::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
 

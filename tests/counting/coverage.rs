@@ -6,14 +6,14 @@
 use std::collections::BTreeMap;
 
 use fastrand::Rng;
-use leukoscope::domain::class::CellClass::{self, Bas, Ebo, Eos, Lya, Lyt, Mmz, Mon, Myb, Myo, Ngb, Ngs, Pmo, Unk};
-use leukoscope::counting::session::snapshot::KindCounts;
-use leukoscope::counting::statistics::confusion::{ConfusionMatrix, Source};
-use leukoscope::counting::statistics::correction::Corrected;
+use leukoscope::counting::statistics::confusion::{ConfusionMatrix, ConfusionSource};
+use leukoscope::counting::statistics::correction::MisclassificationCorrection;
 use leukoscope::counting::statistics::interval::{Figure, LEVEL, exact};
-use leukoscope::counting::statistics::per_red_cell::{Known, PerRedCell, RedCount};
+use leukoscope::counting::statistics::per_red_cell::{PerRedCell, RedCellInputs, RedCount};
 use leukoscope::counting::statistics::precision::SEQUENTIAL_LEVEL;
 use leukoscope::counting::statistics::simultaneous::Simultaneous;
+use leukoscope::domain::class::CellClass::{self, Bas, Ebo, Eos, Lya, Lyt, Mmz, Mon, Myb, Myo, Ngb, Ngs, Pmo, Unk};
+use leukoscope::domain::counts::KindCounts;
 
 type Differential = &'static [(CellClass, f64)];
 
@@ -210,13 +210,13 @@ fn rates() -> BTreeMap<CellClass, Vec<(CellClass, f64)>> {
 }
 
 /// A matrix measured on `cells` cells of each class.
-fn measured(rates: &BTreeMap<CellClass, Vec<(CellClass, f64)>>, cells: u32, dice: &mut Rng) -> Source {
+fn measured(rates: &BTreeMap<CellClass, Vec<(CellClass, f64)>>, cells: u32, dice: &mut Rng) -> ConfusionSource {
     let answers: Vec<CellClass> = rates.keys().copied().chain([Unk]).collect();
     let row = |rates: &Vec<(CellClass, f64)>, dice: &mut Rng| {
         let counts = draw(rates, cells, dice);
         answers.iter().map(|class| counts.get(class).copied().unwrap_or(0)).collect()
     };
-    Source::Matrix(ConfusionMatrix {
+    ConfusionSource::Matrix(ConfusionMatrix {
         measured_on: String::new(),
         classifier_sha256: String::new(),
         unknown_below: 0.5,
@@ -252,7 +252,7 @@ fn correction(
             let answer = *draw(&rates[&truth], 1, dice).keys().next().unwrap();
             *answers.entry(answer).or_insert(0) += 1;
         }
-        let corrected = Corrected::with_draws(&answers, &matrix, draws).unwrap();
+        let corrected = MisclassificationCorrection::with_draws(&answers, &matrix, draws).unwrap();
         if corrected.note.is_some() {
             continue;
         }
@@ -333,7 +333,7 @@ fn per_microlitre(white: f64, fields: u32, samples: u32, dice: &mut Rng) -> [f64
         }
         // The sum of twelve even numbers is as good as normal here.
         let normal = (0..12).map(|_| dice.f64()).sum::<f64>() - 6.0;
-        let known = Known {
+        let known = RedCellInputs {
             red_count: RedCount::new(red / 1e6 * (1.0 + cv * normal)),
             red_count_cv_percent: cv * 100.0,
             nucleated_red_per_100: 0.0,

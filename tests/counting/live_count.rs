@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use leukoscope::camera::simulated::{Settings, SimulatedMicroscope};
-use leukoscope::domain::class::Kind;
+use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings};
 use leukoscope::counting::counter::Counter;
+use leukoscope::domain::class::Kind;
 
 /// Counts frames of a simulated scan, and says by kind how many cells were counted and were there.
-fn scan(settings: Settings, frames: u64) -> BTreeMap<Kind, (usize, usize)> {
+fn scan(settings: SimulatedSettings, frames: u64) -> BTreeMap<Kind, (usize, usize)> {
     let microscope = SimulatedMicroscope::new(settings);
     let mut counter = Counter::new(crate::common::vision());
     let mut counted = crate::common::Ledger::default();
@@ -27,7 +27,7 @@ fn scan(settings: Settings, frames: u64) -> BTreeMap<Kind, (usize, usize)> {
 
 #[test]
 fn a_moving_stage_counts_each_cell_once() {
-    let counts = scan(Settings { seed: 7, step_px: 90.0, ..Settings::default() }, 260);
+    let counts = scan(SimulatedSettings { seed: 7, step_px: 90.0, ..SimulatedSettings::default() }, 260);
     eprintln!("counted and true: {counts:?}");
     for (kind, allowed) in [(Kind::Wbc, 0.10), (Kind::Rbc, 0.10), (Kind::Plt, 0.35)] {
         let (found, there) = counts[&kind];
@@ -39,7 +39,7 @@ fn a_moving_stage_counts_each_cell_once() {
 
 #[test]
 fn a_resting_stage_counts_nothing_twice() {
-    let counts = scan(Settings { seed: 3, step_px: 0.0, ..Settings::default() }, 60);
+    let counts = scan(SimulatedSettings { seed: 3, step_px: 0.0, ..SimulatedSettings::default() }, 60);
     eprintln!("counted and true: {counts:?}");
     for (kind, (found, there)) in counts {
         assert!(found <= there + 2, "{kind}: {found} counted, {there} were there");

@@ -4,15 +4,15 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::{complained, leukoscope, models_folder, real, said};
-use leukoscope::camera::simulated::{Settings, SimulatedMicroscope};
-use leukoscope::vision::models::Models;
+use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings};
 use leukoscope::counting::statistics::confusion::{ConfusionMatrix, FILE};
+use leukoscope::vision::models::Models;
 use serde_json::Value;
 
 /// A folder of separate simulated fields.
 fn recording() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let microscope = SimulatedMicroscope::new(Settings::default());
+    let microscope = SimulatedMicroscope::new(SimulatedSettings::default());
     for index in [0, 40, 80, 120] {
         microscope.draw(index).0.save(folder.path().join(format!("{index:03}.png"))).unwrap();
     }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use image::{GrayImage, RgbImage, imageops};
 use leukoscope::camera::pan::Pan;
 use leukoscope::camera::pan::plan::{Plan, Waypoint};
-use leukoscope::camera::simulated::{Settings, SimulatedMicroscope};
+use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings};
+use leukoscope::counting::track::{CellId, Observation, Registration, Tracker, thumb_size};
 use leukoscope::domain::class::Kind;
-use leukoscope::vision::detect::Detection;
 use leukoscope::domain::geometry::Rect;
+use leukoscope::vision::detect::Detection;
 use leukoscope::vision::optics::focus;
-use leukoscope::counting::track::{CellId, Placed, Sight, Tracker, thumb_size};
 
 const SIZE: (f64, f64) = (640.0, 480.0);
 
@@ -26,7 +26,8 @@ struct Slide {
 impl Slide {
     fn new(plan: Plan) -> Self {
         let (width, height) = (2400, 1500);
-        let microscope = SimulatedMicroscope::new(Settings { width, height, seed: 5, ..Settings::default() });
+        let microscope =
+            SimulatedMicroscope::new(SimulatedSettings { width, height, seed: 5, ..SimulatedSettings::default() });
         let (scan, truth) = microscope.draw(0);
         let area = |cell: &leukoscope::camera::simulated::TruthCell| {
             Rect::new(cell.x.into(), cell.y.into(), cell.w.into(), cell.h.into())
@@ -66,7 +67,7 @@ impl Slide {
     }
 
     /// Lets a tracker follow frames; what counts at the end with its place on the scan, and what was said of the frames.
-    fn follow(&self, frames: usize) -> (BTreeMap<CellId, Kind>, Vec<Placed>) {
+    fn follow(&self, frames: usize) -> (BTreeMap<CellId, Kind>, Vec<Registration>) {
         let mut rng = fastrand::Rng::with_seed(9);
         let mut tracker = Tracker::new();
         let (mut counted, mut all) = (BTreeMap::new(), Vec::new());
@@ -81,7 +82,7 @@ impl Slide {
             let (width, height) = thumb_size(SIZE.0, SIZE.1);
             let grey: GrayImage = imageops::grayscale(&imageops::thumbnail(&image, width, height));
             let sharpness = focus::sharpness(&imageops::thumbnail(&image, 320, 240));
-            let placed = tracker.place(Sight { grey, cells: &cells, size: SIZE, sharpness });
+            let placed = tracker.place(Observation { grey, cells: &cells, size: SIZE, sharpness });
             for gone in &placed.withdrawn {
                 counted.remove(&gone.id).expect("only what counts is withdrawn");
             }
@@ -113,7 +114,7 @@ fn point(x: f64, y: f64) -> Waypoint {
 }
 
 /// Every white cell, and the others to two in a hundred.
-fn counts_each_once(slide: &Slide, frames: usize) -> Vec<Placed> {
+fn counts_each_once(slide: &Slide, frames: usize) -> Vec<Registration> {
     let (counted, placed) = slide.follow(frames);
     for kind in Kind::ALL {
         let (found, (least, most)) = (of(&counted, kind), slide.seen(kind, frames));
@@ -199,7 +200,7 @@ fn a_thing_shown_by_few_of_the_frames_that_should_have_does_not_stay_counted() {
     let (mut counted, mut withdrawn) = (0, 0);
     for frame in 0..30 {
         let cells = if frame < 2 { vec![cell(100.0), cell(300.0)] } else { vec![cell(100.0)] };
-        let placed = tracker.place(Sight { grey: grey.clone(), cells: &cells, size: SIZE, sharpness: 1.0 });
+        let placed = tracker.place(Observation { grey: grey.clone(), cells: &cells, size: SIZE, sharpness: 1.0 });
         counted += placed.counted.len();
         withdrawn += placed.withdrawn.len();
         let known = match frame {
@@ -237,7 +238,7 @@ fn memory_stays_flat_over_a_hundred_thousand_frames() {
                 Detection { kind: Kind::Rbc, area: Rect::new(x, row as f64 * 23.0 + 4.0, 18.0, 18.0), score: 0.9 }
             })
             .collect();
-        let placed = tracker.place(Sight { grey, cells: &cells, size: SIZE, sharpness: 1.0 });
+        let placed = tracker.place(Observation { grey, cells: &cells, size: SIZE, sharpness: 1.0 });
         assert!(!placed.jumped, "frame {frame}");
         if frame == 60_000 {
             at_half = resident();

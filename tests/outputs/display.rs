@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 use embedded_graphics::pixelcolor::{BinaryColor, Rgb888};
 use embedded_graphics::prelude::*;
 use image::{Rgb, RgbImage};
+use leukoscope::counting::session::snapshot::{Ending, Phase, Snapshot};
 use leukoscope::domain::class::CellClass;
-use leukoscope::counting::session::snapshot::{Ending, Flag, KindCounts, Phase, Snapshot};
+use leukoscope::domain::counts::KindCounts;
+use leukoscope::domain::flag::Flag;
 use leukoscope::outputs::display::canvas::Canvas;
 use leukoscope::outputs::display::draw::{Theme, draw};
 use leukoscope::outputs::display::terminal::{braille, line};
@@ -189,14 +191,26 @@ fn a_panel_of_twice_the_size_shows_the_same_with_larger_dots() {
 fn flag_and_trouble_change_the_picture_on_every_panel() {
     for (width, height) in [(128, 64), (64, 128), (128, 32), (240, 135), (240, 240), (320, 240), (480, 320)] {
         let picture = |snapshot: &Snapshot| Canvas::of(snapshot, width, height, &Theme::ONE_COLOUR);
-        assert_ne!(picture(&crate::samples::done_well()), picture(&crate::samples::done_with_flags()), "flag at {width}x{height}");
+        assert_ne!(
+            picture(&crate::samples::done_well()),
+            picture(&crate::samples::done_with_flags()),
+            "flag at {width}x{height}"
+        );
         assert_ne!(
             picture(&crate::samples::trouble_when_done()),
             picture(&crate::samples::done_with_flags()),
             "trouble at {width}x{height}"
         );
-        assert_ne!(picture(&crate::samples::out_of_focus()), picture(&crate::samples::in_focus()), "advice at {width}x{height}");
-        assert_ne!(picture(&crate::samples::trouble()), picture(&crate::samples::counting_at_37()), "trouble at {width}x{height}");
+        assert_ne!(
+            picture(&crate::samples::out_of_focus()),
+            picture(&crate::samples::in_focus()),
+            "advice at {width}x{height}"
+        );
+        assert_ne!(
+            picture(&crate::samples::trouble()),
+            picture(&crate::samples::counting_at_37()),
+            "trouble at {width}x{height}"
+        );
     }
 }
 

@@ -1,8 +1,5 @@
 //! Displays as devices: what goes over the bus, what is in the file, and what happens when they fail.
 
-#[path = "screens/samples.rs"]
-#[expect(dead_code, reason = "each test shows some of the samples")]
-
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -12,12 +9,12 @@ use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::prelude::*;
 use embedded_hal::i2c::{self, ErrorKind, ErrorType, I2c, Operation};
 use leukoscope::config::{DisplayConfig, DisplayKind};
-use leukoscope::system::latest::Latest;
 use leukoscope::counting::session::snapshot::Snapshot;
 use leukoscope::outputs::display::canvas::Canvas;
 use leukoscope::outputs::display::sh1106::Sh1106;
 use leukoscope::outputs::display::ssd1306::Ssd1306Display;
 use leukoscope::outputs::display::{DisplayError, Screen, open, run, run_once};
+use leukoscope::system::latest::Latest;
 use leukoscope::system::stop::Stop;
 
 /// Address and bytes of each write.

@@ -1,17 +1,14 @@
 //! Buttons and lights through lines of our own.
 
-#[path = "screens/samples.rs"]
-#[expect(dead_code, reason = "each test shows some of the samples")]
-
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use leukoscope::config::{Controls, GpioBackend};
+use leukoscope::counting::session::snapshot::Command;
 use leukoscope::outputs::hardware::decide::{Button, Light, lights};
 use leukoscope::outputs::hardware::{LineError, Lines, devices, open, run, run_once};
 use leukoscope::system::latest::Latest;
-use leukoscope::counting::session::snapshot::Command;
 use leukoscope::system::stop::Stop;
 
 /// Lines that play edges and keep what was switched; they tell stop once all is played.

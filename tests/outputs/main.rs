@@ -2,13 +2,13 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "screens/samples.rs"]
-mod samples;
 mod display;
 mod display_devices;
 mod hardware;
 mod metrics;
 mod report;
+#[path = "screens/samples.rs"]
+mod samples;
 mod serial;
 mod serial_incoming;
 mod serial_render;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use leukoscope::config::{Config, MetricsConfig};
-use leukoscope::system::latest::Latest;
-use leukoscope::vision::prevalence::Correction;
 use leukoscope::counting::session::Session;
-use leukoscope::counting::session::snapshot::{FrameCounts, KindCounts, Snapshot};
+use leukoscope::counting::session::snapshot::{FrameCounts, Snapshot};
+use leukoscope::domain::counts::KindCounts;
 use leukoscope::outputs::metrics;
+use leukoscope::system::latest::Latest;
 use leukoscope::system::stop::Stop;
 use leukoscope::system::timing::{Stage, StageTime};
+use leukoscope::vision::prevalence::PriorShift;
 
 fn snapshot() -> Snapshot {
     let config = Config::default();
@@ -21,7 +22,7 @@ fn snapshot() -> Snapshot {
         frames: FrameCounts { used: 31, skipped: 2, damaged: 1, ..FrameCounts::default() },
         stages: vec![StageTime { stage: Stage::Detect, median_ms: 4.5, p95_ms: 6.0 }],
         trouble: Some("no camera".into()),
-        ..Session::new(config.session, config.flags, Correction::off()).snapshot(Timestamp::UNIX_EPOCH)
+        ..Session::new(config.session, config.flags, PriorShift::off()).snapshot(Timestamp::UNIX_EPOCH)
     }
 }
 

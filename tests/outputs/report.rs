@@ -4,15 +4,15 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use crate::common::stored::{at, cell, jpeg, put, result, six_pictured, start};
-use leukoscope::domain::class::{CellClass, Kind};
-use leukoscope::outputs::report::{Pictured, ReportForm, make};
-use leukoscope::counting::session::snapshot::Flag;
 use leukoscope::counting::statistics::interval::Figure;
 use leukoscope::counting::statistics::per_red_cell::{PerMicrolitre, PerRedCell};
 use leukoscope::counting::statistics::{Evidence, Share};
+use leukoscope::domain::class::{CellClass, Kind};
+use leukoscope::domain::flag::Flag;
+use leukoscope::outputs::report::{Pictured, ReportFormat, make};
+use leukoscope::outputs::words::{Catalogues, Words};
 use leukoscope::store::Store;
 use leukoscope::store::records::{CellChange, SessionDetail};
-use leukoscope::outputs::words::{Catalogues, Words};
 use proptest::prelude::*;
 
 fn words(language: &str) -> Words {
@@ -76,14 +76,14 @@ impl Bench {
         (detail, pictured.collect())
     }
 
-    fn text(&self, form: ReportForm, language: &str) -> String {
+    fn text(&self, form: ReportFormat, language: &str) -> String {
         let (detail, cells) = self.all();
         String::from_utf8(make(form, &detail, &cells, &words(language)).unwrap()).unwrap()
     }
 
     fn pdf(&self, language: &str) -> Pdf {
         let (detail, cells) = self.all();
-        Pdf(make(ReportForm::Pdf, &detail, &cells, &words(language)).unwrap())
+        Pdf(make(ReportFormat::Pdf, &detail, &cells, &words(language)).unwrap())
     }
 }
 
@@ -137,7 +137,7 @@ fn shown(text: &[u8]) -> Vec<u8> {
 
 /// A report of this form as the lines of its table.
 fn table(bench: &Bench) -> Vec<csv::StringRecord> {
-    let csv = bench.text(ReportForm::Csv, "en");
+    let csv = bench.text(ReportFormat::Csv, "en");
     csv::ReaderBuilder::new().from_reader(csv.as_bytes()).records().collect::<Result<_, _>>().unwrap()
 }
 
@@ -212,7 +212,7 @@ fn a_spreadsheet_gets_every_figure_and_no_formula() {
 #[test]
 fn a_program_gets_the_session_its_cells_and_the_notice() {
     let bench = Bench::with("A-1", &six_pictured(jpeg));
-    let json: serde_json::Value = serde_json::from_str(&bench.text(ReportForm::Json, "en")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&bench.text(ReportFormat::Json, "en")).unwrap();
     assert_eq!(json["notice"], "Screening support, not a diagnosis.");
     assert_eq!((&json["status"], &json["signature"]), (&"preliminary".into(), &serde_json::Value::Null));
     assert_eq!(json["cells"].as_array().unwrap().len(), 6);
@@ -235,8 +235,8 @@ proptest! {
             prop_assert_eq!(printed.len(), pdf.pages());
             prop_assert!(printed.iter().all(|page| page.contains(&letters)), "{} in {:?}", letters, printed);
         }
-        bench.text(ReportForm::Csv, "en");
-        bench.text(ReportForm::Json, "en");
+        bench.text(ReportFormat::Csv, "en");
+        bench.text(ReportFormat::Json, "en");
     }
 }
 
@@ -312,7 +312,7 @@ fn a_warning_that_cannot_be_printed_in_a_clinics_language_stands_in_english() {
     std::fs::write(folder.path().join("ru.json"), own).unwrap();
     let words = Catalogues::new(folder.path().to_owned()).words("ru");
     let (detail, cells) = Bench::with("A-1", &six_pictured(jpeg)).all();
-    let pdf = Pdf(make(ReportForm::Pdf, &detail, &cells, &words).unwrap());
+    let pdf = Pdf(make(ReportFormat::Pdf, &detail, &cells, &words).unwrap());
     assert_eq!(
         (pdf.says("PRELIMINARY"), pdf.count("(Screening support, not a diagnosis.)")),
         (pdf.pages(), pdf.pages())
@@ -322,7 +322,7 @@ fn a_warning_that_cannot_be_printed_in_a_clinics_language_stands_in_english() {
     assert_eq!(pdf.count("stand in English"), 1);
     for language in ["en", "es", "fr"] {
         let (detail, cells) = Bench::with("A-1", &[]).all();
-        let pdf = Pdf(make(ReportForm::Pdf, &detail, &cells, &self::words(language)).unwrap());
+        let pdf = Pdf(make(ReportFormat::Pdf, &detail, &cells, &self::words(language)).unwrap());
         assert_eq!(pdf.says("stand in English"), 0, "{language}");
     }
 }

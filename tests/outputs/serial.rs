@@ -8,15 +8,16 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use leukoscope::domain::class::CellClass;
 use leukoscope::config::{LineFormat, SerialConfig};
-use leukoscope::system::latest::Latest;
-use leukoscope::counting::session::snapshot::{ClassCount, Command, Ending, FrameCounts, KindCounts, Phase, Snapshot};
+use leukoscope::counting::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
+use leukoscope::domain::class::CellClass;
+use leukoscope::domain::counts::{ClassCount, KindCounts};
 use leukoscope::outputs::serial::port::PortError;
 use leukoscope::outputs::serial::sent::SentMark;
 use leukoscope::outputs::serial::{Serial, Traffic, check_port, open_at_start, run};
-use leukoscope::system::stop::Stop;
 use leukoscope::store::Store;
+use leukoscope::system::latest::Latest;
+use leukoscope::system::stop::Stop;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -2,8 +2,8 @@
 
 use leukoscope::counting::session::sample::NoSampleId;
 use leukoscope::counting::session::snapshot::Command;
-use leukoscope::outputs::serial::incoming::{Incoming, IncomingError, LONGEST_LINE, Request};
 use leukoscope::counting::statistics::per_red_cell::RedCount;
+use leukoscope::outputs::serial::incoming::{Incoming, IncomingError, LONGEST_LINE, Request};
 use proptest::prelude::*;
 
 fn push(bytes: &[u8]) -> Vec<Result<Request, IncomingError>> {

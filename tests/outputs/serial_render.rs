@@ -1,10 +1,12 @@
 //! Whatever stands in a state, a line is one line that a host can take apart.
 
-use leukoscope::domain::class::CellClass;
 use leukoscope::config::LineFormat;
-use leukoscope::counting::session::snapshot::{ClassCount, Flag, FrameCounts, KindCounts, Phase, Snapshot};
+use leukoscope::counting::session::snapshot::{FrameCounts, Phase, Snapshot};
+use leukoscope::domain::class::CellClass;
+use leukoscope::domain::counts::{ClassCount, KindCounts};
+use leukoscope::domain::flag::Flag;
 use leukoscope::outputs::serial::incoming::Incoming;
-use leukoscope::outputs::serial::line::{Line, Message, csv_header, render};
+use leukoscope::outputs::serial::line::{SerialLine, SerialMessage, csv_header, render};
 use leukoscope::store::StoredResult;
 use leukoscope::store::records::Signature;
 use proptest::prelude::*;
@@ -35,26 +37,26 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
     }
 }
 
-fn line<'a>(station: &'a str, message: Message<'a>) -> Line<'a> {
-    Line { sequence: 12, time: "2026-03-01T10:00:01Z".parse().unwrap(), station, message }
+fn line<'a>(station: &'a str, message: SerialMessage<'a>) -> SerialLine<'a> {
+    SerialLine { sequence: 12, time: "2026-03-01T10:00:01Z".parse().unwrap(), station, message }
 }
 
 #[test]
 fn an_update_is_this_line_of_json() {
     let state = snapshot("A-1".into(), None, 50.0);
     assert_eq!(
-        render(&line("bench", Message::Update(&state)), LineFormat::Json),
+        render(&line("bench", SerialMessage::Update(&state)), LineFormat::Json),
         "{\"type\":\"update\",\"sequence\":12,\"time\":\"2026-03-01T10:00:00Z\",\"station\":\"bench\",\"sample\":\"A-1\",\
          \"phase\":\"counting\",\"ending\":null,\"started\":null,\"target\":100,\"counted\":7,\"WBC\":7,\"RBC\":80,\
          \"PLT\":9,\"classes\":{\"BAS\":7},\"percent\":{\"BAS\":[50.0,0.0,41.0]},\
          \"flags\":[\"blasts\",\"few-cells\"],\"trouble\":null}\n"
     );
     assert_eq!(
-        render(&line("bench", Message::Hello { newest_result: 3 }), LineFormat::Json),
+        render(&line("bench", SerialMessage::Hello { newest_result: 3 }), LineFormat::Json),
         "{\"type\":\"hello\",\"sequence\":12,\"result\":3,\"time\":\"2026-03-01T10:00:01Z\",\"station\":\"bench\"}\n"
     );
     assert_eq!(
-        render(&line("bench", Message::Error("no")), LineFormat::Csv).trim_end_matches(','),
+        render(&line("bench", SerialMessage::Error("no")), LineFormat::Csv).trim_end_matches(','),
         format!(
             "error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n",
             ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 6)
@@ -88,7 +90,7 @@ proptest! {
         let state = snapshot(sample.clone(), trouble.clone(), percent);
         let result = StoredResult { sequence: 4, session: 1, station: station.clone(), snapshot: state.clone(), signature: None };
         let header = fields(&csv_header());
-        for message in [Message::Update(&state), Message::Status(&state), Message::Result(&result), Message::Error(&sample)] {
+        for message in [SerialMessage::Update(&state), SerialMessage::Status(&state), SerialMessage::Result(&result), SerialMessage::Error(&sample)] {
             let json = render(&line(&station, message), LineFormat::Json);
             prop_assert_eq!(json.matches(['\n', '\r']).count(), 1);
             let read: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -108,7 +110,7 @@ proptest! {
 fn a_result_is_preliminary_until_it_is_signed() {
     let snapshot = snapshot("A-1".into(), None, 50.0);
     let mut result = StoredResult { sequence: 3, session: 1, station: "bench".into(), snapshot, signature: None };
-    let of = |result: &StoredResult, format| render(&line("bench", Message::Result(result)), format);
+    let of = |result: &StoredResult, format| render(&line("bench", SerialMessage::Result(result)), format);
     let json =
         |result: &StoredResult| serde_json::from_str::<serde_json::Value>(&of(result, LineFormat::Json)).unwrap();
     assert_eq!(json(&result)["type"], "preliminary");
@@ -135,12 +137,12 @@ fn no_line_that_comes_back_from_an_echoing_terminal_is_taken_for_a_request() {
     let signature = Signature { by: "rita".into(), at, comment: String::new(), sha256: "ab".into() };
     let signed = StoredResult { signature: Some(signature), ..counted.clone() };
     let kinds = [
-        Message::Hello { newest_result: 3 },
-        Message::Update(&state),
-        Message::Status(&state),
-        Message::Result(&counted),
-        Message::Result(&signed),
-        Message::Error("no"),
+        SerialMessage::Hello { newest_result: 3 },
+        SerialMessage::Update(&state),
+        SerialMessage::Status(&state),
+        SerialMessage::Result(&counted),
+        SerialMessage::Result(&signed),
+        SerialMessage::Error("no"),
     ];
     for format in [LineFormat::Json, LineFormat::Csv] {
         for message in kinds {

@@ -4,9 +4,9 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use leukoscope::vision::models::Models;
-use leukoscope::vision::optics::scale::BOX_MARGIN;
 use leukoscope::store::Store;
+use leukoscope::vision::box_margin::BOX_MARGIN;
+use leukoscope::vision::models::Models;
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 

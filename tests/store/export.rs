@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use crate::common::stored::{at, jpeg, result, six_pictured, start};
 use leukoscope::domain::class::{CellClass, Kind};
-use leukoscope::store::export::{ExportError, Exported, export, look_up};
 use leukoscope::store::Store;
+use leukoscope::store::export::{ExportError, Exported, export, look_up};
 use leukoscope::store::records::CellChange;
 
 struct Bench {

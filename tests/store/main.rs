@@ -1,8 +1,8 @@
 //! What is kept, and what becomes of it in bad times.
 
+mod audit;
 #[path = "../common/mod.rs"]
 mod common;
-mod audit;
 mod export;
 mod import;
 mod kill;

@@ -3,18 +3,19 @@
 use std::path::Path;
 
 use crate::common::stored::{at, result, start};
-use leukoscope::domain::class::{CellClass, Kind};
-use leukoscope::vision::classify::Opinion;
 use leukoscope::counting::counter::CountedCell;
+use leukoscope::counting::session::snapshot::Snapshot;
+use leukoscope::counting::track::{CellId, OnSlide};
+use leukoscope::domain::class::{CellClass, Kind};
+use leukoscope::domain::flag::Flag;
 use leukoscope::station::recorder::Recorder;
-use leukoscope::counting::session::snapshot::{Flag, Snapshot};
+use leukoscope::station::trouble::Troubles;
 use leukoscope::store::records::Settings;
 use leukoscope::store::{FILE, Store};
-use leukoscope::counting::track::{CellId, OnSlide};
-use leukoscope::station::trouble::Troubles;
+use leukoscope::vision::prediction::Prediction;
 
-fn opinion(class: CellClass) -> Opinion {
-    Opinion::of(vec![(class, 0.9)], 0.5)
+fn opinion(class: CellClass) -> Prediction {
+    Prediction::of(vec![(class, 0.9)], 0.5)
 }
 
 fn white(id: u32, class: CellClass) -> CountedCell {

@@ -2,11 +2,11 @@
 
 use crate::common::stored::{cell, put, result, settings, start};
 use jiff::{Timestamp, ToSpan as _};
-use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::config::StoreConfig;
-use leukoscope::system::stop::Stop;
+use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::store::records::{SessionId, SessionStart, Status};
 use leukoscope::store::{AuditVerdict, Retained, Store};
+use leukoscope::system::stop::Stop;
 
 const PICTURE: usize = 6000;
 

@@ -2,8 +2,8 @@
 
 use crate::common::stored::{at, cell, put, result, session, settings, six_cells, start};
 use leukoscope::domain::class::{CellClass, Kind};
-use leukoscope::counting::session::snapshot::Flag;
-use leukoscope::store::records::{CellChange, Query, Role, Status};
+use leukoscope::domain::flag::Flag;
+use leukoscope::store::records::{CellChange, Role, SessionQuery, Status};
 use leukoscope::store::{FILE, Store, StoreError};
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -155,12 +155,12 @@ fn sessions_are_listed_newest_first_and_found_by_sample_and_status() {
     let (_folder, store) = store();
     let ids: Vec<_> = ["A-1", "B-2", "a-3"].iter().map(|sample| session(&store, sample)).collect();
     store.sign(ids[1], "ana", at(80), "").unwrap();
-    let list = |query: Query| store.sessions(&query).unwrap().iter().map(|s| s.id).collect::<Vec<_>>();
-    assert_eq!(list(Query::default()), [ids[2], ids[1], ids[0]]);
-    assert_eq!(list(Query { sample: Some("A-".into()), ..Query::default() }), [ids[2], ids[0]]);
-    assert_eq!(list(Query { status: Some(Status::Final), ..Query::default() }), [ids[1]]);
-    assert_eq!(list(Query { limit: 1, offset: 1, ..Query::default() }), [ids[1]]);
-    assert!(list(Query { from: Some(at(1)), ..Query::default() }).is_empty());
+    let list = |query: SessionQuery| store.sessions(&query).unwrap().iter().map(|s| s.id).collect::<Vec<_>>();
+    assert_eq!(list(SessionQuery::default()), [ids[2], ids[1], ids[0]]);
+    assert_eq!(list(SessionQuery { sample: Some("A-".into()), ..SessionQuery::default() }), [ids[2], ids[0]]);
+    assert_eq!(list(SessionQuery { status: Some(Status::Final), ..SessionQuery::default() }), [ids[1]]);
+    assert_eq!(list(SessionQuery { limit: 1, offset: 1, ..SessionQuery::default() }), [ids[1]]);
+    assert!(list(SessionQuery { from: Some(at(1)), ..SessionQuery::default() }).is_empty());
 }
 
 #[test]

@@ -8,13 +8,13 @@ use std::thread;
 use std::time::Duration;
 
 use crate::common::stored::{at, cell, kept, put, result, settings, start};
-use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::cli::retention;
 use leukoscope::config::StoreConfig;
-use leukoscope::system::stop::Stop;
+use leukoscope::domain::class::{CellClass, Kind};
+use leukoscope::station::trouble::Troubles;
 use leukoscope::store::records::Status;
 use leukoscope::store::{AuditVerdict, FILE, Store, StoreError};
-use leukoscope::station::trouble::Troubles;
+use leukoscope::system::stop::Stop;
 
 /// A closed store with some sessions; a few hundred kilobytes.
 fn filled(folder: &Path) {

@@ -4,7 +4,7 @@
 use crate::common::float_twin::float_twin;
 use crate::common::models_folder;
 use crate::common::onnx::Graph;
-use leukoscope::camera::simulated::{Settings, SimulatedMicroscope};
+use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings};
 use leukoscope::int8::{Convolution, Kernel, Layer, LayerError};
 use leukoscope::vision::models::Models;
 use leukoscope::vision::net::{Array, Net};
@@ -376,7 +376,7 @@ fn pixels_are_the_planes_they_stand_for() {
 
 /// A simulated field at the shipped detector's scale: pixels, width and height.
 fn field() -> (Vec<u8>, usize, usize) {
-    let settings = Settings { width: 368, height: 272, um_per_px: 0.252, ..Settings::default() };
+    let settings = SimulatedSettings { width: 368, height: 272, um_per_px: 0.252, ..SimulatedSettings::default() };
     (SimulatedMicroscope::new(settings).draw(0).0.into_raw(), 368, 272)
 }
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::common::{complained, leukoscope, models_folder};
-use leukoscope::vision::models::{ModelError, Models};
 use leukoscope::vision::Vision;
+use leukoscope::vision::models::{ModelError, Models};
 use tempfile::TempDir;
 
 fn copy_of_the_models() -> TempDir {

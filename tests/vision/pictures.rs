@@ -5,11 +5,11 @@ use std::path::Path;
 
 use crate::common::{complained, leukoscope, real, said};
 use image::{DynamicImage, RgbImage};
-use leukoscope::camera::simulated::{Settings, SimulatedMicroscope};
+use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings};
 use serde_json::Value;
 
 fn field(index: u64) -> RgbImage {
-    SimulatedMicroscope::new(Settings::default()).draw(index).0
+    SimulatedMicroscope::new(SimulatedSettings::default()).draw(index).0
 }
 
 fn lines(text: &str) -> Vec<Value> {
@@ -29,7 +29,7 @@ fn every_cell_has_the_promised_keys_and_lies_in_the_picture() {
     let [line] = &lines(&said(&output))[..] else { panic!("one line a picture") };
     assert_eq!((line["width"].as_u64(), line["height"].as_u64()), (Some(640), Some(480)));
     let scale = line["scale_um_per_px"].as_f64().unwrap();
-    let real = Settings::default().um_per_px;
+    let real = SimulatedSettings::default().um_per_px;
     assert!((scale / real - 1.0).abs() < 0.1, "the red cells tell {scale} um/px, it is {real}");
     let cells = line["cells"].as_array().unwrap();
     assert!(cells.len() > 10, "{} cells", cells.len());
@@ -149,7 +149,7 @@ fn the_same_field_twice_is_counted_once() {
     let output = leukoscope(arguments("count", folder.path()));
     let thrice: Value = serde_json::from_str(&said(&output)).unwrap();
     assert_eq!(thrice["frames"], 3);
-    let truth = SimulatedMicroscope::new(Settings::default()).truth(3);
+    let truth = SimulatedMicroscope::new(SimulatedSettings::default()).truth(3);
     let whole = truth.iter().filter(|cell| cell.whole).count() as f64;
     let counted: f64 = ["WBC", "RBC", "PLT"].iter().map(|kind| thrice["counts"][kind].as_f64().unwrap()).sum();
     assert!((counted - whole).abs() <= 0.15 * whole, "{counted} counted, {whole} were there");

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use leukoscope::domain::class::CellClass::{self, *};
-use leukoscope::vision::classify::{BLAST_KEPT, Opinion};
-use leukoscope::vision::prevalence::{Correction, ENOUGH_FOR_A_SAMPLE, Form, PSEUDO_COUNT, TEMPER, in_blood};
+use leukoscope::domain::prevalence_mode::PrevalenceMode;
+use leukoscope::vision::prediction::{BLAST_KEPT, Prediction};
+use leukoscope::vision::prevalence::{ENOUGH_FOR_A_SAMPLE, PSEUDO_COUNT, PriorShift, TEMPER, in_blood};
 use proptest::prelude::*;
 
 /// The classes of the shipped model.
@@ -15,17 +16,17 @@ const EVEN: [f64; 17] = [1.0 / 17.0; 17];
 
 const UNKNOWN_BELOW: f64 = 0.67;
 
-fn correction(form: impl Into<Option<Form>>) -> Correction {
-    Correction::new(form.into(), &CLASSES, Some(&EVEN), UNKNOWN_BELOW)
+fn correction(form: impl Into<Option<PrevalenceMode>>) -> PriorShift {
+    PriorShift::new(form.into(), &CLASSES, Some(&EVEN), UNKNOWN_BELOW)
 }
 
 /// An opinion with these probabilities, the rest spread over all classes.
-fn opinion(probabilities: &[(CellClass, f64)]) -> Opinion {
+fn opinion(probabilities: &[(CellClass, f64)]) -> Prediction {
     let rest = (1.0 - probabilities.iter().map(|(_, p)| p).sum::<f64>()) / 17.0;
     let of = |class: CellClass| probabilities.iter().find(|(other, _)| *other == class).map_or(0.0, |(_, p)| *p);
     let mut ranked: Vec<_> = CLASSES.iter().map(|class| (*class, of(*class) + rest)).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-    Opinion::of(ranked, UNKNOWN_BELOW)
+    Prediction::of(ranked, UNKNOWN_BELOW)
 }
 
 /// Which classes are taken for which, about as a classifier of single cells does it: (truth, answers with frequencies).
@@ -46,7 +47,7 @@ fn taken_for(truth: CellClass) -> Vec<(CellClass, f64)> {
 
 /// What a calibrated network would say of cells of `slide`, each with its truth: a cell is taken for a class as often as
 /// the matrix says, and the probabilities are the ones that evenly frequent classes then give.
-fn slide(slide: &[(CellClass, usize)], dice: &mut fastrand::Rng) -> Vec<(CellClass, Opinion)> {
+fn slide(slide: &[(CellClass, usize)], dice: &mut fastrand::Rng) -> Vec<(CellClass, Prediction)> {
     let chance = |truth: CellClass, taken: CellClass| {
         taken_for(truth).iter().find(|(class, _)| *class == taken).map_or(0.002, |(_, p)| *p)
     };
@@ -66,24 +67,24 @@ fn slide(slide: &[(CellClass, usize)], dice: &mut fastrand::Rng) -> Vec<(CellCla
             let sum: f64 = weights.iter().sum();
             let mut ranked: Vec<_> = CLASSES.iter().copied().zip(weights.iter().map(|weight| weight / sum)).collect();
             ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-            cells.push((*truth, Opinion::of(ranked, UNKNOWN_BELOW)));
+            cells.push((*truth, Prediction::of(ranked, UNKNOWN_BELOW)));
         }
     }
     cells
 }
 
 /// Cells of `truth` whose forced answer is one of `answers`, uncorrected and corrected.
-fn named(cells: &[(CellClass, Opinion)], truth: CellClass, answers: &[CellClass]) -> (usize, usize) {
-    let of = |opinion: &dyn Fn(&Opinion) -> CellClass| {
+fn named(cells: &[(CellClass, Prediction)], truth: CellClass, answers: &[CellClass]) -> (usize, usize) {
+    let of = |opinion: &dyn Fn(&Prediction) -> CellClass| {
         cells.iter().filter(|(own, said)| *own == truth && answers.contains(&opinion(said))).count()
     };
-    (of(&|said| said.alone().forced()), of(&Opinion::forced))
+    (of(&|said| said.raw().forced()), of(&Prediction::forced))
 }
 
 fn corrected(
-    mut cells: Vec<(CellClass, Opinion)>,
-    form: Form,
-) -> (Vec<(CellClass, Opinion)>, BTreeMap<CellClass, f64>) {
+    mut cells: Vec<(CellClass, Prediction)>,
+    form: PrevalenceMode,
+) -> (Vec<(CellClass, Prediction)>, BTreeMap<CellClass, f64>) {
     let prevalence = correction(form).correct_all(cells.iter_mut().map(|(_, opinion)| opinion));
     (cells, prevalence.report().percent)
 }
@@ -100,7 +101,8 @@ fn blasts_of_a_slide_that_has_them_are_kept() {
                 let rest = 200 - 2 * percent;
                 let (ngs, lyt) = (rest * 58 / 100, rest * 30 / 100);
                 let mix = [(blast, 2 * percent), (Ngs, ngs), (Lyt, lyt), (Mon, rest / 15), (Eos, rest / 33), (Ngb, 4)];
-                let (cells, shares) = corrected(slide(&mix, &mut fastrand::Rng::with_seed(seed)), Form::Sample);
+                let (cells, shares) =
+                    corrected(slide(&mix, &mut fastrand::Rng::with_seed(seed)), PrevalenceMode::Sample);
                 let (alone, with) = named(&cells, blast, &blasts);
                 before += alone;
                 after += with;
@@ -119,7 +121,7 @@ fn normal_blood_loses_most_of_its_false_immature_cells() {
     let mix = [(Ngs, 120), (Ngb, 6), (Lyt, 56), (Mon, 12), (Eos, 6)];
     let (mut before, mut after) = (0, 0);
     for seed in 0..20 {
-        let (cells, _) = corrected(slide(&mix, &mut fastrand::Rng::with_seed(seed)), Form::Sample);
+        let (cells, _) = corrected(slide(&mix, &mut fastrand::Rng::with_seed(seed)), PrevalenceMode::Sample);
         for truth in [Ngs, Ngb, Lyt, Mon, Eos] {
             let (alone, with) = named(&cells, truth, &IMMATURE);
             before += alone;
@@ -135,7 +137,7 @@ fn a_blast_the_network_is_sure_of_stays_one_and_is_shown_as_such() {
     // Among two hundred lymphocytes the composition alone would name it a lymphocyte.
     let mut opinions = vec![opinion(&[(Lyt, 0.98)]); 200];
     opinions.push(opinion(&[(Myo, 0.69), (Lyt, 0.30)]));
-    correction(Form::Sample).correct_all(&mut opinions);
+    correction(PrevalenceMode::Sample).correct_all(&mut opinions);
     let kept = &opinions[200];
     assert_eq!((kept.class, kept.blast_kept, kept.ranked[0].0), (Myo, true, Lyt));
     assert_eq!((kept.forced(), kept.other_answer().unwrap().class), (Myo, Myo));
@@ -147,7 +149,7 @@ fn a_blast_the_network_is_sure_of_stays_one_and_is_shown_as_such() {
     assert_eq!(doubtful.class, Unk);
     let mut opinions = vec![opinion(&[(Lyt, 0.98)]); 200];
     opinions.push(doubtful);
-    correction(Form::Sample).correct_all(&mut opinions);
+    correction(PrevalenceMode::Sample).correct_all(&mut opinions);
     assert_eq!((opinions[200].class, opinions[200].blast_kept), (Lyt, false));
 }
 
@@ -155,12 +157,12 @@ fn a_blast_the_network_is_sure_of_stays_one_and_is_shown_as_such() {
 fn a_single_image_is_only_nudged() {
     let mut one = [opinion(&[(Myb, 0.5), (Ngs, 0.4)])];
     let prevalence = correction(None).correct_all(&mut one);
-    assert_eq!(prevalence.form(), Form::Blood);
-    let odds = |opinion: &Opinion| {
+    assert_eq!(prevalence.form(), PrevalenceMode::Blood);
+    let odds = |opinion: &Prediction| {
         let of = |class| opinion.ranked.iter().find(|(other, _)| *other == class).unwrap().1;
         of(Ngs) / of(Myb)
     };
-    let change = odds(&one[0]) / odds(one[0].alone());
+    let change = odds(&one[0]) / odds(one[0].raw());
     assert!((change - (in_blood(Ngs) / in_blood(Myb)).powf(TEMPER)).abs() < 1e-9, "{change}");
 }
 
@@ -171,25 +173,28 @@ fn enough_white_cells_make_a_sample() {
         opinions.extend(vec![opinion(&[(Plt, 0.99)]); 50]);
         correction(None).correct_all(&mut opinions).form()
     };
-    assert_eq!((form(ENOUGH_FOR_A_SAMPLE - 1), form(ENOUGH_FOR_A_SAMPLE)), (Form::Blood, Form::Sample));
+    assert_eq!(
+        (form(ENOUGH_FOR_A_SAMPLE - 1), form(ENOUGH_FOR_A_SAMPLE)),
+        (PrevalenceMode::Blood, PrevalenceMode::Sample)
+    );
 }
 
 #[test]
 fn without_shares_of_training_nothing_changes_and_it_is_said() {
     let before = vec![opinion(&[(Myb, 0.5), (Ngs, 0.4)]); 30];
     let mut after = before.clone();
-    let correction = Correction::new(Some(Form::Sample), &CLASSES, None, UNKNOWN_BELOW);
+    let correction = PriorShift::new(Some(PrevalenceMode::Sample), &CLASSES, None, UNKNOWN_BELOW);
     let report = correction.correct_all(&mut after).report();
     assert_eq!(before, after);
-    assert_eq!(report.form, Form::None);
+    assert_eq!(report.form, PrevalenceMode::None);
     assert!(report.note.unwrap().contains("model.toml"));
 }
 
 #[test]
 fn the_estimate_of_a_sure_sample_is_its_counts_and_the_pseudo_count() {
-    let mut opinions = vec![Opinion::of(vec![(Ngs, 1.0), (Lyt, 0.0)], 0.5); 30];
-    opinions.extend(vec![Opinion::of(vec![(Lyt, 1.0), (Ngs, 0.0)], 0.5); 10]);
-    let correction = Correction::new(Some(Form::Sample), &[Ngs, Lyt], Some(&[0.7, 0.3]), 0.5);
+    let mut opinions = vec![Prediction::of(vec![(Ngs, 1.0), (Lyt, 0.0)], 0.5); 30];
+    opinions.extend(vec![Prediction::of(vec![(Lyt, 1.0), (Ngs, 0.0)], 0.5); 10]);
+    let correction = PriorShift::new(Some(PrevalenceMode::Sample), &[Ngs, Lyt], Some(&[0.7, 0.3]), 0.5);
     let report = correction.correct_all(&mut opinions).report();
     let blood = in_blood(Ngs) / (in_blood(Ngs) + in_blood(Lyt));
     let expected = 100.0 * (30.0 + PSEUDO_COUNT * blood) / (40.0 + PSEUDO_COUNT);
@@ -197,13 +202,13 @@ fn the_estimate_of_a_sure_sample_is_its_counts_and_the_pseudo_count() {
     assert_eq!(report.cells, 40);
 }
 
-fn any_opinion() -> impl Strategy<Value = Opinion> {
+fn any_opinion() -> impl Strategy<Value = Prediction> {
     prop::collection::vec(0.0..1.0_f64, 17).prop_map(|weights| {
         let weights: Vec<f64> = weights.into_iter().map(|weight| weight.powi(4) + 1e-9).collect();
         let sum: f64 = weights.iter().sum();
         let mut ranked: Vec<_> = CLASSES.iter().copied().zip(weights.into_iter().map(|weight| weight / sum)).collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        Opinion::of(ranked, UNKNOWN_BELOW)
+        Prediction::of(ranked, UNKNOWN_BELOW)
     })
 }
 
@@ -212,14 +217,14 @@ proptest! {
     fn corrected_probabilities_add_up_and_leave_platelets_and_unknown_alone(
         opinions in prop::collection::vec(any_opinion(), 1..40), form in 0..3_usize,
     ) {
-        let form = [Form::None, Form::Blood, Form::Sample][form];
+        let form = [PrevalenceMode::None, PrevalenceMode::Blood, PrevalenceMode::Sample][form];
         let mut corrected = opinions.clone();
         let report = correction(form).correct_all(&mut corrected).report();
         for (before, after) in opinions.iter().zip(&corrected) {
-            prop_assert_eq!(after.alone(), before);
+            prop_assert_eq!(after.raw(), before);
             prop_assert!((after.ranked.iter().map(|(_, p)| p).sum::<f64>() - 1.0).abs() < 1e-9);
             prop_assert!(after.ranked.windows(2).all(|pair| pair[0].1 >= pair[1].1));
-            let of = |opinion: &Opinion, class| opinion.ranked.iter().find(|(other, _)| *other == class).unwrap().1;
+            let of = |opinion: &Prediction, class| opinion.ranked.iter().find(|(other, _)| *other == class).unwrap().1;
             for class in [Plt, Unk] {
                 prop_assert!((of(before, class) - of(after, class)).abs() < 1e-12);
             }
@@ -227,23 +232,23 @@ proptest! {
             prop_assert!(!blast(before.class) || blast(after.class));
         }
         let sum: f64 = report.percent.values().sum();
-        prop_assert!(form == Form::None || (sum - 100.0).abs() < 0.05, "{}", sum);
+        prop_assert!(form == PrevalenceMode::None || (sum - 100.0).abs() < 0.05, "{}", sum);
     }
 
     #[test]
     fn correcting_twice_is_correcting_once(opinions in prop::collection::vec(any_opinion(), 25)) {
         let mut once = opinions;
-        correction(Form::Sample).correct_all(&mut once);
+        correction(PrevalenceMode::Sample).correct_all(&mut once);
         let mut twice = once.clone();
-        correction(Form::Sample).correct_all(&mut twice);
+        correction(PrevalenceMode::Sample).correct_all(&mut twice);
         prop_assert_eq!(once, twice);
     }
 
     #[test]
     fn a_network_that_answers_nonsense_harms_nothing(bad in prop::sample::select(vec![f64::NAN, f64::INFINITY, 0.0])) {
         let mut opinions = vec![opinion(&[(Ngs, 0.9)]); 25];
-        opinions.push(Opinion::of(CLASSES.iter().map(|class| (*class, bad)).collect(), UNKNOWN_BELOW));
-        let report = correction(Form::Sample).correct_all(&mut opinions).report();
+        opinions.push(Prediction::of(CLASSES.iter().map(|class| (*class, bad)).collect(), UNKNOWN_BELOW));
+        let report = correction(PrevalenceMode::Sample).correct_all(&mut opinions).report();
         prop_assert!(report.percent.values().all(|share| share.is_finite()));
         prop_assert!(opinions[..25].iter().all(|opinion| opinion.class == Ngs));
     }

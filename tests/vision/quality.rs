@@ -7,11 +7,11 @@ use std::process::{Command, Output};
 use crate::common::{complained, models_folder, real, said, vision};
 use image::{Rgb, RgbImage, imageops};
 use leukoscope::camera::picture::{list_pictures, read_picture};
-use leukoscope::camera::simulated::{Settings, SimulatedMicroscope};
+use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings};
 use leukoscope::counting::counter::Counter;
+use leukoscope::vision::Vision;
 use leukoscope::vision::quality::focus::FocusHistory;
 use leukoscope::vision::quality::{Gate, Quality, Verdict, assess};
-use leukoscope::vision::Vision;
 use serde_json::Value;
 
 /// A picture on its own.
@@ -64,7 +64,7 @@ fn an_empty_field_is_empty_and_a_dark_one_dark() {
 
 #[test]
 fn blurred_frames_of_a_moving_session_are_not_counted_and_the_others_are() {
-    let microscope = SimulatedMicroscope::new(Settings { seed: 11, ..Settings::default() });
+    let microscope = SimulatedMicroscope::new(SimulatedSettings { seed: 11, ..SimulatedSettings::default() });
     let mut counter = Counter::new(vision());
     let (mut missed, mut wrong) = (Vec::new(), Vec::new());
     for index in 0..40 {
@@ -85,7 +85,7 @@ fn blurred_frames_of_a_moving_session_are_not_counted_and_the_others_are() {
 
 #[test]
 fn an_open_gate_counts_what_a_shut_one_refuses_and_says_so() {
-    let dark = times(&SimulatedMicroscope::new(Settings::default()).draw(0).0, 0.25);
+    let dark = times(&SimulatedMicroscope::new(SimulatedSettings::default()).draw(0).0, 0.25);
     let shut = Counter::new(vision()).frame(&dark).unwrap();
     assert!(shut.cells.is_empty() && shut.quality.verdict == Verdict::TooDark);
     let mut counter = Counter::behind(vision(), Gate::new(false));
@@ -107,7 +107,7 @@ fn run(state: &Path, arguments: &[&str]) -> Output {
 #[test]
 fn a_count_says_how_many_frames_were_refused_and_why() {
     let folder = tempfile::tempdir().unwrap();
-    let microscope = SimulatedMicroscope::new(Settings::default());
+    let microscope = SimulatedMicroscope::new(SimulatedSettings::default());
     for index in 0..3 {
         microscope.draw(index).0.save(folder.path().join(format!("frame{index}.png"))).unwrap();
     }
@@ -139,7 +139,7 @@ fn light_is_calibrated_on_an_empty_field_and_refused_where_it_does_not_fit() {
     let empty = RgbImage::from_fn(640, 480, |x, y| {
         Rgb([225.0, 220.0, 210.0].map(|value: f64| (value * shade(x, y, (640, 480))) as u8))
     });
-    let mut field = SimulatedMicroscope::new(Settings::default()).draw(0).0;
+    let mut field = SimulatedMicroscope::new(SimulatedSettings::default()).draw(0).0;
     for (x, y, pixel) in field.enumerate_pixels_mut() {
         *pixel = Rgb(pixel.0.map(|value| (f64::from(value) * shade(x, y, (640, 480))) as u8));
     }

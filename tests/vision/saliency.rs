@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::common::{complained, leukoscope, real, vision};
 use image::{RgbImage, imageops};
 use leukoscope::camera::picture::{list_pictures, read_picture};
-use leukoscope::camera::simulated::{Settings, SimulatedMicroscope};
+use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings};
 use leukoscope::domain::class::CellClass;
 use leukoscope::vision::Vision;
 
@@ -155,14 +155,14 @@ fn hiding_what_is_salient_costs_the_answer_more_on_simulated_cells_too() {
 
 /// A simulated field in which white cells are found.
 fn field_with_white_cells(vision: &Vision) -> RgbImage {
-    let microscope = SimulatedMicroscope::new(Settings::default());
+    let microscope = SimulatedMicroscope::new(SimulatedSettings::default());
     let with_white = |image: &RgbImage| vision.analyze(image).unwrap().cells.iter().any(|cell| cell.opinion.is_some());
     (0..).step_by(40).map(|number| microscope.draw(number).0).find(with_white).unwrap()
 }
 
 /// Crops of white cells of simulated fields.
 fn simulated_cells(vision: &Vision, wanted: usize) -> Vec<RgbImage> {
-    let microscope = SimulatedMicroscope::new(Settings::default());
+    let microscope = SimulatedMicroscope::new(SimulatedSettings::default());
     let mut crops = Vec::new();
     for number in (0..).step_by(40) {
         let image = microscope.draw(number).0;

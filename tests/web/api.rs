@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use crate::station::{Station, login};
 use leukoscope::counting::session::snapshot::Command;
 use serde_json::{Value, json};
-use crate::station::{Station, login};
 
 #[test]
 fn sessions_are_listed_searched_and_shown() {

@@ -6,26 +6,26 @@ use std::thread;
 use std::time::Duration;
 
 use crate::common::stored;
+use crate::station::Station;
 use crossbeam_channel::{Sender, bounded, unbounded};
 use image::{Rgb, RgbImage};
 use jiff::Timestamp;
-use leukoscope::station::calibrate::{NotCalibrated, Step};
 use leukoscope::camera::supervise::{Patience, Supervisor};
 use leukoscope::camera::{self, simulated};
 use leukoscope::config::{CameraConfig, Flags, FlatFieldChoice, Optics, SessionConfig};
-use leukoscope::system::latest::Latest;
-use leukoscope::vision::optics::calibration::{Calibration, Setup};
-use leukoscope::station::pipeline::{self, Calibrated, Calibrator, Connections, Wish};
-use leukoscope::station::service::watchdog::Watchdog;
 use leukoscope::counting::session::Session;
-use leukoscope::station::recorder::Recorder;
 use leukoscope::counting::session::snapshot::{Command, Phase, Snapshot};
-use leukoscope::system::stop::Stop;
-use leukoscope::store::Store;
-use leukoscope::station::trouble::Troubles;
+use leukoscope::station::calibrate::{NotCalibrated, Step};
 use leukoscope::station::live_view::Live;
+use leukoscope::station::pipeline::{self, Calibrated, CalibrationRequest, Calibrator, PipelinePorts};
+use leukoscope::station::recorder::Recorder;
+use leukoscope::station::service::watchdog::Watchdog;
+use leukoscope::station::trouble::Troubles;
+use leukoscope::store::Store;
+use leukoscope::system::latest::Latest;
+use leukoscope::system::stop::Stop;
+use leukoscope::vision::optics::calibration::{Calibration, Setup};
 use serde_json::{Value, json};
-use crate::station::Station;
 
 fn setup() -> Setup {
     Setup { camera: "bench camera".into(), objective: "100x".into() }
@@ -41,7 +41,7 @@ fn counting(
     state: &Path,
     source: &str,
     choice: FlatFieldChoice,
-    work: impl FnOnce(&Sender<Wish>, &Sender<Command>, &Latest<Arc<Snapshot>>),
+    work: impl FnOnce(&Sender<CalibrationRequest>, &Sender<Command>, &Latest<Arc<Snapshot>>),
 ) {
     let config = CameraConfig { source: source.to_owned(), frame_rate: 20.0, ..CameraConfig::default() };
     let (stop, troubles, frames, newest) = (Stop::new(), Troubles::default(), Latest::default(), Latest::default());
@@ -54,10 +54,10 @@ fn counting(
         frames.clone(),
     );
     let (commands, asked) = unbounded();
-    let (wishes, wished) = unbounded();
+    let (calibration_requests, requested) = unbounded();
     let (_limits, limits) = unbounded();
     let vision = crate::common::vision();
-    let connections = Connections {
+    let connections = PipelinePorts {
         frames,
         camera: supervisor.watch(),
         recording: source.starts_with("replay:"),
@@ -73,7 +73,7 @@ fn counting(
         gate: true,
         calibration: None,
         calibrator: Calibrator { state: state.to_owned(), camera: config.clone(), optics: optics(choice) },
-        wishes: wished,
+        calibration_requests: requested,
     };
     let session = Session::new(SessionConfig::default(), Flags::default(), vision.correction(None));
     let counting = thread::spawn(move || pipeline::count("bench", vision, session, None, connections));
@@ -81,35 +81,35 @@ fn counting(
         let stop = stop.clone();
         move || drop(supervisor.run(&stop))
     });
-    work(&wishes, &commands, &newest);
+    work(&calibration_requests, &commands, &newest);
     stop.tell();
     counting.join().unwrap();
     capturing.join().unwrap();
 }
 
-fn wish(wishes: &Sender<Wish>, step: Step) -> Result<Calibrated, NotCalibrated> {
+fn request(calibration_requests: &Sender<CalibrationRequest>, step: Step) -> Result<Calibrated, NotCalibrated> {
     let (answer, answered) = bounded(1);
-    wishes.send(Wish { step, answer }).unwrap();
+    calibration_requests.send(CalibrationRequest { step, answer }).unwrap();
     answered.recv_timeout(Duration::from_mins(1)).unwrap()
 }
 
 #[test]
 fn the_scale_of_the_red_cells_in_view_is_kept_and_cells_are_no_empty_field() {
     let state = tempfile::tempdir().unwrap();
-    counting(state.path(), "simulated", FlatFieldChoice::Auto, |wishes, commands, newest| {
-        let found = wish(wishes, Step::Scale).unwrap();
+    counting(state.path(), "simulated", FlatFieldChoice::Auto, |calibration_requests, commands, newest| {
+        let found = request(calibration_requests, Step::Scale).unwrap();
         let told = found.calibration.um_per_px.unwrap();
         assert!((told / simulated::UM_PER_PX - 1.0).abs() < 0.05, "{told}");
         assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(found.calibration.clone()));
 
-        let refused = wish(wishes, Step::Light).unwrap_err().to_string();
+        let refused = request(calibration_requests, Step::Light).unwrap_err().to_string();
         assert!(refused.contains("no empty field"), "{refused}");
         // What was refused changed nothing.
         assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(found.calibration));
 
         commands.send(Command::Start).unwrap();
         while newest.take(Duration::from_mins(1)).unwrap().phase != Phase::Counting {}
-        assert!(matches!(wish(wishes, Step::Scale), Err(NotCalibrated::Counting)));
+        assert!(matches!(request(calibration_requests, Step::Scale), Err(NotCalibrated::Counting)));
     });
 }
 
@@ -124,29 +124,34 @@ fn the_light_of_an_empty_field_is_kept_with_its_fall_off() {
     for number in 0..11 {
         empty.save(pictures.path().join(format!("{number:02}.png"))).unwrap();
     }
-    counting(state.path(), &format!("replay:{}", pictures.path().display()), FlatFieldChoice::Auto, |wishes, _, _| {
-        let found = wish(wishes, Step::Light).unwrap();
-        let fall_off = found.calibration.light.as_ref().unwrap().fall_off();
-        // A quarter at each edge's middle, half in the corners.
-        assert!((0.4..0.52).contains(&fall_off), "{fall_off}");
-        assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(found.calibration));
-        // Ten of the eleven frames served, and the one that lay ready did not: whoever asks now hears what is wrong.
-        assert!(matches!(wish(wishes, Step::Scale), Err(NotCalibrated::FewFrames(_))));
-    });
+    counting(
+        state.path(),
+        &format!("replay:{}", pictures.path().display()),
+        FlatFieldChoice::Auto,
+        |calibration_requests, _, _| {
+            let found = request(calibration_requests, Step::Light).unwrap();
+            let fall_off = found.calibration.light.as_ref().unwrap().fall_off();
+            // A quarter at each edge's middle, half in the corners.
+            assert!((0.4..0.52).contains(&fall_off), "{fall_off}");
+            assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(found.calibration));
+            // Ten of the eleven frames served, and the one that lay ready did not: whoever asks now hears what is wrong.
+            assert!(matches!(request(calibration_requests, Step::Scale), Err(NotCalibrated::FewFrames(_))));
+        },
+    );
 }
 
 #[test]
 fn a_light_that_would_not_be_used_and_a_scale_that_would_cost_the_light_are_refused() {
     let state = tempfile::tempdir().unwrap();
-    counting(state.path(), "simulated", FlatFieldChoice::Learned, |wishes, _, _| {
-        assert!(matches!(wish(wishes, Step::Light), Err(NotCalibrated::NotUsed)));
+    counting(state.path(), "simulated", FlatFieldChoice::Learned, |calibration_requests, _, _| {
+        assert!(matches!(request(calibration_requests, Step::Light), Err(NotCalibrated::NotUsed)));
     });
     let other = RgbImage::from_fn(128, 96, |x, _| Rgb([200 - (x / 2) as u8; 3]));
-    let light = leukoscope::vision::optics::flat_field::Light::of_empty(&[other]);
+    let light = leukoscope::vision::optics::flat_field::Illumination::of_empty(&[other]);
     let kept = Calibration { light, ..Calibration::new(setup(), (128, 96), Timestamp::UNIX_EPOCH) };
     kept.store(state.path()).unwrap();
-    counting(state.path(), "simulated", FlatFieldChoice::Auto, |wishes, _, _| {
-        let refused = wish(wishes, Step::Scale).unwrap_err().to_string();
+    counting(state.path(), "simulated", FlatFieldChoice::Auto, |calibration_requests, _, _| {
+        let refused = request(calibration_requests, Step::Scale).unwrap_err().to_string();
         assert!(refused.contains("128x96") && refused.contains("640x480"), "{refused}");
     });
     assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(kept));
@@ -172,7 +177,7 @@ fn an_admin_calibrates_by_what_is_in_view_and_hears_what_is_wrong() {
             Err(NotCalibrated::FewRedCells { with: 1, of: 10 }),
             Ok(Calibrated { calibration, words: "found".into() }),
         ] {
-            let wish: Wish = wished.recv().unwrap();
+            let wish: CalibrationRequest = wished.recv().unwrap();
             wish.answer.send(answer).unwrap();
         }
         wished

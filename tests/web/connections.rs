@@ -4,8 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use leukoscope::outputs::web::Timeouts;
 use crate::station::{PASSWORD, Station, read_answer};
+use leukoscope::outputs::web::Timeouts;
 
 /// Short waits, so that the tests are.
 const SHORT: Timeouts = Timeouts {

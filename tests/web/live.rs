@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::common::stored;
+use crate::station::Station;
 use image::{Rgb, RgbImage};
 use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::domain::geometry::Rect;
-use leukoscope::store::records::Role;
 use leukoscope::outputs::web::Timeouts;
 use leukoscope::station::live_view::{LiveBox, LiveView};
+use leukoscope::store::records::Role;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::protocol::WebSocket;
 use tokio_tungstenite::tungstenite::{self, Message};
-use crate::station::Station;
 
 type Socket = WebSocket<Box<dyn crate::station::Stream>>;
 

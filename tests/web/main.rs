@@ -1,9 +1,9 @@
 //! The page and its API.
 
-#[path = "../common/mod.rs"]
-mod common;
 mod api;
 mod calibrating;
+#[path = "../common/mod.rs"]
+mod common;
 mod connections;
 mod live;
 mod review;

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
+use crate::station::{PASSWORD, Station, login};
 use jiff::Timestamp;
 use leukoscope::store::records::Role;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use crate::station::{PASSWORD, Station, login};
 
 #[test]
 fn a_reviewer_reclassifies_takes_back_and_signs_and_the_trail_tells() {

@@ -1,7 +1,7 @@
 //! What strangers try at the page, over real sockets, and what comes of it.
 
-use leukoscope::store::records::Role;
 use crate::station::{PASSWORD, Station};
+use leukoscope::store::records::Role;
 
 /// What takes more than an operator's role: the first three a reviewer's, the others an admin's.
 const CHANGES: [(&str, &str, &str); 11] = [

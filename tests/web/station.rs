@@ -12,13 +12,13 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, unbounded};
 use jiff::Timestamp;
 use leukoscope::config::{Flags, SessionConfig, WebConfig};
-use leukoscope::station::pipeline::Wish;
 use leukoscope::counting::session::snapshot::Command;
-use leukoscope::system::stop::Stop;
+use leukoscope::outputs::web::{self, InForce, Timeouts, Web};
+use leukoscope::station::live_view::Live;
+use leukoscope::station::pipeline::CalibrationRequest;
 use leukoscope::store::Store;
 use leukoscope::store::records::{Role, SessionId};
-use leukoscope::station::live_view::Live;
-use leukoscope::outputs::web::{self, InForce, Timeouts, Web};
+use leukoscope::system::stop::Stop;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -35,7 +35,7 @@ pub struct Station {
     pub live: Live,
     pub asked: Receiver<Command>,
     pub limits: Receiver<(SessionConfig, Flags)>,
-    pub wished: Receiver<Wish>,
+    pub wished: Receiver<CalibrationRequest>,
     pub store: Store,
     pub state: TempDir,
     pub stop: Stop,
@@ -70,7 +70,7 @@ impl Station {
         let (commands, asked) = unbounded();
         let (live, stop) = (Live::default(), Stop::new());
         let (new_limits, limits) = unbounded();
-        let (wishes, wished) = unbounded();
+        let (calibration_requests, wished) = unbounded();
         let store = Store::open(state.path()).unwrap();
         for (name, role) in USERS {
             store.add_user(name, role, PASSWORD, "console", Timestamp::now()).unwrap();
@@ -85,7 +85,7 @@ impl Station {
             limits: new_limits,
             live: live.clone(),
             commands,
-            wishes,
+            calibration_requests,
             timeouts: Timeouts::default(),
             stop: stop.clone(),
         };

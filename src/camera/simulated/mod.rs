@@ -20,13 +20,13 @@ use image::RgbImage;
 use jiff::Timestamp;
 
 use self::chance::{mix, noise};
-use self::slide::{Placed, Slide};
+use self::slide::{PlacedCell, Slide};
 use self::sprite::Sprite;
-use self::stage::{Stage, StagePosition};
+use self::stage::{SimulatedStage, StagePosition};
 use super::pace::Pace;
 use super::{Camera, CameraError, Capture};
-use crate::domain::class::{CellClass, Kind};
 use crate::config::CameraConfig;
+use crate::domain::class::{CellClass, Kind};
 use crate::domain::frame::Frame;
 
 /// Micrometres a pixel: a red cell is 51 px wide, as with a 40x lens on a small sensor.
@@ -59,7 +59,7 @@ pub struct TruthCell {
 
 /// What the simulated microscope is made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
+pub struct SimulatedSettings {
     /// Frame width, px, 16..=4096.
     pub width: u32,
     /// Frame height, px, 16..=4096.
@@ -72,7 +72,7 @@ pub struct Settings {
     pub seed: u64,
 }
 
-impl Default for Settings {
+impl Default for SimulatedSettings {
     fn default() -> Self {
         Self { width: 640, height: 480, um_per_px: UM_PER_PX, step_px: STEP_PX, seed: 1 }
     }
@@ -81,9 +81,9 @@ impl Default for Settings {
 /// Draws any frame of a scan over a smear, and knows what is in it.
 #[derive(Debug)]
 pub struct SimulatedMicroscope {
-    settings: Settings,
+    settings: SimulatedSettings,
     slide: Slide,
-    stage: Stage,
+    stage: SimulatedStage,
     /// Light that reaches each pixel through the empty slide, 0..=255: lamp, vignette, stain left on the glass.
     lit: Vec<[f32; 3]>,
     /// Sensor noise, in steps of brightness; read from another place for each row of each frame.
@@ -94,8 +94,8 @@ pub struct SimulatedMicroscope {
 impl SimulatedMicroscope {
     /// Prepares slide, stage and lamp. Settings outside their ranges are brought inside.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        let settings = Settings {
+    pub fn new(settings: SimulatedSettings) -> Self {
+        let settings = SimulatedSettings {
             width: settings.width.clamp(16, 4096),
             height: settings.height.clamp(16, 4096),
             um_per_px: if settings.um_per_px.is_finite() { settings.um_per_px.clamp(0.05, 1.0) } else { UM_PER_PX },
@@ -106,7 +106,7 @@ impl SimulatedMicroscope {
         Self {
             settings,
             slide: Slide { seed: settings.seed },
-            stage: Stage {
+            stage: SimulatedStage {
                 seed: settings.seed,
                 step_um: settings.step_px * settings.um_per_px,
                 field_height_um: f64::from(settings.height) * settings.um_per_px,
@@ -119,7 +119,7 @@ impl SimulatedMicroscope {
 
     /// What it is made of.
     #[must_use]
-    pub fn settings(&self) -> Settings {
+    pub fn settings(&self) -> SimulatedSettings {
         self.settings
     }
 
@@ -170,7 +170,7 @@ impl SimulatedMicroscope {
             .collect()
     }
 
-    fn truth_of(&self, cells: &[(Placed, Arc<Sprite>, f32, f32)]) -> Vec<TruthCell> {
+    fn truth_of(&self, cells: &[(PlacedCell, Arc<Sprite>, f32, f32)]) -> Vec<TruthCell> {
         let (width, height) = (self.settings.width as f32, self.settings.height as f32);
         cells
             .iter()
@@ -195,7 +195,7 @@ impl SimulatedMicroscope {
     }
 
     /// Cells near the frame with their centres in px (of pixel middles).
-    fn cells(&self, index: u64) -> Vec<(Placed, Arc<Sprite>, f32, f32)> {
+    fn cells(&self, index: u64) -> Vec<(PlacedCell, Arc<Sprite>, f32, f32)> {
         let scale = self.settings.um_per_px;
         let at = self.stage.at(index);
         let (width, height) = (f64::from(self.settings.width) * scale, f64::from(self.settings.height) * scale);
@@ -220,7 +220,7 @@ impl SimulatedMicroscope {
 }
 
 /// The light through the empty slide: this slide's tint, darker corners, and a slow unevenness.
-fn lamp(settings: &Settings, rng: &mut fastrand::Rng) -> Vec<[f32; 3]> {
+fn lamp(settings: &SimulatedSettings, rng: &mut fastrand::Rng) -> Vec<[f32; 3]> {
     let (width, height) = (settings.width as f32, settings.height as f32);
     let warm = chance::between(rng, 0.0, 1.0);
     let tint = [244.0 - 2.0 * warm, 238.0 - 6.0 * warm, 238.0 - 22.0 * warm];
@@ -251,8 +251,12 @@ impl Simulated {
     /// every frame counts; else it is a live camera.
     #[must_use]
     pub fn new(config: &CameraConfig) -> Self {
-        let settings =
-            Settings { width: config.width, height: config.height, seed: config.seed, ..Settings::default() };
+        let settings = SimulatedSettings {
+            width: config.width,
+            height: config.height,
+            seed: config.seed,
+            ..SimulatedSettings::default()
+        };
         Self { microscope: SimulatedMicroscope::new(settings), next: 0, pace: Pace::new(config.frame_rate) }
     }
 }
@@ -272,7 +276,7 @@ impl Camera for Simulated {
     }
 
     fn describe(&self) -> String {
-        let Settings { width, height, um_per_px, seed, .. } = self.microscope.settings;
+        let SimulatedSettings { width, height, um_per_px, seed, .. } = self.microscope.settings;
         format!("simulated microscope, {width} x {height} px at {um_per_px} um/px, {}, seed {seed}", self.pace)
     }
 }

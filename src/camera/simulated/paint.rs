@@ -2,13 +2,13 @@
 
 use super::chance::{between, granule, mix, noise, normal};
 use super::shape::Blob;
-use super::slide::Placed;
+use super::slide::PlacedCell;
 use super::sprite::{Matter, Sprite};
 use super::white;
 use crate::domain::class::Kind;
 
 /// Paints one cell. `seed` is the slide's; the same cell always looks the same.
-pub fn cell(seed: u64, placed: &Placed, um_per_px: f32) -> Sprite {
+pub fn cell(seed: u64, placed: &PlacedCell, um_per_px: f32) -> Sprite {
     let seed = mix(seed, placed.id.cast_signed(), 0x0ce1);
     let mut rng = fastrand::Rng::with_seed(seed);
     match (placed.kind, placed.class) {

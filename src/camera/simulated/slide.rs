@@ -48,7 +48,7 @@ pub const PRIOR: [(CellClass, f64); 12] = [
 
 /// A cell on the slide.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Placed {
+pub struct PlacedCell {
     /// Unique on a slide, and the same whenever the place is looked at.
     pub id: u64,
     pub kind: Kind,
@@ -80,7 +80,7 @@ impl Point {
 impl Slide {
     /// Cells whose centres lie in the window widened by [`REACH`]; red cells first, then platelets, then white cells.
     #[must_use]
-    pub fn cells_in(self, x_um: f64, y_um: f64, width_um: f64, height_um: f64) -> Vec<Placed> {
+    pub fn cells_in(self, x_um: f64, y_um: f64, width_um: f64, height_um: f64) -> Vec<PlacedCell> {
         let (left, top) = (x_um - REACH, y_um - REACH);
         let (right, bottom) = (x_um + width_um + REACH, y_um + height_um + REACH);
         let mut cells = Vec::new();
@@ -98,7 +98,7 @@ impl Slide {
                         continue;
                     }
                     let class = (kind == Kind::Wbc).then(|| self.class(gx, gy));
-                    cells.push(Placed { id: id(kind, gx, gy), kind, class, x_um: x, y_um: y });
+                    cells.push(PlacedCell { id: id(kind, gx, gy), kind, class, x_um: x, y_um: y });
                 }
             }
         }

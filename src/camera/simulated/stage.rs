@@ -22,7 +22,7 @@ pub struct StagePosition {
 
 /// Moves the field over the slide.
 #[derive(Clone, Copy, Debug)]
-pub struct Stage {
+pub struct SimulatedStage {
     /// Fixes where the stops are.
     pub seed: u64,
     /// Way from one frame to the next while moving, um.
@@ -31,7 +31,7 @@ pub struct Stage {
     pub field_height_um: f64,
 }
 
-impl Stage {
+impl SimulatedStage {
     /// Where the stage is at a frame, from 0. Goes on for ever.
     #[must_use]
     pub fn at(&self, frame: u64) -> StagePosition {
@@ -56,7 +56,7 @@ impl Stage {
 mod tests {
     use super::*;
 
-    const STAGE: Stage = Stage { seed: 3, step_um: 5.0, field_height_um: 67.2 };
+    const STAGE: SimulatedStage = SimulatedStage { seed: 3, step_um: 5.0, field_height_um: 67.2 };
 
     #[test]
     fn the_stage_never_moves_more_than_a_step_between_frames() {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use self::reader::{Reader, Report};
+use self::reader::{Reader, ReaderEvent};
 use super::{Camera, CameraError};
 use crate::domain::frame::Frame;
 use crate::system::latest::Latest;
@@ -145,7 +145,7 @@ impl CameraWatch {
 type Opener = dyn Fn() -> Result<Box<dyn Camera>, CameraError> + Send + Sync;
 
 /// Why one run over an open camera ended.
-enum Ending {
+enum RunEnd {
     Stopped,
     RecordingOver,
     /// The camera is gone; whether it had given a frame before.
@@ -207,17 +207,17 @@ impl Supervisor {
         let mut lost = false;
         let outcome = loop {
             let (trouble, had_frames) = match self.run_once(stop, &mut lost) {
-                Ending::Stopped => break Outcome::Stopped,
-                Ending::RecordingOver => break Outcome::RecordingOver,
-                Ending::Lost(error, _) if error.is_final() => break Outcome::Failed(error),
-                Ending::Lost(error, frames) => {
+                RunEnd::Stopped => break Outcome::Stopped,
+                RunEnd::RecordingOver => break Outcome::RecordingOver,
+                RunEnd::Lost(error, _) if error.is_final() => break Outcome::Failed(error),
+                RunEnd::Lost(error, frames) => {
                     // Waiting for a camera is healthy, unless an older reader hangs and may be what holds it.
                     if self.watch.stuck_readers() == 0 {
                         self.watch.progress();
                     }
                     (error.to_string(), frames)
                 }
-                Ending::Stalled { frames } => (
+                RunEnd::Stalled { frames } => (
                     format!("the camera gave no frame for {:.1} s; check its cable", self.patience.stall.as_secs_f64()),
                     frames,
                 ),
@@ -237,12 +237,12 @@ impl Supervisor {
     }
 
     /// Opens the camera once and reads it until it ends, stalls or fails.
-    fn run_once(&self, stop: &Stop, lost: &mut bool) -> Ending {
+    fn run_once(&self, stop: &Stop, lost: &mut bool) -> RunEnd {
         let reader = match Reader::start(Arc::clone(&self.open), &self.watch, stop) {
             Ok(reader) => reader,
             Err(problem) => {
                 let name = "camera".to_owned();
-                return Ending::Lost(CameraError::Lost { source_name: name, problem: problem.to_string() }, false);
+                return RunEnd::Lost(CameraError::Lost { source_name: name, problem: problem.to_string() }, false);
             }
         };
         let mut frames = false;
@@ -250,11 +250,11 @@ impl Supervisor {
         let mut heard = Instant::now();
         loop {
             if stop.told() {
-                return Ending::Stopped;
+                return RunEnd::Stopped;
             }
             match reader.report(self.patience.stall.min(GLANCE)) {
-                Some(Report::Opened(words)) => description = Some(words),
-                Some(Report::Frame) => {
+                Some(ReaderEvent::Opened(words)) => description = Some(words),
+                Some(ReaderEvent::Frame) => {
                     self.watch.progress();
                     if let Some(words) = description.take() {
                         log::info!("camera: {words}");
@@ -267,13 +267,13 @@ impl Supervisor {
                     }
                 }
                 // A camera that only gives torn frames is alive; opening it again would not mend it.
-                Some(Report::Damaged | Report::Waiting) => self.watch.progress(),
-                Some(Report::End) => {
+                Some(ReaderEvent::Damaged | ReaderEvent::Waiting) => self.watch.progress(),
+                Some(ReaderEvent::End) => {
                     self.watch.progress();
-                    return Ending::RecordingOver;
+                    return RunEnd::RecordingOver;
                 }
-                Some(Report::Failed(error)) => return Ending::Lost(error, frames),
-                None if heard.elapsed() >= self.patience.stall => return Ending::Stalled { frames },
+                Some(ReaderEvent::Failed(error)) => return RunEnd::Lost(error, frames),
+                None if heard.elapsed() >= self.patience.stall => return RunEnd::Stalled { frames },
                 None => continue,
             }
             heard = Instant::now();

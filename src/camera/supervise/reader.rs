@@ -19,7 +19,7 @@ const LOOK_UP: Duration = Duration::from_millis(50);
 const REPORTS: usize = 16;
 
 /// What a reader tells the supervisor.
-pub(super) enum Report {
+pub(super) enum ReaderEvent {
     /// The camera is open: what it is.
     Opened(String),
     /// A frame was handed on.
@@ -44,7 +44,7 @@ struct Token {
 /// The supervisor's end of a reader thread. Dropping it takes the reader's token away.
 pub(super) struct Reader {
     token: Arc<Mutex<Token>>,
-    reports: Receiver<Report>,
+    reports: Receiver<ReaderEvent>,
     watch: CameraWatch,
 }
 
@@ -62,7 +62,7 @@ impl Reader {
             let ended = catch_unwind(AssertUnwindSafe(|| work.read(&*open)));
             let report = match ended {
                 Ok(report) => report,
-                Err(_) => Some(Report::Failed(CameraError::Lost {
+                Err(_) => Some(ReaderEvent::Failed(CameraError::Lost {
                     source_name: "camera".to_owned(),
                     problem: "its driver library failed".to_owned(),
                 })),
@@ -73,7 +73,7 @@ impl Reader {
     }
 
     /// The next report, or none within `time`.
-    pub(super) fn report(&self, time: Duration) -> Option<Report> {
+    pub(super) fn report(&self, time: Duration) -> Option<ReaderEvent> {
         self.reports.recv_timeout(time).ok()
     }
 }
@@ -94,19 +94,19 @@ fn lock(token: &Mutex<Token>) -> std::sync::MutexGuard<'_, Token> {
 
 struct Work {
     token: Arc<Mutex<Token>>,
-    reports: Sender<Report>,
+    reports: Sender<ReaderEvent>,
     watch: CameraWatch,
     stop: Stop,
 }
 
 impl Work {
     /// Reads until the end. None when nobody is to hear of it.
-    fn read(&self, open: &Opener) -> Option<Report> {
+    fn read(&self, open: &Opener) -> Option<ReaderEvent> {
         let mut camera = match open() {
             Ok(camera) => camera,
-            Err(error) => return Some(Report::Failed(error)),
+            Err(error) => return Some(ReaderEvent::Failed(error)),
         };
-        self.tell(Report::Opened(camera.describe()))?;
+        self.tell(ReaderEvent::Opened(camera.describe()))?;
         let every_frame_counts = camera.waits_for_reader();
         loop {
             match camera.next_frame() {
@@ -114,9 +114,9 @@ impl Work {
                 Ok(Capture::Damaged(problem)) => self.damaged(&problem)?,
                 Ok(Capture::End) => {
                     self.wait_until_taken()?;
-                    return Some(Report::End);
+                    return Some(ReaderEvent::End);
                 }
-                Err(error) => return Some(Report::Failed(error)),
+                Err(error) => return Some(ReaderEvent::Failed(error)),
             }
         }
     }
@@ -126,7 +126,7 @@ impl Work {
         (!self.stop.told() && !lock(&self.token).taken_away).then_some(())
     }
 
-    fn tell(&self, mut report: Report) -> Option<()> {
+    fn tell(&self, mut report: ReaderEvent) -> Option<()> {
         loop {
             self.wanted()?;
             report = match self.reports.send_timeout(report, LOOK_UP) {
@@ -144,7 +144,7 @@ impl Work {
         if before < 5 || before.is_multiple_of(100) {
             log::warn!("camera: damaged frame passed over: {problem}");
         }
-        self.tell(Report::Damaged)
+        self.tell(ReaderEvent::Damaged)
     }
 
     fn hand_on(&self, mut frame: Frame, every_frame_counts: bool) -> Option<()> {
@@ -167,19 +167,19 @@ impl Work {
             self.wait_until_taken()?;
         }
         self.watch.0.frames.fetch_add(1, Ordering::Relaxed);
-        self.tell(Report::Frame)
+        self.tell(ReaderEvent::Frame)
     }
 
     /// Waits until the slot is empty.
     fn wait_until_taken(&self) -> Option<()> {
         while !self.watch.0.slot.wait_until_free(LOOK_UP) {
-            self.tell(Report::Waiting)?;
+            self.tell(ReaderEvent::Waiting)?;
         }
         Some(())
     }
 
     /// Out of the driver for good: no more stuck, whatever was thought of this thread.
-    fn finish(&self, report: Option<Report>) {
+    fn finish(&self, report: Option<ReaderEvent>) {
         {
             let mut token = lock(&self.token);
             token.finished = true;

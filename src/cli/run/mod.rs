@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, unbounded};
 
-use self::sinks::{Ends, start_sinks};
+use self::sinks::{SinkPorts, start_sinks};
 use crate::camera::supervise::{CameraState, CameraWatch, Outcome, Patience, Supervisor};
-use crate::camera::{self, Source};
+use crate::camera::{self, CameraSource};
 use crate::cli::args::RunArguments;
 use crate::cli::at_device;
 use crate::cli::failure::{Blame, Failure};
@@ -20,29 +20,29 @@ use crate::cli::retention;
 use crate::config::limits::{self, Limits};
 use crate::config::load::load;
 use crate::config::{Config, Flags, SessionConfig};
-use crate::system::latest::Latest;
-use crate::vision::models::Models;
-use crate::vision::optics::calibration::Calibration;
-use crate::vision::optics::scale::BOX_MARGIN;
-use crate::station::pipeline::{self, Calibrator, Connections};
-use crate::station::service;
-use crate::station::service::watchdog::{Pulse, Watchdog};
 use crate::counting::session::Session;
-use crate::station::recorder::Recorder;
 use crate::counting::session::sample::sample_id;
 use crate::counting::session::snapshot::{Command, Snapshot};
-use crate::outputs::serial::port::Port;
-use crate::outputs::serial::sent::SentMark;
-use crate::sink::{display, serial_lines};
 use crate::counting::statistics::confusion;
 use crate::counting::statistics::per_red_cell::RedCount;
-use crate::system::stop::Stop;
+use crate::outputs::serial::port::Port;
+use crate::outputs::serial::sent::SentMark;
+use crate::outputs::web::{self, InForce, Timeouts, Web};
+use crate::outputs::{display, serial};
+use crate::station::live_view::Live;
+use crate::station::pipeline::{self, Calibrator, PipelinePorts};
+use crate::station::recorder::Recorder;
+use crate::station::service;
+use crate::station::service::watchdog::{Pulse, Watchdog};
+use crate::station::trouble::{Part, Troubles};
 use crate::store::Store;
 use crate::store::records::Settings;
-use crate::station::trouble::{Part, Troubles};
+use crate::system::latest::Latest;
+use crate::system::stop::Stop;
 use crate::vision::Vision;
-use crate::station::live_view::Live;
-use crate::outputs::web::{self, InForce, Timeouts, Web};
+use crate::vision::box_margin::BOX_MARGIN;
+use crate::vision::models::Models;
+use crate::vision::optics::calibration::Calibration;
 
 /// How long a frame may take on the slowest board before the watchdog calls the counting stuck.
 const COUNTING_ALLOWANCE: Duration = Duration::from_secs(20);
@@ -97,7 +97,7 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
 /// What is ready before anything is begun.
 struct Prepared {
     vision: Arc<Vision>,
-    confusion: confusion::Source,
+    confusion: confusion::ConfusionSource,
     calibration: Option<Calibration>,
     store: Store,
     settings: Settings,
@@ -113,8 +113,9 @@ fn prepare(config: &Config) -> Result<Prepared, Failure> {
     let vision =
         Vision::new(&models, config.optics.um_per_px, config.models.unknown_below).blame_input()?.lit(lighting);
     let (sha256, unknown_below) = (&models.card.classifier.sha256, vision.unknown_below());
-    let confusion = confusion::Source::find(config.models.confusion.as_deref(), &models.folder, sha256, unknown_below)
-        .blame_input()?;
+    let confusion =
+        confusion::ConfusionSource::find(config.models.confusion.as_deref(), &models.folder, sha256, unknown_below)
+            .blame_input()?;
     match camera::open(&config.camera) {
         Err(error) if error.is_final() => return Err(error).blame_input(),
         // A device may keep its first frame back for long; its size is looked at while counting.
@@ -125,7 +126,7 @@ fn prepare(config: &Config) -> Result<Prepared, Failure> {
     let store = Store::open(&state).inspect_err(|error| at_device::show(config, &error.to_string())).blame_input()?;
     let settings = settings(config, &models, unknown_below, calibration.as_ref());
     let sent = SentMark::open(&state, &store).blame_input()?;
-    let port = serial_lines::open_at_start(&config.serial).blame_input()?;
+    let port = serial::open_at_start(&config.serial).blame_input()?;
     drop(display::open(&config.display).blame_input()?);
     Ok(Prepared { vision: Arc::new(vision), confusion, calibration, store, settings, sent, port })
 }
@@ -169,7 +170,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     let watchdog = Watchdog::default();
     let (commands, asked) = unbounded();
     let (new_limits, limits) = unbounded();
-    let (wishes, wished) = unbounded();
+    let (calibration_requests, requested_calibrations) = unbounded();
     let in_force = InForce::new(settings.clone());
     let _signals = service::listen(stop.clone(), {
         let (arguments, running) = (arguments.clone(), config.clone());
@@ -179,7 +180,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     .blame_run()?;
 
     let newest: [Latest<Arc<Snapshot>>; 4] = Default::default();
-    let ends = Ends { commands, stop: stop.clone(), sinks_stop: sinks_stop.clone(), troubles: troubles.clone() };
+    let ends = SinkPorts { commands, stop: stop.clone(), sinks_stop: sinks_stop.clone(), troubles: troubles.clone() };
     // Said where a person looks for it: before the display takes the terminal.
     if let Some(port) = &port {
         println!("serial on {}", port.path().display());
@@ -196,7 +197,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         limits: new_limits.clone(),
         live: live.clone(),
         commands: ends.commands.clone(),
-        wishes,
+        calibration_requests,
         timeouts: Timeouts::default(),
         stop: sinks_stop.clone(),
     })?;
@@ -215,10 +216,10 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     let camera = supervisor.watch();
     let capturing = capture(supervisor, stop.clone(), troubles.teller(Part::Camera))?;
     let counting = thread("counting", {
-        let connections = Connections {
+        let connections = PipelinePorts {
             frames,
             camera: camera.clone(),
-            recording: !config.camera.paced && matches!(config.camera.source.parse(), Ok(Source::Replay(_))),
+            recording: !config.camera.paced && matches!(config.camera.source.parse(), Ok(CameraSource::Replay(_))),
             commands: asked,
             sinks: newest.to_vec(),
             recorder: Recorder::start(store, troubles.clone()).blame_run()?,
@@ -231,7 +232,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
             gate: config.quality.gate,
             calibration,
             calibrator: calibrator(&config),
-            wishes: wished,
+            calibration_requests: requested_calibrations,
         };
         let station = config.station.name.clone();
         let (session, first) = first_session(&config, arguments.red_count, sample, &vision, confusion);
@@ -312,7 +313,7 @@ fn first_session(
     red_count: Option<RedCount>,
     sample: Option<String>,
     vision: &Vision,
-    confusion: confusion::Source,
+    confusion: confusion::ConfusionSource,
 ) -> (Session, Option<Command>) {
     let mut session =
         Session::new(config.session.clone(), config.flags.clone(), vision.correction(Some(config.models.prevalence)))

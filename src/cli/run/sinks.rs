@@ -8,18 +8,18 @@ use crossbeam_channel::Sender;
 use super::thread;
 use crate::cli::failure::Failure;
 use crate::config::{Config, DisplayKind};
-use crate::outputs::hardware::{self, keys};
-use crate::system::latest::Latest;
 use crate::counting::session::snapshot::{Command, Snapshot};
+use crate::outputs::hardware::{self, keys};
 use crate::outputs::serial::port::Port;
 use crate::outputs::serial::sent::SentMark;
 use crate::outputs::{display, metrics, serial};
-use crate::system::stop::Stop;
-use crate::store::Store;
 use crate::station::trouble::{Part, Troubles};
+use crate::store::Store;
+use crate::system::latest::Latest;
+use crate::system::stop::Stop;
 
 /// What every sink is connected to.
-pub(super) struct Ends {
+pub(super) struct SinkPorts {
     pub(super) commands: Sender<Command>,
     /// Ends the program.
     pub(super) stop: Stop,
@@ -35,9 +35,9 @@ pub(super) fn start_sinks(
     store: &Store,
     sent: SentMark,
     port: Option<Port>,
-    ends: &Ends,
+    ends: &SinkPorts,
 ) -> Result<Vec<JoinHandle<()>>, Failure> {
-    let Ends { commands, stop, sinks_stop, troubles } = ends;
+    let SinkPorts { commands, stop, sinks_stop, troubles } = ends;
     let [for_display, for_serial, for_controls, for_metrics] = newest.clone();
     let mut sinks = vec![thread("serial", {
         let serial = serial::Serial {

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::domain::class::CellClass;
-use crate::cli::validate::class_scores::Outcome;
+use crate::cli::validate::class_scores::ClassOutcome;
 use crate::cli::validate::estimate::Estimate;
+use crate::domain::class::CellClass;
 
 /// Bins of equal width that the probabilities are sorted into.
 pub const BINS: usize = 15;
@@ -29,7 +29,7 @@ pub struct Bin {
 
 /// The bins that hold an answer, lowest probability first.
 #[must_use]
-pub fn reliability(outcomes: &[Outcome]) -> Vec<Bin> {
+pub fn reliability(outcomes: &[ClassOutcome]) -> Vec<Bin> {
     let mut bins = [(0_u32, 0_u32, 0.0); BINS];
     for outcome in outcomes {
         // A probability of exactly 1 belongs to the last bin.
@@ -85,9 +85,9 @@ impl Coverage {
     /// Coverage at the program's own `threshold` and at others. A cell whose most probable class is UNK has no name at
     /// any threshold.
     #[must_use]
-    pub fn of(outcomes: &[Outcome], threshold: f64) -> Self {
+    pub fn of(outcomes: &[ClassOutcome], threshold: f64) -> Self {
         let all = outcomes.len() as u32;
-        let count = |answered: &dyn Fn(&Outcome) -> bool| {
+        let count = |answered: &dyn Fn(&ClassOutcome) -> bool| {
             let named = outcomes.iter().filter(|outcome| answered(outcome));
             named.fold((0, 0), |(n, right), outcome| (n + 1, right + u32::from(outcome.is_right())))
         };
@@ -115,10 +115,10 @@ mod tests {
     use super::*;
     use crate::cli::validate::Label;
 
-    fn outcome(right: bool, probability: f64, threshold: f64) -> Outcome {
+    fn outcome(right: bool, probability: f64, threshold: f64) -> ClassOutcome {
         let top = if right { CellClass::Eos } else { CellClass::Bas };
         let answer = if probability >= threshold { top } else { CellClass::Unk };
-        Outcome { label: Label::Class(CellClass::Eos), top, probability, answer }
+        ClassOutcome { label: Label::Class(CellClass::Eos), top, probability, answer }
     }
 
     #[test]

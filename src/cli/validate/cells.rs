@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::camera::picture::read_picture;
-use crate::domain::class::CellClass;
-use crate::vision::classify::Opinion;
-use crate::vision::optics::scale::{Scale, Told};
-use crate::vision::optics::shared::{self, Group};
-use crate::vision::prevalence::{Form, PrevalenceReport};
-use crate::counting::statistics::confusion::ConfusionMatrix;
-use crate::cli::validate::class_scores::{ClassScores, Confusion, Outcome, Summary};
+use crate::cli::validate::class_scores::{ClassOutcome, ClassScores, Confusion, Summary};
 use crate::cli::validate::label::Label;
 use crate::cli::validate::{NO_PATIENTS, Unreadable, ValidateError, files, parallel};
+use crate::counting::statistics::confusion::ConfusionMatrix;
+use crate::domain::class::CellClass;
+use crate::domain::prevalence_mode::PrevalenceMode;
 use crate::vision::Vision;
+use crate::vision::detect::scale::{Scale, ScaleEstimates};
+use crate::vision::detect::shared_scale::{self as shared, ImageGroup};
+use crate::vision::prediction::Prediction;
+use crate::vision::prevalence::PrevalenceReport;
 
 /// What `validate cells` measured; as JSON it is the answer to `--json`.
 #[derive(Clone, Debug, Serialize)]
@@ -45,7 +46,7 @@ pub struct CellsReport {
     pub unreadable_files: Vec<Unreadable>,
     /// Every image with its answer, in the order of the files.
     #[serde(skip)]
-    pub outcomes: Vec<(PathBuf, Outcome)>,
+    pub outcomes: Vec<(PathBuf, ClassOutcome)>,
 }
 
 const METHOD: &str = "accuracy, balanced_accuracy, macro_f1, recall, precision and expected_calibration_error are of the \
@@ -57,7 +58,7 @@ const METHOD: &str = "accuracy, balanced_accuracy, macro_f1, recall, precision a
     answers were brought to the composition in `prevalence`; `uncorrected` has the figures of the network alone.";
 
 /// Classifies the images of `folder`/LABEL/* and holds the answers against the folders' names. Images of one size are
-/// taken for one microscope's, and all for one sample if `form` is [`Form::Sample`].
+/// taken for one microscope's, and all for one sample if `form` is [`PrevalenceMode::Sample`].
 ///
 /// `progress` hears (steps done, steps in all), two steps an image.
 ///
@@ -66,20 +67,23 @@ const METHOD: &str = "accuracy, balanced_accuracy, macro_f1, recall, precision a
 pub fn cells(
     vision: &Vision,
     folder: &Path,
-    form: Form,
+    form: PrevalenceMode,
     mut progress: impl FnMut(usize, usize),
 ) -> Result<CellsReport, ValidateError> {
     let labelled = files::labelled_cells(folder)?;
     let steps = 2 * labelled.len();
     let measured = parallel::in_order(&labelled, |(path, _)| measure(vision, path), |done, _| progress(done, steps));
-    let told: Vec<(Group, Told)> = measured.iter().filter_map(|told| told.as_ref().ok().copied()).collect();
+    let told: Vec<(ImageGroup, ScaleEstimates)> =
+        measured.iter().filter_map(|told| told.as_ref().ok().copied()).collect();
     let shared = shared::groups(&told, shared::by_any_cells);
     shared::log(&shared);
     let tasks: Vec<(&Path, Result<Option<Scale>, String>)> = labelled
         .iter()
         .zip(measured)
         .map(|((path, _), told)| {
-            let scale = |(group, told): (Group, Told)| shared.get(&group).map(|shared| shared.scale).or(told.scale());
+            let scale = |(group, told): (ImageGroup, ScaleEstimates)| {
+                shared.get(&group).map(|shared| shared.scale).or(told.scale())
+            };
             (path.as_path(), told.map(scale))
         })
         .collect();
@@ -90,7 +94,7 @@ pub fn cells(
         |done, _| progress(half + done, steps),
     );
 
-    let mut opinions: Vec<Opinion> = Vec::with_capacity(answers.len());
+    let mut opinions: Vec<Prediction> = Vec::with_capacity(answers.len());
     let mut read: Vec<(PathBuf, Label)> = Vec::with_capacity(answers.len());
     let mut scale_from = BTreeMap::new();
     let mut unreadable_files = Vec::new();
@@ -110,13 +114,13 @@ pub fn cells(
     }
     let prevalence = vision.correction(Some(form)).correct_all(&mut opinions).report();
     let labelled = || read.iter().map(|(_, label)| *label).zip(&opinions);
-    let alone: Vec<Outcome> = labelled().map(|(label, opinion)| Outcome::of(label, opinion.alone())).collect();
-    let only: Vec<Outcome> = labelled().map(|(label, opinion)| Outcome::of(label, opinion)).collect();
+    let alone: Vec<ClassOutcome> = labelled().map(|(label, opinion)| ClassOutcome::of(label, opinion.raw())).collect();
+    let only: Vec<ClassOutcome> = labelled().map(|(label, opinion)| ClassOutcome::of(label, opinion)).collect();
     let scores = ClassScores::of(&only, vision.classes(), vision.unknown_below());
     let (Some(scores), Some(uncorrected)) = (scores, Summary::of(&alone, vision.classes())) else {
         return Err(ValidateError::AllUnreadable { path: folder.to_owned(), count: unreadable_files.len() });
     };
-    let outcomes: Vec<(PathBuf, Outcome)> = read.into_iter().map(|(image, _)| image).zip(only).collect();
+    let outcomes: Vec<(PathBuf, ClassOutcome)> = read.into_iter().map(|(image, _)| image).zip(only).collect();
     let unknown = |label: &Label| !vision.classes().iter().any(|class| label.accepts(*class));
     Ok(CellsReport {
         folder: folder.to_owned(),
@@ -161,13 +165,13 @@ impl CellsReport {
     }
 }
 
-fn measure(vision: &Vision, path: &Path) -> Result<(Group, Told), String> {
+fn measure(vision: &Vision, path: &Path) -> Result<(ImageGroup, ScaleEstimates), String> {
     let image = read_picture(path).map_err(|error| error.to_string())?;
     let told = vision.told(&vision.balanced(&image)).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok((Group { root: 0, size: image.dimensions() }, told))
+    Ok((ImageGroup { root: 0, size: image.dimensions() }, told))
 }
 
-fn answer(vision: &Vision, path: &Path, scale: Option<Scale>) -> Result<Opinion, String> {
+fn answer(vision: &Vision, path: &Path, scale: Option<Scale>) -> Result<Prediction, String> {
     let image = read_picture(path).map_err(|error| error.to_string())?;
     let balanced = vision.balanced(&image);
     vision.classify_middle_at(&balanced, scale).map_err(|error| format!("{}: {error}", path.display()))

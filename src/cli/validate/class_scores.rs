@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::domain::class::CellClass;
-use crate::vision::classify::Opinion;
 use crate::cli::validate::calibration::{self, Bin, Coverage};
 use crate::cli::validate::estimate::{Estimate, RESAMPLES, dice};
 use crate::cli::validate::label::Label;
+use crate::domain::class::CellClass;
+use crate::vision::prediction::Prediction;
 
 /// What the program said of one cell whose label is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Outcome {
+pub struct ClassOutcome {
     pub label: Label,
     /// The most probable class.
     pub top: CellClass,
@@ -25,10 +25,10 @@ pub struct Outcome {
     pub answer: CellClass,
 }
 
-impl Outcome {
+impl ClassOutcome {
     /// What was said of a cell with this label.
     #[must_use]
-    pub fn of(label: Label, opinion: &Opinion) -> Self {
+    pub fn of(label: Label, opinion: &Prediction) -> Self {
         // A network that answers NaN is sure of nothing.
         let probability = if opinion.probability.is_finite() { opinion.probability } else { 0.0 };
         Self { label, top: opinion.forced(), probability, answer: opinion.class }
@@ -93,7 +93,7 @@ pub struct Summary {
 impl Summary {
     /// None where there are no outcomes.
     #[must_use]
-    pub fn of(outcomes: &[Outcome], classes: &[CellClass]) -> Option<Self> {
+    pub fn of(outcomes: &[ClassOutcome], classes: &[CellClass]) -> Option<Self> {
         let n = outcomes.len() as u32;
         let named = outcomes.iter().filter(|outcome| outcome.answer != CellClass::Unk);
         let (answered, right) =
@@ -144,15 +144,15 @@ impl ClassScores {
     ///
     /// None where there are no outcomes.
     #[must_use]
-    pub fn of(outcomes: &[Outcome], classes: &[CellClass], threshold: f64) -> Option<Self> {
+    pub fn of(outcomes: &[ClassOutcome], classes: &[CellClass], threshold: f64) -> Option<Self> {
         if outcomes.is_empty() {
             return None;
         }
         let forced = Confusion::of(outcomes, classes, |outcome| outcome.top);
         let answered = Confusion::of(outcomes, classes, |outcome| outcome.answer);
         let reliability = calibration::reliability(outcomes);
-        let grouped: Vec<Outcome> =
-            outcomes.iter().map(|outcome| Outcome { label: outcome.label.grouped(), ..*outcome }).collect();
+        let grouped: Vec<ClassOutcome> =
+            outcomes.iter().map(|outcome| ClassOutcome { label: outcome.label.grouped(), ..*outcome }).collect();
         let groups = Confusion::of(&grouped, classes, |outcome| outcome.top);
         let groups = (groups.rows != forced.rows || groups.rows.iter().any(|label| !matches!(label, Label::Class(_))))
             .then_some(groups);
@@ -179,7 +179,11 @@ impl ClassScores {
 
 impl Confusion {
     /// Of `outcomes` by their `answer`.
-    pub(super) fn of(outcomes: &[Outcome], classes: &[CellClass], answer: impl Fn(&Outcome) -> CellClass) -> Self {
+    pub(super) fn of(
+        outcomes: &[ClassOutcome],
+        classes: &[CellClass],
+        answer: impl Fn(&ClassOutcome) -> CellClass,
+    ) -> Self {
         let rows: BTreeSet<Label> = outcomes.iter().map(|outcome| outcome.label).collect();
         let rows: Vec<Label> = rows.into_iter().collect();
         let mut columns: Vec<CellClass> = classes.iter().copied().filter(|class| *class != CellClass::Unk).collect();

@@ -12,11 +12,11 @@ use serde::Serialize;
 use crate::camera::picture::list_pictures;
 use crate::cli::args::{FieldArguments, ValidateArguments};
 use crate::cli::failure::{Blame, Failure};
-use crate::cli::lighting::lit_vision;
+use crate::cli::lighting::vision_with_lighting;
 use crate::cli::pictures::{progress, vision};
-use crate::vision::prevalence::Form;
 use crate::cli::validate::page::{About, cells_page, fields_page};
 use crate::cli::validate::{self, BoxNames};
+use crate::domain::prevalence_mode::PrevalenceMode;
 
 /// Measures the classifier on DIR/CLASS/*.
 ///
@@ -51,15 +51,16 @@ pub fn cells(
 /// With exit code 2 for wrong input or a report that cannot be written.
 pub fn fields(arguments: &ValidateArguments, classes: Option<&str>, field: &FieldArguments) -> Result<(), Failure> {
     let names = classes.map_or_else(|| Ok(BoxNames::default()), str::parse).blame_input()?;
-    let (vision, models) = lit_vision(&arguments.vision, field, &list_pictures(&arguments.dir).blame_input()?)?;
+    let (vision, models) =
+        vision_with_lighting(&arguments.vision, field, &list_pictures(&arguments.dir).blame_input()?)?;
     let bar = progress(0, "detecting");
     let report = validate::fields(&vision, &arguments.dir, &names, form(arguments), follow(&bar)).blame_input()?;
     bar.finish_and_clear();
     hand_over(arguments, &report, || fields_page(&report, &About::of(&models, today())))
 }
 
-fn form(arguments: &ValidateArguments) -> Form {
-    arguments.vision.prevalence.unwrap_or(Form::Sample)
+fn form(arguments: &ValidateArguments) -> PrevalenceMode {
+    arguments.vision.prevalence.unwrap_or(PrevalenceMode::Sample)
 }
 
 fn follow(bar: &ProgressBar) -> impl FnMut(usize, usize) {

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::domain::class::{CellClass, Kind};
-use crate::vision::classify::Opinion;
-use crate::vision::detect::Detection;
-use crate::domain::geometry::Rect;
-use crate::cli::validate::class_scores::{ClassScores, Outcome, Summary};
+use crate::cli::validate::class_scores::{ClassOutcome, ClassScores, Summary};
 use crate::cli::validate::estimate::{Estimate, RESAMPLES, dice};
 use crate::cli::validate::label::{BoxName, BoxNames, Label};
-use crate::cli::validate::matching::{CurvePoint, Verdict, average_precision, curve, pair};
+use crate::cli::validate::matching::{BoxMatch, CurvePoint, average_precision, curve, pair};
+use crate::domain::class::{CellClass, Kind};
+use crate::domain::geometry::Rect;
 use crate::vision::Cell;
+use crate::vision::detect::Detection;
+use crate::vision::prediction::Prediction;
 
 /// Overlap (intersection over union) from which a found box is the marked one.
 pub const IOU: f64 = 0.5;
@@ -38,7 +38,7 @@ pub struct FieldOutcome {
 
 /// Boxes of one field and one kind, sorted by what they turned out to be.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Judged {
+pub struct BoxOutcomes {
     pub hits: Vec<Rect>,
     pub extra: Vec<Rect>,
     pub missed: Vec<Rect>,
@@ -51,20 +51,20 @@ impl FieldOutcome {
 
     /// Holds what the program counts as `kind` against what is marked.
     #[must_use]
-    pub fn judge(&self, kind: Kind) -> Judged {
+    pub fn judge(&self, kind: Kind) -> BoxOutcomes {
         let found: Vec<Rect> =
             self.cells.iter().filter(|cell| cell.kind() == kind).map(|cell| cell.detection.area).collect();
         let truth = self.marked(Some(kind));
         let mut missed = vec![true; truth.len()];
-        let mut judged = Judged::default();
+        let mut judged = BoxOutcomes::default();
         for (area, verdict) in found.iter().zip(pair(&found, &truth, &self.marked(None), IOU)) {
             match verdict {
-                Verdict::Hit(at) => {
+                BoxMatch::Hit(at) => {
                     missed[at] = false;
                     judged.hits.push(*area);
                 }
-                Verdict::Extra => judged.extra.push(*area),
-                Verdict::Ignored => (),
+                BoxMatch::Extra => judged.extra.push(*area),
+                BoxMatch::Ignored => (),
             }
         }
         judged.missed = truth.into_iter().zip(missed).filter_map(|(area, missed)| missed.then_some(area)).collect();
@@ -75,8 +75,8 @@ impl FieldOutcome {
         let of_kind: Vec<&Detection> = self.candidates.iter().filter(|found| found.kind == kind).collect();
         let areas: Vec<Rect> = of_kind.iter().map(|found| found.area).collect();
         let verdicts = pair(&areas, &self.marked(Some(kind)), &self.marked(None), IOU);
-        let scored = of_kind.iter().zip(verdicts).filter(|(_, verdict)| *verdict != Verdict::Ignored);
-        scored.map(|(found, verdict)| (found.score, matches!(verdict, Verdict::Hit(_)))).collect()
+        let scored = of_kind.iter().zip(verdicts).filter(|(_, verdict)| *verdict != BoxMatch::Ignored);
+        scored.map(|(found, verdict)| (found.score, matches!(verdict, BoxMatch::Hit(_)))).collect()
     }
 
     /// The white cells with a class label, each with what was found in its place.
@@ -89,7 +89,7 @@ impl FieldOutcome {
             BoxName::White(label) => Some((at, *label)),
             _ => None,
         });
-        let found = |at| verdicts.iter().position(|verdict| *verdict == Verdict::Hit(at)).map(|place| white[place]);
+        let found = |at| verdicts.iter().position(|verdict| *verdict == BoxMatch::Hit(at)).map(|place| white[place]);
         labelled.map(|(at, label)| (label, found(at))).collect()
     }
 }
@@ -149,7 +149,7 @@ impl FieldScores {
 
 /// Hits, found and marked cells of one field.
 #[derive(Clone, Copy)]
-struct Counts {
+struct BoxCounts {
     hits: u32,
     found: u32,
     truth: u32,
@@ -159,10 +159,10 @@ fn kind_score(outcomes: &[FieldOutcome], names: &BoxNames, kind: Kind) -> KindSc
     let judge = |outcome: &FieldOutcome| {
         let judged = outcome.judge(kind);
         let (hits, extra, missed) = (judged.hits.len() as u32, judged.extra.len() as u32, judged.missed.len() as u32);
-        Counts { hits, found: hits + extra, truth: hits + missed }
+        BoxCounts { hits, found: hits + extra, truth: hits + missed }
     };
-    let fields: Vec<Counts> = outcomes.iter().map(judge).collect();
-    let sum = |of: fn(&Counts) -> u32| fields.iter().map(of).sum::<u32>();
+    let fields: Vec<BoxCounts> = outcomes.iter().map(judge).collect();
+    let sum = |of: fn(&BoxCounts) -> u32| fields.iter().map(of).sum::<u32>();
     let (truth, found) = (sum(|field| field.truth), sum(|field| field.found));
     let what = plural(kind);
     if truth == 0 {
@@ -213,9 +213,9 @@ fn thinned(points: Vec<CurvePoint>) -> Vec<CurvePoint> {
 }
 
 /// Average precision, precision, recall, F1 and the error of the count, fields drawn anew for the intervals.
-fn bootstrapped(fields: &[Counts], average_precision: impl Fn(&[u32]) -> f64) -> [Option<Estimate>; 5] {
+fn bootstrapped(fields: &[BoxCounts], average_precision: impl Fn(&[u32]) -> f64) -> [Option<Estimate>; 5] {
     let figures = |times: &[u32]| {
-        let sum = |of: fn(&Counts) -> u32| {
+        let sum = |of: fn(&BoxCounts) -> u32| {
             fields.iter().zip(times).map(|(field, times)| f64::from(of(field) * times)).sum::<f64>()
         };
         let (hits, found, truth) = (sum(|field| field.hits), sum(|field| field.found), sum(|field| field.truth));
@@ -254,10 +254,12 @@ fn named_score(outcomes: &[FieldOutcome], classes: &[CellClass], threshold: f64)
         let (found, all) = of.fold((0, 0), |(found, all), (_, cell)| (found + u32::from(cell.is_some()), all + 1));
         Estimate::exact(found, all)
     };
-    let opinions: Vec<(Label, &Opinion)> =
+    let opinions: Vec<(Label, &Prediction)> =
         named.iter().filter_map(|(label, cell)| Some((*label, (*cell)?.opinion.as_ref()?))).collect();
-    let answers: Vec<Outcome> = opinions.iter().map(|(label, opinion)| Outcome::of(*label, opinion)).collect();
-    let alone: Vec<Outcome> = opinions.iter().map(|(label, opinion)| Outcome::of(*label, opinion.alone())).collect();
+    let answers: Vec<ClassOutcome> =
+        opinions.iter().map(|(label, opinion)| ClassOutcome::of(*label, opinion)).collect();
+    let alone: Vec<ClassOutcome> =
+        opinions.iter().map(|(label, opinion)| ClassOutcome::of(*label, opinion.raw())).collect();
     Some(NamedScore {
         marked: named.len() as u32,
         recall_iou30: recall(None),

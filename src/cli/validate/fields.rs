@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::camera::picture::read_picture;
-use crate::domain::class::CellClass;
-use crate::vision::prevalence::{Form, PrevalenceReport};
 use crate::cli::validate::field_scores::{FieldOutcome, FieldScores};
 use crate::cli::validate::label::BoxNames;
 use crate::cli::validate::{NO_PATIENTS, Unreadable, ValidateError, files, parallel};
+use crate::domain::class::CellClass;
+use crate::domain::prevalence_mode::PrevalenceMode;
+use crate::vision::prevalence::PrevalenceReport;
 use crate::vision::{Vision, VisionError};
 
 /// Score down to which boxes count for average precision.
@@ -53,7 +54,7 @@ const METHOD: &str = "By kind: ap50 is the all-point average precision at IoU 0.
 /// Looks at the pictures of `folder` that have a YOLO label file and holds what is found against the boxes.
 ///
 /// `names` says what the numbers in the label files stand for; all fields are taken for one sample if `form` is
-/// [`Form::Sample`]; `progress` hears (images done, images in all).
+/// [`PrevalenceMode::Sample`]; `progress` hears (images done, images in all).
 ///
 /// # Errors
 /// When the folder cannot be listed, a label file is wrong, no picture has one, or none can be read.
@@ -61,7 +62,7 @@ pub fn fields(
     vision: &Vision,
     folder: &Path,
     names: &BoxNames,
-    form: Form,
+    form: PrevalenceMode,
     progress: impl FnMut(usize, usize),
 ) -> Result<FieldsReport, ValidateError> {
     let (labelled, unlabelled) = files::labelled_fields(folder)?;

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::camera::picture::{PictureError, list_pictures};
-use crate::domain::geometry::Rect;
 use crate::cli::validate::ValidateError;
 use crate::cli::validate::label::{BoxName, BoxNames, Label};
 use crate::cli::validate::yolo;
+use crate::domain::geometry::Rect;
 
 /// Lists `folder`/LABEL/* with the labels, sorted by label and name; hidden folders are passed over.
 pub(super) fn labelled_cells(folder: &Path) -> Result<Vec<(PathBuf, Label)>, ValidateError> {

@@ -4,7 +4,7 @@ use crate::domain::geometry::Rect;
 
 /// What a found box turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum BoxMatch {
     /// The marked box of this number.
     Hit(usize),
     /// Nothing that was marked.
@@ -16,7 +16,7 @@ pub enum Verdict {
 /// Holds `found` (best first) against `truth`: each takes the free marked box it overlaps most, if by at least
 /// `least_iou` (0..1). What only meets an `ignored` box is set aside.
 #[must_use]
-pub fn pair(found: &[Rect], truth: &[Rect], ignored: &[Rect], least_iou: f64) -> Vec<Verdict> {
+pub fn pair(found: &[Rect], truth: &[Rect], ignored: &[Rect], least_iou: f64) -> Vec<BoxMatch> {
     let mut taken = vec![false; truth.len()];
     let mut verdicts = Vec::with_capacity(found.len());
     for area in found {
@@ -25,10 +25,10 @@ pub fn pair(found: &[Rect], truth: &[Rect], ignored: &[Rect], least_iou: f64) ->
         verdicts.push(match overlaps.max_by(|a, b| a.1.total_cmp(&b.1)) {
             Some((at, _)) => {
                 taken[at] = true;
-                Verdict::Hit(at)
+                BoxMatch::Hit(at)
             }
-            None if ignored.iter().any(|other| other.iou(area) >= least_iou) => Verdict::Ignored,
-            None => Verdict::Extra,
+            None if ignored.iter().any(|other| other.iou(area) >= least_iou) => BoxMatch::Ignored,
+            None => BoxMatch::Extra,
         });
     }
     verdicts
@@ -95,14 +95,14 @@ mod tests {
     fn a_box_is_matched_once_and_the_second_one_is_extra() {
         let cell = Rect::new(10.0, 10.0, 20.0, 20.0);
         let nearly = cell.moved((2.0, 0.0));
-        assert_eq!(pair(&[nearly, cell], &[cell], &[], 0.5), [Verdict::Hit(0), Verdict::Extra]);
+        assert_eq!(pair(&[nearly, cell], &[cell], &[], 0.5), [BoxMatch::Hit(0), BoxMatch::Extra]);
     }
 
     #[test]
     fn what_meets_only_an_ignored_box_counts_neither_way() {
         let (cell, other) = (Rect::new(0.0, 0.0, 20.0, 20.0), Rect::new(50.0, 0.0, 20.0, 20.0));
         let verdicts = pair(&[other, cell, cell.moved((0.0, 90.0))], &[cell], &[other], 0.5);
-        assert_eq!(verdicts, [Verdict::Ignored, Verdict::Hit(0), Verdict::Extra]);
+        assert_eq!(verdicts, [BoxMatch::Ignored, BoxMatch::Hit(0), BoxMatch::Extra]);
     }
 
     fn boxes() -> impl Strategy<Value = Vec<Rect>> {
@@ -116,7 +116,7 @@ mod tests {
             let verdicts = pair(&found, &truth, &ignored, 0.3);
             prop_assert_eq!(verdicts.len(), found.len());
             let mut hits: Vec<usize> = verdicts.iter().filter_map(|verdict| match verdict {
-                Verdict::Hit(at) => Some(*at),
+                BoxMatch::Hit(at) => Some(*at),
                 _ => None,
             }).collect();
             let all = hits.len();

@@ -8,13 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 
-use crate::vision::annotate::{Pen, outline, title};
 use crate::camera::picture::read_picture;
-use crate::domain::class::Kind;
-use crate::vision::optics::resample::scaled;
-use crate::cli::validate::class_scores::Outcome;
-use crate::cli::validate::field_scores::{FieldOutcome, Judged};
+use crate::cli::validate::class_scores::ClassOutcome;
+use crate::cli::validate::field_scores::{BoxOutcomes, FieldOutcome};
 use crate::cli::validate::{CellsReport, FieldsReport};
+use crate::domain::class::Kind;
+use crate::vision::annotate::{BoxPen, outline, title};
+use crate::vision::optics::resample::scaled;
 
 /// Most single cells shown.
 const CELLS: usize = 24;
@@ -28,21 +28,21 @@ const FIELD_SIDE: f64 = 900.0;
 const QUALITY: u8 = 88;
 
 /// Colours of boxes, apart for colour-blind people (Okabe and Ito 2008); their lines differ as well.
-const RIGHT: Pen = Pen::solid(Rgb([0, 158, 115]), 1);
-const EXTRA: Pen = Pen::solid(Rgb([0, 80, 170]), 2);
-const MISSED: Pen = Pen::dashed(Rgb([200, 70, 0]), 2);
+const RIGHT: BoxPen = BoxPen::solid(Rgb([0, 158, 115]), 1);
+const EXTRA: BoxPen = BoxPen::solid(Rgb([0, 80, 170]), 2);
+const MISSED: BoxPen = BoxPen::dashed(Rgb([200, 70, 0]), 2);
 
 /// A cell that was named wrong.
 pub(super) struct WrongCell {
     pub image: PathBuf,
-    pub outcome: Outcome,
+    pub outcome: ClassOutcome,
     /// A `data:` address of a JPEG.
     pub picture: String,
 }
 
 /// The surest wrong answers, surest first. Images that are gone by now are left out.
 pub(super) fn wrong_cells(report: &CellsReport) -> Vec<WrongCell> {
-    let mut wrong: Vec<&(PathBuf, Outcome)> =
+    let mut wrong: Vec<&(PathBuf, ClassOutcome)> =
         report.outcomes.iter().filter(|(_, outcome)| !outcome.is_right()).collect();
     wrong.sort_by(|a, b| b.1.probability.total_cmp(&a.1.probability));
     let shown = wrong.into_iter().filter_map(|(path, outcome)| {
@@ -64,7 +64,8 @@ pub(super) struct WrongField {
 /// The fields with most boxes missed or not marked, worst first. Only kinds that the labels mark are drawn.
 pub(super) fn wrong_fields(report: &FieldsReport) -> Vec<WrongField> {
     let judged = report.outcomes.iter().map(|outcome| (outcome, judge(report, outcome)));
-    let wrong = |kinds: &[(Kind, Judged)]| kinds.iter().map(|(_, j)| j.missed.len() + j.extra.len()).sum::<usize>();
+    let wrong =
+        |kinds: &[(Kind, BoxOutcomes)]| kinds.iter().map(|(_, j)| j.missed.len() + j.extra.len()).sum::<usize>();
     let mut fields: Vec<_> = judged.filter(|(_, kinds)| wrong(kinds) > 0).collect();
     fields.sort_by_key(|(_, kinds)| Reverse(wrong(kinds)));
     fields.truncate(FIELDS);
@@ -81,12 +82,12 @@ pub(super) fn wrong_fields(report: &FieldsReport) -> Vec<WrongField> {
     shown.collect()
 }
 
-fn judge(report: &FieldsReport, outcome: &FieldOutcome) -> Vec<(Kind, Judged)> {
+fn judge(report: &FieldsReport, outcome: &FieldOutcome) -> Vec<(Kind, BoxOutcomes)> {
     let told = report.scores.kinds.iter().filter(|(_, score)| score.recall.is_some());
     told.map(|(kind, _)| (*kind, outcome.judge(*kind))).collect()
 }
 
-fn draw(canvas: &mut RgbImage, kinds: &[(Kind, Judged)], factor: f64) {
+fn draw(canvas: &mut RgbImage, kinds: &[(Kind, BoxOutcomes)], factor: f64) {
     // What is right lies lowest, so that no mistake is hidden.
     for (kind, judged) in kinds {
         for area in &judged.hits {

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use crate::vision::prevalence::{Form, PrevalenceReport};
 use crate::cli::validate::class_scores::{ClassScores, Summary};
 use crate::cli::validate::estimate::Estimate;
 use crate::cli::validate::{CellsReport, FieldsReport};
+use crate::domain::prevalence_mode::PrevalenceMode;
+use crate::vision::prevalence::PrevalenceReport;
 
 impl fmt::Display for Estimate {
     /// In percent with the interval, or the value alone for `{:#}`.
@@ -58,7 +59,7 @@ fn class_lines(f: &mut fmt::Formatter<'_>, scores: &ClassScores) -> fmt::Result 
 /// The figures of the network alone, where a composition was brought in.
 fn uncorrected_lines(f: &mut fmt::Formatter<'_>, prevalence: &PrevalenceReport, alone: &Summary) -> fmt::Result {
     writeln!(f, "\n{prevalence}")?;
-    if prevalence.form == Form::None {
+    if prevalence.form == PrevalenceMode::None {
         return Ok(());
     }
     writeln!(f, "uncorrected, as the network alone says:")?;

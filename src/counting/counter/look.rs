@@ -9,8 +9,8 @@ use image::RgbImage;
 
 use crate::domain::class::Kind;
 use crate::vision::detect::Detection;
+use crate::vision::detect::scale::{self, Scale, ScaleSource};
 use crate::vision::optics::flat_field::learn::Learner;
-use crate::vision::optics::scale::{self, Scale, ScaleSource};
 use crate::vision::quality::{Gate, Quality};
 use crate::vision::{Lighting, Vision, VisionError};
 
@@ -25,7 +25,7 @@ const OTHER_SCALE: f64 = 0.2;
 
 /// A frame that was looked at.
 #[derive(Clone, Debug)]
-pub struct Looked {
+pub struct DetectedFrame {
     /// The frame with its light evened out and balanced.
     pub(super) balanced: RgbImage,
     /// Every cell found.
@@ -41,7 +41,7 @@ pub struct Looked {
 
 /// Looks at the frames of one slide in their order.
 #[derive(Debug)]
-pub struct Looker {
+pub struct FrameAnalyzer {
     vision: Arc<Vision>,
     /// What the frames so far told of the light, where that is to be learned.
     light: Learner,
@@ -52,7 +52,7 @@ pub struct Looker {
     size: (u32, u32),
 }
 
-impl Looker {
+impl FrameAnalyzer {
     /// One that has seen nothing yet.
     #[must_use]
     pub fn behind(vision: Arc<Vision>, gate: Gate) -> Self {
@@ -70,7 +70,7 @@ impl Looker {
     ///
     /// # Errors
     /// When a network fails on it.
-    pub fn look(&mut self, image: &RgbImage) -> Result<Looked, VisionError> {
+    pub fn look(&mut self, image: &RgbImage) -> Result<DetectedFrame, VisionError> {
         let began = Instant::now();
         if self.size != image.dimensions() {
             self.size = image.dimensions();
@@ -86,7 +86,7 @@ impl Looker {
         let found = self.find(&balanced)?;
         let (scale, cells) = found.map_or((None, Vec::new()), |(scale, cells)| (Some(scale), cells));
         let quality = self.gate.judge(image, &balanced, &cells, scale);
-        let mut looked = Looked {
+        let mut looked = DetectedFrame {
             balanced,
             cells,
             quality,

@@ -9,17 +9,17 @@ use std::time::Instant;
 
 use image::{RgbImage, imageops};
 
+use crate::counting::track::{self, CellId, CellUpdate, Observation, OnSlide, Registration, Tracker};
 use crate::domain::class::Kind;
-use crate::vision::classify::Opinion;
-use crate::vision::detect::Detection;
 use crate::domain::geometry::Rect;
-use crate::vision::optics::focus;
-use crate::vision::optics::scale::Scale;
-use crate::vision::quality::{Gate, Quality};
 use crate::system::timing::{Stage, StageTime, Timings};
-use crate::counting::track::{self, CellId, OnSlide, Placed, Sight, Tracker, Verdict};
+use crate::vision::detect::Detection;
+use crate::vision::detect::scale::Scale;
+use crate::vision::optics::focus;
+use crate::vision::prediction::Prediction;
+use crate::vision::quality::{Gate, Quality};
 use crate::vision::{SAME_PLATELET, Vision, VisionError};
-pub use look::{Looked, Looker};
+pub use look::{DetectedFrame, FrameAnalyzer};
 use white::White;
 
 /// A cell that counts from now on.
@@ -30,7 +30,7 @@ pub struct CountedCell {
     /// What it counts as, by the network's own answer.
     pub kind: Kind,
     /// What the classifier says of it; for cells that were found as white ones only.
-    pub opinion: Option<Opinion>,
+    pub opinion: Option<Prediction>,
     /// Where it is.
     pub at: OnSlide,
     /// Its sharpest view as the classifier takes it; of cells that were found as white ones only.
@@ -45,7 +45,7 @@ pub enum Revision {
         /// Which cell.
         id: CellId,
         /// What is said of it.
-        opinion: Opinion,
+        opinion: Prediction,
         /// Its view, where that is the sharpest so far.
         picture: Option<Arc<RgbImage>>,
     },
@@ -93,14 +93,14 @@ const LOOKS: usize = 4;
 #[derive(Debug)]
 pub struct Counter {
     vision: Arc<Vision>,
-    looker: Looker,
+    looker: FrameAnalyzer,
     tracker: Tracker,
     /// Frames placed.
     frame: u64,
     /// White cells that are in view or count.
     white: HashMap<CellId, White>,
     /// Cells cut by the border of a lone field.
-    cut: Vec<Verdict>,
+    cut: Vec<CellUpdate>,
     timings: Timings,
 }
 
@@ -115,7 +115,7 @@ impl Counter {
     #[must_use]
     pub fn behind(vision: Arc<Vision>, gate: Gate) -> Self {
         Self {
-            looker: Looker::behind(Arc::clone(&vision), gate),
+            looker: FrameAnalyzer::behind(Arc::clone(&vision), gate),
             vision,
             tracker: Tracker::new(),
             frame: 0,
@@ -128,7 +128,8 @@ impl Counter {
     /// Begins another slide under the same microscope: what was learned of the light stays.
     pub fn begin(&mut self, gate: Gate) {
         self.looker.begin(gate);
-        let looker = std::mem::replace(&mut self.looker, Looker::behind(Arc::clone(&self.vision), Gate::new(true)));
+        let looker =
+            std::mem::replace(&mut self.looker, FrameAnalyzer::behind(Arc::clone(&self.vision), Gate::new(true)));
         *self = Self { looker, ..Self::new(Arc::clone(&self.vision)) };
     }
 
@@ -151,11 +152,11 @@ impl Counter {
     /// fast as the slower of the two goes. Either half fails on its own.
     pub fn frame_while(
         &mut self,
-        looked: Looked,
+        looked: DetectedFrame,
         next: &RgbImage,
-    ) -> (Result<Counted, VisionError>, Result<Looked, VisionError>) {
+    ) -> (Result<Counted, VisionError>, Result<DetectedFrame, VisionError>) {
         // Taken out, so that each half has its own part of the counter.
-        let idle = Looker::behind(Arc::clone(&self.vision), Gate::new(true));
+        let idle = FrameAnalyzer::behind(Arc::clone(&self.vision), Gate::new(true));
         let mut looker = std::mem::replace(&mut self.looker, idle);
         let both = std::thread::scope(|scope| {
             let looking = scope.spawn(|| looker.look(next));
@@ -171,7 +172,7 @@ impl Counter {
     ///
     /// # Errors
     /// When a network fails on it.
-    pub fn look(&mut self, image: &RgbImage) -> Result<Looked, VisionError> {
+    pub fn look(&mut self, image: &RgbImage) -> Result<DetectedFrame, VisionError> {
         self.looker.look(image)
     }
 
@@ -179,7 +180,7 @@ impl Counter {
     ///
     /// # Errors
     /// When a network fails on it; its cells are then not counted.
-    pub fn take(&mut self, looked: Looked) -> Result<Counted, VisionError> {
+    pub fn take(&mut self, looked: DetectedFrame) -> Result<Counted, VisionError> {
         let began = Instant::now();
         let (optics, detect) = looked.took;
         self.timings.note(Stage::Optics, optics);
@@ -189,9 +190,9 @@ impl Counter {
         counted
     }
 
-    fn place(&mut self, looked: Looked) -> Result<Counted, VisionError> {
+    fn place(&mut self, looked: DetectedFrame) -> Result<Counted, VisionError> {
         let began = Instant::now();
-        let Looked { balanced, cells: detections, quality, counts, um_per_px, .. } = looked;
+        let DetectedFrame { balanced, cells: detections, quality, counts, um_per_px, .. } = looked;
         let Some(scale) = counts else {
             return Ok(Counted { in_view: detections, um_per_px, quality, ..Counted::default() });
         };
@@ -199,7 +200,7 @@ impl Counter {
         let (thumb_width, thumb_height) = track::thumb_size(width, height);
         let grey = imageops::grayscale(&imageops::thumbnail(&balanced, thumb_width, thumb_height));
         let sharpness = sharpness(&balanced);
-        let placed = self.tracker.place(Sight { grey, cells: &detections, size: (width, height), sharpness });
+        let placed = self.tracker.place(Observation { grey, cells: &detections, size: (width, height), sharpness });
         self.frame += 1;
         let placed_at = Instant::now();
         self.timings.note(Stage::Track, placed_at - began);
@@ -253,7 +254,7 @@ impl Counter {
         balanced: &RgbImage,
         scale: Scale,
         detections: &[Detection],
-        placed: &Placed,
+        placed: &Registration,
         counted: &mut Counted,
     ) -> Result<(), VisionError> {
         let whole = placed.names.iter().enumerate().filter_map(|(index, id)| Some((index, (*id)?)));
@@ -299,8 +300,8 @@ impl Counter {
     }
 
     /// Gives a cell that the tracker counts, unless both networks doubt it.
-    fn count(&mut self, verdict: Verdict) -> Option<CountedCell> {
-        let Verdict { id, kind, at } = verdict;
+    fn count(&mut self, verdict: CellUpdate) -> Option<CountedCell> {
+        let CellUpdate { id, kind, at } = verdict;
         if kind != Kind::Wbc {
             return Some(CountedCell { id, kind, opinion: None, at, picture: None });
         }
@@ -313,7 +314,7 @@ impl Counter {
     }
 
     /// Takes back a cell that the tracker does not count any more.
-    fn withdraw(&mut self, verdict: Verdict) -> Option<Revision> {
+    fn withdraw(&mut self, verdict: CellUpdate) -> Option<Revision> {
         if verdict.kind != Kind::Wbc {
             return Some(Revision::Withdrawn { id: verdict.id, kind: verdict.kind });
         }
@@ -331,10 +332,10 @@ impl Counter {
 }
 
 /// A cell of one frame by itself.
-fn lone(cell: &Detection, id: CellId, placed: &Placed) -> Verdict {
+fn lone(cell: &Detection, id: CellId, placed: &Registration) -> CellUpdate {
     let (x, y) = placed.origin.unwrap_or_default();
     let area = Rect { x: cell.area.x + x, y: cell.area.y + y, ..cell.area };
-    Verdict { id, kind: cell.kind, at: OnSlide { patch: placed.patch, area } }
+    CellUpdate { id, kind: cell.kind, at: OnSlide { patch: placed.patch, area } }
 }
 
 /// How sharp a white-balanced frame is as a whole.

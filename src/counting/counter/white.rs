@@ -5,9 +5,9 @@ use std::sync::Arc;
 use image::RgbImage;
 
 use crate::domain::class::{CellClass, Kind};
-use crate::vision::classify::Opinion;
-use crate::vision::detect::Detection;
 use crate::vision::Cell;
+use crate::vision::detect::Detection;
+use crate::vision::prediction::Prediction;
 
 /// Views that name a cell together: the sharpest ones.
 const VIEWS: usize = 3;
@@ -20,16 +20,16 @@ const SHARPER: f64 = 1.15;
 
 /// One look of the classifier at a cell.
 #[derive(Clone, Debug)]
-struct View {
+struct CellView {
     sharpness: f64,
-    opinion: Opinion,
+    opinion: Prediction,
     score: f64,
 }
 
 /// A white cell in its views.
 #[derive(Clone, Debug, Default)]
 pub(super) struct White {
-    views: Vec<View>,
+    views: Vec<CellView>,
     /// The frame of the latest view.
     pub latest: u64,
     /// A platelet was found where it is, too.
@@ -59,13 +59,13 @@ impl White {
     }
 
     /// Takes a further view; `twin` says that a platelet was found at its place.
-    pub fn look(&mut self, sharpness: f64, opinion: Opinion, score: f64, twin: bool, now: u64, picture: RgbImage) {
+    pub fn look(&mut self, sharpness: f64, opinion: Prediction, score: f64, twin: bool, now: u64, picture: RgbImage) {
         self.twin |= twin;
         self.latest = now;
         if self.views.first().is_none_or(|best| sharpness > best.sharpness) {
             self.picture = Some(Arc::new(picture));
         }
-        self.views.push(View { sharpness, opinion, score });
+        self.views.push(CellView { sharpness, opinion, score });
         self.views.sort_by(|a, b| b.sharpness.total_cmp(&a.sharpness));
         self.views.truncate(VIEWS);
         // What the sharpest view makes look blurred has nothing more to say.
@@ -74,18 +74,18 @@ impl White {
     }
 
     /// What its views say together: the geometric mean of their probabilities, weighted by sharpness.
-    pub fn opinion(&self, unknown_below: f64) -> Option<Opinion> {
+    pub fn opinion(&self, unknown_below: f64) -> Option<Prediction> {
         let [first, others @ ..] = self.views.as_slice() else { return None };
         if others.is_empty() {
             return Some(first.opinion.clone());
         }
-        let views: Vec<(&Opinion, f64)> = self.views.iter().map(|view| (&view.opinion, view.sharpness)).collect();
+        let views: Vec<(&Prediction, f64)> = self.views.iter().map(|view| (&view.opinion, view.sharpness)).collect();
         Some(pooled(&views, unknown_below))
     }
 
     /// What it counts as under this opinion; nothing where both networks doubt that it is a cell, or where it is a
     /// platelet that was found as one, too.
-    pub fn kind(&self, opinion: &Opinion) -> Option<Kind> {
+    pub fn kind(&self, opinion: &Prediction) -> Option<Kind> {
         let score = self.views.iter().map(|view| view.score).sum::<f64>() / self.views.len().max(1) as f64;
         let area = crate::domain::geometry::Rect::default();
         let cell = Cell { detection: Detection { kind: Kind::Wbc, area, score }, opinion: Some(opinion.clone()) };
@@ -95,7 +95,7 @@ impl White {
 }
 
 /// The normalised geometric mean of several answers about one cell, each with its weight above 0.
-fn pooled(views: &[(&Opinion, f64)], unknown_below: f64) -> Opinion {
+fn pooled(views: &[(&Prediction, f64)], unknown_below: f64) -> Prediction {
     // A class that one view rules out is not ruled out for good.
     const LEAST: f64 = 1e-4;
     let weights: f64 = views.iter().map(|(_, weight)| weight.max(f64::MIN_POSITIVE)).sum();
@@ -116,17 +116,17 @@ fn pooled(views: &[(&Opinion, f64)], unknown_below: f64) -> Opinion {
         *p /= sum;
     }
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-    Opinion::of(ranked, unknown_below)
+    Prediction::of(ranked, unknown_below)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn says(ngs: f64) -> Opinion {
+    fn says(ngs: f64) -> Prediction {
         let mut ranked = vec![(CellClass::Ngs, ngs), (CellClass::Lyt, 1.0 - ngs)];
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        Opinion::of(ranked, 0.6)
+        Prediction::of(ranked, 0.6)
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_platelet_found_as_a_white_cell_too_counts_once() {
         let mut white = White::default();
-        let plt = Opinion::of(vec![(CellClass::Plt, 0.9), (CellClass::Lyt, 0.1)], 0.6);
+        let plt = Prediction::of(vec![(CellClass::Plt, 0.9), (CellClass::Lyt, 0.1)], 0.6);
         white.look(0.1, plt.clone(), 0.9, true, 0, RgbImage::default());
         assert_eq!(white.kind(&plt), None);
         assert_eq!(white.kind(&says(0.9)), Some(Kind::Wbc));

@@ -2,22 +2,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::domain::class::{CellClass, Kind};
-use crate::vision::classify::Opinion;
 use crate::counting::counter::{CountedCell, Revision};
-use crate::vision::prevalence::{Correction, Prevalence};
 use crate::counting::tally::Tally;
 use crate::counting::track::CellId;
+use crate::domain::class::{CellClass, Kind};
+use crate::vision::prediction::Prediction;
+use crate::vision::prevalence::{Prevalence, PriorShift};
 
 /// Cells counted so far.
 #[derive(Clone, Debug)]
-pub(super) struct Cells {
-    correction: Correction,
+pub(super) struct SessionCells {
+    correction: PriorShift,
     prevalence: Prevalence,
     /// Red cells and platelets.
     others: Tally,
     /// The network's own answers of the white cells.
-    white: Vec<Opinion>,
+    white: Vec<Prediction>,
     /// Whose these are, and the other way round.
     names: Vec<CellId>,
     places: HashMap<CellId, usize>,
@@ -28,8 +28,8 @@ pub(super) struct Cells {
     blasts_kept: u32,
 }
 
-impl Cells {
-    pub(super) fn new(correction: Correction) -> Self {
+impl SessionCells {
+    pub(super) fn new(correction: PriorShift) -> Self {
         Self {
             prevalence: correction.prevalence([]),
             correction,
@@ -54,11 +54,11 @@ impl Cells {
     pub(super) fn add(&mut self, cells: &[CountedCell]) {
         for cell in cells {
             if let Some(opinion) = &cell.opinion {
-                count(&mut self.uncorrected, opinion.alone());
-                self.name(opinion.alone());
+                count(&mut self.uncorrected, opinion.raw());
+                self.name(opinion.raw());
                 self.places.insert(cell.id, self.white.len());
                 self.names.push(cell.id);
-                self.white.push(opinion.alone().clone());
+                self.white.push(opinion.raw().clone());
                 self.changed += 1;
             } else {
                 self.others.add(cell.kind, None);
@@ -76,11 +76,11 @@ impl Cells {
             match revision {
                 Revision::Named { id, opinion, .. } => {
                     if let Some(at) = self.places.get(id).copied() {
-                        let before = std::mem::replace(&mut self.white[at], opinion.alone().clone());
+                        let before = std::mem::replace(&mut self.white[at], opinion.raw().clone());
                         self.forget(&before);
                         uncount(&mut self.uncorrected, &before);
-                        count(&mut self.uncorrected, opinion.alone());
-                        self.name(opinion.alone());
+                        count(&mut self.uncorrected, opinion.raw());
+                        self.name(opinion.raw());
                         self.changed += 1;
                     }
                 }
@@ -119,14 +119,14 @@ impl Cells {
         self.white = white;
     }
 
-    fn name(&mut self, opinion: &Opinion) {
+    fn name(&mut self, opinion: &Prediction) {
         let named = self.correction.apply(opinion, &self.prevalence);
         self.blasts_kept = self.blasts_kept.saturating_add(u32::from(named.blast_kept));
         count(&mut self.tally, &named);
     }
 
     /// Takes back what [`Self::name`] counted; between two estimates the same answer has the same name.
-    fn forget(&mut self, opinion: &Opinion) {
+    fn forget(&mut self, opinion: &Prediction) {
         let named = self.correction.apply(opinion, &self.prevalence);
         self.blasts_kept = self.blasts_kept.saturating_sub(u32::from(named.blast_kept));
         uncount(&mut self.tally, &named);
@@ -143,7 +143,7 @@ impl Cells {
     }
 
     /// White cells with what holds of them in this composition; whether one is called a platelet is in its class.
-    pub(super) fn named(&self) -> impl Iterator<Item = (CellId, Opinion)> + '_ {
+    pub(super) fn named(&self) -> impl Iterator<Item = (CellId, Prediction)> + '_ {
         let named = |opinion| self.correction.apply(opinion, &self.prevalence);
         self.names.iter().copied().zip(self.white.iter().map(named))
     }
@@ -160,7 +160,7 @@ impl Cells {
 }
 
 /// A white cell that is named a platelet is one.
-fn count(tally: &mut Tally, opinion: &Opinion) {
+fn count(tally: &mut Tally, opinion: &Prediction) {
     match opinion.class {
         CellClass::Plt => tally.add(Kind::Plt, None),
         class => tally.add(Kind::Wbc, Some(class)),
@@ -168,7 +168,7 @@ fn count(tally: &mut Tally, opinion: &Opinion) {
 }
 
 /// Takes back what [`count`] counted.
-fn uncount(tally: &mut Tally, opinion: &Opinion) {
+fn uncount(tally: &mut Tally, opinion: &Prediction) {
     match opinion.class {
         CellClass::Plt => tally.remove(Kind::Plt, None),
         class => tally.remove(Kind::Wbc, Some(class)),

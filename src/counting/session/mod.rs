@@ -1,30 +1,30 @@
 //! One sample from start to result: what was counted, and when it is enough. No clock and no threads of its own.
 
 mod cells;
-pub mod review;
 pub mod sample;
 pub mod snapshot;
 
 use jiff::Timestamp;
 
-use crate::vision::classify::Opinion;
 use crate::config::{Flags, SessionConfig};
 use crate::counting::counter::{CountedCell, Revision};
-use crate::vision::prevalence::Correction;
-use crate::counting::session::cells::Cells;
-use crate::counting::session::snapshot::{Command, Ending, Flag, FrameCounts, Phase, Snapshot};
+use crate::counting::session::cells::SessionCells;
+use crate::counting::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
 use crate::counting::statistics::Statistics;
 use crate::counting::statistics::confusion;
-use crate::counting::statistics::correction::Corrected;
+use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::interval::LEVEL;
-use crate::counting::statistics::per_red_cell::{Known, PerRedCell, RedCount};
+use crate::counting::statistics::per_red_cell::{PerRedCell, RedCellInputs, RedCount};
 use crate::counting::statistics::precision::{Precision, SEQUENTIAL_LEVEL};
 use crate::counting::statistics::simultaneous::Simultaneous;
 use crate::counting::track::CellId;
+use crate::domain::flag::Flag;
+use crate::vision::prediction::Prediction;
+use crate::vision::prevalence::PriorShift;
 
 /// What a command changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum CommandEffect {
     /// Nothing: what was asked for is already so.
     None,
     /// A count began, from zero.
@@ -45,19 +45,19 @@ pub struct Session {
     phase: Phase,
     ending: Option<Ending>,
     started: Option<Timestamp>,
-    cells: Cells,
+    cells: SessionCells,
     jumped: bool,
     red_count: Option<RedCount>,
     next_red_count: Option<RedCount>,
-    confusion: confusion::Source,
+    confusion: confusion::ConfusionSource,
     /// Of a count that has ended; making it takes a moment.
-    corrected: Option<Corrected>,
+    corrected: Option<MisclassificationCorrection>,
 }
 
 impl Session {
     /// A station that waits for its first sample, whose white cells are named as `correction` says.
     #[must_use]
-    pub fn new(limits: SessionConfig, flags: Flags, correction: Correction) -> Self {
+    pub fn new(limits: SessionConfig, flags: Flags, correction: PriorShift) -> Self {
         Self {
             limits,
             flags,
@@ -66,18 +66,18 @@ impl Session {
             phase: Phase::Waiting,
             ending: None,
             started: None,
-            cells: Cells::new(correction),
+            cells: SessionCells::new(correction),
             jumped: false,
             red_count: None,
             next_red_count: None,
-            confusion: confusion::Source::None,
+            confusion: confusion::ConfusionSource::None,
             corrected: None,
         }
     }
 
     /// The same; results are corrected for the classifier's errors by this matrix, too.
     #[must_use]
-    pub fn with_confusion(self, confusion: confusion::Source) -> Self {
+    pub fn with_confusion(self, confusion: confusion::ConfusionSource) -> Self {
         Self { confusion, ..self }
     }
 
@@ -94,35 +94,35 @@ impl Session {
     }
 
     /// Does what a person or a host asked for.
-    pub fn command(&mut self, command: Command, now: Timestamp) -> Change {
+    pub fn command(&mut self, command: Command, now: Timestamp) -> CommandEffect {
         match (command, self.phase) {
-            (Command::Start, Phase::Counting) | (Command::Stop, Phase::Waiting | Phase::Done) => Change::None,
+            (Command::Start, Phase::Counting) | (Command::Stop, Phase::Waiting | Phase::Done) => CommandEffect::None,
             (Command::Start, _) => {
                 let id = self.next_sample.take();
                 self.begin(id, now);
-                Change::Begun
+                CommandEffect::Begun
             }
             (Command::Stop, Phase::Counting) => {
                 self.end(Ending::Stopped);
-                Change::Ended
+                CommandEffect::Ended
             }
             (Command::NewSample(id), Phase::Counting) => {
                 self.next_sample = id;
                 self.end(Ending::Stopped);
-                Change::EndedThenNext
+                CommandEffect::EndedThenNext
             }
             (Command::NewSample(id), _) => {
                 self.begin(id, now);
-                Change::Begun
+                CommandEffect::Begun
             }
             (Command::RedCount(count), Phase::Counting) => {
                 self.red_count = Some(count);
-                Change::None
+                CommandEffect::None
             }
             (Command::RedCount(count), _) => {
                 // The result that stands is on the disk already.
                 self.next_red_count = Some(count);
-                Change::None
+                CommandEffect::None
             }
         }
     }
@@ -193,11 +193,11 @@ impl Session {
         self.phase = Phase::Done;
         self.ending = Some(ending);
         // By the network's own answers: those brought to the sample's composition err at other rates in each sample.
-        self.corrected = Corrected::of(self.cells.classes_uncorrected(), &self.confusion);
+        self.corrected = MisclassificationCorrection::of(self.cells.classes_uncorrected(), &self.confusion);
     }
 
     /// The white cells that count, each with what holds of it in the composition of all.
-    pub fn named(&self) -> impl Iterator<Item = (CellId, Opinion)> + '_ {
+    pub fn named(&self) -> impl Iterator<Item = (CellId, Prediction)> + '_ {
         self.cells.named()
     }
 
@@ -248,7 +248,7 @@ impl Session {
 
     fn statistics(&self, precision: Option<Precision>) -> Statistics {
         let (tally, done) = (self.cells.tally(), self.phase == Phase::Done);
-        let known = Known {
+        let known = RedCellInputs {
             red_count: self.red_count,
             red_count_cv_percent: self.limits.red_count_cv_percent,
             nucleated_red_per_100: tally.nucleated_red_per_100().value,
@@ -268,16 +268,16 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::class::{CellClass, Group, Kind};
-    use crate::vision::prevalence::Form;
     use crate::counting::track::OnSlide;
+    use crate::domain::class::{CellClass, Group, Kind};
+    use crate::domain::prevalence_mode::PrevalenceMode;
 
     fn found(id: u32, kind: Kind) -> CountedCell {
         CountedCell { id: CellId(id), kind, opinion: None, at: OnSlide::default(), picture: None }
     }
 
     fn white(probabilities: &[(CellClass, f64)]) -> CountedCell {
-        CountedCell { opinion: Some(Opinion::of(probabilities.to_vec(), 0.6)), ..found(0, Kind::Wbc) }
+        CountedCell { opinion: Some(Prediction::of(probabilities.to_vec(), 0.6)), ..found(0, Kind::Wbc) }
     }
 
     fn named() -> CountedCell {
@@ -292,7 +292,7 @@ mod tests {
         Session::new(
             SessionConfig { target, autostart: false, ..SessionConfig::default() },
             Flags::default(),
-            Correction::off(),
+            PriorShift::off(),
         )
     }
 
@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn the_target_ends_the_count_and_unnamed_cells_do_not_bring_it_nearer() {
         let mut session = session(2);
-        assert_eq!(session.command(Command::Start, at(0)), Change::Begun);
+        assert_eq!(session.command(Command::Start, at(0)), CommandEffect::Begun);
         assert!(!session.add(&[named(), unnamed(), unnamed()], false));
         assert!(session.add(&[named(), named()], false));
         let result = session.snapshot(at(9));
@@ -325,7 +325,7 @@ mod tests {
         let mut session = session(100);
         session.command(Command::Start, at(0));
         session.add(&[named()], true);
-        assert_eq!(session.command(Command::Stop, at(1)), Change::Ended);
+        assert_eq!(session.command(Command::Stop, at(1)), CommandEffect::Ended);
         let flags = session.snapshot(at(1)).flags;
         assert!(flags.contains(&Flag::FewCells) && flags.contains(&Flag::PossibleOverlap));
     }
@@ -335,9 +335,9 @@ mod tests {
         let mut session = session(100);
         session.command(Command::Start, at(0));
         session.add(&[named()], false);
-        assert_eq!(session.command(Command::NewSample(Some("B7".into())), at(1)), Change::EndedThenNext);
+        assert_eq!(session.command(Command::NewSample(Some("B7".into())), at(1)), CommandEffect::EndedThenNext);
         assert_eq!(session.snapshot(at(1)).counted, 1);
-        assert_eq!(session.command(Command::Start, at(1)), Change::Begun);
+        assert_eq!(session.command(Command::Start, at(1)), CommandEffect::Begun);
         let next = session.snapshot(at(1));
         assert_eq!((next.sample.as_str(), next.counted), ("B7", 0));
     }
@@ -345,10 +345,10 @@ mod tests {
     #[test]
     fn commands_that_change_nothing_do_no_harm() {
         let mut session = session(100);
-        assert_eq!(session.command(Command::Stop, at(0)), Change::None);
+        assert_eq!(session.command(Command::Stop, at(0)), CommandEffect::None);
         session.command(Command::Start, at(0));
         session.add(&[named()], false);
-        assert_eq!(session.command(Command::Start, at(1)), Change::None);
+        assert_eq!(session.command(Command::Start, at(1)), CommandEffect::None);
         assert_eq!(session.snapshot(at(1)).counted, 1);
     }
 
@@ -361,7 +361,7 @@ mod tests {
             at_most: 400,
             ..SessionConfig::default()
         };
-        let mut session = Session::new(limits, Flags::default(), Correction::off());
+        let mut session = Session::new(limits, Flags::default(), PriorShift::off());
         session.command(Command::Start, at(0));
         assert!(!session.add(&vec![named(); 100], false), "none of 100 may still be 3 %");
         assert_eq!(session.snapshot(at(1)).target, 400);
@@ -421,7 +421,7 @@ mod tests {
         session.command(Command::Start, at(0));
         let red = found(9, Kind::Rbc);
         session.add(&[of(1, CellClass::Ngs), red, of(2, CellClass::Lyt), of(3, CellClass::Mon)], false);
-        let better = Opinion::of(vec![(CellClass::Eos, 1.0)], 0.6);
+        let better = Prediction::of(vec![(CellClass::Eos, 1.0)], 0.6);
         session.revise(&[
             Revision::Withdrawn { id: CellId(1), kind: Kind::Wbc },
             Revision::Named { id: CellId(3), opinion: better.clone(), picture: None },
@@ -443,7 +443,7 @@ mod tests {
     #[test]
     fn doubtful_cells_are_named_once_the_sample_shows_what_it_is_made_of() {
         let classes = [CellClass::Ngs, CellClass::Myb];
-        let correction = Correction::new(Some(Form::Sample), &classes, Some(&[0.5, 0.5]), 0.6);
+        let correction = PriorShift::new(Some(PrevalenceMode::Sample), &classes, Some(&[0.5, 0.5]), 0.6);
         let limits = SessionConfig { target: 1000, autostart: false, ..SessionConfig::default() };
         let mut session = Session::new(limits, Flags::default(), correction);
         session.command(Command::Start, at(0));
@@ -458,7 +458,7 @@ mod tests {
         );
         assert_eq!(result.classes_uncorrected, [(CellClass::Ngs, 60), (CellClass::Unk, 3)].into());
         let prevalence = result.prevalence.unwrap();
-        assert_eq!((prevalence.form, prevalence.cells), (Form::Sample, 63));
+        assert_eq!((prevalence.form, prevalence.cells), (PrevalenceMode::Sample, 63));
         assert!(prevalence.percent[&CellClass::Ngs] > 95.0);
         assert_eq!((result.kinds.wbc, result.counted), (63, 63));
     }

@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::class::{CellClass, Kind};
-use crate::vision::prevalence::PrevalenceReport;
-use crate::vision::quality::{Quality, Refusals};
 use crate::counting::statistics::Statistics;
 use crate::counting::statistics::per_red_cell::RedCount;
+use crate::domain::class::CellClass;
+use crate::domain::counts::{ClassCount, KindCounts};
+use crate::domain::flag::Flag;
 use crate::system::timing::StageTime;
+use crate::vision::prevalence::PrevalenceReport;
+use crate::vision::quality::{Quality, Refusals};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -37,91 +39,6 @@ pub enum Ending {
     RecordingOver,
     /// The program was told to end.
     Shutdown,
-}
-
-/// Cells counted, by kind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct KindCounts {
-    /// White cells.
-    #[serde(rename = "WBC")]
-    pub wbc: u32,
-    /// Red cells.
-    #[serde(rename = "RBC")]
-    pub rbc: u32,
-    /// Platelets.
-    #[serde(rename = "PLT")]
-    pub plt: u32,
-}
-
-impl KindCounts {
-    /// The count of one kind.
-    #[must_use]
-    pub const fn get(self, kind: Kind) -> u32 {
-        match kind {
-            Kind::Wbc => self.wbc,
-            Kind::Rbc => self.rbc,
-            Kind::Plt => self.plt,
-        }
-    }
-
-    /// The count of one kind, to change.
-    pub const fn get_mut(&mut self, kind: Kind) -> &mut u32 {
-        match kind {
-            Kind::Wbc => &mut self.wbc,
-            Kind::Rbc => &mut self.rbc,
-            Kind::Plt => &mut self.plt,
-        }
-    }
-}
-
-/// One line of the differential.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ClassCount {
-    /// The class.
-    pub class: CellClass,
-    /// Cells of it, each counted once.
-    pub count: u32,
-    /// Percent, 0..=100: of the differential for its classes; per 100 cells of the differential for EBO and KSC
-    /// (may pass 100); of all white cells found for UNK.
-    pub percent: f64,
-    /// Lower end of the exact 95 % interval of `percent`. (Where a precision decides when the count ends it is the 97 %
-    /// one, which then holds the truth in 95 % of samples: see `statistics::precision`.)
-    pub low: f64,
-    /// Upper end of the exact 95 % interval of `percent`.
-    pub high: f64,
-}
-
-/// Something in the result that a person must look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Flag {
-    /// Blasts at or above the limit.
-    Blasts,
-    /// Immature granulocytes or bands at or above the limit.
-    LeftShift,
-    /// Erythroblasts at or above the limit.
-    NucleatedRedCells,
-    /// More unclassified white cells than the limit.
-    ManyUnclassified,
-    /// The session ended before the target or the precision that was asked for was reached.
-    FewCells,
-    /// The stage jumped: parts of the slide may have been counted twice.
-    PossibleOverlap,
-}
-
-impl Flag {
-    /// Short words for a small display, at most 16 characters.
-    #[must_use]
-    pub const fn short(self) -> &'static str {
-        match self {
-            Self::Blasts => "BLASTS?",
-            Self::LeftShift => "LEFT SHIFT?",
-            Self::NucleatedRedCells => "NUCL. RED CELLS?",
-            Self::ManyUnclassified => "MANY UNKNOWN",
-            Self::FewCells => "FEW CELLS",
-            Self::PossibleOverlap => "MAY OVERLAP",
-        }
-    }
 }
 
 /// Frames by what became of them, since the session began.

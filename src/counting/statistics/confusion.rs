@@ -121,7 +121,7 @@ impl ConfusionMatrix {
 
 /// Where corrections come from: a matrix, or why there is none.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Source {
+pub enum ConfusionSource {
     /// Nothing is installed, so nothing is said.
     #[default]
     None,
@@ -131,7 +131,7 @@ pub enum Source {
     Matrix(ConfusionMatrix),
 }
 
-impl Source {
+impl ConfusionSource {
     /// The matrix of `asked`, or else of the models' `folder` where one is.
     ///
     /// # Errors

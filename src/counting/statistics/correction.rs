@@ -17,10 +17,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::class::{CellClass, Group};
-use crate::counting::statistics::confusion::{ConfusionMatrix, Source};
+use crate::counting::statistics::confusion::{ConfusionMatrix, ConfusionSource};
 use crate::counting::statistics::dice::{binomial, gamma};
 use crate::counting::statistics::interval::{Figure, LEVEL};
+use crate::domain::class::{CellClass, Group};
 
 /// Cells with a name that a sample needs.
 pub const ENOUGH_NAMED: u32 = 100;
@@ -40,7 +40,7 @@ const TOO_ODD: f64 = 0.01;
 
 /// The corrected differential, or why there is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Corrected {
+pub struct MisclassificationCorrection {
     /// What the matrix was measured on.
     pub measured_on: String,
     /// Named cells it was estimated from, by the network's own answers.
@@ -53,20 +53,20 @@ pub struct Corrected {
     pub note: Option<String>,
 }
 
-impl Corrected {
+impl MisclassificationCorrection {
     /// Of the network's own `answers` to the white cells of a sample; none without a matrix.
     #[must_use]
-    pub fn of(answers: &BTreeMap<CellClass, u32>, source: &Source) -> Option<Self> {
+    pub fn of(answers: &BTreeMap<CellClass, u32>, source: &ConfusionSource) -> Option<Self> {
         Self::with_draws(answers, source, DRAWS)
     }
 
     /// The same with so many draws.
     #[must_use]
-    pub fn with_draws(answers: &BTreeMap<CellClass, u32>, source: &Source, draws: usize) -> Option<Self> {
+    pub fn with_draws(answers: &BTreeMap<CellClass, u32>, source: &ConfusionSource, draws: usize) -> Option<Self> {
         let (measured_on, corrected) = match source {
-            Source::None => return None,
-            Source::Stranger { measured_on, why } => (measured_on, Err(why.clone())),
-            Source::Matrix(matrix) => (&matrix.measured_on, Table::of(matrix, answers)),
+            ConfusionSource::None => return None,
+            ConfusionSource::Stranger { measured_on, why } => (measured_on, Err(why.clone())),
+            ConfusionSource::Matrix(matrix) => (&matrix.measured_on, Table::of(matrix, answers)),
         };
         let measured_on = measured_on.clone();
         Some(match corrected.and_then(|table| Ok((table.cells(), table.corrected(draws)?))) {
@@ -324,8 +324,8 @@ mod tests {
     use CellClass::{Ebo, Lyt, Myb, Myo, Ngs, Plt, Unk};
     use proptest::prelude::*;
 
-    fn matrix(rows: &[(CellClass, [u32; 5])]) -> Source {
-        Source::Matrix(ConfusionMatrix {
+    fn matrix(rows: &[(CellClass, [u32; 5])]) -> ConfusionSource {
+        ConfusionSource::Matrix(ConfusionMatrix {
             measured_on: "test".into(),
             classifier_sha256: String::new(),
             unknown_below: 0.5,
@@ -334,12 +334,12 @@ mod tests {
         })
     }
 
-    fn usual() -> Source {
+    fn usual() -> ConfusionSource {
         matrix(&[(Lyt, [95, 2, 0, 1, 2]), (Ngs, [1, 90, 4, 0, 5]), (Myb, [0, 20, 60, 0, 20]), (Plt, [0, 0, 0, 99, 1])])
     }
 
-    fn of(answers: &[(CellClass, u32)], source: &Source) -> Corrected {
-        Corrected::of(&answers.iter().copied().collect(), source).unwrap()
+    fn of(answers: &[(CellClass, u32)], source: &ConfusionSource) -> MisclassificationCorrection {
+        MisclassificationCorrection::of(&answers.iter().copied().collect(), source).unwrap()
     }
 
     #[test]
@@ -379,7 +379,7 @@ mod tests {
 
     #[test]
     fn it_says_why_nothing_can_be_corrected() {
-        let reason = |answers: &[(CellClass, u32)], source: &Source| {
+        let reason = |answers: &[(CellClass, u32)], source: &ConfusionSource| {
             let corrected = of(answers, source);
             assert!(corrected.percent.is_empty());
             corrected.note.unwrap()
@@ -393,9 +393,9 @@ mod tests {
         assert!(reason(&good, &poor).contains("of the matrix's named NGS only 50 of 95"));
         let small = matrix(&[(Lyt, [95, 2, 0, 1, 2]), (Ngs, [0, 20, 0, 0, 5])]);
         assert!(reason(&good, &small).contains("fewer than two classes"));
-        let stranger = Source::Stranger { measured_on: "x".into(), why: "other weights".into() };
+        let stranger = ConfusionSource::Stranger { measured_on: "x".into(), why: "other weights".into() };
         assert_eq!(reason(&good, &stranger), "not corrected for the classifier's errors: other weights");
-        assert_eq!(Corrected::of(&good.into_iter().collect(), &Source::None), None);
+        assert_eq!(MisclassificationCorrection::of(&good.into_iter().collect(), &ConfusionSource::None), None);
     }
 
     proptest! {
@@ -407,7 +407,7 @@ mod tests {
         ) {
             let source = matrix(&[(Lyt, rows[0]), (Ngs, rows[1]), (Myb, rows[2])]);
             let answers = [Lyt, Ngs, Myb, Unk].into_iter().zip(counts).collect();
-            let corrected = Corrected::with_draws(&answers, &source, 40).unwrap();
+            let corrected = MisclassificationCorrection::with_draws(&answers, &source, 40).unwrap();
             prop_assert_eq!(corrected.note.is_some(), corrected.percent.is_empty());
             let sum: f64 = corrected.percent.values().map(|figure| figure.value).sum();
             prop_assert!(corrected.percent.is_empty() || (sum - 100.0).abs() < 1e-6);

@@ -17,13 +17,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::class::Group;
-use crate::counting::session::snapshot::Flag;
-use crate::counting::statistics::correction::Corrected;
+use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::interval::Figure;
 use crate::counting::statistics::per_red_cell::PerRedCell;
 use crate::counting::statistics::precision::Precision;
 use crate::counting::statistics::simultaneous::Simultaneous;
+use crate::domain::class::Group;
+use crate::domain::flag::Flag;
 
 /// What is said of a sample beside the line of each class.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -44,7 +44,7 @@ pub struct Statistics {
     pub simultaneous: Option<Simultaneous>,
     /// The differential freed of the classifier's known errors; in results only, where a confusion matrix is installed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub corrected: Option<Corrected>,
+    pub corrected: Option<MisclassificationCorrection>,
 }
 
 /// Why a flag was raised: a figure at or above its limit.

@@ -9,8 +9,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::counting::session::snapshot::KindCounts;
 use crate::counting::statistics::interval::{Figure, ratio, times_uncertain};
+use crate::domain::counts::KindCounts;
 
 /// Red cells from which a ratio is given: fewer come from too few fields to stand for the slide.
 pub const ENOUGH_RED_CELLS: u32 = 1000;
@@ -96,7 +96,7 @@ pub struct PerMicrolitre {
 
 /// What else is known for the estimates.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Known {
+pub struct RedCellInputs {
     pub red_count: Option<RedCount>,
     /// Coefficient of variation of the red count, percent.
     pub red_count_cv_percent: f64,
@@ -109,7 +109,7 @@ pub struct Known {
 impl PerRedCell {
     /// None where no red cell was counted.
     #[must_use]
-    pub fn of(counts: KindCounts, known: &Known) -> Option<Self> {
+    pub fn of(counts: KindCounts, known: &RedCellInputs) -> Option<Self> {
         if counts.rbc == 0 {
             return None;
         }
@@ -154,8 +154,8 @@ impl PerRedCell {
 mod tests {
     use super::*;
 
-    fn known(red_count: Option<f64>, nucleated: f64) -> Known {
-        Known {
+    fn known(red_count: Option<f64>, nucleated: f64) -> RedCellInputs {
+        RedCellInputs {
             red_count: red_count.and_then(RedCount::new),
             red_count_cv_percent: 0.0,
             nucleated_red_per_100: nucleated,

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::class::CellClass;
 use crate::counting::statistics::interval::{self, Figure};
+use crate::domain::class::CellClass;
 
 /// Intervals of the classes of a differential that hold all together with 95 % confidence, in percent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

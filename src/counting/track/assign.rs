@@ -3,7 +3,7 @@
 use crate::domain::class::Kind;
 use crate::vision::detect::Detection;
 
-use super::atlas::{Atlas, Place};
+use super::atlas::{Atlas, SlidePoint};
 
 /// Two sightings nearer than this share of a cell's diameter are one cell.
 const SAME_CELL: f64 = 0.4;
@@ -21,7 +21,7 @@ const FEW: usize = 3;
 /// position among the frame's, and slot.
 type Pair = (f64, usize, u32);
 
-fn pairs(atlas: &Atlas, known: &[u32], cells: &[Detection], whole: &[usize], origin: Place) -> Vec<Pair> {
+fn pairs(atlas: &Atlas, known: &[u32], cells: &[Detection], whole: &[usize], origin: SlidePoint) -> Vec<Pair> {
     let mut pairs = Vec::new();
     for (at, index) in whole.iter().enumerate() {
         let cell = &cells[*index];
@@ -53,7 +53,7 @@ pub(super) fn offset(
     known: &[u32],
     cells: &[Detection],
     whole: &[usize],
-    origin: Place,
+    origin: SlidePoint,
 ) -> Option<(f64, f64)> {
     let mut nearest = vec![None; whole.len()];
     for (_, at, slot) in pairs(atlas, known, cells, whole, origin) {
@@ -84,7 +84,7 @@ pub(super) fn assign(
     known: &[u32],
     cells: &[Detection],
     whole: &[usize],
-    origin: Place,
+    origin: SlidePoint,
 ) -> Vec<Option<u32>> {
     let pairs = pairs(atlas, known, cells, whole, origin);
     let mut assigned = vec![None; whole.len()];

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
 
-use super::{CellId, OnSlide, Verdict};
+use super::{CellId, CellUpdate, OnSlide};
 
 /// A place on the slide, px from the corner of its patch's first frame.
-pub(super) type Place = (f64, f64);
+pub(super) type SlidePoint = (f64, f64);
 
 /// Cells that are remembered. A hundred white cells of usual blood come with some 60 000 red ones.
 pub(super) const MOST_CELLS: usize = 1_000_000;
@@ -36,14 +36,14 @@ pub(super) struct Record {
 
 impl Record {
     /// Its middle.
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> SlidePoint {
         (self.x.into(), self.y.into())
     }
 
     /// What is said of it when its count changes.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> CellUpdate {
         let area = Rect::around(self.place(), self.size(), self.size());
-        Verdict { id: self.id, kind: self.kind, at: OnSlide { patch: self.patch, area } }
+        CellUpdate { id: self.id, kind: self.kind, at: OnSlide { patch: self.patch, area } }
     }
 
     /// Its diameter, px.
@@ -52,7 +52,7 @@ impl Record {
     }
 
     /// A sharp frame showed it at `place`.
-    pub fn sight(&mut self, place: Place) {
+    pub fn sight(&mut self, place: SlidePoint) {
         if self.seen < 4 {
             // The first few sightings decide where it is; after that nothing drifts.
             let share = 1.0 / (f32::from(self.seen) + 1.0);
@@ -93,7 +93,7 @@ impl Record {
 }
 
 /// Patch, column and row.
-type Key = (u32, i32, i32);
+type TileKey = (u32, i32, i32);
 
 #[derive(Clone, Debug, Default)]
 struct Tile {
@@ -108,7 +108,7 @@ pub(super) struct Atlas {
     records: Vec<Record>,
     /// Places in `records` whose cells were forgotten.
     free: Vec<u32>,
-    tiles: HashMap<Key, Tile>,
+    tiles: HashMap<TileKey, Tile>,
 }
 
 impl Atlas {
@@ -126,7 +126,7 @@ impl Atlas {
     }
 
     /// Remembers a cell that nothing is known of.
-    pub fn insert(&mut self, (id, kind): (CellId, Kind), patch: u32, place: Place, size: f64, now: u64) -> u32 {
+    pub fn insert(&mut self, (id, kind): (CellId, Kind), patch: u32, place: SlidePoint, size: f64, now: u64) -> u32 {
         let (x, y, size) = (place.0 as f32, place.1 as f32, size as f32);
         let record = Record { id, kind, patch, x, y, size, seen: 0, missed: 0, counted: false };
         let slot = if let Some(slot) = self.free.pop() {
@@ -166,7 +166,7 @@ impl Atlas {
         if self.len() <= most {
             return false;
         }
-        let mut by_age: Vec<(u64, Key)> = self.tiles.iter().map(|(key, tile)| (tile.last, *key)).collect();
+        let mut by_age: Vec<(u64, TileKey)> = self.tiles.iter().map(|(key, tile)| (tile.last, *key)).collect();
         by_age.sort_unstable();
         let enough = most - most / FORGET;
         for (last, key) in by_age {
@@ -183,12 +183,12 @@ impl Atlas {
     }
 
     /// Whether anything is known around a place.
-    pub fn knows(&self, patch: u32, place: Place) -> bool {
+    pub fn knows(&self, patch: u32, place: SlidePoint) -> bool {
         self.tiles.contains_key(&key(patch, place))
     }
 }
 
-fn key(patch: u32, place: Place) -> Key {
+fn key(patch: u32, place: SlidePoint) -> TileKey {
     (patch, (place.0 / TILE).floor() as i32, (place.1 / TILE).floor() as i32)
 }
 

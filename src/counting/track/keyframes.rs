@@ -1,7 +1,7 @@
 //! Views kept of where the stage has been, a bounded number of them: by these a place is known again.
 
-use super::atlas::Place;
-use super::register::{Demand, View, likeness, motion};
+use super::atlas::SlidePoint;
+use super::register::{Demand, FrameView, likeness, motion};
 
 /// Views that are kept at most, some 25 KB each.
 pub(super) const MOST: usize = 128;
@@ -23,13 +23,13 @@ const LEFT: u64 = 40;
 pub(super) struct Position {
     pub patch: u32,
     /// Its top-left corner.
-    pub origin: Place,
+    pub origin: SlidePoint,
 }
 
 #[derive(Clone, Debug)]
 struct Keyframe {
     position: Position,
-    view: View,
+    view: FrameView,
     /// The frame that was last known to lie here.
     last: u64,
 }
@@ -40,7 +40,7 @@ pub(super) struct Keyframes(Vec<Keyframe>);
 
 impl Keyframes {
     /// Keeps a view if none is near its place.
-    pub fn offer(&mut self, view: &View, at: Position, size: (f64, f64), now: u64) {
+    pub fn offer(&mut self, view: &FrameView, at: Position, size: (f64, f64), now: u64) {
         if view.blurred || self.0.iter().any(|kept| is_near(kept.position, at, size)) {
             return;
         }
@@ -57,7 +57,7 @@ impl Keyframes {
 
     /// Where this view lies, if it shows a kept place of any patch. Two frames at least must have made a patch that is
     /// known again (`is_known`): single fields are not searched for each other.
-    pub fn find(&mut self, view: &View, is_known: impl Fn(u32) -> bool, now: u64) -> Option<Position> {
+    pub fn find(&mut self, view: &FrameView, is_known: impl Fn(u32) -> bool, now: u64) -> Option<Position> {
         let mut alike: Vec<(u32, usize)> = (0..self.0.len())
             .filter(|index| is_known(self.0[*index].position.patch))
             .map(|index| (likeness(&self.0[index].view, view), index))
@@ -73,7 +73,7 @@ impl Keyframes {
 
     /// Where a view that is held to lie at `at` really lies, if it came back to a kept place that was left a while ago:
     /// errors that added up on the way are taken out.
-    pub fn close_loop(&mut self, view: &View, at: Position, size: (f64, f64), now: u64) -> Option<Position> {
+    pub fn close_loop(&mut self, view: &FrameView, at: Position, size: (f64, f64), now: u64) -> Option<Position> {
         let near = |kept: &&mut Keyframe| is_near(kept.position, at, size);
         let kept = self.0.iter_mut().filter(near).max_by_key(|kept| kept.last)?;
         let was_left = now - kept.last > LEFT;

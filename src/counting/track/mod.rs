@@ -19,12 +19,12 @@ use std::collections::VecDeque;
 use image::GrayImage;
 
 use crate::domain::class::Kind;
-use crate::vision::detect::Detection;
 use crate::domain::geometry::Rect;
+use crate::vision::detect::Detection;
 use atlas::{Atlas, MOST_CELLS};
 use keyframes::{Keyframes, Position};
 pub use register::thumb_size;
-use register::{Demand, View};
+use register::{Demand, FrameView};
 
 /// The name of a cell of the slide: the same in every frame that shows it, and no other cell's of one [`Tracker`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,7 +32,7 @@ pub struct CellId(pub u32);
 
 /// One frame, as the tracker needs it.
 #[derive(Debug)]
-pub struct Sight<'a> {
+pub struct Observation<'a> {
     /// The frame in grey, best of [`thumb_size`].
     pub grey: GrayImage,
     /// Its cells, px, surest first.
@@ -54,7 +54,7 @@ pub struct OnSlide {
 
 /// A cell whose count changes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Verdict {
+pub struct CellUpdate {
     /// Which one.
     pub id: CellId,
     /// What it was found as.
@@ -66,7 +66,7 @@ pub struct Verdict {
 /// What became of the cells of one frame.
 #[expect(clippy::struct_excessive_bools, reason = "four things that can each be so or not")]
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Placed {
+pub struct Registration {
     /// Where the frame's top-left corner is on its patch, px; none: it is passed over, and shows nothing that counts.
     pub origin: Option<(f64, f64)>,
     /// Number of that patch.
@@ -79,9 +79,9 @@ pub struct Placed {
     /// their own: they count if the patch ends with this frame.
     pub cut: Vec<(usize, CellId)>,
     /// Cells that count from now on.
-    pub counted: Vec<Verdict>,
+    pub counted: Vec<CellUpdate>,
     /// Cells that counted and were then missed so often that they should not have.
-    pub withdrawn: Vec<Verdict>,
+    pub withdrawn: Vec<CellUpdate>,
     /// The frame overlaps nothing known, so that cut cells of a lone frame before it are to be counted.
     pub new_patch: bool,
     /// The stage moved on from a patch of several frames in a way that could not be followed.
@@ -102,9 +102,9 @@ pub struct Tracker {
     lost: u32,
     /// Frames of each patch.
     patches: Vec<u64>,
-    latest: Option<View>,
+    latest: Option<FrameView>,
     /// The latest view that is not blurred, with its place.
-    sharp: Option<(View, Position)>,
+    sharp: Option<(FrameView, Position)>,
     keyframes: Keyframes,
     atlas: Atlas,
     /// Cells in view at the last frame that was placed.
@@ -157,12 +157,12 @@ impl Tracker {
     }
 
     /// Places the next frame.
-    pub fn place(&mut self, sight: Sight<'_>) -> Placed {
-        let Sight { grey, cells, size, sharpness } = sight;
+    pub fn place(&mut self, sight: Observation<'_>) -> Registration {
+        let Observation { grey, cells, size, sharpness } = sight;
         self.frame += 1;
         let blurred = self.is_blurred(sharpness);
-        let view = View::new(grey, cells, size, blurred);
-        let mut placed = Placed { blurred, names: vec![None; cells.len()], ..Placed::default() };
+        let view = FrameView::new(grey, cells, size, blurred);
+        let mut placed = Registration { blurred, names: vec![None; cells.len()], ..Registration::default() };
         let found = self.find(&view);
         if found.is_none() && blurred && self.frames_in_patch() > 1 && self.lost < PATIENCE {
             self.lost += 1;
@@ -192,8 +192,8 @@ impl Tracker {
     }
 
     /// Ends the slide: gives the cells that were seen and have not counted yet.
-    pub fn finish(&mut self) -> Vec<Verdict> {
-        let mut placed = Placed::default();
+    pub fn finish(&mut self) -> Vec<CellUpdate> {
+        let mut placed = Registration::default();
         self.leave(&[], &mut placed);
         placed.counted
     }
@@ -209,12 +209,12 @@ impl Tracker {
     }
 
     /// Where a view lies, by the frames before it, else by any place visited earlier.
-    fn find(&mut self, view: &View) -> Option<Position> {
+    fn find(&mut self, view: &FrameView) -> Option<Position> {
         let at = self.at?;
         let frames = f64::from(self.lost) + 1.0;
         let followed = self.frames_in_patch() > 1;
         let expected = (at.origin.0 + self.velocity.0 * frames, at.origin.1 + self.velocity.1 * frames);
-        let against = |before: &View, from: Position| {
+        let against = |before: &FrameView, from: Position| {
             let demand = match (followed, before.blurred || view.blurred) {
                 (false, _) => Demand::Cells,
                 (true, false) => Demand::Followed,
@@ -232,7 +232,7 @@ impl Tracker {
     }
 
     /// Goes on to a place in a known patch.
-    fn follow(&mut self, found: Position, view: &View, size: (f64, f64)) -> Position {
+    fn follow(&mut self, found: Position, view: &FrameView, size: (f64, f64)) -> Position {
         let frames = f64::from(self.lost) + 1.0;
         let moved = self
             .at
@@ -243,7 +243,7 @@ impl Tracker {
         self.keyframes.close_loop(view, found, size, self.frame).unwrap_or(found)
     }
 
-    fn begin_patch(&mut self, placed: &mut Placed) -> Position {
+    fn begin_patch(&mut self, placed: &mut Registration) -> Position {
         placed.new_patch = self.at.is_some();
         placed.jumped = self.frames_in_patch() > 1;
         self.leave(&[], placed);
@@ -253,7 +253,13 @@ impl Tracker {
     }
 
     /// Recognises the cells of a frame that lies at `position`, and says where exactly it lies by them.
-    fn take(&mut self, cells: &[Detection], size: (f64, f64), position: Position, placed: &mut Placed) -> Position {
+    fn take(
+        &mut self,
+        cells: &[Detection],
+        size: (f64, f64),
+        position: Position,
+        placed: &mut Registration,
+    ) -> Position {
         let border = (BORDER * size.0.max(size.1)).max(1.0);
         let lone = self.frames_of(position.patch) == 1;
         let mut whole: Vec<usize> = Vec::with_capacity(cells.len());
@@ -321,7 +327,7 @@ impl Tracker {
     }
 
     /// Says the last word on the cells that were in view and are not among `still` (sorted).
-    fn leave(&mut self, still: &[u32], placed: &mut Placed) {
+    fn leave(&mut self, still: &[u32], placed: &mut Registration) {
         for slot in std::mem::take(&mut self.in_view) {
             if still.binary_search(&slot).is_ok() {
                 continue;

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use image::{GrayImage, imageops};
 
 use crate::domain::class::Kind;
-use crate::vision::detect::Detection;
 use crate::domain::geometry::Rect;
+use crate::vision::detect::Detection;
 
 use super::correlate::{correlation, everywhere};
 
 /// One frame as registration sees it.
 #[derive(Clone, Debug)]
-pub(super) struct View {
+pub(super) struct FrameView {
     /// The frame in grey, `THUMB` px wide.
     thumb: GrayImage,
     /// The same once more, a `COARSE`th as wide.
@@ -91,7 +91,7 @@ const MANY_CELLS: u32 = 8;
 /// chance; two thirds must be.
 const NEAR: f64 = 0.25;
 
-impl View {
+impl FrameView {
     pub(super) fn new(grey: GrayImage, cells: &[Detection], (width, height): (f64, f64), blurred: bool) -> Self {
         let size = thumb_size(width, height);
         let thumb = if grey.dimensions() == size { grey } else { imageops::thumbnail(&grey, size.0, size.1) };
@@ -104,7 +104,7 @@ impl View {
 
 /// How far the field of view moved over the slide from `before` to `now`, in frame px; none when they show nothing in
 /// common. `expected` is where it should be if the stage goes on as it did.
-pub(super) fn motion(before: &View, now: &View, expected: (f64, f64), demand: Demand) -> Option<(f64, f64)> {
+pub(super) fn motion(before: &FrameView, now: &FrameView, expected: (f64, f64), demand: Demand) -> Option<(f64, f64)> {
     if (before.width, before.height) != (now.width, now.height) {
         return None;
     }
@@ -136,7 +136,7 @@ pub(super) fn motion(before: &View, now: &View, expected: (f64, f64), demand: De
 
 /// Whether a motion is what the frames show: a dark white cell in the middle of two fields correlates well by itself, but
 /// the cells around it then do not fall on each other.
-fn agree(before: &View, now: &View, motion: (f64, f64), score: f64, demand: Demand) -> bool {
+fn agree(before: &FrameView, now: &FrameView, motion: (f64, f64), score: f64, demand: Demand) -> bool {
     if score < SAME_PLACE || common(now, motion) < LEAST_OVERLAP {
         return false;
     }
@@ -154,12 +154,12 @@ fn agree(before: &View, now: &View, motion: (f64, f64), score: f64, demand: Dema
 }
 
 /// How well the pattern of the cells proposes any motion at all between two frames: cells that fall on cells, at best.
-pub(super) fn likeness(before: &View, now: &View) -> u32 {
+pub(super) fn likeness(before: &FrameView, now: &FrameView) -> u32 {
     votes(before, now).first().map_or(0, |(count, _)| *count)
 }
 
 /// How many whole cells of `from` the other view must show after `motion`, and how many of them it does: (met, expected).
-fn met(from: &View, to: &View, motion: (f64, f64)) -> (u32, u32) {
+fn met(from: &FrameView, to: &FrameView, motion: (f64, f64)) -> (u32, u32) {
     let (mut met, mut expected) = (0, 0);
     for (kind, at, size) in &from.cells {
         let place = (at.0 - motion.0, at.1 - motion.1);
@@ -175,19 +175,19 @@ fn met(from: &View, to: &View, motion: (f64, f64)) -> (u32, u32) {
 }
 
 /// Share of the frame still in view after a motion.
-fn common(view: &View, motion: (f64, f64)) -> f64 {
+fn common(view: &FrameView, motion: (f64, f64)) -> f64 {
     let x = (1.0 - motion.0.abs() / view.width).max(0.0);
     let y = (1.0 - motion.1.abs() / view.height).max(0.0);
     x * y
 }
 
 /// The few motions under which most cells of one frame fall on cells of the other.
-fn by_cells(before: &View, now: &View) -> Vec<(f64, f64)> {
+fn by_cells(before: &FrameView, now: &FrameView) -> Vec<(f64, f64)> {
     votes(before, now).into_iter().map(|(_, motion)| motion).collect()
 }
 
 /// The same with how many pairs of cells speak for each, most first.
-fn votes(before: &View, now: &View) -> Vec<(u32, (f64, f64))> {
+fn votes(before: &FrameView, now: &FrameView) -> Vec<(u32, (f64, f64))> {
     let mut diameters: Vec<f64> = now.cells.iter().map(|cell| cell.2).collect();
     diameters.sort_by(f64::total_cmp);
     let Some(diameter) = diameters.get(diameters.len() / 2) else { return Vec::new() };
@@ -231,7 +231,7 @@ fn votes(before: &View, now: &View) -> Vec<(u32, (f64, f64))> {
 }
 
 /// Walks from a proposal to the nearby whole-pixel motion (in the small pictures) that correlates best.
-fn climb(before: &View, now: &View, from: (f64, f64)) -> Option<((f64, f64), f64)> {
+fn climb(before: &FrameView, now: &FrameView, from: (f64, f64)) -> Option<((f64, f64), f64)> {
     const STEPS: usize = 8;
     let step = now.step;
     let mut at = ((from.0 / step).round() as i64, (from.1 / step).round() as i64);
@@ -250,7 +250,7 @@ fn climb(before: &View, now: &View, from: (f64, f64)) -> Option<((f64, f64), f64
 }
 
 /// Makes a motion exact to a fraction of a pixel: by the cells that both frames show, else by the correlation's peak.
-fn polish(before: &View, now: &View, motion: (f64, f64)) -> (f64, f64) {
+fn polish(before: &FrameView, now: &FrameView, motion: (f64, f64)) -> (f64, f64) {
     let mut off: Vec<(f64, f64)> = Vec::new();
     for (kind, at, size) in &before.cells {
         let nearest = now

@@ -9,7 +9,7 @@ use embedded_graphics::pixelcolor::{BinaryColor, Rgb888};
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
-use super::text::{Align, Face, Keep, label};
+use super::text::{Align, Keep, ScreenFace, label};
 use super::{tall, wide};
 use crate::counting::session::snapshot::{Phase, Snapshot};
 
@@ -145,7 +145,7 @@ impl<D: DrawTarget> Pen<'_, D> {
         &mut self,
         area: Rectangle,
         text: &str,
-        faces: &[Face],
+        faces: &[ScreenFace],
         align: Align,
         colour: D::Color,
     ) -> Result<(), D::Error> {
@@ -153,7 +153,13 @@ impl<D: DrawTarget> Pen<'_, D> {
     }
 
     /// A sample id: the end is what tells one from the next.
-    pub fn sample(&mut self, area: Rectangle, text: &str, faces: &[Face], colour: D::Color) -> Result<(), D::Error> {
+    pub fn sample(
+        &mut self,
+        area: Rectangle,
+        text: &str,
+        faces: &[ScreenFace],
+        colour: D::Color,
+    ) -> Result<(), D::Error> {
         label(self.target, area, text, faces, (Align::Right, Keep::End), colour)
     }
 
@@ -163,7 +169,7 @@ impl<D: DrawTarget> Pen<'_, D> {
         area: Rectangle,
         band: Band<D::Color>,
         text: &str,
-        faces: &[Face],
+        faces: &[ScreenFace],
         edge: u32,
     ) -> Result<(), D::Error> {
         self.fill(area, band.fill)?;
@@ -171,7 +177,7 @@ impl<D: DrawTarget> Pen<'_, D> {
     }
 
     /// How sharp the picture is, 0..=1, beside its name: a bar as long as the hand on the focus knob can make it.
-    pub fn focus(&mut self, area: Rectangle, focus: f64, faces: &[Face]) -> Result<(), D::Error> {
+    pub fn focus(&mut self, area: Rectangle, focus: f64, faces: &[ScreenFace]) -> Result<(), D::Error> {
         let mut cut = Cut(area);
         let narrow = area.size.width < 70;
         let (name, letters) = if narrow { ("F", 1) } else { ("FOCUS", 5) };

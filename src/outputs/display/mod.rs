@@ -21,9 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{DisplayConfig, DisplayKind};
+use crate::counting::session::snapshot::Snapshot;
 use crate::outputs::hardware::retry::retry;
 use crate::system::latest::Latest;
-use crate::counting::session::snapshot::Snapshot;
 use crate::system::stop::Stop;
 
 /// Shortest time between two pictures; a panel on I2C takes about 25 ms for one.

@@ -20,8 +20,8 @@ use super::canvas::Canvas;
 use super::draw::Theme;
 use super::{DisplayError, Screen};
 use crate::config::{DisplayConfig, DisplayKind};
-use crate::outputs::hardware::cdev;
 use crate::counting::session::snapshot::Snapshot;
+use crate::outputs::hardware::cdev;
 
 /// The most Linux's spidev sends at once unless the kernel was told otherwise.
 const CHUNK: usize = 4096;
@@ -75,29 +75,29 @@ impl<S: SpiDevice, P: OutputPin> Interface for Wire<S, P> {
 }
 
 /// One output line of the kernel's GPIO.
-struct Line(Request);
+struct GpioLine(Request);
 
-impl digital::ErrorType for Line {
-    type Error = LineError;
+impl digital::ErrorType for GpioLine {
+    type Error = GpioLineError;
 }
 
 /// What the kernel said about a line.
 #[derive(Debug)]
-struct LineError(#[expect(dead_code, reason = "shown through Debug, all that embedded-hal's errors have")] String);
+struct GpioLineError(#[expect(dead_code, reason = "shown through Debug, all that embedded-hal's errors have")] String);
 
-impl digital::Error for LineError {
+impl digital::Error for GpioLineError {
     fn kind(&self) -> digital::ErrorKind {
         digital::ErrorKind::Other
     }
 }
 
-impl OutputPin for Line {
-    fn set_low(&mut self) -> Result<(), LineError> {
-        self.0.set_lone_value(Value::Inactive).map_err(|error| LineError(error.to_string()))
+impl OutputPin for GpioLine {
+    fn set_low(&mut self) -> Result<(), GpioLineError> {
+        self.0.set_lone_value(Value::Inactive).map_err(|error| GpioLineError(error.to_string()))
     }
 
-    fn set_high(&mut self) -> Result<(), LineError> {
-        self.0.set_lone_value(Value::Active).map_err(|error| LineError(error.to_string()))
+    fn set_high(&mut self) -> Result<(), GpioLineError> {
+        self.0.set_lone_value(Value::Active).map_err(|error| GpioLineError(error.to_string()))
     }
 }
 
@@ -108,7 +108,7 @@ struct Panel<S: SpiDevice, P: OutputPin, M: Model<ColorFormat = Rgb565>> {
     size: (u32, u32),
     shown: Option<Canvas<Rgb565>>,
     /// Holds the panel out of reset as long as it is kept.
-    _reset: Option<Line>,
+    _reset: Option<GpioLine>,
 }
 
 impl<S, P, M> Panel<S, P, M>
@@ -166,7 +166,7 @@ pub fn open(config: &DisplayConfig) -> Result<Box<dyn Screen>, DisplayError> {
         remedy: "set a lower `spi_hz` under [display], such as 16000000".into(),
     })?;
     let output = |number| {
-        cdev::output(&config.gpio_chip, number).map(Line).map_err(|error| DisplayError::Unusable {
+        cdev::output(&config.gpio_chip, number).map(GpioLine).map_err(|error| DisplayError::Unusable {
             device: error.device,
             problem: error.problem,
             remedy: error.remedy,
@@ -176,8 +176,10 @@ pub fn open(config: &DisplayConfig) -> Result<Box<dyn Screen>, DisplayError> {
     let mut reset = config.reset_line.map(output).transpose()?;
     let name = mount.name(&config.spi_device);
     if let Some(line) = &mut reset {
-        let failed =
-            |error: LineError| DisplayError::Lost { device: name.clone(), problem: format!("reset line: {error:?}") };
+        let failed = |error: GpioLineError| DisplayError::Lost {
+            device: name.clone(),
+            problem: format!("reset line: {error:?}"),
+        };
         line.set_low().map_err(failed)?;
         thread::sleep(Duration::from_millis(1));
         line.set_high().map_err(failed)?;
@@ -234,7 +236,7 @@ fn start<S: SpiDevice, P: OutputPin, M: Model<ColorFormat = Rgb565>>(
     wire: Wire<S, P>,
     mount: &Mount,
     name: String,
-    reset: Option<Line>,
+    reset: Option<GpioLine>,
 ) -> Result<Panel<S, P, M>, DisplayError> {
     let rotation = match mount.quarter_turns {
         0 => Rotation::Deg0,

@@ -10,8 +10,8 @@ use image::{ImageFormat, Rgb, RgbImage};
 use super::canvas::Canvas;
 use super::draw::Theme;
 use super::{DisplayError, Screen};
-use crate::system::file;
 use crate::counting::session::snapshot::Snapshot;
+use crate::system::file;
 
 /// Writes each changed picture to one file, which is whole at every moment.
 #[derive(Debug)]

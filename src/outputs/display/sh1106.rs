@@ -105,12 +105,12 @@ fn page(canvas: &Canvas<BinaryColor>, number: usize, quarter_turns: u8) -> Page 
     page
 }
 
-struct Device {
+struct Sh1106Module {
     display: Sh1106<I2cdev>,
     path: PathBuf,
 }
 
-impl Screen for Device {
+impl Screen for Sh1106Module {
     fn show(&mut self, snapshot: &Snapshot) -> Result<(), DisplayError> {
         let (width, height) = picture_size(self.display.quarter_turns);
         let canvas = Canvas::of(snapshot, width, height, &Theme::ONE_COLOUR);
@@ -128,5 +128,5 @@ impl Screen for Device {
 pub fn open(config: &DisplayConfig) -> Result<Box<dyn Screen>, DisplayError> {
     let display = Sh1106::start(bus(config)?, config.i2c_address, rotation(config))
         .map_err(|error| no_answer("SH1106", config, &error))?;
-    Ok(Box::new(Device { display, path: config.i2c_bus.clone() }))
+    Ok(Box::new(Sh1106Module { display, path: config.i2c_bus.clone() }))
 }

@@ -75,7 +75,7 @@ pub enum StartError<E> {
     Driver(String),
 }
 
-struct Device {
+struct Ssd1306Module {
     display: Ssd1306Display<I2cdev>,
     path: PathBuf,
     quarter_turns: u8,
@@ -85,7 +85,7 @@ fn lost(path: &Path, problem: String) -> DisplayError {
     DisplayError::Lost { device: format!("SSD1306 on {}", path.display()), problem }
 }
 
-impl Screen for Device {
+impl Screen for Ssd1306Module {
     fn show(&mut self, snapshot: &Snapshot) -> Result<(), DisplayError> {
         let (width, height) = picture_size(self.quarter_turns);
         let canvas = Canvas::of(snapshot, width, height, &Theme::ONE_COLOUR);
@@ -104,7 +104,7 @@ pub fn open(config: &config::DisplayConfig) -> Result<Box<dyn Screen>, DisplayEr
             StartError::NoAnswer(error) => no_answer("SSD1306", config, &error),
             StartError::Driver(problem) => lost(&config.i2c_bus, problem),
         })?;
-    Ok(Box::new(Device { display, path: config.i2c_bus.clone(), quarter_turns }))
+    Ok(Box::new(Ssd1306Module { display, path: config.i2c_bus.clone(), quarter_turns }))
 }
 
 /// Opens the I2C bus of the configuration.

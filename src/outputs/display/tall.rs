@@ -4,9 +4,9 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
 use super::draw::{Cut, Pen, inset};
-use super::text::{Align, BOLD, DOUBLE, Face, GIANT, HUGE, LARGE, PLAIN, SMALL, TINY, TOWER};
+use super::text::{Align, BOLD, DOUBLE, GIANT, HUGE, LARGE, PLAIN, SMALL, ScreenFace, TINY, TOWER};
 use super::wide::lines_of;
-use super::words::{self, Line};
+use super::words::{self, DifferentialLine};
 use crate::counting::session::snapshot::{Phase, Snapshot};
 
 pub(super) fn draw<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, snapshot: &Snapshot) -> Result<(), D::Error> {
@@ -108,7 +108,7 @@ fn count<D: DrawTarget>(pen: &mut Pen<D>, cut: &mut Cut, snapshot: &Snapshot, ro
     let faces = if roomy { &[TOWER, GIANT, DOUBLE, HUGE, BOLD][..] } else { &[DOUBLE, HUGE, BOLD, SMALL] };
     let mut row = Cut(inset(cut.top(if roomy { 44 } else { 24 }), if roomy { 5 } else { 1 }, 0));
     let beside = HUGE.advance() * (target.len() as u32 + 1);
-    let width = |face: &Face| face.advance() * counted.chars().count() as u32;
+    let width = |face: &ScreenFace| face.advance() * counted.chars().count() as u32;
     if let Some(first) = faces.iter().position(|face| width(face) + beside <= row.0.size.width) {
         let number = row.left(width(&faces[first]));
         pen.label(number, &counted, &faces[first..], Align::Left, pen.theme.text)?;
@@ -145,7 +145,7 @@ fn classes<D: DrawTarget>(pen: &mut Pen<D>, mut cut: Cut, snapshot: &Snapshot) -
 }
 
 /// Code, percent, the interval on an axis from 0 to 100, and the count.
-fn class<D: DrawTarget>(pen: &mut Pen<D>, row: Rectangle, line: &Line) -> Result<(), D::Error> {
+fn class<D: DrawTarget>(pen: &mut Pen<D>, row: Rectangle, line: &DifferentialLine) -> Result<(), D::Error> {
     let colour = if line.unclassified { pen.theme.doubt } else { pen.theme.text };
     if row.size.width < 160 {
         let text = format!("{} {:>4}", line.code, line.value);
@@ -164,7 +164,12 @@ fn class<D: DrawTarget>(pen: &mut Pen<D>, row: Rectangle, line: &Line) -> Result
     interval(pen, row.0, line, colour)
 }
 
-fn interval<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, line: &Line, colour: D::Color) -> Result<(), D::Error> {
+fn interval<D: DrawTarget>(
+    pen: &mut Pen<D>,
+    area: Rectangle,
+    line: &DifferentialLine,
+    colour: D::Color,
+) -> Result<(), D::Error> {
     let height = area.size.height;
     if area.size.width < 20 || height < 7 {
         return Ok(());

@@ -22,7 +22,7 @@ const LOG_ROWS: u16 = 4;
 
 /// How the picture is put into characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+enum Layout {
     /// One column and two rows of dots a character.
     HalfBlocks,
     /// Two columns and four rows of dots a character.
@@ -32,15 +32,15 @@ enum Form {
 }
 
 /// The form for a picture of `width` x `height` dots in a terminal of so many columns and rows, None without terminal.
-fn form(width: u32, height: u32, terminal: Option<(u16, u16)>) -> Form {
-    let Some((columns, rows)) = terminal else { return Form::Line };
+fn form(width: u32, height: u32, terminal: Option<(u16, u16)>) -> Layout {
+    let Some((columns, rows)) = terminal else { return Layout::Line };
     let room = u32::from(rows.saturating_sub(LOG_ROWS));
     if u32::from(columns) >= width && room > height.div_ceil(2) {
-        Form::HalfBlocks
+        Layout::HalfBlocks
     } else if u32::from(columns) >= width.div_ceil(2) && room > height.div_ceil(4) {
-        Form::Braille
+        Layout::Braille
     } else {
-        Form::Line
+        Layout::Line
     }
 }
 
@@ -143,7 +143,7 @@ pub struct TerminalScreen {
     width: u32,
     height: u32,
     /// Columns, rows and form of the last picture.
-    layout: Option<(u16, u16, Form)>,
+    layout: Option<(u16, u16, Layout)>,
     shown: Vec<String>,
 }
 
@@ -154,12 +154,12 @@ impl TerminalScreen {
         Self { width, height, layout: None, shown: Vec::new() }
     }
 
-    fn render(&self, snapshot: &Snapshot, form: Form) -> Vec<String> {
+    fn render(&self, snapshot: &Snapshot, form: Layout) -> Vec<String> {
         let canvas = || Canvas::of(snapshot, self.width, self.height, &Theme::ONE_COLOUR);
         let mut picture = match form {
-            Form::HalfBlocks => half_blocks(&canvas()),
-            Form::Braille => braille(&canvas()),
-            Form::Line => return vec![line(snapshot)],
+            Layout::HalfBlocks => half_blocks(&canvas()),
+            Layout::Braille => braille(&canvas()),
+            Layout::Line => return vec![line(snapshot)],
         };
         if io::stdin().is_terminal() {
             picture.push("s start   x stop   n new sample   q quit".into());
@@ -177,7 +177,7 @@ impl TerminalScreen {
             return Ok(());
         }
         let mut out = io::stdout().lock();
-        if form == Form::Line {
+        if form == Layout::Line {
             if RESERVED.swap(false, Ordering::SeqCst) {
                 out.write_all(b"\x1b[r")?;
             }
@@ -219,12 +219,12 @@ mod tests {
 
     #[test]
     fn the_form_follows_the_room_of_the_terminal() {
-        assert_eq!(form(128, 64, Some((200, 50))), Form::HalfBlocks);
-        assert_eq!(form(128, 64, Some((200, 24))), Form::Braille);
-        assert_eq!(form(128, 64, Some((80, 24))), Form::Braille);
-        assert_eq!(form(128, 64, Some((60, 24))), Form::Line);
-        assert_eq!(form(128, 64, Some((80, 10))), Form::Line);
-        assert_eq!(form(128, 64, None), Form::Line);
+        assert_eq!(form(128, 64, Some((200, 50))), Layout::HalfBlocks);
+        assert_eq!(form(128, 64, Some((200, 24))), Layout::Braille);
+        assert_eq!(form(128, 64, Some((80, 24))), Layout::Braille);
+        assert_eq!(form(128, 64, Some((60, 24))), Layout::Line);
+        assert_eq!(form(128, 64, Some((80, 10))), Layout::Line);
+        assert_eq!(form(128, 64, None), Layout::Line);
     }
 
     #[test]

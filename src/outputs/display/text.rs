@@ -10,29 +10,29 @@ use embedded_graphics::text::{Baseline, Text};
 
 /// A font, enlarged by doubling.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Face {
+pub(super) struct ScreenFace {
     font: &'static MonoFont<'static>,
     /// How often each dot is doubled: 0 is the font as it is, 1 twice its size, 2 four times.
     doublings: u32,
 }
 
-const fn face(font: &'static MonoFont<'static>, doublings: u32) -> Face {
-    Face { font, doublings }
+const fn face(font: &'static MonoFont<'static>, doublings: u32) -> ScreenFace {
+    ScreenFace { font, doublings }
 }
 
-pub(super) const TINY: Face = face(&fonts::FONT_5X7, 0);
-pub(super) const SMALL: Face = face(&fonts::FONT_6X10, 0);
-pub(super) const PLAIN: Face = face(&fonts::FONT_7X13, 0);
-pub(super) const NARROW_BOLD: Face = face(&fonts::FONT_7X13_BOLD, 0);
-pub(super) const BOLD: Face = face(&fonts::FONT_8X13_BOLD, 0);
-pub(super) const LARGE: Face = face(&fonts::FONT_9X15_BOLD, 0);
-pub(super) const HUGE: Face = face(&fonts::FONT_10X20, 0);
-pub(super) const DOUBLE: Face = face(&fonts::FONT_7X13_BOLD, 1);
+pub(super) const TINY: ScreenFace = face(&fonts::FONT_5X7, 0);
+pub(super) const SMALL: ScreenFace = face(&fonts::FONT_6X10, 0);
+pub(super) const PLAIN: ScreenFace = face(&fonts::FONT_7X13, 0);
+pub(super) const NARROW_BOLD: ScreenFace = face(&fonts::FONT_7X13_BOLD, 0);
+pub(super) const BOLD: ScreenFace = face(&fonts::FONT_8X13_BOLD, 0);
+pub(super) const LARGE: ScreenFace = face(&fonts::FONT_9X15_BOLD, 0);
+pub(super) const HUGE: ScreenFace = face(&fonts::FONT_10X20, 0);
+pub(super) const DOUBLE: ScreenFace = face(&fonts::FONT_7X13_BOLD, 1);
 /// For the number of cells, where there is room for it.
-pub(super) const TOWER: Face = face(&fonts::FONT_7X13_BOLD, 2);
-pub(super) const GIANT: Face = face(&fonts::FONT_9X18_BOLD, 1);
+pub(super) const TOWER: ScreenFace = face(&fonts::FONT_7X13_BOLD, 2);
+pub(super) const GIANT: ScreenFace = face(&fonts::FONT_9X18_BOLD, 1);
 
-impl Face {
+impl ScreenFace {
     /// Width of one letter with the space after it, px.
     pub(super) const fn advance(self) -> u32 {
         self.font.character_size.width << self.doublings
@@ -69,7 +69,7 @@ struct Dots {
 }
 
 impl Dots {
-    fn set(text: &str, face: Face) -> Self {
+    fn set(text: &str, face: ScreenFace) -> Self {
         let size = face.font.character_size;
         let letters = text.chars().count() as u32;
         let (width, height) = (size.width * letters, size.height);
@@ -165,7 +165,7 @@ pub(super) fn label<D: DrawTarget>(
     target: &mut D,
     area: Rectangle,
     text: &str,
-    faces: &[Face],
+    faces: &[ScreenFace],
     (align, keep): (Align, Keep),
     colour: D::Color,
 ) -> Result<(), D::Error> {
@@ -193,7 +193,7 @@ fn blit<D: DrawTarget>(
     area: Rectangle,
     dots: &Dots,
     (left, top, right, bottom): (u32, u32, u32, u32),
-    (face, align): (Face, Align),
+    (face, align): (ScreenFace, Align),
     colour: D::Color,
 ) -> Result<(), D::Error> {
     let (width, height) = (area.size.width.cast_signed(), area.size.height.cast_signed());

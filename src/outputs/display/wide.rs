@@ -4,7 +4,7 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
 use super::draw::{Cut, Pen, inset};
-use super::text::{Align, BOLD, DOUBLE, Face, GIANT, HUGE, LARGE, NARROW_BOLD, PLAIN, SMALL, TINY, TOWER, wrap};
+use super::text::{Align, BOLD, DOUBLE, GIANT, HUGE, LARGE, NARROW_BOLD, PLAIN, SMALL, ScreenFace, TINY, TOWER, wrap};
 use super::words;
 use crate::counting::session::snapshot::{Phase, Snapshot};
 
@@ -14,8 +14,8 @@ struct Measures {
     message: u32,
     gap: u32,
     edge: u32,
-    row_faces: &'static [Face],
-    class_faces: &'static [Face],
+    row_faces: &'static [ScreenFace],
+    class_faces: &'static [ScreenFace],
     class_pitch: u32,
 }
 
@@ -158,12 +158,13 @@ fn in_trouble<D: DrawTarget>(
 }
 
 /// Text set over as many lines as fit, in the first face in which none is cut and no word is broken.
-pub(super) fn lines_of(area: Rectangle, text: &str, faces: &[Face]) -> Option<(Face, Vec<String>)> {
+pub(super) fn lines_of(area: Rectangle, text: &str, faces: &[ScreenFace]) -> Option<(ScreenFace, Vec<String>)> {
     let longest = text.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default() as u32;
-    let letters = |face: Face| area.size.width / face.advance();
-    let room = |face: Face| (area.size.height / face.line()) as usize;
-    let whole =
-        |face: Face| longest <= letters(face) && wrap(text, letters(face) as usize, room(face) + 1).len() <= room(face);
+    let letters = |face: ScreenFace| area.size.width / face.advance();
+    let room = |face: ScreenFace| (area.size.height / face.line()) as usize;
+    let whole = |face: ScreenFace| {
+        longest <= letters(face) && wrap(text, letters(face) as usize, room(face) + 1).len() <= room(face)
+    };
     let face = faces.iter().copied().find(|&face| whole(face)).or(faces.last().copied())?;
     Some((face, wrap(text, letters(face) as usize, room(face))))
 }
@@ -172,7 +173,7 @@ fn paragraph<D: DrawTarget>(
     pen: &mut Pen<D>,
     area: Rectangle,
     text: &str,
-    faces: &[Face],
+    faces: &[ScreenFace],
     colour: D::Color,
 ) -> Result<(), D::Error> {
     let Some((face, lines)) = lines_of(area, text, faces) else { return Ok(()) };

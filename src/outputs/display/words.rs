@@ -1,11 +1,12 @@
 //! The words and numbers on the screen, chosen apart from where they stand.
 
+use crate::counting::session::snapshot::{Ending, Phase, Snapshot};
 use crate::domain::class::CellClass;
-use crate::counting::session::snapshot::{Ending, Flag, Phase, Snapshot};
+use crate::domain::flag::Flag;
 
 /// One line of the differential as the screen shows it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Line {
+pub(super) struct DifferentialLine {
     pub code: &'static str,
     pub count: u32,
     /// `57%`, or `4/100` for what is reported per 100 cells of the differential.
@@ -18,16 +19,16 @@ pub(super) struct Line {
 
 /// The lines of the differential: its classes, then what is reported per 100 of them, the unclassified share last.
 /// Once white cells are found that share is always there, also at none.
-pub(super) fn lines(snapshot: &Snapshot) -> Vec<Line> {
+pub(super) fn lines(snapshot: &Snapshot) -> Vec<DifferentialLine> {
     let mut classes: Vec<_> = snapshot.classes.iter().collect();
     // Stable: within each rank the order of the snapshot, most frequent first, stays.
     classes.sort_by_key(|line| (line.class == CellClass::Unk, !line.class.in_differential()));
-    let mut lines: Vec<Line> = classes
+    let mut lines: Vec<DifferentialLine> = classes
         .into_iter()
         .map(|line| {
             let unclassified = line.class == CellClass::Unk;
             let per_hundred = !unclassified && !line.class.in_differential();
-            Line {
+            DifferentialLine {
                 code: line.class.code(),
                 count: line.count,
                 value: if per_hundred { format!("{}/100", share(line.percent)) } else { percent(line.percent) },
@@ -41,7 +42,7 @@ pub(super) fn lines(snapshot: &Snapshot) -> Vec<Line> {
         })
         .collect();
     if snapshot.kinds.wbc > 0 && !lines.iter().any(|line| line.unclassified) {
-        lines.push(Line {
+        lines.push(DifferentialLine {
             code: CellClass::Unk.code(),
             count: 0,
             value: percent(0.0),
@@ -53,7 +54,7 @@ pub(super) fn lines(snapshot: &Snapshot) -> Vec<Line> {
 }
 
 /// At most `room` of the lines. An unclassified share gives way to no class; at none it gives way first.
-pub(super) fn leading(mut lines: Vec<Line>, room: usize) -> Vec<Line> {
+pub(super) fn leading(mut lines: Vec<DifferentialLine>, room: usize) -> Vec<DifferentialLine> {
     if lines.len() > room {
         let unclassified = lines.pop_if(|line| line.unclassified).filter(|line| line.count > 0);
         lines.truncate(room.saturating_sub(usize::from(unclassified.is_some())));
@@ -163,8 +164,15 @@ mod tests {
 
     #[test]
     fn the_unclassified_share_stays_when_classes_must_give_way() {
-        let line = |code, count, unclassified| Line { code, count, value: String::new(), interval: None, unclassified };
-        let codes = |lines: Vec<Line>, room| leading(lines, room).iter().map(|line| line.code).collect::<Vec<_>>();
+        let line = |code, count, unclassified| DifferentialLine {
+            code,
+            count,
+            value: String::new(),
+            interval: None,
+            unclassified,
+        };
+        let codes =
+            |lines: Vec<DifferentialLine>, room| leading(lines, room).iter().map(|line| line.code).collect::<Vec<_>>();
         let some = vec![line("NGS", 9, false), line("LYT", 5, false), line("MON", 2, false), line("UNK", 1, true)];
         assert_eq!(codes(some.clone(), 3), ["NGS", "LYT", "UNK"]);
         assert_eq!(codes(some.clone(), 4), ["NGS", "LYT", "MON", "UNK"]);

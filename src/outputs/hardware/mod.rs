@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, TrySendError};
 
 use crate::config::{Controls, GpioBackend};
-use crate::system::latest::Latest;
 use crate::counting::session::snapshot::{Command, Snapshot};
+use crate::system::latest::Latest;
 use crate::system::stop::Stop;
 use decide::{Button, Buttons, Light, lights};
 

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use super::paper::{ACCENT, BODY, INK, LEFT, Paper, RIGHT, RULE, SMALL, STRONG, Sheet, TINT};
 use super::pdf::key;
 use super::typeface;
-use crate::domain::class::CellClass;
-use crate::counting::session::snapshot::{ClassCount, Snapshot};
+use crate::counting::session::snapshot::Snapshot;
 use crate::counting::statistics::interval::Figure;
-use crate::store::records::SessionDetail;
+use crate::domain::class::CellClass;
+use crate::domain::counts::ClassCount;
 use crate::outputs::words::Words;
+use crate::store::records::SessionDetail;
 
 /// Right edges of the columns of a table, and the bar.
 const COUNT: f32 = 286.0;
@@ -21,16 +22,16 @@ pub(super) const ROW: f32 = 15.0;
 
 /// A line of the differential, and what the program alone had counted.
 #[derive(Clone, Copy)]
-pub(super) struct Class<'a> {
+pub(super) struct ClassRow<'a> {
     pub(super) line: &'a ClassCount,
     pub(super) program: u32,
 }
 
 /// The lines of a result, with the program's own counts beside persons'.
-pub(super) fn classes<'a>(result: &'a Snapshot, counted: Option<&Snapshot>) -> Vec<Class<'a>> {
+pub(super) fn classes<'a>(result: &'a Snapshot, counted: Option<&Snapshot>) -> Vec<ClassRow<'a>> {
     let own: BTreeMap<CellClass, u32> =
         counted.unwrap_or(result).classes.iter().map(|line| (line.class, line.count)).collect();
-    let class = |line: &'a ClassCount| Class { line, program: own.get(&line.class).copied().unwrap_or(0) };
+    let class = |line: &'a ClassCount| ClassRow { line, program: own.get(&line.class).copied().unwrap_or(0) };
     result.classes.iter().map(class).collect()
 }
 
@@ -38,7 +39,7 @@ pub(super) fn differential(
     paper: &mut Paper,
     detail: &SessionDetail,
     result: &Snapshot,
-    classes: &[Class<'_>],
+    classes: &[ClassRow<'_>],
     words: &Words,
 ) {
     paper.heading(words.say("result.differential"), 6.0 * ROW);
@@ -52,7 +53,7 @@ pub(super) fn differential(
     }
     paper.paragraph(LEFT, RIGHT, BODY, &told);
     let changed = classes.iter().any(|class| class.program != class.line.count);
-    let (within, apart): (Vec<&Class<'_>>, Vec<_>) =
+    let (within, apart): (Vec<&ClassRow<'_>>, Vec<_>) =
         classes.iter().partition(|class| class.line.class.in_differential());
     head(paper, words, changed);
     for class in &within {
@@ -90,8 +91,8 @@ fn head(paper: &mut Paper, words: &Words, changed: bool) {
     paper.y -= 3.0;
 }
 
-fn row(paper: &mut Paper, class: &Class<'_>, changed: bool, result: &Snapshot, words: &Words) {
-    let Class { line, program } = class;
+fn row(paper: &mut Paper, class: &ClassRow<'_>, changed: bool, result: &Snapshot, words: &Words) {
+    let ClassRow { line, program } = class;
     if paper.room(ROW) {
         head(paper, words, changed);
     }

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use super::{Pictured, ReportError};
-use crate::store::records::{CellRecord, SessionDetail};
 use crate::outputs::words::Words;
+use crate::store::records::{CellRecord, SessionDetail};
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct JsonReport<'a> {
     notice: &'a str,
     #[serde(flatten)]
     session: &'a SessionDetail,
@@ -17,7 +17,7 @@ struct Report<'a> {
 /// All that is kept of a session, and what it is not.
 pub(super) fn json(session: &SessionDetail, cells: &[Pictured], words: &Words) -> Result<Vec<u8>, ReportError> {
     let cells = cells.iter().map(|(cell, _)| cell).collect();
-    let report = Report { notice: words.say("notice"), session, cells };
+    let report = JsonReport { notice: words.say("notice"), session, cells };
     let mut bytes = serde_json::to_vec_pretty(&report).map_err(|problem| ReportError::Text(problem.to_string()))?;
     bytes.push(b'\n');
     Ok(bytes)

@@ -11,13 +11,13 @@ mod typeface;
 
 use std::str::FromStr;
 
+use crate::outputs::words::Words;
 use crate::store::records::{CellRecord, SessionDetail, SessionId};
 use crate::store::{Store, StoreError};
-use crate::outputs::words::Words;
 
 /// The form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReportForm {
+pub enum ReportFormat {
     /// For people, with the picture of the leading cells of each class.
     Pdf,
     /// For spreadsheets.
@@ -29,22 +29,22 @@ pub enum ReportForm {
 /// An ending that names no form.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no form of a report; write pdf, csv or json")]
-pub struct UnknownForm(String);
+pub struct UnknownReportFormat(String);
 
-impl FromStr for ReportForm {
-    type Err = UnknownForm;
+impl FromStr for ReportFormat {
+    type Err = UnknownReportFormat;
 
     fn from_str(ending: &str) -> Result<Self, Self::Err> {
         match ending {
             "pdf" => Ok(Self::Pdf),
             "csv" => Ok(Self::Csv),
             "json" => Ok(Self::Json),
-            _ => Err(UnknownForm(ending.to_owned())),
+            _ => Err(UnknownReportFormat(ending.to_owned())),
         }
     }
 }
 
-impl ReportForm {
+impl ReportFormat {
     /// How the name of its file ends.
     #[must_use]
     pub const fn ending(self) -> &'static str {
@@ -71,12 +71,12 @@ pub enum ReportError {
 ///
 /// # Errors
 /// When they cannot be read.
-pub fn cells(store: &Store, session: SessionId, form: ReportForm) -> Result<Vec<Pictured>, StoreError> {
-    if form == ReportForm::Csv {
+pub fn cells(store: &Store, session: SessionId, form: ReportFormat) -> Result<Vec<Pictured>, StoreError> {
+    if form == ReportFormat::Csv {
         return Ok(Vec::new());
     }
     let pictured = |cell: CellRecord| {
-        let shown = cell.has_crop && form == ReportForm::Pdf;
+        let shown = cell.has_crop && form == ReportFormat::Pdf;
         let picture = if shown { store.crop(session, cell.number)? } else { None };
         Ok((cell, picture))
     };
@@ -88,14 +88,14 @@ pub fn cells(store: &Store, session: SessionId, form: ReportForm) -> Result<Vec<
 /// # Errors
 /// When what is kept cannot be written as text.
 pub fn make(
-    form: ReportForm,
+    form: ReportFormat,
     detail: &SessionDetail,
     cells: &[Pictured],
     words: &Words,
 ) -> Result<Vec<u8>, ReportError> {
     match form {
-        ReportForm::Pdf => Ok(pdf::pdf(detail, cells, words)),
-        ReportForm::Csv => table::csv(detail, words),
-        ReportForm::Json => json::json(detail, cells, words),
+        ReportFormat::Pdf => Ok(pdf::pdf(detail, cells, words)),
+        ReportFormat::Csv => table::csv(detail, words),
+        ReportFormat::Json => json::json(detail, cells, words),
     }
 }

@@ -2,7 +2,7 @@
 
 use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
 
-use super::typeface::{self, Face};
+use super::typeface::{self, PdfFace};
 
 /// A4, points.
 pub(super) const SHEET: (f32, f32) = (595.0, 842.0);
@@ -30,15 +30,15 @@ pub(super) const GOOD_TINT: Colour = [0.88, 0.96, 0.91];
 /// How a text looks.
 #[derive(Clone, Copy)]
 pub(super) struct Type {
-    pub(super) face: Face,
+    pub(super) face: PdfFace,
     pub(super) size: f32,
     pub(super) colour: Colour,
 }
 
-pub(super) const BODY: Type = Type { face: Face::Plain, size: 9.5, colour: INK };
-pub(super) const STRONG: Type = Type { face: Face::Bold, size: 9.5, colour: INK };
-pub(super) const SMALL: Type = Type { face: Face::Plain, size: 8.0, colour: SOFT };
-pub(super) const HEADING: Type = Type { face: Face::Bold, size: 11.5, colour: INK };
+pub(super) const BODY: Type = Type { face: PdfFace::Plain, size: 9.5, colour: INK };
+pub(super) const STRONG: Type = Type { face: PdfFace::Bold, size: 9.5, colour: INK };
+pub(super) const SMALL: Type = Type { face: PdfFace::Plain, size: 8.0, colour: SOFT };
+pub(super) const HEADING: Type = Type { face: PdfFace::Bold, size: 11.5, colour: INK };
 
 /// A JPEG to be embedded as it is.
 pub(super) struct Jpeg {
@@ -74,7 +74,7 @@ impl Sheet {
     }
 
     pub(super) fn text(&mut self, x: f32, y: f32, how: Type, text: &str) {
-        let font: &[u8] = if how.face == Face::Bold { b"Bold" } else { b"Plain" };
+        let font: &[u8] = if how.face == PdfFace::Bold { b"Bold" } else { b"Plain" };
         self.ink(how.colour)
             .begin_text()
             .set_font(Name(font), how.size)
@@ -157,11 +157,11 @@ impl Paper {
             .restore_state();
     }
 
-    /// The file. `dress` draws head and foot of each sheet: its number, from 1, and how many there are.
-    pub(super) fn finish(mut self, title: &str, dress: impl Fn(&mut Sheet, usize, usize)) -> Vec<u8> {
+    /// The file. `draw_frame` draws head and foot of each sheet: its number, from 1, and how many there are.
+    pub(super) fn finish(mut self, title: &str, draw_frame: impl Fn(&mut Sheet, usize, usize)) -> Vec<u8> {
         let count = self.sheets.len();
         for (number, sheet) in self.sheets.iter_mut().enumerate() {
-            dress(sheet, number + 1, count);
+            draw_frame(sheet, number + 1, count);
         }
         let mut pdf = Pdf::new();
         let mut next = 1;

@@ -6,11 +6,11 @@ use super::Pictured;
 use super::differential::{ROW, classes, differential, groups};
 use super::paper::{BODY, GOOD, GOOD_TINT, INK, LEFT, Paper, RIGHT, RULE, SMALL, STRONG, Sheet, Type, WARN, WARN_TINT};
 use super::pictures::pictures;
-use super::typeface::{self, Face};
+use super::typeface::{self, PdfFace};
 use crate::counting::session::snapshot::Snapshot;
 use crate::counting::statistics::interval::Figure;
-use crate::store::records::{SessionDetail, Settings, Status};
 use crate::outputs::words::Words;
+use crate::store::records::{SessionDetail, Settings, Status};
 
 /// The sample id at the head of every sheet: its first line, the height of one, and how many there are at most. Ids of
 /// 64 letters take four.
@@ -53,7 +53,7 @@ pub(super) fn pdf(detail: &SessionDetail, cells: &[Pictured], words: &Words) -> 
         paper.paragraph(LEFT, RIGHT, SMALL, words.say(note));
     }
     let title = format!("{} – {}", words.say("report.title"), detail.summary.sample);
-    paper.finish(&title, |sheet, number, of| dress(sheet, detail, &sample, words, (number, of)))
+    paper.finish(&title, |sheet, number, of| draw_frame(sheet, detail, &sample, words, (number, of)))
 }
 
 /// Whether every letter prints of what persons and devices gave.
@@ -82,9 +82,15 @@ fn under(sample: &[String]) -> f32 {
 }
 
 /// Head and foot: whose sheet it is, and that nobody signed it.
-fn dress(sheet: &mut Sheet, detail: &SessionDetail, sample: &[String], words: &Words, (number, of): (usize, usize)) {
+fn draw_frame(
+    sheet: &mut Sheet,
+    detail: &SessionDetail,
+    sample: &[String],
+    words: &Words,
+    (number, of): (usize, usize),
+) {
     let summary = &detail.summary;
-    let title = Type { face: Face::Bold, size: 16.0, colour: INK };
+    let title = Type { face: PdfFace::Bold, size: 16.0, colour: INK };
     sheet.text(LEFT, 800.0, title, words.say("report.title"));
     sheet.right(RIGHT, 800.0, SMALL, &summary.station);
     for (line, text) in sample.iter().enumerate() {

@@ -5,12 +5,12 @@ use std::io::Cursor;
 use image::{ColorType, ImageDecoder as _, codecs::jpeg::JpegDecoder};
 
 use super::Pictured;
-use super::differential::Class;
+use super::differential::ClassRow;
 use super::paper::{BODY, Jpeg, LEFT, Paper, RIGHT, SMALL, STRONG};
 use super::typeface;
 use crate::domain::class::{CellClass, Kind};
-use crate::store::records::CellRecord;
 use crate::outputs::words::Words;
+use crate::store::records::CellRecord;
 
 /// Cells of a class that are shown.
 const MOST: usize = 6;
@@ -23,7 +23,7 @@ const GAP: f32 = 11.0;
 const LARGEST: u32 = 4096;
 
 /// Rows of pictures, the classes in the order of the table.
-pub(super) fn pictures(paper: &mut Paper, classes: &[Class<'_>], cells: &[Pictured], words: &Words) {
+pub(super) fn pictures(paper: &mut Paper, classes: &[ClassRow<'_>], cells: &[Pictured], words: &Words) {
     let (mut headed, mut damaged) = (false, 0);
     for class in classes {
         let Leading { shown, of, damaged: of_these } = leading(class.line.class, cells);

@@ -3,8 +3,8 @@
 use crate::counting::session::snapshot::Snapshot;
 use crate::counting::statistics::Share;
 use crate::counting::statistics::interval::Figure;
-use crate::store::records::{SessionDetail, Settings};
 use crate::outputs::words::Words;
+use crate::store::records::{SessionDetail, Settings};
 
 use super::ReportError;
 use super::differential::classes;
@@ -14,7 +14,7 @@ const COLUMNS: [&str; 7] = ["section", "name", "code", "value", "low", "high", "
 
 /// Lines of one table; numbers have a decimal point in every language.
 pub(super) fn csv(detail: &SessionDetail, words: &Words) -> Result<Vec<u8>, ReportError> {
-    let mut lines = Lines(csv::Writer::from_writer(Vec::new()));
+    let mut lines = CsvTable(csv::Writer::from_writer(Vec::new()));
     lines.line(&COLUMNS.map(str::to_owned))?;
     session(&mut lines, detail, words)?;
     if let Some(result) = &detail.reviewed_result {
@@ -23,9 +23,9 @@ pub(super) fn csv(detail: &SessionDetail, words: &Words) -> Result<Vec<u8>, Repo
     lines.0.into_inner().map_err(|problem| ReportError::Text(problem.to_string()))
 }
 
-struct Lines(csv::Writer<Vec<u8>>);
+struct CsvTable(csv::Writer<Vec<u8>>);
 
-impl Lines {
+impl CsvTable {
     fn line(&mut self, fields: &[String; 7]) -> Result<(), ReportError> {
         self.0.write_record(fields).map_err(|problem| ReportError::Text(problem.to_string()))
     }
@@ -65,7 +65,7 @@ fn harmless(text: &str) -> String {
     }
 }
 
-fn session(lines: &mut Lines, detail: &SessionDetail, words: &Words) -> Result<(), ReportError> {
+fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Result<(), ReportError> {
     let summary = &detail.summary;
     let status = words.say(&key("status", summary.status)).to_owned();
     lines.fact("session", "notice", words.say("notice"))?;
@@ -99,7 +99,7 @@ fn session(lines: &mut Lines, detail: &SessionDetail, words: &Words) -> Result<(
 }
 
 /// What flags go by, with the codes of the evidence.
-fn limits(lines: &mut Lines, settings: &Settings, words: &Words) -> Result<(), ReportError> {
+fn limits(lines: &mut CsvTable, settings: &Settings, words: &Words) -> Result<(), ReportError> {
     let flags = &settings.flags;
     let limits = [
         ("limit.blasts", code(Share::Blasts), flags.blasts_percent),
@@ -115,7 +115,12 @@ fn limits(lines: &mut Lines, settings: &Settings, words: &Words) -> Result<(), R
     Ok(())
 }
 
-fn figures(lines: &mut Lines, result: &Snapshot, counted: Option<&Snapshot>, words: &Words) -> Result<(), ReportError> {
+fn figures(
+    lines: &mut CsvTable,
+    result: &Snapshot,
+    counted: Option<&Snapshot>,
+    words: &Words,
+) -> Result<(), ReportError> {
     lines.fact("count", "counted", &result.counted.to_string())?;
     lines.fact("count", "target", &result.target.to_string())?;
     if let Some(ending) = result.ending {

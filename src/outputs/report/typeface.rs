@@ -3,7 +3,7 @@
 
 /// One of the typefaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Face {
+pub(super) enum PdfFace {
     Plain,
     Bold,
 }
@@ -69,15 +69,15 @@ fn byte(letter: char) -> u8 {
 }
 
 /// Width of a text at a size, in the size's unit.
-pub(super) fn width(face: Face, size: f32, text: &str) -> f32 {
+pub(super) fn width(face: PdfFace, size: f32, text: &str) -> f32 {
     let thousandths: u32 = encoded(text).iter().map(|byte| u32::from(letter(face, *byte))).sum();
     thousandths as f32 * size / 1000.0
 }
 
-fn letter(face: Face, byte: u8) -> u16 {
+fn letter(face: PdfFace, byte: u8) -> u16 {
     let table = match face {
-        Face::Plain => &PLAIN,
-        Face::Bold => &BOLD,
+        PdfFace::Plain => &PLAIN,
+        PdfFace::Bold => &BOLD,
     };
     if let Some(width) = byte.checked_sub(b' ').and_then(|place| table.get(usize::from(place))) {
         return *width;
@@ -101,7 +101,7 @@ fn letter(face: Face, byte: u8) -> u16 {
 }
 
 /// A text in lines that are no wider than `most`; a word that is wider itself is cut.
-pub(super) fn lines(face: Face, size: f32, text: &str, most: f32) -> Vec<String> {
+pub(super) fn lines(face: PdfFace, size: f32, text: &str, most: f32) -> Vec<String> {
     let mut done = Vec::new();
     for paragraph in text.lines() {
         let mut line = String::new();
@@ -142,22 +142,22 @@ mod tests {
 
     #[test]
     fn digits_are_of_one_width_so_that_columns_align() {
-        for face in [Face::Plain, Face::Bold] {
+        for face in [PdfFace::Plain, PdfFace::Bold] {
             assert!((width(face, 10.0, "1111") - width(face, 10.0, "8888")).abs() < 1e-6);
         }
     }
 
     #[test]
     fn a_line_does_not_break_between_a_number_and_its_unit() {
-        assert_eq!(lines(Face::Plain, 9.0, "about 95\u{a0}%", 40.0), ["about", "95\u{a0}%"]);
+        assert_eq!(lines(PdfFace::Plain, 9.0, "about 95\u{a0}%", 40.0), ["about", "95\u{a0}%"]);
     }
 
     proptest! {
         #[test]
         fn no_line_is_wider_than_asked_and_no_word_is_lost(text in "\\PC{0,200}", most in 20.0f32..400.0) {
-            let broken = lines(Face::Plain, 9.0, &text, most);
+            let broken = lines(PdfFace::Plain, 9.0, &text, most);
             for line in &broken {
-                prop_assert!(width(Face::Plain, 9.0, line) <= most || line.chars().count() == 1);
+                prop_assert!(width(PdfFace::Plain, 9.0, line) <= most || line.chars().count() == 1);
             }
             let letters = |text: &str| text.chars().filter(|letter| !letter.is_whitespace()).collect::<String>();
             prop_assert_eq!(letters(&broken.concat()), letters(&text));

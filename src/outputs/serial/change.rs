@@ -1,7 +1,7 @@
 //! Which changes of a state are worth a line.
 
-use crate::vision::quality::Verdict;
 use crate::counting::session::snapshot::Snapshot;
+use crate::vision::quality::Verdict;
 
 /// What of the picture's quality is worth a line: the verdict, the focus as a bar of twenty shows it, and frames refused.
 fn looks(state: &Snapshot) -> (Option<(Verdict, u8)>, u64) {
@@ -11,7 +11,7 @@ fn looks(state: &Snapshot) -> (Option<(Verdict, u8)>, u64) {
 
 /// How much a state differs from the one the host knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum Difference {
     None,
     /// Counts: told at the pace of the config.
     Small,
@@ -19,7 +19,7 @@ pub(super) enum Change {
     Great,
 }
 
-impl Change {
+impl Difference {
     /// What of `state` the host does not know from the state it was `told`.
     pub(super) fn between(told: Option<&Snapshot>, state: &Snapshot) -> Self {
         let Some(told) = told else { return Self::Great };

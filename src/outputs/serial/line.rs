@@ -8,21 +8,23 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::domain::class::{CellClass, Group};
 use crate::config::LineFormat;
-use crate::vision::quality::{Quality, Refusals, Verdict};
-use crate::counting::session::snapshot::{ClassCount, Ending, Flag, KindCounts, Phase, Snapshot};
-use crate::counting::statistics::correction::Corrected;
+use crate::counting::session::snapshot::{Ending, Phase, Snapshot};
+use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::interval::Figure;
 use crate::counting::statistics::per_red_cell::PerRedCell;
 use crate::counting::statistics::precision::Precision;
 use crate::counting::statistics::simultaneous::Simultaneous;
+use crate::domain::class::{CellClass, Group};
+use crate::domain::counts::{ClassCount, KindCounts};
+use crate::domain::flag::Flag;
 use crate::store::StoredResult;
 use crate::store::records::Signature;
+use crate::vision::quality::{Quality, Refusals, Verdict};
 
 /// What a line says.
 #[derive(Clone, Copy, Debug)]
-pub enum Message<'a> {
+pub enum SerialMessage<'a> {
     /// The first line after the port was opened, with the number of the newest result (0: none yet).
     Hello {
         /// Number of the newest result.
@@ -40,7 +42,7 @@ pub enum Message<'a> {
 
 /// One line on the way to the host.
 #[derive(Clone, Copy, Debug)]
-pub struct Line<'a> {
+pub struct SerialLine<'a> {
     /// Number of this line since the program started, from 1; a gap tells of lines that were dropped.
     pub sequence: u64,
     /// When the line was made; lines about a session carry the time of its state instead.
@@ -48,44 +50,44 @@ pub struct Line<'a> {
     /// Name of the station.
     pub station: &'a str,
     /// What it says.
-    pub message: Message<'a>,
+    pub message: SerialMessage<'a>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> SerialLine<'a> {
     fn kind(&self) -> &'static str {
         match self.message {
-            Message::Hello { .. } => "hello",
-            Message::Update(_) => "update",
-            Message::Status(_) => "status",
+            SerialMessage::Hello { .. } => "hello",
+            SerialMessage::Update(_) => "update",
+            SerialMessage::Status(_) => "status",
             // Nothing that nobody signed leaves as final.
-            Message::Result(result) if result.signature.is_some() => "final",
-            Message::Result(_) => "preliminary",
-            Message::Error(_) => "error",
+            SerialMessage::Result(result) if result.signature.is_some() => "final",
+            SerialMessage::Result(_) => "preliminary",
+            SerialMessage::Error(_) => "error",
         }
     }
 
     fn snapshot(&self) -> Option<&'a Snapshot> {
         match self.message {
-            Message::Update(snapshot) | Message::Status(snapshot) => Some(snapshot),
-            Message::Result(result) => Some(&result.snapshot),
-            Message::Hello { .. } | Message::Error(_) => None,
+            SerialMessage::Update(snapshot) | SerialMessage::Status(snapshot) => Some(snapshot),
+            SerialMessage::Result(result) => Some(&result.snapshot),
+            SerialMessage::Hello { .. } | SerialMessage::Error(_) => None,
         }
     }
 
     fn result(&self) -> Option<u64> {
         match self.message {
-            Message::Result(result) => Some(result.sequence),
-            Message::Hello { newest_result } => Some(newest_result),
+            SerialMessage::Result(result) => Some(result.sequence),
+            SerialMessage::Hello { newest_result } => Some(newest_result),
             _ => None,
         }
     }
 
     fn signature(&self) -> Option<&'a Signature> {
-        if let Message::Result(result) = self.message { result.signature.as_ref() } else { None }
+        if let SerialMessage::Result(result) = self.message { result.signature.as_ref() } else { None }
     }
 
     fn error(&self) -> Option<&'a str> {
-        if let Message::Error(text) = self.message { Some(text) } else { None }
+        if let SerialMessage::Error(text) = self.message { Some(text) } else { None }
     }
 
     fn time(&self) -> Timestamp {
@@ -95,7 +97,7 @@ impl<'a> Line<'a> {
 
 /// Renders one line, with its line end and no other line break in it.
 #[must_use]
-pub fn render(line: &Line<'_>, format: LineFormat) -> String {
+pub fn render(line: &SerialLine<'_>, format: LineFormat) -> String {
     match format {
         LineFormat::Json => json(line),
         LineFormat::Csv => csv(line),
@@ -129,7 +131,7 @@ struct JsonSession<'a> {
     counted: u32,
     #[serde(flatten)]
     kinds: KindCounts,
-    classes: Counts<'a>,
+    classes: ClassCountFields<'a>,
     percent: Percents<'a>,
     flags: &'a [Flag],
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -141,7 +143,7 @@ struct JsonSession<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     simultaneous: Option<&'a Simultaneous>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    corrected: Option<&'a Corrected>,
+    corrected: Option<&'a MisclassificationCorrection>,
     trouble: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     quality: Option<JsonQuality>,
@@ -164,9 +166,9 @@ impl JsonQuality {
     }
 }
 
-struct Counts<'a>(&'a [ClassCount]);
+struct ClassCountFields<'a>(&'a [ClassCount]);
 
-impl Serialize for Counts<'_> {
+impl Serialize for ClassCountFields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|count| (count.class.code(), count.count)))
     }
@@ -189,7 +191,7 @@ fn tenths(percent: f64) -> Option<f64> {
     percent.is_finite().then(|| (percent * 10.0).round() / 10.0)
 }
 
-fn json(line: &Line<'_>) -> String {
+fn json(line: &SerialLine<'_>) -> String {
     let session = line.snapshot().map(|snapshot| JsonSession {
         sample: &snapshot.sample,
         phase: snapshot.phase,
@@ -198,7 +200,7 @@ fn json(line: &Line<'_>) -> String {
         target: snapshot.target,
         counted: snapshot.counted,
         kinds: snapshot.kinds,
-        classes: Counts(&snapshot.classes),
+        classes: ClassCountFields(&snapshot.classes),
         percent: Percents(&snapshot.classes),
         flags: &snapshot.flags,
         groups: &snapshot.statistics.groups,
@@ -273,7 +275,7 @@ fn csv_statistics(snapshot: Option<&Snapshot>) -> Vec<String> {
     fields
 }
 
-fn csv(line: &Line<'_>) -> String {
+fn csv(line: &SerialLine<'_>) -> String {
     let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
     let snapshot = line.snapshot();
     let of = |field: fn(&Snapshot) -> String| snapshot.map(field).unwrap_or_default();

@@ -23,17 +23,17 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, TrySendError};
 use jiff::Timestamp;
 
-use self::change::Change;
+use self::change::Difference;
 use self::incoming::{Incoming, IncomingError, Request};
-use self::line::Message;
+use self::line::SerialMessage;
 use self::outbox::{Due, Outbox};
 use self::port::{Port, PortError};
 use self::sent::SentMark;
 use crate::config::SerialConfig;
-use crate::system::latest::Latest;
 use crate::counting::session::snapshot::{Command, Snapshot};
-use crate::system::stop::Stop;
 use crate::store::Store;
+use crate::system::latest::Latest;
+use crate::system::stop::Stop;
 
 /// How long one wait for the port lasts; new states and results are looked for as often.
 const TICK: Duration = Duration::from_millis(50);
@@ -316,8 +316,11 @@ impl Link {
     /// Queues an update when the state changed and its time has come; drops it when the last line has not left yet.
     fn queue_update(&mut self, waiting: u64, now: Instant) {
         let Some(state) = self.state.clone() else { return };
-        let change = Change::between(self.told.as_deref(), &state);
-        if change == Change::None || (change == Change::Small && now < self.next_update) || !self.outbox.greeted() {
+        let change = Difference::between(self.told.as_deref(), &state);
+        if change == Difference::None
+            || (change == Difference::Small && now < self.next_update)
+            || !self.outbox.greeted()
+        {
             return;
         }
         if self.outbox.has_bytes() || waiting > 0 {
@@ -333,7 +336,7 @@ impl Link {
         }
         self.dropping = false;
         self.next_update = now + self.interval();
-        self.outbox.push(Message::Update(&state), Timestamp::now());
+        self.outbox.push(SerialMessage::Update(&state), Timestamp::now());
         self.told = Some(state);
     }
 
@@ -350,11 +353,11 @@ impl Link {
                 Err(TrySendError::Disconnected(_)) => "the program is ending".to_owned(),
             },
             Ok(Request::Status) => match self.state.clone() {
-                Some(state) => return self.push_answer(Message::Status(&state)),
+                Some(state) => return self.push_answer(SerialMessage::Status(&state)),
                 None => "there is no state yet; ask again".to_owned(),
             },
             Ok(Request::Resend(sequence)) => match self.serial.results.find(sequence) {
-                Ok(Some(result)) => return self.push_answer(Message::Result(&result)),
+                Ok(Some(result)) => return self.push_answer(SerialMessage::Result(&result)),
                 Ok(None) => format!("there is no result {sequence}; the newest is {}", self.serial.results.last()),
                 Err(problem) => problem.to_string(),
             },
@@ -366,11 +369,11 @@ impl Link {
         log::debug!("serial host: {problem}");
         if now >= self.next_error {
             self.next_error = now + ERROR_PACE;
-            self.push_answer(Message::Error(&problem));
+            self.push_answer(SerialMessage::Error(&problem));
         }
     }
 
-    fn push_answer(&mut self, message: Message<'_>) {
+    fn push_answer(&mut self, message: SerialMessage<'_>) {
         if !self.outbox.push(message, Timestamp::now()) {
             self.traffic.dropped += 1;
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
-use super::line::{self, Line, Message};
+use super::line::{self, SerialLine, SerialMessage};
 use super::port::Port;
 use crate::config::LineFormat;
 use crate::store::StoredResult;
@@ -61,13 +61,13 @@ impl Outbox {
         if self.format == LineFormat::Csv {
             greeting.push_str(&line::csv_header());
         }
-        greeting.push_str(&self.render(Message::Hello { newest_result }, now));
+        greeting.push_str(&self.render(SerialMessage::Hello { newest_result }, now));
         self.queue.push_back(Queued { bytes: greeting.into_bytes(), result: None });
         self.greeted = false;
     }
 
     /// Queues a line, unless too many wait; says whether it did. A line that is not queued leaves a gap in the numbers.
-    pub(super) fn push(&mut self, message: Message<'_>, now: Timestamp) -> bool {
+    pub(super) fn push(&mut self, message: SerialMessage<'_>, now: Timestamp) -> bool {
         let bytes = self.render(message, now).into_bytes();
         let fits = self.queue.len() < MOST_WAITING;
         if fits {
@@ -78,7 +78,7 @@ impl Outbox {
 
     /// Queues a result that is to be marked as sent once it left. Results never fall to the limit.
     pub(super) fn push_result(&mut self, result: &StoredResult, due: Due, now: Timestamp) {
-        let bytes = self.render(Message::Result(result), now).into_bytes();
+        let bytes = self.render(SerialMessage::Result(result), now).into_bytes();
         self.queue.push_back(Queued { bytes, result: Some(due) });
     }
 
@@ -139,8 +139,8 @@ impl Outbox {
         Ok(lines)
     }
 
-    fn render(&mut self, message: Message<'_>, now: Timestamp) -> String {
+    fn render(&mut self, message: SerialMessage<'_>, now: Timestamp) -> String {
         self.sequence += 1;
-        line::render(&Line { sequence: self.sequence, time: now, station: &self.station, message }, self.format)
+        line::render(&SerialLine { sequence: self.sequence, time: now, station: &self.station, message }, self.format)
     }
 }

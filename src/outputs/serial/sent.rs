@@ -5,8 +5,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::outbox::Due;
-use crate::system::file;
 use crate::store::{Store, StoreError, of_file};
+use crate::system::file;
 
 /// The file of the [`SentMark`].
 pub const SENT_FILE: &str = "serial.sent";

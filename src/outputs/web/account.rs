@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::app::{App, Shared, blocking, blocking_in};
+use super::app::{App, SharedApp, blocking, blocking_in};
 use super::error::{ApiError, Body};
 use super::guard::{COOKIE_NAME, Caller, How, Peer};
 use crate::store::StoreError;
@@ -61,7 +61,7 @@ pub(super) struct Me {
         body = super::error::ErrorBody),
 ))]
 pub(super) async fn login(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     Peer(address): Peer,
     before: Option<Caller>,
     Body(Login { name, password }): Body<Login>,
@@ -84,13 +84,13 @@ pub(super) async fn login(
 /// Does `work` that looks at a password of this name, when it is one's turn; none where the password is wrong. Every wrong
 /// one counts, from anywhere.
 pub(super) async fn try_password<T: Send + 'static>(
-    app: &Shared,
+    app: &SharedApp,
     name: &str,
     address: IpAddr,
     work: impl FnOnce(&App) -> Result<Option<T>, StoreError> + Send + 'static,
 ) -> Result<Option<T>, ApiError> {
     let attempt = app.throttle().attempt(name, address, Instant::now()).map_err(ApiError::too_often)?;
-    let tried = match app.password_turn().await {
+    let tried = match app.password_permit().await {
         Ok(turn) => blocking_in(app, turn, work).await,
         Err(busy) => Err(busy),
     };
@@ -110,7 +110,7 @@ pub(super) async fn try_password<T: Send + 'static>(
         body = super::error::ErrorBody),
 ))]
 pub(super) async fn change_password(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
     Body(NewPassword { old, new }): Body<NewPassword>,
 ) -> Result<StatusCode, ApiError> {
@@ -134,7 +134,7 @@ pub(super) async fn change_password(
 #[utoipa::path(post, path = "/api/logout", tag = "account", responses(
     (status = 204, description = "The cookie is worth nothing any more"),
 ))]
-pub(super) async fn logout(State(app): State<Shared>, caller: Option<Caller>) -> Result<Response, ApiError> {
+pub(super) async fn logout(State(app): State<SharedApp>, caller: Option<Caller>) -> Result<Response, ApiError> {
     if let Some(Caller { how: How::Login(id), .. }) = caller {
         app.logins().end(&id);
     }
@@ -143,7 +143,7 @@ pub(super) async fn logout(State(app): State<Shared>, caller: Option<Caller>) ->
 
 /// Who one is, and what the page must know before anything else.
 #[utoipa::path(get, path = "/api/me", tag = "account", responses((status = 200, body = Me)))]
-pub(super) async fn me(State(app): State<Shared>, caller: Option<Caller>) -> Result<Json<Me>, ApiError> {
+pub(super) async fn me(State(app): State<SharedApp>, caller: Option<Caller>) -> Result<Json<Me>, ApiError> {
     let languages = blocking(&app, |app: &App| Ok::<_, ApiError>(app.catalogues.languages())).await?;
     let (name, role) = caller.map(|caller| (caller.name, caller.role)).unzip();
     Ok(Json(Me {

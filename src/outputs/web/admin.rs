@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::app::{App, Shared, blocking, blocking_in};
-use super::error::{ApiError, Body, Path, Query};
+use super::app::{App, SharedApp, blocking, blocking_in};
+use super::error::{ApiError, Body, Path, QueryParameters};
 use super::guard::{Caller, How};
 use crate::store::records::{AuditEntry, Role, SessionId, User};
 use crate::store::{AuditVerdict, Store};
@@ -97,7 +97,7 @@ pub(super) struct Audit {
 
 /// All users.
 #[utoipa::path(get, path = "/api/users", tag = "admin", responses((status = 200, body = Users)))]
-pub(super) async fn users(State(app): State<Shared>) -> Result<Json<Users>, ApiError> {
+pub(super) async fn users(State(app): State<SharedApp>) -> Result<Json<Users>, ApiError> {
     let users = blocking(&app, |app: &App| app.store.users()).await?;
     Ok(Json(Users { users }))
 }
@@ -107,11 +107,11 @@ pub(super) async fn users(State(app): State<Shared>) -> Result<Json<Users>, ApiE
     (status = 201, description = "The user may log in"),
 ))]
 pub(super) async fn add_user(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
     Body(NewUser { name, role, password }): Body<NewUser>,
 ) -> Result<StatusCode, ApiError> {
-    let turn = app.password_turn().await?;
+    let turn = app.password_permit().await?;
     let add = move |app: &App| app.store.add_user(&name, role, &password, &caller.by(), Timestamp::now());
     blocking_in(&app, turn, add).await.map(|()| StatusCode::CREATED)
 }
@@ -120,7 +120,7 @@ pub(super) async fn add_user(
 #[utoipa::path(patch, path = "/api/users/{name}", tag = "admin", params(("name" = String, Path)),
     request_body = ChangedUser, responses((status = 204, description = "It holds from now on")))]
 pub(super) async fn change_user(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
     Path(name): Path<String>,
     Body(ChangedUser { role, enabled, password }): Body<ChangedUser>,
@@ -139,7 +139,7 @@ pub(super) async fn change_user(
         Ok(StatusCode::NO_CONTENT)
     };
     if of_password {
-        let turn = app.password_turn().await?;
+        let turn = app.password_permit().await?;
         blocking_in(&app, turn, change).await
     } else {
         blocking(&app, change).await
@@ -148,7 +148,7 @@ pub(super) async fn change_user(
 
 /// All tokens.
 #[utoipa::path(get, path = "/api/tokens", tag = "admin", responses((status = 200, body = Tokens)))]
-pub(super) async fn tokens(State(app): State<Shared>) -> Result<Json<Tokens>, ApiError> {
+pub(super) async fn tokens(State(app): State<SharedApp>) -> Result<Json<Tokens>, ApiError> {
     let tokens = blocking(&app, |app: &App| app.store.tokens()).await?;
     Ok(Json(Tokens { tokens }))
 }
@@ -158,7 +158,7 @@ pub(super) async fn tokens(State(app): State<Shared>) -> Result<Json<Tokens>, Ap
     (status = 201, body = Secret),
 ))]
 pub(super) async fn add_token(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
     Body(NewToken { name, role }): Body<NewToken>,
 ) -> Result<(StatusCode, Json<Secret>), ApiError> {
@@ -172,7 +172,7 @@ pub(super) async fn add_token(
     (status = 204, description = "It is worth nothing any more"),
 ))]
 pub(super) async fn remove_token(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
     Path(name): Path<String>,
 ) -> Result<StatusCode, ApiError> {
@@ -187,8 +187,8 @@ pub(super) async fn remove_token(
 /// The audit trail. Without `before`, all of it is looked at, whether it is whole.
 #[utoipa::path(get, path = "/api/audit", tag = "admin", params(WhichLines), responses((status = 200, body = Audit)))]
 pub(super) async fn audit(
-    State(app): State<Shared>,
-    Query(WhichLines { session, before, limit }): Query<WhichLines>,
+    State(app): State<SharedApp>,
+    QueryParameters(WhichLines { session, before, limit }): QueryParameters<WhichLines>,
 ) -> Result<Json<Audit>, ApiError> {
     let limit = limit.unwrap_or(LINES.0).clamp(1, LINES.1);
     blocking(&app, move |app: &App| {

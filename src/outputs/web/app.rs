@@ -10,17 +10,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::error::ApiError;
-use crate::station::live_view::Live;
 use super::logins::Logins;
 use super::throttle::Throttle;
 use super::{InForce, Timeouts, Web};
 use crate::config::{Flags, SessionConfig};
-use crate::station::pipeline::Wish;
 use crate::counting::session::snapshot::Command;
+use crate::outputs::words::Catalogues;
+use crate::station::live_view::Live;
+use crate::station::pipeline::CalibrationRequest;
 use crate::store::Store;
 use crate::store::records::SessionId;
 use crate::vision::Vision;
-use crate::outputs::words::Catalogues;
 
 /// Passwords that are looked at at once: each takes 19 MiB and a core for a while, and the counting goes on beside it.
 const PASSWORDS_AT_ONCE: usize = 1;
@@ -29,11 +29,11 @@ const PASSWORDS_AT_ONCE: usize = 1;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What every handler shares.
-pub(super) type Shared = Arc<App>;
+pub(super) type SharedApp = Arc<App>;
 
 /// The right to do what is done by one at a time. It goes with the work, not with whoever asked for it: a request whose
 /// client hangs up is dropped, and what it began beside the server runs on.
-pub(super) type Turn = OwnedSemaphorePermit;
+pub(super) type Permit = OwnedSemaphorePermit;
 
 #[derive(Debug)]
 pub(super) struct App {
@@ -44,7 +44,7 @@ pub(super) struct App {
     pub(super) limits: Sender<(SessionConfig, Flags)>,
     pub(super) live: Live,
     pub(super) commands: Sender<Command>,
-    pub(super) wishes: Sender<Wish>,
+    pub(super) calibration_requests: Sender<CalibrationRequest>,
     pub(super) station: String,
     pub(super) language: String,
     pub(super) catalogues: Catalogues,
@@ -77,7 +77,7 @@ impl App {
             limits: web.limits.clone(),
             live: web.live.clone(),
             commands: web.commands.clone(),
-            wishes: web.wishes.clone(),
+            calibration_requests: web.calibration_requests.clone(),
             station: web.station.clone(),
             language: web.config.language.clone(),
             catalogues: Catalogues::new(web.config.catalogues.clone()),
@@ -95,19 +95,19 @@ impl App {
     }
 
     /// A turn to hash a password, which others are waited for some seconds.
-    pub(super) async fn password_turn(&self) -> Result<Turn, ApiError> {
+    pub(super) async fn password_permit(&self) -> Result<Permit, ApiError> {
         let turn = timeout(PATIENCE, Arc::clone(&self.passwords).acquire_owned()).await;
         turn.ok().and_then(Result::ok).ok_or_else(|| ApiError::busy("too many log in at once; try again"))
     }
 
     /// The turn to calibrate, if nobody has it.
-    pub(super) fn calibration_turn(&self) -> Result<Turn, ApiError> {
+    pub(super) fn calibration_permit(&self) -> Result<Permit, ApiError> {
         let turn = Arc::clone(&self.calibrations).try_acquire_owned();
         turn.map_err(|_| ApiError::busy("a calibration is being taken; wait for it"))
     }
 
     /// A turn to make a report or a picture.
-    pub(super) async fn picture_turn(&self) -> Result<Turn, ApiError> {
+    pub(super) async fn picture_permit(&self) -> Result<Permit, ApiError> {
         let turn = Arc::clone(&self.pictures).acquire_owned().await;
         turn.map_err(|_| ApiError::busy("the program is ending"))
     }
@@ -127,7 +127,7 @@ impl App {
 
 /// Runs what reads or writes the disk, or computes for long, beside the server.
 pub(super) async fn blocking<T, E>(
-    app: &Shared,
+    app: &SharedApp,
     work: impl FnOnce(&App) -> Result<T, E> + Send + 'static,
 ) -> Result<T, ApiError>
 where
@@ -140,8 +140,8 @@ where
 
 /// The same, in a turn that ends when the work does.
 pub(super) async fn blocking_in<T, E>(
-    app: &Shared,
-    turn: Turn,
+    app: &SharedApp,
+    turn: Permit,
     work: impl FnOnce(&App) -> Result<T, E> + Send + 'static,
 ) -> Result<T, ApiError>
 where
@@ -152,14 +152,17 @@ where
     beside(Some(turn), move || work(&app)).await
 }
 
-async fn beside<T, E>(turn: Option<Turn>, work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, ApiError>
+async fn beside<T, E>(
+    permit: Option<Permit>,
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, ApiError>
 where
     T: Send + 'static,
     E: Into<ApiError> + Send + 'static,
 {
     let done = tokio::task::spawn_blocking(move || {
         let done = work();
-        drop(turn);
+        drop(permit);
         done
     });
     match done.await {

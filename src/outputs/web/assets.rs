@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
-use super::app::{App, Shared, blocking};
+use super::app::{App, SharedApp, blocking};
 use super::error::{ApiError, Path as InPath};
 use crate::store::hexadecimal;
 
@@ -65,7 +65,7 @@ pub(super) async fn index(headers: HeaderMap) -> Response {
 }
 
 /// `GET /assets/…`.
-pub(super) async fn asset(State(app): State<Shared>, InPath(path): InPath<String>, headers: HeaderMap) -> Response {
+pub(super) async fn asset(State(app): State<SharedApp>, InPath(path): InPath<String>, headers: HeaderMap) -> Response {
     if let Some(file) = path.strip_prefix("languages/") {
         let file = file.to_owned();
         return match blocking(&app, move |app: &App| catalogue(app, &file)).await {
@@ -130,9 +130,9 @@ mod tests {
 
     use super::*;
     use crate::domain::class::CellClass;
-    use crate::vision::quality::Verdict;
-    use crate::counting::session::snapshot::Flag;
+    use crate::domain::flag::Flag;
     use crate::store::records::Status;
+    use crate::vision::quality::Verdict;
 
     fn below(folder: &Path, prefix: &str, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {

@@ -27,8 +27,8 @@ const PLAIN: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; chars
 
 /// Lets connections in while there is room, and drops those that take nothing of what is sent to them.
 #[derive(Clone, Debug)]
-pub(super) struct Doorway {
-    taken: Arc<Mutex<Taken>>,
+pub(super) struct ConnectionLimiter {
+    taken: Arc<Mutex<OpenConnections>>,
     /// How long a connection may take nothing.
     stalled: Duration,
     /// How long it may say nothing where TLS must be spoken.
@@ -36,18 +36,18 @@ pub(super) struct Doorway {
 }
 
 #[derive(Debug, Default)]
-struct Taken {
+struct OpenConnections {
     all: usize,
     by_host: HashMap<IpAddr, usize>,
 }
 
-impl Doorway {
-    /// A doorway to a server that speaks TLS or plain HTTP.
+impl ConnectionLimiter {
+    /// A limiter to a server that speaks TLS or plain HTTP.
     pub(super) fn new(timeouts: &Timeouts, tls: bool) -> Self {
         Self { taken: Arc::default(), stalled: timeouts.stalled, silent: tls.then_some(timeouts.header) }
     }
 
-    fn enter(&self, address: IpAddr) -> Option<Place> {
+    fn enter(&self, address: IpAddr) -> Option<ConnectionSlot> {
         let host = host(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let free = PLACES.saturating_sub(taken.all);
@@ -56,25 +56,25 @@ impl Doorway {
         }
         taken.all += 1;
         *taken.by_host.entry(host).or_default() += 1;
-        Some(Place { taken: Arc::clone(&self.taken), host })
+        Some(ConnectionSlot { taken: Arc::clone(&self.taken), host })
     }
 }
 
-impl<S: Send + 'static> Accept<TcpStream, S> for Doorway {
+impl<S: Send + 'static> Accept<TcpStream, S> for ConnectionLimiter {
     type Stream = Guarded;
     type Service = S;
     type Future = Pin<Box<dyn Future<Output = io::Result<(Guarded, S)>> + Send>>;
 
     fn accept(&self, mut stream: TcpStream, service: S) -> Self::Future {
-        let doorway = self.clone();
+        let limiter = self.clone();
         Box::pin(async move {
             stream.set_nodelay(true)?;
             let address = stream.peer_addr()?.ip();
-            let place = doorway.enter(address).ok_or_else(|| io::Error::other("too many connections"))?;
-            if let Some(silent) = doorway.silent {
+            let place = limiter.enter(address).ok_or_else(|| io::Error::other("too many connections"))?;
+            if let Some(silent) = limiter.silent {
                 timeout(silent, refuse_plain(&mut stream)).await??;
             }
-            Ok((Guarded { stream, patience: doorway.stalled, stalled: None, _place: place }, service))
+            Ok((Guarded { stream, patience: limiter.stalled, stalled: None, _place: place }, service))
         })
     }
 }
@@ -95,12 +95,12 @@ async fn refuse_plain(stream: &mut TcpStream) -> io::Result<()> {
 
 /// One of the places; given back when it is dropped.
 #[derive(Debug)]
-struct Place {
-    taken: Arc<Mutex<Taken>>,
+struct ConnectionSlot {
+    taken: Arc<Mutex<OpenConnections>>,
     host: IpAddr,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.all = taken.all.saturating_sub(1);
@@ -119,7 +119,7 @@ pub(super) struct Guarded {
     stream: TcpStream,
     patience: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
-    _place: Place,
+    _place: ConnectionSlot,
 }
 
 impl Guarded {
@@ -179,48 +179,48 @@ impl AsyncWrite for Guarded {
 mod tests {
     use super::*;
 
-    fn doorway() -> Doorway {
-        Doorway::new(&Timeouts::default(), true)
+    fn limiter() -> ConnectionLimiter {
+        ConnectionLimiter::new(&Timeouts::default(), true)
     }
 
     /// Takes as many places as one host is let have.
-    fn all_of(doorway: &Doorway, address: IpAddr) -> Vec<Place> {
-        std::iter::from_fn(|| doorway.enter(address)).collect()
+    fn all_of(limiter: &ConnectionLimiter, address: IpAddr) -> Vec<ConnectionSlot> {
+        std::iter::from_fn(|| limiter.enter(address)).collect()
     }
 
     #[test]
     fn one_host_cannot_take_every_place_and_places_are_given_back() {
-        let doorway = doorway();
+        let limiter = limiter();
         let greedy: IpAddr = [192, 0, 2, 1].into();
-        let mut held = all_of(&doorway, greedy);
+        let mut held = all_of(&limiter, greedy);
         assert_eq!(held.len(), 32);
-        assert!(doorway.enter([192, 0, 2, 2].into()).is_some());
+        assert!(limiter.enter([192, 0, 2, 2].into()).is_some());
         held.pop();
-        assert!(doorway.enter(greedy).is_some());
+        assert!(limiter.enter(greedy).is_some());
         drop(held);
-        assert!(doorway.taken.lock().unwrap().by_host.is_empty());
+        assert!(limiter.taken.lock().unwrap().by_host.is_empty());
     }
 
     #[test]
     fn several_greedy_hosts_leave_room_for_a_browser() {
-        let doorway = doorway();
-        let _held: Vec<_> = (1..=4).map(|last| all_of(&doorway, [192, 0, 2, last].into())).collect();
-        let browser = all_of(&doorway, [192, 0, 2, 9].into());
+        let limiter = limiter();
+        let _held: Vec<_> = (1..=4).map(|last| all_of(&limiter, [192, 0, 2, last].into())).collect();
+        let browser = all_of(&limiter, [192, 0, 2, 9].into());
         assert!(browser.len() >= 6, "{}", browser.len());
     }
 
     #[test]
     fn a_host_with_many_addresses_is_one() {
-        let doorway = doorway();
+        let limiter = limiter();
         let own = |last| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
-        let held: Vec<_> = (0..100).filter_map(|last| doorway.enter(own(last))).collect();
+        let held: Vec<_> = (0..100).filter_map(|last| limiter.enter(own(last))).collect();
         assert_eq!(held.len(), 32);
     }
 
     #[test]
     fn there_is_an_end_to_the_places() {
-        let doorway = doorway();
-        let held: Vec<_> = (0..=255).filter_map(|last| doorway.enter([192, 0, 2, last].into())).collect();
+        let limiter = limiter();
+        let held: Vec<_> = (0..=255).filter_map(|last| limiter.enter([192, 0, 2, last].into())).collect();
         assert_eq!(held.len(), PLACES);
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::app::Shared;
+use super::app::SharedApp;
 use crate::store::{ReviewError, StoreError};
 
 /// Bodies are not longer, in bytes.
@@ -183,10 +183,10 @@ impl IntoResponse for ApiError {
 #[derive(Debug)]
 pub(super) struct Body<T>(pub(super) T);
 
-impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
+impl<T: DeserializeOwned> FromRequest<SharedApp> for Body<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, app: &Shared) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, app: &SharedApp) -> Result<Self, ApiError> {
         let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         // Forms of other sites can send text and form fields without asking first, but no JSON.
         if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
@@ -221,10 +221,10 @@ fn too_long() -> ApiError {
 #[derive(Debug)]
 pub(super) struct Path<T>(pub(super) T);
 
-impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Path<T> {
+impl<T: DeserializeOwned + Send> FromRequestParts<SharedApp> for Path<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, ApiError> {
         let found: Result<_, PathRejection> = axum::extract::Path::from_request_parts(parts, app).await;
         let found = found.map_err(|_| ApiError::not_found("there is nothing of this number or name"))?;
         Ok(Self(found.0))
@@ -233,12 +233,12 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Path<T> {
 
 /// What stands behind the question mark.
 #[derive(Debug)]
-pub(super) struct Query<T>(pub(super) T);
+pub(super) struct QueryParameters<T>(pub(super) T);
 
-impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for Query<T> {
+impl<T: DeserializeOwned + Send> FromRequestParts<SharedApp> for QueryParameters<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _: &SharedApp) -> Result<Self, ApiError> {
         // A search form sends its empty fields, too.
         let said: Vec<&str> =
             parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.ends_with('=')).collect();

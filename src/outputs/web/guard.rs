@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::app::{App, Shared, blocking};
+use super::app::{App, SharedApp, blocking};
 use super::error::{ApiError, check_length};
 use super::logins::LoginId;
 use crate::store::records::{Role, User};
@@ -51,47 +51,47 @@ impl Caller {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) IpAddr);
 
-impl FromRequestParts<Shared> for Caller {
+impl FromRequestParts<SharedApp> for Caller {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _: &SharedApp) -> Result<Self, ApiError> {
         parts.extensions.get::<Self>().cloned().ok_or_else(ApiError::log_in)
     }
 }
 
-impl OptionalFromRequestParts<Shared> for Caller {
+impl OptionalFromRequestParts<SharedApp> for Caller {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Option<Self>, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, _: &SharedApp) -> Result<Option<Self>, Infallible> {
         Ok(parts.extensions.get::<Self>().cloned())
     }
 }
 
-impl FromRequestParts<Shared> for Peer {
+impl FromRequestParts<SharedApp> for Peer {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _: &SharedApp) -> Result<Self, ApiError> {
         parts.extensions.get::<Self>().copied().ok_or_else(|| ApiError::internal(&"a request without an address"))
     }
 }
 
 /// Lets a request through or not, and puts on the answer what browsers must know.
 pub(super) async fn guard(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let api = request.uri().path().starts_with("/api/");
-    let mut response = match admit(&app, peer, &mut request).await {
+    let mut response = match authenticate(&app, peer, &mut request).await {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
-    dress(response.headers_mut(), api);
+    set_security_headers(response.headers_mut(), api);
     response
 }
 
-async fn admit(app: &Shared, peer: SocketAddr, request: &mut Request) -> Result<(), ApiError> {
+async fn authenticate(app: &SharedApp, peer: SocketAddr, request: &mut Request) -> Result<(), ApiError> {
     let address = peer.ip().to_canonical();
     request.extensions_mut().insert(Peer(address));
     let headers = request.headers();
@@ -108,7 +108,7 @@ async fn admit(app: &Shared, peer: SocketAddr, request: &mut Request) -> Result<
     let cookie = cookie(headers);
     let bearer = one(headers, &AUTHORIZATION)?;
     let path = request.uri().path();
-    let asked = Asked { tls: app.tls, method: request.method(), path, host };
+    let asked = RequestTarget { tls: app.tls, method: request.method(), path, host };
     asked.same_site(headers, cookie.is_some() && bearer.is_none())?;
     let caller = if !path.starts_with("/api/") {
         None
@@ -134,14 +134,14 @@ fn is_by_person(path: &str) -> bool {
 }
 
 /// What a request asks for.
-struct Asked<'a> {
+struct RequestTarget<'a> {
     tls: bool,
     method: &'a Method,
     path: &'a str,
     host: &'a str,
 }
 
-impl Asked<'_> {
+impl RequestTarget<'_> {
     /// Refuses what a page of another site can make a browser send.
     fn same_site(&self, headers: &HeaderMap, by_cookie: bool) -> Result<(), ApiError> {
         let refused = || ApiError::other_site("this request comes from the page of another site");
@@ -171,7 +171,7 @@ impl Asked<'_> {
     }
 }
 
-async fn by_token(app: &Shared, bearer: &str, address: IpAddr) -> Result<Caller, ApiError> {
+async fn by_token(app: &SharedApp, bearer: &str, address: IpAddr) -> Result<Caller, ApiError> {
     let (scheme, secret) = bearer.split_once(' ').unwrap_or_default();
     if !scheme.eq_ignore_ascii_case("bearer") || secret.len() > 256 {
         return Err(ApiError::log_in());
@@ -183,7 +183,12 @@ async fn by_token(app: &Shared, bearer: &str, address: IpAddr) -> Result<Caller,
     Ok(Caller { name, role, how: How::Token(hash), address })
 }
 
-async fn by_cookie(app: &Shared, cookie: &str, address: IpAddr, by_person: bool) -> Result<Option<Caller>, ApiError> {
+async fn by_cookie(
+    app: &SharedApp,
+    cookie: &str,
+    address: IpAddr,
+    by_person: bool,
+) -> Result<Option<Caller>, ApiError> {
     let found = app.logins().find(cookie, Instant::now(), by_person);
     let Some((id, name)) = found else { return Ok(None) };
     let user = user_of(app, id, name).await?;
@@ -192,7 +197,7 @@ async fn by_cookie(app: &Shared, cookie: &str, address: IpAddr, by_person: bool)
 
 /// The user of a login. Asked each time: whoever was shut out, or got another role or password, is so at once, by
 /// whatever process that was done.
-pub(super) async fn user_of(app: &Shared, id: LoginId, name: String) -> Result<Option<User>, ApiError> {
+pub(super) async fn user_of(app: &SharedApp, id: LoginId, name: String) -> Result<Option<User>, ApiError> {
     // Twice: a user's own new password may come between the account and the login, which then go together the next time.
     for _ in 0..2 {
         let asked = name.clone();
@@ -241,7 +246,7 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// What browsers must know of every answer.
-fn dress(headers: &mut HeaderMap, api: bool) {
+fn set_security_headers(headers: &mut HeaderMap, api: bool) {
     // No Strict-Transport-Security: with it, browsers let nobody past a certificate of the station's own.
     let fixed = [
         (
@@ -290,15 +295,15 @@ mod tests {
 
     #[test]
     fn a_request_that_changes_something_must_come_from_the_page_itself() {
-        type Lines<'a> = &'a [(&'static str, &'static str)];
-        fn allowed(method: &Method, path: &str, lines: Lines<'_>, by_cookie: bool) -> bool {
+        type HeaderLines<'a> = &'a [(&'static str, &'static str)];
+        fn allowed(method: &Method, path: &str, lines: HeaderLines<'_>, by_cookie: bool) -> bool {
             let header = |(name, value): &(&'static str, &'static str)| {
                 (HeaderName::from_static(name), HeaderValue::from_static(value))
             };
             let headers: HeaderMap = lines.iter().map(header).collect();
-            Asked { tls: false, method, path, host: "localhost:1" }.same_site(&headers, by_cookie).is_ok()
+            RequestTarget { tls: false, method, path, host: "localhost:1" }.same_site(&headers, by_cookie).is_ok()
         }
-        let post = |lines: Lines<'_>, by_cookie| allowed(&Method::POST, "/api/me", lines, by_cookie);
+        let post = |lines: HeaderLines<'_>, by_cookie| allowed(&Method::POST, "/api/me", lines, by_cookie);
         assert!(post(&[("origin", "http://localhost:1")], true));
         for origin in ["http://localhost:2", "https://localhost:1", "null", "http://evil", "http://localhost:1.evil"] {
             assert!(!post(&[("origin", origin)], true), "{origin}");
@@ -308,7 +313,7 @@ mod tests {
         assert!(post(&[], false), "a program sends no Origin");
         assert!(!post(&[("sec-fetch-site", "cross-site")], false));
         assert!(!post(&[("sec-fetch-site", "same-site"), ("origin", "http://localhost:1")], true));
-        let get = |lines: Lines<'_>, by_cookie| allowed(&Method::GET, "/api/live", lines, by_cookie);
+        let get = |lines: HeaderLines<'_>, by_cookie| allowed(&Method::GET, "/api/live", lines, by_cookie);
         assert!(get(&[], false) && get(&[("sec-fetch-site", "none")], false));
         assert!(!get(&[("sec-fetch-site", "cross-site")], false), "at the device it needs no cookie");
         assert!(!get(&[("sec-fetch-site", "same-site")], true));

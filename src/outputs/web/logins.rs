@@ -22,11 +22,11 @@ pub(super) type LoginId = [u8; 32];
 #[derive(Debug)]
 pub(super) struct Logins {
     idle: Duration,
-    open: HashMap<LoginId, Login>,
+    open: HashMap<LoginId, LoginSession>,
 }
 
 #[derive(Debug)]
-struct Login {
+struct LoginSession {
     user: String,
     stamp: Stamp,
     begun: Instant,
@@ -50,7 +50,7 @@ impl Logins {
             let least = self.open.iter().min_by_key(|(_, login)| login.used).map(|(id, _)| *id);
             least.map(|id| self.open.remove(&id));
         }
-        self.open.insert(id(&cookie), Login { user: user.to_owned(), stamp, begun: now, used: now });
+        self.open.insert(id(&cookie), LoginSession { user: user.to_owned(), stamp, begun: now, used: now });
         Ok(cookie)
     }
 
@@ -91,7 +91,7 @@ impl Logins {
     }
 }
 
-impl Login {
+impl LoginSession {
     fn holds(&self, idle: Duration, now: Instant) -> bool {
         now.duration_since(self.used) < idle && now.duration_since(self.begun) < LONGEST
     }

@@ -2,7 +2,7 @@
 //!
 //! One server on a thread of its own. At the loopback address it speaks plain HTTP and whoever is at the device may count
 //! and look; at any other it speaks TLS only and shows nothing without a login. Nothing in here can hold up the count: the
-//! counting thread puts its newest state and frame into [`live::Live`] and goes on.
+//! counting thread puts its newest state and frame into [`Live`] and goes on.
 
 mod account;
 mod admin;
@@ -41,14 +41,14 @@ use tokio::runtime::Runtime;
 
 use self::app::App;
 pub use self::certificate::CertificateError;
-use self::connection::Doorway;
-use self::live::Live;
+use self::connection::ConnectionLimiter;
 pub use self::settings::InForce;
 use crate::config::{Flags, SessionConfig, WebConfig};
-use crate::station::pipeline::Wish;
 use crate::counting::session::snapshot::Command;
-use crate::system::stop::Stop;
+use crate::station::live_view::Live;
+use crate::station::pipeline::CalibrationRequest;
 use crate::store::Store;
+use crate::system::stop::Stop;
 use crate::vision::Vision;
 
 /// How long requests may still take after the program was told to stop, and then how long what they began.
@@ -92,8 +92,8 @@ pub struct Web {
     pub live: Live,
     /// Where requests to the count go.
     pub commands: Sender<Command>,
-    /// Where wishes for a calibration go.
-    pub wishes: Sender<Wish>,
+    /// Where calibration_requests for a calibration go.
+    pub calibration_requests: Sender<CalibrationRequest>,
     /// How long slow clients are waited for.
     pub timeouts: Timeouts,
     /// Ends the server.
@@ -102,14 +102,14 @@ pub struct Web {
 
 /// A server that runs.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningPage {
     /// Where it listens.
     pub address: SocketAddr,
     /// Its thread; ends within two seconds of the stop.
     pub thread: JoinHandle<()>,
 }
 
-impl Running {
+impl RunningPage {
     /// What to write into a browser at the device itself.
     #[must_use]
     pub fn url(&self) -> String {
@@ -156,7 +156,7 @@ fn remedy(problem: &io::Error) -> &'static str {
 ///
 /// # Errors
 /// When the address cannot be listened at, or there is no certificate for it.
-pub fn start(web: Web) -> Result<Option<Running>, WebError> {
+pub fn start(web: Web) -> Result<Option<RunningPage>, WebError> {
     let Some(asked) = web.config.address() else { return Ok(None) };
     let listening = |problem| WebError::Listen { address: asked, problem };
     let listener = TcpListener::bind(asked).map_err(listening)?;
@@ -191,7 +191,7 @@ pub fn start(web: Web) -> Result<Option<Running>, WebError> {
         .name("web".into())
         .spawn(move || run(runtime, serving, &app, &handle, &stop))
         .map_err(WebError::Threads)?;
-    Ok(Some(Running { address, thread }))
+    Ok(Some(RunningPage { address, thread }))
 }
 
 /// Serves until the stop.
@@ -231,15 +231,15 @@ async fn serve(
     *server.http_builder() = builder;
     // Until the first byte came, the time for heads does not run.
     let server = server.first_request_timeout(timeouts.header);
-    let doorway = Doorway::new(&timeouts, tls.is_some());
+    let limiter = ConnectionLimiter::new(&timeouts, tls.is_some());
     let service = routes::router(app).into_make_service_with_connect_info::<SocketAddr>();
     match tls {
         Some(config) => {
             let config = RustlsConfig::from_config(config);
-            let acceptor = RustlsAcceptor::new(config).handshake_timeout(timeouts.header).acceptor(doorway);
+            let acceptor = RustlsAcceptor::new(config).handshake_timeout(timeouts.header).acceptor(limiter);
             server.acceptor(acceptor).serve(service).await
         }
-        None => server.acceptor(doorway).serve(service).await,
+        None => server.acceptor(limiter).serve(service).await,
     }
 }
 

@@ -10,10 +10,10 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use super::error::ErrorBody;
 use super::guard::COOKIE_NAME;
-use crate::station::live_view::{BoxMessage, ViewMessage};
 use super::routes::routes;
 use super::stream::StateMessage;
 use super::{account, admin, calibration, report, review, sessions, settings, stream};
+use crate::station::live_view::{BoxMessage, ViewMessage};
 
 #[derive(OpenApi)]
 #[openapi(

@@ -7,11 +7,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::app::{App, Shared, blocking_in};
-use super::error::{ApiError, Path, Query};
+use super::app::{App, SharedApp, blocking_in};
+use super::error::{ApiError, Path, QueryParameters};
 use super::guard::Caller;
 use crate::config::is_language;
-use crate::outputs::report::{self, ReportForm};
+use crate::outputs::report::{self, ReportFormat};
 use crate::store::records::SessionId;
 
 /// How a report is wanted.
@@ -28,12 +28,12 @@ pub(super) struct Wanted {
     (status = 200, content_type = "application/pdf", body = Vec<u8>),
 ))]
 pub(super) async fn pdf(
-    app: State<Shared>,
+    app: State<SharedApp>,
     caller: Caller,
     id: Path<SessionId>,
-    wanted: Query<Wanted>,
+    wanted: QueryParameters<Wanted>,
 ) -> Result<Response, ApiError> {
-    report(app, caller, id, wanted, ReportForm::Pdf).await
+    report(app, caller, id, wanted, ReportFormat::Pdf).await
 }
 
 /// The report for spreadsheets.
@@ -41,12 +41,12 @@ pub(super) async fn pdf(
     (status = 200, content_type = "text/csv", body = String),
 ))]
 pub(super) async fn csv(
-    app: State<Shared>,
+    app: State<SharedApp>,
     caller: Caller,
     id: Path<SessionId>,
-    wanted: Query<Wanted>,
+    wanted: QueryParameters<Wanted>,
 ) -> Result<Response, ApiError> {
-    report(app, caller, id, wanted, ReportForm::Csv).await
+    report(app, caller, id, wanted, ReportFormat::Csv).await
 }
 
 /// The report for programs.
@@ -54,26 +54,26 @@ pub(super) async fn csv(
     (status = 200, content_type = "application/json", body = Object),
 ))]
 pub(super) async fn json(
-    app: State<Shared>,
+    app: State<SharedApp>,
     caller: Caller,
     id: Path<SessionId>,
-    wanted: Query<Wanted>,
+    wanted: QueryParameters<Wanted>,
 ) -> Result<Response, ApiError> {
-    report(app, caller, id, wanted, ReportForm::Json).await
+    report(app, caller, id, wanted, ReportFormat::Json).await
 }
 
 async fn report(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
     Path(id): Path<SessionId>,
-    Query(Wanted { language }): Query<Wanted>,
-    form: ReportForm,
+    QueryParameters(Wanted { language }): QueryParameters<Wanted>,
+    form: ReportFormat,
 ) -> Result<Response, ApiError> {
     if language.as_deref().is_some_and(|language| !is_language(language)) {
         return Err(ApiError::request("a language is a tag such as en, es or pt-BR"));
     }
     // The pictures of a whole session are in memory meanwhile, so one at a time.
-    let turn = app.picture_turn().await?;
+    let turn = app.picture_permit().await?;
     let bytes = blocking_in(&app, turn, move |app: &App| {
         let detail = app.view(id, &caller, form.ending())?;
         let cells = report::cells(&app.store, id, form)?;
@@ -82,9 +82,9 @@ async fn report(
     })
     .await?;
     let kind = match form {
-        ReportForm::Pdf => "application/pdf",
-        ReportForm::Csv => "text/csv; charset=utf-8",
-        ReportForm::Json => "application/json",
+        ReportFormat::Pdf => "application/pdf",
+        ReportFormat::Csv => "text/csv; charset=utf-8",
+        ReportFormat::Json => "application/json",
     };
     let name = format!("attachment; filename=\"leukoscope-{id}.{}\"", form.ending());
     let name = HeaderValue::try_from(name).map_err(|problem| ApiError::internal(&problem))?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::account::try_password;
-use super::app::{App, Shared, blocking};
+use super::app::{App, SharedApp, blocking};
 use super::error::{ApiError, Body, Path};
 use super::guard::{Caller, How};
 use crate::domain::class::CellClass;
@@ -61,7 +61,7 @@ pub(super) struct Signing {
         no white one", body = super::error::ErrorBody)),
 )]
 pub(super) async fn reclassify(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
     Path(id): Path<SessionId>,
     Body(Given { cells, class }): Body<Given>,
@@ -82,7 +82,7 @@ pub(super) async fn reclassify(
         body = super::error::ErrorBody),
 ))]
 pub(super) async fn undo(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
     Path(id): Path<SessionId>,
 ) -> Result<Json<Reviewed>, ApiError> {
@@ -101,7 +101,7 @@ pub(super) async fn undo(
         since it was looked at", body = super::error::ErrorBody)),
 )]
 pub(super) async fn sign(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
     Path(id): Path<SessionId>,
     Body(Signing { password, comment, fingerprint }): Body<Signing>,

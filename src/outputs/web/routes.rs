@@ -8,7 +8,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
-use super::app::Shared;
+use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, guard};
 use super::{account, admin, assets, calibration, openapi, report, review, sessions, settings, stream};
@@ -20,14 +20,14 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     /// Who may; anybody without one.
     pub(super) role: Option<Role>,
-    handler: MethodRouter<Shared>,
+    handler: MethodRouter<SharedApp>,
 }
 
 fn route(
     method: &'static str,
     path: &'static str,
     role: impl Into<Option<Role>>,
-    handler: MethodRouter<Shared>,
+    handler: MethodRouter<SharedApp>,
 ) -> Route {
     Route { method, path, role: role.into(), handler }
 }
@@ -70,7 +70,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// The page and the interface.
-pub(super) fn router(app: Shared) -> Router {
+pub(super) fn router(app: SharedApp) -> Router {
     let mut router = Router::new().route("/", get(assets::index)).route("/assets/{*path}", get(assets::asset));
     for Route { path, role, handler, .. } in routes() {
         router = router.route(path, handler.layer(middleware::from_fn_with_state(role, check_role)));
@@ -81,7 +81,7 @@ pub(super) fn router(app: Shared) -> Router {
             ApiError::wrong(StatusCode::METHOD_NOT_ALLOWED, "this cannot be done here; see /api/openapi.json")
         })
         .layer(axum::extract::DefaultBodyLimit::max(LONGEST_BODY))
-        .layer(middleware::from_fn_with_state(Shared::clone(&app), guard))
+        .layer(middleware::from_fn_with_state(SharedApp::clone(&app), guard))
         .with_state(app)
 }
 

@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::app::{App, Shared, blocking, blocking_in};
-use super::error::{ApiError, Path, Query};
+use super::app::{App, SharedApp, blocking, blocking_in};
+use super::error::{ApiError, Path, QueryParameters};
 use super::guard::Caller;
 use crate::domain::class::{CellClass, Group, Kind};
 use crate::store::StoreError;
@@ -66,12 +66,12 @@ pub(super) struct Class {
 }
 
 /// Sessions, newest first.
-#[utoipa::path(get, path = "/api/sessions", tag = "sessions", params(records::Query), responses(
+#[utoipa::path(get, path = "/api/sessions", tag = "sessions", params(records::SessionQuery), responses(
     (status = 200, body = Sessions),
 ))]
 pub(super) async fn list(
-    State(app): State<Shared>,
-    Query(query): Query<records::Query>,
+    State(app): State<SharedApp>,
+    QueryParameters(query): QueryParameters<records::SessionQuery>,
 ) -> Result<Json<Sessions>, ApiError> {
     let sessions = blocking(&app, move |app: &App| app.store.sessions(&query)).await?;
     Ok(Json(Sessions { sessions }))
@@ -82,7 +82,7 @@ pub(super) async fn list(
     (status = 200, body = SessionDetail),
 ))]
 pub(super) async fn one(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
     Path(id): Path<SessionId>,
 ) -> Result<Json<SessionDetail>, ApiError> {
@@ -94,10 +94,10 @@ pub(super) async fn one(
     (status = 200, body = Cells),
 ))]
 pub(super) async fn cells(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
     Path(id): Path<SessionId>,
-    Query(WhichCells { kind, class }): Query<WhichCells>,
+    QueryParameters(WhichCells { kind, class }): QueryParameters<WhichCells>,
 ) -> Result<Json<Cells>, ApiError> {
     blocking(&app, move |app: &App| {
         app.view(id, &caller, "cells")?;
@@ -112,7 +112,7 @@ pub(super) async fn cells(
     responses((status = 200, content_type = "image/jpeg", body = Vec<u8>)),
 )]
 pub(super) async fn crop(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
     Path((id, number)): Path<(SessionId, CellNumber)>,
 ) -> Result<Response, ApiError> {
@@ -131,12 +131,12 @@ pub(super) async fn crop(
     responses((status = 200, content_type = "image/png", body = Vec<u8>)),
 )]
 pub(super) async fn saliency(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
     Path((id, number)): Path<(SessionId, CellNumber)>,
 ) -> Result<Response, ApiError> {
     // The count goes on beside it, so one at a time.
-    let turn = app.picture_turn().await?;
+    let turn = app.picture_permit().await?;
     let work = move |app: &App| {
         app.note_view(id, &caller, "cells")?;
         app.saliency(id, number)

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::app::{App, Shared, blocking};
+use super::app::{App, SharedApp, blocking};
 use super::error::{ApiError, Body};
 use super::guard::Caller;
 use crate::config::Config;
@@ -36,17 +36,17 @@ impl InForce {
 
 /// What is in force.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Shown {
+pub(super) struct SettingsAnswer {
     settings: Settings,
     /// Camera, objective and time of the calibration, in words; null without one.
     calibration: Option<String>,
 }
 
 /// What is in force.
-#[utoipa::path(get, path = "/api/settings", tag = "settings", responses((status = 200, body = Shown)))]
-pub(super) async fn settings(State(app): State<Shared>) -> Result<Json<Shown>, ApiError> {
+#[utoipa::path(get, path = "/api/settings", tag = "settings", responses((status = 200, body = SettingsAnswer)))]
+pub(super) async fn settings(State(app): State<SharedApp>) -> Result<Json<SettingsAnswer>, ApiError> {
     let settings = blocking(&app, |app: &App| Ok::<_, ApiError>(app.settings.now().clone())).await?;
-    Ok(Json(Shown { calibration: settings.calibration.clone(), settings }))
+    Ok(Json(SettingsAnswer { calibration: settings.calibration.clone(), settings }))
 }
 
 /// Set the limits of counts and flags, all of them. They hold from now on, also after a restart, and come before the
@@ -55,7 +55,7 @@ pub(super) async fn settings(State(app): State<Shared>) -> Result<Json<Shown>, A
     (status = 204, description = "They hold"),
 ))]
 pub(super) async fn change(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
     Body(limits): Body<Limits>,
 ) -> Result<StatusCode, ApiError> {

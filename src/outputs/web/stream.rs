@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use utoipa::ToSchema;
 
-use super::app::{App, Shared, blocking};
+use super::app::{App, SharedApp, blocking};
 use super::error::{ApiError, Body};
 use super::guard::{Caller, How, user_of};
-use crate::station::live_view::{self, PACE};
 use crate::counting::session::sample::sample_id;
 use crate::counting::session::snapshot::{Command, Snapshot};
 use crate::counting::statistics::per_red_cell::{NoRedCount, RedCount};
+use crate::station::live_view::{self, PACE};
 use crate::store::records::SessionId;
 
 /// Watchers at once.
@@ -59,8 +59,8 @@ pub(super) struct StateMessage<'a> {
 /// What can be asked of the count.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
-    command: Word,
+pub(super) struct CommandBody {
+    command: CommandWord,
     /// Sample id, 1 to 64 characters; with `new` only.
     sample: Option<String>,
     /// Red count, 0.1 to 10, in 10^12 a litre (millions per microlitre); with `red` only.
@@ -69,7 +69,7 @@ pub(super) struct Asked {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum Word {
+enum CommandWord {
     /// Begin to count.
     Start,
     /// End the count and give the result.
@@ -82,19 +82,19 @@ enum Word {
 
 /// The state now.
 #[utoipa::path(get, path = "/api/live", tag = "live", responses((status = 200, body = Now)))]
-pub(super) async fn now(State(app): State<Shared>) -> Json<Now> {
-    let live::State { session, snapshot } = app.live.state();
+pub(super) async fn now(State(app): State<SharedApp>) -> Json<Now> {
+    let live_view::State { session, snapshot } = app.live.state();
     Json(Now { session, snapshot: snapshot.map(|snapshot| Snapshot::clone(&snapshot)) })
 }
 
 /// Ask something of the count. It is done as soon as the count comes to it; the state shows that it was.
-#[utoipa::path(post, path = "/api/live/commands", tag = "live", request_body = Asked, responses(
+#[utoipa::path(post, path = "/api/live/commands", tag = "live", request_body = CommandBody, responses(
     (status = 202, description = "Passed on to the count"),
 ))]
 pub(super) async fn command(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
-    Body(asked): Body<Asked>,
+    Body(asked): Body<CommandBody>,
 ) -> Result<StatusCode, ApiError> {
     let command = asked.into_command()?;
     log::info!("page: {} asks for {command:?}", caller.by());
@@ -104,22 +104,22 @@ pub(super) async fn command(
     }
 }
 
-impl Asked {
+impl CommandBody {
     fn into_command(self) -> Result<Command, ApiError> {
         match (self.command, self.sample, self.red_count) {
-            (Word::Start, None, None) => Ok(Command::Start),
-            (Word::Stop, None, None) => Ok(Command::Stop),
-            (Word::New, None, None) => Ok(Command::NewSample(None)),
-            (Word::New, Some(sample), None) => {
+            (CommandWord::Start, None, None) => Ok(Command::Start),
+            (CommandWord::Stop, None, None) => Ok(Command::Stop),
+            (CommandWord::New, None, None) => Ok(Command::NewSample(None)),
+            (CommandWord::New, Some(sample), None) => {
                 let sample = sample_id(&sample).map_err(|problem| ApiError::request(problem.to_string()))?;
                 Ok(Command::NewSample(Some(sample)))
             }
-            (Word::Red, None, Some(count)) => {
+            (CommandWord::Red, None, Some(count)) => {
                 RedCount::new(count).map(Command::RedCount).ok_or_else(|| ApiError::request(NoRedCount.to_string()))
             }
-            (Word::Red, ..) => Err(ApiError::request("red takes red_count, and no sample")),
-            (Word::New, _, Some(_)) => Err(ApiError::request("new takes a sample at most; send red afterwards")),
-            (Word::Start | Word::Stop, ..) => {
+            (CommandWord::Red, ..) => Err(ApiError::request("red takes red_count, and no sample")),
+            (CommandWord::New, _, Some(_)) => Err(ApiError::request("new takes a sample at most; send red afterwards")),
+            (CommandWord::Start | CommandWord::Stop, ..) => {
                 Err(ApiError::request("start and stop take neither sample nor red_count"))
             }
         }
@@ -137,7 +137,7 @@ impl Asked {
     (status = 503, description = "Too many watch already", body = super::error::ErrorBody),
 ))]
 pub(super) async fn watch(
-    State(app): State<Shared>,
+    State(app): State<SharedApp>,
     caller: Caller,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
@@ -150,7 +150,7 @@ pub(super) async fn watch(
 }
 
 /// Serves one watcher until it goes, is logged out, or takes nothing any more.
-async fn serve(app: Shared, caller: Caller, mut socket: WebSocket) {
+async fn serve(app: SharedApp, caller: Caller, mut socket: WebSocket) {
     let mut states = app.live.states();
     // Once at the beginning, whether or not it changes.
     states.mark_changed();
@@ -211,7 +211,7 @@ async fn serve(app: Shared, caller: Caller, mut socket: WebSocket) {
 }
 
 /// Whether whoever began to watch may still do so; `used` where a person is there.
-async fn still_in(app: &Shared, caller: &Caller, used: bool) -> bool {
+async fn still_in(app: &SharedApp, caller: &Caller, used: bool) -> bool {
     let user = match &caller.how {
         // Nobody is asked there.
         How::AtDevice => return true,

@@ -8,13 +8,13 @@ use crossbeam_channel::Sender;
 use image::RgbImage;
 
 use super::Counting;
-use crate::station::calibrate::{self, NotCalibrated, Step};
 use crate::config::{CameraConfig, FlatFieldChoice, Optics};
 use crate::counting::counter::Counter;
+use crate::counting::session::snapshot::Phase;
+use crate::station::calibrate::{self, NotCalibrated, Step};
+use crate::station::trouble::Part;
 use crate::vision::optics::calibration::Calibration;
 use crate::vision::quality::Gate;
-use crate::counting::session::snapshot::Phase;
-use crate::station::trouble::Part;
 
 /// Frames that a calibration is taken from.
 const FRAMES: usize = 10;
@@ -33,9 +33,9 @@ pub struct Calibrator {
     pub optics: Optics,
 }
 
-/// A wish for a calibration.
+/// A request for a calibration.
 #[derive(Debug)]
-pub struct Wish {
+pub struct CalibrationRequest {
     /// Of what.
     pub step: Step,
     /// Where the outcome goes.
@@ -53,7 +53,7 @@ pub struct Calibrated {
 
 impl Counting {
     /// Calibrates, puts it in force and answers.
-    pub(super) fn calibrate(&mut self, Wish { step, answer }: &Wish) {
+    pub(super) fn calibrate(&mut self, CalibrationRequest { step, answer }: &CalibrationRequest) {
         let done = self.calibrated(*step);
         match &done {
             Ok(Calibrated { words, .. }) => log::info!("calibrated: {words}"),
@@ -110,7 +110,7 @@ impl Counting {
             if self.told.elapsed() >= super::REFRESH {
                 self.tell();
             }
-            if let Some(frame) = self.connections.frames.take(super::TURN) {
+            if let Some(frame) = self.connections.frames.take(super::WAIT) {
                 self.view.show(&frame, &[], &[]);
                 frames.push((*frame.pixels).clone());
                 waited = Instant::now();

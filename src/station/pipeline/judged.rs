@@ -8,7 +8,7 @@ use crate::vision::quality::{Quality, Refusals, Verdict};
 const LASTING: Duration = Duration::from_secs(2);
 
 /// The judgements of one session's frames.
-pub(super) struct Judged {
+pub(super) struct QualityLog {
     pub(super) newest: Option<Quality>,
     pub(super) refused: Refusals,
     /// Since when frames are judged as the latest one, and the judgement that the log holds.
@@ -16,7 +16,7 @@ pub(super) struct Judged {
     logged: Option<Verdict>,
 }
 
-impl Judged {
+impl QualityLog {
     pub(super) fn new() -> Self {
         Self { newest: None, refused: Refusals::default(), since: Instant::now(), logged: None }
     }

@@ -11,30 +11,30 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use jiff::Timestamp;
 
-pub use self::calibrating::{Calibrated, Calibrator, Wish};
-use self::judged::Judged;
+pub use self::calibrating::{Calibrated, CalibrationRequest, Calibrator};
+use self::judged::QualityLog;
 use self::rate::Rate;
-use self::view::View;
+use self::view::SessionView;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
 use crate::config::{Flags, SessionConfig};
-use crate::counting::counter::{Counted, Counter, Looked};
+use crate::counting::counter::{Counted, Counter, DetectedFrame};
+use crate::counting::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
+use crate::counting::session::{CommandEffect, Session};
 use crate::domain::frame::Frame;
+use crate::station::live_view::Live;
+use crate::station::recorder::Recorder;
+use crate::station::service::watchdog::Pulse;
+use crate::station::trouble::{Part, Troubles};
+use crate::store::records::{SessionStart, Settings};
 use crate::system::latest::Latest;
+use crate::system::stop::Stop;
 use crate::vision::optics::calibration::{Calibration, scale_doubt};
 use crate::vision::quality::Gate;
-use crate::station::service::watchdog::Pulse;
-use crate::station::recorder::Recorder;
-use crate::counting::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
-use crate::counting::session::{Change, Session};
-use crate::system::stop::Stop;
-use crate::store::records::{SessionStart, Settings};
-use crate::station::trouble::{Part, Troubles};
 use crate::vision::{Lighting, Vision, VisionError};
-use crate::station::live_view::Live;
 
 /// What the counting thread is connected to.
 #[derive(Debug)]
-pub struct Connections {
+pub struct PipelinePorts {
     /// Where the camera puts its frames.
     pub frames: Latest<Frame>,
     /// What became of those that did not arrive.
@@ -66,11 +66,11 @@ pub struct Connections {
     /// What a calibration is of, and where it is kept.
     pub calibrator: Calibrator,
     /// Wishes for one.
-    pub wishes: Receiver<Wish>,
+    pub calibration_requests: Receiver<CalibrationRequest>,
 }
 
 /// How long the thread waits for a frame before it looks at everything else.
-const TURN: Duration = Duration::from_millis(50);
+const WAIT: Duration = Duration::from_millis(50);
 
 /// How long a frame that was looked at waits for the next one to be looked at meanwhile.
 const SOON: Duration = Duration::from_millis(5);
@@ -89,19 +89,19 @@ struct Counting {
     vision: Arc<Vision>,
     counter: Counter,
     /// A frame that was looked at and is to be counted while the next one is looked at.
-    looked: Option<(Looked, Frame)>,
-    view: View,
+    looked: Option<(DetectedFrame, Frame)>,
+    view: SessionView,
     /// How long that took where no other frame was counted meanwhile.
     looked_alone: Duration,
     session: Session,
-    connections: Connections,
+    connections: PipelinePorts,
     /// A result that is not on the disk yet.
     unkept: Option<Unkept>,
     begin_after_keeping: bool,
     /// The camera's counters when the session began.
     at_start: CameraCounts,
     used: u64,
-    judged: Judged,
+    judged: QualityLog,
     um_per_px: Option<f64>,
     rate: Rate,
     /// The state that was told last, and when.
@@ -118,21 +118,21 @@ struct Unkept {
 }
 
 /// Counts into `session` until told to stop. `first` is begun at once if there is one.
-pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option<Command>, connections: Connections) {
+pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option<Command>, connections: PipelinePorts) {
     let mut counting = Counting {
         station: station.to_owned(),
         counter: Counter::behind(Arc::clone(&vision), Gate::new(connections.gate)),
         vision,
         looked: None,
         looked_alone: Duration::ZERO,
-        view: View::new(connections.live.clone()),
+        view: SessionView::new(connections.live.clone()),
         session,
         connections,
         unkept: None,
         begin_after_keeping: false,
         at_start: CameraCounts::default(),
         used: 0,
-        judged: Judged::new(),
+        judged: QualityLog::new(),
         um_per_px: None,
         rate: Rate::default(),
         state: None,
@@ -143,7 +143,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
     }
     counting.tell();
     while !counting.connections.stop.told() {
-        counting.turn();
+        counting.step();
     }
     counting.end(Ending::Shutdown);
     counting.keep();
@@ -151,7 +151,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
 }
 
 impl Counting {
-    fn turn(&mut self) {
+    fn step(&mut self) {
         self.connections.pulse.beat();
         while let Ok((limits, flags)) = self.connections.limits.try_recv() {
             let settings = &mut self.connections.settings;
@@ -161,12 +161,12 @@ impl Counting {
         while let Ok(command) = self.connections.commands.try_recv() {
             self.command(command);
         }
-        while let Ok(wish) = self.connections.wishes.try_recv() {
-            self.calibrate(&wish);
+        while let Ok(request) = self.connections.calibration_requests.try_recv() {
+            self.calibrate(&request);
         }
         if self.session.phase() == Phase::Counting {
             // What was looked at waits no longer for a next frame than one takes to come.
-            let patience = if self.looked.is_some() { SOON } else { TURN };
+            let patience = if self.looked.is_some() { SOON } else { WAIT };
             match self.connections.frames.take(patience) {
                 Some(frame) => self.frame(&frame),
                 None if self.looked.is_some() => self.count_looked(),
@@ -181,7 +181,7 @@ impl Counting {
             {
                 self.view.show(&frame, &[], &[]);
             }
-            let _ = self.connections.stop.wait(TURN);
+            let _ = self.connections.stop.wait(WAIT);
         }
         if self.unkept.as_ref().is_some_and(|unkept| Instant::now() >= unkept.again) {
             self.keep();
@@ -213,10 +213,10 @@ impl Counting {
             }
         }
         match self.session.command(command, Timestamp::now()) {
-            Change::None => {}
-            Change::Begun => self.begun(),
-            Change::Ended => self.ended(),
-            Change::EndedThenNext => {
+            CommandEffect::None => {}
+            CommandEffect::Begun => self.begun(),
+            CommandEffect::Ended => self.ended(),
+            CommandEffect::EndedThenNext => {
                 self.begin_after_keeping = true;
                 self.ended();
             }

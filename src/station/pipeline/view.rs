@@ -3,20 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::domain::class::CellClass;
 use crate::counting::counter::{CountedCell, Revision};
-use crate::vision::detect::Detection;
-use crate::domain::frame::Frame;
 use crate::counting::track::CellId;
+use crate::domain::class::CellClass;
+use crate::domain::frame::Frame;
 use crate::station::live_view::{Live, LiveBox, LiveView};
+use crate::vision::detect::Detection;
 
 /// The frames of one session as the page sees them.
-pub(super) struct View {
+pub(super) struct SessionView {
     live: Live,
     names: HashMap<CellId, (CellClass, f64)>,
 }
 
-impl View {
+impl SessionView {
     pub(super) fn new(live: Live) -> Self {
         Self { live, names: HashMap::new() }
     }

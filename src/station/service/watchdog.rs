@@ -40,11 +40,11 @@ pub struct Watchdog(Arc<Parts>);
 #[derive(Debug)]
 struct Parts {
     began: Instant,
-    parts: Mutex<Vec<Part>>,
+    parts: Mutex<Vec<WatchedPart>>,
 }
 
 #[derive(Debug)]
-struct Part {
+struct WatchedPart {
     name: &'static str,
     allowance: Duration,
     /// Milliseconds from `began` to the last beat.
@@ -77,7 +77,7 @@ impl Watchdog {
     pub fn watch(&self, part: &'static str, allowance: Duration) -> Pulse {
         let pulse = Pulse { began: self.0.began, last: Arc::default() };
         pulse.beat();
-        let part = Part { name: part, allowance, last: Arc::clone(&pulse.last) };
+        let part = WatchedPart { name: part, allowance, last: Arc::clone(&pulse.last) };
         self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).push(part);
         pulse
     }
@@ -86,7 +86,7 @@ impl Watchdog {
     #[must_use]
     pub fn beats(&self) -> Vec<Beat> {
         let parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        let beat = |part: &Part| {
+        let beat = |part: &WatchedPart| {
             let last = self.0.began + Duration::from_millis(part.last.load(Ordering::Relaxed));
             Beat { part: part.name, allowance: part.allowance, last }
         };

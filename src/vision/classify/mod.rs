@@ -3,16 +3,14 @@
 
 pub mod saliency;
 
-mod opinion;
-
 use image::RgbImage;
 
 use crate::domain::class::CellClass;
 use crate::vision::models::{ClassifierCard, ModelError, Models};
 use crate::vision::net::{Array, Net, NetError};
+use crate::vision::prediction::Prediction;
 
 use self::saliency::{Saliency, Version};
-pub use opinion::{BLAST_KEPT, Opinion};
 
 /// Crops run at once; a batch makes the int8 network faster a crop.
 const BATCH: usize = 8;
@@ -116,7 +114,7 @@ impl Classifier {
     ///
     /// # Errors
     /// When a crop has the wrong size, or the network fails.
-    pub fn classify(&self, crops: &[RgbImage]) -> Result<Vec<Opinion>, ClassifyError> {
+    pub fn classify(&self, crops: &[RgbImage]) -> Result<Vec<Prediction>, ClassifyError> {
         let mut opinions = Vec::with_capacity(crops.len());
         let mut rest = crops;
         while !rest.is_empty() {
@@ -181,12 +179,12 @@ impl Classifier {
 }
 
 /// Softmax of logits / temperature (Guo et al. 2017, "On Calibration of Modern Neural Networks"), and the answer.
-fn opinion(logits: &[f32], card: &ClassifierCard) -> Opinion {
+fn opinion(logits: &[f32], card: &ClassifierCard) -> Prediction {
     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weights: Vec<f64> = logits.iter().map(|logit| (f64::from(logit - highest) / card.temperature).exp()).collect();
     let sum: f64 = weights.iter().sum();
     let mut ranked: Vec<(CellClass, f64)> =
         card.classes.iter().copied().zip(weights.into_iter().map(|weight| weight / sum)).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-    Opinion::of(ranked, card.unknown_below)
+    Prediction::of(ranked, card.unknown_below)
 }

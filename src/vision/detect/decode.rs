@@ -1,8 +1,8 @@
 //! From the detector's output to boxes: peaks, sizes, and one box a cell.
 
 use crate::domain::class::Kind;
-use crate::vision::detect::Detection;
 use crate::domain::geometry::Rect;
+use crate::vision::detect::Detection;
 use crate::vision::models::DetectorCard;
 use crate::vision::net::Array;
 

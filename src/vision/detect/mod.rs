@@ -1,15 +1,17 @@
 //! From a white-balanced image to its cells: a small fully convolutional network at one fixed scale.
 
 mod decode;
+pub mod scale;
+pub mod shared_scale;
 
 use image::RgbImage;
 
 use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
+use crate::vision::box_margin::BOX_MARGIN;
 use crate::vision::models::{DetectorCard, ModelError, Models};
 use crate::vision::net::{Array, Net, NetError};
 use crate::vision::optics::resample::{ResampleError, scaled};
-use crate::vision::optics::scale::BOX_MARGIN;
 
 /// A cell that was found.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::vision::optics::flat_field::{Light, LightError};
+use crate::vision::optics::flat_field::{Illumination, LightError};
 
 /// Folder of the calibrations in the state folder.
 pub const FOLDER: &str = "calibrations";
@@ -88,7 +88,7 @@ pub struct Calibration {
     pub setup: Setup,
     /// Light of the empty field; none until it was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub light: Option<Light>,
+    pub light: Option<Illumination>,
 }
 
 /// Why a calibration is refused.
@@ -181,7 +181,7 @@ impl Calibration {
         if let Some(scale) = self.um_per_px.filter(|scale| !SCALES.contains(scale)) {
             return Err(CalibrationProblem::Scale(scale));
         }
-        Ok(self.light.as_ref().map_or(Ok(()), Light::check)?)
+        Ok(self.light.as_ref().map_or(Ok(()), Illumination::check)?)
     }
 
     /// Reads a file whatever it belongs to.
@@ -277,7 +277,7 @@ mod tests {
 
     fn calibration() -> Calibration {
         let picture = image::RgbImage::from_fn(128, 96, |x, y| image::Rgb([200 - (x / 2) as u8, 190 - y as u8, 180]));
-        let light = Light::of_empty(&[picture]);
+        let light = Illumination::of_empty(&[picture]);
         Calibration { um_per_px: Some(0.1), light, ..Calibration::new(setup(), (128, 96), Timestamp::UNIX_EPOCH) }
     }
 

@@ -2,8 +2,8 @@
 
 use image::RgbImage;
 
-use super::flat_field::{FINE_GRID, FlatField, Light, green_below_surface};
-use crate::vision::quality::exposure::Exposure;
+use super::flat_field::{FINE_GRID, FlatField, Illumination, green_below_surface};
+use crate::vision::optics::exposure::Exposure;
 
 /// Background under which light cannot be measured well, 0..=255.
 const DARK: f64 = 48.0;
@@ -57,8 +57,8 @@ pub enum NotEmpty {
 ///
 /// # Errors
 /// When they do not show an empty field well; the sentence says what to do.
-pub fn light(pictures: &[RgbImage]) -> Result<Light, NotEmpty> {
-    let light = Light::of_empty(pictures).ok_or(NotEmpty::Sizes)?;
+pub fn light(pictures: &[RgbImage]) -> Result<Illumination, NotEmpty> {
+    let light = Illumination::of_empty(pictures).ok_or(NotEmpty::Sizes)?;
     let exposures: Vec<Exposure> = pictures.iter().map(Exposure::of).collect();
     let backgrounds = || exposures.iter().map(|exposure| exposure.background);
     let (least, most) = (backgrounds().fold(255.0, f64::min), backgrounds().fold(0.0, f64::max));

@@ -3,9 +3,8 @@
 
 pub mod calibration;
 pub mod empty_field;
+pub mod exposure;
 pub mod flat_field;
 pub mod focus;
 pub mod resample;
-pub mod scale;
-pub mod shared;
 pub mod white_balance;

@@ -5,11 +5,11 @@ use image::imageops;
 
 use super::Verdict;
 use crate::domain::class::Kind;
-use crate::vision::detect::Detection;
 use crate::domain::geometry::Rect;
+use crate::vision::box_margin::BOX_MARGIN;
+use crate::vision::detect::Detection;
 use crate::vision::optics::flat_field::FlatField;
 use crate::vision::optics::resample::resample;
-use crate::vision::optics::scale::BOX_MARGIN;
 
 /// Share of what red cells cover that may lie under two of them: 0.15 is the most in train fields of the pack.
 const THICK_OVERLAP: f64 = 0.25;
@@ -59,7 +59,7 @@ pub struct Density {
 
 /// What lies at a place of the raster.
 #[derive(Clone, Copy, Default)]
-struct Place {
+struct RasterPoint {
     /// Red cells, each taken for the ellipse in its box.
     red: u8,
     /// The box of another cell, and a margin.
@@ -107,9 +107,9 @@ impl Density {
 }
 
 /// Lays cells on a raster of `size` places, `step` px apart each way.
-fn lay(cells: &[Detection], size: (usize, usize), step: (f64, f64)) -> Vec<Place> {
+fn lay(cells: &[Detection], size: (usize, usize), step: (f64, f64)) -> Vec<RasterPoint> {
     let (columns, rows) = size;
-    let mut places = vec![Place::default(); columns * rows];
+    let mut places = vec![RasterPoint::default(); columns * rows];
     for cell in cells {
         let centre = cell.area.centre();
         let red = cell.kind == Kind::Rbc;
@@ -140,7 +140,7 @@ fn lay(cells: &[Detection], size: (usize, usize), step: (f64, f64)) -> Vec<Place
 }
 
 /// The shares of background, and of what is dark where no cell was found, by what places absorb in green.
-fn by_absorbance(small: &RgbImage, places: &[Place]) -> (f64, f64) {
+fn by_absorbance(small: &RgbImage, places: &[RasterPoint]) -> (f64, f64) {
     // Dark corners are no cells.
     let evened = FlatField::of_picture(small, 0.0).and_then(|field| field.apply(small));
     let green: Vec<u8> = evened.as_ref().unwrap_or(small).pixels().map(|pixel| pixel.0[1]).collect();
@@ -158,7 +158,7 @@ fn by_absorbance(small: &RgbImage, places: &[Place]) -> (f64, f64) {
     if usual < FAINTEST {
         return (1.0, 0.0);
     }
-    let share = |among: &dyn Fn(&Place) -> bool, is: &dyn Fn(f64) -> bool| {
+    let share = |among: &dyn Fn(&RasterPoint) -> bool, is: &dyn Fn(f64) -> bool| {
         let (mut found, mut all) = (0_u32, 0_u32);
         for (_, absorbance) in places.iter().zip(&absorbance).filter(|(place, _)| among(place)) {
             found += u32::from(is(*absorbance));

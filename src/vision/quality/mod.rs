@@ -2,7 +2,7 @@
 //! is how sharp the latest frames were ([`focus::FocusHistory`]).
 
 pub mod density;
-pub mod exposure;
+mod exposure;
 pub mod focus;
 
 use image::RgbImage;
@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 
 use crate::domain::class::Kind;
 use crate::vision::detect::Detection;
+use crate::vision::detect::scale::Scale;
+use crate::vision::optics::exposure::Exposure;
 use crate::vision::optics::focus::field_sharpness;
-use crate::vision::optics::scale::Scale;
 use density::Density;
-use exposure::Exposure;
 use focus::FocusHistory;
 
 /// What is said of a frame.
@@ -201,7 +201,7 @@ pub fn assess(
     // Without any scale the usual one of a microscope's camera is not far off.
     let sharpness = field_sharpness(balanced, um_per_px.unwrap_or(USUAL_UM_PER_PX)).unwrap_or_default();
     let seen = cells.iter().any(|cell| cell.score >= SURE);
-    let verdict = exposure.verdict().unwrap_or_else(|| {
+    let verdict = exposure::verdict(&exposure).unwrap_or_else(|| {
         if !seen {
             // What shows shapes and no cell is blurred; what shows nothing is empty.
             let shapes = density::contrast(balanced) >= SHAPES;

@@ -1,9 +1,11 @@
 //! Snapshots that the tests of displays show.
 
 use jiff::Timestamp;
+use leukoscope::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
 use leukoscope::domain::class::CellClass;
+use leukoscope::domain::counts::{ClassCount, KindCounts};
+use leukoscope::domain::flag::Flag;
 use leukoscope::vision::quality::{Quality, Verdict};
-use leukoscope::counting::session::snapshot::{ClassCount, Ending, Flag, FrameCounts, KindCounts, Phase, Snapshot};
 
 pub fn waiting() -> Snapshot {
     Snapshot {

@@ -5,9 +5,9 @@ use maud::html;
 use super::{
     About, brought_to, class_charts, class_figures, label_table, label_words, matrix, page, percent, short, unreadable,
 };
-use crate::domain::class::CellClass;
 use crate::cli::validate::CellsReport;
 use crate::cli::validate::pictures::{self, WrongCell};
+use crate::domain::class::CellClass;
 
 /// The page about single cells. Reads the images of the worst mistakes again to show them.
 #[must_use]

@@ -6,12 +6,12 @@ use super::{
     About, brought_to, cell_of, class_charts, class_figures, figure, interval, label_table, label_words, matrix, page,
     percent, short, unreadable,
 };
-use crate::domain::class::Kind;
-use crate::vision::prevalence::PrevalenceReport;
 use crate::cli::validate::FieldsReport;
 use crate::cli::validate::chart::{self, Chart, Mark};
 use crate::cli::validate::field_scores::{KindScore, NamedScore, plural};
 use crate::cli::validate::pictures::{self, WrongField};
+use crate::domain::class::Kind;
+use crate::vision::prevalence::PrevalenceReport;
 
 /// The page about whole fields. Reads the images of the worst mistakes again to show them.
 #[must_use]

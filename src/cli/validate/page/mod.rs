@@ -8,11 +8,12 @@ use std::path::Path;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::vision::models::Models;
-use crate::vision::prevalence::{Form, PrevalenceReport};
 use crate::cli::validate::class_scores::{ClassScores, Confusion, LabelScore, Summary};
 use crate::cli::validate::estimate::Estimate;
 use crate::cli::validate::{Unreadable, chart};
+use crate::domain::prevalence_mode::PrevalenceMode;
+use crate::vision::models::Models;
+use crate::vision::prevalence::PrevalenceReport;
 
 pub use cells::cells_page;
 pub use fields::fields_page;
@@ -126,7 +127,7 @@ fn class_figures(scores: &ClassScores) -> Markup {
 /// What the names were brought to, and what the network alone reaches.
 fn brought_to(prevalence: &PrevalenceReport, alone: &Summary) -> Markup {
     html! {
-        p { (prevalence) "." @if prevalence.form != Form::None {
+        p { (prevalence) "." @if prevalence.form != PrevalenceMode::None {
             " Uncorrected, as the network alone says: accuracy " (percent(alone.means.accuracy.value)) " "
             (interval(alone.means.accuracy)) ", balanced accuracy " (percent(alone.means.balanced_accuracy.value)) " "
             (interval(alone.means.balanced_accuracy)) ", calibration error " (percent(alone.expected_calibration_error)) "."

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use image::RgbImage;
 
-use super::{BACKGROUND, Blocks, FlatField, GRID, Light};
+use super::{BACKGROUND, Blocks, FlatField, GRID, Illumination};
 
 /// Frames that are remembered.
 const FRAMES: usize = 48;
@@ -80,7 +80,7 @@ impl Learner {
 
     /// The light as the frames so far tell it, however even; none before enough was seen.
     #[must_use]
-    pub fn light(&self) -> Option<Light> {
+    pub fn light(&self) -> Option<Illumination> {
         if self.frames.len() < ENOUGH {
             return None;
         }
@@ -96,7 +96,7 @@ impl Learner {
             })
             .collect();
         let levels: Vec<[f64; 3]> = smooth(&upper, columns, rows).iter().map(|log| log.map(f64::exp)).collect();
-        Some(Light::of_levels(columns, rows, &levels))
+        Some(Illumination::of_levels(columns, rows, &levels))
     }
 
     fn moved(&self, means: &[f64]) -> bool {

@@ -1,8 +1,8 @@
 //! Uneven light taken out: how bright the empty background is, place by place, and every pixel divided by it. Pure.
 //!
-//! The light falls off smoothly, so a coarse grid of its brightness is enough ([`Light`]); between the grid's points it is
-//! interpolated. It comes from an empty field ([`Light::of_empty`]), from many frames of a moving stage ([`learn`]), or from
-//! the background of one picture ([`Light::of_picture`]). It is taken out before the white balance, which sees to colour.
+//! The light falls off smoothly, so a coarse grid of its brightness is enough ([`Illumination`]); between the grid's points it is
+//! interpolated. It comes from an empty field ([`Illumination::of_empty`]), from many frames of a moving stage ([`learn`]), or from
+//! the background of one picture ([`Illumination::of_picture`]). It is taken out before the white balance, which sees to colour.
 
 mod fit;
 pub mod learn;
@@ -31,7 +31,7 @@ const POINT: u32 = 12;
 /// Brightness of the empty field by place and channel, as a share of each channel's brightest place: 0..=1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Light {
+pub struct Illumination {
     columns: usize,
     rows: usize,
     red: Vec<f64>,
@@ -50,7 +50,7 @@ pub enum LightError {
     Value { channel: &'static str, value: f64 },
 }
 
-impl Light {
+impl Illumination {
     /// Light from grey levels or shares, row by row from the top left; each channel is divided by its brightest place.
     fn of_levels(columns: usize, rows: usize, levels: &[[f64; 3]]) -> Self {
         let channel = |c: usize| -> Vec<f64> {
@@ -133,7 +133,7 @@ impl Light {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlatField {
     size: (u32, u32),
-    light: Light,
+    light: Illumination,
     /// Fixed point, width x height x 3.
     gains: Vec<u16>,
 }
@@ -141,7 +141,7 @@ pub struct FlatField {
 impl FlatField {
     /// Makes frames of `size` px ready to be evened out. `light` has passed its check.
     #[must_use]
-    pub fn new(light: Light, size: (u32, u32)) -> Self {
+    pub fn new(light: Illumination, size: (u32, u32)) -> Self {
         let mut gains = Vec::with_capacity(size.0 as usize * size.1 as usize * 3);
         let (columns, rows) = (light.columns, light.rows);
         let across = places(size.0, columns);
@@ -171,7 +171,7 @@ impl FlatField {
     /// The flat field of a picture by its own background, where its light falls off by `least` (0..1) or more.
     #[must_use]
     pub fn of_picture(picture: &RgbImage, least: f64) -> Option<Self> {
-        let light = Light::of_picture(picture).filter(|light| light.fall_off() >= least)?;
+        let light = Illumination::of_picture(picture).filter(|light| light.fall_off() >= least)?;
         Some(Self::new(light, picture.dimensions()))
     }
 
@@ -183,7 +183,7 @@ impl FlatField {
 
     /// The light it takes out.
     #[must_use]
-    pub fn light(&self) -> &Light {
+    pub fn light(&self) -> &Illumination {
         &self.light
     }
 
@@ -349,17 +349,17 @@ mod tests {
             let light = dark_corners(f64::from(x) / 160.0 - 1.0, f64::from(y) / 120.0 - 1.0);
             Rgb(light.map(|light| (220.0 * light) as u8))
         });
-        let flat = FlatField::new(Light::of_empty(&[empty.clone(), empty.clone()]).unwrap(), (320, 240));
+        let flat = FlatField::new(Illumination::of_empty(&[empty.clone(), empty.clone()]).unwrap(), (320, 240));
         let evened = flat.apply(&empty).unwrap();
         let (least, most) = evened.iter().fold((255, 0), |(least, most), v| (*v.min(&least), *v.max(&most)));
         assert!(most - least <= 5, "{least} to {most}");
         assert_eq!(flat.apply(&RgbImage::new(240, 320)), None);
-        assert_eq!(Light::of_empty(&[empty, RgbImage::new(240, 320)]), None);
+        assert_eq!(Illumination::of_empty(&[empty, RgbImage::new(240, 320)]), None);
     }
 
     #[test]
     fn tiny_pictures_tell_nothing_of_their_light() {
-        assert_eq!(Light::of_picture(&RgbImage::new(400, 60)), None);
+        assert_eq!(Illumination::of_picture(&RgbImage::new(400, 60)), None);
     }
 
     proptest! {
@@ -367,7 +367,7 @@ mod tests {
         fn no_picture_makes_light_that_is_none(seed in any::<u64>(), width in 96u32..160, height in 96u32..160) {
             let mut random = fastrand::Rng::with_seed(seed);
             let picture = RgbImage::from_fn(width, height, |_, _| Rgb([random.u8(..), random.u8(..), random.u8(..)]));
-            let light = Light::of_picture(&picture).unwrap();
+            let light = Illumination::of_picture(&picture).unwrap();
             prop_assert_eq!(light.check(), Ok(()));
             let evened = FlatField::new(light, (width, height)).apply(&picture).unwrap();
             // Nothing gets darker.

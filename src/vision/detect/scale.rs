@@ -7,16 +7,13 @@
 use image::RgbImage;
 
 use crate::domain::class::Kind;
-use crate::vision::detect::{DetectError, Detection, Detector};
 use crate::domain::geometry::Rect;
+use crate::vision::box_margin::BOX_MARGIN;
+use crate::vision::detect::{DetectError, Detection, Detector};
 use crate::vision::optics::resample::resample;
 
 /// Median diameter of a red cell, um.
 pub const RED_CELL_UM: f64 = 7.2;
-
-/// How much wider the boxes that people draw, and the detector learned from, are than the cell inside: the medians of
-/// four sources lie from 1.09 to 1.15 (264 isolated red cells of validation fields, outlines by Otsu's threshold).
-pub const BOX_MARGIN: f64 = 1.12;
 
 /// Width of the box around a white cell, assumed where an image shows no red cell, um: between a lymphocyte's and a
 /// monocyte's. Only the order of size can be had this way.
@@ -87,7 +84,7 @@ pub struct Scale {
 
 /// What an image tells of its scale, um a pixel.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Told {
+pub struct ScaleEstimates {
     /// What a person states.
     pub stated: Option<f64>,
     /// By its red cells.
@@ -96,7 +93,7 @@ pub struct Told {
     pub white_cells: Option<f64>,
 }
 
-impl Told {
+impl ScaleEstimates {
     /// The scale of the image on its own; none where it shows no cell of a plausible size.
     #[must_use]
     pub fn scale(&self) -> Option<Scale> {
@@ -123,7 +120,7 @@ const LOOK: f64 = 384.0;
 ///
 /// # Errors
 /// When the detector fails.
-pub fn tell(detector: &Detector, image: &RgbImage) -> Result<Told, DetectError> {
+pub fn estimate_scale(detector: &Detector, image: &RgbImage) -> Result<ScaleEstimates, DetectError> {
     let mut best: Option<(f64, f64)> = None;
     let mut best_white: Option<(f64, f64)> = None;
     for tried in TRIED {
@@ -156,13 +153,13 @@ pub fn tell(detector: &Detector, image: &RgbImage) -> Result<Told, DetectError> 
     }
     let white_cells = best_white.map(|(um_per_px, _)| um_per_px);
     let Some((um_per_px, _)) = best else {
-        return Ok(Told { white_cells, ..Told::default() });
+        return Ok(ScaleEstimates { white_cells, ..ScaleEstimates::default() });
     };
     // Once more at the scale found: there the sizes are the most exact.
     let part = middle(image, LOOK * detector.um_per_px() / um_per_px)?;
     let cells = detector.detect(&part, um_per_px)?;
     let refined = from_red_cells(&cells, f64::from(part.width()), f64::from(part.height())).unwrap_or(um_per_px);
-    Ok(Told { red_cells: Some(refined), white_cells, stated: None })
+    Ok(ScaleEstimates { red_cells: Some(refined), white_cells, stated: None })
 }
 
 /// The scale that the whole red cells among `cells` of a `width` x `height` px image tell, um a pixel.

@@ -1,14 +1,15 @@
 //! What a result comes to with persons' answers about its cells in place of the program's. Pure.
 
-use crate::domain::class::{CellClass, Kind};
-use crate::counting::session::snapshot::{Flag, Snapshot};
+use crate::counting::session::snapshot::Snapshot;
 use crate::counting::statistics::Statistics;
 use crate::counting::statistics::interval::LEVEL;
-use crate::counting::statistics::per_red_cell::{Known, PerRedCell, RedCount};
+use crate::counting::statistics::per_red_cell::{PerRedCell, RedCellInputs, RedCount};
 use crate::counting::statistics::precision::{Precision, SEQUENTIAL_LEVEL};
 use crate::counting::statistics::simultaneous::Simultaneous;
-use crate::store::records::{CellRecord, Settings};
 use crate::counting::tally::Tally;
+use crate::domain::class::{CellClass, Kind};
+use crate::domain::flag::Flag;
+use crate::store::records::{CellRecord, Settings};
 
 /// The counted `result` with the classes in force of its white `cells`. Where no person gave another class than the program
 /// it is the counted result itself. What corrects the program's errors (composition, confusion) is left out otherwise: a
@@ -45,7 +46,7 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
         flags.push(Flag::PossibleOverlap);
     }
     let entered = result.statistics.per_red_cell.as_ref().and_then(|per| per.red_count);
-    let known = Known {
+    let known = RedCellInputs {
         red_count: entered.and_then(RedCount::new),
         red_count_cv_percent: settings.session.red_count_cv_percent,
         nucleated_red_per_100: tally.nucleated_red_per_100().value,

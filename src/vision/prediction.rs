@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use crate::domain::class::{CellClass, Group};
-use crate::vision::prevalence::Prevalence;
+use crate::domain::class::CellClass;
 
 /// What the classifier says of one cell.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Opinion {
+pub struct Prediction {
     /// The answer: the most probable class, or UNK where even that is too improbable.
     pub class: CellClass,
     /// Probability of the most probable class, 0..=1; of `class` where `blast_kept`.
@@ -15,15 +14,15 @@ pub struct Opinion {
     /// Every class of the model with its probability, most probable first; they add up to 1.
     pub ranked: Vec<(CellClass, f64)>,
     /// What the network alone says, where the above was brought to a composition of the sample.
-    pub uncorrected: Option<Box<Opinion>>,
+    pub uncorrected: Option<Box<Prediction>>,
     /// The network alone is sure of a blast, and the composition would have made it something else: it stays a blast.
     pub blast_kept: bool,
 }
 
-/// What is said of a cell whose [`Opinion::blast_kept`] is set.
+/// What is said of a cell whose [`Prediction::blast_kept`] is set.
 pub const BLAST_KEPT: &str = "blast by the uncorrected answer";
 
-impl Opinion {
+impl Prediction {
     /// The network's own answer from its probabilities, most probable first; UNK where none reaches `unknown_below`.
     #[must_use]
     pub fn of(ranked: Vec<(CellClass, f64)>, unknown_below: f64) -> Self {
@@ -49,7 +48,7 @@ impl Opinion {
 
     /// What the network alone says.
     #[must_use]
-    pub fn alone(&self) -> &Self {
+    pub fn raw(&self) -> &Self {
         self.uncorrected.as_deref().unwrap_or(self)
     }
 
@@ -65,33 +64,15 @@ impl Opinion {
     pub fn other_answer(&self) -> Option<&Self> {
         self.uncorrected.as_deref().filter(|alone| alone.class != self.class || self.blast_kept)
     }
-
-    /// The answer of the network brought to `prevalence`. A blast that the network is sure of stays one.
-    #[must_use]
-    pub fn corrected(&self, prevalence: &Prevalence, unknown_below: f64) -> Self {
-        let alone = self.alone();
-        if !prevalence.corrects() {
-            return alone.clone();
-        }
-        let mut corrected = Self::of(prevalence.correct(&alone.ranked), unknown_below);
-        if alone.class.group() == Group::Blasts && corrected.class.group() != Group::Blasts {
-            let own = corrected.ranked.iter().find(|(class, _)| *class == alone.class);
-            corrected.probability = own.map_or(0.0, |(_, probability)| *probability);
-            corrected.class = alone.class;
-            corrected.blast_kept = true;
-        }
-        corrected.uncorrected = Some(Box::new(alone.clone()));
-        corrected
-    }
 }
 
-impl fmt::Display for Opinion {
+impl fmt::Display for Prediction {
     /// `NGS 98 %`, or `UNK (NGS 54 %)` where the most probable class is not probable enough, or
     /// `MYO 30 % (uncorrected 85 %)` where a blast was kept.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = self.probability * 100.0;
         if self.blast_kept {
-            let alone = self.alone().probability * 100.0;
+            let alone = self.raw().probability * 100.0;
             return write!(f, "{} {percent:.0} % (uncorrected {alone:.0} %)", self.class);
         }
         match self.ranked.first() {

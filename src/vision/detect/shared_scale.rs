@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::vision::optics::scale::{Scale, ScaleSource, Told};
+use crate::vision::detect::scale::{Scale, ScaleEstimates, ScaleSource};
 
 /// Images that must tell a scale before it is shared.
 const ENOUGH: usize = 5;
@@ -18,7 +18,7 @@ const SPREAD: f64 = 0.2;
 
 /// Images that are taken for one microscope's: pictures of one size that lie together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Group {
+pub struct ImageGroup {
     /// Which of the folders.
     pub root: usize,
     /// Width and height, px.
@@ -27,14 +27,14 @@ pub struct Group {
 
 /// A scale shared by images.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Shared {
+pub struct SharedScale {
     pub images: usize,
     pub scale: Scale,
 }
 
 /// The scale that the red cells of a group's images agree on.
 #[must_use]
-pub fn by_red_cells(told: &[Told]) -> Option<Scale> {
+pub fn by_red_cells(told: &[ScaleEstimates]) -> Option<Scale> {
     let red = sorted(told, |told| told.red_cells);
     let decide = red.len() >= ENOUGH && red.len() as f64 >= SHARE * told.len() as f64 && spread(&red) < SPREAD;
     decide.then(|| Scale { um_per_px: median(&red), source: ScaleSource::SharedRedCells })
@@ -46,7 +46,7 @@ pub fn by_red_cells(told: &[Told]) -> Option<Scale> {
 /// Pictures of several microscopes have white cells that differ as much as their red cells and more, since white cells
 /// differ in any blood. Where red cells are lysed, what is left of them has no size at all.
 #[must_use]
-pub fn by_any_cells(told: &[Told]) -> Option<Scale> {
+pub fn by_any_cells(told: &[ScaleEstimates]) -> Option<Scale> {
     let agreed = by_red_cells(told);
     if agreed.is_some() {
         return agreed;
@@ -59,25 +59,30 @@ pub fn by_any_cells(told: &[Told]) -> Option<Scale> {
 
 /// The groups that share a scale by the rule `agree`.
 #[must_use]
-pub fn groups(images: &[(Group, Told)], agree: impl Fn(&[Told]) -> Option<Scale>) -> BTreeMap<Group, Shared> {
-    let mut groups: BTreeMap<Group, Vec<Told>> = BTreeMap::new();
+pub fn groups(
+    images: &[(ImageGroup, ScaleEstimates)],
+    agree: impl Fn(&[ScaleEstimates]) -> Option<Scale>,
+) -> BTreeMap<ImageGroup, SharedScale> {
+    let mut groups: BTreeMap<ImageGroup, Vec<ScaleEstimates>> = BTreeMap::new();
     for (group, told) in images {
         groups.entry(*group).or_default().push(*told);
     }
-    let shared = |(group, told): (Group, Vec<Told>)| Some((group, Shared { images: told.len(), scale: agree(&told)? }));
+    let shared = |(group, told): (ImageGroup, Vec<ScaleEstimates>)| {
+        Some((group, SharedScale { images: told.len(), scale: agree(&told)? }))
+    };
     groups.into_iter().filter_map(shared).collect()
 }
 
 /// Says in the log which images share a scale.
-pub fn log(groups: &BTreeMap<Group, Shared>) {
-    for (Group { size: (width, height), .. }, Shared { images, scale }) in groups {
+pub fn log(groups: &BTreeMap<ImageGroup, SharedScale>) {
+    for (ImageGroup { size: (width, height), .. }, SharedScale { images, scale }) in groups {
         let from = if scale.source.is_guess() { "white" } else { "red" };
         log::info!("{images} images of {width}x{height} px share {:.3} um/px, from {from} cells", scale.um_per_px);
     }
 }
 
 /// Scales told, lowest first. One that a person states is not voted on.
-fn sorted(told: &[Told], of: impl Fn(&Told) -> Option<f64>) -> Vec<f64> {
+fn sorted(told: &[ScaleEstimates], of: impl Fn(&ScaleEstimates) -> Option<f64>) -> Vec<f64> {
     let mut scales: Vec<f64> = told.iter().filter(|told| told.stated.is_none()).filter_map(of).collect();
     scales.sort_by(f64::total_cmp);
     scales
@@ -98,12 +103,12 @@ fn spread(sorted: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    fn red(um_per_px: f64) -> Told {
-        Told { red_cells: Some(um_per_px), white_cells: Some(0.5), stated: None }
+    fn red(um_per_px: f64) -> ScaleEstimates {
+        ScaleEstimates { red_cells: Some(um_per_px), white_cells: Some(0.5), stated: None }
     }
 
-    fn white(um_per_px: f64) -> Told {
-        Told { white_cells: Some(um_per_px), ..Told::default() }
+    fn white(um_per_px: f64) -> ScaleEstimates {
+        ScaleEstimates { white_cells: Some(um_per_px), ..ScaleEstimates::default() }
     }
 
     #[test]
@@ -117,20 +122,21 @@ mod tests {
 
     #[test]
     fn images_of_two_microscopes_keep_their_own_scales() {
-        let both = |red_cells: f64, white_cells: f64| Told { white_cells: Some(white_cells), ..red(red_cells) };
+        let both =
+            |red_cells: f64, white_cells: f64| ScaleEstimates { white_cells: Some(white_cells), ..red(red_cells) };
         let told = [both(0.1, 0.09), both(0.1, 0.1), both(0.1, 0.12), both(0.2, 0.19), both(0.2, 0.2), both(0.2, 0.26)];
         assert_eq!(by_any_cells(&told), None);
     }
 
     #[test]
     fn what_is_taken_for_red_cells_is_not_believed_where_it_contradicts_itself() {
-        let told: Vec<Told> = [0.1, 0.3, 0.1, 0.25, 0.4, 0.2].map(red).to_vec();
+        let told: Vec<ScaleEstimates> = [0.1, 0.3, 0.1, 0.25, 0.4, 0.2].map(red).to_vec();
         assert_eq!(by_any_cells(&told), Some(Scale { um_per_px: 0.5, source: ScaleSource::SharedWhiteCells }));
     }
 
     #[test]
     fn without_red_cells_the_usual_white_cell_of_the_group_decides() {
-        let told: Vec<Told> = [0.15, 0.18, 0.2, 0.22, 0.3].map(white).to_vec();
+        let told: Vec<ScaleEstimates> = [0.15, 0.18, 0.2, 0.22, 0.3].map(white).to_vec();
         assert_eq!(by_any_cells(&told), Some(Scale { um_per_px: 0.2, source: ScaleSource::SharedWhiteCells }));
         assert_eq!(by_red_cells(&told), None);
     }
@@ -143,13 +149,13 @@ mod tests {
 
     #[test]
     fn a_stated_scale_is_not_voted_on() {
-        let stated = Told { stated: Some(0.1), ..red(0.2) };
+        let stated = ScaleEstimates { stated: Some(0.1), ..red(0.2) };
         assert_eq!(by_any_cells(&[stated; 9]), None);
     }
 
     #[test]
     fn pictures_of_other_sizes_or_from_other_paths_are_other_groups() {
-        let of = |root, width| Group { root, size: (width, 100) };
+        let of = |root, width| ImageGroup { root, size: (width, 100) };
         let mut images = vec![(of(0, 100), red(0.1)); 6];
         images.extend(vec![(of(0, 90), red(0.2)); 6]);
         images.extend(vec![(of(1, 100), red(0.4)); 6]);

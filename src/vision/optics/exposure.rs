@@ -1,0 +1,42 @@
+//! Light of the picture as the camera gave it.
+
+use image::RgbImage;
+
+/// Value from which a channel is taken for saturated.
+const SATURATED: u8 = 253;
+
+/// Share of pixels darker than the background.
+const BACKGROUND: f64 = 0.95;
+
+/// Light of one picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Exposure {
+    /// Brightness that a twentieth of the picture passes, mean of the channels, 0..=255.
+    pub background: f64,
+    /// Share of pixels white in all channels, 0..=1.
+    pub saturated: f64,
+}
+
+impl Exposure {
+    /// Of every second pixel of every second row.
+    #[must_use]
+    pub fn of(raw: &RgbImage) -> Self {
+        let mut histogram = [0_u64; 256];
+        let (mut white, mut count) = (0_u64, 0_u64);
+        for row in raw.as_raw().chunks_exact((raw.width() as usize * 3).max(1)).step_by(2) {
+            for pixel in row.chunks_exact(3).step_by(2) {
+                let sum: u16 = pixel.iter().map(|value| u16::from(*value)).sum();
+                histogram[usize::from(sum / 3)] += 1;
+                white += u64::from(pixel.iter().all(|value| *value >= SATURATED));
+                count += 1;
+            }
+        }
+        let wanted = BACKGROUND * count as f64;
+        let mut below = 0;
+        let background = histogram.iter().position(|here| {
+            below += here;
+            below as f64 >= wanted
+        });
+        Self { background: background.unwrap_or(0) as f64, saturated: white as f64 / count.max(1) as f64 }
+    }
+}
