@@ -277,7 +277,7 @@ fn white_cells_of_real_fields_are_counted_once_and_as_often_as_persons_marked_th
     assert_eq!(white.twice, 0, "{white:?}");
 }
 
-/// `cargo test --release --test pan -- --ignored --nocapture`: the figures of the documentation.
+/// `cargo test --release --test camera pan -- --ignored --nocapture`: the figures of the documentation.
 #[test]
 #[ignore = "thousands of frames take minutes"]
 fn the_count_error_of_white_cells_over_real_fields_is_two_percent_at_most() {

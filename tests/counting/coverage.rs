@@ -1,7 +1,7 @@
 //! How often the intervals hold the truth: summed up exactly where that can be done, by simulation elsewhere.
 //!
 //! The tests draw few samples, so that they end soon. The figures of `docs/statistics.md` are those of
-//! `cargo test --release --test coverage -- --ignored --nocapture`, with many.
+//! `cargo test --release --test counting coverage -- --ignored --nocapture`, with many.
 
 use std::collections::BTreeMap;
 

@@ -212,7 +212,7 @@ fn a_thing_shown_by_few_of_the_frames_that_should_have_does_not_stay_counted() {
     }
 }
 
-/// `cargo test --release --test track -- --ignored --nocapture`: some minutes.
+/// `cargo test --release --test counting track -- --ignored --nocapture`: some minutes.
 #[test]
 #[ignore = "100 000 frames take minutes"]
 fn memory_stays_flat_over_a_hundred_thousand_frames() {

@@ -1,6 +1,6 @@
-//! Screens as pictures a reviewer can read, under `tests/screens`.
+//! Screens as pictures a reviewer can read, under `tests/outputs/screens`.
 //!
-//! `LEUKOSCOPE_SCREENS=write cargo test --test display` rewrites them; with a folder in `LEUKOSCOPE_SCREENS_PNG` the same
+//! `LEUKOSCOPE_SCREENS=write cargo test --test outputs display` rewrites them; with a folder in `LEUKOSCOPE_SCREENS_PNG` the same
 //! screens are written there as PNG files, to be looked at.
 
 use std::collections::BTreeMap;
@@ -99,7 +99,7 @@ fn compare(name: &str, picture: &str) -> Result<(), String> {
             let _ = writeln!(report, "{row:3} - {}\n    + {}", old.unwrap_or(&""), new.unwrap_or(&""));
         }
     }
-    report.push_str("if this is meant: LEUKOSCOPE_SCREENS=write cargo test --test display\n");
+    report.push_str("if this is meant: LEUKOSCOPE_SCREENS=write cargo test --test outputs display\n");
     Err(report)
 }
 

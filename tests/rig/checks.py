@@ -10,7 +10,7 @@ from pathlib import Path
 import screen
 from machine import Machine, Serial
 
-SCREENS = Path(__file__).parent.parent / "screens"
+SCREENS = Path(__file__).parent.parent / "outputs" / "screens"
 STATE = "/var/lib/leukoscope"
 AS_SERVICE = f"runuser -u leukoscope -- env LEUKOSCOPE_STATION_STATE={STATE}"
 SSD1306 = "/sys/kernel/debug/ssd1306_sim"
@@ -180,7 +180,7 @@ def shows_waiting(rig):
             break
         time.sleep(1)
     screen.save(rows, rig.folder / "waiting.pgm")
-    assert not wrong, f"{wrong} dots differ from tests/screens/128x64_waiting.txt; see {rig.folder}/waiting.pgm"
+    assert not wrong, f"{wrong} dots differ from tests/outputs/screens/128x64_waiting.txt; see {rig.folder}/waiting.pgm"
     return "dot for dot the text picture"
 
 
@@ -196,7 +196,7 @@ def shows_counting(rig):
             break
         time.sleep(1)
     screen.save(rows, rig.folder / "counting.pgm")
-    assert not wrong, f"{wrong} dots of the header differ from tests/screens; see {rig.folder}/counting.pgm"
+    assert not wrong, f"{wrong} dots of the header differ from tests/outputs/screens; see {rig.folder}/counting.pgm"
     return "header with state and sample, dot for dot"
 
 

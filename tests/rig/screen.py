@@ -1,4 +1,4 @@
-"""What a person in front of the SSD1306 sees, from its RAM, and the text pictures of tests/screens."""
+"""What a person in front of the SSD1306 sees, from its RAM, and the text pictures of tests/outputs/screens."""
 
 WIDTH, HEIGHT = 128, 64
 

@@ -344,7 +344,7 @@ fn a_store_of_every_earlier_form_opens_and_says_the_same() {
     assert!(found > 0);
 }
 
-/// Writes `tests/store/stores/form-N.sql` for a new form: `cargo test --test store_trouble -- --ignored writes`.
+/// Writes `tests/store/stores/form-N.sql` for a new form: `cargo test --test store -- --ignored writes`.
 #[test]
 #[ignore = "writes a file of the tests, once for each form"]
 fn writes_a_store_of_the_present_form() {
