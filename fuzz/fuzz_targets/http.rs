@@ -77,7 +77,7 @@ fuzz_target!(|input: (u8, &str, &str, &[u8])| {
         send(body)
     } else {
         let ways = web::paths();
-        let (method, path) = ways[usize::from(way) % ways.len()];
+        let (method, path) = &ways[usize::from(way) % ways.len()];
         let visible = |text: &str| text.chars().filter(char::is_ascii_graphic).collect::<String>();
         let (number, query) = (visible(number), visible(query));
         let path = path.replace("{id}", &number).replace("{n}", &number).replace("{name}", &number);

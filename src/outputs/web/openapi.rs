@@ -1,8 +1,8 @@
-//! The description of the interface, `OpenAPI` 3.1: each handler tells its own part, and the table of routes who may.
+//! The description of the interface, `OpenAPI` 3.1: each handler declares its own part, and the table of routes says who may.
 
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Paths};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
@@ -10,10 +10,10 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use super::error::ErrorBody;
 use super::guard::COOKIE_NAME;
-use super::routes::routes;
+use super::routes::declared;
 use super::stream::StateMessage;
-use super::{account, admin, calibration, report, review, sessions, settings, stream};
 use crate::station::live_view::{BoxMessage, ViewMessage};
+use crate::store::records::Role;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -23,41 +23,9 @@ use crate::station::live_view::{BoxMessage, ViewMessage};
                        Requests that change something must be JSON, and with a cookie must say their Origin. Screening \
                        support, not a diagnosis."
     ),
-    paths(
-        account::login,
-        account::logout,
-        account::me,
-        account::change_password,
-        document,
-        stream::now,
-        stream::watch,
-        stream::command,
-        sessions::list,
-        sessions::one,
-        sessions::cells,
-        sessions::crop,
-        sessions::saliency,
-        sessions::classes,
-        review::reclassify,
-        review::undo,
-        review::sign,
-        report::pdf,
-        report::csv,
-        report::json,
-        settings::settings,
-        settings::change,
-        calibration::calibrate,
-        admin::users,
-        admin::add_user,
-        admin::change_user,
-        admin::tokens,
-        admin::add_token,
-        admin::remove_token,
-        admin::audit,
-    ),
     components(schemas(ErrorBody, StateMessage<'static>, ViewMessage, BoxMessage))
 )]
-struct Described;
+struct Frame;
 
 /// This description.
 #[utoipa::path(get, path = "/api/openapi.json", tag = "account", responses(
@@ -67,34 +35,38 @@ pub(super) async fn document() -> Response {
     axum::Json(described()).into_response()
 }
 
-/// The description, with who may do what and how errors look, which hold for all alike.
-pub(super) fn described() -> utoipa::openapi::OpenApi {
-    let mut api = Described::openapi();
+/// The whole description.
+fn described() -> utoipa::openapi::OpenApi {
+    declared().into_openapi()
+}
+
+/// The description without its paths: title, what is sent over the stream, and the two ways to log in.
+pub(super) fn frame() -> utoipa::openapi::OpenApi {
+    let mut api = Frame::openapi();
     let components = api.components.get_or_insert_default();
     let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE_NAME)));
     let token = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
     components.add_security_scheme("login", cookie);
     components.add_security_scheme("token", token);
-    for route in routes() {
-        let Some(item) = api.paths.paths.get_mut(route.path) else { continue };
-        let operation = match route.method {
-            "get" => &mut item.get,
-            "post" => &mut item.post,
-            "put" => &mut item.put,
-            "patch" => &mut item.patch,
-            _ => &mut item.delete,
-        };
-        let Some(operation) = operation else { continue };
-        tell_role(operation, &route);
-        let error = ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).build();
-        let response = ResponseBuilder::new().description("Not done").content("application/json", error).build();
-        operation.responses.responses.entry("default".into()).or_insert(RefOr::T(response));
-    }
     api
 }
 
-fn tell_role(operation: &mut Operation, route: &super::routes::Route) {
-    let Some(role) = route.role else { return };
+/// Adds what holds for every route alike: who may use it, and how errors look.
+pub(super) fn describe(paths: &mut Paths, role: Option<Role>) {
+    for item in paths.paths.values_mut() {
+        let operations =
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten();
+        for operation in operations {
+            describe_role(operation, role);
+            let error = ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).build();
+            let response = ResponseBuilder::new().description("Not done").content("application/json", error).build();
+            operation.responses.responses.entry("default".into()).or_insert(RefOr::T(response));
+        }
+    }
+}
+
+fn describe_role(operation: &mut Operation, role: Option<Role>) {
+    let Some(role) = role else { return };
     let role = format!("Role: {}.", role.word());
     operation.description = Some(match operation.description.take() {
         Some(words) => format!("{words}\n\n{role}"),
@@ -107,20 +79,16 @@ fn tell_role(operation: &mut Operation, route: &super::routes::Route) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
 
     #[test]
-    fn every_way_in_is_described_and_nothing_else() {
+    fn the_description_names_every_route_and_says_who_may() {
         let described = serde_json::to_value(described()).unwrap();
         assert!(described["openapi"].as_str().unwrap().starts_with("3.1"));
-        let of_path = |(path, item): (&String, &serde_json::Value)| {
-            let methods = item.as_object().unwrap().keys().filter(|key| *key != "parameters").cloned();
-            methods.map(|method| (method, path.clone())).collect::<Vec<_>>()
-        };
-        let told: BTreeSet<_> = described["paths"].as_object().unwrap().iter().flat_map(of_path).collect();
-        let there: BTreeSet<_> =
-            routes().iter().map(|route| (route.method.to_owned(), route.path.to_owned())).collect();
-        assert_eq!(told, there);
+        assert_eq!(crate::outputs::web::paths().len(), 30);
+        let users = &described["paths"]["/api/users"]["post"];
+        assert!(users["description"].as_str().unwrap().ends_with("Role: admin."), "{users}");
+        assert_eq!(users["security"].as_array().unwrap().len(), 2);
+        assert!(described["paths"]["/api/login"]["post"].get("security").is_none());
     }
 
     #[test]

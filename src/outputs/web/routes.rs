@@ -6,7 +6,9 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use axum::routing::get;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use utoipa_axum::routes;
 
 use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
@@ -14,68 +16,69 @@ use super::guard::{Caller, How, guard};
 use super::{account, admin, assets, calibration, openapi, report, review, sessions, settings, stream};
 use crate::store::records::Role;
 
-/// One way in.
-pub(super) struct Route {
-    pub(super) method: &'static str,
-    pub(super) path: &'static str,
+/// One route: its method, path and description are declared at the handler.
+struct Route {
     /// Who may; anybody without one.
-    pub(super) role: Option<Role>,
-    handler: MethodRouter<SharedApp>,
+    role: Option<Role>,
+    declared: UtoipaMethodRouter<SharedApp>,
 }
 
-fn route(
-    method: &'static str,
-    path: &'static str,
-    role: impl Into<Option<Role>>,
-    handler: MethodRouter<SharedApp>,
-) -> Route {
-    Route { method, path, role: role.into(), handler }
+fn route(role: impl Into<Option<Role>>, declared: UtoipaMethodRouter<SharedApp>) -> Route {
+    Route { role: role.into(), declared }
 }
 
 /// All of the interface.
-pub(super) fn routes() -> Vec<Route> {
+fn table() -> Vec<Route> {
     use Role::{Admin, Operator, Reviewer};
     vec![
-        route("post", "/api/login", None, post(account::login)),
-        route("post", "/api/logout", None, post(account::logout)),
-        route("get", "/api/me", None, get(account::me)),
-        route("put", "/api/me/password", Operator, put(account::change_password)),
-        route("get", "/api/openapi.json", None, get(openapi::document)),
-        route("get", "/api/live", Operator, get(stream::now)),
-        route("get", "/api/live/stream", Operator, get(stream::watch)),
-        route("post", "/api/live/commands", Operator, post(stream::command)),
-        route("get", "/api/sessions", Operator, get(sessions::list)),
-        route("get", "/api/sessions/{id}", Operator, get(sessions::one)),
-        route("get", "/api/sessions/{id}/cells", Operator, get(sessions::cells)),
-        route("put", "/api/sessions/{id}/cells", Reviewer, put(review::reclassify)),
-        route("get", "/api/sessions/{id}/cells/{n}/crop.jpg", Operator, get(sessions::crop)),
-        route("get", "/api/sessions/{id}/cells/{n}/saliency.png", Operator, get(sessions::saliency)),
-        route("post", "/api/sessions/{id}/undo", Reviewer, post(review::undo)),
-        route("post", "/api/sessions/{id}/sign", Reviewer, post(review::sign)),
-        route("get", "/api/sessions/{id}/report.pdf", Operator, get(report::pdf)),
-        route("get", "/api/sessions/{id}/report.csv", Operator, get(report::csv)),
-        route("get", "/api/sessions/{id}/report.json", Operator, get(report::json)),
-        route("get", "/api/classes", Operator, get(sessions::classes)),
-        route("get", "/api/settings", Operator, get(settings::settings)),
-        route("put", "/api/settings", Admin, put(settings::change)),
-        route("post", "/api/calibration", Admin, post(calibration::calibrate)),
-        route("get", "/api/users", Admin, get(admin::users)),
-        route("post", "/api/users", Admin, post(admin::add_user)),
-        route("patch", "/api/users/{name}", Admin, patch(admin::change_user)),
-        route("get", "/api/tokens", Admin, get(admin::tokens)),
-        route("post", "/api/tokens", Admin, post(admin::add_token)),
-        route("delete", "/api/tokens/{name}", Admin, delete(admin::remove_token)),
-        route("get", "/api/audit", Admin, get(admin::audit)),
+        route(None, routes!(account::login)),
+        route(None, routes!(account::logout)),
+        route(None, routes!(account::me)),
+        route(Operator, routes!(account::change_password)),
+        route(None, routes!(openapi::document)),
+        route(Operator, routes!(stream::now)),
+        route(Operator, routes!(stream::watch)),
+        route(Operator, routes!(stream::command)),
+        route(Operator, routes!(sessions::list)),
+        route(Operator, routes!(sessions::one)),
+        route(Operator, routes!(sessions::cells)),
+        route(Reviewer, routes!(review::reclassify)),
+        route(Operator, routes!(sessions::crop)),
+        route(Operator, routes!(sessions::saliency)),
+        route(Reviewer, routes!(review::undo)),
+        route(Reviewer, routes!(review::sign)),
+        route(Operator, routes!(report::pdf)),
+        route(Operator, routes!(report::csv)),
+        route(Operator, routes!(report::json)),
+        route(Operator, routes!(sessions::classes)),
+        route(Operator, routes!(settings::settings)),
+        route(Admin, routes!(settings::change)),
+        route(Admin, routes!(calibration::calibrate)),
+        route(Admin, routes!(admin::users)),
+        route(Admin, routes!(admin::add_user)),
+        route(Admin, routes!(admin::change_user)),
+        route(Admin, routes!(admin::tokens)),
+        route(Admin, routes!(admin::add_token)),
+        route(Admin, routes!(admin::remove_token)),
+        route(Admin, routes!(admin::audit)),
     ]
+}
+
+/// Every route, with its role checked and described.
+pub(super) fn declared() -> OpenApiRouter<SharedApp> {
+    table().into_iter().fold(OpenApiRouter::with_openapi(openapi::frame()), |router, Route { role, declared }| {
+        let (schemas, mut paths, handlers) = declared;
+        openapi::describe(&mut paths, role);
+        router.routes((schemas, paths, handlers.layer(middleware::from_fn_with_state(role, check_role))))
+    })
 }
 
 /// The page and the interface.
 pub(super) fn router(app: SharedApp) -> Router {
-    let mut router = Router::new().route("/", get(assets::index)).route("/assets/{*path}", get(assets::asset));
-    for Route { path, role, handler, .. } in routes() {
-        router = router.route(path, handler.layer(middleware::from_fn_with_state(role, check_role)));
-    }
-    router
+    let (interface, _) = declared().split_for_parts();
+    interface
+        .route("/", get(assets::index))
+        .route("/assets/{*path}", get(assets::asset))
         .fallback(|| async { ApiError::not_found("there is nothing here") })
         .method_not_allowed_fallback(|| async {
             ApiError::wrong(StatusCode::METHOD_NOT_ALLOWED, "this cannot be done here; see /api/openapi.json")
