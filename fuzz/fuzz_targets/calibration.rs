@@ -11,7 +11,8 @@ fuzz_target!(|text: &str| {
     // The checksum alone would keep a fuzzer out, so it is made to fit.
     for text in [text.to_owned(), Calibration::sealed(text)] {
         if let Ok(calibration) = Calibration::parse(&text) {
-            let again = Calibration::parse(&calibration.text().expect("what was read can be written")).expect("and read");
+            let again =
+                Calibration::parse(&calibration.text().expect("what was read can be written")).expect("and read");
             assert_eq!(again, calibration);
         }
     }

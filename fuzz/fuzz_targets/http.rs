@@ -12,11 +12,11 @@ use std::time::Duration;
 use crossbeam_channel::unbounded;
 use jiff::Timestamp;
 use leukoscope::config::{Flags, SessionConfig, WebConfig};
-use leukoscope::system::stop::Stop;
+use leukoscope::outputs::web::{self, InForce, Timeouts, Web};
+use leukoscope::station::live_view::Live;
 use leukoscope::store::Store;
 use leukoscope::store::records::{Role, Settings};
-use leukoscope::station::live_view::Live;
-use leukoscope::outputs::web::{self, InForce, Timeouts, Web};
+use leukoscope::system::stop::Stop;
 use libfuzzer_sys::fuzz_target;
 
 struct Station {

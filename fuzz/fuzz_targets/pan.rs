@@ -15,7 +15,9 @@ fuzz_target!(|text: &str| {
             let pan = Pan::new(RgbImage::new(90, 70), plan);
             let (width, height) = pan.size();
             for (frame, at) in (0..).zip(pan.course().take(40)) {
-                assert!((0.0..=f64::from(90 - width)).contains(&at.0) && (0.0..=f64::from(70 - height)).contains(&at.1));
+                assert!(
+                    (0.0..=f64::from(90 - width)).contains(&at.0) && (0.0..=f64::from(70 - height)).contains(&at.1)
+                );
                 assert_eq!(pan.draw(frame, at).dimensions(), (width, height));
             }
         }

@@ -6,11 +6,11 @@
 
 use std::fs;
 
-use leukoscope::config::limits::Limits;
 use leukoscope::config::Config;
+use leukoscope::config::limits::Limits;
 use leukoscope::outputs::serial::sent::SentMark;
-use leukoscope::store::Store;
 use leukoscope::outputs::words::Catalogues;
+use leukoscope::store::Store;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (u8, &[u8])| {

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod coverage;
+mod coverage_correction;
 mod live_count;
 mod rivals;
 mod statistics;

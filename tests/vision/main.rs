@@ -2,7 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-mod int8;
+mod int8_kernels;
+mod int8_networks;
 mod models;
 mod pictures;
 mod prevalence;
