@@ -104,9 +104,10 @@ pub struct Reclassified {
 /// Changes to the cells of a running session, applied in order.
 #[derive(Clone, Debug)]
 pub enum CellChange {
-    /// A cell counts, or was seen better: its new data. The crop is a JPEG; `None` leaves the one stored before.
+    /// A cell counts, or was seen better.
     Put {
         cell: CellRecord,
+        /// JPEG; `None` leaves the one stored before.
         crop: Option<Vec<u8>>,
     },
     /// A cell does not count any more.
