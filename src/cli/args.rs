@@ -236,10 +236,10 @@ pub struct CalibrateArguments {
     /// Configuration file of the station.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Camera: `simulated`, `replay:PATH` or `v4l:/dev/videoN`. Default: as configured.
+    /// Camera: `simulated`, `replay:PATH` or `v4l:/dev/videoN`. Without it the configured one.
     #[arg(long, value_name = "CAMERA")]
     pub camera: Option<String>,
-    /// Name of the objective, such as 100x. Default: as configured.
+    /// Name of the objective, such as 100x. Without it the configured one.
     #[arg(long, value_name = "NAME")]
     pub objective: Option<String>,
     /// Frames to take, 1 to 200.
