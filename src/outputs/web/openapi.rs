@@ -1,4 +1,4 @@
-//! OpenAPI 3.1 description of the API. Each handler declares its own part; the table of routes adds the role needed.
+//! `OpenAPI` 3.1 description of the API. Each handler declares its own part; the table of routes adds the role needed.
 
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
