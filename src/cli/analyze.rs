@@ -1,4 +1,4 @@
-//! `analyze` and `classify`: pictures in, cells and classes out.
+//! `analyze` and `classify`: detect and classify cells in pictures.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ struct FieldLine<'a> {
     quality: Option<QualityLine>,
 }
 
-/// How good a picture is on its own; the relative sharpness of a stream says nothing here.
+/// Quality of a single picture; sharpness relative to a stream does not apply here.
 #[derive(Serialize)]
 struct QualityLine {
     verdict: Verdict,
@@ -68,7 +68,7 @@ impl QualityLine {
 /// Classes listed for a cell of a field; `classify` lists all.
 const TOP: usize = 5;
 
-/// What is noted of a class the model learned from too few images to be trusted.
+/// Note on a class that the model learned from too few images to be trusted.
 const EXPERIMENTAL: &str = "experimental class: learned from too few images to be trusted";
 
 #[derive(Serialize)]
@@ -88,7 +88,7 @@ struct CellLine {
     note: Option<&'static str>,
 }
 
-/// The network's own answer.
+/// Raw prediction.
 #[derive(Serialize)]
 struct UncorrectedLine {
     class: CellClass,
@@ -96,7 +96,7 @@ struct UncorrectedLine {
 }
 
 impl UncorrectedLine {
-    /// Where the answer is another one.
+    /// Only if it differs from the adjusted one.
     fn of(opinion: &Prediction) -> Option<Self> {
         let alone = opinion.other_answer()?;
         Some(Self { class: alone.class, probability: rounded(alone.probability, 1e6) })
@@ -132,16 +132,16 @@ fn top(opinion: &Prediction, count: usize) -> Vec<(CellClass, f64)> {
     opinion.ranked.iter().take(count).map(|(class, probability)| (*class, rounded(*probability, 1e6))).collect()
 }
 
-/// Rounded to 1 / `parts`: more digits than a measurement has only make output long.
+/// Rounds to 1 / `parts`, so that output has no more digits than the measurement.
 fn rounded(value: f64, parts: f64) -> f64 {
     (value * parts).round() / parts
 }
 
-/// What was seen of one picture.
+/// Result for one picture.
 struct AnalyzedPicture {
     size: (u32, u32),
     told: ScaleEstimates,
-    /// None where the picture waits for the scale of others.
+    /// `None` while the picture waits for the scale of others.
     field: Option<Field>,
     quality: Option<Quality>,
 }
@@ -152,16 +152,16 @@ impl AnalyzedPicture {
     }
 }
 
-/// The pictures that could be read, for deciding which scale they share.
+/// Scales found in readable pictures, to decide which pictures share one.
 fn told(pictures: &[ListedPicture], seen: &[Option<AnalyzedPicture>]) -> Vec<(ImageGroup, ScaleEstimates)> {
     let read = pictures.iter().zip(seen);
     read.filter_map(|(picture, seen)| seen.as_ref().map(|seen| (seen.group(picture), seen.told))).collect()
 }
 
-/// Finds and names the cells of pictures.
+/// Detects and classifies the cells of pictures.
 ///
 /// # Errors
-/// With exit code 2 for wrong input, 1 when output or a network fails.
+/// With exit code 2 for wrong input, 1 if output or a network fails.
 pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
     let (vision, _) = vision_as_is(&arguments.vision)?;
     let pictures = list(&arguments.paths)?;
@@ -186,7 +186,7 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             Ok(AnalyzedPicture { size: image.dimensions(), told, field, quality })
         },
     )?;
-    // Pictures without red cells are seen at the scale of those that have some.
+    // Pictures without red cells use the scale of those that have some.
     let shared = shared::groups(&told(&pictures, &seen), shared::by_red_cells);
     for (picture, seen) in pictures.iter().zip(seen.iter_mut().flatten()) {
         if seen.field.is_none() {
@@ -234,13 +234,13 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
     })
 }
 
-/// How good a picture is by itself.
+/// Quality of a single picture.
 fn quality(image: &RgbImage, balanced: &RgbImage, field: &Field) -> Quality {
     let cells: Vec<_> = field.cells.iter().map(|cell| cell.detection).collect();
     assess(image, balanced, &cells, field.scale, &FocusHistory::default())
 }
 
-/// A PNG's name in `folder` after the picture's own; two pictures of one name get different ones.
+/// File name for a PNG in `folder` after the picture's own; two pictures of one name get different ones.
 fn free_name(folder: &Path, picture: &Path, written: &mut std::collections::HashSet<PathBuf>) -> PathBuf {
     let stem = picture.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let mut target = folder.join(format!("{stem}.png"));
@@ -291,10 +291,10 @@ struct ClassLine<'a> {
     scale_from: Option<ScaleSource>,
 }
 
-/// Names the cell in the middle of each picture.
+/// Classifies the cell in the middle of each picture.
 ///
 /// # Errors
-/// With exit code 2 for wrong input, 1 when output or a network fails.
+/// With exit code 2 for wrong input, 1 if output or a network fails.
 pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
     let (vision, _) = vision(&arguments.vision)?;
     let mut explanations = Explanations::asked(arguments.saliency.as_deref(), &vision)?;

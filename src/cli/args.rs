@@ -1,4 +1,4 @@
-//! The command line, as other tools depend on it.
+//! The command line, which other tools depend on.
 
 use std::path::PathBuf;
 
@@ -26,15 +26,15 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum CliCommand {
-    /// Count from a camera until told to stop (what happens without a command, too).
+    /// Count from a camera until stopped (also the default without a command).
     Run(RunArguments),
-    /// Find and name the cells of pictures, each on its own.
+    /// Detect and classify the cells of pictures, each on its own.
     Analyze(AnalyzeArguments),
-    /// Name the cell in the middle of single-cell pictures.
+    /// Classify the cell in the middle of single-cell pictures.
     Classify(ClassifyArguments),
     /// Count a folder's sorted pictures as one recorded session, every cell once.
     Count(CountArguments),
-    /// Take the light of an empty field, or the scale of red cells, and keep it for this camera and objective.
+    /// Measure the light of an empty field, or the scale from red cells, and store it for this camera and objective.
     Calibrate(CalibrateArguments),
     /// Measure the models against labelled pictures.
     #[command(subcommand)]
@@ -44,24 +44,24 @@ pub enum CliCommand {
         /// The file.
         file: PathBuf,
     },
-    /// List the sessions this station kept, with their numbers.
+    /// List the sessions stored on this station, with their numbers.
     Sessions {
         /// Configuration file of the station.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
-        /// JSON Lines, one result each, without sessions that have none.
+        /// JSON Lines, one result per line, without sessions that have none.
         #[arg(long)]
         json: bool,
     },
-    /// Who may log in on the page: add, change or list users. The password is asked for, or read from standard input.
+    /// Users of the page: add, change or list them. The password is asked for, or read from standard input.
     User(UserArguments),
-    /// Tokens, by which programs use the interface of the page: add, list or remove them.
+    /// Tokens, with which programs use the API of the page: add, list or remove them.
     Token(TokenArguments),
-    /// The audit trail: who changed or looked at what, and whether a line is missing or was changed.
+    /// The audit trail: who changed or viewed what, and whether a line is missing or was changed.
     Audit(AuditArguments),
-    /// Write the report of a session. A view of a signed one goes into the audit trail.
+    /// Write the report of a session. Viewing a signed one is noted in the audit trail.
     Report(ReportArguments),
-    /// Write cells that persons reviewed as pictures to train by: DIR/CLASS/*.png and DIR/manifest.csv.
+    /// Write reviewed cells as training pictures: DIR/CLASS/*.png and DIR/manifest.csv.
     Export(ExportArguments),
     /// List the cameras, serial ports, I2C and SPI buses and GPIO chips of this machine.
     Devices {
@@ -86,11 +86,12 @@ pub enum UserCommand {
     Add {
         /// 1 to 32 letters, digits, `.`, `-` or `_`.
         name: String,
-        /// operator (counts and looks), reviewer (also reclassifies and signs) or admin (also users, limits, audit trail).
+        /// operator (counts and views), reviewer (also reclassifies and signs) or admin (also users, limits, audit
+        /// trail).
         #[arg(long, value_name = "ROLE")]
         role: Role,
     },
-    /// Change a user. Users are never deleted: the audit trail names them.
+    /// Change a user. Users cannot be deleted, because the audit trail names them.
     Set {
         /// The user.
         name: String,
@@ -100,7 +101,7 @@ pub enum UserCommand {
         /// Ask for another password.
         #[arg(long)]
         password: bool,
-        /// Do not let the user log in any more.
+        /// Block the user from logging in.
         #[arg(long, conflicts_with = "enable")]
         disable: bool,
         /// Let the user log in again.
@@ -122,7 +123,7 @@ pub struct TokenArguments {
 
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
-    /// Make a token and print its secret, which is not kept and cannot be shown again.
+    /// Make a token and print its secret, which is not stored and cannot be shown again.
     Add {
         /// 1 to 32 letters, digits, `.`, `-` or `_`.
         name: String,
@@ -130,7 +131,7 @@ pub enum TokenCommand {
         #[arg(long, value_name = "ROLE")]
         role: Role,
     },
-    /// Take a token back.
+    /// Revoke a token.
     Remove {
         /// The token.
         name: String,
@@ -152,16 +153,16 @@ pub struct AuditArguments {
 pub enum AuditCommand {
     /// Print the trail, oldest first.
     List {
-        /// Lines of this session only.
+        /// Only lines of this session.
         #[arg(long, value_name = "NUMBER")]
         session: Option<i64>,
-        /// JSON Lines, one object a line.
+        /// JSON Lines, one object per line.
         #[arg(long)]
         json: bool,
     },
-    /// Look at every line; prints their number and the last hash. Exit code 1 when one is missing or was changed.
+    /// Verify every line; prints the number of lines and the last hash. Exit code 1 if one is missing or was changed.
     Verify {
-        /// A hash that was printed and written down earlier: the trail must still have a line with it.
+        /// A hash printed by an earlier run: the trail must still have a line with it.
         #[arg(long, value_name = "HASH")]
         known: Option<String>,
     },
@@ -171,10 +172,10 @@ pub enum AuditCommand {
 pub struct ReportArguments {
     /// Number of the session, as the page and `sessions` show it.
     pub session: i64,
-    /// Where to: a name that ends with .pdf, .csv or .json. Without it leukoscope-SESSION.pdf in this folder.
+    /// Output file: a name that ends with .pdf, .csv or .json. Default: leukoscope-SESSION.pdf in the current folder.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Language, such as en, es or fr; without it that of the configuration.
+    /// Language, such as en, es or fr. Default: as configured.
     #[arg(long, value_name = "LANGUAGE")]
     pub language: Option<String>,
     /// Configuration file of the station.
@@ -184,9 +185,9 @@ pub struct ReportArguments {
 
 #[derive(Debug, Args)]
 pub struct ExportArguments {
-    /// A folder that is new or empty.
+    /// A new or empty folder.
     pub dir: PathBuf,
-    /// Only of this session; may be given more than once.
+    /// Only cells of this session; may be given more than once.
     #[arg(long, value_name = "NUMBER")]
     pub session: Vec<i64>,
     /// Configuration file of the station.
@@ -209,11 +210,11 @@ pub struct RunArguments {
     /// Serial port: pty, none or a device such as /dev/ttyUSB0.
     #[arg(long, value_name = "PORT")]
     pub serial: Option<String>,
-    /// Folder of model.toml.
+    /// Folder with model.toml.
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
-    /// Prevalence brought into the names of white cells: none, blood (usual blood) or sample (as these cells show it).
-    /// Without it what the configuration says: sample.
+    /// Prevalence that white cell classes are adjusted to: none, blood (usual blood) or sample (estimated from these
+    /// cells). Default: as configured, else sample.
     #[arg(long, value_name = "FORM")]
     pub prevalence: Option<PrevalenceMode>,
     /// Cells of the differential to count.
@@ -222,10 +223,10 @@ pub struct RunArguments {
     /// Sample id of the first count, 1 to 64 characters.
     #[arg(long, value_name = "ID")]
     pub sample: Option<String>,
-    /// Red count of the first sample, 10^12 a litre (millions per microlitre): gives estimates per microlitre.
+    /// Red count of the first sample, 10^12 per litre (millions per microlitre); gives estimates per microlitre.
     #[arg(long, value_name = "COUNT")]
     pub red_count: Option<RedCount>,
-    /// End after this many seconds.
+    /// Stop after this many seconds.
     #[arg(long = "for", value_name = "SECONDS")]
     pub seconds: Option<f64>,
 }
@@ -244,37 +245,37 @@ pub struct CalibrateArguments {
     /// Frames to take, 1 to 200.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=200))]
     pub frames: u32,
-    /// Take the scale by red cells, of a field with cells, instead of the light of an empty one.
+    /// Measure the scale from red cells, in a field with cells, instead of the light of an empty field.
     #[arg(long)]
     pub scale: bool,
-    /// Folder of model.toml.
+    /// Folder with model.toml.
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
 }
 
-/// What every command that looks at fields takes.
+/// Arguments of every command that analyses fields.
 #[derive(Clone, Debug, Default, Args)]
 pub struct FieldArguments {
-    /// Uneven light: `none`, `own` (each picture by its own background), `shared` (as many pictures of one microscope tell;
-    /// count: as the frames so far tell), or the file of a calibration. Without it `own`; for count `shared`.
+    /// Uneven light: `none`, `own` (each picture by its own background), `shared` (learned from pictures of one
+    /// microscope; count: from the frames so far), or a calibration file. Default: `own`; for count `shared`.
     #[arg(long, value_name = "FORM")]
     pub flat_field: Option<LightForm>,
 }
 
-/// What every command that looks at pictures takes.
+/// Arguments of every command that analyses pictures.
 #[derive(Clone, Debug, Default, Args)]
 pub struct VisionArguments {
-    /// Folder of model.toml.
+    /// Folder with model.toml.
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
-    /// Micrometres a pixel; without it the scale is taken from the red cells (7.2 um).
+    /// Micrometres per pixel. Default: measured from the red cells (7.2 um).
     #[arg(long, value_name = "UM")]
     pub um_per_px: Option<f64>,
-    /// Probability under which a cell is called UNK; without it the model's own.
+    /// Probability below which a cell is called UNK. Default: the model's own.
     #[arg(long, value_name = "P")]
     pub unknown_below: Option<f64>,
-    /// Prevalence brought into the names of white cells: none, blood (usual blood) or sample (as these cells show it).
-    /// Without it sample; for analyze and classify blood where there are fewer than 20 white cells in all.
+    /// Prevalence that white cell classes are adjusted to: none, blood (usual blood) or sample (estimated from these
+    /// cells). Default: sample; for analyze and classify blood if there are fewer than 20 white cells in all.
     #[arg(long, value_name = "FORM")]
     pub prevalence: Option<PrevalenceMode>,
 }
@@ -284,13 +285,13 @@ pub struct AnalyzeArguments {
     /// Pictures or folders.
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
-    /// JSON Lines, one object a picture.
+    /// JSON Lines, one object per picture.
     #[arg(long)]
     pub json: bool,
-    /// Write each picture with its boxes and classes drawn in to this folder.
+    /// Write each picture, with boxes and classes drawn in, to this folder.
     #[arg(long, value_name = "DIR")]
     pub annotate: Option<PathBuf>,
-    /// Write a PNG for each white cell: as the classifier sees it, and where the evidence for its class lies.
+    /// Write a PNG for each white cell: its crop, and where the evidence for its class lies.
     #[arg(long, value_name = "DIR")]
     pub saliency: Option<PathBuf>,
     #[command(flatten)]
@@ -304,10 +305,10 @@ pub struct ClassifyArguments {
     /// Single-cell pictures or folders of them.
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
-    /// JSON Lines, one object a picture.
+    /// JSON Lines, one object per picture.
     #[arg(long)]
     pub json: bool,
-    /// Write a PNG for each cell: as the classifier sees it, and where the evidence for its class lies.
+    /// Write a PNG for each cell: its crop, and where the evidence for its class lies.
     #[arg(long, value_name = "DIR")]
     pub saliency: Option<PathBuf>,
     #[command(flatten)]
@@ -318,21 +319,21 @@ pub struct ClassifyArguments {
 pub struct CountArguments {
     /// Folder of pictures, taken in the order of their names.
     pub path: PathBuf,
-    /// Red count of the sample, 10^12 a litre (millions per microlitre): gives estimates of white cells and platelets per
-    /// microlitre. Only for fields that were not picked for their cells.
+    /// Red count of the sample, 10^12 per litre (millions per microlitre); gives estimates of white cells and
+    /// platelets per microlitre. Only for fields that were not picked for their cells.
     #[arg(long, value_name = "COUNT")]
     pub red_count: Option<RedCount>,
-    /// Configuration of a station: its limits of flags, its confusion matrix and how exact red counts are hold here, too.
+    /// Configuration of a station, for its flag limits, its confusion matrix and its precision of red counts.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Confusion matrix to correct by, as `validate cells --confusion` writes it; without it that of the configuration or
-    /// of the models' folder.
+    /// Confusion matrix to correct with, as written by `validate cells --confusion`. Default: the configured one, or
+    /// that in the models' folder.
     #[arg(long, value_name = "FILE")]
     pub confusion: Option<PathBuf>,
     /// One JSON object.
     #[arg(long)]
     pub json: bool,
-    /// Count frames that are blurred, badly lit, too thick, too thin or empty, too.
+    /// Also count frames that are blurred, badly lit, too thick, too thin or empty.
     #[arg(long)]
     pub no_gate: bool,
     #[command(flatten)]
@@ -347,10 +348,10 @@ pub enum ValidateCommand {
     Cells {
         #[command(flatten)]
         arguments: ValidateArguments,
-        /// Write what the network alone answers to these cells as a confusion matrix, to correct counts by.
+        /// Write a confusion matrix of the raw predictions for these cells, to correct counts with.
         #[arg(long, value_name = "FILE")]
         confusion: Option<PathBuf>,
-        /// What the cells are, for readers of that file; without it the folder.
+        /// Description of the cells in that file. Default: the folder.
         #[arg(long, value_name = "WORDS", requires = "confusion")]
         measured_on: Option<String>,
     },
@@ -358,8 +359,7 @@ pub enum ValidateCommand {
     Fields {
         #[command(flatten)]
         arguments: ValidateArguments,
-        /// What the box classes 0, 1, 2 … are: WBC, RBC, PLT, a class code, NEU, IG, or - to leave out.
-        /// Without it WBC,RBC,PLT.
+        /// Box classes 0, 1, 2 …: WBC, RBC, PLT, a class code, NEU, IG, or - to leave out. Default: WBC,RBC,PLT.
         #[arg(long, value_name = "NAMES")]
         classes: Option<String>,
         #[command(flatten)]

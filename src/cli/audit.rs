@@ -1,4 +1,4 @@
-//! `audit`: who changed or looked at what.
+//! `audit`: who changed or viewed what.
 
 use std::io::{self, Write as _};
 
@@ -7,10 +7,11 @@ use crate::cli::failure::{Blame, Failure};
 use crate::cli::station;
 use crate::store::AuditVerdict;
 
-/// Prints or checks the audit trail; the daemon may be running.
+/// Prints or verifies the audit trail; the daemon may be running.
 ///
 /// # Errors
-/// With exit code 1 when a line is missing or was changed, or the store cannot be read; 2 when the configuration is wrong.
+/// With exit code 1 if a line is missing or was changed, or the store cannot be read; 2 if the configuration is
+/// wrong.
 pub fn audit(arguments: &AuditArguments) -> Result<(), Failure> {
     let Some(store) = station::to_read(arguments.config.as_deref())? else {
         if let AuditCommand::Verify { known: Some(_) } = &arguments.command {

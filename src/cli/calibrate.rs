@@ -1,4 +1,4 @@
-//! `calibrate`: the light of an empty field, or the scale of red cells, kept for this camera and objective.
+//! `calibrate`: light from an empty field, or scale from red cells, stored for this camera and objective.
 
 use std::env;
 
@@ -12,10 +12,10 @@ use crate::config::Config;
 use crate::config::load::load;
 use crate::station::calibrate::{self, NotCalibrated, Step};
 
-/// Takes a calibration and keeps it.
+/// Takes a calibration and stores it.
 ///
 /// # Errors
-/// With exit code 2 when the camera cannot be opened or shows something else than asked for, 1 when the disk refuses.
+/// With exit code 2 if the camera cannot be opened or does not show what is needed, 1 if the file cannot be written.
 pub fn calibrate(arguments: &CalibrateArguments) -> Result<(), Failure> {
     let mut config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
     if let Some(camera) = &arguments.camera {
@@ -57,13 +57,13 @@ pub fn calibrate(arguments: &CalibrateArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whole frames of the camera, as many as asked for or as a recording has.
+/// Undamaged frames from the camera: as many as wanted, or as a recording has.
 fn frames(config: &Config, wanted: u32) -> Result<Vec<RgbImage>, Failure> {
     let mut camera = camera::open(&config.camera).blame_input()?;
     log::info!("{}", camera.describe());
     let bar = progress(u64::from(wanted), "looking");
     let mut frames: Vec<RgbImage> = Vec::new();
-    // A camera that gives nothing but damaged frames comes to an end, too.
+    // Bounded, because a camera may deliver nothing but damaged frames.
     for _ in 0..wanted.saturating_mul(4) {
         if frames.len() >= wanted as usize {
             break;

@@ -1,11 +1,11 @@
-//! `check-config`: is this file good for `run`?
+//! `check-config`: whether a file is good for `run`.
 
 use std::path::Path;
 
 use crate::cli::failure::{Blame, Failure};
 use crate::config::load::load;
 
-/// Reads the file alone, without the environment, so that the answer is about the file.
+/// Reads only the file, without the environment, so that the verdict is about the file.
 ///
 /// # Errors
 /// With exit code 2 and every mistake, each with its line and what to write instead.

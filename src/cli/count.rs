@@ -1,4 +1,4 @@
-//! `count`: a folder's sorted pictures as one recorded session, by the code that counts live.
+//! `count`: a folder's sorted pictures as one recorded session, with the code that counts live.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -27,24 +27,24 @@ use crate::vision::prediction::BLAST_KEPT;
 use crate::vision::prevalence::PrevalenceReport;
 use crate::vision::quality::{Gate, Refusals};
 
-/// What `count --json` prints.
+/// Output of `count --json`.
 #[derive(Serialize)]
 struct Recording {
     frames: u64,
     frames_skipped: u64,
-    /// Frames that were not good enough to be counted.
+    /// Frames not good enough to count.
     frames_refused: u64,
-    /// The same by why.
+    /// Same by reason.
     refused: Refusals,
     counts: KindCounts,
     classes: BTreeMap<CellClass, u32>,
     percent: BTreeMap<CellClass, [f64; 3]>,
-    /// Classes as the network alone gave them.
+    /// Counts by raw prediction.
     classes_uncorrected: BTreeMap<CellClass, u32>,
     prevalence: Option<PrevalenceReport>,
-    /// Cells that are blasts by the uncorrected answer alone.
+    /// Cells that are blasts only by raw prediction.
     blasts_kept: u32,
-    /// Classes counted that the model learned from too few images to be trusted.
+    /// Counted classes that the model learned from too few images to be trusted.
     experimental: Vec<CellClass>,
     flags: Vec<Flag>,
     /// Groups, evidence of the flags, ratios to red cells, simultaneous intervals, corrected percentages.
@@ -55,8 +55,7 @@ struct Recording {
 /// Counts a recorded session.
 ///
 /// # Errors
-/// With exit code 2 for wrong input (pictures that cannot be read are left out, counted and named), 1 when a network
-/// fails.
+/// With exit code 2 for wrong input (unreadable pictures are left out, counted and named), 1 if a network fails.
 pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     let pictures = list_pictures(&arguments.path).blame_input()?;
     let station = match &arguments.config {
@@ -71,10 +70,10 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     let correction = vision.correction(Some(arguments.vision.prevalence.unwrap_or(PrevalenceMode::Sample)));
     let experimental = vision.experimental().to_vec();
     let mut counter = Counter::behind(vision, Gate::new(!arguments.no_gate));
-    // The whole recording is counted, however many cells it shows.
+    // Counts the whole recording, however many cells it shows.
     let limits = SessionConfig { target: u32::MAX, precision_of: None, ..station.session };
     let mut session = Session::new(limits, station.flags, correction).with_confusion(confusion);
-    // A recording has no clock; the session wants one only for names and lines that are not printed here.
+    // A recording has no clock; the session uses the time only for names and lines that are not printed here.
     let now = jiff::Timestamp::UNIX_EPOCH;
     if let Some(count) = arguments.red_count {
         session.command(Command::RedCount(count), now);

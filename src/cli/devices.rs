@@ -1,4 +1,4 @@
-//! `devices`: what this machine has that a microscope station could use.
+//! `devices`: hardware of this machine that a microscope station could use.
 
 use crate::cli::failure::{Blame, Failure};
 use crate::outputs::hardware::devices::list;
@@ -6,7 +6,7 @@ use crate::outputs::hardware::devices::list;
 /// Lists cameras, buses, GPIO chips and serial ports.
 ///
 /// # Errors
-/// With exit code 1 when the list cannot be written as JSON.
+/// With exit code 1 if the list cannot be written as JSON.
 pub fn devices(json: bool) -> Result<(), Failure> {
     let found = list();
     if json {

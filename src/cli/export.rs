@@ -1,4 +1,4 @@
-//! `export`: reviewed cells to train by.
+//! `export`: reviewed cells as training pictures.
 
 use std::env;
 
@@ -17,13 +17,13 @@ use crate::vision::models::Models;
 /// Writes reviewed cells to a folder; the daemon may be running.
 ///
 /// # Errors
-/// With exit code 2 when the folder is not empty or a session is not there, 1 when something cannot be read or written.
+/// With exit code 2 if the folder is not empty or a session does not exist, 1 if something cannot be read or written.
 pub fn export(arguments: &ExportArguments) -> Result<(), Failure> {
     let config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
     let Some(store) = station::to_read(arguments.config.as_deref())? else {
         return Err(Failure::input(format!("nothing is kept in {} yet", config.state_folder().display())));
     };
-    // Pictures are at the scale of the classifier that they were cut for.
+    // Crops are stored at the scale of the classifier they were cut for.
     let models = Models::read(&Models::folder(&config.models.folder));
     let scale = models.as_ref().map(|models| {
         let card = &models.card.classifier;
@@ -33,7 +33,7 @@ pub fn export(arguments: &ExportArguments) -> Result<(), Failure> {
     let signed: Vec<SessionId> =
         sessions.iter().filter(|session| session.status == Status::Final).map(|session| session.id).collect();
     if !signed.is_empty() {
-        // Before anything leaves, as with a report.
+        // Noted before any data leaves, as with a report.
         let by = station::to_write(arguments.config.as_deref())?;
         let to = arguments.dir.display().to_string();
         for id in signed {

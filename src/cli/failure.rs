@@ -1,25 +1,25 @@
-//! How a command fails: exit code 2 for wrong input, 1 for what goes wrong while running.
+//! Failures of commands: exit code 2 for wrong input, 1 for trouble while running.
 
 use std::fmt::Display;
 
-/// A failure, with the exit code it means.
+/// A failure with its exit code.
 #[derive(Debug)]
 pub struct Failure {
-    /// 1: failed at run time; 2: wrong input.
+    /// 1: trouble while running; 2: wrong input.
     pub code: u8,
     /// What happened, for the person at the device.
     pub error: anyhow::Error,
 }
 
 impl Failure {
-    /// Wrong input that a sentence explains.
+    /// Wrong input, explained by a sentence.
     #[must_use]
     pub fn input(sentence: impl Display) -> Self {
         Self { code: 2, error: anyhow::anyhow!("{sentence}") }
     }
 }
 
-/// Marks an error as caused by input or by running.
+/// Marks an error as wrong input or as trouble while running.
 pub trait Blame<T> {
     /// Wrong input: exit code 2.
     ///

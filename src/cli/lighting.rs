@@ -1,4 +1,4 @@
-//! How uneven light is taken out, as arguments and configuration say.
+//! Flat-field correction as set by arguments and configuration.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -23,13 +23,13 @@ use crate::vision::{Lighting, Vision};
 /// Pictures that light is learned from: as many as the learner remembers.
 const LEARNED_FROM: usize = 48;
 
-/// What `--flat-field` says.
+/// Value of `--flat-field`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LightForm {
     None,
     Own,
     Shared,
-    /// The file of a calibration.
+    /// A calibration file.
     File(PathBuf),
 }
 
@@ -46,10 +46,10 @@ impl FromStr for LightForm {
     }
 }
 
-/// Makes the models ready for `pictures` of fields.
+/// Prepares the models for `pictures` of fields.
 ///
 /// # Errors
-/// With exit code 2 for wrong arguments, and a calibration that cannot be read or is for pictures of another size.
+/// With exit code 2 for wrong arguments, or a calibration that cannot be read or is for pictures of another size.
 pub fn vision_with_lighting(
     arguments: &VisionArguments,
     field: &FieldArguments,
@@ -59,10 +59,10 @@ pub fn vision_with_lighting(
     Ok((Arc::new(vision.lit(lighting(field, pictures)?)), models))
 }
 
-/// How the light of `pictures` is evened out.
+/// Chooses the flat-field correction for `pictures`.
 ///
 /// # Errors
-/// With exit code 2 when a calibration cannot be read or is for pictures of another size.
+/// With exit code 2 if a calibration cannot be read or is for pictures of another size.
 pub fn lighting(field: &FieldArguments, pictures: &[PathBuf]) -> Result<Lighting, Failure> {
     Ok(match field.flat_field.as_ref().unwrap_or(&LightForm::Own) {
         LightForm::None => Lighting::AsIs,
@@ -72,7 +72,7 @@ pub fn lighting(field: &FieldArguments, pictures: &[PathBuf]) -> Result<Lighting
     })
 }
 
-/// The same for counting a recording: shared light is learned on the way, as from a live camera.
+/// Same for counting a recording: shared light is learned along the way, as from a live camera.
 ///
 /// # Errors
 /// As [`vision_with_lighting`].
@@ -88,14 +88,14 @@ pub fn counting_vision(
     vision_with_lighting(arguments, field, pictures)
 }
 
-/// Light that pictures of one microscope tell together; those of another size than the first are taken as they are.
+/// Learns the light from pictures of one microscope; those of another size than the first are not corrected.
 fn learned(pictures: &[PathBuf]) -> Lighting {
     let mut learner = Learner::default();
     let mut size = None;
     let bar = progress(pictures.len().min(LEARNED_FROM) as u64, "learning the light");
     for path in pictures.iter().step_by(pictures.len().div_ceil(LEARNED_FROM).max(1)) {
         bar.inc(1);
-        // One that cannot be read is named when it is looked at.
+        // An unreadable picture is reported when it is analysed.
         let Ok(picture) = read_picture(path) else { continue };
         if *size.get_or_insert(picture.dimensions()) == picture.dimensions() {
             learner.take(&picture);
@@ -121,7 +121,7 @@ fn learned(pictures: &[PathBuf]) -> Lighting {
 fn from_file(file: &Path, pictures: &[PathBuf]) -> Result<Lighting, Failure> {
     let calibration = Calibration::read(file).blame_input()?;
     for path in pictures {
-        // One that cannot be read is named when it is looked at.
+        // An unreadable picture is reported when it is analysed.
         if let Ok(size) = image::image_dimensions(path) {
             calibration.fits(size).with_context(|| path.display().to_string()).blame_input()?;
         }
@@ -133,11 +133,11 @@ fn from_file(file: &Path, pictures: &[PathBuf]) -> Result<Lighting, Failure> {
     Ok(Lighting::Fixed(FlatField::new(light, size)))
 }
 
-/// How the daemon takes out uneven light, and the calibration of its camera and objective, if there is one. The light of
-/// a calibration that is not to be used is left out of it.
+/// Flat-field correction of the daemon, and the calibration of its camera and objective, if there is one. If the
+/// calibration's light is not to be used, it is removed from it.
 ///
 /// # Errors
-/// With exit code 2 when a calibration is damaged, of something else, or asked for and missing.
+/// With exit code 2 if a calibration is damaged, belongs to something else, or is required and missing.
 pub fn configured(config: &Config, state: &Path) -> Result<(Lighting, Option<Calibration>), Failure> {
     let setup = calibrate::setup(&config.camera, &config.optics);
     let mut calibration = match config.optics.flat_field {
@@ -166,15 +166,15 @@ pub fn configured(config: &Config, state: &Path) -> Result<(Lighting, Option<Cal
     Ok((lighting, calibration))
 }
 
-/// Holds the first frame of a camera that always has one against the light of a calibration.
+/// Compares the first frame of a camera that always has one with the frame size of a calibration.
 ///
 /// # Errors
-/// With exit code 2 when its size is another.
+/// With exit code 2 if the sizes differ.
 pub fn check_size(mut camera: Box<dyn Camera>, calibration: Option<&Calibration>) -> Result<(), Failure> {
     let Some(calibration) = calibration.filter(|calibration| calibration.light.is_some()) else { return Ok(()) };
     match camera.next_frame() {
         Ok(Capture::Frame(frame)) => calibration.fits((frame.width(), frame.height())).blame_input(),
-        // What is wrong with it is said when it is used.
+        // Any trouble is reported when the camera is used.
         Ok(Capture::Damaged(_) | Capture::End) | Err(_) => Ok(()),
     }
 }

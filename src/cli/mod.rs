@@ -1,4 +1,4 @@
-//! The commands: what they read, what they print, and the exit code they end with.
+//! Commands: what they read, what they print, and their exit codes.
 
 pub mod analyze;
 pub mod args;

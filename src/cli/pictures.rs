@@ -1,4 +1,5 @@
-//! Pictures named on the command line: listed, read and worked on with a progress bar, one bad one harming no other.
+//! Pictures named on the command line: listed, read, and processed with a progress bar; a bad one does not affect the
+//! others.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -14,16 +15,16 @@ use crate::cli::failure::{Blame, Failure};
 use crate::vision::Vision;
 use crate::vision::models::Models;
 
-/// Makes the models ready as the arguments say.
+/// Prepares the models as the arguments say.
 ///
 /// # Errors
-/// With exit code 2 when an argument is out of range or a model is refused.
+/// With exit code 2 if an argument is out of range or a model is refused.
 pub fn vision(arguments: &VisionArguments) -> Result<(Arc<Vision>, Models), Failure> {
     let (vision, models) = vision_as_is(arguments)?;
     Ok((Arc::new(vision), models))
 }
 
-/// The same, so that a way to take out uneven light can still be set.
+/// Same, but the flat-field correction can still be set.
 ///
 /// # Errors
 /// As [`vision`].
@@ -46,7 +47,7 @@ pub fn vision_as_is(arguments: &VisionArguments) -> Result<(Vision, Models), Fai
     Ok((vision, models))
 }
 
-/// A progress bar on standard error, silent where that is no terminal.
+/// Progress bar on standard error; silent if that is not a terminal.
 #[must_use]
 pub fn progress(total: u64, what: &str) -> ProgressBar {
     let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -55,18 +56,18 @@ pub fn progress(total: u64, what: &str) -> ProgressBar {
     ProgressBar::with_draw_target(Some(total), target).with_style(style).with_message(what.to_owned())
 }
 
-/// A picture, and where on the command line it came from.
+/// A picture, and which command line argument it came from.
 #[derive(Clone, Debug)]
 pub struct ListedPicture {
     pub path: PathBuf,
-    /// Which of the folders and patterns, from 1; 0 for all pictures that were named one by one.
+    /// Number of its folder or pattern, from 1; 0 for all pictures named one by one.
     pub root: usize,
 }
 
-/// Every picture that `paths` mean, in their order.
+/// Every picture that `paths` match, in order.
 ///
 /// # Errors
-/// With exit code 2 when nothing can be listed.
+/// With exit code 2 if nothing can be listed.
 pub fn list(paths: &[PathBuf]) -> Result<Vec<ListedPicture>, Failure> {
     let mut pictures = Vec::new();
     for (at, path) in paths.iter().enumerate() {
@@ -77,11 +78,11 @@ pub fn list(paths: &[PathBuf]) -> Result<Vec<ListedPicture>, Failure> {
     Ok(pictures)
 }
 
-/// Works on the pictures `among` says yes to, and gives the results in their order; none for the others, and for a
-/// picture that could not be read, which is said in the log.
+/// Processes the pictures selected by `among` and returns the results in order; `None` for the others, and for
+/// unreadable pictures, which are logged.
 ///
 /// # Errors
-/// With exit code 1 when a network fails.
+/// With exit code 1 if a network fails.
 pub fn each<T>(
     pictures: &[ListedPicture],
     what: &str,
@@ -111,10 +112,10 @@ pub fn each<T>(
     Ok(results)
 }
 
-/// Prints a line a picture, leaving out those that could not be read.
+/// Prints one line per picture, leaving out unreadable ones.
 ///
 /// # Errors
-/// With exit code 2 when there are such (after the lines of all others), 1 when output or `line` fails.
+/// With exit code 2 if some were unreadable (after the lines of all others), 1 if output or `line` fails.
 pub fn print_each<T>(
     pictures: &[ListedPicture],
     results: &[Option<T>],
@@ -125,7 +126,7 @@ pub fn print_each<T>(
         let Some(result) = result else { continue };
         let text = line(picture, result).blame_run()?;
         if let Err(error) = writeln!(out, "{text}") {
-            // The reader has seen enough (`| head`): no failure of ours.
+            // The reader has seen enough (`| head`), which is no failure of ours.
             return if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error).blame_run() };
         }
     }

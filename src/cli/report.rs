@@ -18,7 +18,7 @@ use crate::system::file;
 /// Writes a report; the daemon may be running.
 ///
 /// # Errors
-/// With exit code 2 when there is no such session, form or language, 1 when something cannot be read or written.
+/// With exit code 2 if there is no such session, format or language, 1 if something cannot be read or written.
 pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
     let config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
     let id = arguments.session;
@@ -38,7 +38,7 @@ pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
         return Err(Failure::input(format!("there is no session {id}; `leukoscope sessions` lists them")));
     };
     if detail.summary.status == Status::Final {
-        // Before anything is shown, as on the page.
+        // Noted before anything is shown, as on the page.
         let by = station::to_write(arguments.config.as_deref())?;
         by.note("console", Timestamp::now(), "view", Some(id), &json!({"form": form.ending()})).blame_run()?;
     }

@@ -1,4 +1,4 @@
-//! Looks whether the whole store is sound, and takes away what is kept for too long, while the daemon runs.
+//! Checks the whole store and deletes what has been kept too long, while the daemon runs.
 
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -9,20 +9,21 @@ use crate::station::trouble::{Part, Troubles};
 use crate::store::{Store, StoreError};
 use crate::system::stop::Stop;
 
-/// How often it is looked for what is kept for too long.
+/// Interval between retention runs.
 const RETENTION: Duration = Duration::from_hours(1);
 
 /// Starts the thread; it ends at once with the stop.
 ///
 /// # Errors
-/// When no thread can be started.
+/// If the thread cannot be started.
 pub fn start(store: Store, rules: StoreConfig, stop: Stop, troubles: &Troubles) -> io::Result<JoinHandle<()>> {
     let (whole, trouble) = (troubles.teller(Part::Store), troubles.teller(Part::Retention));
     thread::Builder::new().name("retention".into()).spawn(move || {
-        // Not before the counting begins: all of the file is read, which takes minutes on a memory card.
+        // Checked here rather than before counting starts, because it reads the whole file, which takes minutes on a
+        // memory card.
         if let Err(error) = store.check_whole(&stop) {
             log::error!("{error}");
-            // From a store that is damaged nothing is taken away; what could not be looked at may be well.
+            // Nothing is deleted from a damaged store. One that could not be checked may be fine.
             if matches!(error, StoreError::PartlyDamaged { .. }) {
                 whole(Some(error.to_string()));
                 return;
@@ -32,7 +33,7 @@ pub fn start(store: Store, rules: StoreConfig, stop: Stop, troubles: &Troubles) 
     })
 }
 
-/// Takes away what is kept for too long, at the start and every hour.
+/// Deletes what has been kept too long, at the start and every hour.
 fn retain(store: &Store, rules: &StoreConfig, stop: &Stop, trouble: &impl Fn(Option<String>)) {
     loop {
         match store.retain(rules, jiff::Timestamp::now(), stop) {

@@ -1,4 +1,4 @@
-//! `--saliency`: for every classified cell a picture of where the classifier found the evidence.
+//! `--saliency`: a picture for every classified cell that shows where the classifier found the evidence.
 
 use std::collections::HashSet;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::vision::detect::scale::Scale;
 use crate::vision::prediction::Prediction;
 use crate::vision::{Field, Vision};
 
-/// Pixels of the pictures a pixel of the crop.
+/// Enlargement of the crop.
 const ENLARGED: u32 = 3;
 
 /// Writes the pictures of a run into one folder.
@@ -31,10 +31,10 @@ impl std::fmt::Debug for Explanations {
 }
 
 impl Explanations {
-    /// Makes the folder ready, if one was asked for.
+    /// Prepares the folder, if one was requested.
     ///
     /// # Errors
-    /// With exit code 2 when the folder cannot be made or the model does not say where it looks.
+    /// With exit code 2 if the folder cannot be made or the model gives no evidence.
     pub fn asked(folder: Option<&Path>, vision: &Arc<Vision>) -> Result<Option<Self>, Failure> {
         let Some(folder) = folder else { return Ok(None) };
         if !vision.explains() {
@@ -49,7 +49,7 @@ impl Explanations {
     /// Writes one picture for each white cell of a field.
     ///
     /// # Errors
-    /// When a network fails or a picture cannot be written.
+    /// If a network fails or a picture cannot be written.
     pub fn field(&mut self, path: &Path, image: &RgbImage, field: &Field) -> anyhow::Result<()> {
         let Some(scale) = field.scale else { return Ok(()) };
         let balanced = self.vision.balanced(image);
@@ -62,10 +62,10 @@ impl Explanations {
         Ok(())
     }
 
-    /// Writes the picture of a single-cell image, seen at this scale.
+    /// Writes the picture of a single-cell image, analysed at this scale.
     ///
     /// # Errors
-    /// When a network fails or the picture cannot be written.
+    /// If a network fails or the picture cannot be written.
     pub fn middle(
         &mut self,
         path: &Path,
@@ -78,12 +78,12 @@ impl Explanations {
     }
 
     fn write(&mut self, path: &Path, number: usize, crop: &RgbImage, opinion: &Prediction) -> anyhow::Result<()> {
-        // Where the answer is "unknown", the most probable class is what the evidence was weighed for.
+        // Even if the prediction is "unknown", explain the most probable class.
         let Some((class, _)) = opinion.ranked.first() else { return Ok(()) };
         let saliency = self.vision.saliency(crop, *class).with_context(|| path.display().to_string())?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let name = |number: usize| self.folder.join(format!("{stem}_{number}_{}.png", opinion.class));
-        // Two pictures of one name from two folders: the number goes on.
+        // Pictures of the same name from two folders get further numbers.
         let mut number = number;
         while self.written.contains(&name(number)) {
             number += 1;

@@ -1,4 +1,4 @@
-//! `sessions`: what this station counted.
+//! `sessions`: what this station has counted.
 
 use std::fmt::Write as _;
 use std::io;
@@ -16,12 +16,12 @@ use crate::store::records::{SessionDetail, Status};
 /// Lists the sessions, oldest first, or the results as JSON; a daemon may be running.
 ///
 /// # Errors
-/// With exit code 2 when the configuration is wrong, 1 when the store cannot be read, or when signed results are shown and
+/// With exit code 2 if the configuration is wrong, 1 if the store cannot be read, or if signed results are shown and
 /// the audit trail cannot be written.
 pub fn sessions(config: Option<&Path>, json: bool) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match list(config, json, &mut out)? {
-        // Who reads on, such as `head`, has seen enough.
+        // The reader, such as `head`, has seen enough.
         Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.blame_run(),
     }
@@ -41,13 +41,13 @@ fn list(config: Option<&Path>, json: bool, out: &mut impl io::Write) -> Result<i
     }
     let signed = sessions.iter().filter(|session| session.status == Status::Final).count();
     if signed > 0 {
-        // Before anything is shown, as with a report.
+        // Noted before anything is shown, as with a report.
         let by = station::to_write(config)?;
         by.note("console", Timestamp::now(), "view", None, &json!({"list": "sessions", "signed": signed}))
             .blame_run()?;
     }
     for session in sessions {
-        // Retention may have taken it away meanwhile.
+        // Retention may have deleted it meanwhile.
         let Some(detail) = store.session(session.id).blame_run()? else { continue };
         let line = if json { as_json(detail).blame_run()? } else { Some(text(&detail)) };
         if let Some(line) = line
@@ -59,7 +59,7 @@ fn list(config: Option<&Path>, json: bool, out: &mut impl io::Write) -> Result<i
     Ok(Ok(()))
 }
 
-/// A result as it stands: signed, or with the answers that persons gave so far.
+/// Current state of a result: signed, or with the review so far.
 #[derive(Serialize)]
 struct Standing {
     status: Status,

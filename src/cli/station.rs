@@ -1,4 +1,4 @@
-//! The store of the station that a command is about.
+//! Opens the station's store for a command.
 
 use std::env;
 use std::os::unix::fs::MetadataExt as _;
@@ -8,14 +8,14 @@ use crate::cli::failure::{Blame, Failure};
 use crate::config::load::load;
 use crate::store::Store;
 
-/// To be written a little, also while the daemon runs.
+/// Opens the store for small writes, which is safe while the daemon runs.
 ///
 /// # Errors
-/// With exit code 2 when the configuration is wrong or somebody else's files would come to be, 1 when the store cannot be
+/// With exit code 2 if the configuration is wrong or files would be made for the wrong user, 1 if the store cannot be
 /// used.
 pub fn to_write(config: Option<&Path>) -> Result<Store, Failure> {
     let folder = load(config, env::vars()).blame_input()?.state_folder();
-    // Files that root makes there are none that the service may write.
+    // The service could not write files that root creates here.
     if rustix::process::geteuid().is_root()
         && let Ok(found) = folder.metadata()
         && found.uid() != 0
@@ -29,10 +29,10 @@ pub fn to_write(config: Option<&Path>) -> Result<Store, Failure> {
     Store::open_beside(&folder).blame_run()
 }
 
-/// To be read; none where nothing is kept yet.
+/// Opens the store for reading; `None` if nothing is stored yet.
 ///
 /// # Errors
-/// With exit code 2 when the configuration is wrong, 1 when the store cannot be read.
+/// With exit code 2 if the configuration is wrong, 1 if the store cannot be read.
 pub fn to_read(config: Option<&Path>) -> Result<Option<Store>, Failure> {
     let folder = load(config, env::vars()).blame_input()?.state_folder();
     Store::open_to_read(&folder).blame_run()

@@ -10,19 +10,19 @@ use crate::cli::station;
 use crate::store::StoreError;
 use crate::store::records::User;
 
-/// Whom the audit trail names.
+/// Name in the audit trail.
 const CONSOLE: &str = "console";
 
 /// Adds, changes or lists users; the daemon may be running.
 ///
 /// # Errors
-/// With exit code 2 when what was asked for is not allowed, 1 when the store cannot be used.
+/// With exit code 2 if the request is not allowed, 1 if the store cannot be used.
 pub fn user(arguments: &UserArguments) -> Result<(), Failure> {
     let config = arguments.config.as_deref();
     let now = Timestamp::now();
     match &arguments.command {
         UserCommand::Add { name, role } => {
-            // Asked for first: while a person types, nothing is held.
+            // Asked for before the store is opened, so that nothing is locked while a person types.
             let password = password(name)?;
             let store = station::to_write(config)?;
             store.add_user(name, *role, &password, CONSOLE, now).map_err(blamed)?;
@@ -49,14 +49,14 @@ pub fn user(arguments: &UserArguments) -> Result<(), Failure> {
 /// Adds, removes or lists tokens; the daemon may be running.
 ///
 /// # Errors
-/// With exit code 2 when what was asked for is not allowed, 1 when the store cannot be used.
+/// With exit code 2 if the request is not allowed, 1 if the store cannot be used.
 pub fn token(arguments: &TokenArguments) -> Result<(), Failure> {
     let config = arguments.config.as_deref();
     let now = Timestamp::now();
     match &arguments.command {
         TokenCommand::Add { name, role } => {
             let secret = station::to_write(config)?.add_token(name, *role, CONSOLE, now).map_err(blamed)?;
-            // The secret alone on standard output, so that a script can take it.
+            // Only the secret goes to standard output, so that a script can take it.
             eprintln!("the token of {name}, to be sent as `Authorization: Bearer …`; it cannot be shown again:");
             println!("{secret}");
         }
@@ -83,7 +83,7 @@ fn list(users: &[User], what: &str) {
     }
 }
 
-/// Asks at the terminal, twice; else takes the first line of standard input.
+/// Asks at the terminal, twice; otherwise takes the first line of standard input.
 fn password(name: &str) -> Result<String, Failure> {
     if !io::stdin().is_terminal() {
         let mut line = String::new();

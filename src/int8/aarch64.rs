@@ -1,4 +1,4 @@
-//! The convolution on aarch64. Each function computes every output pixel of one band.
+//! Convolution kernels for aarch64. Each function computes every output pixel of one band.
 #![expect(unsafe_code, reason = "vector instructions read and write through pointers")]
 
 use std::arch::aarch64::*;
@@ -7,20 +7,20 @@ use std::arch::asm;
 use super::conv::Job;
 use super::round::LANES;
 
-/// Pixels computed together, so that a weight once loaded is used as often; four registers of sums each, of 32.
+/// Pixels per tile, so that each loaded weight is used that often; each takes four of the 32 registers for its sums.
 const PIXELS_DOT: usize = 6;
 const PIXELS: usize = 5;
 
 /// Adds four products of signed bytes to each of four sums.
 ///
-/// In assembly because `vdotq_s32` is not in stable Rust.
+/// In assembly, because `vdotq_s32` is not in stable Rust.
 ///
 /// # Safety
 /// The processor must have the dot product instructions.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn dot(mut sums: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
-    // SAFETY: only registers are read and written; the instruction is there by the caller's promise.
+    // SAFETY: reads and writes registers only; the caller guarantees the instruction exists.
     unsafe {
         asm!("sdot {0:v}.4s, {1:v}.16b, {2:v}.16b", inout(vreg) sums, in(vreg) a, in(vreg) b,
             options(pure, nomem, nostack, preserves_flags));
@@ -28,7 +28,7 @@ unsafe fn dot(mut sums: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
     sums
 }
 
-/// Activations have 128 taken off; their bits are the same bytes' with the highest flipped.
+/// Activations have 128 subtracted, which only flips the top bit of each byte.
 ///
 /// # Safety
 /// The processor must have NEON and the dot product instructions.
@@ -58,7 +58,7 @@ pub(super) unsafe fn neon_dot(job: &Job<'_, u8>, weights: &[i8], output: &mut [u
                     }
                 }
             }
-            // SAFETY: NEON is there.
+            // SAFETY: the caller guarantees NEON.
             unsafe { store(job, block, &sums, pixels) };
         }
     }
@@ -89,7 +89,7 @@ pub(super) unsafe fn neon(job: &Job<'_, i16>, weights: &[i16], output: &mut [u8]
                     }
                 }
             }
-            // SAFETY: NEON is there.
+            // SAFETY: the caller guarantees NEON.
             unsafe { store(job, block, &sums, pixels) };
         }
     }

@@ -2,7 +2,7 @@
 
 use super::round::round_within;
 
-/// A quantized array's units: `value = (byte - zero_point) * scale`.
+/// Units of a quantized array: `value = (byte - zero_point) * scale`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Units {
     pub scale: f32,
@@ -20,7 +20,7 @@ pub struct Addition {
 }
 
 impl Addition {
-    /// An addition; `None` when a scale is not a positive finite number.
+    /// Prepares an addition; `None` if a scale is not a positive finite number.
     #[must_use]
     pub fn new(a: Units, b: Units, sum: Units) -> Option<Self> {
         let usable = |scale: f32| scale.is_normal() && scale > 0.0;
@@ -35,7 +35,7 @@ impl Addition {
     }
 
     /// `clamp(round_half_even((a - za) * (sa / sy) + (b - zb) * (sb / sy)) + zy, 0, 255)`, each product rounded to
-    /// `f32`. The shortest of the three decides how many bytes are written.
+    /// `f32`. Writes as many bytes as the shortest of the three slices has.
     pub fn run(&self, a: &[u8], b: &[u8], sum: &mut [u8]) {
         let zero = f32::from(self.sum.zero_point);
         let (lowest, highest) = (-zero, 255.0 - zero);

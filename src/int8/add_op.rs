@@ -54,11 +54,11 @@ impl Expansion for QLinearAdd {
     }
 }
 
-/// Two arrays of bytes, of one shape and in any order of axes, to a third.
+/// Adds two byte arrays of the same shape, in any order of axes.
 #[derive(Clone, Debug, PartialEq)]
 struct AdditionOp(Addition);
 
-// The scales are numbers: `Addition::new` takes no NaN.
+// `Addition::new` refuses NaN, so equality of the scales is reflexive.
 impl Eq for AdditionOp {}
 
 impl Op for AdditionOp {
@@ -87,7 +87,7 @@ impl TypedOp for AdditionOp {
         Ok(tvec!(u8::fact(inputs[0].shape.clone())))
     }
 
-    // Axes may be moved as the neighbours like it, as long as all are moved alike.
+    // Axes may be permuted to suit the neighbouring operators, as long as all arrays are permuted alike.
     fn change_axes(
         &self,
         model: &TypedModel,

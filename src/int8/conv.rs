@@ -1,4 +1,4 @@
-//! A 3x3 or 1x1 convolution of bytes: what it may be, how it is packed, and one image through it.
+//! 3x3 and 1x1 convolution of bytes: which layers are supported, how weights are packed, and running one image.
 
 use std::cell::Cell;
 
@@ -6,16 +6,16 @@ use super::kernel::{Kernel, Layout};
 use super::plain;
 use super::round::{LANES, Requantize};
 
-/// Products that make one output number, for each input channel, at most.
+/// Most products per input channel in one output value.
 const LARGEST_AREA: usize = 9;
 
-/// Elements of the padded copy that are made at a time: with the weights they stay in a small core's second-level cache.
+/// Elements of the padded copy made at a time: with the weights they fit in a small core's L2 cache.
 const BAND: usize = 64 * 1024;
 
-/// Channels of the input are rounded up to this, the bytes that one instruction multiplies at once.
+/// Input channels are padded to a multiple of this, the bytes multiplied by one instruction.
 const QUAD: usize = 4;
 
-/// A layer as its file describes it.
+/// A layer as the ONNX file describes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Layer<'a> {
     pub channels_in: usize,
@@ -26,13 +26,13 @@ pub struct Layer<'a> {
     pub stride: usize,
     /// `[channels_out, channels_in, side, side]`.
     pub weights: &'a [i8],
-    /// In units of the input's scale times the weight's; one for each output channel.
+    /// In units of input scale x weight scale; one per output channel.
     pub bias: &'a [i32],
-    /// Input scale x weight scale / output scale; one for each output channel.
+    /// Input scale x weight scale / output scale; one per output channel.
     pub scale: &'a [f32],
-    /// The input byte that means zero, of which the padding is made.
+    /// Input byte that stands for zero and fills the padding.
     pub input_zero: u8,
-    /// The output byte that means zero.
+    /// Output byte that stands for zero.
     pub zero_point: u8,
 }
 
@@ -53,16 +53,16 @@ pub enum LayerError {
     Wide(usize),
 }
 
-/// Weights in the kernel's order, blocks of 16 output channels, the last filled up with zeros.
+/// Weights in the kernel's order: blocks of 16 output channels, the last padded with zeros.
 #[derive(Clone, Debug)]
 pub(super) enum Packed {
     Bytes(Vec<i8>),
     Words(Vec<i16>),
 }
 
-/// A layer made ready for one kernel.
+/// A layer prepared for one kernel.
 ///
-/// Only `new` makes one, and only for a kernel that this machine has: that is what the kernels' safety rests on.
+/// Only `new` makes one, and only for a kernel that this machine has; the kernels' safety rests on that.
 #[derive(Clone, Debug)]
 pub struct Convolution {
     kernel: Kernel,
@@ -77,23 +77,24 @@ pub struct Convolution {
     requantize: Requantize,
 }
 
-/// A band of an image as a kernel sees it: a padded copy of the activations and where the output's pixels start in it.
+/// A band of an image as a kernel sees it: a padded copy of the activations, and where each output pixel's input
+/// starts.
 pub(super) struct Job<'a, T> {
-    /// Rows of `[width + 2 x padding, depth]` of the input, zero around.
+    /// Input rows of `[width + 2 x padding, depth]`, with a border of zeros.
     pub padded: &'a [T],
     /// Elements from one row of `padded` to the next.
     pub row: usize,
     /// Kernel rows.
     pub rows: usize,
-    /// Elements of `padded` that a pixel's kernel row covers: kernel columns x depth, a multiple of 4.
+    /// Elements of `padded` under one kernel row: kernel columns x depth, a multiple of 4.
     pub span: usize,
-    /// Where in `padded` each output pixel's first kernel row begins.
+    /// Offset in `padded` of each output pixel's first kernel row.
     pub starts: &'a [usize],
     pub channels_out: usize,
     pub requantize: &'a Requantize,
 }
 
-// Only the kernels written by hand cut the work so; a machine without one runs the plain kernel.
+// Only the hand-written kernels tile the work; a machine without one runs the plain kernel.
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 impl<T> Job<'_, T> {
     /// Blocks of 16 output channels.
@@ -101,13 +102,13 @@ impl<T> Job<'_, T> {
         self.channels_out.div_ceil(LANES)
     }
 
-    /// Products that make one output number.
+    /// Products per output value.
     pub fn depth(&self) -> usize {
         self.rows * self.span
     }
 
-    /// `PIXELS` output pixels at a time: where they start in the input, and their place in the output. In the last tile
-    /// the last pixel's start fills the rest.
+    /// Tiles of `PIXELS` output pixels: their offsets in the input, and their range in the output. The last tile
+    /// repeats the last pixel's offset to fill up.
     pub fn tiles<'a, const PIXELS: usize>(
         &'a self,
         output: &'a mut [u8],
@@ -116,7 +117,7 @@ impl<T> Job<'_, T> {
         starts.zip(output.chunks_mut(PIXELS * self.channels_out))
     }
 
-    /// Whether every read and write of a kernel stays inside, given its numbers of weights and output bytes.
+    /// Whether all reads and writes of a kernel stay in bounds, given the lengths of weights and output.
     pub fn fits(&self, weights: usize, output: usize) -> bool {
         let furthest =
             self.starts.iter().max().map_or(0, |start| start + self.rows.saturating_sub(1) * self.row + self.span);
@@ -130,7 +131,7 @@ impl<T> Job<'_, T> {
     }
 }
 
-/// Memory that a run needs besides its input and output, kept by the thread.
+/// Working memory of a run, kept per thread.
 #[derive(Default)]
 struct Scratch {
     bytes: Vec<u8>,
@@ -146,7 +147,7 @@ impl Convolution {
     /// Packs a layer for a kernel.
     ///
     /// # Errors
-    /// When this machine has no such kernel or the layer is one that cannot be computed exactly.
+    /// If this machine lacks the kernel, or the layer cannot be computed exactly.
     pub fn new(kernel: Kernel, layer: &Layer<'_>) -> Result<Self, LayerError> {
         let Layer { channels_in, channels_out, side, stride, .. } = *layer;
         if !kernel.is_available() {
@@ -170,7 +171,7 @@ impl Convolution {
         if let Some(scale) = layer.scale.iter().find(|scale| !scale.is_normal() || **scale < 0.0) {
             return Err(LayerError::Scale(*scale));
         }
-        // 255 x 128 a product.
+        // A product is at most 255 x 128, and sums must fit in 32 bits.
         if channels_in > (1 << 31) / (255 * 128 * LARGEST_AREA) {
             return Err(LayerError::Wide(channels_in));
         }
@@ -184,7 +185,8 @@ impl Convolution {
         for channel in 0..channels_out {
             let each = channels_in * side * side;
             let sum: i32 = layer.weights[channel * each..][..each].iter().map(|weight| i32::from(*weight)).sum();
-            // What the zero point of every activation, the padding's too, adds to the sum; less the 128 taken off.
+            // Folds the zero point of all activations, padding included, into the bias; less the 128 already
+            // subtracted.
             let shift = if kernel.layout() == Layout::ShiftedBytes { 128 } else { 0 };
             let bias = layer.bias[channel].wrapping_add(sum.wrapping_mul(shift - i32::from(layer.input_zero)));
             requantize.bias[channel / LANES][channel % LANES] = bias;
@@ -195,7 +197,7 @@ impl Convolution {
         Ok(Self { kernel, channels_in, depth, channels_out, side, stride, input_zero, weights, requantize })
     }
 
-    /// Rows and columns of the output for so many of the input.
+    /// Rows and columns of the output for an input of this size.
     #[must_use]
     pub fn output_size(&self, height: usize, width: usize) -> (usize, usize) {
         let strided = |length: usize| length.saturating_sub(1) / self.stride + 1;
@@ -220,7 +222,7 @@ impl Convolution {
     /// Runs one image: `input` is `[height, width, channels_in]`, `output` `[…output_size, channels_out]`.
     ///
     /// # Errors
-    /// When a slice has another length.
+    /// If a slice has another length.
     pub fn run(&self, input: &[u8], height: usize, width: usize, output: &mut [u8]) -> Result<(), LayerError> {
         let (rows, columns) = self.output_size(height, width);
         for (what, found, wanted) in [
@@ -234,7 +236,7 @@ impl Convolution {
         let mut scratch = SCRATCH.take();
         let source = PaddedImage { bytes: input, height, width, channels: self.channels_in, padding: self.side / 2 };
         let row = (width + 2 * source.padding) * self.depth;
-        // Output rows of a band.
+        // Output rows per band.
         let band = (BAND / (row * self.stride)).clamp(4, rows.max(4));
         scratch.starts.clear();
         for y in 0..band.min(rows) {
@@ -279,7 +281,7 @@ impl Convolution {
     #[cfg_attr(target_arch = "aarch64", expect(unsafe_code, reason = "the instructions are there: `new` has asked"))]
     fn run_bytes(&self, job: &Job<'_, u8>, weights: &[i8], output: &mut [u8]) {
         match self.kernel {
-            // SAFETY: `new` makes a convolution for a kernel only where `is_available` says this machine has it.
+            // SAFETY: `new` prepares a convolution only for kernels that `is_available` confirms on this machine.
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx512Vnni => unsafe { super::x86::avx512_vnni(job, weights, output) },
             // SAFETY: as above.
@@ -288,7 +290,7 @@ impl Convolution {
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
             Kernel::NeonDot => unsafe { super::aarch64::neon_dot(job, weights, output) },
-            // `pack` makes bytes for the kernels above only.
+            // `pack` makes bytes only for the kernels above.
             _ => unreachable!(
                 "{} has no byte kernel for {} weights, {} outputs, {} rows",
                 self.kernel,
@@ -303,7 +305,7 @@ impl Convolution {
     #[cfg_attr(target_arch = "aarch64", expect(unsafe_code, reason = "the instructions are there: `new` has asked"))]
     fn run_words(&self, job: &Job<'_, i16>, weights: &[i16], output: &mut [u8]) {
         match self.kernel {
-            // SAFETY: `new` makes a convolution for a kernel only where `is_available` says this machine has it.
+            // SAFETY: `new` prepares a convolution only for kernels that `is_available` confirms on this machine.
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 => unsafe { super::x86::avx2(job, weights, output) },
             // SAFETY: as above.
@@ -314,7 +316,7 @@ impl Convolution {
     }
 }
 
-/// An image and the border it is to get.
+/// An image and its border.
 struct PaddedImage<'a> {
     /// `[height, width, channels]`.
     bytes: &'a [u8],
@@ -325,8 +327,8 @@ struct PaddedImage<'a> {
 }
 
 impl PaddedImage<'_> {
-    /// Copies rows (the first, counted from the border's uppermost, and how many) into
-    /// `[rows, width + 2 x padding, depth]`, `zero` where there is no image.
+    /// Copies rows (the first, counted from the top of the border, and how many) into `[rows, width + 2 x padding,
+    /// depth]`, with `zero` in the border.
     fn pad<T: Copy>(
         &self,
         target: &mut Vec<T>,
@@ -347,7 +349,8 @@ impl PaddedImage<'_> {
                     *value = convert(*byte);
                 }
             } else if let (3, 4) = (self.channels, depth) {
-                // Colours, of which there are most pixels: lengths known to the compiler are several times as fast.
+                // RGB input has the most pixels, and copying with lengths known at compile time is several times as
+                // fast.
                 for (pixel, bytes) in target.as_chunks_mut::<4>().0.iter_mut().zip(source.as_chunks::<3>().0) {
                     *pixel = [convert(bytes[0]), convert(bytes[1]), convert(bytes[2]), zero];
                 }
@@ -362,7 +365,8 @@ impl PaddedImage<'_> {
     }
 }
 
-/// Puts weights `[o, i, side, side]` into the kernel's order; a sum runs over kernel row, kernel column, input channel.
+/// Packs weights `[o, i, side, side]` in the kernel's order; a sum runs over kernel row, kernel column, input
+/// channel.
 fn pack(kernel: Kernel, layer: &Layer<'_>, depth: usize) -> Packed {
     let area = layer.side * layer.side;
     let products = area * depth;

@@ -9,7 +9,7 @@ use super::conv::{Convolution, Layer};
 use super::kernel::Kernel;
 use super::{Read, check_bytes, check_inputs, constant, number, numbers};
 
-/// Reads a node; refuses what is no 3x3 convolution with a padding of 1, or 1x1 without, and a stride of 1 or 2.
+/// Reads a node; refuses anything but a 3x3 convolution with padding 1, or 1x1 without padding, with stride 1 or 2.
 pub(super) fn read(node: &NodeProto, kernel: Kernel) -> Read {
     check_inputs(node, 8..=9)?;
     let refuse = |what: &str, found: &dyn std::fmt::Debug, takes: &str| -> TractResult<()> {
@@ -25,7 +25,7 @@ pub(super) fn read(node: &NodeProto, kernel: Kernel) -> Read {
     if let Some(auto) = node.get_attr_opt::<String>("auto_pad")?.filter(|auto| auto != "NOTSET") {
         refuse("auto_pad", &auto, "pads")?;
     }
-    // The kernel's own shape is known when its weights are.
+    // The kernel's shape is only known once its weights are.
     let pads = list("pads")?.unwrap_or_else(|| vec![0; 4]);
     let side = match pads[..] {
         [1, 1, 1, 1] => 3,
@@ -41,11 +41,11 @@ pub(super) fn read(node: &NodeProto, kernel: Kernel) -> Read {
     Ok((expand(QLinearConv { kernel, side, stride }), vec![]))
 }
 
-/// The node as ONNX has it, `[N, C, H, W]`.
+/// The node as in ONNX, `[N, C, H, W]`.
 #[derive(Clone, Debug)]
 struct QLinearConv {
     kernel: Kernel,
-    /// What the padding fits.
+    /// Kernel side that the padding fits.
     side: usize,
     stride: usize,
 }
@@ -128,7 +128,7 @@ impl Expansion for QLinearConv {
         };
         let convolution = Convolution::new(self.kernel, &layer)
             .map_err(|error| format_err!("`{prefix}` has {error}, which this program cannot compute"))?;
-        // tract's optimizer takes out a pair of moves between two of these.
+        // tract's optimizer removes the pairs of permutations between two of these operators.
         let x = model.wire_node(format!("{prefix}.nhwc"), AxisOp::Move(1, 3), &[inputs[0]])?;
         let y = model.wire_node(format!("{prefix}.int8"), ConvolutionOp(Arc::new(convolution)), &x)?;
         model.wire_node(prefix, AxisOp::Move(3, 1), &y)

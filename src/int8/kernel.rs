@@ -1,11 +1,11 @@
-//! Which instructions the convolution runs on.
+//! Instruction sets for the convolution.
 
 use std::fmt;
 
-/// One way of multiplying and adding bytes. All give the same integers.
+/// An implementation of the convolution's multiply-add. All give the same integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kernel {
-    /// Rust without any processor's special instructions.
+    /// Portable Rust.
     Plain,
     /// x86-64 with AVX2: 16-bit products added in pairs.
     Avx2,
@@ -13,18 +13,18 @@ pub enum Kernel {
     AvxVnni,
     /// x86-64 with AVX-512 VNNI: the same, 512 bits wide.
     Avx512Vnni,
-    /// aarch64 (any): 16-bit products.
+    /// Any aarch64: 16-bit products.
     Neon,
     /// aarch64 with the dot product instructions (ARMv8.2 option; Cortex-A55, A76 and later).
     NeonDot,
 }
 
-/// How the kernel wants activations and weights laid out.
+/// Layout of activations and weights that a kernel expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
     /// Bytes; weights `[block][k / 4][16][4]`.
     Bytes,
-    /// Bytes with 128 taken off the activations, so that both factors are signed; weights as `Bytes`.
+    /// Bytes with 128 subtracted from the activations, so that both factors are signed; weights as `Bytes`.
     ShiftedBytes,
     /// 16 bits; weights `[block][k / 2][16][2]`.
     Pairs,
@@ -33,10 +33,10 @@ pub(super) enum Layout {
 }
 
 impl Kernel {
-    /// Every kernel, slowest first of those that one machine may have.
+    /// All kernels; those that one machine may have are in order from slowest to fastest.
     pub const ALL: [Self; 6] = [Self::Plain, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni, Self::Neon, Self::NeonDot];
 
-    /// Whether this machine runs it.
+    /// Whether this machine can run it.
     #[must_use]
     pub fn is_available(self) -> bool {
         match self {
@@ -62,7 +62,7 @@ impl Kernel {
         }
     }
 
-    /// The fastest one this machine runs.
+    /// The fastest one this machine can run.
     #[must_use]
     pub fn best() -> Self {
         Self::ALL.into_iter().rev().find(|kernel| kernel.is_available()).unwrap_or(Self::Plain)

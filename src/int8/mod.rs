@@ -1,11 +1,11 @@
-//! Quantized networks, computed on bytes: what ONNX's quantized operators become when tract reads a file.
+//! Quantized networks, computed on bytes: implementations of ONNX's quantized operators for tract.
 //!
-//! tract has an int8 convolution of its own, but it knows one scale for all output channels only and is slower than its
-//! `f32` one. `register` puts these operators in the place of tract's: `QuantizeLinear`, `QLinearConv` (3x3 and 1x1),
-//! `QLinearAdd` and `DepthToSpace` of bytes. What they cannot compute exactly is refused when the file is read.
+//! tract's own int8 convolution supports only one scale for all output channels and is slower than its `f32` one.
+//! `register` replaces tract's operators with these: `QuantizeLinear`, `QLinearConv` (3x3 and 1x1), `QLinearAdd` and
+//! `DepthToSpace` of bytes. Anything they cannot compute exactly is refused when the file is read.
 //!
-//! Arrays are `[N, H, W, C]` between them, so that what an output pixel needs of one input row lies in one piece. Sums
-//! are exact 32-bit integers and rounding is one function, so every [`Kernel`] on every machine gives the same bytes.
+//! Arrays are `[N, H, W, C]` between them, so that an output pixel's input from one row is contiguous. Sums are exact
+//! 32-bit integers and one function rounds them, so every [`Kernel`] on every machine gives the same bytes.
 
 #![allow(
     clippy::wildcard_imports,
@@ -35,12 +35,12 @@ pub use add::{Addition, Units};
 pub use conv::{Convolution, Layer, LayerError};
 pub use kernel::Kernel;
 
-/// Makes `onnx` read quantized operators as those of this room.
+/// Registers these operators for the quantized nodes that `onnx` reads.
 pub(crate) fn register(onnx: &mut tract_onnx::Onnx, kernel: Kernel) {
     onnx.op_register.insert("QuantizeLinear", quantize_op::read);
     onnx.op_register.insert("QLinearAdd", add_op::read);
     onnx.op_register.insert("DepthToSpace", shuffle_op::read);
-    // A register holds plain functions, which cannot carry a kernel along.
+    // The registry holds plain functions, which cannot capture the kernel.
     onnx.op_register.insert(
         "QLinearConv",
         match kernel {
@@ -54,7 +54,7 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx, kernel: Kernel) {
     );
 }
 
-/// Whether the only thing `model` does with its input is a `QuantizeLinear` that makes bytes of byte / 255.
+/// Whether the only use of `model`'s input is a `QuantizeLinear` that turns byte / 255 back into the byte.
 pub(crate) fn quantizes_pixels(model: &InferenceModel) -> bool {
     let &[input] = &model.inputs[..] else { return false };
     let &[next] = &model.node(input.node).outputs[input.slot].successors[..] else { return false };
@@ -66,10 +66,10 @@ pub(crate) fn quantizes_pixels(model: &InferenceModel) -> bool {
         && scale.zip(zero_point).is_some_and(|(scale, zero_point)| quantize_op::keeps_bytes(scale, zero_point))
 }
 
-/// What a builder of tract's register gives: the operator, and no closures.
+/// Return type of a builder in tract's registry: the operator, and no closures.
 type Read = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
-/// Refuses a node with another number of inputs, or with one left out: tract would move the others up.
+/// Refuses a node with another number of inputs, or with one left out: tract would shift the others up.
 fn check_inputs(node: &NodeProto, counts: std::ops::RangeInclusive<usize>) -> TractResult<()> {
     let given = node.input.iter().filter(|name| !name.is_empty()).count();
     ensure!(
@@ -90,7 +90,7 @@ fn constant(model: &TypedModel, prefix: &str, input: OutletId, what: &str) -> Tr
         .with_context(|| format!("the {what} of `{prefix}` is no constant, which this program cannot compute"))
 }
 
-/// Numbers of a constant input.
+/// Values of a constant input.
 fn numbers<T: Datum + Copy>(model: &TypedModel, prefix: &str, input: OutletId, what: &str) -> TractResult<Vec<T>> {
     let tensor = constant(model, prefix, input, what)?;
     ensure!(
@@ -102,7 +102,7 @@ fn numbers<T: Datum + Copy>(model: &TypedModel, prefix: &str, input: OutletId, w
     Ok(tensor.try_as_plain_ram()?.as_slice::<T>()?.to_vec())
 }
 
-/// The only number of a constant input.
+/// The single value of a constant input.
 fn number<T: Datum + Copy>(model: &TypedModel, prefix: &str, input: OutletId, what: &str) -> TractResult<T> {
     match numbers(model, prefix, input, what)?[..] {
         [number] => Ok(number),
@@ -115,7 +115,7 @@ fn number<T: Datum + Copy>(model: &TypedModel, prefix: &str, input: OutletId, wh
     }
 }
 
-/// Refuses activations that are no bytes.
+/// Refuses activations that are not bytes.
 fn check_bytes(model: &TypedModel, prefix: &str, input: OutletId) -> TractResult<()> {
     let found = model.outlet_fact(input)?.datum_type;
     ensure!(found == u8::datum_type(), "`{prefix}` takes {found:?}, which this program cannot compute: it takes u8");

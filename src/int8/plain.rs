@@ -1,4 +1,4 @@
-//! The convolution without special instructions. It is also what the others are measured against.
+//! Convolution kernel in portable Rust; also the reference for the others.
 
 use super::conv::Job;
 use super::round::LANES;
@@ -12,8 +12,8 @@ pub(super) fn run(job: &Job<'_, i16>, weights: &[i16], output: &mut [u8]) {
             let mut sums = [0_i32; LANES];
             for (row, weights) in weights.chunks_exact(per_row).enumerate() {
                 let words = &job.padded[start + row * job.row..][..job.span];
-                // Indices, and one word at a time: of a dozen forms tried, the one that the compiler makes the best
-                // vectors of where there are only a processor's oldest.
+                // Indices, and one word at a time: of a dozen forms tried, this is the one the compiler vectorizes
+                // best for the baseline instruction set.
                 for (k, weights) in weights.as_chunks::<LANES>().0.iter().enumerate().take(job.span) {
                     let word = i32::from(words[k]);
                     for lane in 0..LANES {

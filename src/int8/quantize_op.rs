@@ -14,10 +14,10 @@ pub(super) fn read(_: &ParsingContext<'_>, node: &NodeProto) -> Read {
     Ok((expand(QuantizeLinear), vec![]))
 }
 
-/// What the node is called in tract's graph.
+/// Name of the node in tract's graph.
 pub(super) const NAME: &str = "QuantizeLinear";
 
-/// Whether quantizing byte / 255 gives the byte again.
+/// Whether quantizing byte / 255 gives the same byte again.
 pub(super) fn keeps_bytes(scale: f32, zero_point: u8) -> bool {
     let again = |byte: u8| round_within(f32::from(byte) / 255.0 / scale, 0.0, 255.0) == i32::from(byte);
     zero_point == 0 && (0..=u8::MAX).all(again)
@@ -55,7 +55,8 @@ impl Expansion for QuantizeLinear {
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         let found = model.outlet_fact(inputs[0])?.datum_type;
         if found == u8::datum_type() {
-            // Pixels, `[N, H, W, C]`: `Net` gives them where `quantizes_pixels` says that quantizing changes nothing.
+            // Already bytes, `[N, H, W, C]`: `Net` passes pixels if `quantizes_pixels` says that quantizing changes
+            // nothing.
             return model.wire_node(prefix, AxisOp::Move(3, 1), &[inputs[0]]);
         }
         ensure!(
@@ -80,7 +81,7 @@ impl Expansion for QuantizeLinear {
 #[derive(Clone, Debug, PartialEq)]
 struct QuantizeOp(Units);
 
-// The scale is a number: `wire` takes no NaN.
+// `wire` refuses NaN, so equality of the scale is reflexive.
 impl Eq for QuantizeOp {}
 
 impl Op for QuantizeOp {

@@ -1,14 +1,14 @@
 //! The one place where accumulated integers become bytes again, so that all kernels round alike.
 
-/// Output channels a kernel works on together.
+/// Output channels that a kernel computes together.
 pub(super) const LANES: usize = 16;
 
-/// 1.5 x 2^23: added to a float of a small magnitude it leaves no bits after the point, rounded half to even.
+/// 1.5 x 2^23: adding it to a float of small magnitude rounds off all fractional bits, half to even.
 const ROUNDER: f32 = 12_582_912.0;
 
 /// `round_half_even(value)` within `lowest..=highest`, both whole and of magnitude up to 255.
 ///
-/// Additions and comparisons only: every compiler and every processor gives the same, and vectorizes it.
+/// Additions and comparisons only, so that every compiler and processor gives the same result and can vectorize it.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "compiled once more for each kernel's instructions")]
 pub(super) fn round_within(value: f32, lowest: f32, highest: f32) -> i32 {
@@ -17,17 +17,17 @@ pub(super) fn round_within(value: f32, lowest: f32, highest: f32) -> i32 {
     (value + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()).cast_signed()
 }
 
-/// What a convolution does after adding up: `clamp(round_half_even((sum + bias) * scale) + zero_point, 0, 255)`.
+/// Final step of a convolution: `clamp(round_half_even((sum + bias) * scale) + zero_point, 0, 255)`.
 #[derive(Clone, Debug)]
 pub(super) struct Requantize {
-    /// By output channel, in whole blocks of 16.
+    /// Per output channel, in whole blocks of 16.
     pub bias: Vec<[i32; LANES]>,
     pub scale: Vec<[f32; LANES]>,
     pub zero_point: u8,
 }
 
 impl Requantize {
-    /// The bytes of one pixel's block of 16 output channels.
+    /// Bytes of one pixel's block of 16 output channels.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once more for each kernel's instructions")]
     pub fn bytes(&self, block: usize, sums: &[i32; LANES]) -> [u8; LANES] {
@@ -42,7 +42,7 @@ impl Requantize {
         bytes
     }
 
-    /// Writes one pixel's block into `pixel` (all its channels); the last block may be a part.
+    /// Writes one pixel's block into `pixel` (all its channels); the last block may be partial.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "compiled once more for each kernel's instructions")]
     pub fn store(&self, block: usize, sums: &[i32; LANES], pixel: &mut [u8]) {

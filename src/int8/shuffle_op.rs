@@ -19,11 +19,11 @@ pub(super) fn read(_: &ParsingContext<'_>, node: &NodeProto) -> Read {
     Ok((expand(DepthToSpace { block: block as usize, channels_last }), vec![]))
 }
 
-/// The node as ONNX has it: `[N, block x block x C, H, W]` to `[N, C, H x block, W x block]`.
+/// The node as in ONNX: `[N, block x block x C, H, W]` to `[N, C, H x block, W x block]`.
 #[derive(Clone, Debug)]
 struct DepthToSpace {
     block: usize,
-    /// Whether all channels of an output pixel lie together (DCR), not all output pixels of a channel (CRD).
+    /// True if an output pixel's channels are adjacent (DCR), false if a channel's output pixels are (CRD).
     channels_last: bool,
 }
 
@@ -56,7 +56,7 @@ impl Expansion for DepthToSpace {
         let (depth, area) = (shape[1].to_usize()?, self.block * self.block);
         ensure!(depth.is_multiple_of(area), "`{prefix}` gets {depth} channels, which is no multiple of {area}");
         if bytes && self.channels_last {
-            // tract's optimizer takes out a pair of moves between two operators on bytes.
+            // tract's optimizer removes the pairs of permutations between two operators on bytes.
             let x = model.wire_node(format!("{prefix}.nhwc"), AxisOp::Move(1, 3), &[inputs[0]])?;
             let y = model.wire_node(format!("{prefix}.u8"), ShuffleOp(self.block), &x)?;
             return model.wire_node(prefix, AxisOp::Move(3, 1), &y);
@@ -66,7 +66,7 @@ impl Expansion for DepthToSpace {
         if !self.channels_last {
             parts.reverse();
         }
-        // The block's columns go behind the columns, its rows behind the rows.
+        // The block's columns go after the columns, its rows after the rows.
         let (columns, rows) = if self.channels_last { ((2, 5), (1, 3)) } else { ((3, 5), (2, 3)) };
         let apart = [split(&shape[2]), split(&shape[3])].concat();
         let joined = tvec!(shape[2].clone() * self.block, shape[3].clone() * self.block);
@@ -111,7 +111,7 @@ impl EvalOp for ShuffleOp {
         let mut output = Tensor::zero::<u8>(&[images, height * block, width * block, channels])?;
         let bytes = input.try_as_plain_ram()?;
         let mut target = output.try_as_plain_ram_mut()?;
-        // What a row of a block takes of an input pixel and gives to an output row is one piece.
+        // What one row of a block takes from an input pixel and writes to an output row is contiguous.
         let piece = (block * channels).max(1);
         let rows = bytes.as_slice::<u8>()?.chunks_exact((width * depth).max(1));
         let targets = target.as_slice_mut::<u8>()?.chunks_exact_mut((width * block * piece).max(1));

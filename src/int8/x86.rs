@@ -1,4 +1,4 @@
-//! The convolution on x86-64. Each function computes every output pixel of one band.
+//! Convolution kernels for x86-64. Each function computes every output pixel of one band.
 #![expect(unsafe_code, reason = "vector instructions read and write through pointers")]
 
 use std::arch::x86_64::*;
@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 use super::conv::Job;
 use super::round::LANES;
 
-/// Pixels computed together, so that a weight once loaded is used as often.
+/// Pixels per tile, so that each loaded weight is used that often.
 const PIXELS_512: usize = 8;
 const PIXELS_256: usize = 6;
 
@@ -18,9 +18,9 @@ pub(super) unsafe fn avx512_vnni(job: &Job<'_, u8>, weights: &[i8], output: &mut
     let mut block = 0;
     while block < job.blocks() {
         let left = job.blocks() - block;
-        // Four blocks left are two and two, so that no single one is left, which would be slow.
+        // Splits the last four blocks two and two, because a single block left over would be slow.
         let count = if left == 2 || left == 4 { 2 } else { left.min(3) };
-        // SAFETY: the caller's promise, and the assertion above.
+        // SAFETY: guaranteed by the caller and the assertion above.
         unsafe {
             match count {
                 1 => avx512_vnni_blocks::<1>(job, weights, output, block),
@@ -32,7 +32,7 @@ pub(super) unsafe fn avx512_vnni(job: &Job<'_, u8>, weights: &[i8], output: &mut
     }
 }
 
-/// `BLOCKS` blocks of output channels from `block` on, for every pixel.
+/// Computes `BLOCKS` blocks of output channels, from `block` on, for every pixel.
 ///
 /// # Safety
 /// As `avx512_vnni`; `job.fits` must hold and the blocks must exist.
@@ -97,7 +97,7 @@ pub(super) unsafe fn avx_vnni(job: &Job<'_, u8>, weights: &[i8], output: &mut [u
                     }
                 }
             }
-            // SAFETY: AVX2 is there.
+            // SAFETY: the caller guarantees AVX2.
             unsafe { store_256(job, block, &sums, pixels) };
         }
     }
@@ -130,7 +130,7 @@ pub(super) unsafe fn avx2(job: &Job<'_, i16>, weights: &[i16], output: &mut [u8]
                     }
                 }
             }
-            // SAFETY: AVX2 is there.
+            // SAFETY: the caller guarantees AVX2.
             unsafe { store_256(job, block, &sums, pixels) };
         }
     }

@@ -1,8 +1,9 @@
-//! The audit trail: every line holds a hash over itself and the line before, so that a changed or missing one shows.
+//! Audit trail: every line holds a hash over itself and the line before, so that a changed or missing one is
+//! detected.
 //!
-//! The number and hash of the last line are kept apart, and in every signature. Whoever can write the file and knows how it is
-//! made can make a whole new trail: what shows that is a hash that was written down elsewhere (`leukoscope audit verify`
-//! prints it).
+//! Number and hash of the last line are also stored separately, and in every signature. Whoever can write the file
+//! and knows its format can forge a whole new trail; only a hash written down elsewhere reveals that (`leukoscope
+//! audit verify` prints it).
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -13,22 +14,22 @@ use super::records::{AuditEntry, SessionId};
 use super::text::{read_time, time};
 use super::{Store, StoreError, StoreProblem};
 
-/// What stands before the first line.
+/// Hash before the first line.
 const BEFORE_ALL: &str = "leukoscope";
 
-/// What a look at the whole trail found.
+/// Result of verifying the whole trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditVerdict {
     /// Nothing is missing or changed.
     Whole {
-        /// Lines.
+        /// Number of lines.
         entries: i64,
-        /// Hash of the last one; empty where there is none.
+        /// Hash of the last line; empty if there is none.
         hash: String,
     },
-    /// Something is.
+    /// A line is missing or was changed.
     Broken {
-        /// The first line that is wrong.
+        /// The first wrong line.
         number: i64,
         /// What is wrong, in words.
         why: String,
@@ -39,7 +40,7 @@ impl Store {
     /// Adds a line to the trail.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn note(
         &self,
         by: &str,
@@ -51,10 +52,10 @@ impl Store {
         self.write(|transaction| Ok(note(transaction, by, at, action, session, detail).map(drop)?))
     }
 
-    /// Lines of the trail, newest first: of one session or of all, with numbers under `before`, at most `limit`.
+    /// Lines of the trail, newest first: of one session or of all, with numbers below `before`, at most `limit`.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// If they cannot be read.
     pub fn audit(
         &self,
         session: Option<SessionId>,
@@ -71,10 +72,10 @@ impl Store {
         })
     }
 
-    /// Looks at every line of the trail.
+    /// Verifies every line of the trail.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub fn verify_audit(&self) -> Result<AuditVerdict, StoreError> {
         self.read(|transaction| {
             let mut select = transaction
@@ -119,7 +120,7 @@ impl Store {
             if let Some(at) = transaction.query_row(unsigned, [], |row| row.get(0)).optional()? {
                 return broken(at, "the signature that was made there is missing");
             }
-            // A trail that is gone as a whole is whole in itself.
+            // A trail deleted as a whole has no broken line, so look for sessions and results without one.
             if let Some(what) = transaction.query_row(UNTOLD, [], |row| row.get::<_, String>(0)).optional()? {
                 return broken(number + 1, &format!("{what} is not in the trail: lines are missing"));
             }
@@ -128,14 +129,14 @@ impl Store {
     }
 }
 
-/// A session or a result that no line tells of.
+/// A session or a result that has no line.
 const UNTOLD: &str = "SELECT 'the begin of session ' || id FROM session WHERE NOT EXISTS \
      (SELECT 1 FROM audit WHERE audit.session = id AND action IN ('begin', 'import')) \
      UNION ALL SELECT 'result ' || sequence FROM result WHERE NOT EXISTS (SELECT 1 FROM audit \
      WHERE audit.session = result.session AND action IN ('result', 'import') \
      AND json_extract(detail, '$.result') = sequence) LIMIT 1";
 
-/// Adds a line within a transaction; gives its number and hash.
+/// Adds a line within a transaction; returns its number and hash.
 pub(super) fn note(
     connection: &Connection,
     by: &str,
@@ -168,7 +169,7 @@ pub(super) fn note(
     Ok((line.number, line.hash))
 }
 
-/// Number and hash of the last line, as kept apart from it; 0 and nothing before the first.
+/// Number and hash of the last line, as stored separately; 0 and an empty hash if there is none.
 fn head(connection: &Connection) -> rusqlite::Result<(i64, String)> {
     let kept: Option<String> =
         connection.query_row("SELECT value FROM meta WHERE name = 'audit_head'", [], |row| row.get(0)).optional()?;
@@ -177,7 +178,7 @@ fn head(connection: &Connection) -> rusqlite::Result<(i64, String)> {
     Ok((number.parse().unwrap_or(-1), hash.to_owned()))
 }
 
-/// A line as the file holds it.
+/// A line as stored.
 struct AuditLine {
     number: i64,
     at: String,
@@ -201,7 +202,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<AuditLine> {
 }
 
 impl AuditLine {
-    /// SHA-256 over the hash before and the line as a JSON list, hexadecimal.
+    /// SHA-256 over the previous hash and the line as a JSON list, hexadecimal.
     fn hash_after(&self, before: &str) -> String {
         let before = if before.is_empty() { BEFORE_ALL } else { before };
         let Self { number, at, by, action, session, detail, .. } = self;

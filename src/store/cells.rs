@@ -1,4 +1,4 @@
-//! The cells of a session, and their pictures.
+//! Cells of a session, and their crops.
 
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
@@ -12,10 +12,10 @@ const SELECT: &str = "SELECT cell.number, kind, patch, x, y, w, h, class, probab
      FROM cell WHERE session = ?1 AND NOT withdrawn";
 
 impl Store {
-    /// Cells of a session, of one kind and class in force or of all, least sure first.
+    /// Cells of a session, least certain first; optionally only those of one kind or one class in force.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// If they cannot be read.
     pub fn cells(
         &self,
         session: SessionId,
@@ -28,15 +28,15 @@ impl Store {
     /// One cell.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub fn cell(&self, session: SessionId, number: CellNumber) -> Result<Option<CellRecord>, StoreError> {
         self.read(|transaction| one(transaction, session, number))
     }
 
-    /// The picture of a cell, a JPEG.
+    /// Crop of a cell, as JPEG.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub fn crop(&self, session: SessionId, number: CellNumber) -> Result<Option<Vec<u8>>, StoreError> {
         self.read(|transaction| {
             let mut select = transaction.prepare_cached("SELECT jpeg FROM crop WHERE session = ?1 AND number = ?2")?;

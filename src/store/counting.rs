@@ -1,4 +1,4 @@
-//! What the counting writes: a session's begin, its cells, and its result.
+//! Records of a count: its session, its cells, and its result.
 
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
@@ -9,14 +9,14 @@ use super::text::time;
 use super::{Store, StoreError, StoreProblem, audit, results};
 use crate::counting::session::snapshot::Snapshot;
 
-/// Whom the audit trail names for what the program does by itself.
+/// Name in the audit trail for what the program does on its own.
 const DEVICE: &str = "device";
 
 impl Store {
-    /// A count begins.
+    /// Records the start of a count.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn begin(&self, start: &SessionStart) -> Result<SessionId, StoreError> {
         self.write(|transaction| {
             transaction.execute(
@@ -29,19 +29,20 @@ impl Store {
         })
     }
 
-    /// Cells of a running session count, count otherwise, or do not count any more: all of it or nothing.
+    /// Changes the cells of a running session: cells are added, reclassified or withdrawn, all together or not at
+    /// all.
     ///
     /// # Errors
-    /// When it cannot be written, or the session does not count.
+    /// If it cannot be written, or the session is not being counted.
     pub fn change_cells(&self, session: SessionId, changes: &[CellChange]) -> Result<(), StoreError> {
         self.write(|transaction| change(transaction, session, changes))
     }
 
-    /// Keeps the last changes and the result of a session, with the settings in force at its end, by which persons'
-    /// answers change it later; gives the result's number.
+    /// Stores the last changes and the result of a session, with the settings in force at its end, from which a
+    /// review recomputes the result later. Returns the result's number.
     ///
     /// # Errors
-    /// When it cannot be written, or the session does not count.
+    /// If it cannot be written, or the session is not being counted.
     pub fn finish(
         &self,
         session: SessionId,
@@ -69,7 +70,7 @@ impl Store {
     }
 }
 
-/// Sessions that were being counted when the power failed.
+/// Marks sessions that were being counted when the power failed.
 pub(super) fn interrupt(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     let mut open = transaction.prepare("SELECT id FROM session WHERE state = 'counting'")?;
     let open: Vec<SessionId> = open.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;

@@ -1,4 +1,4 @@
-//! Why something cannot be kept or read, in words for the person at the device.
+//! Store errors, in words for the person at the device.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 
 use super::review::ReviewError;
 
-/// Why the store refuses or fails.
+/// Why a store operation was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The folder or the file cannot be used.
@@ -16,12 +16,12 @@ pub enum StoreError {
     Unusable {
         /// Folder or file.
         path: PathBuf,
-        /// What the system said.
+        /// Error from the system.
         problem: String,
         /// What to do.
         remedy: &'static str,
     },
-    /// What is in the file is wrong.
+    /// The file is damaged.
     #[error(
         "{} is damaged ({problem}); nothing of it was changed: copy it to another disk, take the last good copy in its \
          place, and check the memory card", path.display()
@@ -29,10 +29,10 @@ pub enum StoreError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// What is damaged.
         problem: String,
     },
-    /// Something in the file is wrong that was not looked at before it was used.
+    /// A part of the file that is not checked at start-up is damaged.
     #[error(
         "{} is damaged ({problem}): end the program, copy the file to another disk, take the last good copy in its place, \
          and check the memory card", path.display()
@@ -40,10 +40,10 @@ pub enum StoreError {
     PartlyDamaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// What is damaged.
         problem: String,
     },
-    /// The file was there and is not any more.
+    /// The file existed and is gone.
     #[error(
         "{} is gone, although results were kept there: put the last good copy in its place; to begin anew without them, \
          remove {}", path.display(), mark.display()
@@ -51,45 +51,45 @@ pub enum StoreError {
     Lost {
         /// The file.
         path: PathBuf,
-        /// What says that it was there.
+        /// The lock file, which shows that it existed.
         mark: PathBuf,
     },
-    /// A later version of the program wrote the file.
+    /// The file was written by a later version of the program.
     #[error("{} was written by a later version of leukoscope (form {found}, this one knows {known}); install that version", path.display())]
     Newer {
         /// The file.
         path: PathBuf,
-        /// Its form.
+        /// Its format version.
         found: i64,
-        /// The latest form that is known here.
+        /// Latest format version known to this program.
         known: i64,
     },
-    /// Another process writes there.
+    /// Another process is writing to the store.
     #[error(
         "results in {} are being written by another leukoscope; stop that one, or give this one its own folder with \
          `state` in [station]", .0.display()
     )]
     InUse(PathBuf),
-    /// What was asked for is not allowed, or is not there.
+    /// The request is not allowed, or what it names does not exist.
     #[error("{0}")]
     Refused(String),
-    /// A result cannot be reviewed as it stands.
+    /// The result cannot be reviewed in its current state.
     #[error(transparent)]
     Review(#[from] ReviewError),
-    /// The part of the program that writes has ended.
+    /// The thread that writes has ended.
     #[error("results cannot be kept: the program is ending")]
     Closed,
 }
 
 impl StoreError {
-    /// Whether what was asked for is at fault, not the store.
+    /// Whether the request is at fault rather than the store.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused(_) | Self::Review(_))
     }
 }
 
-/// What the system says of a file or folder.
+/// Converts a system error about a file or folder.
 pub(crate) fn of_file(path: &Path) -> impl Fn(io::Error) -> StoreError + '_ {
     move |problem| {
         let remedy = match problem.kind() {
@@ -107,7 +107,7 @@ pub(crate) fn of_file(path: &Path) -> impl Fn(io::Error) -> StoreError + '_ {
     }
 }
 
-/// What `SQLite` says of the file.
+/// Converts an `SQLite` error about the file.
 pub(super) fn of_database(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError + '_ {
     move |problem| {
         let words = problem.to_string();
@@ -116,7 +116,7 @@ pub(super) fn of_database(path: &Path) -> impl Fn(rusqlite::Error) -> StoreError
                 return StoreError::Damaged { path: path.to_owned(), problem: words };
             }
             Some(ErrorCode::DiskFull) => FULL,
-            // The index beside the file does not fit.
+            // There is no room for the shared-memory index beside the file.
             _ if problem.sqlite_error().is_some_and(|error| error.extended_code == SQLITE_IOERR_SHMSIZE) => FULL,
             Some(ErrorCode::ReadOnly) => READ_ONLY,
             _ => CHECK,

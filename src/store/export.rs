@@ -1,5 +1,5 @@
-//! Reviewed cells as pictures to train by: `DIR/CLASS/SESSION-CELL.png` and `DIR/manifest.csv`, the form that
-//! `models/training/` reads as `--device DIR`.
+//! Exports reviewed cells as training pictures: `DIR/CLASS/SESSION-CELL.png` and `DIR/manifest.csv`, the layout that
+//! `models/training/` reads with `--device DIR`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,10 +14,10 @@ use crate::domain::class::{CellClass, Kind};
 use crate::store::records::{CellRecord, SessionDetail, SessionId, SessionSummary};
 use crate::store::{Store, StoreError, hexadecimal};
 
-/// The columns of the manifest.
+/// Columns of the manifest.
 const COLUMNS: [&str; 7] = ["file", "class", "model_class", "reviewer", "session", "um_per_px", "date"];
 
-/// Its name in the folder.
+/// File name of the manifest.
 const MANIFEST: &str = "manifest.csv";
 
 /// What was written, and what was left out.
@@ -25,11 +25,11 @@ const MANIFEST: &str = "manifest.csv";
 pub struct Exported {
     /// Cells written.
     pub cells: usize,
-    /// Sessions that they are of.
+    /// Sessions they come from.
     pub sessions: usize,
-    /// Cells of signed sessions that neither the program nor a person gave a name.
+    /// Cells of signed sessions that have no class, neither from the program nor from a reviewer.
     pub nameless: usize,
-    /// Reviewed cells of which no picture is kept.
+    /// Reviewed cells without a stored picture.
     pub without_picture: usize,
     /// Reviewed cells whose picture cannot be read.
     pub damaged: usize,
@@ -38,10 +38,10 @@ pub struct Exported {
 /// Why cells cannot be exported.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// Something is in the folder.
+    /// The folder is not empty.
     #[error("{} is not empty: cells of an earlier export would mix with these; name a new folder", .0.display())]
     NotEmpty(PathBuf),
-    /// A session that was asked for is not there.
+    /// A requested session does not exist.
     #[error("there is no session {0}; `leukoscope sessions` lists them")]
     NoSession(SessionId),
     /// The folder cannot be written.
@@ -49,7 +49,7 @@ pub enum ExportError {
     Write {
         /// File or folder.
         path: PathBuf,
-        /// What the system said.
+        /// Error from the system.
         problem: io::Error,
     },
     /// The store cannot be read.
@@ -57,10 +57,10 @@ pub enum ExportError {
     Store(#[from] StoreError),
 }
 
-/// The sessions that are asked for, or all: looked up before anything is written. `folder` is looked at, too.
+/// Looks up the requested sessions, or all, and checks `folder`, before anything is written.
 ///
 /// # Errors
-/// When the folder is not empty or cannot be read, a session is not there, or the store cannot be read.
+/// If the folder is not empty or cannot be read, a session does not exist, or the store cannot be read.
 pub fn look_up(store: &Store, sessions: &[SessionId], folder: &Path) -> Result<Vec<SessionSummary>, ExportError> {
     let empty = match fs::read_dir(folder) {
         Ok(mut found) => found.next().is_none(),
@@ -78,12 +78,12 @@ pub fn look_up(store: &Store, sessions: &[SessionId], folder: &Path) -> Result<V
     asked.into_iter().map(found).collect()
 }
 
-/// Writes the reviewed white cells of these sessions to `folder`: those that a person named, and all named ones of signed
-/// results. Where there is none nothing is written. `scale` is the SHA-256 of a classifier and the true micrometres per
-/// pixel of the pictures cut for it: for sessions of versions that did not keep it.
+/// Writes the reviewed white cells of these sessions to `folder`: those that a person classified, and all classified
+/// ones of signed results. If there are none, nothing is written. `scale` is the SHA-256 of a classifier and the true
+/// micrometres per pixel of crops cut for it, for sessions of versions that did not store the scale.
 ///
 /// # Errors
-/// When the folder cannot be written, or the store cannot be read.
+/// If the folder cannot be written, or the store cannot be read.
 pub fn export(
     store: &Store,
     sessions: &[SessionSummary],
@@ -94,10 +94,10 @@ pub fn export(
     let mut done = Exported::default();
     for SessionSummary { id, .. } in sessions {
         let id = *id;
-        // Retention may have taken it away meanwhile.
+        // Retention may have deleted it meanwhile.
         let Some(detail) = store.session(id)? else { continue };
         let um_per_px = scale_of(&detail, scale);
-        // One sample's cells stay together in training; its id stays here.
+        // The hash keeps one sample's cells together in training without revealing its id.
         let sample = hexadecimal(&Sha256::digest(&detail.summary.sample)[..8]);
         let before = done.cells;
         for cell in store.cells(id, Some(Kind::Wbc), None)? {
@@ -128,14 +128,14 @@ pub fn export(
     Ok(done)
 }
 
-/// The folder, which comes to be with its first cell.
+/// The folder, created with its first cell.
 struct Folder<'a> {
     path: &'a Path,
     manifest: Option<csv::Writer<fs::File>>,
 }
 
 impl Folder<'_> {
-    /// Adds a cell: its picture, and its line in the manifest, which begins with the picture's file.
+    /// Adds a cell: its picture, and its line in the manifest, which begins with the picture's file name.
     fn add(&mut self, class: CellClass, picture: &DynamicImage, row: [&str; COLUMNS.len()]) -> Result<(), ExportError> {
         let path = self.path.join(row[0]);
         let failed = |problem: io::Error| ExportError::Write { path: path.clone(), problem };
@@ -158,14 +158,14 @@ impl Folder<'_> {
     }
 }
 
-/// Who decided on a cell, and when: the person who named it, else who signed.
+/// Who decided on a cell, and when: the person who classified it, else the one who signed.
 fn review<'a>(detail: &'a SessionDetail, cell: &'a CellRecord) -> Option<(&'a str, Timestamp)> {
     let person = cell.by_person.as_ref().map(|person| (person.by.as_str(), person.at));
     person.or_else(|| detail.signature.as_ref().map(|signature| (signature.by.as_str(), signature.at)))
 }
 
-/// The scale of a session's pictures, as text: as it was kept, else that of its classifier where it is the one whose scale
-/// is known; empty where neither is.
+/// Scale of a session's crops, as text: as stored, else that of its classifier if that is the one in `scale`; empty
+/// if unknown.
 fn scale_of(detail: &SessionDetail, scale: Option<(&str, f64)>) -> String {
     let settings = detail.settings.as_ref();
     let used = settings.and_then(|settings| settings.models.get("classifier"));

@@ -1,4 +1,4 @@
-//! The file itself: its lock, its connections, and whether it is ours and whole.
+//! The database file: its lock, its connections, and whether it is ours and undamaged.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -13,25 +13,25 @@ use super::error::{of_database, of_file};
 use super::{Store, StoreError, schema};
 use crate::system::stop::Stop;
 
-/// The file that the process which writes holds locked.
+/// File that the writing process holds locked.
 const LOCK_FILE: &str = "leukoscope.lock";
 
-/// What stands in it once there is a store: one that is missing then was lost.
+/// Content of the lock file once a store exists: if the store is missing then, it was lost.
 pub(super) const MADE: &[u8] = b"a store was made here\n";
 
-/// How long a connection waits for a writer's moment; writers are one thread at a time.
+/// How long a connection waits for a writer; only one thread writes at a time.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Time between two looks at a lock that somebody holds.
+/// Interval between attempts to take a lock that another process holds.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Looked at before anything is written: without them nothing can be kept or shown, and they are small.
+/// Tables checked before anything is written: nothing works without them, and they are small.
 const SMALL_TABLES: [&str; 7] = ["meta", "session", "result", "signature", "user", "token", "audit"];
 
-/// Steps of a look at the whole file between two looks at the stop.
+/// `SQLite` steps between two checks of the stop while checking the whole file.
 const STEPS: i32 = 1000;
 
-/// Locks the folder for one writer, asking for as long as `patience`.
+/// Locks the folder for one writer, trying for up to `patience`.
 pub(super) fn lock(folder: &Path, patience: Duration) -> Result<File, StoreError> {
     let path = folder.join(LOCK_FILE);
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(of_file(&path))?;
@@ -46,12 +46,12 @@ pub(super) fn lock(folder: &Path, patience: Duration) -> Result<File, StoreError
     }
 }
 
-/// Whether there ever was a store in the place of `path`.
+/// Whether a store ever existed at `path`.
 pub(super) fn was_made(path: &Path) -> bool {
     fs::metadata(path.with_file_name(LOCK_FILE)).is_ok_and(|found| found.len() > 0)
 }
 
-/// Whether there is nothing in a file, or no file.
+/// Whether a file is empty or does not exist.
 pub(super) fn is_empty(path: &Path) -> Result<bool, StoreError> {
     match fs::metadata(path) {
         Ok(found) => Ok(found.len() == 0),
@@ -64,8 +64,8 @@ pub(super) fn lost(path: &Path) -> StoreError {
     StoreError::Lost { path: path.to_owned(), mark: path.with_file_name(LOCK_FILE) }
 }
 
-/// A connection that reads. On a disk that is read-only or full, `SQLite` cannot make the index that it shares with a
-/// writer; where nothing waits in `-wal` there is none, and the file is read as it stands.
+/// Opens a connection for reading. On a read-only or full disk, `SQLite` cannot create the shared-memory index it shares
+/// with a writer; if nothing is pending in `-wal`, no index is needed and the file is read as it stands.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = match readable(open_to_read(path)) {
         Err(problem) if needs_to_write(&problem) && is_empty(&beside(path)).is_ok_and(|empty| empty) => {
@@ -86,7 +86,7 @@ fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
     })
 }
 
-/// The connection, if something can be read through it: opening alone reads nothing.
+/// The connection, if it can be read: opening alone reads nothing.
 fn readable(opened: rusqlite::Result<Connection>) -> rusqlite::Result<Connection> {
     let connection = opened?;
     connection.busy_timeout(PATIENCE)?;
@@ -99,14 +99,14 @@ fn needs_to_write(problem: &rusqlite::Error) -> bool {
     matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
 }
 
-/// The file of what was not brought into the store's own yet.
+/// The `-wal` file: changes not yet in the database file.
 fn beside(path: &Path) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
     name.into()
 }
 
-/// The address by which `SQLite` reads a file that nobody changes.
+/// `SQLite` URI to read a file that nobody changes.
 fn immutable(path: &Path) -> String {
     let mut address = "file:".to_owned();
     for byte in path.as_os_str().as_bytes() {
@@ -120,7 +120,7 @@ fn immutable(path: &Path) -> String {
     address + "?immutable=1"
 }
 
-/// Whether a file is ours, and of which form; 0 for one without anything in it.
+/// Checks that the file is ours and returns its format version; 0 for an empty one.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let failed = of_database(path);
     let damaged = |problem: &str| StoreError::Damaged { path: path.to_owned(), problem: problem.to_owned() };
@@ -131,7 +131,7 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<i64, StoreEr
     match (tables, form) {
         (1.., _) if application != schema::APPLICATION => Err(damaged("it is no file of this program")),
         (1.., 0) => Err(damaged("it does not say its form")),
-        // Its tables were in `-wal` alone.
+        // The tables were only in `-wal`, which is lost.
         (_, 0) if was_made(path) => Err(lost(path)),
         (_, found) if found > schema::FORM => {
             Err(StoreError::Newer { path: path.to_owned(), found, known: schema::FORM })
@@ -140,8 +140,8 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<i64, StoreEr
     }
 }
 
-/// Looks at what has to be right before anything is written. All of the file takes too long on a memory card: that is
-/// for [`Store::check_whole`].
+/// Checks what must be intact before anything is written. The whole file would take too long on a memory card; that
+/// is left to [`Store::check_whole`].
 pub(super) fn check_small_tables(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     for table in SMALL_TABLES {
         quick_check(connection, path, &format!("PRAGMA quick_check(\"{table}\")"))?;
@@ -161,11 +161,11 @@ fn quick_check(connection: &Connection, path: &Path, sql: &str) -> Result<(), St
     Err(StoreError::Damaged { path: path.to_owned(), problem })
 }
 
-/// Makes a connection one that writes; `form` is the file's.
+/// Configures a connection for writing; `form` is the format version of the file.
 pub(super) fn prepare(connection: &Connection, form: i64) -> rusqlite::Result<()> {
     connection.busy_timeout(PATIENCE)?;
     if form == 0 {
-        // Before the first table: afterwards it would need the whole file to be written anew.
+        // Must be set before the first table; later it would require rewriting the whole file.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     }
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -173,17 +173,17 @@ pub(super) fn prepare(connection: &Connection, form: i64) -> rusqlite::Result<()
     connection.pragma_update(None, "foreign_keys", true)
 }
 
-/// Brings what is in `-wal` into the file. Busy readers keep some of it there; the next time does it.
+/// Writes the content of `-wal` into the file. Busy readers may keep some of it back until the next time.
 pub(super) fn write_through(connection: &Connection) -> rusqlite::Result<()> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 impl Store {
-    /// Looks at every page of the file while others go on, which takes as long as reading all of it; gives up when told
-    /// to stop.
+    /// Checks every page of the file while others go on working, which takes as long as reading all of it. Stops
+    /// early if told to.
     ///
     /// # Errors
-    /// When it is damaged or cannot be read.
+    /// If it is damaged or cannot be read.
     pub fn check_whole(&self, stop: &Stop) -> Result<(), StoreError> {
         let path = &self.0.path;
         let mut connection = reader(path).map_err(of_database(path))?;

@@ -1,7 +1,7 @@
-//! Samples, sessions, cells, results, signatures, users and the audit trail, in one `SQLite` file.
+//! Store: samples, sessions, cells, results, signatures, users and the audit trail in one `SQLite` file.
 //!
-//! One process writes, any number reads. What a writing method was asked for is on the disk when it returns. A file that
-//! is damaged, or of a later version, is refused as it is: nothing is ever begun afresh in its place.
+//! One process writes, any number read. When a writing method returns, its data is on disk. A damaged file, or one of
+//! a later version, is refused and left as it is: the store never starts afresh in its place.
 
 mod audit;
 mod cells;
@@ -42,11 +42,11 @@ pub use review::{LONGEST_COMMENT, ReviewError};
 pub use users::Stamp;
 pub(crate) use users::token_hash;
 
-/// The file of everything.
+/// File name of the database.
 pub const FILE: &str = "leukoscope.sqlite";
 
-/// How long the lock is asked for. A process that is being started holds the files of the one that starts it until it
-/// becomes another program: the lock of a store that was just closed is free some milliseconds later.
+/// How long to try for the lock. Between fork and exec, a child process still holds its parent's open files, so the
+/// lock of a store just closed may stay held for some milliseconds.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The store of one folder; clones share it.
@@ -56,15 +56,15 @@ pub struct Store(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    /// None where the store was opened to be read.
+    /// `None` if the store was opened for reading.
     writer: Option<Mutex<Connection>>,
-    /// Apart, so that long lists do not hold up the counting.
+    /// Separate, so that long lists do not hold up the counting.
     reader: Mutex<Connection>,
-    /// The numbers of the results there are: asked for far more often than they change.
+    /// Cached numbers of all results: read far more often than they change.
     numbers: Mutex<BTreeSet<u64>>,
-    /// Signatures by their number, which grows, each with the number of the result it is under.
+    /// Signatures by their increasing number, each with the number of its result.
     signed: Mutex<BTreeMap<i64, u64>>,
-    /// When it was opened, by a clock that nobody sets, and the last session that there was then.
+    /// When it was opened, by the monotonic clock, and the last session that existed then.
     opened: Instant,
     earlier: SessionId,
     /// Held while this process may write.
@@ -72,11 +72,13 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens the store of `folder` to be written, and makes both when they are not there. Brings earlier forms of the file
-    /// and the `results.jsonl` of earlier versions into it. Sessions that were being counted are marked as interrupted.
+    /// Opens the store of `folder` for writing, and creates both if they do not exist. Migrates earlier formats of
+    /// the file, and imports the `results.jsonl` of earlier versions. Sessions that were being counted are marked as
+    /// interrupted.
     ///
     /// # Errors
-    /// When folder or file cannot be used or are damaged, the file is of a later version, or another process writes there.
+    /// If folder or file cannot be used or are damaged, the file is of a later version, or another process is
+    /// writing.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         Self::open_within(folder, LOCK_PATIENCE)
     }
@@ -90,7 +92,7 @@ impl Store {
         if made && file::is_empty(&path)? {
             return Err(file::lost(&path));
         }
-        // Nobody else reads what stands for passwords.
+        // Password hashes are for this user only.
         let own = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         drop(own.map_err(of_file(&path))?);
         let mut writer = Connection::open(&path).map_err(&failed)?;
@@ -106,12 +108,12 @@ impl Store {
         transaction.commit().map_err(&failed)?;
         import::done(folder)?;
         if !made {
-            // In the file itself before it is said that there is one: who loses `-wal` then does not lose all.
+            // Checkpoint before the store is marked as made: if `-wal` is lost then, not everything is lost.
             file::write_through(&writer).map_err(&failed)?;
-            // A file whose name is lost in a power cut is as lost as its content.
+            // Sync the folder as well: without its name, a file is lost in a power cut.
             sync_folder(folder).map_err(of_file(folder))?;
             if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-                // The folder may be new too. Its parent need not be readable, so this is best effort.
+                // The folder may be new, too. Its parent may not be readable, so this is best effort.
                 let _ = sync_folder(parent);
             }
             lock.write_all(file::MADE).and_then(|()| lock.sync_all()).map_err(of_file(folder))?;
@@ -120,13 +122,13 @@ impl Store {
         Self::with(path, Some(writer), Some(lock))
     }
 
-    /// Opens the store of `folder` to write a line now and then (users, tokens, the audit trail), also while another
-    /// process counts there. Makes it where there is none.
+    /// Opens the store of `folder` for occasional writes (users, tokens, the audit trail), even while another process
+    /// is counting. Creates it if it does not exist.
     ///
     /// # Errors
-    /// As [`Store::open`], and where the process that counts is of another version.
+    /// As [`Store::open`], and if the counting process is of another version.
     pub fn open_beside(folder: &Path) -> Result<Self, StoreError> {
-        // A daemon does not end so soon: to wait for it would only make the person wait.
+        // A daemon holds the lock for long, so waiting for it would only make the person wait.
         match Self::open_within(folder, Duration::ZERO) {
             Err(StoreError::InUse(_)) => {}
             done => return done,
@@ -143,11 +145,11 @@ impl Store {
         Self::with(path, Some(writer), None)
     }
 
-    /// Opens the store of `folder` to be read, while another process may be writing it, or where nothing can be written;
-    /// none where there is none yet.
+    /// Opens the store of `folder` for reading, even while another process is writing, or if nothing can be written.
+    /// `None` if there is no store yet.
     ///
     /// # Errors
-    /// When it was there and is gone, or cannot be read.
+    /// If it existed and is gone, or cannot be read.
     pub fn open_to_read(folder: &Path) -> Result<Option<Self>, StoreError> {
         let path = folder.join(FILE);
         if file::is_empty(&path)? {
@@ -172,13 +174,13 @@ impl Store {
         Ok(Self(Arc::new(Inner { path, writer, reader, numbers, signed, opened, earlier, _lock: lock })))
     }
 
-    /// The file.
+    /// Path of the database file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// Runs `work` in a transaction that is on the disk when this returns, or did not happen.
+    /// Runs `work` in a transaction that is on disk when this returns, or did not happen.
     fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreProblem>) -> Result<T, StoreError> {
         let Some(writer) = &self.0.writer else {
             return Err(StoreError::Refused("the store was opened to be read".to_owned()));
@@ -193,11 +195,11 @@ impl Store {
         done.map_err(|problem| self.failed(problem))
     }
 
-    /// Runs `work` on what stands now.
+    /// Runs `work` on the current state.
     fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreProblem>) -> Result<T, StoreError> {
         let mut reader = recovered(&self.0.reader);
         let done = (|| {
-            // One state for all that is read.
+            // A transaction, so that all reads see one state.
             let transaction = reader.transaction()?;
             work(&transaction)
         })();
@@ -214,10 +216,10 @@ impl Store {
     }
 }
 
-/// What goes wrong within a transaction.
+/// Error within a transaction.
 enum StoreProblem {
     Database(rusqlite::Error),
-    /// Something is kept that cannot be read.
+    /// A stored value cannot be read.
     Content(String),
     Refused(String),
     Review(ReviewError),
@@ -252,7 +254,7 @@ fn refused<T>(words: impl Into<String>) -> Result<T, StoreProblem> {
 }
 
 fn recovered<T>(connection: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A transaction that a panic cut short was rolled back when it was dropped.
+    // A transaction interrupted by a panic was rolled back when it was dropped.
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,4 +1,4 @@
-//! Final results by their numbers, as the serial lines send them.
+//! Results by number, as sent over the serial line.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,20 +10,20 @@ use super::text::{read_time, time};
 use super::{Store, StoreError, StoreProblem, recovered};
 use crate::counting::session::snapshot::Snapshot;
 
-/// A result as it is kept.
+/// A result as stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoredResult {
-    /// Number of the result, from 1, never given twice in one folder.
+    /// Number of the result, from 1, never reused in one folder.
     pub sequence: u64,
-    /// Number of the session it is of; 0 in lines of versions that had none.
+    /// Number of its session; 0 in lines from versions without sessions.
     #[serde(default)]
     pub session: SessionId,
-    /// Name of the station that counted.
+    /// Name of the counting station.
     pub station: String,
-    /// What was counted; once it is signed, with the reviewer's answers.
+    /// The counts; with the review applied once signed.
     #[serde(flatten)]
     pub snapshot: Snapshot,
-    /// The signature; a result without one is preliminary.
+    /// The signature; without one the result is preliminary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
 }
@@ -53,10 +53,10 @@ fn result((sequence, session, station, snapshot, signature): Columns) -> Result<
 }
 
 impl Store {
-    /// The result of this number, or none.
+    /// The result with this number, if it exists.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub fn find(&self, sequence: u64) -> Result<Option<StoredResult>, StoreError> {
         self.read(|transaction| {
             let sql = format!("{COLUMNS} WHERE result.sequence = ?1");
@@ -68,7 +68,7 @@ impl Store {
     /// The result of a session, if it has one.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub fn result_of(&self, session: SessionId) -> Result<Option<StoredResult>, StoreError> {
         self.read(|transaction| {
             let sql = format!("{COLUMNS} WHERE result.session = ?1");
@@ -80,7 +80,7 @@ impl Store {
     /// Every result, oldest first.
     ///
     /// # Errors
-    /// When one cannot be read.
+    /// If one cannot be read.
     pub fn all(&self) -> Result<Vec<StoredResult>, StoreError> {
         self.read(|transaction| {
             let mut select = transaction.prepare(&format!("{COLUMNS} ORDER BY result.sequence"))?;
@@ -89,25 +89,25 @@ impl Store {
         })
     }
 
-    /// The number of the last result, 0 when there is none.
+    /// Number of the last result, 0 if there is none.
     #[must_use]
     pub fn last(&self) -> u64 {
         recovered(&self.0.numbers).last().copied().unwrap_or(0)
     }
 
-    /// The lowest number of a result above `sequence`.
+    /// Lowest number of a result above `sequence`.
     #[must_use]
     pub fn after(&self, sequence: u64) -> Option<u64> {
         recovered(&self.0.numbers).range(sequence.saturating_add(1)..).next().copied()
     }
 
-    /// The number of the last signature, 0 when there is none.
+    /// Number of the last signature, 0 if there is none.
     #[must_use]
     pub fn last_signed(&self) -> i64 {
         recovered(&self.0.signed).last_key_value().map_or(0, |(signature, _)| *signature)
     }
 
-    /// The first signature with a number above `signature`, and the number of the result it is under.
+    /// First signature with a number above `signature`, and the number of its result.
     #[must_use]
     pub fn signed_after(&self, signature: i64) -> Option<(i64, u64)> {
         let signed = recovered(&self.0.signed);
@@ -115,14 +115,14 @@ impl Store {
     }
 }
 
-/// The numbers of all results.
+/// Numbers of all results.
 pub(super) fn numbers(connection: &Connection) -> rusqlite::Result<BTreeSet<u64>> {
     let mut select = connection.prepare("SELECT sequence FROM result")?;
     let rows = select.query_map([], |row| row.get::<_, i64>(0))?;
     rows.map(|row| row.map(i64::cast_unsigned)).collect()
 }
 
-/// Signatures by their line in the audit trail, each with the result it is under.
+/// Signatures by their line in the audit trail, each with the number of its result.
 pub(super) fn signed(connection: &Connection) -> rusqlite::Result<BTreeMap<i64, u64>> {
     let mut select = connection.prepare(
         "SELECT signature.audit_number, result.sequence FROM signature JOIN result ON result.session = signature.session",
@@ -131,7 +131,7 @@ pub(super) fn signed(connection: &Connection) -> rusqlite::Result<BTreeMap<i64, 
     rows.collect()
 }
 
-/// The number of the next result: never one that was given before, also where that result was taken away by retention.
+/// Number of the next result: never reused, even if retention deleted the result.
 pub(super) fn next(transaction: &Transaction<'_>) -> rusqlite::Result<i64> {
     let given: Option<String> =
         transaction.query_row("SELECT value FROM meta WHERE name = 'last_result'", [], |row| row.get(0)).optional()?;
@@ -156,7 +156,7 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// JSON has no "not a number": written as `null` it would make the result unreadable.
+/// Replaces NaN and infinite numbers: JSON would write them as `null`, and the result could not be read back.
 pub(super) fn with_finite_numbers(mut snapshot: Snapshot) -> Snapshot {
     snapshot.frame_rate = snapshot.frame_rate.filter(|rate| rate.is_finite());
     snapshot.um_per_px = snapshot.um_per_px.filter(|scale| scale.is_finite());

@@ -1,5 +1,4 @@
-//! What is taken away with time: pictures of cells first, then cells, results last. Signatures and the results under them
-//! stay for ever.
+//! Retention: deletes crops first, then cells, then results. Signatures and signed results are kept for ever.
 
 use jiff::{Timestamp, ToSpan as _};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
@@ -13,31 +12,31 @@ use super::{Store, StoreError, StoreProblem, recovered, sessions};
 use crate::config::StoreConfig;
 use crate::system::stop::Stop;
 
-/// Pages given back to the disk at once, so that the counting does not wait for long.
+/// Pages returned to the disk per step, so that the counting does not wait for long.
 const PAGES_AT_ONCE: u32 = 256;
 
 const HOURS_A_DAY: i64 = 24;
 
-/// After every time that is kept.
+/// Sorts after every stored time.
 const LAST_TIME: &str = "A";
 
-/// What was taken away, in sessions.
+/// What was deleted, in sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retained {
-    /// Sessions that lost their pictures.
+    /// Sessions whose crops were deleted.
     pub crops: usize,
-    /// Sessions that lost their cells.
+    /// Sessions whose cells were deleted.
     pub cells: usize,
-    /// Sessions that are gone with their result.
+    /// Sessions deleted with their result.
     pub results: usize,
     /// Bytes in use afterwards.
     pub bytes: u64,
-    /// Whether that is more than was allowed, although no picture and no cell is left that may go.
+    /// Whether that is above the limit, although all crops and cells that may be deleted are gone.
     pub too_large: bool,
 }
 
-/// Which sessions' pictures, cells or results may go: none that is being counted, and neither cells nor result of one that a
-/// person reviewed and nobody signed yet.
+/// Sessions whose crops, cells or results may be deleted: none being counted, and neither cells nor results of one
+/// that was reviewed but not signed yet.
 const PICTURES: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM crop WHERE crop.session = session.id)";
 const CELLS: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id) \
      AND (EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id) \
@@ -45,21 +44,21 @@ const CELLS: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM cell WHERE ce
 const RESULTS: &str = "state <> 'counting' AND NOT EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id) \
      AND NOT EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id AND person_class IS NOT NULL)";
 
-/// What is old enough to go.
+/// Sessions old enough to delete from.
 struct Old {
-    /// Ended, or begun where it never ended, before this.
+    /// Ended before this, or begun before this if they never ended.
     before: String,
-    /// No session after this one.
+    /// Not later than this session.
     newest: SessionId,
 }
 
 impl Store {
-    /// Takes away what is older than the rules allow, and then, while the store is too large, pictures and cells of the
-    /// oldest sessions. A session at a time, so that the counting goes on beside it, and a stop is heard; the audit trail
-    /// tells of each.
+    /// Deletes what is older than the rules allow, and then, while the store is too large, crops and cells of the
+    /// oldest sessions. Works one session at a time, so that the counting goes on and a stop takes effect soon. Each
+    /// deletion is noted in the audit trail.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn retain(&self, rules: &StoreConfig, now: Timestamp, stop: &Stop) -> Result<Retained, StoreError> {
         let mut done = Retained::default();
         let crops = self.older_than(rules.crops_days, now);
@@ -101,8 +100,8 @@ impl Store {
         Ok(done)
     }
 
-    /// What is older than so many days; nothing is where they are 0. The clock of a board without a battery may have been
-    /// set since a session ended: what was begun since the store was opened is no older than that.
+    /// What is older than this many days; nothing if `days` is 0. On a board without a battery the clock may have
+    /// been set after a session ended, so a session begun since the store was opened cannot be older than that.
     fn older_than(&self, days: u32, now: Timestamp) -> Option<Old> {
         if days == 0 {
             return None;
@@ -112,7 +111,7 @@ impl Store {
         Some(Old { before, newest: if opened_before { SessionId::MAX } else { self.0.earlier } })
     }
 
-    /// The oldest session that is old and of which this holds; none once it is to end.
+    /// The oldest session that is old enough and meets the condition; `None` once told to stop.
     fn next(&self, condition: &str, old: Option<&Old>, stop: &Stop) -> Result<Option<SessionId>, StoreError> {
         let Some(Old { before, newest }) = old.filter(|_| !stop.told()) else { return Ok(None) };
         self.read(|transaction| {
@@ -124,7 +123,7 @@ impl Store {
         })
     }
 
-    /// Bytes of the file that hold something.
+    /// Bytes in use in the file.
     fn in_use(&self) -> Result<u64, StoreError> {
         self.read(|transaction| {
             let of = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
@@ -132,13 +131,13 @@ impl Store {
         })
     }
 
-    /// Gives the room that became free back to the disk.
+    /// Returns freed space to the disk.
     fn give_back(&self, stop: &Stop) -> Result<(), StoreError> {
         let Some(writer) = &self.0.writer else { return Ok(()) };
         let mut free = i64::MAX;
         while !stop.told() {
             let left = vacuum(&recovered(writer)).map_err(|problem| self.failed(problem.into()))?;
-            // A file that was rebuilt by hand may be one that never shrinks; its free pages are used again.
+            // A file rebuilt by hand may be unable to shrink; its free pages are reused instead.
             if left == 0 || left >= free {
                 break;
             }
@@ -148,7 +147,7 @@ impl Store {
     }
 }
 
-/// Gives some pages back; how many free ones are left.
+/// Returns some pages to the disk; the result is the number of free pages left.
 fn vacuum(writer: &Connection) -> rusqlite::Result<i64> {
     let mut step = writer.prepare(&format!("PRAGMA incremental_vacuum({PAGES_AT_ONCE})"))?;
     let mut rows = step.query([])?;
@@ -175,12 +174,12 @@ fn without_cells(transaction: &Transaction<'_>, id: SessionId, now: Timestamp, w
     Ok(())
 }
 
-/// Takes a session away; gives the number of its result.
+/// Deletes a session; returns the number of its result.
 fn without_result(transaction: &Transaction<'_>, id: SessionId, now: Timestamp) -> Result<Option<i64>, StoreProblem> {
     let number: Option<i64> =
         transaction.query_row("SELECT sequence FROM result WHERE session = ?1", [id], |row| row.get(0)).optional()?;
     transaction.execute("DELETE FROM result WHERE session = ?1", [id])?;
-    // Cells, pictures and what was said of them go with it.
+    // Its cells, crops and reviews are deleted with it.
     transaction.execute("DELETE FROM session WHERE id = ?1", [id])?;
     note(transaction, "device", now, "remove result", Some(id), &json!({"result": number, "why": "age"}))?;
     Ok(number)

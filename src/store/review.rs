@@ -1,4 +1,4 @@
-//! What persons do with a result: give cells another class, take that back, sign.
+//! Review of a result: give cells another class, undo that, sign.
 
 use std::collections::BTreeSet;
 
@@ -14,22 +14,22 @@ use super::{Store, StoreError, StoreProblem, cells, recovered, refused, sessions
 use crate::counting::session::snapshot::Snapshot;
 use crate::domain::class::{CellClass, Kind};
 
-/// Characters of a comment, at most.
+/// Longest comment, characters.
 pub const LONGEST_COMMENT: usize = 2000;
 
-/// Why a result cannot be reviewed as it stands.
+/// Why a result cannot be reviewed in its current state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReviewError {
-    /// It was signed.
+    /// It is signed.
     #[error("session {0} is signed; a signed result does not change")]
     Signed(SessionId),
-    /// It is not there yet.
+    /// It is still being counted.
     #[error("session {0} is still being counted; end it first")]
     Counting(SessionId),
-    /// It never came.
+    /// The count was interrupted, so there is none.
     #[error("session {0} was interrupted and has no result")]
     Interrupted(SessionId),
-    /// It is not the one that was looked at.
+    /// It has changed since it was viewed.
     #[error("the result of session {0} changed since you looked at it; look at it again, then sign")]
     Changed(SessionId),
     /// There is no such session.
@@ -41,7 +41,7 @@ pub enum ReviewError {
 }
 
 impl Store {
-    /// A person gives one white cell another class: see [`Store::reclassify_all`].
+    /// Gives one white cell another class: see [`Store::reclassify_all`].
     ///
     /// # Errors
     /// As there.
@@ -56,11 +56,11 @@ impl Store {
         self.reclassify_all(session, &[cell], class, by, at)
     }
 
-    /// A person gives white cells another class, or with none goes back to the program's: all of them or none, in one step
-    /// that is taken back as one. Gives the cells as they are then.
+    /// Gives white cells another class, or with `None` restores the program's: all of them or none, as one step that
+    /// is undone as one. Returns the changed cells.
     ///
     /// # Errors
-    /// A refusal where the session has no result yet or is signed, or a cell is no white one; else when it cannot be
+    /// A refusal if the session has no result yet or is signed, or a cell is not a white one; else if it cannot be
     /// written.
     pub fn reclassify_all(
         &self,
@@ -70,7 +70,7 @@ impl Store {
         by: &str,
         at: Timestamp,
     ) -> Result<Vec<CellRecord>, StoreError> {
-        // A cell that is named twice changes once.
+        // A cell named twice changes once.
         let cells: BTreeSet<CellNumber> = cells.iter().copied().collect();
         let code = class.map(CellClass::code);
         self.write(|transaction| {
@@ -107,16 +107,15 @@ impl Store {
         })
     }
 
-    /// Takes back the latest step of this person; gives its cells as they are then, none where there is nothing to take
-    /// back.
+    /// Undoes the latest step of this person. Returns its cells as they are now; empty if there is nothing to undo.
     ///
     /// # Errors
-    /// A refusal where the session is signed, or somebody else changed one of the cells since; else when it cannot be
+    /// A refusal if the session is signed, or somebody else changed one of the cells since; else if it cannot be
     /// written.
     pub fn undo(&self, session: SessionId, by: &str, at: Timestamp) -> Result<Vec<CellRecord>, StoreError> {
         self.write(|transaction| {
             open_for_review(transaction, session)?;
-            // What one person said at one moment is one step.
+            // All changes by one person at one time are one step.
             let mut select = transaction.prepare_cached(
                 "SELECT id, cell, before_class, before_person, before_at, EXISTS (SELECT 1 FROM reclassification AS later \
                  WHERE later.session = ?1 AND later.cell = mine.cell AND later.id > mine.id AND NOT later.undone) \
@@ -143,27 +142,27 @@ impl Store {
         })
     }
 
-    /// Whether the result of a session was signed.
+    /// Whether the result of a session is signed.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub fn is_signed(&self, session: SessionId) -> Result<bool, StoreError> {
         self.read(|transaction| Ok(is_signed(transaction, session)?))
     }
 
-    /// Signs the result of a session as it stands with all persons' answers. It does not change any more.
+    /// Signs the current result of a session, with the review applied. It cannot change any more after that.
     ///
     /// # Errors
-    /// A refusal where the session has no result or is signed already, or the comment is too long; else when it cannot be
+    /// A refusal if the session has no result or is already signed, or the comment is too long; else if it cannot be
     /// written.
     pub fn sign(&self, session: SessionId, by: &str, at: Timestamp, comment: &str) -> Result<Signature, StoreError> {
         self.sign_if(session, by, at, comment, |_| true)
     }
 
-    /// Signs the result whose fingerprint is `seen`, and no other.
+    /// Signs the result only if its fingerprint is `seen`.
     ///
     /// # Errors
-    /// As [`Store::sign`]; a refusal where it is another one.
+    /// As [`Store::sign`]; a refusal if the result has another fingerprint.
     pub fn sign_seen(
         &self,
         session: SessionId,
@@ -213,7 +212,7 @@ impl Store {
     }
 }
 
-/// SHA-256 of a result as it is served, hexadecimal.
+/// SHA-256 of a result as served, hexadecimal.
 pub(super) fn fingerprint(result: &Snapshot) -> Result<String, StoreProblem> {
     Ok(hexadecimal(&Sha256::digest(serde_json::to_string(result)?)))
 }
@@ -237,11 +236,11 @@ fn open_for_review(transaction: &Transaction<'_>, session: SessionId) -> Result<
     }
 }
 
-/// A class that a person gave a cell, and what was there before.
+/// A class given by a reviewer, and what it replaced.
 struct ClassChange {
     id: i64,
     cell: CellNumber,
-    /// Class, person and time, where a person had given one.
+    /// Class, person and time of an earlier review, if any.
     before: Option<(String, String, String)>,
     /// Whether somebody changed the cell since.
     overtaken: bool,

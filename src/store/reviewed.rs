@@ -1,4 +1,4 @@
-//! What a result comes to with persons' answers about its cells in place of the program's. Pure.
+//! Recomputes a result with the review applied. Pure.
 
 use crate::counting::session::snapshot::Snapshot;
 use crate::counting::statistics::Statistics;
@@ -11,9 +11,9 @@ use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
 use crate::store::records::{CellRecord, Settings};
 
-/// The counted `result` with the classes in force of its white `cells`. Where no person gave another class than the program
-/// it is the counted result itself. What corrects the program's errors (composition, confusion) is left out otherwise: a
-/// person's answers have other errors.
+/// The counted `result` recomputed from the classes in force of its white `cells`. If no reviewer changed a class, it
+/// is the counted result itself. Otherwise corrections for the program's errors (prevalence, confusion matrix) are
+/// left out: a person's errors are different.
 #[must_use]
 pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) -> Snapshot {
     let white = || cells.iter().filter(|cell| cell.kind == Kind::Wbc);
@@ -23,7 +23,7 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
     let mut tally = Tally::default();
     let mut platelets = result.kinds.plt;
     for cell in white() {
-        // What the program had called a platelet is among the platelets it counted.
+        // A cell that the program called a platelet is included in its platelet count.
         platelets = platelets.saturating_sub(u32::from(cell.class == Some(CellClass::Plt)));
         match cell.class_in_force() {
             Some(CellClass::Plt) => tally.add(Kind::Plt, None),

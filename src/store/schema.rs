@@ -1,24 +1,25 @@
-//! The form of the file, and how earlier forms become it.
+//! Format versions of the database file, and migration between them.
 
 use rusqlite::{Connection, Transaction};
 
-/// "LEUK": tells our files from others.
+/// "LEUK", the `SQLite` application id of our files.
 pub(super) const APPLICATION: i64 = 0x4C45_554B;
 
-/// What turns each form into the next, the empty file first. Never changed once released; new ones are added.
+/// Migrations from each version to the next, starting with the empty file. Never changed once released; new ones are
+/// appended.
 pub(super) const STEPS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
-/// The form this version writes.
+/// Format version that this program writes.
 #[expect(clippy::cast_possible_wrap, reason = "a handful")]
 pub(super) const FORM: i64 = STEPS.len() as i64;
 
-/// The form of a file, 0 for an empty one.
+/// Format version of a file, 0 for an empty one.
 pub(super) fn form(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Brings a file to the present form, within one transaction. One that has it is left as it is: a start that has nothing
-/// to bring in does not write, and so needs no room.
+/// Migrates a file to the current version, within one transaction. A current file is not touched: such a start writes
+/// nothing and needs no free space.
 pub(super) fn migrate(transaction: &Transaction<'_>, from: i64) -> rusqlite::Result<()> {
     if from == FORM {
         return Ok(());

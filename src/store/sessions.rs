@@ -1,4 +1,4 @@
-//! Sessions, as lists and one by one.
+//! Lists of sessions, and single sessions.
 
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
@@ -13,21 +13,21 @@ const SELECT: &str = "SELECT session.id, result.sequence, sample, station, start
      result.snapshot, signature.person, signature.at, signature.comment, signature.sha256, signature.snapshot \
      FROM session LEFT JOIN result ON result.session = session.id LEFT JOIN signature ON signature.session = session.id";
 
-/// How many white cells of session `?1` persons gave another class than the program.
+/// Number of white cells of session `?1` whose class from review differs from the program's.
 pub(super) const RECLASSIFIED: &str =
     "SELECT count(*) FROM cell WHERE session = ?1 AND person_class IS NOT NULL AND person_class IS NOT class";
 
-/// How many sessions a list holds unless it is said.
+/// Sessions in a list by default.
 const USUAL: u32 = 50;
 
-/// How many it holds at most.
+/// Sessions in a list, at most.
 const MOST: u32 = 500;
 
 impl Store {
     /// Sessions, newest first.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// If they cannot be read.
     pub fn sessions(&self, query: &SessionQuery) -> Result<Vec<SessionSummary>, StoreError> {
         let status = query.status.map(|status| match status {
             Status::Counting => "counting",
@@ -52,7 +52,7 @@ impl Store {
     /// Every session, oldest first.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// If they cannot be read.
     pub fn all_sessions(&self) -> Result<Vec<SessionSummary>, StoreError> {
         self.read(|transaction| {
             let mut select = transaction.prepare(&format!("{SELECT} ORDER BY started, session.id"))?;
@@ -61,10 +61,10 @@ impl Store {
         })
     }
 
-    /// All that is kept of a session, without its cells; none where there is none of this number.
+    /// Everything stored about a session except its cells; `None` if there is no such session.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub fn session(&self, id: SessionId) -> Result<Option<SessionDetail>, StoreError> {
         self.read(|transaction| one(transaction, id))
     }
@@ -109,8 +109,8 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
     })
 }
 
-/// `whole`: with what persons' answers make of the result, for which every cell is read; a list gives what was counted
-/// where nothing is signed yet and nobody changed a cell.
+/// `whole`: apply the review to the result, which reads every cell. A list shows the counted result if nothing is
+/// signed and no class was changed.
 fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<SessionDetail, StoreProblem> {
     let settings: Option<Settings> = row.settings.as_deref().map(serde_json::from_str).transpose()?;
     let counted_result: Option<Snapshot> = row.snapshot.as_deref().map(serde_json::from_str).transpose()?;

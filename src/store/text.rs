@@ -1,4 +1,4 @@
-//! Values as the file holds them.
+//! Stored text form of values.
 
 use std::str::FromStr;
 

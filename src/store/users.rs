@@ -1,4 +1,4 @@
-//! Who may do what: users with passwords, and tokens for programs.
+//! Access: users with passwords, and tokens for programs.
 
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -17,21 +17,22 @@ use super::audit::{hexadecimal, note};
 use super::records::{Role, User};
 use super::{Store, StoreError, StoreProblem, refused};
 
-/// Characters of a password, at least.
+/// Shortest password, characters.
 pub const SHORTEST_PASSWORD: usize = 10;
 
-/// Bytes of a password, at most: more is no safer, and has to be hashed.
+/// Longest password, bytes: a longer one is no safer, and takes time to hash.
 const LONGEST_PASSWORD: usize = 1024;
 
-/// A hash that no password has: checking an unknown name takes as long as checking a known one.
+/// A hash that matches no password: checking an unknown name then takes as long as checking a known one.
 static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hash(&BASE64_URL_SAFE_NO_PAD.encode(random().ok()?)).ok());
 
-/// What a login is made by: another one once the user has another password or was shut out. Tells nothing of the password.
+/// Stamp of a user's logins. It changes with the password and when the user is disabled, which ends all logins with
+/// the old one. It reveals nothing about the password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp([u8; 32]);
 
 impl Stamp {
-    /// Of the kept hash of a password, and how often the user was shut out.
+    /// From the stored password hash, and how often the user was disabled.
     pub(crate) fn of(password: &str, shut_out: Option<&str>) -> Self {
         Self(Sha256::digest(json!([password, shut_out]).to_string()).into())
     }
@@ -41,7 +42,7 @@ impl Store {
     /// Adds a user.
     ///
     /// # Errors
-    /// A refusal where the name is taken or is no name, or the password too short; else when it cannot be written.
+    /// A refusal if the name is taken or invalid, or the password is too short; else if it cannot be written.
     pub fn add_user(&self, name: &str, role: Role, password: &str, by: &str, at: Timestamp) -> Result<(), StoreError> {
         check_name(name).map_err(StoreError::Refused)?;
         let hash = checked_hash(password)?;
@@ -58,10 +59,10 @@ impl Store {
         })
     }
 
-    /// Changes what is given of a user.
+    /// Changes the given fields of a user.
     ///
     /// # Errors
-    /// A refusal where there is no such user, or the password is too short; else when it cannot be written.
+    /// A refusal if there is no such user, or the password is too short; else if it cannot be written.
     pub fn set_user(
         &self,
         name: &str,
@@ -82,7 +83,7 @@ impl Store {
                 return refused(format!("there is no user {name}"));
             }
             if enabled == Some(false) {
-                // Logins from before stay ended, also where the user may log in again before anybody asks under them.
+                // Earlier logins stay ended, even if the user is enabled again before one of them is used.
                 transaction.execute(
                     "INSERT INTO meta (name, value) VALUES ('shut out ' || ?1, 1) \
                      ON CONFLICT DO UPDATE SET value = value + 1",
@@ -98,7 +99,7 @@ impl Store {
     /// All users, by name.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// If they cannot be read.
     pub fn users(&self) -> Result<Vec<User>, StoreError> {
         self.read(|transaction| {
             let mut select = transaction.prepare("SELECT name, role, enabled FROM user ORDER BY name")?;
@@ -107,42 +108,42 @@ impl Store {
         })
     }
 
-    /// One user as it stands now.
+    /// Current data of a user.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub fn user(&self, name: &str) -> Result<Option<User>, StoreError> {
         Ok(self.account(name)?.map(|(user, _)| user))
     }
 
-    /// One user as it stands now, and what its logins are made by.
+    /// Current data of a user, and the stamp of their logins.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If it cannot be read.
     pub fn account(&self, name: &str) -> Result<Option<(User, Stamp)>, StoreError> {
         Ok(self.read(|transaction| known(transaction, name))?.map(|known| (known.user, known.stamp)))
     }
 
-    /// The user of this name and password, if there is one who may log in. Takes as long for names that there are not.
+    /// The user with this name and password, if enabled. Takes as long for unknown names.
     ///
     /// # Errors
-    /// When users cannot be read.
+    /// If users cannot be read.
     pub fn check_password(&self, name: &str, password: &str) -> Result<Option<User>, StoreError> {
         Ok(self.log_in(name, password)?.map(|(user, _)| user))
     }
 
-    /// The same, with what the login is made by: as it stood when the password was looked at.
+    /// Same, with the stamp for the login, read together with the password hash.
     ///
     /// # Errors
-    /// When users cannot be read.
+    /// If users cannot be read.
     pub fn log_in(&self, name: &str, password: &str) -> Result<Option<(User, Stamp)>, StoreError> {
         Ok(self.checked(name, password)?.map(|known| (known.user, known.stamp)))
     }
 
-    /// A user takes another password; gives what its logins are made by from now on, none where the old one is wrong.
+    /// Changes a user's own password; returns the new stamp for logins, or `None` if the old password is wrong.
     ///
     /// # Errors
-    /// A refusal where the new password is too short; else when it cannot be written.
+    /// A refusal if the new password is too short; else if it cannot be written.
     pub fn change_password(
         &self,
         name: &str,
@@ -154,7 +155,7 @@ impl Store {
         let Some(before) = self.checked(name, old)? else { return Ok(None) };
         let hash = hash(new).map_err(StoreError::Refused)?;
         self.write(|transaction| {
-            // Whoever was shut out or given another password meanwhile stays so.
+            // Does not override an administrator who disabled the user or set another password meanwhile.
             let changed = transaction.execute(
                 "UPDATE user SET password = ?2 WHERE name = ?1 AND password = ?3 AND enabled",
                 params![name, hash, before.hash],
@@ -176,10 +177,10 @@ impl Store {
         Ok(found.filter(|known| right && known.user.enabled))
     }
 
-    /// Makes a token for a program and gives its secret, which is not kept and cannot be shown again.
+    /// Makes a token for a program and returns its secret, which is not stored and cannot be shown again.
     ///
     /// # Errors
-    /// A refusal where the name is taken or is no name; else when it cannot be written.
+    /// A refusal if the name is taken or invalid; else if it cannot be written.
     pub fn add_token(&self, name: &str, role: Role, by: &str, at: Timestamp) -> Result<String, StoreError> {
         check_name(name).map_err(StoreError::Refused)?;
         let secret = random().map_err(|problem| StoreError::Refused(format!("no random numbers: {problem}")))?;
@@ -198,20 +199,20 @@ impl Store {
         Ok(secret)
     }
 
-    /// Who a token's secret stands for.
+    /// Owner of a token, by its secret.
     ///
     /// # Errors
-    /// When tokens cannot be read.
+    /// If tokens cannot be read.
     pub fn token(&self, secret: &str) -> Result<Option<User>, StoreError> {
         self.token_by_hash(&token_hash(secret))
     }
 
-    /// The same by the secret's hash, for whoever asks again and does not keep the secret.
+    /// Same by the secret's hash, for repeated checks without keeping the secret.
     ///
     /// # Errors
-    /// When tokens cannot be read.
+    /// If tokens cannot be read.
     pub(crate) fn token_by_hash(&self, hash: &str) -> Result<Option<User>, StoreError> {
-        // What a comparison would tell by its time is of no use.
+        // Compares hashes, so timing reveals nothing about the secret.
         self.read(|transaction| {
             let row = transaction
                 .query_row("SELECT name, role, 1 FROM token WHERE sha256 = ?1", [hash], columns)
@@ -223,7 +224,7 @@ impl Store {
     /// All tokens, by name.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// If they cannot be read.
     pub fn tokens(&self) -> Result<Vec<User>, StoreError> {
         self.read(|transaction| {
             let mut select = transaction.prepare("SELECT name, role, 1 FROM token ORDER BY name")?;
@@ -232,10 +233,10 @@ impl Store {
         })
     }
 
-    /// Takes a token back; whether there was one.
+    /// Revokes a token; returns whether it existed.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn remove_token(&self, name: &str, by: &str, at: Timestamp) -> Result<bool, StoreError> {
         self.write(|transaction| {
             let removed = transaction.execute("DELETE FROM token WHERE name = ?1", [name])? > 0;
@@ -248,7 +249,7 @@ impl Store {
 }
 
 impl Role {
-    /// The word for it in the file, on the page and on the command line.
+    /// Name in the file, on the page and on the command line.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -259,7 +260,7 @@ impl Role {
     }
 }
 
-/// A word that names no role.
+/// Not the name of a role.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no role; write operator, reviewer or admin")]
 pub struct UnknownRole(String);
@@ -284,7 +285,7 @@ fn user((name, role, enabled): Columns) -> Result<User, StoreProblem> {
     Ok(User { name, role, enabled })
 }
 
-/// What is kept of a user.
+/// Stored data of a user.
 struct StoredUser {
     user: User,
     hash: String,
@@ -304,7 +305,7 @@ fn known(connection: &Connection, name: &str) -> Result<Option<StoredUser>, Stor
     Ok(Some(StoredUser { user: user(columns)?, hash, stamp }))
 }
 
-/// What is kept of a token's secret.
+/// Stored form of a token's secret.
 pub(crate) fn token_hash(secret: &str) -> String {
     hexadecimal(&Sha256::digest(secret))
 }
@@ -336,8 +337,8 @@ fn check_length(password: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Argon2id with 19 MiB, two passes and one lane: the least that OWASP's password storage cheat sheet (2024) recommends,
-/// which a board with 512 MB bears beside the counting.
+/// Argon2id with 19 MiB, two passes and one lane: the minimum recommended by OWASP's password storage cheat sheet
+/// (2024), which a board with 512 MB can afford beside counting.
 fn hash(password: &str) -> Result<String, String> {
     let hash = Argon2::default().hash_password(password.as_bytes());
     hash.map(|hash| hash.to_string()).map_err(|problem| format!("the password cannot be hashed: {problem}"))

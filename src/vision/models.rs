@@ -1,4 +1,4 @@
-//! The models folder: `model.toml` read and checked, and every network's bytes held against its sha256.
+//! Models folder: reads and checks `model.toml`, and checks each network against its sha256.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,58 +10,58 @@ use sha2::{Digest, Sha256};
 use crate::domain::class::{CellClass, Kind};
 use crate::vision::optics::white_balance::WhiteBalance;
 
-/// `model.toml`: what the two networks expect and what their answers mean.
+/// `model.toml`: what the two networks expect, and how to read their outputs.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelCard {
     pub white_balance: WhiteBalance,
     pub detector: DetectorCard,
     pub classifier: ClassifierCard,
-    /// Where the training images came from.
+    /// Sources of the training images.
     #[serde(default)]
     pub training: Vec<TrainingSource>,
 }
 
-/// The detector's part.
+/// `[detector]`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DetectorCard {
     pub file: PathBuf,
     pub sha256: String,
-    /// Scale the network works at, micrometres a pixel, in the measure of training: a red cell's box is 7.2 um wide.
+    /// Working scale, micrometres per pixel, as measured in training: a red cell's box is 7.2 um wide.
     pub um_per_px: f64,
-    /// Sides of its input are multiples of this.
+    /// Sides of the input must be multiples of this.
     pub size_multiple: u32,
-    /// Input pixels a step of its output.
+    /// Input pixels per output position.
     pub stride: u32,
-    /// What its heat channels are.
+    /// Kinds of the heat map channels.
     pub kinds: Vec<Kind>,
-    /// Score from which a cell is believed, by kind.
+    /// Score from which a detection counts, by kind.
     pub thresholds: Vec<f64>,
-    /// Overlap (intersection over union) above which two boxes of a kind are one cell, by kind.
+    /// Overlap (intersection over union) above which two boxes of one kind are the same cell, by kind.
     pub nms_iou: Vec<f64>,
 }
 
-/// The classifier's part.
+/// `[classifier]`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassifierCard {
     pub file: PathBuf,
     pub sha256: String,
-    /// Scale of its crops, micrometres a pixel, in the measure of training: a red cell's box is 7.2 um wide.
+    /// Scale of crops, micrometres per pixel, as measured in training: a red cell's box is 7.2 um wide.
     pub um_per_px: f64,
-    /// Width and height of its crops, px.
+    /// Width and height of crops, px.
     pub size: u32,
-    /// What its outputs are, in order.
+    /// Classes of the outputs, in order.
     pub classes: Vec<CellClass>,
-    /// Divides the logits before the softmax, so that probabilities are frequencies (Guo et al. 2017).
+    /// Divides the logits before the softmax, so that probabilities match frequencies (Guo et al. 2017).
     pub temperature: f64,
-    /// Probability under which the answer is UNK.
+    /// Probability below which a cell is UNK.
     pub unknown_below: f64,
-    /// Share of each class in training, in the order of `classes`; without it answers cannot be brought to the
-    /// composition of a sample.
+    /// Share of each class in training, in the order of `classes`; without it predictions cannot be adjusted to the
+    /// prevalence in a sample.
     pub prior: Option<Vec<f64>>,
-    /// Classes with too little evidence behind them.
+    /// Classes with too few training examples to rely on.
     #[serde(default)]
     pub experimental: Vec<CellClass>,
 }
@@ -76,37 +76,37 @@ pub struct TrainingSource {
     pub images: u64,
 }
 
-/// Why models were refused.
+/// Why models are refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A file is missing or cannot be read.
     #[error("cannot read {}: {source}; put the models folder there or name it with [models] folder or LEUKOSCOPE_MODELS", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
-    /// `model.toml` is not what it should be.
+    /// `model.toml` is not valid.
     #[error("{}: {problem}; install the model.toml that belongs to these networks", path.display())]
     Card { path: PathBuf, problem: String },
-    /// A network's bytes are not those that were released.
+    /// A network's bytes are not the released ones.
     #[error(
         "{} is not the file that model.toml describes (sha256 is {found}, should be {expected}); copy both files again from one release",
         path.display()
     )]
     Altered { path: PathBuf, found: String, expected: String },
-    /// A network's input or output is not what `model.toml` says.
+    /// A network's input or output differs from what `model.toml` states.
     #[error("{}: {problem}; model.toml and network do not belong together, copy both again from one release", path.display())]
     Shape { path: PathBuf, problem: String },
-    /// The network could not be made ready.
+    /// The network could not be prepared to run.
     #[error("{} cannot be run: {problem}; copy it again from a release that fits this program", path.display())]
     Unusable { path: PathBuf, problem: String },
 }
 
-/// A models folder that was read and checked.
+/// Content of a models folder, checked.
 #[derive(Debug)]
 pub struct Models {
     pub card: ModelCard,
     pub folder: PathBuf,
-    /// The detector's ONNX file.
+    /// Detector, ONNX.
     pub detector: Vec<u8>,
-    /// The classifier's ONNX file.
+    /// Classifier, ONNX.
     pub classifier: Vec<u8>,
 }
 
@@ -114,7 +114,7 @@ impl Models {
     /// Reads `model.toml` and the networks in `folder`.
     ///
     /// # Errors
-    /// When a file is missing, `model.toml` is wrong, or a network is not the one it describes.
+    /// If a file is missing, `model.toml` is invalid, or a network is not the one it describes.
     pub fn read(folder: &Path) -> Result<Self, ModelError> {
         let path = folder.join("model.toml");
         let text = fs::read_to_string(&path).map_err(|source| ModelError::Unreadable { path: path.clone(), source })?;
@@ -126,8 +126,8 @@ impl Models {
         Ok(Self { card, folder: folder.to_owned(), detector, classifier })
     }
 
-    /// Where models are looked for: what was asked for, else `$LEUKOSCOPE_MODELS`, else the installed folder, else
-    /// `models` beside the source this program was built from.
+    /// Finds the models folder: the requested one, else `$LEUKOSCOPE_MODELS`, else the installed folder, else
+    /// `models` in the source tree this program was built from.
     #[must_use]
     pub fn folder(asked: &Path) -> PathBuf {
         if !asked.as_os_str().is_empty() {

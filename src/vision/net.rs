@@ -1,5 +1,4 @@
-//! Networks in ONNX files, run by tract. Nothing else in the program knows tract but [`int8`], whose
-//! operators it runs.
+//! ONNX networks, run by tract. Only this module and [`int8`], whose operators it registers, know tract.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +6,7 @@ use tract_onnx::prelude::*;
 
 use crate::int8::{self, Kernel};
 
-/// Plans kept ready, by input shape; images of more sizes than this make the oldest be made again.
+/// Plans kept ready, by input shape; with more image sizes than this, the oldest plan is dropped.
 const PLANS_KEPT: usize = 12;
 
 /// Why a network cannot be used.
@@ -17,27 +16,27 @@ pub struct NetError(String);
 
 impl NetError {
     fn new(error: &TractError) -> Self {
-        // The innermost cause is what says something; the outer ones list nodes.
+        // The root cause is the informative one; the outer ones only list nodes.
         Self(error.root_cause().to_string())
     }
 }
 
-/// A number array with its shape, row-major.
+/// Row-major array with its shape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array<const RANK: usize> {
     pub shape: [usize; RANK],
     pub values: Vec<f32>,
 }
 
-/// What a plan is made for: the type and shape of the input.
+/// Input type and shape that a plan is made for.
 type InputSpec = (DatumType, [usize; 4]);
 
 /// A network with one input `[N, 3, H, W]` and at least one output.
 ///
-/// tract is fastest with fixed shapes, so a plan is made for each input shape and kept.
+/// tract is fastest with fixed shapes, so a plan is made and kept for each input shape.
 pub struct Net {
     model: InferenceModel,
-    /// Whether the first thing it does is to make pixels' bytes again of its input.
+    /// Whether its first step turns the input back into pixel bytes.
     quantizes_pixels: bool,
     plans: Mutex<Vec<(InputSpec, Arc<TypedRunnableModel>)>>,
 }
@@ -52,15 +51,15 @@ impl Net {
     /// Reads an ONNX file.
     ///
     /// # Errors
-    /// When it is none, has another number of inputs than one, or what this program cannot compute.
+    /// If it is not ONNX, does not have exactly one input, or needs an operator that this program lacks.
     pub fn read(onnx: &[u8]) -> Result<Self, NetError> {
         Self::read_for(onnx, Kernel::best())
     }
 
-    /// Reads an ONNX file, to be run on a kernel that this machine has.
+    /// Reads an ONNX file, to run on a given kernel of this machine.
     ///
     /// # Errors
-    /// As `read`; a kernel that this machine does not have is noticed when the network runs.
+    /// As `read`; a kernel that this machine lacks is an error only when the network runs.
     pub fn read_for(onnx: &[u8], kernel: Kernel) -> Result<Self, NetError> {
         let mut reader = tract_onnx::onnx();
         int8::register(&mut reader, kernel);
@@ -76,24 +75,24 @@ impl Net {
         Ok(Self { model, quantizes_pixels, plans: Mutex::default() })
     }
 
-    /// Which output has this name, counted from 0.
+    /// Index of the output with this name, from 0.
     #[must_use]
     pub fn output(&self, name: &str) -> Option<usize> {
         self.model.outputs.iter().position(|outlet| self.model.outlet_label(*outlet) == Some(name))
     }
 
-    /// Runs the network on `input` and gives its first output, which must have `OUT` axes.
+    /// Runs the network on `input` and returns its first output, which must have `OUT` axes.
     ///
     /// # Errors
-    /// When the network does not take this shape, or answers with other axes.
+    /// If the network does not accept this shape, or the output has another number of axes.
     pub fn run<const OUT: usize>(&self, input: &Array<4>) -> Result<Array<OUT>, NetError> {
         array(&self.outputs(input)?[0])
     }
 
-    /// Runs the network on `input` and gives its first output and the one of the given number.
+    /// Runs the network on `input` and returns its first output and the output with the given index.
     ///
     /// # Errors
-    /// When there is no such output, the network does not take this shape, or answers with other axes.
+    /// If there is no such output, the network does not accept this shape, or an output has another number of axes.
     pub fn run_with<const FIRST: usize, const OTHER: usize>(
         &self,
         input: &Array<4>,
@@ -106,11 +105,11 @@ impl Net {
         Ok((array(&outputs[0])?, array(other)?))
     }
 
-    /// Runs the network on pixels (R, G, B; rows of all images one after the other) and gives its first output. What the
-    /// network sees are planes of byte / 255; where it makes bytes of them first, none are made.
+    /// Runs the network on pixels (R, G, B; the rows of all images one after the other) and returns its first output.
+    /// The network sees planes of byte / 255; if it quantizes them to the same bytes first, that step is skipped.
     ///
     /// # Errors
-    /// When there are not images x height x width pixels; else as `run`.
+    /// If there are not images x height x width pixels; else as `run`.
     pub fn run_pixels<const OUT: usize>(
         &self,
         pixels: &[u8],
@@ -145,7 +144,7 @@ impl Net {
     }
 
     fn plan(&self, form: InputSpec) -> Result<Arc<TypedRunnableModel>, NetError> {
-        // Held while a plan is made: two threads that need the same one would make it twice.
+        // Locked while a plan is made, so that two threads do not make the same one twice.
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, plan)) = plans.iter().find(|(of, _)| *of == form) {
             return Ok(Arc::clone(plan));
@@ -165,7 +164,7 @@ impl Net {
     }
 }
 
-/// An output's numbers, if it has so many axes.
+/// Values of an output, if it has this many axes.
 fn array<const RANK: usize>(output: &TValue) -> Result<Array<RANK>, NetError> {
     let view = output.try_as_plain_ram().map_err(|error| NetError::new(&error))?;
     let values = view.as_slice::<f32>().map_err(|error| NetError::new(&error))?.to_vec();

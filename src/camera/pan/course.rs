@@ -1,12 +1,12 @@
-//! The way of a simulated stage, frame by frame.
+//! Path of a simulated stage, frame by frame.
 
 use super::plan::{Plan, Waypoint};
 use crate::camera::simulated::chance::{mix, normal};
 
-/// How much a hand changes its direction from frame to frame, radians.
+/// Change of direction of a hand per frame, radians.
 const TURN: f64 = 0.12;
 
-/// Places of the field's top-left corner on the scan, px, one a frame. The same plan gives the same places.
+/// Places of the field's top-left corner on the scan, px, one per frame. The same plan gives the same places.
 #[derive(Clone, Debug)]
 pub struct Course {
     /// How far the corner can go to the right and down.
@@ -21,14 +21,14 @@ pub struct Course {
 
 #[derive(Clone, Debug)]
 enum Guide {
-    /// Through these places; `next` is the one it goes to, and `rest` frames it stays where it is.
+    /// Through these places; `next` is the one it moves to, and `rest` the frames it still stays here.
     Way { way: Vec<Waypoint>, next: usize, rest: u32 },
-    /// A hand without a plan; the direction in radians.
+    /// Random walk of a hand; the heading is in radians.
     Walk { rng: fastrand::Rng, heading: f64 },
 }
 
 impl Course {
-    /// The way of `plan` where the corner can go `room` px to the right and down.
+    /// Path of `plan`; the corner can go `room` px to the right and down.
     pub(super) fn new(plan: &Plan, room: (f64, f64)) -> Self {
         let room = (room.0.max(0.0), room.1.max(0.0));
         let (at, guide) = if let Some(first) = plan.way.first() {
@@ -51,13 +51,13 @@ impl Course {
         }
     }
 
-    /// Whether the stage stands still before this frame for a pause.
+    /// Whether the stage pauses before this frame.
     fn pauses(&self) -> bool {
         let (every, frames) = self.pause;
         every > 0 && self.frame >= every && self.frame % every < frames.min(every - 1)
     }
 
-    /// Goes on by one frame; false where the way is over.
+    /// Moves on by one frame; false if the path has ended.
     fn advance(&mut self) -> bool {
         if self.pauses() {
             return true;
@@ -94,7 +94,7 @@ impl Course {
     }
 }
 
-/// A place thrown back at the ends 0 and `room`, and whether it was.
+/// Reflects a place at the ends 0 and `room`, and tells whether it did.
 fn mirrored(place: f64, room: f64) -> (f64, bool) {
     if place < 0.0 {
         ((-place).min(room), true)

@@ -1,8 +1,9 @@
-//! A simulated stage over a real picture: a window that moves over a large scan, with a lamp that flickers, a sensor that
-//! is noisy, and frames out of focus. For anyone with a scan of a slide, and for tests that must know which cells came
-//! into view.
+//! Simulated stage over a real picture: a window that moves over a large scan, with a flickering lamp, sensor noise
+//! and out-of-focus frames. For anyone with a scan of a slide, and for tests that need to know which cells came into
+//! view.
 //!
-//! [`Pan`] is pure: a frame's number and place fix its pixels. [`PanCamera`] is the thin paced camera around it.
+//! [`Pan`] is pure: a frame's number and place determine its pixels. [`PanCamera`] is the thin paced camera around
+//! it.
 
 mod course;
 pub mod plan;
@@ -22,7 +23,7 @@ use crate::config::CameraConfig;
 use crate::domain::frame::Frame;
 use crate::domain::geometry::Rect;
 
-/// Pieces of noise to take from, a power of two.
+/// Size of the noise table, a power of two.
 const GRAIN: usize = 1 << 16;
 
 /// A scan and the stage that moves over it.
@@ -36,7 +37,7 @@ pub struct Pan {
 }
 
 impl Pan {
-    /// Lays the scan under the stage. `plan.image` is not read here; a field larger than the scan is cut to it.
+    /// Puts the scan under the stage. Does not read `plan.image`; a field larger than the scan is cut to it.
     #[must_use]
     pub fn new(scan: RgbImage, plan: Plan) -> Self {
         let (width, height) = (plan.width.min(scan.width()), plan.height.min(scan.height()));
@@ -45,10 +46,10 @@ impl Pan {
         Self { scan, plan, width, height, grain }
     }
 
-    /// Reads the scan of a plan, or a picture with the plan `otherwise`: a file that ends in `.toml` is a plan.
+    /// Opens a plan (a file that ends in `.toml`) with its scan, or a picture with the plan `otherwise`.
     ///
     /// # Errors
-    /// [`CameraError::Recording`] when the plan or the picture cannot be used; the words say what to do.
+    /// [`CameraError::Recording`] if the plan or the picture cannot be used; the message says what to do.
     pub fn open(path: &Path, otherwise: Plan) -> Result<Self, CameraError> {
         let is_plan = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
         let plan = if is_plan {
@@ -60,7 +61,7 @@ impl Pan {
         Ok(Self::new(scan, plan))
     }
 
-    /// What it does.
+    /// The plan.
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -72,7 +73,7 @@ impl Pan {
         (self.width, self.height)
     }
 
-    /// Where each frame's top-left corner lies on the scan, px, from the first frame on.
+    /// Place of each frame's top-left corner on the scan, px, from the first frame on.
     #[must_use]
     pub fn course(&self) -> Course {
         let room = |scan: u32, field: u32| f64::from(scan.saturating_sub(field));
@@ -85,7 +86,7 @@ impl Pan {
         unit(self.plan.seed, 43, frame.cast_signed()) < self.plan.defocus
     }
 
-    /// The frame of this number, its corner at `at` on the scan.
+    /// Draws a frame with its corner at `at` on the scan.
     #[must_use]
     pub fn draw(&self, frame: u64, at: (f64, f64)) -> RgbImage {
         let seed = self.plan.seed;
@@ -100,15 +101,15 @@ impl Pan {
             let mut at = mix(seed, 45 + frame.cast_signed(), row) as usize;
             for value in line {
                 at = at.wrapping_add(1);
-                // Adding a half and cutting off is rounding; the cast keeps within 0..=255.
+                // Adding a half and truncating rounds; the cast saturates at 0..=255.
                 *value = (f32::from(*value) * light + self.grain[at & (GRAIN - 1)] + 0.5) as u8;
             }
         }
         image
     }
 
-    /// Which of these boxes (px of the scan) were wholly inside the field, and `margin` px from its border, in one of the
-    /// first `frames` frames: what a perfect count would find.
+    /// Which of these boxes (px of the scan) were completely inside the field, and `margin` px from its border, in
+    /// one of the first `frames` frames: the perfect count.
     #[must_use]
     pub fn seen(&self, boxes: &[Rect], frames: u64, margin: f64) -> Vec<bool> {
         let (width, height) = (f64::from(self.width), f64::from(self.height));
@@ -121,12 +122,12 @@ impl Pan {
         seen
     }
 
-    /// What the field shows at a place that may lie between pixels: bilinear.
+    /// The field at a sub-pixel place, interpolated bilinearly.
     fn window(&self, at: (f64, f64)) -> RgbImage {
         let (last_x, last_y) = (self.scan.width().saturating_sub(1), self.scan.height().saturating_sub(1));
         let whole = |place: f64, last: u32| (place.max(0.0) as u32).min(last);
         let (left, top) = (whole(at.0, last_x), whole(at.1, last_y));
-        // Weights of the right and the lower neighbour, in parts of 256.
+        // Weights of the right and lower neighbours, in parts of 256.
         let part = |place: f64| ((place.max(0.0).fract() * 256.0).round() as u32).min(256);
         let (u, v) = (part(at.0), part(at.1));
         let weights = [(256 - u) * (256 - v), u * (256 - v), (256 - u) * v, u * v];
@@ -145,7 +146,7 @@ impl Pan {
                 }
             }
         }
-        // The vector has exactly width x height x 3 bytes, so an image always comes of it.
+        // The vector has exactly width x height x 3 bytes, so this always succeeds.
         RgbImage::from_raw(self.width, self.height, out).unwrap_or_default()
     }
 }
@@ -162,8 +163,8 @@ pub struct PanCamera {
 }
 
 impl PanCamera {
-    /// Opens a plan (`.toml`) or a bare picture, over which size and seed of the configuration hold. Live at the plan's or
-    /// the configuration's frame rate: the stage moves on while nobody looks.
+    /// Opens a plan (`.toml`), or a bare picture with size and seed from the configuration. Live at the plan's or the
+    /// configuration's frame rate: the stage moves on whether or not frames are taken.
     ///
     /// # Errors
     /// As [`Pan::open`].

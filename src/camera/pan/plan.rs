@@ -1,4 +1,4 @@
-//! What a simulated stage does: a small TOML file, or the defaults over a bare picture.
+//! Plan of a simulated stage: a small TOML file, or the defaults for a bare picture.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,40 +8,40 @@ use serde::Deserialize;
 /// Largest plan, bytes: a longer file is something else.
 const LARGEST_FILE: u64 = 1 << 20;
 
-/// What the stage, the lamp and the camera do. Lengths are in px of the scan.
+/// What stage, lamp and camera do. Lengths are in px of the scan.
 ///
-/// In a file every key but `image` may be left out. What is written here as a share is 0..=1.
+/// In a file every key but `image` may be left out. Shares are 0..=1.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plan {
-    /// The scan: a large picture; relative to the plan's own folder.
+    /// The scan, a large picture; relative to the plan's own folder.
     pub image: PathBuf,
     /// Width of the field of view, 16..=8192; never wider than the scan.
     pub width: u32,
     /// Height of the field of view, 16..=8192; never higher than the scan.
     pub height: u32,
-    /// Way from one frame to the next, 0..=8192.
+    /// Stage motion per frame, 0..=8192.
     pub step: f64,
-    /// Places the field's top-left corner goes through, in straight lines; what lies beyond the scan's edge is brought to
-    /// the edge. None: a random walk without an end.
+    /// Places that the field's top-left corner moves through, in straight lines; places beyond the scan's edge are
+    /// moved to the edge. Empty: an endless random walk.
     pub way: Vec<Waypoint>,
-    /// Fixes the random walk, and which frames are dim, noisy or out of focus.
+    /// Seed for the random walk, and for which frames are dim, noisy or out of focus.
     pub seed: u64,
-    /// Frames until the recording is over; none: to the way's end, or without an end.
+    /// Frames in the recording; `None`: to the end of the way, or without end.
     pub frames: Option<u64>,
-    /// The stage stands still once in so many frames; 0: never.
+    /// The stage pauses once in this many frames; 0: never.
     pub pause_every: u32,
-    /// … for so many frames.
+    /// Frames that a pause lasts.
     pub pause_frames: u32,
-    /// Share by which the light is brighter or dimmer from frame to frame, at most.
+    /// Largest share by which the light of a frame is brighter or dimmer.
     pub flicker: f64,
-    /// Standard deviation of the sensor's noise, grey levels, 0..=50.
+    /// Standard deviation of the sensor noise, grey levels, 0..=50.
     pub noise: f64,
-    /// Share of the frames that are out of focus.
+    /// Share of frames that are out of focus.
     pub defocus: f64,
-    /// How far these are blurred, standard deviation in px, 0..=50.
+    /// Blur of these frames, standard deviation in px, 0..=50.
     pub blur: f64,
-    /// Frames a second; 0: as fast as they are used, and none is left out. None: what the configuration says.
+    /// Frames per second; 0: as fast as they are used, skipping none. `None`: as configured.
     pub frame_rate: Option<f64>,
 }
 
@@ -56,7 +56,7 @@ pub struct Waypoint {
     /// Further frames that the stage stays there.
     #[serde(default)]
     pub rest: u32,
-    /// Comes here at once, without showing what lies between.
+    /// Whether the stage jumps here without showing what lies between.
     #[serde(default)]
     pub jump: bool,
 }
@@ -82,21 +82,20 @@ impl Default for Plan {
     }
 }
 
-/// Why a plan cannot be followed.
+/// Why a plan cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// The file cannot be read.
     #[error("{}: the plan of the simulated stage cannot be read ({problem}); check the path and its permissions", path.display())]
     Unreadable {
-        /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// Error from the system.
         problem: std::io::Error,
     },
     /// Larger than any plan.
     #[error("{}: too large for the plan of a simulated stage; a plan has at most 1 MiB", .0.display())]
     TooLarge(PathBuf),
-    /// Not TOML, or a key or value that a plan does not have. Line and column stand in the words.
+    /// Not TOML, or an unknown key or invalid value. The text gives line and column.
     #[error("the plan of the simulated stage is not understood: {0}")]
     Text(String),
     /// A value out of its range.
@@ -104,21 +103,21 @@ pub enum PlanError {
     Range {
         /// The key.
         key: &'static str,
-        /// What it says.
+        /// Its value.
         value: f64,
-        /// What it may say.
+        /// Its allowed range.
         range: String,
     },
-    /// No picture is named.
+    /// The plan names no picture.
     #[error("the plan of the simulated stage names no picture; write for example image = \"scan.png\"")]
     NoImage,
 }
 
 impl Plan {
-    /// Reads a plan from a file; `image` comes back with the file's own folder before it.
+    /// Reads a plan file; makes `image` relative to the file's folder.
     ///
     /// # Errors
-    /// When the file cannot be read or [`Plan::parse`] refuses it.
+    /// If the file cannot be read or [`Plan::parse`] refuses it.
     pub fn read(path: &Path) -> Result<Self, PlanError> {
         let unreadable = |problem| PlanError::Unreadable { path: path.to_owned(), problem };
         if fs::metadata(path).map_err(unreadable)?.len() > LARGEST_FILE {
@@ -131,10 +130,10 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Reads a plan from its text.
+    /// Parses a plan.
     ///
     /// # Errors
-    /// When it is no TOML, has another key, a value out of its range, or no `image`.
+    /// If it is not TOML, has an unknown key or a value out of range, or lacks `image`.
     pub fn parse(text: &str) -> Result<Self, PlanError> {
         let plan: Self = toml::from_str(text).map_err(|error| PlanError::Text(error.to_string().trim().to_owned()))?;
         if plan.image.as_os_str().is_empty() {

@@ -1,7 +1,7 @@
-//! Repeatable chance: everything on the simulated slide follows from a number and a place, so any part of it can be
-//! drawn at any time and in any order.
+//! Reproducible randomness: everything on the simulated slide follows from a seed and a place, so any part of it can
+//! be drawn at any time and in any order.
 
-/// Mixes a seed and a place into 64 well-spread bits (the finaliser of `SplitMix64`).
+/// Mixes a seed and a place into 64 well-distributed bits (the finaliser of `SplitMix64`).
 pub fn mix(seed: u64, a: i64, b: i64) -> u64 {
     let mut z = seed
         .wrapping_add((a as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
@@ -16,12 +16,12 @@ pub fn unit(seed: u64, a: i64, b: i64) -> f64 {
     (mix(seed, a, b) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// A roughly normal number: mean 0, standard deviation 1, never past 3.
+/// An approximately normal number: mean 0, standard deviation 1, never beyond 3.
 pub fn normal(rng: &mut fastrand::Rng) -> f32 {
     (rng.f32() + rng.f32() + rng.f32() - 1.5) * 2.0
 }
 
-/// A number spread evenly over `low..high`.
+/// A uniform number in `low..high`.
 pub fn between(rng: &mut fastrand::Rng, low: f32, high: f32) -> f32 {
     low + (high - low) * rng.f32()
 }
@@ -49,9 +49,10 @@ fn mix32(seed: u64, x: i32, y: i32) -> u32 {
     h ^ (h >> 15)
 }
 
-/// Granules: how near a place is to the middle of one, 0 (between granules) to 1 (in the middle).
+/// Granule pattern: how close a place is to a granule's centre, 0 (between granules) to 1 (at the centre).
 ///
-/// Granules are discs of about `radius` units (0..=0.5), scattered one to a unit square, `share` of the squares full.
+/// Granules are discs of about `radius` units (0..=0.5), one per unit square, with a share `share` of the squares
+/// filled.
 pub fn granule(seed: u64, x: f32, y: f32, radius: f32, share: f32) -> f32 {
     let (ix, iy) = (x.floor() as i32, y.floor() as i32);
     let mut best: f32 = 0.0;

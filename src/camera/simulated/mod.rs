@@ -1,8 +1,8 @@
-//! A simulated microscope: a stained blood smear without an end under a moving stage, and the truth about every cell
-//! in view. For demonstrations without a microscope and for tests that must know what was there.
+//! Simulated microscope: an endless stained blood smear under a moving stage, and the ground truth for every cell in
+//! view. For demonstrations without a microscope and for tests that need to know what was there.
 //!
-//! [`SimulatedMicroscope`] is pure: a frame's number fixes its pixels and its truth. [`Simulated`] is the thin paced
-//! camera around it.
+//! [`SimulatedMicroscope`] is pure: a frame's number determines its pixels and its truth. [`Simulated`] is the thin
+//! paced camera around it.
 
 pub(super) mod chance;
 mod paint;
@@ -29,23 +29,23 @@ use crate::config::CameraConfig;
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::frame::Frame;
 
-/// Micrometres a pixel: a red cell is 51 px wide, as with a 40x lens on a small sensor.
+/// Micrometres per pixel: a red cell is 51 px wide, as with a 40x objective on a small sensor.
 pub const UM_PER_PX: f64 = 0.14;
-/// Way of the stage from frame to frame, px.
+/// Stage motion per frame, px.
 const STEP_PX: f64 = 36.3;
-/// Painted cells kept; a field has about 60. Fewer than 10 MB.
+/// Painted cells kept; a field has about 60. Less than 10 MB.
 const KEPT_SPRITES: usize = 256;
 
-/// A cell as it really is in a frame.
+/// Ground truth for a cell in a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TruthCell {
-    /// The same in every frame the cell is in, and no other cell's.
+    /// The same in every frame that shows the cell, and unique.
     pub id: u64,
-    /// White cell, red cell or platelet. Erythroblasts and smudge cells are among the white cells, as for the detector.
+    /// White cell, red cell or platelet. Erythroblasts and smudge cells count as white cells, as for the detector.
     pub kind: Kind,
-    /// What a white cell is.
+    /// Class of a white cell.
     pub class: Option<CellClass>,
-    /// Left edge, px; below 0 when the cell is cut by the border.
+    /// Left edge, px; below 0 if the cell is cut by the border.
     pub x: f32,
     /// Top edge, px.
     pub y: f32,
@@ -53,22 +53,22 @@ pub struct TruthCell {
     pub w: f32,
     /// Height, px.
     pub h: f32,
-    /// Whether all of it is inside the frame.
+    /// Whether it lies completely inside the frame.
     pub whole: bool,
 }
 
-/// What the simulated microscope is made of.
+/// Settings of the simulated microscope.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SimulatedSettings {
     /// Frame width, px, 16..=4096.
     pub width: u32,
     /// Frame height, px, 16..=4096.
     pub height: u32,
-    /// Micrometres a pixel, 0.05..=1.
+    /// Micrometres per pixel, 0.05..=1.
     pub um_per_px: f64,
-    /// Way of the stage from frame to frame, px.
+    /// Stage motion per frame, px.
     pub step_px: f64,
-    /// Fixes slide, stage, stain and noise.
+    /// Seed for slide, stage, stain and noise.
     pub seed: u64,
 }
 
@@ -78,21 +78,21 @@ impl Default for SimulatedSettings {
     }
 }
 
-/// Draws any frame of a scan over a smear, and knows what is in it.
+/// Draws any frame of a scan over a smear, with its ground truth.
 #[derive(Debug)]
 pub struct SimulatedMicroscope {
     settings: SimulatedSettings,
     slide: Slide,
     stage: SimulatedStage,
-    /// Light that reaches each pixel through the empty slide, 0..=255: lamp, vignette, stain left on the glass.
+    /// Light that reaches each pixel through the empty slide, 0..=255: lamp, vignetting, residual stain on the glass.
     lit: Vec<[f32; 3]>,
-    /// Sensor noise, in steps of brightness; read from another place for each row of each frame.
+    /// Sensor noise in grey levels; each row of each frame reads it from another offset.
     grain: Vec<f32>,
     sprites: Mutex<HashMap<u64, Arc<Sprite>>>,
 }
 
 impl SimulatedMicroscope {
-    /// Prepares slide, stage and lamp. Settings outside their ranges are brought inside.
+    /// Prepares slide, stage and lamp. Settings outside their ranges are clamped.
     #[must_use]
     pub fn new(settings: SimulatedSettings) -> Self {
         let settings = SimulatedSettings {
@@ -117,19 +117,18 @@ impl SimulatedMicroscope {
         }
     }
 
-    /// What it is made of.
     #[must_use]
     pub fn settings(&self) -> SimulatedSettings {
         self.settings
     }
 
-    /// Where the stage is at a frame, from 0: the slide's place under the frame's top-left corner.
+    /// Stage position at a frame, counted from 0: the place on the slide under the frame's top-left corner.
     #[must_use]
     pub fn stage(&self, index: u64) -> StagePosition {
         self.stage.at(index)
     }
 
-    /// The frame of this number and every cell that reaches into it.
+    /// Draws a frame, and returns every cell that reaches into it.
     #[must_use]
     pub fn draw(&self, index: u64) -> (RgbImage, Vec<TruthCell>) {
         let (width, height) = (self.settings.width as usize, self.settings.height as usize);
@@ -144,23 +143,23 @@ impl SimulatedMicroscope {
             let mut at = mix(self.settings.seed, index.cast_signed(), row) as usize;
             for value in line.as_flattened() {
                 at = at.wrapping_add(1);
-                // Adding a half and cutting off is rounding; the cast keeps within 0..=255.
+                // Adding a half and truncating rounds; the cast saturates at 0..=255.
                 pixels.push((value + self.grain[at & 0xffff] + 0.5) as u8);
             }
         }
         let truth = self.truth_of(&cells);
-        // The vector has exactly width x height x 3 bytes, so an image always comes of it.
+        // The vector has exactly width x height x 3 bytes, so this always succeeds.
         let image = RgbImage::from_raw(self.settings.width, self.settings.height, pixels).unwrap_or_default();
         (image, truth)
     }
 
-    /// Every cell that reaches into the frame of this number, without drawing it.
+    /// Every cell that reaches into a frame, without drawing it.
     #[must_use]
     pub fn truth(&self, index: u64) -> Vec<TruthCell> {
         self.truth_of(&self.cells(index))
     }
 
-    /// Every cell that was wholly inside at least one of the frames, by id: what a perfect count would find.
+    /// Every cell that was completely inside at least one of the frames, by id: the perfect count.
     #[must_use]
     pub fn whole_cells(&self, frames: Range<u64>) -> BTreeMap<u64, (Kind, Option<CellClass>)> {
         frames
@@ -176,7 +175,7 @@ impl SimulatedMicroscope {
             .iter()
             .filter_map(|(placed, sprite, x, y)| {
                 let [left, top, right, bottom] = sprite.outline;
-                // A pixel's middle is half a pixel from its edge; boxes are in edges.
+                // A pixel's centre is half a pixel from its edge, and boxes are given by edges.
                 let (left, top) = (x + left + 0.5, y + top + 0.5);
                 let (right, bottom) = (x + right + 0.5, y + bottom + 0.5);
                 let in_view = right > 0.0 && bottom > 0.0 && left < width && top < height;
@@ -194,7 +193,7 @@ impl SimulatedMicroscope {
             .collect()
     }
 
-    /// Cells near the frame with their centres in px (of pixel middles).
+    /// Cells near the frame with their centres in px (of pixel centres).
     fn cells(&self, index: u64) -> Vec<(PlacedCell, Arc<Sprite>, f32, f32)> {
         let scale = self.settings.um_per_px;
         let at = self.stage.at(index);
@@ -219,7 +218,7 @@ impl SimulatedMicroscope {
     }
 }
 
-/// The light through the empty slide: this slide's tint, darker corners, and a slow unevenness.
+/// Light through the empty slide: the slide's tint, darker corners, and slow unevenness.
 fn lamp(settings: &SimulatedSettings, rng: &mut fastrand::Rng) -> Vec<[f32; 3]> {
     let (width, height) = (settings.width as f32, settings.height as f32);
     let warm = chance::between(rng, 0.0, 1.0);
@@ -247,8 +246,8 @@ pub struct Simulated {
 }
 
 impl Simulated {
-    /// A microscope of the configured size and seed. At `frame_rate` 0 it draws as fast as its frames are used and
-    /// every frame counts; else it is a live camera.
+    /// A microscope of the configured size and seed. At `frame_rate` 0 it draws frames as fast as they are used and
+    /// skips none; otherwise it is a live camera.
     #[must_use]
     pub fn new(config: &CameraConfig) -> Self {
         let settings = SimulatedSettings {
@@ -263,7 +262,7 @@ impl Simulated {
 
 impl Camera for Simulated {
     fn next_frame(&mut self) -> Result<Capture, CameraError> {
-        // A live stage moves on while nobody looks: a frame that is late leaves out those before it.
+        // A live stage moves on regardless, so a late frame skips those before it.
         self.next += self.pace.wait();
         let (pixels, _) = self.microscope.draw(self.next);
         let frame = Frame::new(pixels, self.next, Timestamp::now());

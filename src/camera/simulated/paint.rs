@@ -1,4 +1,4 @@
-//! Red cells and platelets, and the choice of who paints what.
+//! Paints red cells and platelets, and dispatches white cells.
 
 use super::chance::{between, granule, mix, noise, normal};
 use super::shape::Blob;
@@ -7,7 +7,7 @@ use super::sprite::{Matter, Sprite};
 use super::white;
 use crate::domain::class::Kind;
 
-/// Paints one cell. `seed` is the slide's; the same cell always looks the same.
+/// Paints one cell. `seed` is the slide's; a cell always looks the same.
 pub fn cell(seed: u64, placed: &PlacedCell, um_per_px: f32) -> Sprite {
     let seed = mix(seed, placed.id.cast_signed(), 0x0ce1);
     let mut rng = fastrand::Rng::with_seed(seed);
@@ -23,7 +23,7 @@ pub fn stain(colour: [f32; 3], amount: f32) -> [f32; 3] {
     colour.map(|c| c * amount)
 }
 
-/// 0 outside an edge, 1 inside, soft over about 0.3 um.
+/// 0 outside an edge, 1 inside, with a soft transition of about 0.3 um.
 pub fn edge(depth: f32) -> f32 {
     let t = (depth / 0.3 + 0.5).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
@@ -31,7 +31,7 @@ pub fn edge(depth: f32) -> f32 {
 
 const HAEMOGLOBIN: [f32; 3] = [0.21, 0.38, 0.31];
 
-/// A biconcave disc, 7.2 um across with a spread of 6 %, with the paler middle most of them have.
+/// A biconcave disc, 7.2 um across with a spread of 6 %; most have central pallor.
 fn red(rng: &mut fastrand::Rng, seed: u64, um_per_px: f32) -> Sprite {
     let radius = 3.6 * (1.0 + 0.06 * normal(rng));
     let blob = Blob::new(rng, 0.0, 0.0, radius, 0.03);
@@ -45,7 +45,7 @@ fn red(rng: &mut fastrand::Rng, seed: u64, um_per_px: f32) -> Sprite {
         let (u, v) = ((x * cos + y * sin) / stretch, (y * cos - x * sin) * stretch);
         let out = blob.relative(u, v);
         let cover = edge((1.0 - out) * radius);
-        // Light bends at the cell's edge: a thin bright line just outside.
+        // Refraction at the cell's edge: a thin bright line just outside.
         let halo = -0.035 * (-((out - 1.10) / 0.06).powi(2)).exp();
         let middle = ((u - pallor_x).hypot(v - pallor_y) / radius / pallor_width).powi(3);
         let thickness = (1.0 - pallor * (-middle).exp()) * (0.93 + 0.12 * (-((out - 0.93) / 0.08).powi(2)).exp());

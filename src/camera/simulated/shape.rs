@@ -1,4 +1,4 @@
-//! Outlines of cells and nuclei: each says how deep inside it a place lies, in um, below 0 outside.
+//! Outlines of cells and nuclei, as signed depth in um: positive inside, negative outside.
 
 use std::f32::consts::TAU;
 
@@ -10,12 +10,12 @@ pub struct Blob {
     x: f32,
     y: f32,
     pub radius: f32,
-    /// Relative amplitude and phase of the outline's waves, two to six around.
+    /// Relative amplitude and phase of the outline's waves, two to six per turn.
     waves: [(f32, f32); 5],
 }
 
 impl Blob {
-    /// A blob at `x`, `y` (um) whose outline strays by about `irregular` of its radius.
+    /// A blob at `x`, `y` (um) whose outline deviates by about `irregular` of its radius.
     pub fn new(rng: &mut fastrand::Rng, x: f32, y: f32, radius: f32, irregular: f32) -> Self {
         let mut wave = 1.0;
         let waves = std::array::from_fn(|_| {
@@ -25,7 +25,7 @@ impl Blob {
         Self { x, y, radius, waves }
     }
 
-    /// Distance from the middle, 1 at the outline.
+    /// Distance from the centre, 1 at the outline.
     pub fn relative(&self, x: f32, y: f32) -> f32 {
         let (dx, dy) = (x - self.x, y - self.y);
         let distance = dx.hypot(dy);
@@ -47,14 +47,14 @@ impl Blob {
     }
 }
 
-/// The form of a nucleus.
+/// Shape of a nucleus.
 #[derive(Clone, Debug)]
 pub enum Nucleus {
-    /// Lobes (centre, radius) joined one to the next by threads of this half-width.
+    /// Lobes (centre, radius), each joined to the next by a thread of this half-width.
     Lobes { lobes: Vec<(f32, f32, f32)>, thread: f32 },
-    /// An arc: middle, radius, direction of its opening, half its sweep (radians) and half its width.
+    /// An arc: centre, radius, direction of its opening, half its sweep (radians) and half its width.
     Band { x: f32, y: f32, radius: f32, opening: f32, half_sweep: f32, half_width: f32 },
-    /// Round or oval, with a dent (centre, radius) for the kidney forms.
+    /// Round or oval, with an indentation (centre, radius) for kidney shapes.
     Body { body: Blob, dent: Option<(f32, f32, f32)> },
 }
 
@@ -88,14 +88,14 @@ impl Nucleus {
         }
     }
 
-    /// A round nucleus of `share` of the cell's radius, off the middle by up to `off` of it.
+    /// A round nucleus of `share` of the cell's radius, off centre by up to `off` of it.
     pub fn body(rng: &mut fastrand::Rng, cell: f32, share: f32, off: f32, irregular: f32, dent: f32) -> Self {
         let way = rng.f32() * TAU;
         let away = cell * off * rng.f32();
         let (x, y, radius) = (away * way.cos(), away * way.sin(), cell * share);
         let body = Blob::new(rng, x, y, radius, irregular);
         let dent = (dent > 0.0).then(|| {
-            // The dent faces the cytoplasm: away from the side to which the nucleus lies.
+            // The indentation faces the cytoplasm, away from the side the nucleus lies on.
             let side = way + std::f32::consts::PI + 0.4 * normal(rng);
             let from = radius * (1.25 - 0.5 * dent);
             (x + from * side.cos(), y + from * side.sin(), radius * (0.25 + 0.35 * dent))
@@ -103,7 +103,7 @@ impl Nucleus {
         Self::Body { body, dent }
     }
 
-    /// How deep inside the nucleus a place lies, um. `seed` roughens the outline.
+    /// Depth inside the nucleus, um. `seed` roughens the outline.
     pub fn depth(&self, seed: u64, x: f32, y: f32) -> f32 {
         let (u, v) = (x * 0.5, y * 0.5);
         let x = x + 0.5 * noise(seed, u, v);
@@ -135,7 +135,7 @@ impl Nucleus {
     }
 }
 
-/// The larger of two depths, rounded where they meet (over 0.4 um).
+/// Smooth maximum of two depths, rounded where they meet (over 0.4 um).
 fn smooth_max(a: f32, b: f32) -> f32 {
     const ROUND: f32 = 0.4;
     let h = (ROUND - (a - b).abs()).max(0.0) / ROUND;

@@ -1,7 +1,7 @@
-//! Where the cells lie: a slide without an end, laid out cell by cell from its seed.
+//! Layout of the cells: an endless slide, filled cell by cell from its seed.
 //!
-//! Each kind has its own grid; a grid square holds at most one cell, at a place and with a look that follow from seed
-//! and square alone. White cells never touch one another; red cells overlap a little and make way for white cells;
+//! Each kind has its own grid; a grid square holds at most one cell, and its place and look follow from seed and
+//! square alone. White cells never touch one another; red cells overlap a little and make way for white cells;
 //! platelets lie between them.
 
 use super::chance::{mix, noise, unit};
@@ -10,27 +10,27 @@ use crate::domain::class::{CellClass, Kind};
 /// Pitch and free play of the white cells' grid, um: two cells are at least 22 um apart, the largest being 19 um.
 const WHITE_PITCH: f64 = 36.0;
 const WHITE_PLAY: f64 = 14.0;
-/// White cells a square: about one in 23 red cells, some thirty times as many as in normal blood, as on a buffy-coat
-/// smear: at ten frames a second 100 of them pass in a little over two minutes instead of an hour.
+/// White cells per square: about one in 23 red cells, some thirty times as many as in normal blood, as on a
+/// buffy-coat smear. At ten frames a second, 100 of them pass in a little over two minutes instead of an hour.
 const WHITE_SHARE: f64 = 0.27;
 const RED_PITCH: f64 = 11.5;
 const RED_PLAY: f64 = 9.5;
-/// Two red cells' centres are at least this far apart, um: they overlap by a fifth at most.
+/// Least distance between two red cells' centres, um: they overlap by at most a fifth.
 const RED_APART: f64 = 5.6;
 const PLATELET_PITCH: f64 = 26.0;
 const PLATELET_PLAY: f64 = 24.0;
 const PLATELET_SHARE: f64 = 0.42;
-/// Way from a red cell's centre that a platelet keeps, um.
+/// Distance that a platelet keeps from a red cell's centre, um.
 const PLATELET_CLEARANCE: f64 = 5.3;
-/// Radius that a white cell may need, um: how far beyond a window its cells can reach into it.
+/// Largest radius of a white cell, um: how far outside a window a cell's centre may be and still reach into it.
 pub const REACH: f64 = 11.0;
 
-/// Share of the classes among the white cells, in percent.
+/// Share of each class among the white cells, in percent.
 ///
 /// Neutrophils, lymphocytes, monocytes, eosinophils and basophils lie inside the adult reference ranges of Dacie and
-/// Lewis, Practical Haematology, 12th ed. 2017, chapter 2 (neutrophils 40-80 %, lymphocytes 20-40 %, monocytes 2-10 %,
-/// eosinophils 1-6 %, basophils up to 2 %), bands below the 10 % above which a left shift is called. The rest, 3 %,
-/// healthy blood has not: it is here so that a demonstration shows every flag once in a while.
+/// Lewis, Practical Haematology, 12th ed. 2017, chapter 2 (neutrophils 40-80 %, lymphocytes 20-40 %, monocytes 2-10
+/// %, eosinophils 1-6 %, basophils up to 2 %), bands below the 10 % that flags a left shift. The other 3 % do not
+/// occur in healthy blood: they are here so that a demonstration shows every flag once in a while.
 pub const PRIOR: [(CellClass, f64); 12] = [
     (CellClass::Ngs, 54.0),
     (CellClass::Ngb, 3.0),
@@ -49,10 +49,10 @@ pub const PRIOR: [(CellClass, f64); 12] = [
 /// A cell on the slide.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PlacedCell {
-    /// Unique on a slide, and the same whenever the place is looked at.
+    /// Unique on a slide, and the same whenever the place is visited.
     pub id: u64,
     pub kind: Kind,
-    /// What a white cell is.
+    /// Class of a white cell.
     pub class: Option<CellClass>,
     /// Centre on the slide, um.
     pub x_um: f64,
@@ -78,7 +78,7 @@ impl Point {
 }
 
 impl Slide {
-    /// Cells whose centres lie in the window widened by [`REACH`]; red cells first, then platelets, then white cells.
+    /// Cells centred in the window widened by [`REACH`]; red cells first, then platelets, then white cells.
     #[must_use]
     pub fn cells_in(self, x_um: f64, y_um: f64, width_um: f64, height_um: f64) -> Vec<PlacedCell> {
         let (left, top) = (x_um - REACH, y_um - REACH);

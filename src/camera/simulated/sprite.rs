@@ -1,27 +1,28 @@
-//! One cell as the light sees it: how much of each colour comes through, pixel by pixel.
+//! One cell as a sprite: how much light of each colour it transmits, pixel by pixel.
 
-/// Light let through by a cell around its centre. Cells on top of one another multiply, as stain does (Beer-Lambert).
+/// Light transmitted around a cell's centre. Overlapping cells multiply, as stain does (Beer-Lambert).
 #[derive(Debug)]
 pub struct Sprite {
-    /// Side of the square, px; the cell's centre is its middle.
+    /// Side of the square, px; the cell's centre is in its middle.
     side: usize,
-    /// Red, green, blue let through, 0 = none, 255 = all.
+    /// Red, green, blue transmitted, 0 = none, 255 = all.
     light: Vec<[u8; 3]>,
-    /// The cell's edges, px from its centre: left, top, right, bottom.
+    /// Edges of the cell, px from its centre: left, top, right, bottom.
     pub outline: [f32; 4],
 }
 
-/// What a cell is at one place.
+/// Optical properties of a cell at one point.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Matter {
     /// Absorbance of red, green and blue (natural logarithm), 0 = clear.
     pub absorbance: [f32; 3],
-    /// How much of the place belongs to the cell, 0..=1.
+    /// Share of the point that belongs to the cell, 0..=1.
     pub cover: f32,
 }
 
 impl Sprite {
-    /// Paints a cell from what it is at each place (um from its centre), out to `reach_um`, and blurs it as the lens does.
+    /// Paints a cell from its properties at each point (um from its centre), out to `reach_um`, and blurs it as the
+    /// lens does.
     pub fn paint(reach_um: f32, um_per_px: f32, matter: impl Fn(f32, f32) -> Matter) -> Self {
         let half = (reach_um / um_per_px).ceil() as usize + 2;
         let side = 2 * half + 1;
@@ -48,12 +49,12 @@ impl Sprite {
         Self { side, light, outline }
     }
 
-    /// Dims the canvas (`width` x `height`, row by row) by this cell with its centre at `x`, `y` px.
+    /// Draws the cell on the canvas (`width` x `height`, row by row), centred at `x`, `y` px, by dimming the light.
     pub fn draw(&self, canvas: &mut [[f32; 3]], width: usize, height: usize, x: f32, y: f32) {
         let half = (self.side / 2) as f32;
         let (left, top) = (x - half, y - half);
         let (column, row) = (left.floor() as isize, top.floor() as isize);
-        // Between pixels: the shift to the right and down, 0..1, weighs four neighbours.
+        // Sub-pixel offset to the right and down, 0..1, weights four neighbours.
         let (right_share, down_share) = (left - left.floor(), top - top.floor());
         let weights = [
             right_share * down_share,

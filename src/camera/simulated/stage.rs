@@ -1,17 +1,17 @@
-//! The moving stage: a serpentine over the slide with short stops, as a technician or a motor makes it.
+//! Moving stage: a serpentine over the slide with short stops, as a technician or a motor moves it.
 
 use super::chance::mix;
 
-/// Frames in one stretch; each stretch has one stop, at a moment of its own.
+/// Frames per stretch; each stretch has one stop, at a random moment.
 const STRETCH: u64 = 80;
 /// Frames of that stop.
 const STOP: u64 = 10;
 /// Length of a lane, um.
 const LANE: f64 = 2400.0;
-/// Left between two lanes, um: more than the largest cell, so that none is whole in both.
+/// Gap between two lanes, um: more than the largest cell, so that no cell is whole in both.
 const GAP: f64 = 24.0;
 
-/// Where the field's top-left corner lies on the slide, um.
+/// Place of the field's top-left corner on the slide, um.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StagePosition {
     /// To the right.
@@ -20,19 +20,19 @@ pub struct StagePosition {
     pub y_um: f64,
 }
 
-/// Moves the field over the slide.
+/// Path of the field over the slide.
 #[derive(Clone, Copy, Debug)]
 pub struct SimulatedStage {
-    /// Fixes where the stops are.
+    /// Seed for the stops.
     pub seed: u64,
-    /// Way from one frame to the next while moving, um.
+    /// Motion per frame while moving, um.
     pub step_um: f64,
     /// Height of the field, um.
     pub field_height_um: f64,
 }
 
 impl SimulatedStage {
-    /// Where the stage is at a frame, from 0. Goes on for ever.
+    /// Stage position at a frame, counted from 0. Never ends.
     #[must_use]
     pub fn at(&self, frame: u64) -> StagePosition {
         let way = self.moves(frame) as f64 * self.step_um;

@@ -1,4 +1,4 @@
-//! White cells: nucleus, cytoplasm and granules of each class, as Romanowsky stains show them.
+//! White cells: nucleus, cytoplasm and granules of each class, as in Romanowsky stains.
 
 use super::chance::{between, granule, noise, normal};
 use super::paint::{edge, stain};
@@ -7,22 +7,22 @@ use super::slide::radius;
 use super::sprite::{Matter, Sprite};
 use crate::domain::class::CellClass;
 
-/// Round grains in the cytoplasm.
+/// Granules in the cytoplasm.
 #[derive(Clone, Copy, Debug)]
 struct Granules {
-    /// Absorbance in a grain's middle.
+    /// Absorbance at a granule's centre.
     colour: [f32; 3],
-    /// Distance between grains, um.
+    /// Distance between granules, um.
     pitch: f32,
-    /// Radius of a grain, in pitches.
+    /// Radius of a granule, in pitches.
     size: f32,
-    /// Part of the grain places taken, 0..=1.
+    /// Share of granule positions filled, 0..=1.
     share: f32,
-    /// How much of them lies over the nucleus, 0..=1.
+    /// How strongly they show over the nucleus, 0..=1.
     over_nucleus: f32,
 }
 
-/// How a class looks.
+/// Appearance of a class.
 #[derive(Debug)]
 struct Look {
     outline: Blob,
@@ -31,15 +31,15 @@ struct Look {
     chromatin: [f32; 3],
     /// Contrast of the chromatin, 0..=1, and the size of its clumps, um.
     clumps: (f32, f32),
-    /// Absorbance of the cytoplasm in the middle of the cell.
+    /// Absorbance of the cytoplasm at the centre of the cell.
     cytoplasm: [f32; 3],
-    /// How much deeper the cytoplasm's stain is at the rim.
+    /// How much more strongly the cytoplasm stains at the rim.
     rim: f32,
     granules: Option<Granules>,
-    /// Pale spots: in the nucleus nucleoli, in the cytoplasm vacuoles (centre and radius, um).
+    /// Pale spots (centre and radius, um): nucleoli in the nucleus, vacuoles in the cytoplasm.
     nucleoli: Vec<(f32, f32, f32)>,
     vacuoles: Vec<(f32, f32, f32)>,
-    /// How ragged the cell's own edge is, um.
+    /// Roughness of the cell's outline, um.
     ragged: f32,
 }
 
@@ -75,7 +75,7 @@ impl Look {
         let (contrast, clump) = self.clumps;
         let coarse = noise(seed ^ 3, x / clump, y / clump);
         let fine = noise(seed ^ 4, x / clump * 2.3, y / clump * 2.3);
-        // The nucleus' membrane is a thin darker line.
+        // The nuclear membrane is a thin darker line.
         let membrane = 0.14 * (-((inside - 0.25) / 0.22).powi(2)).exp();
         let mut chromatin = nuclear * (1.0 + contrast * (0.62 * coarse + 0.38 * fine) + membrane);
         chromatin *= 1.0 - 0.45 * spots(&self.nucleoli, x, y);

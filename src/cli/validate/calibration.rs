@@ -1,4 +1,4 @@
-//! Whether probabilities are frequencies, and what it costs to answer only when sure. Pure.
+//! Calibration of probabilities, and accuracy against coverage. Pure.
 
 use serde::Serialize;
 
@@ -6,28 +6,28 @@ use crate::cli::validate::class_scores::ClassOutcome;
 use crate::cli::validate::estimate::Estimate;
 use crate::domain::class::CellClass;
 
-/// Bins of equal width that the probabilities are sorted into.
+/// Bins of equal width for the probabilities.
 pub const BINS: usize = 15;
 
 /// Steps of the coverage curve.
 const STEPS: u32 = 50;
 
-/// The answers whose probability lies in one bin.
+/// Predictions whose probability lies in one bin.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bin {
     /// Lowest probability.
     pub from: f64,
     /// Highest probability.
     pub to: f64,
-    /// Answers.
+    /// Number of predictions.
     pub n: u32,
     /// Their mean probability, 0..=1.
     pub mean_probability: f64,
-    /// The share of them that is right.
+    /// Share of them that is right.
     pub accuracy: Estimate,
 }
 
-/// The bins that hold an answer, lowest probability first.
+/// Bins that hold a prediction, lowest probability first.
 #[must_use]
 pub fn reliability(outcomes: &[ClassOutcome]) -> Vec<Bin> {
     let mut bins = [(0_u32, 0_u32, 0.0); BINS];
@@ -50,7 +50,8 @@ pub fn reliability(outcomes: &[ClassOutcome]) -> Vec<Bin> {
     filled.map(bin).collect()
 }
 
-/// Mean distance between probability and accuracy over the bins, weighted by their answers (Naeini et al. 2015), 0..=1.
+/// Mean distance between probability and accuracy over the bins, weighted by their predictions (Naeini et al. 2015),
+/// 0..=1.
 #[must_use]
 pub fn expected_error(bins: &[Bin]) -> f64 {
     let all: u32 = bins.iter().map(|bin| bin.n).sum();
@@ -61,13 +62,13 @@ pub fn expected_error(bins: &[Bin]) -> f64 {
 /// How many cells get a name, and how many of these names are right.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Coverage {
-    /// Probability under which a cell is left without a name, as the program runs.
+    /// Probability below which a cell gets no name, as the program runs.
     pub threshold: f64,
-    /// The share of cells that got a name.
+    /// Share of cells that got a name.
     pub answered: Estimate,
-    /// The share of these names that is right; none where no cell got a name.
+    /// Share of these names that is right; `None` if no cell got a name.
     pub accuracy: Option<Estimate>,
-    /// The same for other thresholds.
+    /// Same for other thresholds.
     pub curve: Vec<CoveragePoint>,
 }
 
@@ -82,8 +83,8 @@ pub struct CoveragePoint {
 }
 
 impl Coverage {
-    /// Coverage at the program's own `threshold` and at others. A cell whose most probable class is UNK has no name at
-    /// any threshold.
+    /// Coverage at the program's own `threshold` and at others. A cell whose most probable class is UNK has no name
+    /// at any threshold.
     #[must_use]
     pub fn of(outcomes: &[ClassOutcome], threshold: f64) -> Self {
         let all = outcomes.len() as u32;

@@ -1,4 +1,4 @@
-//! `validate cells`: single-cell images in folders named by their class.
+//! `validate cells`: single-cell images in folders named by class.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,33 +18,33 @@ use crate::vision::detect::shared_scale::{self as shared, ImageGroup};
 use crate::vision::prediction::Prediction;
 use crate::vision::prevalence::PrevalenceReport;
 
-/// What `validate cells` measured; as JSON it is the answer to `--json`.
+/// Result of `validate cells`, and as JSON its `--json` output.
 #[derive(Clone, Debug, Serialize)]
 pub struct CellsReport {
     pub folder: PathBuf,
-    /// Images that were read and classified.
+    /// Images read and classified.
     pub images: u32,
-    /// Images that could not be.
+    /// Images that could not be read.
     pub unreadable: u32,
-    /// The classes of the model.
+    /// Classes of the model.
     pub classes: Vec<CellClass>,
-    /// Labels whose classes the model does not know: their cells cannot be named right.
+    /// Labels whose classes the model does not know: their cells cannot be named correctly.
     pub labels_not_in_model: Vec<Label>,
     #[serde(flatten)]
     pub scores: ClassScores,
-    /// The composition that the answers were brought to.
+    /// Prevalence that the predictions were adjusted to.
     pub prevalence: PrevalenceReport,
-    /// The figures of what the network alone says.
+    /// Figures for the raw predictions.
     pub uncorrected: Summary,
-    /// Cells by label and what the network alone answers, UNK where it gives no name.
+    /// Cells by label and raw prediction, UNK if it gives no name.
     pub confusion_uncorrected: Confusion,
-    /// Images by where their scale came from.
+    /// Number of images by source of their scale.
     pub scale_from: BTreeMap<&'static str, u32>,
-    /// What the figures are of, and how the intervals were made.
+    /// What the figures measure, and how the intervals were made.
     pub method: &'static str,
     pub note: &'static str,
     pub unreadable_files: Vec<Unreadable>,
-    /// Every image with its answer, in the order of the files.
+    /// Every image with its prediction, in the order of the files.
     #[serde(skip)]
     pub outcomes: Vec<(PathBuf, ClassOutcome)>,
 }
@@ -57,13 +57,13 @@ const METHOD: &str = "accuracy, balanced_accuracy, macro_f1, recall, precision a
     answers of every label are all right or all wrong, a bootstrap finds no spread: go by the exact intervals there. The \
     answers were brought to the composition in `prevalence`; `uncorrected` has the figures of the network alone.";
 
-/// Classifies the images of `folder`/LABEL/* and holds the answers against the folders' names. Images of one size are
-/// taken for one microscope's, and all for one sample if `form` is [`PrevalenceMode::Sample`].
+/// Classifies the images of `folder`/LABEL/* and compares the predictions with the folders' names. Images of one size
+/// are taken as from one microscope, and all as one sample if `form` is [`PrevalenceMode::Sample`].
 ///
-/// `progress` hears (steps done, steps in all), two steps an image.
+/// `progress` receives (steps done, total steps), two steps per image.
 ///
 /// # Errors
-/// When the folder cannot be listed, a folder's name is no label, no image is there, or none can be read.
+/// If the folder cannot be listed, a folder's name is not a label, or there is no readable image.
 pub fn cells(
     vision: &Vision,
     folder: &Path,
@@ -141,7 +141,7 @@ pub fn cells(
 }
 
 impl CellsReport {
-    /// What the network alone answered to cells labelled with just one class, for correcting counts by.
+    /// Confusion matrix of the raw predictions for cells labelled with exactly one class, to correct counts with.
     #[must_use]
     pub fn confusion_matrix(
         &self,

@@ -1,37 +1,37 @@
-//! Small charts as SVG inside a page: lines over axes from 0 to 100 %. Colours come from the page's style.
+//! Small inline SVG charts: lines over axes from 0 to 100 %. Colours come from the page's style.
 
 use std::fmt::Write as _;
 
 use maud::{Markup, html};
 
-/// Side of the square between the axes, px.
+/// Side of the plot area, px.
 const SIDE: f64 = 220.0;
-/// Room for the numbers at the left and below, and for half a number at the other ends.
+/// Room for the numbers on the left and below, and for half a number at the other ends.
 const LEFT: f64 = 46.0;
 const BELOW: f64 = 42.0;
 const MARGIN: f64 = 14.0;
 
-/// A mark of a chart; x and y are shares 0..=1.
+/// Mark of a chart; x and y are shares 0..=1.
 #[derive(Clone, Debug)]
 pub enum Mark {
-    /// A line through points; the number picks a colour and a dash, 0..3.
+    /// A line through points; the number selects colour and dash, 0..3.
     Line(usize, Vec<(f64, f64)>),
-    /// A dotted line from corner to corner: what a perfect answer would be.
+    /// A dotted diagonal: the perfect result.
     Diagonal,
-    /// A dot in the shape and colour of the line with this number, with a word beside it if there is one.
+    /// A dot in the shape and colour of the line with this number, labelled if the text is not empty.
     Dot(usize, (f64, f64), &'static str),
     /// A dot with an interval (low, high) along y.
     Interval((f64, f64), (f64, f64)),
 }
 
-/// What a chart shows.
+/// A chart's content.
 #[derive(Clone, Debug)]
 pub struct Chart {
-    /// What it is, for those who cannot see it.
+    /// Text alternative for people who cannot see it.
     pub title: String,
     pub x: &'static str,
     pub y: &'static str,
-    /// The axes begin here, 0..1: where all that is of interest lies above.
+    /// Start of the x axis, 0..1, if everything of interest lies above.
     pub x_from: f64,
     pub y_from: f64,
     pub marks: Vec<Mark>,
@@ -43,7 +43,7 @@ impl Chart {
         (LEFT + along(x, self.x_from), MARGIN + SIDE - along(y, self.y_from))
     }
 
-    /// The chart as an SVG element.
+    /// Draws the chart as an SVG element.
     #[must_use]
     pub fn draw(&self) -> Markup {
         let (width, height) = (LEFT + SIDE + MARGIN + 8.0, MARGIN + SIDE + BELOW);
@@ -81,7 +81,7 @@ impl Chart {
             }
             Mark::Dot(style, point, words) => {
                 let (x, y) = self.place(*point);
-                // Below and to the left of a dot a falling curve leaves room.
+                // A falling curve leaves room below and to the left of a dot.
                 let (anchor, beside) = if x > LEFT + SIDE * 0.35 { ("end", x - 7.0) } else { ("start", x + 9.0) };
                 let lower = if y < MARGIN + SIDE - 24.0 { y + 19.0 } else { y - 10.0 };
                 html! {
@@ -110,7 +110,7 @@ impl Chart {
     }
 }
 
-/// A circle, a square or a triangle: told apart without colours.
+/// A circle, square or triangle, so that lines differ without colour, too.
 fn dot(style: usize, x: f64, y: f64) -> Markup {
     let corners: &[(f64, f64)] = match style % 3 {
         0 => return html! { circle.dot.s0 cx=(px(x)) cy=(px(y)) r="5" {} },
@@ -130,7 +130,7 @@ fn percent(share: f64) -> String {
     if (percent - percent.round()).abs() < 1e-6 { format!("{percent:.0}") } else { format!("{percent:.1}") }
 }
 
-/// The key of a chart's lines, in the order of their numbers.
+/// Legend of a chart's lines, in the order of their numbers.
 #[must_use]
 pub fn key(names: &[&str]) -> Markup {
     html! {

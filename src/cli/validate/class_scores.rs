@@ -1,7 +1,8 @@
-//! How well classes are told: recall, precision, balanced accuracy, F1. Pure.
+//! Classification scores: recall, precision, balanced accuracy, F1. Pure.
 //!
-//! Unless said otherwise the figures are those of the *forced* answer: the most probable class, whatever its
-//! probability. Where that is UNK (the network's own class for "no such cell") it counts as an answer, and a wrong one.
+//! Unless stated otherwise the figures are for the *forced* prediction: the most probable class, whatever its
+//! probability. If that is UNK (the network's own class for "no such cell") it counts as a prediction, and a wrong
+//! one.
 
 use std::collections::BTreeSet;
 
@@ -13,64 +14,64 @@ use crate::cli::validate::label::Label;
 use crate::domain::class::CellClass;
 use crate::vision::prediction::Prediction;
 
-/// What the program said of one cell whose label is known.
+/// Prediction for one cell of known label.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClassOutcome {
     pub label: Label,
-    /// The most probable class.
+    /// Most probable class.
     pub top: CellClass,
     /// Its probability, 0..=1.
     pub probability: f64,
-    /// What the program answers: `top`, or UNK where it is too improbable.
+    /// The program's result: `top`, or UNK if its probability is too low.
     pub answer: CellClass,
 }
 
 impl ClassOutcome {
-    /// What was said of a cell with this label.
+    /// Outcome for a cell with this label.
     #[must_use]
     pub fn of(label: Label, opinion: &Prediction) -> Self {
-        // A network that answers NaN is sure of nothing.
+        // A network that returns NaN is certain of nothing.
         let probability = if opinion.probability.is_finite() { opinion.probability } else { 0.0 };
         Self { label, top: opinion.forced(), probability, answer: opinion.class }
     }
 
-    /// Whether the forced answer is right.
+    /// Whether the forced prediction is right.
     #[must_use]
     pub fn is_right(&self) -> bool {
         self.label.accepts(self.top)
     }
 }
 
-/// Cells by label and answer.
+/// Confusion matrix: cells by label and prediction.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Confusion {
-    /// One a row.
+    /// One per row.
     pub rows: Vec<Label>,
-    /// One a column: the classes of the model, UNK last.
+    /// One per column: the classes of the model, UNK last.
     pub columns: Vec<CellClass>,
     /// `counts[row][column]`.
     pub counts: Vec<Vec<u32>>,
 }
 
-/// Figures of one label.
+/// Scores of one label.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LabelScore {
     pub label: Label,
     /// Cells with this label.
     pub n: u32,
-    /// The share of them that is named right.
+    /// Share of them that is named correctly.
     pub recall: Estimate,
-    /// The share of right ones among the cells given this name; none where no cell was.
+    /// Share of correct ones among the cells given this name; `None` if there are none.
     pub precision: Option<Estimate>,
     /// Harmonic mean of precision and recall.
     pub f1: f64,
-    /// Cells that got no name because none was probable enough.
+    /// Cells without a name, because no class was probable enough.
     pub withheld: u32,
     /// Whether the label counts in balanced accuracy and macro F1; see [`counts_in_means`].
     pub in_means: bool,
 }
 
-/// Figures that sum a matrix up.
+/// Summary scores of a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Means {
     pub accuracy: Estimate,
@@ -78,20 +79,20 @@ pub struct Means {
     pub macro_f1: Estimate,
 }
 
-/// The figures that sum up answers; for those of the network alone, beside those of the program.
+/// Summary of raw predictions, shown beside the program's own.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Summary {
     #[serde(flatten)]
     pub means: Means,
     pub expected_calibration_error: f64,
-    /// The share of cells that got a name.
+    /// Share of cells that got a name.
     pub answered: Estimate,
-    /// The share of these names that is right; none where no cell got a name.
+    /// Share of these names that is right; `None` if no cell got a name.
     pub accuracy_of_answered: Option<Estimate>,
 }
 
 impl Summary {
-    /// None where there are no outcomes.
+    /// `None` if there are no outcomes.
     #[must_use]
     pub fn of(outcomes: &[ClassOutcome], classes: &[CellClass]) -> Option<Self> {
         let n = outcomes.len() as u32;
@@ -107,42 +108,42 @@ impl Summary {
     }
 }
 
-/// All figures about classes.
+/// All classification scores.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassScores {
-    /// Cells.
+    /// Number of cells.
     pub n: u32,
     #[serde(flatten)]
     pub means: Means,
-    /// In 15 bins of equal width by the probability of the forced answer.
+    /// In 15 bins of equal width by the probability of the forced prediction.
     pub expected_calibration_error: f64,
     pub calibration_bins: usize,
     pub coverage: Coverage,
     pub labels: Vec<LabelScore>,
-    /// Of the answers as the program gives them, UNK where it gave none.
+    /// Of the program's results, with UNK if it gave no name.
     pub confusion: Confusion,
-    /// Of the forced answers.
+    /// Of the forced predictions.
     pub confusion_forced: Confusion,
     pub reliability: Vec<Bin>,
-    /// With the published groups in place of classes; none where no label is grouped.
+    /// Accuracy with the published groups in place of classes; `None` if no label is grouped.
     pub group_accuracy: Option<Estimate>,
     pub group_balanced_accuracy: Option<Estimate>,
     pub groups: Option<Vec<LabelScore>>,
 }
 
-/// Whether `label` counts in means over labels, `all` being the labels there are.
+/// Whether `label` counts in means over labels, given `all` labels present.
 ///
-/// A group label counts only where none of its members has cells of its own. Otherwise neutrophils would be counted
-/// three times over (NGS, NGB and NEU), and the third time by an easier question.
+/// A group label counts only if none of its members has cells of its own. Otherwise neutrophils would be counted
+/// three times (NGS, NGB and NEU), and the third time for an easier question.
 #[must_use]
 pub fn counts_in_means(label: Label, all: &[Label]) -> bool {
     matches!(label, Label::Class(_)) || !all.iter().any(|other| *other != label && other.within(label))
 }
 
 impl ClassScores {
-    /// Scores `outcomes`; `classes` are the model's and `threshold` its probability under which it gives no name.
+    /// Scores `outcomes`; `classes` are the model's, and `threshold` its probability below which it gives no name.
     ///
-    /// None where there are no outcomes.
+    /// `None` if there are no outcomes.
     #[must_use]
     pub fn of(outcomes: &[ClassOutcome], classes: &[CellClass], threshold: f64) -> Option<Self> {
         if outcomes.is_empty() {
@@ -178,7 +179,7 @@ impl ClassScores {
 }
 
 impl Confusion {
-    /// Of `outcomes` by their `answer`.
+    /// Matrix of `outcomes` by their `answer`.
     pub(super) fn of(
         outcomes: &[ClassOutcome],
         classes: &[CellClass],
@@ -192,7 +193,7 @@ impl Confusion {
         for outcome in outcomes {
             let given = answer(outcome);
             let row = rows.iter().position(|label| *label == outcome.label);
-            // An answer that is none of the model's classes cannot come from the model; it is no name either.
+            // A class outside the model's cannot come from the model, so it counts as no name.
             let column = columns.iter().position(|class| *class == given).unwrap_or(columns.len() - 1);
             if let Some(row) = row {
                 counts[row][column] += 1;
@@ -207,16 +208,16 @@ impl Confusion {
         self.counts[row].iter().sum()
     }
 
-    /// Cells of a row that were named right.
+    /// Cells of a row that were named correctly.
     #[must_use]
     pub fn right(&self, row: usize) -> u32 {
         let pairs = self.columns.iter().zip(&self.counts[row]);
         pairs.filter(|(class, _)| self.rows[row].accepts(**class)).map(|(_, count)| count).sum()
     }
 
-    /// Right ones and all among the cells given the name of a row.
+    /// Correct ones and all, among the cells given the name of a row.
     ///
-    /// A cell whose own label is wider (NEU for the row NGS) may be right or wrong: it is left out.
+    /// A cell with a wider label (NEU for the row NGS) may be right or wrong, so it is left out.
     fn named(&self, row: usize) -> (u32, u32) {
         let label = self.rows[row];
         let (mut right, mut all) = (0, 0);
@@ -282,11 +283,11 @@ fn label_scores(forced: &Confusion, answered: &Confusion) -> Vec<LabelScore> {
     forced.in_means().into_iter().enumerate().map(score).collect()
 }
 
-/// The means with bootstrap intervals: cells are drawn anew within every label, so that its number of cells stays.
+/// Means with bootstrap intervals: cells are resampled within each label, so that its number of cells stays.
 fn means(confusion: &Confusion) -> Means {
     let in_means = confusion.in_means();
     let [accuracy, balanced, f1] = confusion.figures(&in_means);
-    // Every cell's column, row by row.
+    // Column of every cell, row by row.
     let cells: Vec<Vec<usize>> = confusion
         .counts
         .iter()

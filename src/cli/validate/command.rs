@@ -1,4 +1,4 @@
-//! `validate`: the models held against labelled pictures; text, JSON, and a page with the worst mistakes.
+//! `validate`: compares the models with labelled pictures; text, JSON, and a page with the worst mistakes.
 
 use std::fmt::Display;
 use std::fs;
@@ -20,8 +20,8 @@ use crate::domain::prevalence_mode::PrevalenceMode;
 
 /// Measures the classifier on DIR/CLASS/*.
 ///
-/// Writes what the network alone answered to the file `confusion`, too, if one is named; `measured_on` says there what the
-/// cells are.
+/// If the file `confusion` is named, also writes the confusion matrix of the raw predictions there; `measured_on`
+/// describes the cells in it.
 ///
 /// # Errors
 /// With exit code 2 for wrong input or a file that cannot be written.
@@ -45,7 +45,7 @@ pub fn cells(
     hand_over(arguments, &report, || cells_page(&report, &About::of(&models, today())))
 }
 
-/// Measures detection on pictures with YOLO boxes beside them.
+/// Measures detection on pictures with YOLO label files.
 ///
 /// # Errors
 /// With exit code 2 for wrong input or a report that cannot be written.

@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use crate::counting::tally;
 
-/// A figure and its 95 % interval; written as `[value, low, high]`.
+/// A figure and its 95 % interval; serialised as `[value, low, high]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     pub value: f64,
@@ -19,7 +19,8 @@ impl Serialize for Estimate {
 }
 
 impl Estimate {
-    /// `count` of `total` as a share 0..=1 with its exact interval (Clopper and Pearson); of nothing: 0, 0 to 1.
+    /// `count` of `total` as a share 0..=1 with its exact interval (Clopper and Pearson); for a total of 0: 0, 0 to
+    /// 1.
     #[must_use]
     pub fn exact(count: u32, total: u32) -> Self {
         let (value, low, high) = tally::share(count, total);
@@ -45,10 +46,10 @@ fn percentile(sorted: &[f64], part: f64, or: f64) -> f64 {
     sorted[below] + (sorted[above] - sorted[below]) * place.fract()
 }
 
-/// How often a bootstrap draws.
+/// Bootstrap resamples.
 pub const RESAMPLES: usize = 1000;
 
-/// The random numbers of every bootstrap: always the same ones, so that a report can be made again.
+/// Random numbers for every bootstrap, with a fixed seed so that a report can be reproduced.
 #[must_use]
 pub fn dice() -> fastrand::Rng {
     fastrand::Rng::with_seed(20_190_538)

@@ -1,4 +1,4 @@
-//! How well cells are found in whole fields, and how well the white ones among them are named. Pure.
+//! Detection scores in whole fields, and classification scores of their white cells. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -15,28 +15,28 @@ use crate::vision::Cell;
 use crate::vision::detect::Detection;
 use crate::vision::prediction::Prediction;
 
-/// Overlap (intersection over union) from which a found box is the marked one.
+/// Overlap (intersection over union) from which a detected box matches a labelled one.
 pub const IOU: f64 = 0.5;
 
-/// The same where only the class is asked for: hand-drawn boxes of white cells differ in how much they hold.
+/// Same if only the class matters: hand-drawn boxes of white cells differ in how much they include.
 pub const IOU_OF_CLASSES: f64 = 0.3;
 
 /// Points kept of a precision-recall curve.
 const CURVE_POINTS: usize = 100;
 
-/// What is marked in one field, and what was found.
+/// Labels of one field, and what was detected.
 #[derive(Clone, Debug, Default)]
 pub struct FieldOutcome {
     pub image: PathBuf,
-    /// Marked boxes, px.
+    /// Labelled boxes, px.
     pub truth: Vec<(Rect, BoxName)>,
     /// The detector's boxes down to a low score, best first: for average precision.
     pub candidates: Vec<Detection>,
-    /// What the program counts: detected at the shipped thresholds, classified, best first.
+    /// What the program counts: detected at the released thresholds and classified, best first.
     pub cells: Vec<Cell>,
 }
 
-/// Boxes of one field and one kind, sorted by what they turned out to be.
+/// Boxes of one field and one kind, sorted into hits, misses and extras.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BoxOutcomes {
     pub hits: Vec<Rect>,
@@ -49,7 +49,7 @@ impl FieldOutcome {
         self.truth.iter().filter(|(_, name)| name.kind() == kind).map(|(area, _)| *area).collect()
     }
 
-    /// Holds what the program counts as `kind` against what is marked.
+    /// Compares what the program counts as `kind` with the labels.
     #[must_use]
     pub fn judge(&self, kind: Kind) -> BoxOutcomes {
         let found: Vec<Rect> =
@@ -79,7 +79,7 @@ impl FieldOutcome {
         scored.map(|(found, verdict)| (found.score, matches!(verdict, BoxMatch::Hit(_)))).collect()
     }
 
-    /// The white cells with a class label, each with what was found in its place.
+    /// White cells with a class label, each with the cell detected in its place.
     fn named(&self) -> Vec<(Label, Option<&Cell>)> {
         let white: Vec<&Cell> = self.cells.iter().filter(|cell| cell.detection.kind == Kind::Wbc).collect();
         let areas: Vec<Rect> = white.iter().map(|cell| cell.detection.area).collect();
@@ -94,19 +94,19 @@ impl FieldOutcome {
     }
 }
 
-/// Figures of one kind; those that these labels cannot tell are none, and `reason` says why.
+/// Scores of one kind; those that these labels cannot give are `None`, and `reason` says why.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct KindScore {
-    /// Cells marked.
+    /// Labelled cells.
     pub truth: u32,
-    /// Cells counted by the program, without those in boxes that are ignored.
+    /// Cells counted by the program, except those in ignored boxes.
     pub found: u32,
-    /// Average precision at an overlap of 0.5, all points, of the detector alone.
+    /// Average precision of the detector alone, at an overlap of 0.5, all points.
     pub ap50: Option<Estimate>,
     pub precision: Option<Estimate>,
     pub recall: Option<Estimate>,
     pub f1: Option<Estimate>,
-    /// Sum over the fields of |found - marked|, divided by all that is marked.
+    /// Sum over the fields of |found - labelled|, divided by all labelled cells.
     pub count_error: Option<Estimate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -114,32 +114,32 @@ pub struct KindScore {
     pub curve: Vec<CurvePoint>,
 }
 
-/// Figures about the white cells whose class is marked.
+/// Scores of white cells whose class is labelled.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NamedScore {
-    /// White cells marked with a class.
+    /// White cells labelled with a class.
     pub marked: u32,
-    /// The share of them that was found, at an overlap of 0.3.
+    /// Share of them detected, at an overlap of 0.3.
     pub recall_iou30: Estimate,
-    /// The same for each label.
+    /// Same for each label.
     pub recall_by_label: BTreeMap<&'static str, Estimate>,
-    /// How well those found are named; none where none was.
+    /// Classification scores of the detected ones; `None` if there are none.
     pub of_found: Option<ClassScores>,
-    /// The figures of what the network alone says of them.
+    /// Figures for their raw predictions.
     pub uncorrected: Option<Summary>,
 }
 
-/// All figures about fields.
+/// All field scores.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FieldScores {
     pub kinds: BTreeMap<Kind, KindScore>,
-    /// None where the labels name no class.
+    /// `None` if the labels name no class.
     pub classes: Option<NamedScore>,
 }
 
 impl FieldScores {
-    /// Scores `outcomes`, whose boxes were named by `names`; `classes` are the model's and `threshold` its probability
-    /// under which it gives no name.
+    /// Scores `outcomes`, whose boxes were named by `names`; `classes` are the model's, and `threshold` its
+    /// probability below which it gives no name.
     #[must_use]
     pub fn of(outcomes: &[FieldOutcome], names: &BoxNames, classes: &[CellClass], threshold: f64) -> Self {
         let kinds = Kind::ALL.into_iter().map(|kind| (kind, kind_score(outcomes, names, kind))).collect();
@@ -147,7 +147,7 @@ impl FieldScores {
     }
 }
 
-/// Hits, found and marked cells of one field.
+/// Hits, detected and labelled cells of one field.
 #[derive(Clone, Copy)]
 struct BoxCounts {
     hits: u32,
@@ -196,7 +196,7 @@ fn kind_score(outcomes: &[FieldOutcome], names: &BoxNames, kind: Kind) -> KindSc
     KindScore { truth, found, ap50, precision, recall, f1, count_error, reason, curve: thinned(points) }
 }
 
-/// The name of many cells of a kind.
+/// Plural name of a kind.
 #[must_use]
 pub const fn plural(kind: Kind) -> &'static str {
     match kind {
@@ -212,7 +212,7 @@ fn thinned(points: Vec<CurvePoint>) -> Vec<CurvePoint> {
     points.into_iter().enumerate().filter(|(at, _)| at % step == 0 || *at == last).map(|(_, point)| point).collect()
 }
 
-/// Average precision, precision, recall, F1 and the error of the count, fields drawn anew for the intervals.
+/// Average precision, precision, recall, F1 and count error; fields are resampled for the intervals.
 fn bootstrapped(fields: &[BoxCounts], average_precision: impl Fn(&[u32]) -> f64) -> [Option<Estimate>; 5] {
     let figures = |times: &[u32]| {
         let sum = |of: fn(&BoxCounts) -> u32| {
@@ -220,7 +220,7 @@ fn bootstrapped(fields: &[BoxCounts], average_precision: impl Fn(&[u32]) -> f64)
         };
         let (hits, found, truth) = (sum(|field| field.hits), sum(|field| field.found), sum(|field| field.truth));
         let off = sum(|field| field.found.abs_diff(field.truth));
-        // Where nothing is found, or a draw holds no marked cell, some of these are NaN: they have no value.
+        // NaN if nothing is detected or a resample has no labelled cell; then there is no value.
         [average_precision(times), hits / found, hits / truth, 2.0 * hits / (found + truth), off / truth]
     };
     let values = figures(&vec![1; fields.len()]);

@@ -1,4 +1,4 @@
-//! `validate fields`: whole fields of view with their cells boxed.
+//! `validate fields`: whole fields of view with labelled boxes.
 
 use std::path::{Path, PathBuf};
 
@@ -16,32 +16,32 @@ use crate::vision::{Vision, VisionError};
 /// Score down to which boxes count for average precision.
 const LOWEST_SCORE: f64 = 0.05;
 
-/// What `validate fields` measured; as JSON it is the answer to `--json`.
+/// Result of `validate fields`, and as JSON its `--json` output.
 #[derive(Clone, Debug, Serialize)]
 pub struct FieldsReport {
     pub folder: PathBuf,
-    /// Images that were looked at.
+    /// Images analysed.
     pub images: u32,
-    /// Images that could not be.
+    /// Images that could not be read.
     pub unreadable: u32,
-    /// Images without a label file, passed over.
+    /// Images skipped for lack of a label file.
     pub unlabelled: u32,
     /// Images in which no scale could be found, so that all their cells were missed.
     pub without_scale: u32,
-    /// The classes of the model.
+    /// Classes of the model.
     pub model_classes: Vec<CellClass>,
     #[serde(flatten)]
     pub scores: FieldScores,
-    /// The composition that the names of white cells were brought to.
+    /// Prevalence that the classes of white cells were adjusted to.
     pub prevalence: PrevalenceReport,
-    /// What the figures are of, and how the intervals were made.
+    /// What the figures measure, and how the intervals were made.
     pub method: &'static str,
     pub note: &'static str,
     pub unreadable_files: Vec<Unreadable>,
-    /// What the numbers in the label files stood for.
+    /// Meaning of the numbers in the label files.
     #[serde(skip)]
     pub names: BoxNames,
-    /// Every field with what was found, in the order of the files.
+    /// Every field with what was detected, in the order of the files.
     #[serde(skip)]
     pub outcomes: Vec<FieldOutcome>,
 }
@@ -51,13 +51,13 @@ const METHOD: &str = "By kind: ap50 is the all-point average precision at IoU 0.
     program counts at its shipped thresholds. Figures are [value, low, high] with 95 % percentile bootstrap intervals of \
     1000 resamples of the fields. classes: white cells marked with a class, found at IoU 0.3, recall with exact intervals.";
 
-/// Looks at the pictures of `folder` that have a YOLO label file and holds what is found against the boxes.
+/// Analyses the pictures of `folder` that have a YOLO label file and compares the results with the boxes.
 ///
-/// `names` says what the numbers in the label files stand for; all fields are taken for one sample if `form` is
-/// [`PrevalenceMode::Sample`]; `progress` hears (images done, images in all).
+/// `names` gives the meaning of the numbers in the label files; all fields count as one sample if `form` is
+/// [`PrevalenceMode::Sample`]; `progress` receives (images done, total).
 ///
 /// # Errors
-/// When the folder cannot be listed, a label file is wrong, no picture has one, or none can be read.
+/// If the folder cannot be listed, a label file is invalid, no picture has one, or none can be read.
 pub fn fields(
     vision: &Vision,
     folder: &Path,
@@ -118,7 +118,8 @@ fn look(vision: &Vision, field: &files::Labelled, names: &BoxNames) -> Result<(F
         let Some(scale) = vision.scale(&balanced)? else {
             return Ok(false);
         };
-        // Twice, because a doubtful white cell hides red cells under it: thresholds cannot be applied afterwards.
+        // Detects twice, because a doubtful white cell hides red cells under it: thresholds cannot be applied
+        // afterwards.
         outcome.candidates = vision.detect_from(&balanced, scale, LOWEST_SCORE)?;
         outcome.cells = vision.name(&balanced, scale, vision.detect(&balanced, scale)?)?;
         Ok(true)

@@ -1,4 +1,4 @@
-//! The files of a validation: folders of single cells, and fields with their label files.
+//! Files for validation: folders of single cells, and fields with their label files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::cli::validate::label::{BoxName, BoxNames, Label};
 use crate::cli::validate::yolo;
 use crate::domain::geometry::Rect;
 
-/// Lists `folder`/LABEL/* with the labels, sorted by label and name; hidden folders are passed over.
+/// Lists `folder`/LABEL/* with the labels, sorted by label and name; skips hidden folders.
 pub(super) fn labelled_cells(folder: &Path) -> Result<Vec<(PathBuf, Label)>, ValidateError> {
     let unreadable = |problem| ValidateError::Folder { path: folder.to_owned(), problem };
     let mut folders = Vec::new();
@@ -40,7 +40,7 @@ pub(super) fn labelled_cells(folder: &Path) -> Result<Vec<(PathBuf, Label)>, Val
     Ok(cells)
 }
 
-/// The label file of a picture: the same name ending in `.txt`, beside it or in `labels` beside its folder `images`.
+/// Label file of a picture: the same name ending in `.txt`, beside it or in `labels` beside its folder `images`.
 fn label_file(picture: &Path) -> Option<PathBuf> {
     let beside = picture.with_extension("txt");
     if beside.is_file() {
@@ -54,7 +54,7 @@ fn label_file(picture: &Path) -> Option<PathBuf> {
     apart.is_file().then_some(apart)
 }
 
-/// A field and what is marked in it, as shares of its width and height.
+/// A field and its labelled boxes, as shares of its width and height.
 #[derive(Clone, Debug)]
 pub(super) struct Labelled {
     pub picture: PathBuf,

@@ -1,4 +1,4 @@
-//! What a person called a cell: a class, or a group where the stages were not told apart.
+//! Label a person gave to a cell: a class, or a group if the stages were not distinguished.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,14 +7,14 @@ use serde::{Serialize, Serializer};
 
 use crate::domain::class::{CellClass, Kind};
 
-/// The truth about a single cell.
+/// Ground truth for a single cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Label {
     /// One class.
     Class(CellClass),
-    /// `NEU`: a neutrophil, band or segmented not told apart.
+    /// `NEU`: a neutrophil, band or segmented not distinguished.
     Neutrophil,
-    /// `IG`: an immature granulocyte, stage not told.
+    /// `IG`: an immature granulocyte of unspecified stage.
     ImmatureGranulocyte,
 }
 
@@ -29,7 +29,7 @@ impl Label {
         }
     }
 
-    /// Whether every cell of this label is one of `other` as well.
+    /// Whether every cell with this label belongs to `other` as well.
     #[must_use]
     pub fn within(self, other: Self) -> bool {
         match self {
@@ -38,20 +38,20 @@ impl Label {
         }
     }
 
-    /// Whether a cell of this label may be one of `other`.
+    /// Whether a cell with this label may belong to `other`.
     #[must_use]
     pub fn overlaps(self, other: Self) -> bool {
         self.within(other) || other.within(self)
     }
 
-    /// The label as the published groups of the Barcelona set have it (Acevedo et al. 2020): neutrophils in one,
-    /// immature granulocytes in one, every other class alone.
+    /// The label in the published groups of the Barcelona set (Acevedo et al. 2020): neutrophils in one, immature
+    /// granulocytes in one, every other class alone.
     #[must_use]
     pub fn grouped(self) -> Self {
         [Self::Neutrophil, Self::ImmatureGranulocyte].into_iter().find(|group| self.within(*group)).unwrap_or(self)
     }
 
-    /// The code of a folder or of a report's row.
+    /// Code used in folder names and report rows.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -61,7 +61,7 @@ impl Label {
         }
     }
 
-    /// The name a person reads.
+    /// Name as shown to people.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -84,7 +84,7 @@ impl Serialize for Label {
     }
 }
 
-/// A word that names neither a class nor a group.
+/// A word that is neither a class nor a group.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no label of cells; the labels are {labels}", labels = labels())]
 pub struct UnknownLabel(pub String);
@@ -106,19 +106,19 @@ impl FromStr for Label {
     }
 }
 
-/// What a number in a label file stands for.
+/// Meaning of a number in a label file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BoxName {
     /// A kind of cell.
     Kind(Kind),
-    /// A white cell whose class is known.
+    /// A white cell of known class.
     White(Label),
-    /// `-`: neither asked for nor held against the program.
+    /// `-`: neither expected from the program nor counted against it.
     Ignored,
 }
 
 impl BoxName {
-    /// The kind of cell in the box; none for an ignored one.
+    /// Kind of the cell in the box; `None` for an ignored one.
     #[must_use]
     pub const fn kind(self) -> Option<Kind> {
         match self {
@@ -129,7 +129,7 @@ impl BoxName {
     }
 }
 
-/// A word in a list of box names that names nothing.
+/// An unknown word in a list of box names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{word}` names no boxes; write WBC, RBC, PLT, - for boxes to ignore, or the label of a white cell: {}",
@@ -153,12 +153,12 @@ impl FromStr for BoxName {
     }
 }
 
-/// What the numbers in the label files of a folder stand for.
+/// Meaning of the numbers in a folder's label files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoxNames {
-    /// By number, from 0; numbers beyond are ignored.
+    /// By number, from 0; higher numbers are ignored.
     pub names: Vec<BoxName>,
-    /// Whether every white cell has its box. Where not, what is found beside the boxes says nothing.
+    /// Whether every white cell is boxed. If not, detections without a box tell nothing.
     pub complete: bool,
 }
 
@@ -170,7 +170,7 @@ impl Default for BoxNames {
 }
 
 impl BoxNames {
-    /// What number `id` stands for.
+    /// Meaning of number `id`.
     #[must_use]
     pub fn of(&self, id: u32) -> BoxName {
         self.names.get(id as usize).copied().unwrap_or(BoxName::Ignored)
@@ -186,9 +186,9 @@ impl BoxNames {
 impl FromStr for BoxNames {
     type Err = UnknownName;
 
-    /// Reads a list such as `NEU,EOS,BAS,LYT,MON` or `WBC,-,PLT`.
+    /// Parses a list such as `NEU,EOS,BAS,LYT,MON` or `WBC,-,PLT`.
     ///
-    /// White cells that are boxed by class only are taken as incomplete: cells of other classes have no box.
+    /// If white cells are boxed by class only, the boxes count as incomplete: cells of other classes have none.
     fn from_str(list: &str) -> Result<Self, Self::Err> {
         let names: Vec<BoxName> = list.split(',').map(|word| word.trim().parse()).collect::<Result<_, _>>()?;
         let by_class_only =

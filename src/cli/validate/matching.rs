@@ -1,20 +1,20 @@
-//! Found boxes against marked ones, and the average precision that comes of it. Pure.
+//! Matches detected boxes to labelled ones, and computes average precision. Pure.
 
 use crate::domain::geometry::Rect;
 
-/// What a found box turned out to be.
+/// Outcome for a detected box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BoxMatch {
-    /// The marked box of this number.
+    /// Matches the labelled box with this index.
     Hit(usize),
-    /// Nothing that was marked.
+    /// Matches no labelled box.
     Extra,
-    /// A box that counts neither way.
+    /// Lies in an ignored box, so it counts neither way.
     Ignored,
 }
 
-/// Holds `found` (best first) against `truth`: each takes the free marked box it overlaps most, if by at least
-/// `least_iou` (0..1). What only meets an `ignored` box is set aside.
+/// Matches `found` (best first) to `truth`: each takes the free labelled box it overlaps most, if by at least
+/// `least_iou` (0..1). A box that only overlaps an `ignored` one is set aside.
 #[must_use]
 pub fn pair(found: &[Rect], truth: &[Rect], ignored: &[Rect], least_iou: f64) -> Vec<BoxMatch> {
     let mut taken = vec![false; truth.len()];
@@ -34,7 +34,7 @@ pub fn pair(found: &[Rect], truth: &[Rect], ignored: &[Rect], least_iou: f64) ->
     verdicts
 }
 
-/// A point of a precision-recall curve.
+/// Point of a precision-recall curve.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct CurvePoint {
     /// 0..=1.
@@ -43,8 +43,8 @@ pub struct CurvePoint {
     pub precision: f64,
 }
 
-/// Precision over recall as ever less sure boxes are let in: `found` best first, each with whether it is a hit and how
-/// often it counts; `truth` is the number of marked boxes. Precision is the highest that is had at this recall or more.
+/// Precision over recall as the score threshold falls: `found` best first, each with whether it is a hit and how
+/// often it counts; `truth` is the number of labelled boxes. Precision is the highest at this recall or above.
 #[must_use]
 pub fn curve(found: impl IntoIterator<Item = (bool, u32)>, truth: u32) -> Vec<CurvePoint> {
     let (mut hits, mut all) = (0, 0);
@@ -65,7 +65,7 @@ pub fn curve(found: impl IntoIterator<Item = (bool, u32)>, truth: u32) -> Vec<Cu
     points
 }
 
-/// The area under a curve, at every point of it (PASCAL VOC from 2010 on), 0..=1.
+/// Area under a curve, using every point (PASCAL VOC from 2010 on), 0..=1.
 #[must_use]
 pub fn average_precision(curve: &[CurvePoint]) -> f64 {
     let mut reached = 0.0;

@@ -1,7 +1,7 @@
-//! Holding the program against labelled images: how often it is right, how sure one can be of that, and where it errs.
+//! Validation on labelled images: how often the program is right, how certain that is, and where it errs.
 //!
-//! [`cells`] looks at single cells, [`fields`] at whole fields of view; both run what the daemon runs, with the models
-//! it runs. [`page`] turns their reports into a page for people, their `Serialize` into JSON for programs.
+//! [`cells`] covers single cells, [`fields`] whole fields of view; both run the daemon's code with the daemon's
+//! models. [`page`] turns their reports into a page for people, their `Serialize` into JSON for programs.
 
 pub mod calibration;
 mod cells;
@@ -31,11 +31,11 @@ pub use estimate::Estimate;
 pub use fields::{FieldsReport, fields};
 pub use label::{BoxName, BoxNames, Label};
 
-/// What every reader of a figure must know.
+/// Caveat that belongs beside every figure.
 const NO_PATIENTS: &str = "Public data sets name no patients: cells of one patient may have been in the training images \
     and in these, so on patients never seen before expect somewhat less.";
 
-/// An image that was passed over.
+/// A skipped image.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Unreadable {
     pub image: PathBuf,
@@ -48,22 +48,22 @@ pub enum ValidateError {
     /// A file or folder cannot be read.
     #[error("cannot read {}: {problem}; check the path and its permissions", path.display())]
     Folder { path: PathBuf, problem: std::io::Error },
-    /// A folder of cells without folders in it.
+    /// The folder of cells has no subfolders.
     #[error(
         "{} has no folders named by class; sort the images into folders such as {}",
         path.display(), path.join("NGS").display()
     )]
     NoLabels { path: PathBuf },
-    /// Class folders without pictures.
+    /// The class folders have no pictures.
     #[error("the class folders in {} hold no pictures; it takes .jpg .jpeg .png .bmp .tif .tiff", path.display())]
     NoCells { path: PathBuf },
-    /// A folder named by no label.
+    /// A folder's name is not a label.
     #[error("folder {}: {source}; rename the folder or move it elsewhere", path.display())]
     Label { path: PathBuf, source: label::UnknownLabel },
     /// No picture has a label file.
     #[error("no picture in {} has its boxes beside it; cell7.jpg needs a cell7.txt", path.display())]
     NoBoxes { path: PathBuf },
-    /// A label file is wrong.
+    /// A label file is invalid.
     #[error("{}, {source}", path.display())]
     Boxes { path: PathBuf, source: yolo::YoloError },
     /// Not one image could be read.

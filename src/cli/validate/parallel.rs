@@ -1,12 +1,12 @@
-//! The same work on many items, on every core, with the results in the order of the items.
+//! Runs the same work on many items on all cores, with results in the order of the items.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-/// Does `work` on every item and gives the results in the items' order.
+/// Does `work` on every item and returns the results in the items' order.
 ///
-/// `progress` hears (done, total) on the calling thread, first with nothing done.
+/// `progress` receives (done, total) on the calling thread, first with 0 done.
 pub fn in_order<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&T) -> R + Sync,
@@ -48,7 +48,7 @@ mod tests {
     fn results_keep_the_order_of_the_items_and_progress_only_grows() {
         let items: Vec<u64> = (0..200).collect();
         let mut heard = Vec::new();
-        // The first items take longest, so that later ones are done before them.
+        // The first items take longest, so that later ones finish before them.
         let busy = |item: &u64| (0..(200 - item) * 500).fold(*item, |sum, n| std::hint::black_box(sum ^ n ^ n));
         let results = in_order(&items, busy, |done, total| heard.push((done, total)));
         assert_eq!(results, items);

@@ -1,4 +1,4 @@
-//! The pictures of a page: single cells that were named wrong, fields with their wrong boxes drawn in.
+//! Pictures of a page: misclassified single cells, and fields with their wrong boxes drawn in.
 
 use std::cmp::Reverse;
 use std::path::PathBuf;
@@ -16,31 +16,31 @@ use crate::domain::class::Kind;
 use crate::vision::annotate::{BoxPen, outline, title};
 use crate::vision::optics::resample::scaled;
 
-/// Most single cells shown.
+/// Single cells shown, at most.
 const CELLS: usize = 24;
-/// Most fields shown.
+/// Fields shown, at most.
 const FIELDS: usize = 8;
 /// Longest side of a single cell's picture, px.
 const CELL_SIDE: f64 = 200.0;
 /// Longest side of a field's picture, px.
 const FIELD_SIDE: f64 = 900.0;
-/// Of the JPEGs, 0..=100.
+/// JPEG quality, 0..=100.
 const QUALITY: u8 = 88;
 
-/// Colours of boxes, apart for colour-blind people (Okabe and Ito 2008); their lines differ as well.
+/// Box colours that colour-blind people can tell apart (Okabe and Ito 2008); their line styles differ as well.
 const RIGHT: BoxPen = BoxPen::solid(Rgb([0, 158, 115]), 1);
 const EXTRA: BoxPen = BoxPen::solid(Rgb([0, 80, 170]), 2);
 const MISSED: BoxPen = BoxPen::dashed(Rgb([200, 70, 0]), 2);
 
-/// A cell that was named wrong.
+/// A misclassified cell.
 pub(super) struct WrongCell {
     pub image: PathBuf,
     pub outcome: ClassOutcome,
-    /// A `data:` address of a JPEG.
+    /// `data:` URL of a JPEG.
     pub picture: String,
 }
 
-/// The surest wrong answers, surest first. Images that are gone by now are left out.
+/// Wrong predictions with the highest probability, highest first. Leaves out images that no longer exist.
 pub(super) fn wrong_cells(report: &CellsReport) -> Vec<WrongCell> {
     let mut wrong: Vec<&(PathBuf, ClassOutcome)> =
         report.outcomes.iter().filter(|(_, outcome)| !outcome.is_right()).collect();
@@ -52,16 +52,16 @@ pub(super) fn wrong_cells(report: &CellsReport) -> Vec<WrongCell> {
     shown.take(CELLS).collect()
 }
 
-/// A field with cells missed or seen where none are marked.
+/// A field with missed cells, or with detections where none are labelled.
 pub(super) struct WrongField {
     pub image: PathBuf,
     pub missed: usize,
     pub extra: usize,
-    /// A `data:` address of a JPEG.
+    /// `data:` URL of a JPEG.
     pub picture: String,
 }
 
-/// The fields with most boxes missed or not marked, worst first. Only kinds that the labels mark are drawn.
+/// Fields with most boxes missed or extra, worst first. Draws only the kinds that the labels cover.
 pub(super) fn wrong_fields(report: &FieldsReport) -> Vec<WrongField> {
     let judged = report.outcomes.iter().map(|outcome| (outcome, judge(report, outcome)));
     let wrong =
@@ -88,7 +88,7 @@ fn judge(report: &FieldsReport, outcome: &FieldOutcome) -> Vec<(Kind, BoxOutcome
 }
 
 fn draw(canvas: &mut RgbImage, kinds: &[(Kind, BoxOutcomes)], factor: f64) {
-    // What is right lies lowest, so that no mistake is hidden.
+    // Right boxes are drawn first, so that they hide no mistake.
     for (kind, judged) in kinds {
         for area in &judged.hits {
             outline(canvas, area.scaled(factor), RIGHT);

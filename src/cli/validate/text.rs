@@ -1,4 +1,4 @@
-//! The reports as a few lines for a terminal.
+//! Reports as a few lines for a terminal.
 
 use std::fmt;
 
@@ -56,7 +56,7 @@ fn class_lines(f: &mut fmt::Formatter<'_>, scores: &ClassScores) -> fmt::Result 
     writeln!(f)
 }
 
-/// The figures of the network alone, where a composition was brought in.
+/// Figures for the raw predictions, if a prevalence was applied.
 fn uncorrected_lines(f: &mut fmt::Formatter<'_>, prevalence: &PrevalenceReport, alone: &Summary) -> fmt::Result {
     writeln!(f, "\n{prevalence}")?;
     if prevalence.form == PrevalenceMode::None {

@@ -1,13 +1,13 @@
-//! YOLO label files: one box a line, `class cx cy w h`, lengths as shares of the image's width and height. Pure.
+//! YOLO label files: one box per line, `class cx cy w h`, lengths as shares of the image's width and height. Pure.
 
 use crate::domain::geometry::Rect;
 
 /// A box of a label file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct YoloBox {
-    /// The number of its class, from 0.
+    /// Class number, from 0.
     pub class: u32,
-    /// Its middle and size as shares of the image, 0..=1; inside the image.
+    /// Centre and size as shares of the image, 0..=1; inside the image.
     area: Rect,
 }
 
@@ -19,7 +19,7 @@ impl YoloBox {
     }
 }
 
-/// A line that is no box.
+/// A line that is not a box.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}; a box is written `class cx cy w h` with the lengths as shares of the image, 0 to 1")]
 pub struct YoloError {
@@ -28,16 +28,16 @@ pub struct YoloError {
     pub problem: String,
 }
 
-/// Rounding in the last written digit puts an edge this much outside; it is no mistake.
+/// Rounding of the last digit may put an edge this far outside, which is not an error.
 const ROUNDING: f64 = 0.01;
 
 /// Longest part of a line that is quoted in an error.
 const QUOTED: usize = 24;
 
-/// Reads the text of a label file; empty lines mean nothing, an empty text is a field without cells.
+/// Parses a label file; empty lines are skipped, and an empty file is a field without cells.
 ///
 /// # Errors
-/// When a line is not five numbers, a length is not 0 to 1, or a box has no area or leaves the image.
+/// If a line is not five numbers, a length is not within 0 to 1, or a box has no area or leaves the image.
 pub fn parse(text: &str) -> Result<Vec<YoloBox>, YoloError> {
     let text = text.trim_start_matches('\u{feff}');
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());

@@ -1,5 +1,5 @@
-//! The first half of counting: the light evened out, cells found at the scale kept so far, the frame judged. No memory of
-//! cells: what follows can count one frame while the next is looked at.
+//! First half of counting: flat-field correction, detection at the current scale, quality gate. It has no memory of
+//! cells, so the second half can count one frame while the next is analysed.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,62 +14,62 @@ use crate::vision::optics::flat_field::learn::Learner;
 use crate::vision::quality::{Gate, Quality};
 use crate::vision::{Lighting, Vision, VisionError};
 
-/// Frames whose red cells decide on the scale together.
+/// Frames whose red cells together set the scale.
 const SCALE_FRAMES: usize = 25;
 
-/// Red cells that a frame needs to have a say in the scale.
+/// Red cells a frame needs to contribute to the scale.
 const SCALE_CELLS: usize = 5;
 
 /// A frame's own scale that is off by this much (natural logarithm) means another objective or another source.
 const OTHER_SCALE: f64 = 0.2;
 
-/// A frame that was looked at.
+/// An analysed frame.
 #[derive(Clone, Debug)]
 pub struct DetectedFrame {
-    /// The frame with its light evened out and balanced.
+    /// The frame after flat-field correction and white balance.
     pub(super) balanced: RgbImage,
-    /// Every cell found.
+    /// Every cell detected.
     pub(super) cells: Vec<Detection>,
     pub(super) quality: Quality,
-    /// The scale to count at; none for a frame that does not count.
+    /// Scale to count at; `None` for a frame that does not count.
     pub(super) counts: Option<Scale>,
-    /// Micrometres a pixel, if known.
+    /// Micrometres per pixel, if known.
     pub(super) um_per_px: Option<f64>,
-    /// How long its light took, and finding and judging.
+    /// Time taken by the flat-field correction, and by detection and gate.
     pub(super) took: (Duration, Duration),
 }
 
-/// Looks at the frames of one slide in their order.
+/// Analyses the frames of one slide in order.
 #[derive(Debug)]
 pub struct FrameAnalyzer {
     vision: Arc<Vision>,
-    /// What the frames so far told of the light, where that is to be learned.
+    /// Light learned from the frames so far, if it is to be learned.
     light: Learner,
     gate: Gate,
     scale: Option<Scale>,
-    /// Scales told by the latest frames, um a pixel.
+    /// Scales measured in the latest frames, um per pixel.
     told: VecDeque<f64>,
     size: (u32, u32),
 }
 
 impl FrameAnalyzer {
-    /// One that has seen nothing yet.
+    /// An analyser for a new slide.
     #[must_use]
     pub fn behind(vision: Arc<Vision>, gate: Gate) -> Self {
         let told = VecDeque::with_capacity(SCALE_FRAMES);
         Self { vision, light: Learner::default(), gate, scale: None, told, size: (0, 0) }
     }
 
-    /// Begins another slide under the same microscope: what was learned of the light stays.
+    /// Begins another slide under the same microscope and keeps what was learned about the light.
     pub fn begin(&mut self, gate: Gate) {
         let light = std::mem::take(&mut self.light);
         *self = Self { light, ..Self::behind(Arc::clone(&self.vision), gate) };
     }
 
-    /// Looks at the next frame.
+    /// Analyses the next frame.
     ///
     /// # Errors
-    /// When a network fails on it.
+    /// If a network fails on it.
     pub fn look(&mut self, image: &RgbImage) -> Result<DetectedFrame, VisionError> {
         let began = Instant::now();
         if self.size != image.dimensions() {
@@ -95,7 +95,7 @@ impl FrameAnalyzer {
             took: (lit - began, lit.elapsed()),
         };
         if quality.refused() && !self.gate.is_open() {
-            // A refused frame says nothing of the scale, and none of its cells counts.
+            // A refused frame does not affect the scale, and none of its cells counts.
             (self.scale, self.told) = before;
             looked.counts = None;
             looked.um_per_px = self.scale.map(|scale| scale.um_per_px);
@@ -103,7 +103,7 @@ impl FrameAnalyzer {
         Ok(looked)
     }
 
-    /// Detects at the scale kept so far, or at a new one where that no longer fits.
+    /// Detects at the current scale, or at a new one if that no longer fits.
     fn find(&mut self, balanced: &RgbImage) -> Result<Option<(Scale, Vec<Detection>)>, VisionError> {
         if let Some(scale) = self.scale {
             let detections = self.vision.detect(balanced, scale)?;
@@ -113,7 +113,7 @@ impl FrameAnalyzer {
             self.told.clear();
         }
         let found = self.vision.scale(balanced)?;
-        // A guess from white cells is used for this frame and not kept: the next one may show red cells.
+        // A guess from white cells is used for this frame only: the next one may show red cells.
         let keep = |scale: &Scale| !scale.source.is_guess();
         let scale = match (found, self.scale) {
             (Some(found), _) if keep(&found) => found,
@@ -125,7 +125,7 @@ impl FrameAnalyzer {
         Ok(Some((scale, self.vision.detect(balanced, scale)?)))
     }
 
-    /// Whether the red cells of a frame fit the scale; if so they have their say in it.
+    /// Whether the red cells of a frame fit the scale; if so they contribute to it.
     fn agrees(&mut self, scale: Scale, detections: &[Detection], size: (u32, u32)) -> bool {
         let red = detections.iter().filter(|cell| cell.kind == Kind::Rbc).count();
         let (width, height) = (f64::from(size.0), f64::from(size.1));

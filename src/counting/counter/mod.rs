@@ -1,4 +1,4 @@
-//! From frames to cells counted once: each frame looked at, then the stage followed and white cells named.
+//! From frames to cells counted once: analyses each frame, then follows the stage and classifies white cells.
 
 mod look;
 mod white;
@@ -25,68 +25,66 @@ use white::White;
 /// A cell that counts from now on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CountedCell {
-    /// Its name; no other cell of the slide has it.
+    /// Its id, unique on the slide.
     pub id: CellId,
-    /// What it counts as, by the network's own answer.
+    /// Kind it counts as, by raw prediction.
     pub kind: Kind,
-    /// What the classifier says of it; for cells that were found as white ones only.
+    /// Prediction; only for cells detected as white.
     pub opinion: Option<Prediction>,
     /// Where it is.
     pub at: OnSlide,
-    /// Its sharpest view as the classifier takes it; of cells that were found as white ones only.
+    /// Its sharpest crop; only for cells detected as white.
     pub picture: Option<Arc<RgbImage>>,
 }
 
-/// What later frames showed of a cell that counts.
+/// Change to a cell already counted, from later frames.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Revision {
-    /// A white cell was seen better; this is said of it now.
+    /// A white cell was seen better and has a new prediction.
     Named {
-        /// Which cell.
         id: CellId,
-        /// What is said of it.
+        /// The new prediction.
         opinion: Prediction,
-        /// Its view, where that is the sharpest so far.
+        /// Its crop, if that is the sharpest so far.
         picture: Option<Arc<RgbImage>>,
     },
-    /// It was no cell after all.
+    /// It was not a cell after all.
     Withdrawn {
-        /// Which cell.
         id: CellId,
-        /// What it counted as, unless it has an opinion.
+        /// Kind it counted as, if it has no prediction.
         kind: Kind,
     },
 }
 
-/// What one frame added.
+/// What one frame added to the count.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counted {
-    /// Cells that count from now on, those of a lone field before this one included.
+    /// Cells that count from now on, including those of a lone field before this one.
     pub cells: Vec<CountedCell>,
-    /// What changed of cells that counted before; to be done before `cells` are counted.
+    /// Changes to cells counted before; apply them before counting `cells`.
     pub revisions: Vec<Revision>,
-    /// Every cell found in this frame.
+    /// Every cell detected in this frame.
     pub in_view: Vec<Detection>,
-    /// Where the frame's top-left corner lies on its patch of the slide, px; none where it shows nothing that counts.
+    /// Position of the frame's top-left corner on its patch of the slide, px; `None` if nothing in it counts.
     pub origin: Option<(f64, f64)>,
-    /// Its cells' names, in the order of `in_view`; none for cells that are not seen whole.
+    /// Ids of its cells, in the order of `in_view`; `None` for cells that are cut.
     pub names: Vec<Option<CellId>>,
-    /// The stage moved in a way that could not be followed, or more was seen than can be remembered: cells may be counted
-    /// a second time from here on.
+    /// The stage moved in a way that could not be followed, or more was seen than can be remembered: cells may be
+    /// counted a second time from here on.
     pub jumped: bool,
-    /// Micrometres a pixel, if known.
+    /// Micrometres per pixel, if known.
     pub um_per_px: Option<f64>,
-    /// How good the frame is; one that is refused adds no cells.
+    /// Quality of the frame; a refused frame adds no cells.
     pub quality: Quality,
 }
 
-/// Width of the picture whose sharpness tells blurred frames, px: small enough that pixel noise averages out.
+/// Width of the picture in which blur is measured, px: small enough that pixel noise averages out.
 const SHARPNESS_WIDTH: u32 = 320;
 
 /// Frames after which the views of a white cell that does not count are forgotten.
 const KEPT: u64 = 500;
 
-/// White cells that are looked at once more in one frame, at most.
+/// White cells classified once more per frame, at most.
 const LOOKS: usize = 4;
 
 /// Counts the cells of one slide.
@@ -105,13 +103,13 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// A counter that has seen nothing yet and counts every frame that passes the quality gate.
+    /// A counter for a new slide that counts every frame that passes the quality gate.
     #[must_use]
     pub fn new(vision: Arc<Vision>) -> Self {
         Self::behind(vision, Gate::new(true))
     }
 
-    /// The same behind a gate of one's own.
+    /// Same, with a given gate.
     #[must_use]
     pub fn behind(vision: Arc<Vision>, gate: Gate) -> Self {
         Self {
@@ -125,7 +123,7 @@ impl Counter {
         }
     }
 
-    /// Begins another slide under the same microscope: what was learned of the light stays.
+    /// Begins another slide under the same microscope and keeps what was learned about the light.
     pub fn begin(&mut self, gate: Gate) {
         self.looker.begin(gate);
         let looker =
@@ -133,53 +131,55 @@ impl Counter {
         *self = Self { looker, ..Self::new(Arc::clone(&self.vision)) };
     }
 
-    /// How long the stages of the latest frames took.
+    /// Time taken by each stage for the latest frames.
     #[must_use]
     pub fn times(&self) -> Vec<StageTime> {
         self.timings.summary()
     }
 
-    /// Takes the next frame.
+    /// Counts the next frame.
     ///
     /// # Errors
-    /// When a network fails on it; its cells are then not counted.
+    /// If a network fails on it; its cells are then not counted.
     pub fn frame(&mut self, image: &RgbImage) -> Result<Counted, VisionError> {
         let looked = self.looker.look(image)?;
         self.take(looked)
     }
 
-    /// Takes a frame that was looked at, and looks at the next one meanwhile: on two cores a stream of frames goes by as
-    /// fast as the slower of the two goes. Either half fails on its own.
+    /// Counts an analysed frame while analysing the next one: on two cores, throughput is that of the slower half.
+    /// Either half may fail on its own.
     pub fn frame_while(
         &mut self,
         looked: DetectedFrame,
         next: &RgbImage,
     ) -> (Result<Counted, VisionError>, Result<DetectedFrame, VisionError>) {
-        // Taken out, so that each half has its own part of the counter.
+        // Taken out, so that each half owns its part of the counter.
         let idle = FrameAnalyzer::behind(Arc::clone(&self.vision), Gate::new(true));
         let mut looker = std::mem::replace(&mut self.looker, idle);
         let both = std::thread::scope(|scope| {
             let looking = scope.spawn(|| looker.look(next));
             let counted = self.take(looked);
-            // Looking does not panic; if it does all the same, so does this thread, which is the one that is watched.
+            // Analysis does not panic; if it ever did, this thread must panic, too, because this is the one that is
+            // watched.
             (counted, looking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
         self.looker = looker;
         both
     }
 
-    /// The first half of [`Counter::frame`]: finds the cells of a frame. Frames are looked at in their order.
+    /// First half of [`Counter::frame`]: detects the cells of a frame. Call it with the frames in order.
     ///
     /// # Errors
-    /// When a network fails on it.
+    /// If a network fails on it.
     pub fn look(&mut self, image: &RgbImage) -> Result<DetectedFrame, VisionError> {
         self.looker.look(image)
     }
 
-    /// The second half: which of the cells are new, and what they are. Frames are taken in the order they were looked at.
+    /// Second half: which of the cells are new, and their classes. Call it with frames in the order they were
+    /// analysed.
     ///
     /// # Errors
-    /// When a network fails on it; its cells are then not counted.
+    /// If a network fails on it; its cells are then not counted.
     pub fn take(&mut self, looked: DetectedFrame) -> Result<Counted, VisionError> {
         let began = Instant::now();
         let (optics, detect) = looked.took;
@@ -205,14 +205,14 @@ impl Counter {
         let placed_at = Instant::now();
         self.timings.note(Stage::Track, placed_at - began);
         let mut counted = Counted::default();
-        // The verdicts on a patch that ended come before the look at this frame, whose cells are others.
+        // Verdicts on a finished patch come first, because this frame has other cells.
         self.look_at_white(&balanced, scale, &detections, &placed, &mut counted)?;
         self.timings.note(Stage::Classify, placed_at.elapsed());
         if placed.new_patch && !placed.jumped {
             let cut = std::mem::take(&mut self.cut);
             counted.cells.extend(cut.into_iter().filter_map(|verdict| self.count(verdict)));
         }
-        // A field that turned out to be part of a patch shows its cut cells whole in another frame, or never.
+        // If a field turns out to be part of a patch, its cut cells appear whole in another frame, or never.
         for verdict in std::mem::take(&mut self.cut) {
             self.white.remove(&verdict.id);
         }
@@ -239,8 +239,7 @@ impl Counter {
         Ok(counted)
     }
 
-    /// Ends the slide: gives the cells that had been seen and had not counted yet, the cut cells of a last lone field
-    /// among them.
+    /// Ends the slide: returns the cells seen but not yet counted, including the cut cells of a last lone field.
     pub fn finish(&mut self) -> Vec<CountedCell> {
         let cut = std::mem::take(&mut self.cut);
         let cut = if self.tracker.frames_in_patch() == 1 { cut } else { Vec::new() };
@@ -248,7 +247,7 @@ impl Counter {
         seen.into_iter().chain(cut).filter_map(|verdict| self.count(verdict)).collect()
     }
 
-    /// Names white cells that are new, and some of those that this frame shows better than the frames before.
+    /// Classifies new white cells, and some of those that this frame shows better than earlier ones.
     fn look_at_white(
         &mut self,
         balanced: &RgbImage,
@@ -267,7 +266,7 @@ impl Counter {
             let sharpness = focus::sharpness(&crop);
             let white = self.white.entry(id).or_default();
             let again = !white.is_unseen();
-            // Two boxes of one frame may be one cell.
+            // Two boxes of one frame may be the same cell.
             let twice = chosen.iter().any(|(_, other, ..)| *other == id);
             if twice || !white.wants(sharpness, self.frame) || (again && looks == 0) {
                 continue;
@@ -299,7 +298,7 @@ impl Counter {
         Ok(())
     }
 
-    /// Gives a cell that the tracker counts, unless both networks doubt it.
+    /// Passes on a cell that the tracker counts, unless both networks doubt it.
     fn count(&mut self, verdict: CellUpdate) -> Option<CountedCell> {
         let CellUpdate { id, kind, at } = verdict;
         if kind != Kind::Wbc {
@@ -313,7 +312,7 @@ impl Counter {
         Some(CountedCell { id, kind, opinion: Some(opinion), at, picture: white.picture.take() })
     }
 
-    /// Takes back a cell that the tracker does not count any more.
+    /// Withdraws a cell that the tracker no longer counts.
     fn withdraw(&mut self, verdict: CellUpdate) -> Option<Revision> {
         if verdict.kind != Kind::Wbc {
             return Some(Revision::Withdrawn { id: verdict.id, kind: verdict.kind });
@@ -324,21 +323,21 @@ impl Counter {
         self.hide(verdict.id)
     }
 
-    /// Takes back a white cell if it was told.
+    /// Withdraws a white cell if it was passed on.
     fn hide(&mut self, id: CellId) -> Option<Revision> {
         let white = self.white.get_mut(&id)?;
         std::mem::take(&mut white.told).then_some(Revision::Withdrawn { id, kind: Kind::Wbc })
     }
 }
 
-/// A cell of one frame by itself.
+/// A cell of a single frame.
 fn lone(cell: &Detection, id: CellId, placed: &Registration) -> CellUpdate {
     let (x, y) = placed.origin.unwrap_or_default();
     let area = Rect { x: cell.area.x + x, y: cell.area.y + y, ..cell.area };
     CellUpdate { id, kind: cell.kind, at: OnSlide { patch: placed.patch, area } }
 }
 
-/// How sharp a white-balanced frame is as a whole.
+/// Overall sharpness of a white-balanced frame.
 fn sharpness(balanced: &RgbImage) -> f64 {
     let factor = (f64::from(SHARPNESS_WIDTH) / f64::from(balanced.width())).min(1.0);
     let side = |length: u32| ((f64::from(length) * factor).round() as u32).max(1);

@@ -1,4 +1,4 @@
-//! What is said of a white cell that several frames show: the views it is named by.
+//! Prediction for a white cell from several frames.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use crate::vision::Cell;
 use crate::vision::detect::Detection;
 use crate::vision::prediction::Prediction;
 
-/// Views that name a cell together: the sharpest ones.
+/// Views pooled into the prediction: the sharpest ones.
 const VIEWS: usize = 3;
 
-/// Frames between two views that are taken while there are fewer: neighbouring frames show nearly the same.
+/// Frames between two views while there are fewer: neighbouring frames show nearly the same.
 const APART: u64 = 3;
 
-/// How many times sharper than the least sharp view a further one must be to take its place.
+/// A further view replaces the least sharp one if it is this many times sharper.
 const SHARPER: f64 = 1.15;
 
-/// One look of the classifier at a cell.
+/// One classification of a cell.
 #[derive(Clone, Debug)]
 struct CellView {
     sharpness: f64,
@@ -26,39 +26,39 @@ struct CellView {
     score: f64,
 }
 
-/// A white cell in its views.
+/// A white cell and its views.
 #[derive(Clone, Debug, Default)]
 pub(super) struct White {
     views: Vec<CellView>,
-    /// The frame of the latest view.
+    /// Frame of the latest view.
     pub latest: u64,
-    /// A platelet was found where it is, too.
+    /// Whether a platelet was detected at its place, too.
     twin: bool,
-    /// The tracker counts it.
+    /// Whether the tracker counts it.
     pub wanted: bool,
-    /// It was given to the session.
+    /// Whether it was passed on to the session.
     pub told: bool,
-    /// The sharpest view, until it is given to the session.
+    /// The sharpest crop, until it is passed on to the session.
     pub picture: Option<Arc<RgbImage>>,
 }
 
 impl White {
-    /// Whether a view of this sharpness, at frame `now`, would tell more.
+    /// Whether a view of this sharpness, at frame `now`, would add information.
     pub fn wants(&self, sharpness: f64, now: u64) -> bool {
         let Some(worst) = self.views.last() else { return true };
         if self.views.len() < VIEWS && now >= self.latest + APART {
-            // Much less sharp than the best, it would only add doubt.
+            // A view much less sharp than the best would only add doubt.
             return sharpness * 2.0 > self.views[0].sharpness;
         }
         sharpness > SHARPER * worst.sharpness
     }
 
-    /// Whether there is no view at all.
+    /// Whether it has no view yet.
     pub fn is_unseen(&self) -> bool {
         self.views.is_empty()
     }
 
-    /// Takes a further view; `twin` says that a platelet was found at its place.
+    /// Adds a view; `twin` means that a platelet was detected at its place.
     pub fn look(&mut self, sharpness: f64, opinion: Prediction, score: f64, twin: bool, now: u64, picture: RgbImage) {
         self.twin |= twin;
         self.latest = now;
@@ -68,12 +68,12 @@ impl White {
         self.views.push(CellView { sharpness, opinion, score });
         self.views.sort_by(|a, b| b.sharpness.total_cmp(&a.sharpness));
         self.views.truncate(VIEWS);
-        // What the sharpest view makes look blurred has nothing more to say.
+        // Drops views that are blurred compared with the sharpest.
         let least = self.views[0].sharpness / 2.0;
         self.views.retain(|view| view.sharpness >= least);
     }
 
-    /// What its views say together: the geometric mean of their probabilities, weighted by sharpness.
+    /// Pooled prediction of its views: the geometric mean of their probabilities, weighted by sharpness.
     pub fn opinion(&self, unknown_below: f64) -> Option<Prediction> {
         let [first, others @ ..] = self.views.as_slice() else { return None };
         if others.is_empty() {
@@ -83,8 +83,8 @@ impl White {
         Some(pooled(&views, unknown_below))
     }
 
-    /// What it counts as under this opinion; nothing where both networks doubt that it is a cell, or where it is a
-    /// platelet that was found as one, too.
+    /// Kind it counts as under this prediction; `None` if both networks doubt that it is a cell, or if it is a
+    /// platelet that was also detected as one.
     pub fn kind(&self, opinion: &Prediction) -> Option<Kind> {
         let score = self.views.iter().map(|view| view.score).sum::<f64>() / self.views.len().max(1) as f64;
         let area = crate::domain::geometry::Rect::default();
@@ -94,7 +94,7 @@ impl White {
     }
 }
 
-/// The normalised geometric mean of several answers about one cell, each with its weight above 0.
+/// Normalised geometric mean of several predictions for one cell, each with a weight above 0.
 fn pooled(views: &[(&Prediction, f64)], unknown_below: f64) -> Prediction {
     // A class that one view rules out is not ruled out for good.
     const LEAST: f64 = 1e-4;

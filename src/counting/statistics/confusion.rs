@@ -1,8 +1,8 @@
-//! `confusion.toml`: what the classifier answered to cells whose class is known, as counts.
+//! `confusion.toml`: confusion matrix of the classifier on cells of known class, as counts.
 //!
-//! It belongs to one set of weights, one limit for UNK, and the laboratory and stain it was measured on. `leukoscope
-//! validate cells DIR --confusion FILE` writes it, from answers that no composition was brought into: only those go
-//! wrong at the same rates in every sample.
+//! It is valid for one set of weights, one UNK threshold, and the laboratory and stain it was measured on.
+//! `leukoscope validate cells DIR --confusion FILE` writes it, from raw predictions without any prevalence: only
+//! their error rates are the same in every sample.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,22 +14,22 @@ use serde::Deserialize;
 
 use crate::domain::class::CellClass;
 
-/// The file's usual name, in the folder of the models.
+/// The file's usual name, in the models folder.
 pub const FILE: &str = "confusion.toml";
 
-/// Answers to cells of known class.
+/// Confusion matrix: predictions for cells of known class.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConfusionMatrix {
-    /// The images it was measured on, in words for a person.
+    /// Images it was measured on, in words for a person.
     pub measured_on: String,
-    /// Of the classifier that answered.
+    /// Sha256 of the classifier it was measured with.
     pub classifier_sha256: String,
-    /// Probability under which an answer was UNK.
+    /// Probability below which a cell was UNK.
     pub unknown_below: f64,
-    /// What the columns are: classes, UNK among them.
+    /// Classes of the columns, including UNK.
     pub answers: Vec<CellClass>,
-    /// Cells of each true class by answer, in the order of `answers`.
+    /// Counts for each true class, by predicted class in the order of `answers`.
     pub cells: BTreeMap<CellClass, Vec<u32>>,
 }
 
@@ -43,10 +43,10 @@ pub enum ConfusionError {
 }
 
 impl ConfusionMatrix {
-    /// Reads a file.
+    /// Reads a matrix file.
     ///
     /// # Errors
-    /// When it is not there, or is no matrix of counts.
+    /// If it does not exist, or is not a matrix of counts.
     pub fn read(path: &Path) -> Result<Self, ConfusionError> {
         let text = fs::read_to_string(path)
             .map_err(|problem| ConfusionError::Unreadable { path: path.to_owned(), problem })?;
@@ -96,7 +96,7 @@ impl ConfusionMatrix {
         text
     }
 
-    /// Why it says nothing about answers of this classifier at this limit, if it does not.
+    /// Why the matrix does not apply to this classifier at this threshold; `None` if it does.
     #[must_use]
     pub fn stranger(&self, classifier_sha256: &str, unknown_below: f64) -> Option<String> {
         if !self.classifier_sha256.eq_ignore_ascii_case(classifier_sha256) {
@@ -110,7 +110,7 @@ impl ConfusionMatrix {
         })
     }
 
-    /// Cells of true class `class` that got an answer for which `of` holds.
+    /// Cells of true class `class` whose predicted class satisfies `of`.
     #[must_use]
     pub fn count(&self, class: CellClass, of: impl Fn(CellClass) -> bool) -> u32 {
         let Some(counts) = self.cells.get(&class) else { return 0 };
@@ -119,23 +119,23 @@ impl ConfusionMatrix {
     }
 }
 
-/// Where corrections come from: a matrix, or why there is none.
+/// A confusion matrix for corrections, or why there is none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum ConfusionSource {
-    /// Nothing is installed, so nothing is said.
+    /// None installed, so nothing is reported.
     #[default]
     None,
-    /// Installed, and of no use here: why.
+    /// Installed, but not valid here, and why.
     Stranger { measured_on: String, why: String },
-    /// To be used.
+    /// Installed and valid.
     Matrix(ConfusionMatrix),
 }
 
 impl ConfusionSource {
-    /// The matrix of `asked`, or else of the models' `folder` where one is.
+    /// Reads the matrix `asked` for, else the one in the models' `folder`, if any.
     ///
     /// # Errors
-    /// When the file that was asked for is not there, or a file is no matrix.
+    /// If the requested file does not exist, or a file is not a valid matrix.
     pub fn find(
         asked: Option<&Path>,
         folder: &Path,

@@ -1,16 +1,17 @@
-//! The differential freed of the classifier's known errors.
+//! Corrects the differential for the classifier's known errors.
 //!
-//! If a share `c[k][j]` of the cells of class k is named j, a sample with shares p is named in the shares q = cᵀ p, and
-//! p = c⁻ᵀ q undoes the errors (Rogan and Gladen 1978, American Journal of Epidemiology 107, 71, for one class; here for
-//! all). What falls below 0 by chance becomes 0. Cells without a name leave both sides: the matrix says which classes
-//! they are missing from.
+//! If a share `c[k][j]` of the cells of class k is named j, a sample with shares p is named in the shares q = cᵀ p,
+//! and p = c⁻ᵀ q undoes the errors (Rogan and Gladen 1978, American Journal of Epidemiology 107, 71, for one class;
+//! here for all). Shares that fall below 0 by chance become 0. Cells without a name are left out on both sides: the
+//! matrix tells which classes they are missing from.
 //!
-//! The intervals carry the counts of the sample and those of the matrix through the same sum. Each count stands for a
-//! gamma distribution; the two ends of an interval take the counts whichever way pulls that end outwards (one cell more or
-//! less), as Clopper and Pearson's do. With a faultless classifier they are Clopper and Pearson's.
+//! The intervals propagate the counts of the sample and those of the matrix through the same formula. Each count is
+//! drawn from a gamma distribution; for each end of an interval, every count is shifted by one cell in the direction
+//! that pulls that end outwards, as Clopper and Pearson's do. With a faultless classifier the result is Clopper and
+//! Pearson's.
 //!
-//! All of this holds where the classifier errs as it did in the matrix. The number of cells without a name betrays many a
-//! sample where it does not, and then nothing is corrected.
+//! All of this assumes that the classifier errs as it did in the matrix. If the number of cells without a name shows
+//! that it does not, nothing is corrected.
 
 use std::collections::BTreeMap;
 
@@ -22,31 +23,32 @@ use crate::counting::statistics::dice::{binomial, gamma};
 use crate::counting::statistics::interval::{Figure, LEVEL};
 use crate::domain::class::{CellClass, Group};
 
-/// Cells with a name that a sample needs.
+/// Named cells that a sample needs.
 pub const ENOUGH_NAMED: u32 = 100;
 
-/// Cells that a class of the matrix needs.
+/// Cells that each class of the matrix needs.
 pub const ENOUGH_TESTED: u32 = 30;
 
-/// The share of a class's named cells that must be named right. Above a half the sum can be undone; near a half it makes
-/// much of little.
+/// Least share of a class's named cells that must be named correctly. Above one half the errors can be undone; close
+/// to one half, small deviations are blown up.
 pub const RIGHT_FROM: f64 = 0.6;
 
-/// How often an interval draws.
+/// Random draws per interval.
 pub const DRAWS: usize = 1000;
 
-/// Cells without a name as odd as this in a sample like those of the matrix: it is no such sample.
+/// If the number of cells without a name is less probable than this under the matrix, the sample is unlike those it
+/// was measured on.
 const TOO_ODD: f64 = 0.01;
 
 /// The corrected differential, or why there is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MisclassificationCorrection {
-    /// What the matrix was measured on.
+    /// Images the matrix was measured on.
     pub measured_on: String,
-    /// Named cells it was estimated from, by the network's own answers.
+    /// Named cells it was estimated from, by raw prediction.
     pub cells: u32,
-    /// Percent of the differential with 95 % interval for each class of the matrix; EBO and KSC per 100 of it. Empty where
-    /// nothing was corrected.
+    /// Percentage of the differential with 95 % interval for each class of the matrix; EBO and KSC per 100 of it.
+    /// Empty if nothing was corrected.
     pub percent: BTreeMap<CellClass, Figure>,
     /// Why nothing was corrected.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,13 +56,13 @@ pub struct MisclassificationCorrection {
 }
 
 impl MisclassificationCorrection {
-    /// Of the network's own `answers` to the white cells of a sample; none without a matrix.
+    /// Corrects the raw predictions (`answers`) for the white cells of a sample; `None` without a matrix.
     #[must_use]
     pub fn of(answers: &BTreeMap<CellClass, u32>, source: &ConfusionSource) -> Option<Self> {
         Self::with_draws(answers, source, DRAWS)
     }
 
-    /// The same with so many draws.
+    /// Same, with a given number of draws.
     #[must_use]
     pub fn with_draws(answers: &BTreeMap<CellClass, u32>, source: &ConfusionSource, draws: usize) -> Option<Self> {
         let (measured_on, corrected) = match source {
@@ -81,20 +83,20 @@ impl MisclassificationCorrection {
     }
 }
 
-/// Matrix and sample, brought to the classes that both can speak of.
+/// Matrix and sample, reduced to the classes that both contain.
 struct Table {
     classes: Vec<CellClass>,
-    /// `named[k][j]`: cells of class k that were named j.
+    /// `named[k][j]`: cells of class k named j.
     named: Vec<Vec<u32>>,
     /// Cells of class k that got no name, or that of a class without a row.
     unnamed: Vec<u32>,
-    /// Cells of the sample that were named j.
+    /// Cells of the sample named j.
     answers: Vec<u32>,
     /// Cells of the sample without a name, or with that of a class without a row.
     without: u32,
 }
 
-/// Which way the ends of an interval are drawn.
+/// End of an interval, low or high.
 #[derive(Clone, Copy)]
 enum End {
     Low,
@@ -145,7 +147,7 @@ impl Table {
         Ok(table)
     }
 
-    /// Cells of the sample with a name.
+    /// Named cells of the sample.
     fn cells(&self) -> u32 {
         self.answers.iter().sum()
     }
@@ -155,7 +157,7 @@ impl Table {
         let named: Vec<Vec<f64>> = self.named.iter().map(whole).collect();
         let point = Self::shares(&named, &whole(&self.unnamed), &whole(&self.answers))
             .ok_or("the matrix cannot be inverted")?;
-        // Always the same numbers, so that a result can be made again.
+        // Fixed seed, so that a result can be reproduced.
         let mut dice = fastrand::Rng::with_seed(19_340_404);
         if self.oddness(draws, &mut dice) < TOO_ODD {
             return Err(format!(
@@ -185,7 +187,7 @@ impl Table {
             .collect())
     }
 
-    /// The share of each class among the white cells, from matrix and answers; none where the matrix cannot be inverted.
+    /// Shares of the classes among the white cells, from matrix and sample; `None` if the matrix cannot be inverted.
     fn shares(named: &[Vec<f64>], unnamed: &[f64], answers: &[f64]) -> Option<Vec<f64>> {
         let sums: Vec<f64> = named.iter().map(|row| row.iter().sum()).collect();
         let classes = answers.len();
@@ -199,18 +201,18 @@ impl Table {
             .collect();
         let mut shares = solve(&mut equations)?;
         for (k, share) in shares.iter_mut().enumerate() {
-            // A class of which many cells get no name is more frequent than its names are.
+            // Scales up classes of which many cells get no name.
             *share = share.max(0.0) * (sums[k] + unnamed[k]) / sums[k];
         }
         let sum: f64 = shares.iter().sum();
         (sum > 0.0 && sum.is_finite()).then(|| shares.iter().map(|share| share / sum).collect())
     }
 
-    /// Percent of the differential of the class `at`; per 100 of it for classes that are no part.
+    /// Percentage of the differential for the class `at`; classes outside it are given per 100 cells of it.
     fn percent(&self, shares: &[f64], at: usize) -> f64 {
         let of = self.classes.iter().zip(shares).filter(|(class, _)| class.in_differential());
         let differential: f64 = of.map(|(_, share)| share).sum();
-        // Where all but nothing belongs to the differential a ratio to it says nothing.
+        // If almost nothing belongs to the differential, a ratio to it is meaningless.
         (100.0 * shares[at] / differential.max(0.01)).min(10_000.0)
     }
 
@@ -222,13 +224,13 @@ impl Table {
         Drawn { named, unnamed, answers, more_tested: more, more_counted: gamma(1, dice) }
     }
 
-    /// How probable so many cells without a name, or more, are by the matrix.
+    /// Probability, under the matrix, of at least as many cells without a name as in the sample.
     fn oddness(&self, draws: usize, dice: &mut fastrand::Rng) -> f64 {
         let all = self.cells() + self.without;
         let mut as_many = 0;
         for _ in 0..draws {
             let Drawn { named, unnamed, answers, .. } = self.drawn(dice);
-            // One more cell without a name for each class: of some hundred tested cells, none is not never.
+            // One more cell without a name per class: none among some hundred tested does not mean never.
             let unnamed: Vec<f64> = unnamed.iter().map(|drawn| drawn + gamma(1, dice)).collect();
             let expected = Self::shares(&named, &unnamed, &answers).map_or(1.0, |shares| {
                 let without = |k: usize| unnamed[k] / (unnamed[k] + named[k].iter().sum::<f64>());
@@ -240,25 +242,25 @@ impl Table {
     }
 }
 
-/// Matrix and sample as they might have been.
+/// One random draw of matrix and sample.
 struct Drawn {
     named: Vec<Vec<f64>>,
     unnamed: Vec<f64>,
     answers: Vec<f64>,
-    /// One tested cell more of each class.
+    /// One more tested cell of each class.
     more_tested: Vec<f64>,
-    /// One cell more in the sample.
+    /// One more cell of the sample.
     more_counted: f64,
 }
 
 impl Drawn {
-    /// Percent of the class `at`, with every count pulled towards this end of its interval.
+    /// Percentage of the class `at`, with every count pulled towards this end of its interval.
     fn share(&self, table: &Table, at: usize, end: End) -> f64 {
         let (mut named, mut unnamed) = (self.named.clone(), self.unnamed.clone());
         let mut answers = self.answers.clone();
         match end {
             End::Low => {
-                // One of the sample's cells more for the others, and one more of each other class named like this one.
+                // One more cell of the sample for the other classes, and one more of each class named as this one.
                 let others: f64 = answers.iter().sum::<f64>() - answers[at];
                 let factor = if others > 0.0 { 1.0 + self.more_counted / others } else { 1.0 };
                 for (j, answer) in answers.iter_mut().enumerate() {
@@ -269,12 +271,12 @@ impl Drawn {
                 }
             }
             End::High => {
-                // One more of the sample's cells for this class, and one more of its tested cells without its name.
+                // One more cell of the sample for this class, and one more of its tested cells without a name.
                 answers[at] += self.more_counted;
                 unnamed[at] += self.more_tested[at];
             }
         }
-        // A matrix drawn so badly that it has no inverse says nothing: the end is as far out as it can be.
+        // A drawn matrix that cannot be inverted tells nothing, so this end goes as far out as it can.
         let nothing = match end {
             End::Low => 0.0,
             End::High => 100.0,
@@ -283,7 +285,7 @@ impl Drawn {
     }
 }
 
-/// Solves equations `[n][n + 1]` by elimination with pivots; none where they have no single solution.
+/// Solves equations `[n][n + 1]` by elimination with pivoting; `None` if there is no unique solution.
 fn solve(equations: &mut [Vec<f64>]) -> Option<Vec<f64>> {
     let n = equations.len();
     for column in 0..n {

@@ -1,8 +1,8 @@
-//! Random numbers of the distributions that intervals are drawn from.
+//! Random numbers from the distributions that intervals need.
 
 use fastrand::Rng;
 
-/// A gamma-distributed number of whole shape and scale 1; of shape 0 it is 0 (Marsaglia and Tsang 2000, ACM TOMS 26, 363).
+/// Gamma-distributed number of integer shape and scale 1; 0 for shape 0 (Marsaglia and Tsang 2000, ACM TOMS 26, 363).
 pub(super) fn gamma(shape: u32, dice: &mut Rng) -> f64 {
     if shape == 0 {
         return 0.0;
@@ -18,12 +18,12 @@ pub(super) fn gamma(shape: u32, dice: &mut Rng) -> f64 {
     }
 }
 
-/// A number above 0, up to 1.
+/// Uniform number above 0, up to 1.
 fn positive(dice: &mut Rng) -> f64 {
     1.0 - dice.f64()
 }
 
-/// A standard normal number (Marsaglia's polar method).
+/// Standard normal number (Marsaglia's polar method).
 fn normal(dice: &mut Rng) -> f64 {
     loop {
         let (x, y) = (2.0 * dice.f64() - 1.0, 2.0 * dice.f64() - 1.0);
@@ -34,7 +34,7 @@ fn normal(dice: &mut Rng) -> f64 {
     }
 }
 
-/// How many of `n` happen, each with probability `p`.
+/// Number of successes in `n` trials, each with probability `p`.
 pub(super) fn binomial(n: u32, p: f64, dice: &mut Rng) -> u32 {
     (0..n).map(|_| u32::from(dice.f64() < p)).sum()
 }

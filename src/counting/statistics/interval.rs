@@ -1,14 +1,14 @@
-//! Exact intervals of shares and of ratios of two counts.
+//! Exact intervals for shares and for ratios of two counts.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF};
 use utoipa::openapi::{ArrayBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// The confidence of every interval, unless it says otherwise.
+/// Confidence level of every interval, unless stated otherwise.
 pub const LEVEL: f64 = 0.95;
 
-/// A figure with its interval; written as `[value, low, high]`, to a ten-thousandth.
+/// A figure with its interval; serialised as `[value, low, high]`, to a ten-thousandth.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "[f64; 3]", into = "[f64; 3]")]
 pub struct Figure {
@@ -51,9 +51,10 @@ impl Figure {
     }
 }
 
-/// `count` of `total` as a share 0..=1 with its exact interval at `level` (Clopper and Pearson 1934, Biometrika 26, 404).
+/// `count` of `total` as a share 0..=1 with its exact interval at `level` (Clopper and Pearson 1934, Biometrika 26,
+/// 404).
 ///
-/// Of nothing, nothing is known: 0 with the interval 0 to 1.
+/// If `total` is 0, the share is 0 with the interval 0 to 1.
 #[must_use]
 pub fn exact(count: u32, total: u32, level: f64) -> Figure {
     if total == 0 {
@@ -69,11 +70,11 @@ pub fn exact(count: u32, total: u32, level: f64) -> Figure {
     Figure { value: k / n, low, high }
 }
 
-/// The ratio `count` / `others` of two independent counts with its exact 95 % interval.
+/// Ratio `count` / `others` of two independent counts with its exact 95 % interval.
 ///
-/// Given the sum of two Poisson counts, the first is binomial (Przyborowski and Wilenski 1940, Biometrika 31, 313), so the
-/// exact interval of that share gives the ratio's as odds. It holds as well where fields differ in density, as long as
-/// the two kinds thin out together. The high end is infinite where there are no others.
+/// Given the sum of two Poisson counts, the first is binomial (Przyborowski and Wilenski 1940, Biometrika 31, 313),
+/// so the exact interval of that share gives the ratio's as odds. It also holds if fields differ in density, as long
+/// as both kinds thin out together. The high end is infinite if `others` is 0.
 #[must_use]
 pub fn ratio(count: u32, others: u32) -> Figure {
     let odds = |share: f64| if share < 1.0 { share / (1.0 - share) } else { f64::INFINITY };
@@ -81,16 +82,16 @@ pub fn ratio(count: u32, others: u32) -> Figure {
     Figure { value: f64::from(count) / f64::from(others), low: odds(share.low), high: odds(share.high) }
 }
 
-/// `figure` times a number known with the coefficient of variation `cv` (0.02 for 2 %), which is taken as log-normal.
+/// `figure` times a factor with the coefficient of variation `cv` (0.02 for 2 %), taken as log-normal.
 ///
-/// The distances of the ends add up as squares of logarithms (the method of variance estimates recovery: Zou and Donner
-/// 2008, Statistics in Medicine 27, 1693), so that the exact interval stays as it is for a number without error.
+/// The distances of the ends add up as squares of logarithms (the method of variance estimates recovery: Zou and
+/// Donner 2008, Statistics in Medicine 27, 1693), so a factor without error leaves the exact interval as it is.
 #[must_use]
 pub fn times_uncertain(figure: Figure, factor: f64, cv: f64) -> Figure {
     const Z: f64 = 1.959_963_984_540_054;
     let own = Z * cv;
     let away = |end: f64| {
-        // From a value of 0 there is no distance in logarithms; there the factor's own error is all that is added.
+        // A value of 0 has no logarithmic distance to its end, so only the factor's own error widens it.
         let distance = if figure.value > 0.0 { (end / figure.value).ln() } else { 0.0 };
         (distance.hypot(own) - distance.abs()).exp()
     };

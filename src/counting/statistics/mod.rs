@@ -1,5 +1,5 @@
-//! What can be said of a sample from the cells that were counted: intervals, estimates per microlitre, and answers freed
-//! of the classifier's known errors. Pure.
+//! What the counted cells tell about the sample: intervals, estimates per microlitre, and the differential corrected
+//! for the classifier's known errors. Pure.
 //!
 //! `docs/statistics.md` states each method, its source, and how often its intervals hold the truth in simulation.
 
@@ -25,24 +25,25 @@ use crate::counting::statistics::simultaneous::Simultaneous;
 use crate::domain::class::Group;
 use crate::domain::flag::Flag;
 
-/// What is said of a sample beside the line of each class.
+/// Statistics of a sample beyond the line of each class.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Statistics {
-    /// Percent of the differential with the exact 95 % interval, for each group with at least one cell.
+    /// Percentage of the differential with the exact 95 % interval, for each group with at least one cell.
     pub groups: BTreeMap<Group, Figure>,
-    /// The figure behind each flag that goes by a limit.
+    /// The figure behind each flag that depends on a limit.
     pub evidence: Vec<Evidence>,
     /// White cells and platelets per red cell, once red cells are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_red_cell: Option<PerRedCell>,
-    /// The share that decides when the count ends, where one does.
+    /// The share that decides when the count ends, if one does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
-    /// Intervals that hold all together; in results only.
+    /// Simultaneous intervals; in results only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub simultaneous: Option<Simultaneous>,
-    /// The differential freed of the classifier's known errors; in results only, where a confusion matrix is installed.
+    /// The differential corrected for the classifier's known errors; in results only, if a confusion matrix is
+    /// installed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub corrected: Option<MisclassificationCorrection>,
 }
@@ -54,13 +55,13 @@ pub struct Evidence {
     pub of: Share,
     /// In percent, or per 100 white cells for nucleated red cells, with the exact 95 % interval.
     pub figure: Figure,
-    /// The limit that was set.
+    /// The configured limit.
     pub limit: f64,
     /// Whether the whole interval lies at or above the limit, so that chance alone does not explain the flag.
     pub beyond_chance: bool,
 }
 
-/// What a flag goes by.
+/// Share that a flag depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Share {
@@ -72,7 +73,7 @@ pub enum Share {
 }
 
 impl Share {
-    /// The words a person reads.
+    /// Name as shown to people.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
-//! White cells and platelets per red cell, and per microlitre where the red count is known: estimates.
+//! Estimates: white cells and platelets per red cell, and per microlitre if the red count is known.
 //!
-//! The counts must come from whole fields that nobody picked for their cells. A field chosen because it shows a white cell
-//! makes the white count many times too high, and no statistics can tell.
+//! The counts must come from whole fields that were not picked for their cells. Fields chosen because they show a
+//! white cell make the white count many times too high, and no statistics can detect that.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,10 +12,10 @@ use utoipa::ToSchema;
 use crate::counting::statistics::interval::{Figure, ratio, times_uncertain};
 use crate::domain::counts::KindCounts;
 
-/// Red cells from which a ratio is given: fewer come from too few fields to stand for the slide.
+/// Red cells needed for a ratio: fewer come from too few fields to represent the slide.
 pub const ENOUGH_RED_CELLS: u32 = 1000;
 
-/// A red count that a person entered, from an analyser or a chamber.
+/// Red count entered by a person, from an analyser or a counting chamber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RedCount {
     /// Thousands of red cells per microlitre, 100..=10000.
@@ -23,7 +23,7 @@ pub struct RedCount {
 }
 
 impl RedCount {
-    /// In 10^12 a litre, which is millions per microlitre; none outside 0.1 to 10, where no blood is.
+    /// In 10^12 per litre, i.e. millions per microlitre; `None` outside 0.1 to 10, where no blood sample lies.
     #[must_use]
     pub fn new(tera_per_litre: f64) -> Option<Self> {
         (0.1..=10.0)
@@ -31,7 +31,7 @@ impl RedCount {
             .then(|| Self { thousands_per_ul: (tera_per_litre * 1000.0).round() as u32 })
     }
 
-    /// In 10^12 a litre.
+    /// In 10^12 per litre.
     #[must_use]
     pub fn tera_per_litre(self) -> f64 {
         f64::from(self.thousands_per_ul) / 1000.0
@@ -44,7 +44,7 @@ impl fmt::Display for RedCount {
     }
 }
 
-/// Words that are no red count.
+/// Text that is not a red count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a red count is a number from 0.1 to 10, in 10^12 a litre (millions per microlitre), such as 4.5")]
 pub struct NoRedCount;
@@ -57,25 +57,25 @@ impl FromStr for RedCount {
     }
 }
 
-/// What the red cells beside the others tell. Every interval is an exact 95 % one of the counting alone: how evenly the
-/// cells lie on the slide is not in it.
+/// Ratios to the red cells. Every interval is an exact 95 % one for counting error only; uneven spreading of cells on
+/// the slide is not included.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PerRedCell {
     /// Red cells counted.
     pub red_cells: u32,
-    /// White cells for 1000 red cells, nucleated red ones included; none with too few red cells.
+    /// White cells per 1000 red cells, nucleated red ones included; `None` with too few red cells.
     #[serde(rename = "WBC_per_1000", skip_serializing_if = "Option::is_none")]
     pub white_per_1000: Option<Figure>,
-    /// Platelets for 1000 red cells.
+    /// Platelets per 1000 red cells.
     #[serde(rename = "PLT_per_1000", skip_serializing_if = "Option::is_none")]
     pub platelets_per_1000: Option<Figure>,
-    /// The red count a person entered, 10^12 a litre.
+    /// Red count entered, 10^12 per litre.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub red_count: Option<f64>,
-    /// Estimates per microlitre, where a red count was entered.
+    /// Estimates per microlitre, if a red count was entered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimates: Option<PerMicrolitre>,
-    /// Why there is no estimate although a red count was entered.
+    /// Why there is no estimate despite a red count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -86,15 +86,15 @@ pub struct PerMicrolitre {
     /// All white cells found, nucleated red ones included.
     #[serde(rename = "WBC_per_ul")]
     pub white: Figure,
-    /// The same without nucleated red cells, where there are as many as the limit for this correction:
-    /// white cells x 100 / (100 + nucleated red cells per 100 white cells).
+    /// The same without nucleated red cells, if they reach the limit for this correction: white cells x 100 / (100 +
+    /// nucleated red cells per 100 white cells).
     #[serde(rename = "WBC_per_ul_without_nucleated_red", skip_serializing_if = "Option::is_none")]
     pub white_without_nucleated_red: Option<Figure>,
     #[serde(rename = "PLT_per_ul")]
     pub platelets: Figure,
 }
 
-/// What else is known for the estimates.
+/// Further inputs to the estimates.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RedCellInputs {
     pub red_count: Option<RedCount>,
@@ -102,12 +102,12 @@ pub struct RedCellInputs {
     pub red_count_cv_percent: f64,
     /// Nucleated red cells per 100 white cells of the differential.
     pub nucleated_red_per_100: f64,
-    /// From how many of them the white count is given without them, too.
+    /// From this many on, the white count is also given without them.
     pub correct_white_from: f64,
 }
 
 impl PerRedCell {
-    /// None where no red cell was counted.
+    /// Computes the ratios; `None` if no red cell was counted.
     #[must_use]
     pub fn of(counts: KindCounts, known: &RedCellInputs) -> Option<Self> {
         if counts.rbc == 0 {
@@ -128,7 +128,7 @@ impl PerRedCell {
             });
         }
         let nucleated = known.nucleated_red_per_100;
-        // Rounded to whole cells, for which there is an exact interval.
+        // Rounded to whole cells, because the exact interval needs integers.
         let white = (f64::from(counts.wbc) * 100.0 / (100.0 + nucleated)).round() as u32;
         let per_ul = |count: u32, red: f64| {
             times_uncertain(ratio(count, counts.rbc), red * 1e6, known.red_count_cv_percent / 100.0)

@@ -1,9 +1,9 @@
-//! Intervals of all classes that hold together.
+//! Simultaneous intervals for all classes.
 //!
-//! Of thirteen 95 % intervals one may well miss its truth. A report that is read as a whole wants intervals that all hold
-//! in 95 % of samples: exact ones, each at 1 - 0.05 / 13 (Bonferroni), which holds whatever the composition. The narrower
-//! intervals of Sison and Glaz (1995, JASA 90, 366) and Goodman (1965, Technometrics 7, 247) lean on approximations that
-//! fail for rare classes: see `docs/statistics.md` for what both held in simulation.
+//! Of thirteen 95 % intervals one may well miss its truth. A report that is read as a whole needs intervals that all
+//! hold in 95 % of samples: exact ones, each at 1 - 0.05 / 13 (Bonferroni), which holds for any composition. The
+//! narrower intervals of Sison and Glaz (1995, JASA 90, 366) and Goodman (1965, Technometrics 7, 247) rely on
+//! approximations that fail for rare classes: see `docs/statistics.md` for what both held in simulation.
 
 use std::collections::BTreeMap;
 
@@ -13,23 +13,23 @@ use utoipa::ToSchema;
 use crate::counting::statistics::interval::{self, Figure};
 use crate::domain::class::CellClass;
 
-/// Intervals of the classes of a differential that hold all together with 95 % confidence, in percent.
+/// Intervals for the classes of a differential that all hold together with 95 % confidence, in percent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Simultaneous {
-    /// Of the differential's classes that were seen.
+    /// For each class of the differential that was seen.
     pub percent: BTreeMap<CellClass, Figure>,
-    /// No class that was not seen makes up more than this.
+    /// No unseen class makes up more than this.
     pub unseen_below: f64,
 }
 
 impl Simultaneous {
-    /// For the counts by class; classes that are no part of the differential are left out. `level` is 0.95, or more where the
+    /// From the counts by class; classes outside the differential are left out. `level` is 0.95, or more if the
     /// counts themselves decided when to end.
     #[must_use]
     pub fn of(counts: &BTreeMap<CellClass, u32>, level: f64) -> Self {
         let counts = counts.iter().filter(|(class, _)| class.in_differential());
         let total = counts.clone().map(|(_, count)| count).sum();
-        // The number of classes there could be: taken from the classes that were seen it would depend on chance.
+        // The number of possible classes: the number of classes seen would depend on chance.
         let classes = CellClass::ALL.iter().filter(|class| class.in_differential()).count();
         let level = 1.0 - (1.0 - level) / classes as f64;
         let percent = counts.map(|(class, count)| (*class, interval::exact(*count, total, level).scaled(100.0)));

@@ -1,4 +1,4 @@
-//! What is said beside the lines of the classes, for a person at a terminal.
+//! Statistics as text for a terminal.
 
 use std::fmt::{self, Write as _};
 
@@ -7,7 +7,7 @@ use crate::counting::statistics::interval::Figure;
 use crate::counting::statistics::per_red_cell::PerRedCell;
 
 impl fmt::Display for Figure {
-    /// `4.1 (2.2 to 7.0)`, with the decimals that are asked for.
+    /// `4.1 (2.2 to 7.0)`, with the requested decimals.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = f.precision().unwrap_or(1);
         write!(f, "{:.decimals$} ({:.decimals$} to {:.decimals$})", self.value, self.low, self.high)
@@ -71,7 +71,7 @@ impl fmt::Display for PerRedCell {
     }
 }
 
-/// Why flags were raised: one line a figure that reached its limit.
+/// Why flags were raised: one line for each figure that reached its limit.
 #[must_use]
 pub fn evidence(statistics: &Statistics) -> String {
     let mut text = String::new();

@@ -1,24 +1,24 @@
-//! Which cells of a frame are which cells of the slide.
+//! Matches cells of a frame to cells of the slide.
 
 use crate::domain::class::Kind;
 use crate::vision::detect::Detection;
 
 use super::atlas::{Atlas, SlidePoint};
 
-/// Two sightings nearer than this share of a cell's diameter are one cell.
+/// Sightings closer than this share of a cell's diameter are the same cell.
 const SAME_CELL: f64 = 0.4;
 
-/// The same for white cells, whose lobes make their middles uncertain and which seldom touch each other.
+/// Same for white cells: their lobes make their centres uncertain, and they seldom touch each other.
 const SAME_WHITE_CELL: f64 = 0.5;
 
-/// A cell should have been seen where a box so many times its diameter lies inside the frame.
+/// A cell should be seen if a box this many times its diameter lies inside the frame.
 pub(super) const WELL_INSIDE: f64 = 1.3;
 
-/// Cells known from before that an offset is taken from.
+/// Known cells needed to compute an offset.
 const FEW: usize = 3;
 
-/// A cell of the frame and a cell of the slide that may be one: distance in parts of how far apart they may be, at most 1,
-/// position among the frame's, and slot.
+/// A possible match: distance as a share of the largest allowed, at most 1; index among the frame's whole cells;
+/// slot.
 type Pair = (f64, usize, u32);
 
 fn pairs(atlas: &Atlas, known: &[u32], cells: &[Detection], whole: &[usize], origin: SlidePoint) -> Vec<Pair> {
@@ -47,7 +47,7 @@ fn pairs(atlas: &Atlas, known: &[u32], cells: &[Detection], whole: &[usize], ori
     pairs
 }
 
-/// How far the frame lies from where its known cells say it lies, px: their median; none where they are too few.
+/// Offset of the frame from where its known cells put it, px: their median; `None` with too few of them.
 pub(super) fn offset(
     atlas: &Atlas,
     known: &[u32],
@@ -77,8 +77,8 @@ pub(super) fn offset(
     Some((median(|o| o.0), median(|o| o.1)))
 }
 
-/// For each whole cell of the frame the cell of the slide that it is, none for a new one. Nearest pairs are taken first; a
-/// cell left over next to a known one is that one once more, as two lobes of a white cell found apart.
+/// For each whole cell of the frame, its cell on the slide, or `None` for a new one. Nearest pairs are matched first.
+/// A cell left over next to a known one is taken as the same, such as two lobes of a white cell detected apart.
 pub(super) fn assign(
     atlas: &Atlas,
     known: &[u32],

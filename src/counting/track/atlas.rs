@@ -1,4 +1,4 @@
-//! Every cell that was seen whole, by its place on the slide: what makes "new" mean something.
+//! Every cell seen whole, by its place on the slide. A cell is new if it is not in here.
 
 use std::collections::HashMap;
 
@@ -10,16 +10,16 @@ use super::{CellId, CellUpdate, OnSlide};
 /// A place on the slide, px from the corner of its patch's first frame.
 pub(super) type SlidePoint = (f64, f64);
 
-/// Cells that are remembered. A hundred white cells of usual blood come with some 60 000 red ones.
+/// Cells remembered. A hundred white cells of usual blood come with some 60 000 red ones.
 pub(super) const MOST_CELLS: usize = 1_000_000;
 
-/// Side of a tile, px: some tens of cells.
+/// Side of a tile, px: a tile holds some tens of cells.
 const TILE: f64 = 256.0;
 
-/// Share of the tiles that are forgotten at once, so that room is made rarely: one in so many.
+/// One in this many tiles is forgotten at once, so that making room is rare.
 const FORGET: usize = 16;
 
-/// How often a cell was seen, and what follows.
+/// How often a cell was seen, and whether it counts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record {
     pub id: CellId,
@@ -28,19 +28,19 @@ pub(super) struct Record {
     x: f32,
     y: f32,
     size: f32,
-    /// Sharp frames that showed it, and sharp frames that should have; both are halved when one is full.
+    /// Sharp frames that showed it, and sharp frames that should have; both are halved if one would overflow.
     seen: u8,
     missed: u8,
     pub counted: bool,
 }
 
 impl Record {
-    /// Its middle.
+    /// Its centre.
     pub fn place(&self) -> SlidePoint {
         (self.x.into(), self.y.into())
     }
 
-    /// What is said of it when its count changes.
+    /// The update when its count changes.
     pub fn verdict(&self) -> CellUpdate {
         let area = Rect::around(self.place(), self.size(), self.size());
         CellUpdate { id: self.id, kind: self.kind, at: OnSlide { patch: self.patch, area } }
@@ -51,10 +51,10 @@ impl Record {
         self.size.into()
     }
 
-    /// A sharp frame showed it at `place`.
+    /// Records a sharp frame that showed it at `place`.
     pub fn sight(&mut self, place: SlidePoint) {
         if self.seen < 4 {
-            // The first few sightings decide where it is; after that nothing drifts.
+            // Averages the first few sightings; after that its place stays fixed, so that nothing drifts.
             let share = 1.0 / (f32::from(self.seen) + 1.0);
             self.x += (place.0 as f32 - self.x) * share;
             self.y += (place.1 as f32 - self.y) * share;
@@ -63,7 +63,7 @@ impl Record {
         self.halve();
     }
 
-    /// A sharp frame that had it well inside did not show it.
+    /// Records a sharp frame that had it well inside but did not show it.
     pub fn miss(&mut self) {
         self.missed = self.missed.saturating_add(1);
         self.halve();
@@ -75,18 +75,18 @@ impl Record {
         }
     }
 
-    /// Seen often enough to count while it is still in view.
+    /// Whether it was seen often enough to count while still in view.
     pub fn is_sure(&self) -> bool {
         self.seen >= 2 && self.seen > self.missed
     }
 
-    /// Missed so often that it should not have counted.
+    /// Whether it was missed so often that it should not have counted.
     pub fn is_refuted(&self) -> bool {
         let (seen, missed) = (u16::from(self.seen), u16::from(self.missed));
         missed >= seen + 3 && 2 * missed > 3 * seen
     }
 
-    /// What holds when nothing more is to come: at least half of the sharp frames showed it.
+    /// Whether it counts once no more frames of it come: at least half of the sharp frames showed it.
     pub fn is_likely(&self) -> bool {
         self.seen >= self.missed
     }
@@ -97,16 +97,15 @@ type TileKey = (u32, i32, i32);
 
 #[derive(Clone, Debug, Default)]
 struct Tile {
-    /// The frame that was over it last.
+    /// The last frame that covered it.
     last: u64,
     slots: Vec<u32>,
 }
 
-/// All cells.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Atlas {
     records: Vec<Record>,
-    /// Places in `records` whose cells were forgotten.
+    /// Free slots in `records`.
     free: Vec<u32>,
     tiles: HashMap<TileKey, Tile>,
 }
@@ -120,12 +119,12 @@ impl Atlas {
         &mut self.records[slot as usize]
     }
 
-    /// Cells that are remembered.
+    /// Number of cells remembered.
     pub fn len(&self) -> usize {
         self.records.len() - self.free.len()
     }
 
-    /// Remembers a cell that nothing is known of.
+    /// Adds a new cell.
     pub fn insert(&mut self, (id, kind): (CellId, Kind), patch: u32, place: SlidePoint, size: f64, now: u64) -> u32 {
         let (x, y, size) = (place.0 as f32, place.1 as f32, size as f32);
         let record = Record { id, kind, patch, x, y, size, seen: 0, missed: 0, counted: false };
@@ -142,7 +141,7 @@ impl Atlas {
         slot
     }
 
-    /// The cells whose middles lie in a part of a patch; its tiles count as seen `now`.
+    /// Cells centred in a part of a patch; marks its tiles as seen `now`.
     pub fn within(&mut self, patch: u32, part: Rect, now: u64) -> Vec<u32> {
         let (_, left, top) = key(patch, (part.x, part.y));
         let (_, right, bottom) = key(patch, (part.x + part.w, part.y + part.h));
@@ -161,7 +160,7 @@ impl Atlas {
         found
     }
 
-    /// Forgets the cells that were in view longest ago if there are more than `most`; whether it had to.
+    /// Forgets the cells in view longest ago if there are more than `most`. Returns whether it had to.
     pub fn make_room(&mut self, most: usize, now: u64) -> bool {
         if self.len() <= most {
             return false;
@@ -170,7 +169,7 @@ impl Atlas {
         by_age.sort_unstable();
         let enough = most - most / FORGET;
         for (last, key) in by_age {
-            // What is in view now stays, however much it is.
+            // What is in view now stays, whatever its number.
             if self.len() <= enough || last == now {
                 break;
             }
@@ -182,7 +181,7 @@ impl Atlas {
         true
     }
 
-    /// Whether anything is known around a place.
+    /// Whether any cell is known around a place.
     pub fn knows(&self, patch: u32, place: SlidePoint) -> bool {
         self.tiles.contains_key(&key(patch, place))
     }

@@ -1,9 +1,9 @@
-//! How well two small grey pictures agree where they show one place.
+//! Correlation of two small grey pictures.
 
 use image::GrayImage;
 
-/// Normalised cross-correlation, -1..=1, of the parts of two pictures of one size that show one place after the field
-/// moved by `motion` px from `before` to `now`; none where that part is too small or flat.
+/// Normalised cross-correlation, -1..=1, of the common part of two pictures of equal size after the field moved by
+/// `motion` px from `before` to `now`; `None` if that part is too small or flat.
 pub(super) fn correlation(before: &GrayImage, now: &GrayImage, motion: (i64, i64)) -> Option<f64> {
     const LEAST_SIDE: i64 = 8;
     let (width, height) = (i64::from(now.width()), i64::from(now.height()));
@@ -22,7 +22,7 @@ pub(super) fn correlation(before: &GrayImage, now: &GrayImage, motion: (i64, i64
     for row in 0..rows {
         let a = &pixels_before[row_at(x_before, y_before + row)];
         let b = &pixels_now[row_at(x_now, y_now + row)];
-        // A row of up to 65 000 px of 255 x 255 stays within 32 bits.
+        // A row of up to 65 000 px of 255 x 255 fits in 32 bits.
         let mut line = [0_u32; 5];
         for (a, b) in a.iter().zip(b) {
             let (a, b) = (u32::from(*a), u32::from(*b));
@@ -39,15 +39,15 @@ pub(super) fn correlation(before: &GrayImage, now: &GrayImage, motion: (i64, i64
     let [sum_a, sum_b, sum_aa, sum_bb, sum_ab] = sums.map(|sum| sum as f64);
     let count = (columns * rows) as f64;
     let (spread_a, spread_b) = (sum_aa - sum_a * sum_a / count, sum_bb - sum_b * sum_b / count);
-    // Two grey levels of standard deviation: less is noise on empty background.
+    // Less than two grey levels of standard deviation is noise on empty background.
     if spread_a.min(spread_b) < 4.0 * count {
         return None;
     }
     Some((sum_ab - sum_a * sum_b / count) / (spread_a * spread_b).sqrt())
 }
 
-/// The few motions, px, under which two pictures agree best, best first; every motion that leaves a `least` share of the
-/// picture in common is tried.
+/// The few motions, px, with the highest correlation, best first. Tries every motion that leaves at least a share
+/// `least` of the picture in common.
 pub(super) fn everywhere(before: &GrayImage, now: &GrayImage, least: f64) -> Vec<(i64, i64)> {
     const FEW: usize = 3;
     const APART: i64 = 3;

@@ -1,24 +1,24 @@
-//! Views kept of where the stage has been, a bounded number of them: by these a place is known again.
+//! Keyframes: a bounded number of views of where the stage has been, by which it recognises a place again.
 
 use super::atlas::SlidePoint;
 use super::register::{Demand, FrameView, likeness, motion};
 
-/// Views that are kept at most, some 25 KB each.
+/// Views kept, at most; some 25 KB each.
 pub(super) const MOST: usize = 128;
 
-/// The latest ones, which are all kept; of the older ones every second goes when room is needed.
+/// The latest views, which are all kept; of the older ones every second is dropped if room is needed.
 const RECENT: usize = 64;
 
-/// A view is kept where none is within this share of a frame.
+/// A view is kept if there is none within this share of a frame.
 const APART: f64 = 0.4;
 
-/// Views whose cells look most alike that are compared by their pixels when the place is lost.
+/// Views compared by their pixels when the place is lost: those whose cells look most alike.
 const CLOSER_LOOKS: usize = 6;
 
-/// Frames after which a place that is reached again is a place that was left before.
+/// A place reached again after this many frames counts as revisited.
 const LEFT: u64 = 40;
 
-/// Where a frame lies.
+/// Position of a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Position {
     pub patch: u32,
@@ -30,16 +30,15 @@ pub(super) struct Position {
 struct Keyframe {
     position: Position,
     view: FrameView,
-    /// The frame that was last known to lie here.
+    /// The last frame known to lie here.
     last: u64,
 }
 
-/// The views.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Keyframes(Vec<Keyframe>);
 
 impl Keyframes {
-    /// Keeps a view if none is near its place.
+    /// Keeps a view if there is none near its place.
     pub fn offer(&mut self, view: &FrameView, at: Position, size: (f64, f64), now: u64) {
         if view.blurred || self.0.iter().any(|kept| is_near(kept.position, at, size)) {
             return;
@@ -55,8 +54,8 @@ impl Keyframes {
         self.0.push(Keyframe { position: at, view: view.clone(), last: now });
     }
 
-    /// Where this view lies, if it shows a kept place of any patch. Two frames at least must have made a patch that is
-    /// known again (`is_known`): single fields are not searched for each other.
+    /// Position of this view if it shows a kept place of any patch. Only patches of at least two frames (`is_known`)
+    /// are searched: single fields are not compared with each other.
     pub fn find(&mut self, view: &FrameView, is_known: impl Fn(u32) -> bool, now: u64) -> Option<Position> {
         let mut alike: Vec<(u32, usize)> = (0..self.0.len())
             .filter(|index| is_known(self.0[*index].position.patch))
@@ -71,8 +70,8 @@ impl Keyframes {
         })
     }
 
-    /// Where a view that is held to lie at `at` really lies, if it came back to a kept place that was left a while ago:
-    /// errors that added up on the way are taken out.
+    /// Corrected position of a view believed to lie at `at`, if it returned to a kept place that was left a while
+    /// ago. Removes the error accumulated on the way.
     pub fn close_loop(&mut self, view: &FrameView, at: Position, size: (f64, f64), now: u64) -> Option<Position> {
         let near = |kept: &&mut Keyframe| is_near(kept.position, at, size);
         let kept = self.0.iter_mut().filter(near).max_by_key(|kept| kept.last)?;

@@ -1,12 +1,14 @@
-//! Which cells are new: the stage's motion from frame to frame, slide coordinates, and each cell counted once.
+//! Tracks the stage and counts each cell once: motion from frame to frame, slide coordinates, and which cells are
+//! new.
 //!
-//! Frames that overlap form a patch; within it every cell has a place on the slide, and a cell is new when nothing is
-//! known at its place. It counts once two sharp frames have shown it, or when it leaves the view, or the patch ends, and
-//! half of the sharp frames that should have shown it did. A cell cut by the frame's border waits until it is seen whole.
+//! Frames that overlap form a patch; within it every cell has a place on the slide, and a cell is new if none is
+//! known at its place. It counts once two sharp frames have shown it, or when it leaves the view or the patch ends,
+//! if half of the sharp frames that should have shown it did. A cell cut by the frame's border waits until it is seen
+//! whole.
 //!
-//! A blurred frame that matches nothing is passed over. Any other frame that matches neither the frames before it nor a
-//! place visited earlier begins a new patch. A patch of a single frame (a field on its own, as in a folder of pictures)
-//! also counts the cut cells, since they will not be seen better.
+//! A blurred frame that matches nothing is skipped. Any other frame that matches neither the frames before it nor a
+//! place visited earlier begins a new patch. A patch of a single frame (a field on its own, as in a folder of
+//! pictures) also counts its cut cells, since they will not be seen better.
 
 mod assign;
 mod atlas;
@@ -26,67 +28,67 @@ use keyframes::{Keyframes, Position};
 pub use register::thumb_size;
 use register::{Demand, FrameView};
 
-/// The name of a cell of the slide: the same in every frame that shows it, and no other cell's of one [`Tracker`].
+/// Id of a cell on the slide: the same in every frame that shows it, and unique within one [`Tracker`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CellId(pub u32);
 
 /// One frame, as the tracker needs it.
 #[derive(Debug)]
 pub struct Observation<'a> {
-    /// The frame in grey, best of [`thumb_size`].
+    /// The frame in grey, ideally of [`thumb_size`].
     pub grey: GrayImage,
-    /// Its cells, px, surest first.
+    /// Its cells, px, most certain first.
     pub cells: &'a [Detection],
     /// Its width and height, px.
     pub size: (f64, f64),
-    /// How sharp it is, in any unit that grows with sharpness.
+    /// Its sharpness, in any unit that grows with sharpness.
     pub sharpness: f64,
 }
 
-/// Where on the slide something is.
+/// A place on the slide.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct OnSlide {
-    /// Number of the patch, from 0; places on two patches cannot be compared.
+    /// Number of the patch, from 0; places on different patches cannot be compared.
     pub patch: u32,
-    /// Its box, px from the corner of the patch's first frame.
+    /// Box, px from the corner of the patch's first frame.
     pub area: Rect,
 }
 
 /// A cell whose count changes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CellUpdate {
-    /// Which one.
     pub id: CellId,
-    /// What it was found as.
+    /// Kind it was detected as.
     pub kind: Kind,
     /// Where it is.
     pub at: OnSlide,
 }
 
-/// What became of the cells of one frame.
+/// What became of one frame and its cells.
 #[expect(clippy::struct_excessive_bools, reason = "four things that can each be so or not")]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Registration {
-    /// Where the frame's top-left corner is on its patch, px; none: it is passed over, and shows nothing that counts.
+    /// Position of the frame's top-left corner on its patch, px; `None` if the frame is skipped and none of its cells
+    /// counts.
     pub origin: Option<(f64, f64)>,
     /// Number of that patch.
     pub patch: u32,
-    /// Much less sharp than the frames before it.
+    /// Whether it is much less sharp than the frames before it.
     pub blurred: bool,
-    /// For each cell of the frame its name, if it is whole.
+    /// Id of each cell of the frame, if it is whole.
     pub names: Vec<Option<CellId>>,
-    /// Cells that are cut by the border of a patch's first frame, by their positions in the frame's list, with names of
-    /// their own: they count if the patch ends with this frame.
+    /// Cells cut by the border of a patch's first frame, by their index in the frame's list, with ids of their own:
+    /// they count if the patch ends with this frame.
     pub cut: Vec<(usize, CellId)>,
     /// Cells that count from now on.
     pub counted: Vec<CellUpdate>,
     /// Cells that counted and were then missed so often that they should not have.
     pub withdrawn: Vec<CellUpdate>,
-    /// The frame overlaps nothing known, so that cut cells of a lone frame before it are to be counted.
+    /// Whether the frame overlaps nothing known, so that cut cells of a lone frame before it are to be counted.
     pub new_patch: bool,
-    /// The stage moved on from a patch of several frames in a way that could not be followed.
+    /// Whether the stage left a patch of several frames in a way that could not be followed.
     pub jumped: bool,
-    /// So many cells were seen that those seen longest ago had to be forgotten.
+    /// Whether so many cells were seen that those seen longest ago had to be forgotten.
     pub forgot: bool,
 }
 
@@ -98,55 +100,56 @@ pub struct Tracker {
     next_id: u32,
     at: Option<Position>,
     velocity: (f64, f64),
-    /// Frames passed over since the last one that was placed.
+    /// Frames skipped since the last one that was placed.
     lost: u32,
-    /// Frames of each patch.
+    /// Number of frames of each patch.
     patches: Vec<u64>,
     latest: Option<FrameView>,
-    /// The latest view that is not blurred, with its place.
+    /// The latest view that is not blurred, with its position.
     sharp: Option<(FrameView, Position)>,
     keyframes: Keyframes,
     atlas: Atlas,
-    /// Cells in view at the last frame that was placed.
+    /// Cells in view in the last frame that was placed.
     in_view: Vec<u32>,
     /// Sharpness of the latest frames.
     usual: VecDeque<f64>,
 }
 
-/// Share of a frame's side within which a box counts as cut by the border.
+/// A box within this share of a frame's side from the border counts as cut.
 const BORDER: f64 = 0.004;
 
-/// Share of the box's longer side within which it does so, too: the detector ends the boxes of cut cells up to so far from
-/// the border (95 to 99 in 100 of those in panned fields; by the frame's side alone a quarter to a half passed for whole).
+/// So does one within this share of the box's longer side: the detector ends the boxes of cut cells up to this far
+/// from the border (95 to 99 in 100 of those in panned fields; by the frame's side alone a quarter to a half passed
+/// for whole).
 const BORDER_OF_CELL: f64 = 0.05;
 
-/// The same for white cells, whose round part in view looks whole.
+/// Same for white cells, whose round part in view looks whole.
 const BORDER_OF_WHITE_CELL: f64 = 0.08;
 
-/// Blurred frames in a row that are passed over where they match nothing; then they are taken for another place.
+/// Consecutive blurred frames that are skipped if they match nothing; further ones count as another place.
 const PATIENCE: u32 = 5;
 
-/// Frames whose median sharpness is the usual one: so many that some blurred ones do not matter, so few that a focus that
-/// was left for good soon is the usual one.
+/// Frames whose median sharpness is the usual one: enough that some blurred ones do not matter, few enough to adapt
+/// soon if the focus changes for good.
 const USUAL_FRAMES: usize = 15;
 
-/// Share of the usual sharpness under which a frame is blurred.
+/// A frame below this share of the usual sharpness is blurred.
 const BLURRED: f64 = 0.5;
 
 impl Tracker {
-    /// A tracker that knows nothing of the slide.
+    /// A tracker for a new slide.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Frames of the present patch.
+    /// Frames of the current patch.
     #[must_use]
     pub fn frames_in_patch(&self) -> u64 {
         self.at.map_or(0, |at| self.frames_of(at.patch))
     }
 
-    /// Cells that are remembered.
+    /// Number of cells remembered.
     #[must_use]
     pub fn remembered(&self) -> usize {
         self.atlas.len()
@@ -191,7 +194,7 @@ impl Tracker {
         placed
     }
 
-    /// Ends the slide: gives the cells that were seen and have not counted yet.
+    /// Ends the slide: returns the cells that were seen and have not counted yet.
     pub fn finish(&mut self) -> Vec<CellUpdate> {
         let mut placed = Registration::default();
         self.leave(&[], &mut placed);
@@ -208,7 +211,7 @@ impl Tracker {
         sorted.get(sorted.len() / 2).is_some_and(|usual| sharpness < BLURRED * usual)
     }
 
-    /// Where a view lies, by the frames before it, else by any place visited earlier.
+    /// Finds the position of a view from the frames before it, else from any place visited earlier.
     fn find(&mut self, view: &FrameView) -> Option<Position> {
         let at = self.at?;
         let frames = f64::from(self.lost) + 1.0;
@@ -231,14 +234,14 @@ impl Tracker {
             .or_else(|| self.keyframes.find(view, |patch| self.patches[patch as usize] > 1, self.frame))
     }
 
-    /// Goes on to a place in a known patch.
+    /// Moves on to a position in a known patch.
     fn follow(&mut self, found: Position, view: &FrameView, size: (f64, f64)) -> Position {
         let frames = f64::from(self.lost) + 1.0;
         let moved = self
             .at
             .filter(|before| before.patch == found.patch)
             .map(|before| ((found.origin.0 - before.origin.0) / frames, (found.origin.1 - before.origin.1) / frames));
-        // Known again after a jump: how the stage moves now is not known.
+        // After a jump the stage's velocity is unknown.
         self.velocity = moved.filter(|by| by.0.hypot(by.1) < size.0.min(size.1)).unwrap_or_default();
         self.keyframes.close_loop(view, found, size, self.frame).unwrap_or(found)
     }
@@ -252,7 +255,7 @@ impl Tracker {
         Position { patch: self.patches.len() as u32 - 1, origin: (0.0, 0.0) }
     }
 
-    /// Recognises the cells of a frame that lies at `position`, and says where exactly it lies by them.
+    /// Matches the cells of a frame at `position`, and refines its position by them.
     fn take(
         &mut self,
         cells: &[Detection],
@@ -326,7 +329,7 @@ impl Tracker {
         Position { origin, ..position }
     }
 
-    /// Says the last word on the cells that were in view and are not among `still` (sorted).
+    /// Decides on cells that were in view and are not among `still` (sorted).
     fn leave(&mut self, still: &[u32], placed: &mut Registration) {
         for slot in std::mem::take(&mut self.in_view) {
             if still.binary_search(&slot).is_ok() {

@@ -1,4 +1,4 @@
-//! The motion between two frames: proposed by the pattern of the cells, confirmed by the pixels.
+//! Registration of two frames: the pattern of the cells proposes motions, the pixels confirm one.
 
 use std::collections::HashMap;
 
@@ -10,37 +10,37 @@ use crate::vision::detect::Detection;
 
 use super::correlate::{correlation, everywhere};
 
-/// One frame as registration sees it.
+/// A frame prepared for registration.
 #[derive(Clone, Debug)]
 pub(super) struct FrameView {
     /// The frame in grey, `THUMB` px wide.
     thumb: GrayImage,
-    /// The same once more, a `COARSE`th as wide.
+    /// The thumb reduced by a further factor of `COARSE`.
     coarse: GrayImage,
-    /// Frame pixels a thumb pixel.
+    /// Frame pixels per thumb pixel.
     step: f64,
     cells: Vec<(Kind, (f64, f64), f64)>,
     width: f64,
     height: f64,
-    /// Much less sharp than the frames around it: its cells cannot be relied upon.
+    /// Much less sharp than the frames around it, so its cells are unreliable.
     pub blurred: bool,
 }
 
-/// What two frames must show to be of one place.
+/// Evidence needed that two frames show the same place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Demand {
-    /// The cells of each must lie where the other has them, or the pixels be the same.
+    /// The cells of each must lie where the other has them, or the pixels must be the same.
     Cells,
-    /// The stage is followed: very like pixels will do.
+    /// The stage is being followed: very similar pixels are enough.
     Followed,
-    /// The same, and one of the frames is out of focus: like pixels will do.
+    /// The same, with one of the frames out of focus: similar pixels are enough.
     Blurred,
-    /// Many cells, in both: any two places of the slide are compared.
+    /// Many cells in both must match: any two places of the slide may be compared.
     ManyCells,
 }
 
 impl Demand {
-    /// Correlation from which the pixels alone decide. Frames of one place in one focus have 0.99 and more.
+    /// Correlation from which the pixels alone decide. Frames of one place at one focus have 0.99 or more.
     fn by_pixels(self) -> f64 {
         match self {
             Self::Cells => 0.97,
@@ -51,44 +51,44 @@ impl Demand {
     }
 }
 
-/// Width of the small grey picture in which a motion is confirmed, px.
+/// Width of the grey thumb in which a motion is confirmed, px.
 const THUMB: u32 = 160;
 
-/// How many times smaller the picture is in which every motion is tried.
+/// Reduction factor of the picture in which every motion is tried.
 const COARSE: u32 = 4;
 
-/// Cells whose pattern is compared; the surest come first, and more would only cost time.
+/// Cells compared by pattern, most certain first; more would only cost time.
 const CELLS: usize = 150;
 
 /// Least share of the frame that two frames must have in common.
 const LEAST_OVERLAP: f64 = 0.12;
 
-/// The same where the pixels alone decide.
+/// Same if the pixels alone decide.
 const LEAST_OVERLAP_BY_PIXELS: f64 = 0.3;
 
-/// Correlation of the common part from which two frames may show one place.
+/// Correlation of the common part from which two frames may show the same place.
 const SAME_PLACE: f64 = 0.6;
 
-/// Correlation from which no other motion is looked for.
+/// Correlation from which no better motion is searched for.
 const CLEAR: f64 = 0.9;
 
-/// Size of the small grey picture of a frame of `width` x `height`, px.
+/// Size of the grey thumb for a frame of `width` x `height`, px.
 #[must_use]
 pub fn thumb_size(width: f64, height: f64) -> (u32, u32) {
     (THUMB, (f64::from(THUMB) * height / width).round().clamp(1.0, 4096.0) as u32)
 }
 
-/// The same where too few cells are there to bear it out.
+/// Correlation needed if there are too few cells to confirm the motion.
 const SAME_PLACE_WITHOUT_CELLS: f64 = 0.85;
 
-/// Cells fewer than this prove nothing by their pattern.
+/// With fewer cells than this, their pattern proves nothing.
 const FEW_CELLS: u32 = 4;
 
-/// Cells that prove a place without any other hint.
+/// Cells whose pattern proves a place without any other evidence.
 const MANY_CELLS: u32 = 8;
 
-/// Two cells nearer than this share of their diameter are at one place. In a crowded field one cell in eight is so by
-/// chance; two thirds must be.
+/// Two cells closer than this share of their diameter match. In a crowded field one cell in eight matches by chance;
+/// two thirds must.
 const NEAR: f64 = 0.25;
 
 impl FrameView {
@@ -102,8 +102,8 @@ impl FrameView {
     }
 }
 
-/// How far the field of view moved over the slide from `before` to `now`, in frame px; none when they show nothing in
-/// common. `expected` is where it should be if the stage goes on as it did.
+/// Motion of the field of view over the slide from `before` to `now`, in frame px; `None` if they have nothing in
+/// common. `expected` is the motion if the stage goes on as before.
 pub(super) fn motion(before: &FrameView, now: &FrameView, expected: (f64, f64), demand: Demand) -> Option<(f64, f64)> {
     if (before.width, before.height) != (now.width, now.height) {
         return None;
@@ -121,7 +121,7 @@ pub(super) fn motion(before: &FrameView, now: &FrameView, expected: (f64, f64), 
         }
         best
     };
-    // The costlier ways of finding proposals are for frames that do not show clearly where they are.
+    // Only frames whose position is not yet clear go through the costlier searches.
     let mut found = look(vec![expected, (0.0, 0.0)]);
     if found.is_none_or(|(_, score)| score < CLEAR) {
         found = look(by_cells(before, now));
@@ -134,8 +134,8 @@ pub(super) fn motion(before: &FrameView, now: &FrameView, expected: (f64, f64), 
     found.map(|(exact, _)| polish(before, now, exact))
 }
 
-/// Whether a motion is what the frames show: a dark white cell in the middle of two fields correlates well by itself, but
-/// the cells around it then do not fall on each other.
+/// Whether cells and pixels confirm a motion. A dark white cell in the middle of two fields correlates well on its
+/// own, but then the cells around it do not match.
 fn agree(before: &FrameView, now: &FrameView, motion: (f64, f64), score: f64, demand: Demand) -> bool {
     if score < SAME_PLACE || common(now, motion) < LEAST_OVERLAP {
         return false;
@@ -153,12 +153,12 @@ fn agree(before: &FrameView, now: &FrameView, motion: (f64, f64), score: f64, de
     }
 }
 
-/// How well the pattern of the cells proposes any motion at all between two frames: cells that fall on cells, at best.
+/// How alike two frames' cell patterns are: the most cells that match under any motion.
 pub(super) fn likeness(before: &FrameView, now: &FrameView) -> u32 {
     votes(before, now).first().map_or(0, |(count, _)| *count)
 }
 
-/// How many whole cells of `from` the other view must show after `motion`, and how many of them it does: (met, expected).
+/// Whole cells of `from` that the other view should show after `motion`, and how many it does: (met, expected).
 fn met(from: &FrameView, to: &FrameView, motion: (f64, f64)) -> (u32, u32) {
     let (mut met, mut expected) = (0, 0);
     for (kind, at, size) in &from.cells {
@@ -181,12 +181,12 @@ fn common(view: &FrameView, motion: (f64, f64)) -> f64 {
     x * y
 }
 
-/// The few motions under which most cells of one frame fall on cells of the other.
+/// The few motions under which most cells of the two frames match.
 fn by_cells(before: &FrameView, now: &FrameView) -> Vec<(f64, f64)> {
     votes(before, now).into_iter().map(|(_, motion)| motion).collect()
 }
 
-/// The same with how many pairs of cells speak for each, most first.
+/// Same, with the number of cell pairs that support each, most first.
 fn votes(before: &FrameView, now: &FrameView) -> Vec<(u32, (f64, f64))> {
     let mut diameters: Vec<f64> = now.cells.iter().map(|cell| cell.2).collect();
     diameters.sort_by(f64::total_cmp);
@@ -198,13 +198,13 @@ fn votes(before: &FrameView, now: &FrameView) -> Vec<(u32, (f64, f64))> {
             if kind != kind_now || !(0.75..1.34).contains(&(size / size_now)) {
                 continue;
             }
-            // The cell lies still on the slide, so the field moved by as much as the cell came back.
+            // The cell lies still on the slide, so the field moved by as much as the cell moved back.
             let moved = (at.0 - at_now.0, at.1 - at_now.1);
             let vote = votes.entry(((moved.0 / bin).round() as i64, (moved.1 / bin).round() as i64)).or_default();
             *vote = (vote.0 + 1, vote.1 + moved.0, vote.2 + moved.1);
         }
     }
-    // A peak may fall between bins: each is taken together with its neighbours.
+    // A peak may fall between bins, so each bin is summed with its neighbours.
     let mut peaks: Vec<(u32, (f64, f64))> = votes
         .keys()
         .map(|(column, row)| {
@@ -216,7 +216,7 @@ fn votes(before: &FrameView, now: &FrameView) -> Vec<(u32, (f64, f64))> {
         })
         .filter(|(count, _)| *count >= 2)
         .collect();
-    // Ties are broken by place, so that a hash map's order decides nothing.
+    // Ties are broken by position, so that hash map order decides nothing.
     peaks.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.0.total_cmp(&b.1.0)).then(a.1.1.total_cmp(&b.1.1)));
     let mut chosen: Vec<(u32, (f64, f64))> = Vec::new();
     for (count, motion) in peaks {
@@ -230,7 +230,7 @@ fn votes(before: &FrameView, now: &FrameView) -> Vec<(u32, (f64, f64))> {
     chosen
 }
 
-/// Walks from a proposal to the nearby whole-pixel motion (in the small pictures) that correlates best.
+/// Climbs from a proposal to the nearby whole-pixel motion (of the thumbs) with the highest correlation.
 fn climb(before: &FrameView, now: &FrameView, from: (f64, f64)) -> Option<((f64, f64), f64)> {
     const STEPS: usize = 8;
     let step = now.step;
@@ -249,7 +249,7 @@ fn climb(before: &FrameView, now: &FrameView, from: (f64, f64)) -> Option<((f64,
     Some(((at.0 as f64 * step, at.1 as f64 * step), best))
 }
 
-/// Makes a motion exact to a fraction of a pixel: by the cells that both frames show, else by the correlation's peak.
+/// Refines a motion to a fraction of a pixel: from the cells both frames show, else from the correlation's peak.
 fn polish(before: &FrameView, now: &FrameView, motion: (f64, f64)) -> (f64, f64) {
     let mut off: Vec<(f64, f64)> = Vec::new();
     for (kind, at, size) in &before.cells {

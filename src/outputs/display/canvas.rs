@@ -1,4 +1,4 @@
-//! A picture in memory, drawn on and then sent to whatever shows it.
+//! In-memory picture to draw on, then sent to whatever shows it.
 
 use std::convert::Infallible;
 
@@ -16,14 +16,14 @@ pub struct Canvas<C> {
 }
 
 impl<C: PixelColor> Canvas<C> {
-    /// A canvas of one colour; width and height in px.
+    /// A canvas filled with one colour; width and height in px.
     #[must_use]
     pub fn new(width: u32, height: u32, colour: C) -> Self {
         let size = Size::new(width, height);
         Self { size, pixels: vec![colour; width as usize * height as usize] }
     }
 
-    /// The drawing of a snapshot.
+    /// Draws a snapshot on a new canvas.
     #[must_use]
     pub fn of(snapshot: &Snapshot, width: u32, height: u32, theme: &Theme<C>) -> Self {
         let mut canvas = Self::new(width, height, theme.background);
@@ -37,7 +37,7 @@ impl<C: PixelColor> Canvas<C> {
         &self.pixels
     }
 
-    /// The pixel at a column and row; none outside.
+    /// The pixel at a column and row; `None` outside.
     #[must_use]
     pub fn at(&self, x: u32, y: u32) -> Option<C> {
         if x >= self.size.width || y >= self.size.height {

@@ -1,9 +1,9 @@
-//! The one drawing of a snapshot, for any panel: pure, and never outside the panel.
+//! Draws a snapshot for any panel: pure, and never outside the panel.
 //!
-//! What a tired technician needs at arm's length comes first: the state, how far the count is, the leading classes, and
-//! every doubt: the unclassified share, flags, trouble. Two layouts: `wide` puts the count beside the
-//! classes (128x64, 240x135), `tall` stacks them (240x240, 320x240, 64x128). Panels of twice the size and
-//! more get every dot enlarged.
+//! What a tired technician needs at arm's length comes first: the state, the progress of the count, the leading
+//! classes, and every doubt: the unclassified share, flags, trouble. Two layouts: `wide` puts the count beside the
+//! classes (128x64, 240x135), `tall` stacks them (240x240, 320x240, 64x128). On panels of twice the size or more
+//! every dot is enlarged.
 
 use embedded_graphics::pixelcolor::{BinaryColor, Rgb888};
 use embedded_graphics::prelude::*;
@@ -20,30 +20,30 @@ pub struct Band<C> {
     pub text: C,
 }
 
-/// The colours of the drawing.
+/// Colours of the drawing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Theme<C> {
     pub background: C,
     pub text: C,
-    /// Text that matters less.
+    /// Less important text.
     pub muted: C,
     /// The filled part of a bar.
     pub bar: C,
-    /// The part of a bar still to be filled, and the axis of an interval.
+    /// The unfilled part of a bar, and the axis of an interval.
     pub track: C,
-    /// The share of cells without a name.
+    /// The share of cells without a class.
     pub doubt: C,
     pub waiting: Band<C>,
     pub counting: Band<C>,
     pub done: Band<C>,
-    /// What to do at the microscope.
+    /// Advice for the microscope.
     pub advice: Band<C>,
     /// Flags and trouble.
     pub alarm: Band<C>,
 }
 
 impl Theme<BinaryColor> {
-    /// Light on dark; what must be noticed is dark on light.
+    /// Light on dark; alarms are dark on light.
     pub const ONE_COLOUR: Self = {
         let (on, off) = (BinaryColor::On, BinaryColor::Off);
         let (plain, inverted) = (Band { fill: off, text: on }, Band { fill: on, text: off });
@@ -64,7 +64,7 @@ impl Theme<BinaryColor> {
 }
 
 impl<C: From<Rgb888>> Theme<C> {
-    /// Colours for panels that have them: blue counts, green is done, red wants a person, amber is doubt.
+    /// Theme for colour panels: blue is counting, green done, red needs a person, amber doubt.
     #[must_use]
     pub fn colours() -> Self {
         let colour = |r, g, b| C::from(Rgb888::new(r, g, b));
@@ -152,7 +152,7 @@ impl<D: DrawTarget> Pen<'_, D> {
         label(self.target, area, text, faces, (align, Keep::Start), colour)
     }
 
-    /// A sample id: the end is what tells one from the next.
+    /// A sample id, shortened at the start: ids differ at the end.
     pub fn sample(
         &mut self,
         area: Rectangle,
@@ -163,7 +163,7 @@ impl<D: DrawTarget> Pen<'_, D> {
         label(self.target, area, text, faces, (Align::Right, Keep::End), colour)
     }
 
-    /// A filled band with one line on it, `edge` columns from the left.
+    /// A filled band with one line of text, `edge` columns from the left.
     pub fn band(
         &mut self,
         area: Rectangle,
@@ -176,7 +176,7 @@ impl<D: DrawTarget> Pen<'_, D> {
         self.label(inset(area, edge.max(2), 1), text, faces, Align::Left, band.text)
     }
 
-    /// How sharp the picture is, 0..=1, beside its name: a bar as long as the hand on the focus knob can make it.
+    /// Sharpness of the picture, 0..=1, as a labelled bar to focus by: turn the focus knob until it is longest.
     pub fn focus(&mut self, area: Rectangle, focus: f64, faces: &[ScreenFace]) -> Result<(), D::Error> {
         let mut cut = Cut(area);
         let narrow = area.size.width < 70;
@@ -190,7 +190,7 @@ impl<D: DrawTarget> Pen<'_, D> {
         self.progress(bar, (focus.clamp(0.0, 1.0) * 1000.0) as u32, 1000)
     }
 
-    /// A bar framed in its own colour, filled from the left by `done` of `whole`; never full before it is.
+    /// A bar framed in its own colour, filled from the left by `done` of `whole`; never looks full before it is.
     pub fn progress(&mut self, area: Rectangle, done: u32, whole: u32) -> Result<(), D::Error> {
         self.fill(area, self.theme.bar)?;
         let mut inner = Cut(inset(area, 1, 1));
@@ -201,7 +201,7 @@ impl<D: DrawTarget> Pen<'_, D> {
     }
 }
 
-/// An area that is cut into pieces; no piece is ever larger than what is left.
+/// An area that is cut into pieces; no piece is larger than what is left.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cut(pub Rectangle);
 
@@ -247,7 +247,7 @@ pub(super) fn inset(area: Rectangle, x: u32, y: u32) -> Rectangle {
     cut.0
 }
 
-/// A target that shows each dot as a square of `times` by `times`.
+/// A target that draws each dot as a square of `times` by `times`.
 struct Enlarged<'a, D> {
     target: &'a mut D,
     size: Size,

@@ -1,7 +1,7 @@
-//! The small display: the newest snapshot, drawn once ([`draw`]) for every kind of panel, one file a kind.
+//! Small display: the newest snapshot, drawn the same way ([`draw`]) for every kind of panel; one file per kind.
 //!
-//! [`run`] is the body of a thread. It never stops the count: a display that is missing or fails is told through a
-//! callback, tried again after 1 s, 2 s, … 30 s, and shows the newest state as soon as it works.
+//! [`run`] is the body of a thread. It never stops the count: if a display is missing or fails, a callback reports
+//! it, it is retried after 1 s, 2 s, … 30 s, and shows the newest state as soon as it works.
 
 pub mod canvas;
 pub mod draw;
@@ -26,22 +26,22 @@ use crate::outputs::hardware::retry::retry;
 use crate::system::latest::Latest;
 use crate::system::stop::Stop;
 
-/// Shortest time between two pictures; a panel on I2C takes about 25 ms for one.
+/// Shortest time between two pictures; sending one to a panel on I2C takes about 25 ms.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// An open display.
 pub trait Screen: Send {
-    /// Shows a snapshot; nothing is sent when the picture stays the same.
+    /// Shows a snapshot; sends nothing if the picture stays the same.
     ///
     /// # Errors
-    /// When the display failed; it has to be opened again then.
+    /// If the display fails; it must be reopened then.
     fn show(&mut self, snapshot: &Snapshot) -> Result<(), DisplayError>;
 }
 
 /// Why nothing is shown.
 #[derive(Debug, thiserror::Error)]
 pub enum DisplayError {
-    /// The display is not there, cannot be opened, or is set wrongly.
+    /// The display is missing, cannot be opened, or is misconfigured.
     #[error("display {device}: {problem}; {remedy}")]
     Unusable {
         /// Device or path.
@@ -51,18 +51,18 @@ pub enum DisplayError {
         /// What to do.
         remedy: String,
     },
-    /// It worked and has failed.
+    /// It worked before and has failed.
     #[error("display {device} failed: {problem}; check its plug and cable, it is tried again")]
     Lost {
         /// Device or path.
         device: String,
-        /// What the driver said.
+        /// Error from the driver.
         problem: String,
     },
 }
 
 impl DisplayError {
-    /// An error of opening a device file of a bus, with what to do about it.
+    /// Error from opening a bus's device file, with what to do about it.
     pub(crate) fn opening(device: &Path, problem: &io::Error, bus: &str, group: &str) -> Self {
         let remedy = match problem.kind() {
             io::ErrorKind::PermissionDenied => {
@@ -87,10 +87,10 @@ impl Screen for Nothing {
     }
 }
 
-/// Opens the display of the configuration.
+/// Opens the configured display.
 ///
 /// # Errors
-/// When it is not there or cannot be used; the sentence names the device and the remedy.
+/// If it is missing or cannot be used; the message names the device and what to do.
 pub fn open(config: &DisplayConfig) -> Result<Box<dyn Screen>, DisplayError> {
     Ok(match config.kind {
         DisplayKind::None => Box::new(Nothing),
@@ -102,10 +102,10 @@ pub fn open(config: &DisplayConfig) -> Result<Box<dyn Screen>, DisplayError> {
     })
 }
 
-/// Shows the newest snapshot until `stop`, opening the display again whenever it fails.
+/// Shows the newest snapshot until `stop`, reopening the display whenever it fails.
 ///
-/// `trouble` is called with a sentence when the display begins to fail or fails in another way, and with none once it
-/// works again.
+/// `trouble` is called with a sentence when the display begins to fail or fails in another way, and with `None` once
+/// it works again.
 pub fn run(config: &DisplayConfig, newest: &Latest<Arc<Snapshot>>, stop: &Stop, trouble: &dyn Fn(Option<String>)) {
     if config.kind == DisplayKind::None {
         return;
@@ -131,14 +131,14 @@ pub fn run_once(
         works();
     }
     loop {
-        // Asked before the last look, so that the result put before the signal is still shown.
+        // Read before taking the snapshot, so that a result published before the stop is still shown.
         let ends = stop.told();
         if let Some(snapshot) = newest.take(if ends { Duration::ZERO } else { PAUSE }) {
             *last = Some(Arc::clone(&snapshot));
             screen.show(&snapshot)?;
             works();
             if !ends {
-                // The next turn looks once more and ends, if the signal came.
+                // If the stop came, the next iteration shows the last snapshot and ends.
                 let _ = stop.wait(PAUSE);
             }
         }

@@ -1,4 +1,4 @@
-//! ST7789 and ILI9341: colour panels up to 240x320 on SPI, with a data/command and mostly a reset line.
+//! ST7789 and ILI9341: colour panels up to 240x320 on SPI, with a data/command line and usually a reset line.
 
 use std::path::PathBuf;
 use std::thread;
@@ -23,13 +23,13 @@ use crate::config::{DisplayConfig, DisplayKind};
 use crate::counting::session::snapshot::Snapshot;
 use crate::outputs::hardware::cdev;
 
-/// The most Linux's spidev sends at once unless the kernel was told otherwise.
+/// Largest SPI transfer of Linux's spidev, unless the kernel was configured otherwise.
 const CHUNK: usize = 4096;
 
-/// Memory of both controllers, columns x rows.
+/// Display memory of both controllers, columns x rows.
 const MEMORY: (u16, u16) = (240, 320);
 
-/// Commands and pixels over SPI, data/command line beside it.
+/// Commands and pixels over SPI, with a separate data/command line.
 struct Wire<S, P> {
     spi: S,
     data: P,
@@ -74,14 +74,14 @@ impl<S: SpiDevice, P: OutputPin> Interface for Wire<S, P> {
     }
 }
 
-/// One output line of the kernel's GPIO.
+/// A GPIO output line of the kernel.
 struct GpioLine(Request);
 
 impl digital::ErrorType for GpioLine {
     type Error = GpioLineError;
 }
 
-/// What the kernel said about a line.
+/// Error from the kernel about a line.
 #[derive(Debug)]
 struct GpioLineError(#[expect(dead_code, reason = "shown through Debug, all that embedded-hal's errors have")] String);
 
@@ -101,13 +101,13 @@ impl OutputPin for GpioLine {
     }
 }
 
-/// A panel behind any SPI device and data/command line.
+/// A panel on any SPI device and data/command line.
 struct Panel<S: SpiDevice, P: OutputPin, M: Model<ColorFormat = Rgb565>> {
     display: Display<Wire<S, P>, M, NoResetPin>,
     name: String,
     size: (u32, u32),
     shown: Option<Canvas<Rgb565>>,
-    /// Holds the panel out of reset as long as it is kept.
+    /// Keeps the panel out of reset while it exists.
     _reset: Option<GpioLine>,
 }
 
@@ -117,7 +117,7 @@ where
     P: OutputPin,
     M: Model<ColorFormat = Rgb565>,
 {
-    /// Sends the rows from the first to the last that changed.
+    /// Sends the range of rows that changed.
     fn push(&mut self, canvas: Canvas<Rgb565>) -> Result<(), WireError> {
         let (width, height) = self.size;
         let changed = |y: &u32| self.shown.as_ref().is_none_or(|shown| shown.row(*y) != canvas.row(*y));
@@ -125,7 +125,7 @@ where
             return Ok(());
         };
         let rows = (first..=last).flat_map(|y| canvas.row(y).iter().copied());
-        // After an error nothing is known about what the panel shows.
+        // After an error the panel's content is unknown.
         self.shown = None;
         self.display.set_pixels(0, first as u16, width as u16 - 1, last as u16, rows)?;
         self.shown = Some(canvas);
@@ -146,15 +146,15 @@ where
     }
 }
 
-/// Opens SPI and lines, resets the panel and sets it up.
+/// Opens SPI and GPIO lines, resets the panel and initialises it.
 ///
 /// # Errors
-/// When a device cannot be opened, or the size is not one of such a panel.
+/// If a device cannot be opened, or such a panel cannot have this size.
 pub fn open(config: &DisplayConfig) -> Result<Box<dyn Screen>, DisplayError> {
     let mount = Mount::of(config)?;
     let mut spi = SpidevDevice::open(&config.spi_device).map_err(|error| {
         let (problem, device) = (std::io::Error::other(error.to_string()), &config.spi_device);
-        // The driver's error hides its kind; the file system gives it.
+        // The driver's error hides its kind; opening the file again reveals it.
         let problem = std::fs::OpenOptions::new().read(true).write(true).open(device).err().unwrap_or(problem);
         DisplayError::opening(device, &problem, "SPI", "spi")
     })?;
@@ -191,15 +191,15 @@ pub fn open(config: &DisplayConfig) -> Result<Box<dyn Screen>, DisplayError> {
     })
 }
 
-/// How glass and picture lie on the controller's memory.
+/// Placement of glass and picture on the controller's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mount {
     kind: DisplayKind,
-    /// Width and height of the picture, as one looks at it.
+    /// Width and height of the picture as seen by the user.
     picture: (u32, u32),
     /// Columns and rows of the glass.
     glass: (u16, u16),
-    /// Where the glass begins in memory.
+    /// Offset of the glass in memory.
     offset: (u16, u16),
     quarter_turns: u8,
 }
@@ -219,7 +219,7 @@ impl Mount {
             });
         }
         let glass = (glass.0 as u16, glass.1 as u16);
-        // Glass smaller than the memory is mounted in its middle (135x240, 170x320, 240x280); 240x240 at its start.
+        // Glass smaller than the memory is centred on it (135x240, 170x320, 240x280); 240x240 glass is at its start.
         let offset = if glass == (240, 240) { (0, 0) } else { ((MEMORY.0 - glass.0) / 2, (MEMORY.1 - glass.1) / 2) };
         Ok(Self { kind: config.kind, picture: (width, height), glass, offset, quarter_turns })
     }
@@ -244,7 +244,7 @@ fn start<S: SpiDevice, P: OutputPin, M: Model<ColorFormat = Rgb565>>(
         2 => Rotation::Deg180,
         _ => Rotation::Deg270,
     };
-    // ST7789 modules are IPS glass, which shows the complement; ILI9341 modules have blue first, and lie mirrored.
+    // ST7789 modules have IPS glass, which shows inverted colours; ILI9341 modules use BGR order, and are mirrored.
     let (order, inversion, orientation) = if mount.kind == DisplayKind::Ili9341 {
         (ColorOrder::Bgr, ColorInversion::Normal, Orientation::new().flip_horizontal().rotate(rotation))
     } else {
@@ -272,7 +272,7 @@ mod tests {
 
     use super::*;
 
-    /// What went over the wire: whether it was data, and the bytes.
+    /// Bytes sent over the wire, each with whether it was data.
     type Sent = Rc<RefCell<Vec<(bool, Vec<u8>)>>>;
 
     struct Spi(Sent, Rc<RefCell<bool>>);
@@ -315,7 +315,7 @@ mod tests {
         (Rc::clone(&sent), Wire { spi: Spi(sent, Rc::clone(&level)), data: Data(level) })
     }
 
-    /// The data of the last of a command.
+    /// Data of the last command of this kind.
     fn data_of(sent: &Sent, command: u8) -> Vec<u8> {
         let sent = sent.borrow();
         let at =
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn ili9341_is_turned_as_its_makers_do() {
-        // Adafruit_ILI9341::setRotation: column order and blue first; rows and columns swapped; and so on.
+        // Adafruit_ILI9341::setRotation: column order and BGR; rows and columns swapped; and so on.
         for (rotation, width, height, expected) in
             [(0, 240, 320, 0x48), (1, 320, 240, 0x28), (2, 240, 320, 0x88), (3, 320, 240, 0xe8)]
         {

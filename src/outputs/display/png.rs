@@ -1,4 +1,4 @@
-//! A picture file as display: for a web frame, another program, or a look at what a panel would show.
+//! PNG file as display: for a web frame, another program, or a preview of what a panel would show.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use super::{DisplayError, Screen};
 use crate::counting::session::snapshot::Snapshot;
 use crate::system::file;
 
-/// Writes each changed picture to one file, which is whole at every moment.
+/// Writes each changed picture to one file, replacing it atomically.
 #[derive(Debug)]
 pub struct PngScreen {
     path: PathBuf,
@@ -26,7 +26,7 @@ impl PngScreen {
     /// A screen of `width` x `height` px in the file at `path`.
     ///
     /// # Errors
-    /// When there is no folder for the file.
+    /// If the file's folder does not exist.
     pub fn open(path: &Path, width: u32, height: u32) -> Result<Self, DisplayError> {
         let folder = folder(path);
         if !folder.is_dir() {
@@ -67,7 +67,7 @@ fn unwritable(path: &Path, problem: &dyn std::error::Error) -> DisplayError {
     }
 }
 
-/// The canvas as the bytes of a PNG file.
+/// The canvas as a PNG file.
 fn encode(canvas: &Canvas<Rgb888>) -> Result<Vec<u8>, image::ImageError> {
     let size = canvas.size();
     let picture = RgbImage::from_fn(size.width, size.height, |x, y| {

@@ -1,4 +1,5 @@
-//! SH1106: 128x64 dots, one colour, on I2C; like an SSD1306 but with 132 columns of memory and pages written one by one.
+//! SH1106: 128x64 dots, one colour, on I2C. Like an SSD1306, but with 132 columns of memory and pages written one by
+//! one.
 
 use std::path::PathBuf;
 
@@ -15,14 +16,14 @@ use crate::counting::session::snapshot::Snapshot;
 
 const WIDTH: usize = 128;
 const PAGES: usize = 8;
-/// The 128 columns of glass lie in the middle of the 132 of memory.
+/// The 128 columns of glass are centred on the 132 of memory.
 const FIRST_COLUMN: u8 = 2;
 
-/// Bytes before commands and before data.
+/// Control bytes before commands and before data.
 const COMMANDS: u8 = 0x00;
 const DATA: u8 = 0x40;
 
-/// What brings the controller up, datasheet SH1106 v2.3: charge pump on, 64 rows, glass mounted as usual.
+/// Initialisation sequence, datasheet SH1106 v2.3: charge pump on, 64 rows, glass mounted as usual.
 const INIT: [u8; 24] = [
     0xae, // off while it is set up
     0xd5, 0x80, // clock
@@ -42,10 +43,10 @@ const INIT: [u8; 24] = [
     0xaf, // on
 ];
 
-/// One page: 8 rows, a byte a column, bit 0 on top.
+/// One page: 8 rows, a byte per column, bit 0 on top.
 type Page = [u8; WIDTH];
 
-/// The display behind any I2C bus.
+/// The display on any I2C bus.
 #[derive(Debug)]
 pub struct Sh1106<I> {
     i2c: I,
@@ -55,10 +56,10 @@ pub struct Sh1106<I> {
 }
 
 impl<I: I2c> Sh1106<I> {
-    /// Sets the controller up. `quarter_turns` clockwise, 0..=3.
+    /// Initialises the controller. `quarter_turns` clockwise, 0..=3.
     ///
     /// # Errors
-    /// When it does not answer at this address.
+    /// If nothing answers at this address.
     pub fn start(mut i2c: I, address: u8, quarter_turns: u8) -> Result<Self, I::Error> {
         let mut message = [COMMANDS; INIT.len() + 1];
         message[1..].copy_from_slice(&INIT);
@@ -69,7 +70,7 @@ impl<I: I2c> Sh1106<I> {
     /// Writes the pages that changed.
     ///
     /// # Errors
-    /// Those of the bus; the next call writes again what was not written.
+    /// Those of the bus; the next call retries what was not written.
     pub fn write(&mut self, canvas: &Canvas<BinaryColor>) -> Result<(), I::Error> {
         for (number, shown) in self.shown.iter_mut().enumerate() {
             let page = page(canvas, number, self.quarter_turns);
@@ -92,7 +93,7 @@ fn page(canvas: &Canvas<BinaryColor>, number: usize, quarter_turns: u8) -> Page 
     for (column, byte) in page.iter_mut().enumerate() {
         for bit in 0..8 {
             let (x, y) = (column as u32, (number * 8 + bit) as u32);
-            // From the glass back to the picture: the inverse of turning the picture clockwise.
+            // Maps glass to picture: the inverse of rotating the picture clockwise.
             let (x, y) = match quarter_turns & 3 {
                 0 => (x, y),
                 1 => (y, 127 - x),
@@ -121,10 +122,10 @@ impl Screen for Sh1106Module {
     }
 }
 
-/// Opens the bus and sets the display up.
+/// Opens the bus and initialises the display.
 ///
 /// # Errors
-/// When the bus cannot be opened or nothing answers at the address.
+/// If the bus cannot be opened or nothing answers at the address.
 pub fn open(config: &DisplayConfig) -> Result<Box<dyn Screen>, DisplayError> {
     let display = Sh1106::start(bus(config)?, config.i2c_address, rotation(config))
         .map_err(|error| no_answer("SH1106", config, &error))?;

@@ -17,12 +17,12 @@ use super::{DisplayError, Screen};
 use crate::config;
 use crate::counting::session::snapshot::Snapshot;
 
-/// "No operation": only asks whether anybody answers.
+/// "No operation": only tests whether a device answers.
 const NOP: [u8; 2] = [0x00, 0xe3];
 
 type Driver<I> = Ssd1306<I2CInterface<I>, DisplaySize128x64, BufferedGraphicsMode<DisplaySize128x64>>;
 
-/// The display behind any I2C bus.
+/// The display on any I2C bus.
 #[expect(missing_debug_implementations, reason = "the driver's interface has none")]
 pub struct Ssd1306Display<I> {
     driver: Driver<I>,
@@ -30,12 +30,12 @@ pub struct Ssd1306Display<I> {
 }
 
 impl<I: I2c> Ssd1306Display<I> {
-    /// Sets the controller up. `quarter_turns` clockwise, 0..=3.
+    /// Initialises the controller. `quarter_turns` clockwise, 0..=3.
     ///
     /// # Errors
-    /// When it does not answer at this address.
+    /// If nothing answers at this address.
     pub fn start(mut i2c: I, address: u8, quarter_turns: u8) -> Result<Self, StartError<I::Error>> {
-        // The driver keeps the bus's own words to itself; so they are asked for here.
+        // The driver hides the bus's own error, so probe here.
         i2c.write(address, &NOP).map_err(StartError::NoAnswer)?;
         let turned = match quarter_turns & 3 {
             0 => DisplayRotation::Rotate0,
@@ -52,7 +52,7 @@ impl<I: I2c> Ssd1306Display<I> {
     /// Writes the picture, if it changed.
     ///
     /// # Errors
-    /// What the driver said.
+    /// Message of the driver.
     pub fn write(&mut self, canvas: Canvas<BinaryColor>) -> Result<(), String> {
         if self.shown.as_ref() == Some(&canvas) {
             return Ok(());
@@ -66,12 +66,12 @@ impl<I: I2c> Ssd1306Display<I> {
     }
 }
 
-/// Why a display could not be set up.
+/// Why a display could not be initialised.
 #[derive(Debug)]
 pub enum StartError<E> {
-    /// Nobody is at the address.
+    /// Nothing answers at the address.
     NoAnswer(E),
-    /// It answered at first, and then failed.
+    /// It answered at first, then failed.
     Driver(String),
 }
 
@@ -93,10 +93,10 @@ impl Screen for Ssd1306Module {
     }
 }
 
-/// Opens the bus and sets the display up.
+/// Opens the bus and initialises the display.
 ///
 /// # Errors
-/// When the bus cannot be opened or nothing answers at the address.
+/// If the bus cannot be opened or nothing answers at the address.
 pub fn open(config: &config::DisplayConfig) -> Result<Box<dyn Screen>, DisplayError> {
     let quarter_turns = rotation(config);
     let display =
@@ -107,7 +107,7 @@ pub fn open(config: &config::DisplayConfig) -> Result<Box<dyn Screen>, DisplayEr
     Ok(Box::new(Ssd1306Module { display, path: config.i2c_bus.clone(), quarter_turns }))
 }
 
-/// Opens the I2C bus of the configuration.
+/// Opens the configured I2C bus.
 pub(super) fn bus(config: &config::DisplayConfig) -> Result<I2cdev, DisplayError> {
     I2cdev::new(&config.i2c_bus).map_err(|error| {
         let problem = match error {
@@ -118,7 +118,7 @@ pub(super) fn bus(config: &config::DisplayConfig) -> Result<I2cdev, DisplayError
     })
 }
 
-/// Nothing answers where the display should be.
+/// Error for a display that does not answer.
 pub(super) fn no_answer(name: &str, config: &config::DisplayConfig, error: &I2CError) -> DisplayError {
     DisplayError::Unusable {
         device: format!("{name} on {}", config.i2c_bus.display()),
@@ -132,7 +132,7 @@ pub(super) fn rotation(config: &config::DisplayConfig) -> u8 {
     config.rotation & 3
 }
 
-/// Width and height of the picture once the glass of 128x64 is turned.
+/// Width and height of the picture once the 128x64 glass is rotated.
 pub(super) const fn picture_size(quarter_turns: u8) -> (u32, u32) {
     if quarter_turns & 1 == 0 { (128, 64) } else { (64, 128) }
 }

@@ -1,4 +1,4 @@
-//! The layout of panels with height (240x240, 320x240, 64x128): everything below one another, classes with intervals.
+//! Layout for tall panels (240x240, 320x240, 64x128): everything stacked, classes with intervals.
 
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
@@ -36,7 +36,7 @@ pub(super) fn draw<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, snapshot: &
     classes(pen, cut, snapshot)
 }
 
-/// The focus bar above the last rows, and above it what to do where the newest frame was not good enough.
+/// The focus bar above the last rows, and above it the advice if the newest frame was not good enough.
 fn quality<D: DrawTarget>(pen: &mut Pen<D>, cut: &mut Cut, snapshot: &Snapshot, roomy: bool) -> Result<(), D::Error> {
     let Some((focus, advice)) = words::quality(snapshot) else { return Ok(()) };
     let (edge, height) = if roomy { (5, 16) } else { (1, 9) };
@@ -47,8 +47,8 @@ fn quality<D: DrawTarget>(pen: &mut Pen<D>, cut: &mut Cut, snapshot: &Snapshot, 
     pen.band(row, pen.theme.advice, advice, &[HUGE, LARGE, BOLD, PLAIN, SMALL, TINY], edge)
 }
 
-/// A block as high as its text, at most about half of what is left: the count goes on, and a result stands, whatever
-/// else fails.
+/// A block as high as its text, at most about half of what is left: count and result stay visible, whatever else
+/// fails.
 fn trouble<D: DrawTarget>(
     pen: &mut Pen<D>,
     cut: &mut Cut,
@@ -86,7 +86,7 @@ fn header<D: DrawTarget>(pen: &mut Pen<D>, cut: &mut Cut, snapshot: &Snapshot, r
     if line.0.size.width >= 40 {
         return pen.sample(line.0, &snapshot.sample, &[LARGE, BOLD, PLAIN, SMALL], band.text);
     }
-    // Too narrow for both in one row: the sample gets a row of its own.
+    // Too narrow for both in one row, so the sample gets a row of its own.
     let row = cut.top(10);
     pen.sample(inset(row, 1, 0), &snapshot.sample, &[SMALL, TINY], pen.theme.muted)
 }
@@ -144,7 +144,7 @@ fn classes<D: DrawTarget>(pen: &mut Pen<D>, mut cut: Cut, snapshot: &Snapshot) -
     Ok(())
 }
 
-/// Code, percent, the interval on an axis from 0 to 100, and the count.
+/// Code, percentage, the interval on an axis from 0 to 100, and the count.
 fn class<D: DrawTarget>(pen: &mut Pen<D>, row: Rectangle, line: &DifferentialLine) -> Result<(), D::Error> {
     let colour = if line.unclassified { pen.theme.doubt } else { pen.theme.text };
     if row.size.width < 160 {

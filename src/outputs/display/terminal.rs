@@ -1,7 +1,7 @@
-//! The drawing in a terminal: half blocks where it is wide and high enough, braille dots where it is smaller, and one
-//! plain line a change where standard output is no terminal or too small.
+//! Terminal as display: half blocks if it is wide and high enough, braille dots if it is smaller, and one plain line
+//! per change if standard output is not a terminal or it is too small.
 //!
-//! The picture stands in the last rows; everything else (addresses, the log) scrolls above it.
+//! The picture occupies the last rows; everything else (addresses, the log) scrolls above it.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -17,21 +17,21 @@ use super::draw::Theme;
 use super::{DisplayError, Screen, words};
 use crate::counting::session::snapshot::Snapshot;
 
-/// Rows left to the log above the picture.
+/// Rows left for the log above the picture.
 const LOG_ROWS: u16 = 4;
 
-/// How the picture is put into characters.
+/// How dots are mapped to characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layout {
-    /// One column and two rows of dots a character.
+    /// One column and two rows of dots per character.
     HalfBlocks,
-    /// Two columns and four rows of dots a character.
+    /// Two columns and four rows of dots per character.
     Braille,
-    /// A line of words.
+    /// Plain text line.
     Line,
 }
 
-/// The form for a picture of `width` x `height` dots in a terminal of so many columns and rows, None without terminal.
+/// Layout for a picture of `width` x `height` dots in a terminal of (columns, rows), `None` without a terminal.
 fn form(width: u32, height: u32, terminal: Option<(u16, u16)>) -> Layout {
     let Some((columns, rows)) = terminal else { return Layout::Line };
     let room = u32::from(rows.saturating_sub(LOG_ROWS));
@@ -44,7 +44,7 @@ fn form(width: u32, height: u32, terminal: Option<(u16, u16)>) -> Layout {
     }
 }
 
-/// The picture in half blocks, one text a row of characters.
+/// The picture in half blocks, one string per row of characters.
 #[must_use]
 pub fn half_blocks(canvas: &Canvas<BinaryColor>) -> Vec<String> {
     let Size { width, height } = canvas.size();
@@ -58,10 +58,10 @@ pub fn half_blocks(canvas: &Canvas<BinaryColor>) -> Vec<String> {
     (0..height).step_by(2).map(|y| (0..width).map(|x| character(x, y)).collect()).collect()
 }
 
-/// The picture in braille dots, one text a row of characters.
+/// The picture in braille dots, one string per row of characters.
 #[must_use]
 pub fn braille(canvas: &Canvas<BinaryColor>) -> Vec<String> {
-    // Unicode's order of the dots of a cell.
+    // Unicode's dot order in a braille cell.
     const DOTS: [(u32, u32); 8] = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)];
     let Size { width, height } = canvas.size();
     let character = |x, y| {
@@ -96,7 +96,7 @@ pub fn line(snapshot: &Snapshot) -> String {
     line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// What to write to a terminal of `rows` rows so that the picture stands in its last ones, the cursor left where it was.
+/// Output that draws the picture in the last rows of a terminal of `rows` rows, and restores the cursor.
 fn in_place(picture: &[String], rows: u16) -> String {
     let first = usize::from(rows).saturating_sub(picture.len()) + 1;
     let mut text = String::from("\x1b7");
@@ -107,13 +107,13 @@ fn in_place(picture: &[String], rows: u16) -> String {
     text
 }
 
-/// Reserves the last `height` rows: what is there scrolls up, and the rest scrolls above them from now on.
+/// Reserves the last `height` rows: what is there scrolls up, and from now on the rest scrolls above them.
 fn reserve(height: u16, rows: u16) -> String {
     let above = rows.saturating_sub(height).max(1);
     format!("{}\x1b[1;{above}r\x1b[{above};1H", "\n".repeat(usize::from(height)))
 }
 
-/// Gives the whole terminal back, the cursor below the picture.
+/// Releases the whole terminal, with the cursor below the picture.
 fn release() -> io::Result<()> {
     let rows = terminal::size().map_or(1, |(_, rows)| rows);
     let mut out = io::stdout();
@@ -121,7 +121,7 @@ fn release() -> io::Result<()> {
     out.flush()
 }
 
-/// Whether rows are reserved: a panic must give them back.
+/// Whether rows are reserved: a panic must release them.
 static RESERVED: AtomicBool = AtomicBool::new(false);
 
 fn release_on_panic() {
@@ -142,13 +142,13 @@ fn release_on_panic() {
 pub struct TerminalScreen {
     width: u32,
     height: u32,
-    /// Columns, rows and form of the last picture.
+    /// Columns, rows and layout of the last picture.
     layout: Option<(u16, u16, Layout)>,
     shown: Vec<String>,
 }
 
 impl TerminalScreen {
-    /// A picture of `width` x `height` dots; nothing is written yet.
+    /// A picture of `width` x `height` dots; writes nothing yet.
     #[must_use]
     pub fn open(width: u32, height: u32) -> Self {
         Self { width, height, layout: None, shown: Vec::new() }
@@ -207,7 +207,7 @@ impl Screen for TerminalScreen {
 impl Drop for TerminalScreen {
     fn drop(&mut self) {
         if RESERVED.swap(false, Ordering::SeqCst) {
-            // The terminal is gone if this fails; there is nothing to restore then.
+            // If this fails the terminal is gone, and there is nothing to restore.
             let _ = release();
         }
     }

@@ -1,4 +1,4 @@
-//! Text that fits: lettering set as a grid of dots, enlarged smoothly, placed inside an area and never outside it.
+//! Text that fits: rendered as a grid of dots, enlarged smoothly, and placed inside an area, never outside it.
 
 use std::convert::Infallible;
 
@@ -12,7 +12,7 @@ use embedded_graphics::text::{Baseline, Text};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScreenFace {
     font: &'static MonoFont<'static>,
-    /// How often each dot is doubled: 0 is the font as it is, 1 twice its size, 2 four times.
+    /// Number of doublings: 0 is the font's own size, 1 twice that, 2 four times.
     doublings: u32,
 }
 
@@ -28,7 +28,7 @@ pub(super) const BOLD: ScreenFace = face(&fonts::FONT_8X13_BOLD, 0);
 pub(super) const LARGE: ScreenFace = face(&fonts::FONT_9X15_BOLD, 0);
 pub(super) const HUGE: ScreenFace = face(&fonts::FONT_10X20, 0);
 pub(super) const DOUBLE: ScreenFace = face(&fonts::FONT_7X13_BOLD, 1);
-/// For the number of cells, where there is room for it.
+/// For the cell count, if there is room.
 pub(super) const TOWER: ScreenFace = face(&fonts::FONT_7X13_BOLD, 2);
 pub(super) const GIANT: ScreenFace = face(&fonts::FONT_9X18_BOLD, 1);
 
@@ -44,7 +44,7 @@ impl ScreenFace {
     }
 }
 
-/// Where text stands in its area; it is always centred from top to bottom.
+/// Horizontal alignment; vertically, text is always centred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Align {
     Left,
@@ -52,11 +52,11 @@ pub(super) enum Align {
     Right,
 }
 
-/// Which end of a text that is too long gives way.
+/// Which end of overlong text is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Keep {
     Start,
-    /// The end: running numbers of sample ids differ there.
+    /// The end, where running numbers of sample ids differ.
     End,
 }
 
@@ -75,7 +75,7 @@ impl Dots {
         let (width, height) = (size.width * letters, size.height);
         let mut dots = Self { width, height, lit: vec![false; (width * height) as usize] };
         let style = MonoTextStyle::new(face.font, BinaryColor::On);
-        // Drawing on a grid of our own cannot fail.
+        // Drawing on our own grid cannot fail.
         let Ok(_) = Text::with_baseline(text, Point::zero(), style, Baseline::Top).draw(&mut dots);
         (0..face.doublings).fold(dots, |dots, _| dots.doubled())
     }
@@ -88,7 +88,7 @@ impl Dots {
             && self.lit[(y * i64::from(self.width) + x) as usize]
     }
 
-    /// Twice the size with slanted edges kept slanted (Scale2x), so that large digits have no stairs.
+    /// Doubles the size and keeps slanted edges smooth (Scale2x), so that large digits have no stairs.
     fn doubled(&self) -> Self {
         let (width, height) = (self.width * 2, self.height * 2);
         let mut lit = Vec::with_capacity((width * height) as usize);
@@ -106,7 +106,7 @@ impl Dots {
         Self { width, height, lit }
     }
 
-    /// First and one past the last column and row with a lit dot: (left, top, right, bottom). None if all is dark.
+    /// Bounding box of the lit dots: (left, top, right, bottom), the last two exclusive. `None` if all is dark.
     fn ink(&self) -> Option<(u32, u32, u32, u32)> {
         let lit = || (0..self.width * self.height).filter(|&i| self.lit[i as usize]);
         let rows = || lit().map(|i| i / self.width);
@@ -141,12 +141,12 @@ impl DrawTarget for Dots {
     }
 }
 
-/// What people typed or a driver said, on one line: control characters become spaces.
+/// Text from people or drivers on one line: control characters become spaces.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
 }
 
-/// Shortens to `letters`, two dots standing for what was left out.
+/// Shortens to `letters`, with two dots for what was left out.
 fn shorten(text: &str, letters: usize, keep: Keep) -> String {
     let length = text.chars().count();
     if length <= letters {
@@ -159,8 +159,8 @@ fn shorten(text: &str, letters: usize, keep: Keep) -> String {
     }
 }
 
-/// Draws `text` into `area` with the first of `faces` in which all of it fits, or shortened with the last of them.
-/// Nothing is drawn where not even two letters would fit.
+/// Draws `text` into `area` with the first of `faces` in which all of it fits, else shortened with the last of them.
+/// Draws nothing if not even two letters would fit.
 pub(super) fn label<D: DrawTarget>(
     target: &mut D,
     area: Rectangle,
@@ -172,7 +172,7 @@ pub(super) fn label<D: DrawTarget>(
     let text = one_line(text);
     for (i, &face) in faces.iter().enumerate() {
         let last = i + 1 == faces.len();
-        // One column more than the area is wide: the space after the last letter may hang over.
+        // The space after the last letter may extend beyond the area.
         let letters = ((area.size.width + (1 << face.doublings)) / face.advance()) as usize;
         let fits = text.chars().count() <= letters;
         if !fits && (!last || letters < 3) {
@@ -203,7 +203,7 @@ fn blit<D: DrawTarget>(
         Align::Centre => (width - (right - left)) / 2 - left,
         Align::Right => width - right,
     };
-    // Capitals are centred, so that neighbours with and without descenders share a baseline.
+    // Centred by capitals, so that neighbours with and without descenders share a baseline.
     let (cap_top, cap_bottom) = Dots::set("H", face)
         .ink()
         .map_or((top, bottom), |(_, top, _, bottom)| (top.cast_signed(), bottom.cast_signed()));
@@ -212,7 +212,7 @@ fn blit<D: DrawTarget>(
     target.draw_iter(dots.points().map(|point| Pixel(point + origin, colour)))
 }
 
-/// Breaks text into lines of at most `letters`, at spaces where it can; what does not fit in `lines` ends in two dots.
+/// Breaks text into lines of at most `letters`, at spaces if possible; what does not fit in `lines` ends in two dots.
 pub(super) fn wrap(text: &str, letters: usize, lines: usize) -> Vec<String> {
     if letters == 0 || lines == 0 {
         return Vec::new();

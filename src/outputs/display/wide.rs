@@ -1,4 +1,4 @@
-//! The layout of low, wide panels (128x64): the count on the left, the classes on the right.
+//! Layout for low, wide panels (128x64): the count on the left, the classes on the right.
 
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
@@ -8,7 +8,7 @@ use super::text::{Align, BOLD, DOUBLE, GIANT, HUGE, LARGE, NARROW_BOLD, PLAIN, S
 use super::words;
 use crate::counting::session::snapshot::{Phase, Snapshot};
 
-/// What grows with the height of the panel.
+/// Sizes that grow with the height of the panel.
 struct Measures {
     row: u32,
     message: u32,
@@ -53,7 +53,8 @@ pub(super) fn draw<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, snapshot: &
     }
 }
 
-/// Panels of 128x32 and lower: state and count, then trouble, the worst flag, and the leading classes while rows last.
+/// Panels of 128x32 and lower: state and count, then trouble, the worst flag, and as many leading classes as there
+/// are rows.
 fn strip<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, snapshot: &Snapshot) -> Result<(), D::Error> {
     let mut cut = Cut(area);
     let top = cut.top(LOW.row);
@@ -105,7 +106,7 @@ fn header<D: DrawTarget>(
     pen.sample(line.0, beside, faces, band.text)
 }
 
-/// The last row: the worst flag, or the cells by kind.
+/// Last row: the worst flag, or the cells by kind.
 fn footer<D: DrawTarget>(
     pen: &mut Pen<D>,
     area: Rectangle,
@@ -157,7 +158,7 @@ fn in_trouble<D: DrawTarget>(
     paragraph(pen, inset(cut.0, measures.edge, measures.gap), trouble, measures.class_faces, pen.theme.text)
 }
 
-/// Text set over as many lines as fit, in the first face in which none is cut and no word is broken.
+/// Text over as many lines as fit, in the first face in which none is cut and no word is broken.
 pub(super) fn lines_of(area: Rectangle, text: &str, faces: &[ScreenFace]) -> Option<(ScreenFace, Vec<String>)> {
     let longest = text.split_whitespace().map(|word| word.chars().count()).max().unwrap_or_default() as u32;
     let letters = |face: ScreenFace| area.size.width / face.advance();
@@ -188,7 +189,7 @@ fn counting<D: DrawTarget>(
     snapshot: &Snapshot,
     measures: &Measures,
 ) -> Result<(), D::Error> {
-    // Trouble takes the row that says so otherwise.
+    // Trouble takes the row that otherwise says "unsigned", so the header says it instead.
     let letters = if snapshot.trouble.is_some() { top.size.width / measures.row_faces[0].advance() } else { 0 };
     let state = words::state(snapshot, &snapshot.sample, letters);
     header(pen, top, (&state, pen.theme.phase(snapshot.phase)), &snapshot.sample, measures)?;
@@ -223,7 +224,7 @@ fn counting<D: DrawTarget>(
     Ok(())
 }
 
-/// The row over the last: trouble, else how far the count is or why it ended.
+/// The row above the last: trouble, else the progress of the count or why it ended.
 fn message<D: DrawTarget>(
     pen: &mut Pen<D>,
     cut: &mut Cut,

@@ -1,27 +1,27 @@
-//! The words and numbers on the screen, chosen apart from where they stand.
+//! Words and numbers on the screen, independent of layout.
 
 use crate::counting::session::snapshot::{Ending, Phase, Snapshot};
 use crate::domain::class::CellClass;
 use crate::domain::flag::Flag;
 
-/// One line of the differential as the screen shows it.
+/// One line of the differential as shown on the screen.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct DifferentialLine {
     pub code: &'static str,
     pub count: u32,
-    /// `57%`, or `4/100` for what is reported per 100 cells of the differential.
+    /// `57%`, or `4/100` for classes reported per 100 cells of the differential.
     pub value: String,
-    /// Percent, low end, high end: for the interval's line. None where nothing was counted.
+    /// Percentage, low end, high end, for the interval's line. `None` if nothing was counted.
     pub interval: Option<(f64, f64, f64)>,
-    /// Whether this is the share without a name.
+    /// Whether this is the unclassified share.
     pub unclassified: bool,
 }
 
-/// The lines of the differential: its classes, then what is reported per 100 of them, the unclassified share last.
-/// Once white cells are found that share is always there, also at none.
+/// Lines of the differential: its classes, then those reported per 100 of them, then the unclassified share. Once
+/// there are white cells that share is always shown, even at 0.
 pub(super) fn lines(snapshot: &Snapshot) -> Vec<DifferentialLine> {
     let mut classes: Vec<_> = snapshot.classes.iter().collect();
-    // Stable: within each rank the order of the snapshot, most frequent first, stays.
+    // A stable sort keeps the snapshot's order, most frequent first, within each rank.
     classes.sort_by_key(|line| (line.class == CellClass::Unk, !line.class.in_differential()));
     let mut lines: Vec<DifferentialLine> = classes
         .into_iter()
@@ -53,7 +53,7 @@ pub(super) fn lines(snapshot: &Snapshot) -> Vec<DifferentialLine> {
     lines
 }
 
-/// At most `room` of the lines. An unclassified share gives way to no class; at none it gives way first.
+/// At most `room` of the lines. The unclassified share takes precedence over classes, unless it is 0.
 pub(super) fn leading(mut lines: Vec<DifferentialLine>, room: usize) -> Vec<DifferentialLine> {
     if lines.len() > room {
         let unclassified = lines.pop_if(|line| line.unclassified).filter(|line| line.count > 0);
@@ -74,7 +74,7 @@ fn share(value: f64) -> String {
     }
 }
 
-/// Percent without decimals; a little is never shown as nothing, nor nearly all as all.
+/// Percentage without decimals; never shows a little as 0, nor nearly all as 100.
 pub(super) fn percent(value: f64) -> String {
     if value > 99.0 && value < 100.0 { ">99%".into() } else { format!("{}%", share(value)) }
 }
@@ -87,8 +87,8 @@ pub(super) const fn phase(phase: Phase) -> &'static str {
     }
 }
 
-/// Where a session stands, and of a result that nobody has signed it, where `beside` still fits into so many letters with it.
-/// What a reviewer signs stands on the page; a screen shows what was counted.
+/// State of a session, and "unsigned" for a result that nobody has signed, if `beside` still fits in `letters` with
+/// it. What a reviewer signs is on the page; the screen shows what was counted.
 pub(super) fn state(snapshot: &Snapshot, beside: &str, letters: u32) -> String {
     let short = phase(snapshot.phase).to_owned();
     if snapshot.phase != Phase::Done {
@@ -98,7 +98,7 @@ pub(super) fn state(snapshot: &Snapshot, beside: &str, letters: u32) -> String {
     fitting([format!("{short} unsigned"), short], room)
 }
 
-/// How sharp the newest frame is while cells are counted, and what to do if it was not good enough, short and long.
+/// Sharpness of the newest frame while counting, and the advice if it was not good enough, long and short.
 pub(super) fn quality(snapshot: &Snapshot) -> Option<(f64, Option<(&'static str, &'static str)>)> {
     let quality = snapshot.quality.filter(|_| snapshot.phase == Phase::Counting)?;
     Some((quality.focus, quality.verdict.short().zip(quality.verdict.advice())))
@@ -115,24 +115,24 @@ pub(super) fn ending(snapshot: &Snapshot) -> &'static str {
     }
 }
 
-/// The same, and that nobody has signed the result, shorter and shorter.
+/// Same, with the note that nobody has signed the result, from long to short.
 pub(super) fn unsigned(snapshot: &Snapshot) -> [String; 2] {
     [format!("{}, unsigned", ending(snapshot)), "unsigned".to_owned()]
 }
 
-/// The worst flag, and how many more there are. None if none is raised.
+/// The worst flag, and how many more there are. `None` if there are none.
 pub(super) fn flags(flags: &[Flag]) -> Option<String> {
     let worst = flags.first()?.short();
     Some(if flags.len() > 1 { format!("{worst} +{}", flags.len() - 1) } else { worst.into() })
 }
 
-/// The first of the texts that has at most `letters`, else the last.
+/// The first text of at most `letters`, else the last.
 pub(super) fn fitting<const N: usize>(texts: [String; N], letters: u32) -> String {
     let last = texts.last().cloned().unwrap_or_default();
     texts.into_iter().find(|text| text.chars().count() as u32 <= letters).unwrap_or(last)
 }
 
-/// Cells by kind, shorter and shorter; a number is rather left out than cut.
+/// Cells by kind, from long to short; a number is left out rather than cut.
 pub(super) fn kinds(snapshot: &Snapshot) -> [String; 3] {
     let kinds = snapshot.kinds;
     let (wbc, rbc, plt) = (thousands(kinds.wbc), thousands(kinds.rbc), thousands(kinds.plt));
@@ -143,7 +143,7 @@ pub(super) fn kinds(snapshot: &Snapshot) -> [String; 3] {
     ]
 }
 
-/// What the count is to reach.
+/// Target of the count.
 pub(super) fn target(snapshot: &Snapshot) -> [String; 2] {
     [format!("to count {} cells", snapshot.target), format!("{} cells", snapshot.target)]
 }

@@ -1,4 +1,4 @@
-//! Lines through the kernel's GPIO character device: any board.
+//! GPIO through the kernel's character device, on any board.
 
 use std::io;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::decide::{Button, Light, SETTLE};
 use super::{LineError, Lines};
 use crate::config::Controls;
 
-/// The name that `gpioinfo` shows beside lines in use.
+/// Name that `gpioinfo` shows beside lines in use.
 const CONSUMER: &str = "leukoscope";
 
 /// Buttons and lights on one chip.
@@ -26,8 +26,8 @@ pub struct CdevLines {
 }
 
 impl CdevLines {
-    /// Requests all lines of the configuration: buttons with pull-up, told at both edges, settled by the kernel where it
-    /// can; lights dark.
+    /// Requests all configured lines: buttons with pull-up and events on both edges, debounced by the kernel if it
+    /// can; lights off.
     ///
     /// # Errors
     /// A missing chip, a busy line, a missing permission.
@@ -38,7 +38,8 @@ impl CdevLines {
         let (mut inputs, mut bounces) = (None, false);
         if !buttons.is_empty() {
             let lines: Vec<u32> = buttons.iter().map(|&(_, line)| line).collect();
-            // Kernels before 5.10 and some chips do not settle contacts; if that was not it, the second try fails as well.
+            // Kernels before 5.10 and some chips cannot debounce; if that was not the problem, the second try fails
+            // as well.
             let settled = input(chip, &lines, true);
             bounces = settled.is_err();
             let request = settled.or_else(|_| input(chip, &lines, false));
@@ -65,7 +66,7 @@ impl CdevLines {
 impl Lines for CdevLines {
     fn wait(&mut self, time: Duration) -> Result<Vec<(Button, bool)>, LineError> {
         let Some(inputs) = &self.inputs else {
-            // No button to wait for: only the pace of the lights is left.
+            // Without buttons there is nothing to wait for; just pace the lights.
             std::thread::sleep(time);
             return Ok(Vec::new());
         };
@@ -73,7 +74,7 @@ impl Lines for CdevLines {
         let mut wait = time;
         while inputs.wait_edge_event(wait).map_err(|error| self.lost(&error))? {
             let event = inputs.read_edge_event().map_err(|error| self.lost(&error))?;
-            // Buttons pull to ground: falling is down.
+            // Buttons pull to ground, so a falling edge is a press.
             let down = event.kind == EdgeKind::Falling;
             changed.extend(self.buttons.iter().filter(|(_, line)| *line == event.offset).map(|&(b, _)| (b, down)));
             wait = Duration::ZERO;
@@ -123,7 +124,7 @@ fn output_lines(chip: &Path, lines: &[u32]) -> gpiocdev::Result<Request> {
     Request::builder().on_chip(chip).with_consumer(CONSUMER).with_lines(lines).as_output(Value::Inactive).request()
 }
 
-/// Requests one output line, low at first.
+/// Requests one output line, initially low.
 ///
 /// # Errors
 /// A missing chip, a busy line, a missing permission.
@@ -131,9 +132,9 @@ pub fn output(chip: &Path, line: u32) -> Result<Request, LineError> {
     output_lines(chip, &[line]).map_err(|error| explain(chip, &[line], &error))
 }
 
-/// Says in words what the kernel said in numbers, and what to do.
+/// Turns the kernel's error number into words, with what to do.
 fn explain(chip: &Path, lines: &[u32], error: &gpiocdev::Error) -> LineError {
-    // The library keeps the kernel's number to itself; it stands in the words, as in all of the standard library.
+    // The library hides the error number, but its message contains it, as everywhere in the standard library.
     let words = error.to_string();
     let code = words.rsplit_once("(os error ").and_then(|(_, rest)| rest.strip_suffix(')')?.parse().ok());
     let numbers = lines.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

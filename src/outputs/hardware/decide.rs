@@ -1,11 +1,11 @@
-//! What a press of a button is, and which light burns when. No line, no clock: times are passed in.
+//! Which contact changes are presses, and which lights are on. No hardware and no clock: times are passed in.
 
 use std::time::Duration;
 
 use crate::config::Controls;
 use crate::counting::session::snapshot::{Command, Phase, Snapshot};
 
-/// How long a contact must rest before it counts.
+/// Debounce time: how long a contact must rest before it counts.
 pub const SETTLE: Duration = Duration::from_millis(20);
 
 /// Half the period of a blinking light.
@@ -20,10 +20,9 @@ pub enum Button {
 }
 
 impl Button {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::Start, Self::Stop, Self::NewSample];
 
-    /// What a press asks for.
+    /// Command of a press.
     #[must_use]
     pub const fn command(self) -> Command {
         match self {
@@ -33,7 +32,7 @@ impl Button {
         }
     }
 
-    /// The line it is wired to, if it is.
+    /// Its GPIO line, if it is wired.
     #[must_use]
     pub const fn line(self, config: &Controls) -> Option<u32> {
         match self {
@@ -52,10 +51,10 @@ pub enum Light {
 }
 
 impl Light {
-    /// All of them, in the order of [`lights`].
+    /// All lights, in the order of [`lights`].
     pub const ALL: [Self; 2] = [Self::Running, Self::Trouble];
 
-    /// The line it is wired to, if it is.
+    /// Its GPIO line, if it is wired.
     #[must_use]
     pub const fn line(self, config: &Controls) -> Option<u32> {
         match self {
@@ -65,14 +64,14 @@ impl Light {
     }
 }
 
-/// Which lights burn: running while cells are counted; trouble blinks once a second as long as there is any.
+/// Which lights are on: running while cells are counted; trouble blinks once a second while there is any.
 #[must_use]
 pub fn lights(snapshot: &Snapshot, elapsed: Duration) -> [bool; 2] {
     let lit_half = (elapsed.as_millis() / BLINK.as_millis()).is_multiple_of(2);
     [snapshot.phase == Phase::Counting, snapshot.trouble.is_some() && lit_half]
 }
 
-/// One contact: it is down or up once it rested for the time to settle.
+/// A debounced contact: its state changes once it has rested for the debounce time.
 #[derive(Clone, Copy, Debug)]
 struct Contact {
     settled: bool,
@@ -81,7 +80,7 @@ struct Contact {
 }
 
 impl Contact {
-    /// Whether the contact has just settled into being down.
+    /// Whether the contact has just settled as pressed.
     fn settle(&mut self, settle: Duration, at: Duration) -> bool {
         if self.now == self.settled || at.saturating_sub(self.since) < settle {
             return false;
@@ -91,8 +90,8 @@ impl Contact {
     }
 }
 
-/// All buttons. A press counts once, when it goes down, however long it is held; what bounces or is shorter than the
-/// time to settle does not count, nor does a button that was down from the beginning.
+/// All buttons. A press counts once, when the button goes down, however long it is held. Bounces and pulses shorter
+/// than the debounce time do not count, nor does a button that was down from the beginning.
 #[derive(Clone, Debug)]
 pub struct Buttons {
     settle: Duration,
@@ -100,7 +99,7 @@ pub struct Buttons {
 }
 
 impl Buttons {
-    /// Buttons of which `down` are held. `settle` is zero where the kernel settles contacts.
+    /// Buttons, of which `down` are held. `settle` is zero if the kernel debounces.
     #[must_use]
     pub fn new(settle: Duration, down: &[Button]) -> Self {
         let contacts = Button::ALL.map(|button| {
@@ -110,7 +109,7 @@ impl Buttons {
         Self { settle, contacts }
     }
 
-    /// A contact changed at `at`, counted from any fixed moment. Gives the press that this completes.
+    /// Takes a contact change at `at`, counted from any fixed moment. Returns the press this completes.
     pub fn edge(&mut self, button: Button, down: bool, at: Duration) -> Option<Button> {
         let contact = &mut self.contacts[button as usize];
         let mut pressed = contact.settle(self.settle, at);
@@ -122,7 +121,7 @@ impl Buttons {
         pressed.then_some(button)
     }
 
-    /// Time went on to `at`. Gives the presses that are settled now.
+    /// Advances time to `at`. Returns the presses that have settled.
     pub fn settled(&mut self, at: Duration) -> Vec<Button> {
         let settle = self.settle;
         let settled = |button: &Button, contacts: &mut [Contact; 3]| contacts[*button as usize].settle(settle, at);
@@ -190,7 +189,7 @@ mod tests {
             let mut buttons = Buttons::new(SETTLE, &[]);
             let (mut now, mut last): (u64, Option<u64>) = (0, None);
             for (pause, down) in steps {
-                // Time is looked at every millisecond, as a thread would at best.
+                // Time is checked every millisecond, as a thread would at best.
                 for at in now..now + pause {
                     if !buttons.settled(ms(at)).is_empty() {
                         prop_assert!(last.is_none_or(|last| at - last >= 40));

@@ -1,4 +1,5 @@
-//! What is plugged in, for `leukoscope devices`: cameras, buses, GPIO chips and serial ports, and whether this user may open them.
+//! Connected hardware for `leukoscope devices`: cameras, buses, GPIO chips and serial ports, and whether this user
+//! may open it.
 
 use std::fmt;
 use std::fs;
@@ -15,13 +16,13 @@ use crate::camera;
 pub struct Device {
     /// Path under `/dev`.
     pub path: PathBuf,
-    /// What it is, in words; empty if nothing is known.
+    /// Description; empty if nothing is known.
     pub about: String,
     /// Whether this user may read and write it.
     pub usable: bool,
 }
 
-/// All devices found, each list in the order of its numbers.
+/// All devices found, each list in numerical order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Devices {
     /// V4L2 cameras.
@@ -36,7 +37,7 @@ pub struct Devices {
     pub serial: Vec<Device>,
 }
 
-/// Looks for all of them. What cannot be listed is left out.
+/// Finds all of them. What cannot be listed is left out.
 #[must_use]
 pub fn list() -> Devices {
     let cameras = camera::devices().into_iter().map(|camera| device(camera.path, camera.name)).collect();
@@ -48,7 +49,7 @@ fn device(path: PathBuf, about: String) -> Device {
     Device { path, about, usable }
 }
 
-/// Device files whose name begins with `prefix` and goes on with a number.
+/// Device files named `prefix` followed by a number.
 fn named(prefix: &str) -> Vec<Device> {
     let mut found: Vec<PathBuf> = fs::read_dir("/dev")
         .into_iter()
@@ -69,7 +70,7 @@ fn named(prefix: &str) -> Vec<Device> {
         .collect()
 }
 
-/// The adapter's name for an I2C bus; nothing is known about others.
+/// Adapter name of an I2C bus; empty for other devices.
 fn about(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default();
     let about = fs::read_to_string(Path::new("/sys/class/i2c-dev").join(name).join("name")).unwrap_or_default();
@@ -89,7 +90,7 @@ fn sort(paths: &mut [PathBuf]) {
 fn gpio() -> Vec<Device> {
     let mut found: Vec<PathBuf> = gpiocdev::chip::chips().unwrap_or_default();
     if found.is_empty() {
-        // Chips that this user may not open are none to the library.
+        // The library skips chips that this user may not open.
         found = named("gpiochip").into_iter().map(|device| device.path).collect();
     }
     sort(&mut found);
@@ -107,7 +108,7 @@ fn gpio() -> Vec<Device> {
 }
 
 fn serial() -> Vec<Device> {
-    // The library insists on this folder, which containers may lack.
+    // The library requires this folder, which containers may lack.
     if !Path::new("/sys/class/tty").is_dir() {
         return Vec::new();
     }

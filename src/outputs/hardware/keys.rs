@@ -1,7 +1,7 @@
-//! Keys of the terminal: s start, x or space stop, n new sample, q quit.
+//! Terminal keys: s start, x or space stop, n new sample, q quit.
 //!
-//! Keys are read one by one without echo, but the terminal is not made raw: Ctrl-C stays a signal, which ends the program
-//! even if this thread hangs, and lines of the log stay lines.
+//! Keys are read one by one without echo, but the terminal is not put in raw mode: Ctrl-C stays a signal, which ends
+//! the program even if this thread hangs, and the log keeps its line breaks.
 
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, Once, PoisonError};
@@ -15,17 +15,17 @@ use super::send;
 use crate::counting::session::snapshot::Command;
 use crate::system::stop::Stop;
 
-/// Longest wait for a key; `stop` is heard within it.
+/// Longest wait for a key, and so for `stop` to take effect.
 const TURN: Duration = Duration::from_millis(100);
 
-/// What a key asks for.
+/// Action of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     Command(Command),
     Quit,
 }
 
-/// What a key asks for; none for any other key.
+/// Action of a key; `None` for unused keys.
 #[must_use]
 pub fn action(key: &KeyEvent) -> Option<Action> {
     if key.kind == KeyEventKind::Release {
@@ -43,8 +43,8 @@ pub fn action(key: &KeyEvent) -> Option<Action> {
     }
 }
 
-/// Turns keys into commands until `stop`; q tells it. Returns at once when standard input or output is no terminal, or
-/// the program runs in the background.
+/// Turns keys into commands until `stop`; q triggers it. Returns at once if standard input or output is not a
+/// terminal, or the program runs in the background.
 pub fn run(commands: &Sender<Command>, stop: &Stop) {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() || !in_foreground() {
         return;
@@ -69,22 +69,22 @@ pub fn run(commands: &Sender<Command>, stop: &Stop) {
     }
 }
 
-/// Whether this process may use its terminal: one in the background would be halted.
+/// Whether this process may use its terminal: a background process would be suspended.
 fn in_foreground() -> bool {
     tcgetpgrp(io::stdin()).is_ok_and(|group| group == rustix::process::getpgrp())
 }
 
-/// The terminal as it was, while keys are read one by one.
+/// Original terminal settings, while keys are read one by one.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
 fn restore() {
     if let Some(before) = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        // The terminal is gone if this fails; there is nothing to restore then.
+        // If this fails the terminal is gone, and there is nothing to restore.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
     }
 }
 
-/// As long as it lives, keys come one by one and are not echoed.
+/// While it exists, keys are read one by one and not echoed.
 struct KeyMode;
 
 impl KeyMode {

@@ -1,7 +1,7 @@
-//! Buttons and lights, terminal keys, and what is plugged in.
+//! Buttons and lights, terminal keys, and the list of connected hardware.
 //!
-//! [`run`] is the body of a thread: pressed buttons become [`Command`]s, lights follow the newest snapshot. What a press
-//! is and which light burns is decided in [`decide`], without any line; [`cdev`] and `rppal` reach the lines.
+//! [`run`] is the body of a thread: pressed buttons become [`Command`]s, lights follow the newest snapshot.
+//! [`decide`] holds the logic without any hardware; [`cdev`] and `rppal` drive the GPIO lines.
 
 pub mod cdev;
 pub mod decide;
@@ -22,7 +22,7 @@ use crate::system::latest::Latest;
 use crate::system::stop::Stop;
 use decide::{Button, Buttons, Light, lights};
 
-/// Longest wait for an edge: lights blink and `stop` is heard within it.
+/// Longest wait for an edge, so that lights blink and `stop` takes effect in time.
 const TURN: Duration = Duration::from_millis(20);
 
 /// A button or light that does not work.
@@ -37,34 +37,34 @@ pub struct LineError {
     pub remedy: String,
 }
 
-/// The lines of the buttons and lights, once open.
+/// The open lines of buttons and lights.
 pub trait Lines {
-    /// Waits for as long as `time` for a button to change; says which ones did, and whether each is down now.
+    /// Waits up to `time` for a button to change; returns which ones did, and whether each is down now.
     ///
     /// # Errors
-    /// When the chip is gone.
+    /// If the chip is gone.
     fn wait(&mut self, time: Duration) -> Result<Vec<(Button, bool)>, LineError>;
 
-    /// Switches a light; one without a line is passed over.
+    /// Switches a light; ignores one that is not wired.
     ///
     /// # Errors
-    /// When the chip is gone.
+    /// If the chip is gone.
     fn switch(&mut self, light: Light, on: bool) -> Result<(), LineError>;
 
     /// Buttons that are down now.
     ///
     /// # Errors
-    /// When the chip is gone.
+    /// If the chip is gone.
     fn down(&mut self) -> Result<Vec<Button>, LineError>;
 
-    /// Whether changes still bounce, because the kernel could not settle them.
+    /// Whether changes still bounce, because the kernel cannot debounce them.
     fn bounces(&self) -> bool;
 }
 
-/// Opens the lines of the configuration; none where no line or no way to GPIO is set.
+/// Opens the configured lines; `None` if no line or no GPIO backend is configured.
 ///
 /// # Errors
-/// A missing chip, a busy line, a missing permission: the sentence says what to do.
+/// A missing chip, a busy line, a missing permission: the message says what to do.
 pub fn open(config: &Controls) -> Result<Option<Box<dyn Lines>>, LineError> {
     if Button::ALL.iter().all(|button| button.line(config).is_none())
         && Light::ALL.iter().all(|light| light.line(config).is_none())
@@ -87,9 +87,9 @@ pub fn open(config: &Controls) -> Result<Option<Box<dyn Lines>>, LineError> {
     }
 }
 
-/// Turns presses into commands and keeps the lights until `stop`. Returns at once where nothing is wired.
+/// Turns presses into commands and updates the lights until `stop`. Returns at once if nothing is wired.
 ///
-/// `trouble` is called with a sentence when the lines begin to fail, and with none once they work again.
+/// `trouble` is called with a sentence when the lines begin to fail, and with `None` once they work again.
 pub fn run(
     config: &Controls,
     newest: &Latest<Arc<Snapshot>>,
@@ -103,7 +103,7 @@ pub fn run(
     });
 }
 
-/// As [`run`], on open lines. The lights go out at the end.
+/// As [`run`], on open lines. Switches the lights off at the end.
 ///
 /// # Errors
 /// The first error of the lines.
@@ -141,7 +141,7 @@ pub fn run_once(
     Light::ALL.into_iter().try_for_each(|light| lines.switch(light, false))
 }
 
-/// Sends a command without waiting: a button must not hang because the count is busy.
+/// Sends a command without blocking: a button must not hang because the count is busy.
 pub(crate) fn send(commands: &Sender<Command>, command: Command) {
     match commands.try_send(command) {
         Ok(()) => {}

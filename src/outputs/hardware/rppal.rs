@@ -1,4 +1,4 @@
-//! Lines through the registers of a Raspberry Pi.
+//! GPIO through the registers of a Raspberry Pi.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::decide::{Button, Light, SETTLE};
 use super::{LineError, Lines};
 use crate::config::Controls;
 
-/// Buttons and lights by the numbers Broadcom gives the lines.
+/// Buttons and lights, by Broadcom line numbers.
 #[derive(Debug)]
 pub struct RppalLines {
     gpio: Gpio,
@@ -17,10 +17,10 @@ pub struct RppalLines {
 }
 
 impl RppalLines {
-    /// Takes all lines of the configuration.
+    /// Takes all configured lines.
     ///
     /// # Errors
-    /// On any other board, and on lines that are missing or taken.
+    /// On any other board, or if lines are missing or taken.
     pub fn open(config: &Controls) -> Result<Self, LineError> {
         let gpio = Gpio::new().map_err(|error| explain("registers", &error))?;
         let pin = |line: u32| {

@@ -1,4 +1,4 @@
-//! The table of the differential, and that of the groups, in the report for people.
+//! Tables of the differential and of the groups in the PDF report.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::domain::counts::ClassCount;
 use crate::outputs::words::Words;
 use crate::store::records::SessionDetail;
 
-/// Right edges of the columns of a table, and the bar.
+/// Right edges of the table columns, and the extent of the bar.
 const COUNT: f32 = 286.0;
 const PROGRAM: f32 = 336.0;
 const PERCENT: f32 = 378.0;
@@ -20,14 +20,14 @@ const INTERVAL: f32 = 446.0;
 const BAR: (f32, f32) = (456.0, RIGHT);
 pub(super) const ROW: f32 = 15.0;
 
-/// A line of the differential, and what the program alone had counted.
+/// One line of the differential, with the program's own count before review.
 #[derive(Clone, Copy)]
 pub(super) struct ClassRow<'a> {
     pub(super) line: &'a ClassCount,
     pub(super) program: u32,
 }
 
-/// The lines of a result, with the program's own counts beside persons'.
+/// Lines of a result, with the program's counts beside the reviewed ones.
 pub(super) fn classes<'a>(result: &'a Snapshot, counted: Option<&Snapshot>) -> Vec<ClassRow<'a>> {
     let own: BTreeMap<CellClass, u32> =
         counted.unwrap_or(result).classes.iter().map(|line| (line.class, line.count)).collect();
@@ -75,7 +75,7 @@ pub(super) fn differential(
     }
 }
 
-/// The names of the columns.
+/// Column heads.
 fn head(paper: &mut Paper, words: &Words, changed: bool) {
     paper.y -= ROW;
     let y = paper.y;
@@ -110,7 +110,7 @@ fn row(paper: &mut Paper, class: &ClassRow<'_>, changed: bool, result: &Snapshot
     figure(sheet, y, Figure { value: line.percent, low: line.low, high: line.high }, words);
 }
 
-/// Percent, interval and bar of a line.
+/// Percentage, interval and bar of one line.
 fn figure(sheet: &mut Sheet, y: f32, Figure { value, low, high }: Figure, words: &Words) {
     sheet.right(PERCENT, y, STRONG, &words.number(value, 1));
     sheet.right(INTERVAL, y, BODY, &words.interval(low, high));

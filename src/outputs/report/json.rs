@@ -1,4 +1,4 @@
-//! The report for programs.
+//! JSON report.
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ struct JsonReport<'a> {
     cells: Vec<&'a CellRecord>,
 }
 
-/// All that is kept of a session, and what it is not.
+/// Everything stored about a session, with the notice of its limits of use.
 pub(super) fn json(session: &SessionDetail, cells: &[Pictured], words: &Words) -> Result<Vec<u8>, ReportError> {
     let cells = cells.iter().map(|(cell, _)| cell).collect();
     let report = JsonReport { notice: words.say("notice"), session, cells };

@@ -1,5 +1,5 @@
-//! The report of one session: for people (PDF), for spreadsheets (CSV) and for programs (JSON). It names the sample and no
-//! patient. [`make`] is pure: the same session makes the same bytes.
+//! Report of one session: for people (PDF), for spreadsheets (CSV) and for programs (JSON). It names the sample and
+//! no patient. [`make`] is pure: the same session gives the same bytes.
 
 mod differential;
 mod json;
@@ -15,18 +15,18 @@ use crate::outputs::words::Words;
 use crate::store::records::{CellRecord, SessionDetail, SessionId};
 use crate::store::{Store, StoreError};
 
-/// The form of a report.
+/// File format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportFormat {
-    /// For people, with the picture of the leading cells of each class.
+    /// For people, with pictures of the leading cells of each class.
     Pdf,
     /// For spreadsheets.
     Csv,
-    /// For programs: all that is kept, without pictures.
+    /// For programs: everything stored, without pictures.
     Json,
 }
 
-/// An ending that names no form.
+/// File ending that matches no report format.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no form of a report; write pdf, csv or json")]
 pub struct UnknownReportFormat(String);
@@ -45,7 +45,7 @@ impl FromStr for ReportFormat {
 }
 
 impl ReportFormat {
-    /// How the name of its file ends.
+    /// File name ending.
     #[must_use]
     pub const fn ending(self) -> &'static str {
         match self {
@@ -56,21 +56,21 @@ impl ReportFormat {
     }
 }
 
-/// A cell and, where one is kept, its picture (JPEG).
+/// A cell and its picture (JPEG), if one is stored.
 pub type Pictured = (CellRecord, Option<Vec<u8>>);
 
-/// Why there is no report.
+/// Why a report could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// What is kept cannot be written as text.
+    /// A stored record cannot be serialised.
     #[error("the report cannot be written: {0}")]
     Text(String),
 }
 
-/// The cells of a session as a report of this form takes them: none for CSV, with their pictures for PDF.
+/// Cells of a session as this format needs them: none for CSV, with pictures for PDF.
 ///
 /// # Errors
-/// When they cannot be read.
+/// If the store cannot be read.
 pub fn cells(store: &Store, session: SessionId, form: ReportFormat) -> Result<Vec<Pictured>, StoreError> {
     if form == ReportFormat::Csv {
         return Ok(Vec::new());
@@ -83,10 +83,10 @@ pub fn cells(store: &Store, session: SessionId, form: ReportFormat) -> Result<Ve
     store.cells(session, None, None)?.into_iter().map(pictured).collect()
 }
 
-/// Makes the report of a session, of the [`cells`] that its form takes.
+/// Makes the report of a session from the [`cells`] its format needs.
 ///
 /// # Errors
-/// When what is kept cannot be written as text.
+/// If a stored record cannot be serialised.
 pub fn make(
     form: ReportFormat,
     detail: &SessionDetail,

@@ -1,20 +1,20 @@
-//! Sheets of A4 and a pen: places on a sheet in points from its lower left corner.
+//! A4 sheets and drawing on them. Positions are in points from the lower left corner.
 
 use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
 
 use super::typeface::{self, PdfFace};
 
-/// A4, points.
+/// A4 in points.
 pub(super) const SHEET: (f32, f32) = (595.0, 842.0);
 
-/// Left and right edge of what is printed.
+/// Left and right edge of the printed area.
 pub(super) const LEFT: f32 = 48.0;
 pub(super) const RIGHT: f32 = SHEET.0 - LEFT;
 
-/// Where the content of a sheet ends; below stands the foot.
+/// Lower edge of the content; the footer is below it.
 const BOTTOM: f32 = 62.0;
 
-/// Red, green and blue, 0..=1.
+/// Red, green, blue, each 0..=1.
 pub(super) type Colour = [f32; 3];
 
 pub(super) const INK: Colour = [0.1, 0.09, 0.13];
@@ -27,7 +27,7 @@ pub(super) const WARN_TINT: Colour = [1.0, 0.94, 0.86];
 pub(super) const GOOD: Colour = [0.04, 0.42, 0.23];
 pub(super) const GOOD_TINT: Colour = [0.88, 0.96, 0.91];
 
-/// How a text looks.
+/// Text style.
 #[derive(Clone, Copy)]
 pub(super) struct Type {
     pub(super) face: PdfFace,
@@ -40,7 +40,7 @@ pub(super) const STRONG: Type = Type { face: PdfFace::Bold, size: 9.5, colour: I
 pub(super) const SMALL: Type = Type { face: PdfFace::Plain, size: 8.0, colour: SOFT };
 pub(super) const HEADING: Type = Type { face: PdfFace::Bold, size: 11.5, colour: INK };
 
-/// A JPEG to be embedded as it is.
+/// A JPEG, embedded without re-encoding.
 pub(super) struct Jpeg {
     pub(super) bytes: Vec<u8>,
     pub(super) width: u32,
@@ -48,19 +48,18 @@ pub(super) struct Jpeg {
     pub(super) grey: bool,
 }
 
-/// One sheet.
 pub(super) struct Sheet {
     content: Content,
     pictures: Vec<usize>,
 }
 
-/// The sheets of a report, the last one under the pen.
+/// Sheets of a report; drawing goes to the last one.
 pub(super) struct Paper {
     sheets: Vec<Sheet>,
     pictures: Vec<Jpeg>,
-    /// Where the content of a sheet begins; above stands the head.
+    /// Upper edge of the content; the header is above it.
     top: f32,
-    /// Where the next thing goes.
+    /// Where the next item goes.
     pub(super) y: f32,
 }
 
@@ -83,7 +82,7 @@ impl Sheet {
             .end_text();
     }
 
-    /// Ends at `x`.
+    /// Right-aligned text that ends at `x`.
     pub(super) fn right(&mut self, x: f32, y: f32, how: Type, text: &str) {
         self.text(x - typeface::width(how.face, how.size, text), y, how, text);
     }
@@ -103,7 +102,7 @@ impl Paper {
         Self { sheets: vec![Sheet::new()], pictures: Vec::new(), top, y: top }
     }
 
-    /// The sheet under the pen.
+    /// The current sheet.
     pub(super) fn sheet(&mut self) -> &mut Sheet {
         if self.sheets.is_empty() {
             self.sheets.push(Sheet::new());
@@ -112,7 +111,7 @@ impl Paper {
         &mut self.sheets[last]
     }
 
-    /// Takes a new sheet where this one has no room of this height left; whether it did.
+    /// Starts a new sheet if less than `height` is left on this one. Returns whether it did.
     pub(super) fn room(&mut self, height: f32) -> bool {
         let full = self.y - height < BOTTOM;
         if full {
@@ -122,7 +121,7 @@ impl Paper {
         full
     }
 
-    /// A text over as many lines as it takes.
+    /// Text broken into as many lines as it needs.
     pub(super) fn paragraph(&mut self, x: f32, to: f32, how: Type, text: &str) {
         for line in typeface::lines(how.face, how.size, text, to - x) {
             self.room(how.size * 1.35);
@@ -140,7 +139,7 @@ impl Paper {
         self.y -= 5.0;
     }
 
-    /// A picture in a square.
+    /// Picture in a square.
     pub(super) fn picture(&mut self, x: f32, y: f32, side: f32, picture: Jpeg) {
         let number = self.pictures.len();
         let (width, height) = (picture.width.max(1) as f32, picture.height.max(1) as f32);
@@ -157,7 +156,8 @@ impl Paper {
             .restore_state();
     }
 
-    /// The file. `draw_frame` draws head and foot of each sheet: its number, from 1, and how many there are.
+    /// Finishes the file. `draw_frame` draws header and footer of each sheet from its number, counted from 1, and the
+    /// total.
     pub(super) fn finish(mut self, title: &str, draw_frame: impl Fn(&mut Sheet, usize, usize)) -> Vec<u8> {
         let count = self.sheets.len();
         for (number, sheet) in self.sheets.iter_mut().enumerate() {

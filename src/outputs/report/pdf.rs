@@ -1,4 +1,4 @@
-//! The report for people: what was counted, what to look at, who signed, and by which models.
+//! PDF report: the counts, what needs attention, who signed, and which models were used.
 
 use serde::Serialize;
 
@@ -12,26 +12,26 @@ use crate::counting::statistics::interval::Figure;
 use crate::outputs::words::Words;
 use crate::store::records::{SessionDetail, Settings, Status};
 
-/// The sample id at the head of every sheet: its first line, the height of one, and how many there are at most. Ids of
+/// Sample id at the top of every sheet: baseline of its first line, line height, and maximum number of lines. Ids of
 /// 64 letters take four.
 const SAMPLE: f32 = 783.0;
 const SAMPLE_LINE: f32 = 14.0;
 const SAMPLE_LINES: usize = 6;
 const SAMPLE_TYPE: Type = Type { size: 11.0, ..STRONG };
 
-/// The word that serde has for a value.
+/// The serde name of a value.
 pub(super) fn code(value: impl Serialize) -> String {
     let word = serde_json::to_value(value).ok();
     word.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// The key of that word.
+/// Catalogue key of a value: prefix and serde name.
 pub(super) fn key(before: &str, value: impl Serialize) -> String {
     format!("{before}.{}", code(value))
 }
 
 pub(super) fn pdf(detail: &SessionDetail, cells: &[Pictured], words: &Words) -> Vec<u8> {
-    // A warning that nobody can read is none.
+    // A warning in letters the typeface cannot print warns nobody, so use English then.
     let (words, in_english) = &words.printing(typeface::prints);
     let sample = sample(&words.with("report.sample", &[("sample", &detail.summary.sample)]));
     let mut paper = Paper::new(under(&sample) - 46.0);
@@ -56,7 +56,7 @@ pub(super) fn pdf(detail: &SessionDetail, cells: &[Pictured], words: &Words) -> 
     paper.finish(&title, |sheet, number, of| draw_frame(sheet, detail, &sample, words, (number, of)))
 }
 
-/// Whether every letter prints of what persons and devices gave.
+/// Whether everything that people and devices entered can be printed.
 fn values_print(detail: &SessionDetail) -> bool {
     let comment = detail.signature.as_ref().map(|signature| &signature.comment);
     let camera = detail.settings.as_ref().map(|settings| &settings.camera);
@@ -65,7 +65,7 @@ fn values_print(detail: &SessionDetail) -> bool {
     texts.chain(comment).chain(camera).chain(calibration).all(|text| typeface::prints(text))
 }
 
-/// The sample id over as many lines as it takes; in one line as it is, blanks and all.
+/// The sample id broken into lines; unchanged, blanks included, if it fits on one.
 fn sample(text: &str) -> Vec<String> {
     let Type { face, size, .. } = SAMPLE_TYPE;
     if typeface::width(face, size, text) <= RIGHT - LEFT {
@@ -76,12 +76,12 @@ fn sample(text: &str) -> Vec<String> {
     lines
 }
 
-/// The line under the sample id.
+/// Baseline of the line below the sample id.
 fn under(sample: &[String]) -> f32 {
     SAMPLE + 2.0 - SAMPLE_LINE * sample.len() as f32
 }
 
-/// Head and foot: whose sheet it is, and that nobody signed it.
+/// Header and footer: which sample, and the mark of an unsigned report.
 fn draw_frame(
     sheet: &mut Sheet,
     detail: &SessionDetail,

@@ -1,4 +1,4 @@
-//! The leading cells of each class.
+//! Pictures of the leading cells of each class.
 
 use std::io::Cursor;
 
@@ -12,17 +12,17 @@ use crate::domain::class::{CellClass, Kind};
 use crate::outputs::words::Words;
 use crate::store::records::CellRecord;
 
-/// Cells of a class that are shown.
+/// Pictures per class, at most.
 const MOST: usize = 6;
 
-/// Side of a picture, points, and the space between two.
+/// Side of a picture and gap between two, points.
 const SIDE: f32 = 74.0;
 const GAP: f32 = 11.0;
 
-/// Pictures larger than this, px on a side, are no cells.
+/// A picture with a longer side than this, px, is not a cell.
 const LARGEST: u32 = 4096;
 
-/// Rows of pictures, the classes in the order of the table.
+/// Rows of pictures, with classes in the order of the table.
 pub(super) fn pictures(paper: &mut Paper, classes: &[ClassRow<'_>], cells: &[Pictured], words: &Words) {
     let (mut headed, mut damaged) = (false, 0);
     for class in classes {
@@ -51,7 +51,7 @@ pub(super) fn pictures(paper: &mut Paper, classes: &[ClassRow<'_>], cells: &[Pic
             let x = LEFT + place as f32 * (SIDE + GAP);
             let y = paper.y;
             paper.picture(x, y, SIDE, picture);
-            // A long name does not run into the next picture.
+            // Keeps a long class name out of the next picture.
             let caption = typeface::lines(SMALL.face, SMALL.size, &caption(cell, words), SIDE + GAP - 2.0);
             paper.sheet().text(x, y - 10.0, SMALL, caption.first().map_or("", String::as_str));
         }
@@ -66,16 +66,17 @@ pub(super) fn pictures(paper: &mut Paper, classes: &[ClassRow<'_>], cells: &[Pic
     }
 }
 
-/// The cells of a class that are shown.
+/// Cells shown for one class.
 struct Leading<'a> {
     shown: Vec<(&'a CellRecord, Jpeg)>,
-    /// How many there are.
+    /// All cells of the class, shown or not.
     of: usize,
-    /// Those that would have been shown, were their pictures not damaged.
+    /// Cells left out because their pictures are damaged.
     damaged: usize,
 }
 
-/// The surest cells of a class in force that have a picture, those a person named first.
+/// The cells of one class in force to show: those a person classified first, then the most certain. Cells without a
+/// picture are left out.
 fn leading(class: CellClass, cells: &[Pictured]) -> Leading<'_> {
     let mut of: Vec<&Pictured> =
         cells.iter().filter(|(cell, _)| cell.kind == Kind::Wbc && cell.class_in_force() == Some(class)).collect();
@@ -101,7 +102,7 @@ fn leading(class: CellClass, cells: &[Pictured]) -> Leading<'_> {
     leading
 }
 
-/// A picture that a reader of PDF can decode; none where the bytes are broken.
+/// The picture, if a PDF reader can decode it; `None` if its bytes are damaged.
 fn embeddable(bytes: &[u8]) -> Option<Jpeg> {
     let decoder = JpegDecoder::new(Cursor::new(bytes)).ok()?;
     let (width, height) = decoder.dimensions();
@@ -113,7 +114,7 @@ fn embeddable(bytes: &[u8]) -> Option<Jpeg> {
     if width > LARGEST || height > LARGEST {
         return None;
     }
-    // Its head may be whole and the rest broken; a reader would show half a cell.
+    // The header may be intact and the rest damaged; a PDF reader would then show half a cell.
     let mut pixels = vec![0; usize::try_from(decoder.total_bytes()).ok()?];
     decoder.read_image(&mut pixels).ok()?;
     Some(Jpeg { bytes: bytes.to_owned(), width, height, grey })

@@ -1,4 +1,4 @@
-//! The report for spreadsheets: one table, a line a figure.
+//! CSV report: one table, one figure per line.
 
 use crate::counting::session::snapshot::Snapshot;
 use crate::counting::statistics::Share;
@@ -12,7 +12,7 @@ use super::pdf::{code, key};
 
 const COLUMNS: [&str; 7] = ["section", "name", "code", "value", "low", "high", "program"];
 
-/// Lines of one table; numbers have a decimal point in every language.
+/// Lines of the table. Numbers have a decimal point in every language.
 pub(super) fn csv(detail: &SessionDetail, words: &Words) -> Result<Vec<u8>, ReportError> {
     let mut lines = CsvTable(csv::Writer::from_writer(Vec::new()));
     lines.line(&COLUMNS.map(str::to_owned))?;
@@ -53,8 +53,8 @@ impl CsvTable {
     }
 }
 
-/// A text that no spreadsheet takes for a formula: what begins like one has an apostrophe before it (OWASP, CSV injection).
-/// Some spreadsheets look past blanks.
+/// Keeps a spreadsheet from running text as a formula: text that begins like one gets a leading apostrophe (OWASP,
+/// CSV injection). So does text with a leading blank, because some spreadsheets skip blanks.
 fn harmless(text: &str) -> String {
     let blank = |letter: char| letter.is_whitespace() || letter.is_control();
     let first_is_blank = text.starts_with(blank);
@@ -98,7 +98,7 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
     Ok(())
 }
 
-/// What flags go by, with the codes of the evidence.
+/// Limits that raise flags, with the codes of the evidence.
 fn limits(lines: &mut CsvTable, settings: &Settings, words: &Words) -> Result<(), ReportError> {
     let flags = &settings.flags;
     let limits = [

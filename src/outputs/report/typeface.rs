@@ -1,14 +1,13 @@
-//! The two typefaces that every reader of PDF has, Helvetica and Helvetica-Bold: how wide their letters are, and which there
-//! are. Widths are Adobe's metrics of the standard 14 fonts (Core 14 AFM), in thousandths of the size.
+//! The two typefaces every PDF reader has, Helvetica and Helvetica-Bold: their letters and letter widths. Widths are
+//! Adobe's metrics of the standard 14 fonts (Core 14 AFM), in thousandths of the font size.
 
-/// One of the typefaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PdfFace {
     Plain,
     Bold,
 }
 
-/// From space to tilde.
+/// Widths from space to tilde.
 const PLAIN: [u16; 95] = [
     278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556, 556,
     556, 556, 556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833,
@@ -24,7 +23,7 @@ const BOLD: [u16; 95] = [
     280, 389, 584,
 ];
 
-/// Letters that `WinAnsi` (PDF 32000-1, annex D) has at other places than Unicode.
+/// Letters whose code in `WinAnsi` (PDF 32000-1, annex D) differs from Unicode.
 const MOVED: [(char, u8); 16] = [
     ('€', 0x80),
     ('‚', 0x82),
@@ -44,18 +43,18 @@ const MOVED: [(char, u8); 16] = [
     ('ž', 0x9E),
 ];
 
-/// Spaces at which no line breaks.
+/// Spaces that do not break a line.
 const HARD_SPACES: [char; 2] = ['\u{a0}', '\u{202f}'];
 
-/// A letter that neither typeface has.
+/// Stands for a letter that neither typeface has.
 const MISSING: u8 = b'?';
 
-/// A text as these typefaces are written with, a byte a letter.
+/// Text in the encoding of these typefaces, one byte per letter.
 pub(super) fn encoded(text: &str) -> Vec<u8> {
     text.chars().map(byte).collect()
 }
 
-/// Whether every letter of a text can be printed.
+/// Whether every letter of the text can be printed.
 pub(super) fn prints(text: &str) -> bool {
     text.chars().all(|letter| letter == '?' || byte(letter) != MISSING)
 }
@@ -68,7 +67,7 @@ fn byte(letter: char) -> u8 {
     }
 }
 
-/// Width of a text at a size, in the size's unit.
+/// Width of text, in the unit of `size`.
 pub(super) fn width(face: PdfFace, size: f32, text: &str) -> f32 {
     let thousandths: u32 = encoded(text).iter().map(|byte| u32::from(letter(face, *byte))).sum();
     thousandths as f32 * size / 1000.0
@@ -82,7 +81,8 @@ fn letter(face: PdfFace, byte: u8) -> u16 {
     if let Some(width) = byte.checked_sub(b' ').and_then(|place| table.get(usize::from(place))) {
         return *width;
     }
-    // Of the other letters the base tells enough for line breaks; numbers, which are aligned, have none of them.
+    // For other letters the width of the base letter is close enough to break lines; numbers, which are aligned, have
+    // none.
     let base = match byte {
         0x85 | 0x89 | 0x8C | 0x97 | 0x99 | 0xC6 => return 1000,
         0x91 | 0x92 | 0xB7 => b'.',
@@ -100,7 +100,7 @@ fn letter(face: PdfFace, byte: u8) -> u16 {
     letter(face, base)
 }
 
-/// A text in lines that are no wider than `most`; a word that is wider itself is cut.
+/// Breaks text into lines no wider than `most`; a word wider than that is cut.
 pub(super) fn lines(face: PdfFace, size: f32, text: &str, most: f32) -> Vec<String> {
     let mut done = Vec::new();
     for paragraph in text.lines() {

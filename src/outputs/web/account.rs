@@ -1,4 +1,4 @@
-//! Logging in and out, and who one is.
+//! Login, logout, and who the caller is.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -18,7 +18,7 @@ use super::guard::{COOKIE_NAME, Caller, How, Peer};
 use crate::store::StoreError;
 use crate::store::records::Role;
 
-/// Who wants to log in.
+/// Credentials of a login.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Login {
@@ -26,26 +26,26 @@ pub(super) struct Login {
     password: String,
 }
 
-/// Another password for oneself.
+/// A user's change of their own password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewPassword {
-    /// The one that holds.
+    /// The current password.
     old: String,
     /// At least 10 characters.
     new: String,
 }
 
-/// Who one is.
+/// Who the caller is.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Me {
-    /// Name of the user or token, `device` at the device itself; null for whoever must log in first.
+    /// Name of the user or token, `device` at the device itself; null if the caller must log in first.
     name: Option<String>,
-    /// What the user may do.
+    /// Role of the caller.
     role: Option<Role>,
     /// Language of the station; the page prefers its browser's.
     language: String,
-    /// Languages that there are catalogues of.
+    /// Languages that have a catalogue.
     languages: Vec<String>,
     /// Whether nothing is shown without a login.
     login_needed: bool,
@@ -71,7 +71,7 @@ pub(super) async fn login(
     let (user, stamp) = try_password(&app, &name, address, work).await?.ok_or_else(ApiError::wrong_login)?;
     let cookie = {
         let mut logins = app.logins();
-        // A login that somebody else may have put into this browser ends here.
+        // Ends the login this browser had before, which may be somebody else's.
         if let Some(Caller { how: How::Login(id), .. }) = before {
             logins.end(&id);
         }
@@ -81,8 +81,8 @@ pub(super) async fn login(
     with_cookie(&app, &cookie, "")
 }
 
-/// Does `work` that looks at a password of this name, when it is one's turn; none where the password is wrong. Every wrong
-/// one counts, from anywhere.
+/// Runs `work`, which checks a password of this user, once a permit is free. `None` means the password was wrong.
+/// Every wrong password counts towards the limits, wherever it came from.
 pub(super) async fn try_password<T: Send + 'static>(
     app: &SharedApp,
     name: &str,
@@ -102,7 +102,7 @@ pub(super) async fn try_password<T: Send + 'static>(
     tried
 }
 
-/// Give oneself another password. Every other login of the user ends.
+/// Change one's own password. Ends every other login of the user.
 #[utoipa::path(put, path = "/api/me/password", tag = "account", request_body = NewPassword, responses(
     (status = 204, description = "It holds; this login goes on"),
     (status = 403, description = "The old password is wrong, or a token asks", body = super::error::ErrorBody),
@@ -122,7 +122,7 @@ pub(super) async fn change_password(
     let name = caller.name.clone();
     let work = move |app: &App| {
         let stamp = app.store.change_password(&name, &old, &new, Timestamp::now())?;
-        // The other logins end by theirs.
+        // All other logins end, because their stamp no longer matches.
         Ok(stamp.map(|stamp| app.logins().goes_on(&id, stamp)))
     };
     try_password(&app, &caller.name, caller.address, work).await?.ok_or_else(ApiError::wrong_password)?;
@@ -141,7 +141,7 @@ pub(super) async fn logout(State(app): State<SharedApp>, caller: Option<Caller>)
     with_cookie(&app, "", "; Max-Age=0")
 }
 
-/// Who one is, and what the page must know before anything else.
+/// Who the caller is, and what the page needs before anything else.
 #[utoipa::path(get, path = "/api/me", tag = "account", responses((status = 200, body = Me)))]
 pub(super) async fn me(State(app): State<SharedApp>, caller: Option<Caller>) -> Result<Json<Me>, ApiError> {
     let languages = blocking(&app, |app: &App| Ok::<_, ApiError>(app.catalogues.languages())).await?;
@@ -156,7 +156,7 @@ pub(super) async fn me(State(app): State<SharedApp>, caller: Option<Caller>) -> 
     }))
 }
 
-/// 204 with a cookie that no script can read and no other site sends.
+/// 204 with a cookie that scripts cannot read and other sites cannot send.
 fn with_cookie(app: &App, value: &str, more: &str) -> Result<Response, ApiError> {
     let secure = if app.tls { "; Secure" } else { "" };
     let cookie = format!("{COOKIE_NAME}={value}; HttpOnly; SameSite=Strict; Path=/{secure}{more}");

@@ -1,4 +1,4 @@
-//! What admins do: users, tokens for programs, the audit trail.
+//! Administration: users, tokens for programs, the audit trail.
 
 use std::path;
 
@@ -15,13 +15,13 @@ use super::guard::{Caller, How};
 use crate::store::records::{AuditEntry, Role, SessionId, User};
 use crate::store::{AuditVerdict, Store};
 
-/// Lines of the audit trail in one answer, usually and at most.
+/// Lines of the audit trail per answer: default and maximum.
 const LINES: (u32, u32) = (100, 1000);
 
 /// All users.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Users {
-    /// By name.
+    /// Sorted by name.
     users: Vec<User>,
 }
 
@@ -36,21 +36,21 @@ pub(super) struct NewUser {
     password: String,
 }
 
-/// What changes of a user; what is left out stays.
+/// Changes to a user; fields left out stay as they are.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangedUser {
     role: Option<Role>,
-    /// Whether the user may log in. Users are not deleted: the audit trail names them.
+    /// Whether the user may log in. Users cannot be deleted, because the audit trail names them.
     enabled: Option<bool>,
-    /// At least 10 characters. Every login of the user ends.
+    /// At least 10 characters. Ends every login of the user.
     password: Option<String>,
 }
 
 /// All tokens.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Tokens {
-    /// By name, without their secrets.
+    /// Sorted by name, without their secrets.
     tokens: Vec<User>,
 }
 
@@ -66,21 +66,21 @@ pub(super) struct NewToken {
 /// A token's secret.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Secret {
-    /// To be sent as `Authorization: Bearer …`. It is not kept and cannot be shown again.
+    /// Send it as `Authorization: Bearer …`. It is not stored and cannot be shown again.
     token: String,
 }
 
-/// Which lines.
+/// Which lines of the audit trail.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct WhichLines {
-    /// Of this session.
+    /// Only those of this session.
     #[param(value_type = Option<i64>)]
     session: Option<SessionId>,
-    /// Of numbers below this.
+    /// Only those with a number below this.
     before: Option<i64>,
-    /// How many, 1 to 1000; 100 unless it is said.
+    /// How many, 1 to 1000; 100 by default.
     limit: Option<u32>,
 }
 
@@ -89,9 +89,9 @@ pub(super) struct WhichLines {
 pub(super) struct Audit {
     /// Newest first.
     entries: Vec<AuditEntry>,
-    /// Whether no line of the whole trail is missing or was changed; null where `before` was given, which looks at none.
+    /// Whether the trail is complete and unchanged; null with `before`, since the trail is not verified then.
     whole: Option<bool>,
-    /// What is wrong where it is not whole.
+    /// What is wrong with the trail, if it is not whole.
     problem: Option<String>,
 }
 
@@ -167,7 +167,7 @@ pub(super) async fn add_token(
     Ok((StatusCode::CREATED, Json(Secret { token })))
 }
 
-/// Take a token back.
+/// Revoke a token.
 #[utoipa::path(delete, path = "/api/tokens/{name}", tag = "admin", params(("name" = String, Path)), responses(
     (status = 204, description = "It is worth nothing any more"),
 ))]
@@ -184,7 +184,7 @@ pub(super) async fn remove_token(
     }
 }
 
-/// The audit trail. Without `before`, all of it is looked at, whether it is whole.
+/// The audit trail. Without `before`, the whole trail is verified.
 #[utoipa::path(get, path = "/api/audit", tag = "admin", params(WhichLines), responses((status = 200, body = Audit)))]
 pub(super) async fn audit(
     State(app): State<SharedApp>,
@@ -205,7 +205,8 @@ pub(super) async fn audit(
     .await
 }
 
-/// Looks at the whole trail over a connection of its own, since that takes long and others read meanwhile.
+/// Verifies the whole trail over a connection of its own, because that takes long and others must be able to read
+/// meanwhile.
 fn verify(store: &Store) -> Result<AuditVerdict, ApiError> {
     let folder = store.path().parent().unwrap_or(path::Path::new("."));
     let apart = Store::open_to_read(folder)?.ok_or_else(|| ApiError::internal(&"the store is gone"))?;

@@ -1,4 +1,4 @@
-//! What every handler shares.
+//! State shared by all handlers.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -22,17 +22,16 @@ use crate::store::Store;
 use crate::store::records::SessionId;
 use crate::vision::Vision;
 
-/// Passwords that are looked at at once: each takes 19 MiB and a core for a while, and the counting goes on beside it.
+/// Passwords checked at once. Each takes 19 MiB and a core for a while, and counting runs on the same board.
 const PASSWORDS_AT_ONCE: usize = 1;
 
-/// How long somebody waits while others' passwords are looked at.
+/// How long a login waits while other passwords are checked.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What every handler shares.
 pub(super) type SharedApp = Arc<App>;
 
-/// The right to do what is done by one at a time. It goes with the work, not with whoever asked for it: a request whose
-/// client hangs up is dropped, and what it began beside the server runs on.
+/// Held by work that must not run in parallel. It belongs to the work, not to the request: if the client hangs up,
+/// the request is dropped but the blocking work it started runs on.
 pub(super) type Permit = OwnedSemaphorePermit;
 
 #[derive(Debug)]
@@ -49,21 +48,21 @@ pub(super) struct App {
     pub(super) language: String,
     pub(super) catalogues: Catalogues,
     pub(super) timeouts: Timeouts,
-    /// Off the loopback address.
+    /// True if the page listens on anything but loopback.
     pub(super) login_needed: bool,
     pub(super) tls: bool,
     passwords: Arc<Semaphore>,
-    /// Reports and pictures that are made at once.
+    /// Limits how many reports and pictures are made at once.
     pictures: Arc<Semaphore>,
     calibrations: Arc<Semaphore>,
-    /// Held while limits change, which are in memory and in a file.
+    /// Held while limits change, because they live in memory and in a file.
     pub(super) changing: Mutex<()>,
     logins: Mutex<Logins>,
     throttle: Mutex<Throttle>,
     viewed: Mutex<Viewed>,
 }
 
-/// When who last looked at which signed session, and in which form.
+/// When a caller last viewed a signed session, per form.
 type Viewed = HashMap<(String, SessionId, &'static str), Instant>;
 
 impl App {
@@ -94,19 +93,19 @@ impl App {
         }
     }
 
-    /// A turn to hash a password, which others are waited for some seconds.
+    /// Waits up to 10 s for the permit to hash a password.
     pub(super) async fn password_permit(&self) -> Result<Permit, ApiError> {
         let turn = timeout(PATIENCE, Arc::clone(&self.passwords).acquire_owned()).await;
         turn.ok().and_then(Result::ok).ok_or_else(|| ApiError::busy("too many log in at once; try again"))
     }
 
-    /// The turn to calibrate, if nobody has it.
+    /// Takes the permit to calibrate, if it is free.
     pub(super) fn calibration_permit(&self) -> Result<Permit, ApiError> {
         let turn = Arc::clone(&self.calibrations).try_acquire_owned();
         turn.map_err(|_| ApiError::busy("a calibration is being taken; wait for it"))
     }
 
-    /// A turn to make a report or a picture.
+    /// Waits for the permit to make a report or a picture.
     pub(super) async fn picture_permit(&self) -> Result<Permit, ApiError> {
         let turn = Arc::clone(&self.pictures).acquire_owned().await;
         turn.map_err(|_| ApiError::busy("the program is ending"))
@@ -125,7 +124,7 @@ impl App {
     }
 }
 
-/// Runs what reads or writes the disk, or computes for long, beside the server.
+/// Runs work that uses the disk or computes for long on a blocking thread.
 pub(super) async fn blocking<T, E>(
     app: &SharedApp,
     work: impl FnOnce(&App) -> Result<T, E> + Send + 'static,
@@ -138,7 +137,7 @@ where
     beside(None, move || work(&app)).await
 }
 
-/// The same, in a turn that ends when the work does.
+/// Same, holding a permit until the work ends.
 pub(super) async fn blocking_in<T, E>(
     app: &SharedApp,
     turn: Permit,
@@ -167,7 +166,7 @@ where
     });
     match done.await {
         Ok(done) => done.map_err(Into::into),
-        // It panicked, or the server is ending.
+        // The work panicked, or the server is shutting down.
         Err(problem) => Err(ApiError::internal(&problem)),
     }
 }

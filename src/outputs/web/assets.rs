@@ -1,4 +1,4 @@
-//! The page: files that are part of the program, and catalogues with a clinic's own texts in them.
+//! Files of the page, built into the program, and catalogues with the clinic's own texts merged in.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use super::app::{App, SharedApp, blocking};
 use super::error::{ApiError, Path as InPath};
 use crate::store::hexadecimal;
 
-/// One file: its path below `src/web/page`, and what is in it.
+/// A file: its path below `src/outputs/web/page`, and its content.
 type Asset = (&'static str, &'static [u8]);
 
 macro_rules! page {
@@ -21,7 +21,7 @@ macro_rules! page {
     };
 }
 
-/// Every file of the page; a test holds the list to the folder.
+/// All files of the page; a test compares the list with the folder.
 const FILES: &[Asset] = page![
     "api.js",
     "app.js",
@@ -76,7 +76,8 @@ pub(super) async fn asset(State(app): State<SharedApp>, InPath(path): InPath<Str
     shipped(&path, &headers)
 }
 
-/// What reports say in a language, too: English, over it the language's own catalogue, over that the clinic's.
+/// Texts of one language, those of reports included: English, overridden by the language's catalogue, then by the
+/// clinic's.
 fn catalogue(app: &App, file: &str) -> Result<Vec<u8>, ApiError> {
     let language =
         file.strip_suffix(".json").filter(|language| app.catalogues.languages().iter().any(|l| l == language));
@@ -89,7 +90,7 @@ fn no_such_file() -> ApiError {
 }
 
 fn shipped(path: &str, headers: &HeaderMap) -> Response {
-    // Looked up in a list, so that no path leads anywhere else.
+    // Only listed paths are served, so no path can lead out of the folder.
     match FILES.iter().find(|(name, _)| *name == path) {
         Some((name, bytes)) => answer(name, *bytes, headers),
         None => no_such_file().into_response(),
@@ -103,7 +104,8 @@ fn answer(name: &str, bytes: impl AsRef<[u8]> + IntoResponse, headers: &HeaderMa
     let kept = headers.get(IF_NONE_MATCH) == Some(&tag);
     let mut response = if kept { StatusCode::NOT_MODIFIED.into_response() } else { bytes.into_response() };
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind(name)));
-    // Asked for again each time, and sent only if it changed: an update of the program must not meet old scripts.
+    // Browsers ask again each time and get the file only if it changed: after an update, no old script may meet the
+    // new program.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response.headers_mut().insert(ETAG, tag);
     response

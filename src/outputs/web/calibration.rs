@@ -1,4 +1,4 @@
-//! Calibration from the page: the counting thread takes it, by the frames of the camera that it holds.
+//! Calibration from the page. The counting thread does it, because it holds the camera.
 
 use std::time::Duration;
 
@@ -18,40 +18,39 @@ use crate::station::pipeline::{Calibrated, CalibrationRequest};
 use crate::vision::optics::calibration::CalibrationError;
 use crate::vision::optics::flat_field::Illumination;
 
-/// How long ten frames and their red cells may take on the slowest board.
+/// Time for ten frames and their red cells on the slowest board.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What is to be calibrated.
+/// Which calibration step to run.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CalibrateBody {
     step: CalibrationStep,
 }
 
-/// Of what.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum CalibrationStep {
-    /// The light, by an empty field in view.
+    /// Light, from an empty field in view.
     Light,
-    /// Micrometres a pixel, by red cells in view.
+    /// Scale in micrometres per pixel, from red cells in view.
     Scale,
 }
 
-/// What was found; it is kept and in force.
+/// Result of a calibration step; it is stored and in force.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct CalibrationFound {
     /// Camera, objective and time.
     calibration: String,
-    /// What this step found.
+    /// What this step found, as a sentence.
     words: String,
-    /// Micrometres a pixel; null until it was taken.
+    /// Micrometres per pixel; null until calibrated.
     um_per_px: Option<f64>,
-    /// How much of the light is missing in the darkest place, 0..=1; null until it was taken.
+    /// Share of the light missing at the darkest place, 0..=1; null until calibrated.
     fall_off: Option<f64>,
 }
 
-/// Calibrate camera and objective by what is in view now. Takes some seconds; not while a sample is counted.
+/// Calibrate camera and objective from what is in view now. Takes some seconds; refused while a sample is counted.
 #[utoipa::path(post, path = "/api/calibration", tag = "settings", request_body = CalibrateBody, responses(
     (status = 200, body = CalibrationFound),
     (status = 409, description = "A sample is being counted", body = ErrorBody),
@@ -64,7 +63,7 @@ pub(super) async fn calibrate(
     Body(CalibrateBody { step }): Body<CalibrateBody>,
 ) -> Result<Json<CalibrationFound>, ApiError> {
     let ending = || ApiError::busy("the count does not answer; the program may be ending");
-    // Each holds a thread of the server until the counting thread is done.
+    // Each request holds a server thread until the counting thread is done, so one at a time.
     let turn = app.calibration_permit()?;
     blocking_in(&app, turn, move |app: &App| {
         let (answer, answered) = bounded(1);
@@ -73,7 +72,7 @@ pub(super) async fn calibrate(
             CalibrationStep::Scale => Step::Scale,
         };
         let note = |detail| app.store.note(&caller.by(), Timestamp::now(), "calibrate", None, &detail);
-        // Before anything comes of it: what is in force must not be missing in the trail.
+        // Noted before anything changes: nothing may come into force that the audit trail lacks.
         note(json!({"step": step}))?;
         app.calibration_requests.send(CalibrationRequest { step: wanted, answer }).map_err(|_| ending())?;
         let Calibrated { calibration, words } = answered.recv_timeout(PATIENCE).map_err(|_| ending())??;
@@ -98,7 +97,7 @@ impl From<NotCalibrated> for ApiError {
             NotCalibrated::Vision(_) => Self::internal(&words),
             NotCalibrated::Kept(CalibrationError::Disk { .. }) => {
                 log::error!("page: {words}");
-                // What is wrong with the disk is for whoever stands before it.
+                // Disk trouble is for the person at the device to fix.
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Store, words)
             }
             _ => Self::wrong(StatusCode::UNPROCESSABLE_ENTITY, words),

@@ -1,5 +1,5 @@
-//! Connections: how many there are at once, how long one may take nothing, and those that do not speak TLS where they
-//! must.
+//! Connection limits: how many at once, how long a client may stall, and an answer to plain HTTP where TLS is
+//! required.
 
 use std::collections::HashMap;
 use std::io;
@@ -17,21 +17,21 @@ use tokio::time::{Sleep, sleep, timeout};
 use super::Timeouts;
 use super::network::host;
 
-/// Connections at once, from everywhere. One host may have as many as half of those that are free: the first may have 32,
-/// which is some browsers with six each, and several that take all they can leave room for one more.
+/// Connections at once, from everywhere. One host may have up to half of the free ones: the first host gets 32,
+/// enough for several browsers with six each, and even several greedy hosts leave room for one more.
 const PLACES: usize = 96;
 
-/// What is answered to plain HTTP where TLS must be spoken; it ends with the connection.
+/// Answer to plain HTTP where TLS is required; the connection then closes.
 const PLAIN: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n\
     This page speaks TLS only: write https:// before its address, in place of http://\n";
 
-/// Lets connections in while there is room, and drops those that take nothing of what is sent to them.
+/// Accepts connections while there is room, and drops those that stop reading.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionLimiter {
     taken: Arc<Mutex<OpenConnections>>,
-    /// How long a connection may take nothing.
+    /// How long a client may stop reading.
     stalled: Duration,
-    /// How long it may say nothing where TLS must be spoken.
+    /// How long it may stay silent where TLS is required.
     silent: Option<Duration>,
 }
 
@@ -42,7 +42,7 @@ struct OpenConnections {
 }
 
 impl ConnectionLimiter {
-    /// A limiter to a server that speaks TLS or plain HTTP.
+    /// Limiter for a server that speaks TLS or plain HTTP.
     pub(super) fn new(timeouts: &Timeouts, tls: bool) -> Self {
         Self { taken: Arc::default(), stalled: timeouts.stalled, silent: tls.then_some(timeouts.header) }
     }
@@ -79,21 +79,21 @@ impl<S: Send + 'static> Accept<TcpStream, S> for ConnectionLimiter {
     }
 }
 
-/// Tells whoever begins with a letter, as no TLS does, how to write the address.
+/// Tells a client that begins with a letter, which TLS never does, how to write the address.
 async fn refuse_plain(stream: &mut TcpStream) -> io::Result<()> {
     let mut first = [0];
     stream.peek(&mut first).await?;
     if !first[0].is_ascii_alphabetic() {
         return Ok(());
     }
-    // What is left unread would end the connection before the answer is.
+    // Unread input would reset the connection before the answer arrives.
     let _ = stream.read(&mut [0; 4096]).await?;
     stream.write_all(PLAIN.as_bytes()).await?;
     stream.shutdown().await?;
     Err(io::Error::other("plain HTTP at a TLS port"))
 }
 
-/// One of the places; given back when it is dropped.
+/// One of the connection slots; freed on drop.
 #[derive(Debug)]
 struct ConnectionSlot {
     taken: Arc<Mutex<OpenConnections>>,
@@ -113,7 +113,7 @@ impl Drop for ConnectionSlot {
     }
 }
 
-/// A connection that fails once the other side has taken nothing for too long.
+/// Connection that fails once the client has stopped reading for too long.
 #[derive(Debug)]
 pub(super) struct Guarded {
     stream: TcpStream,
@@ -123,7 +123,7 @@ pub(super) struct Guarded {
 }
 
 impl Guarded {
-    /// Passes an answer of the stream on; a wait for it has an end.
+    /// Passes on a poll result of the stream, and fails once it has been pending for too long.
     fn within<T>(&mut self, answer: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         if answer.is_ready() {
             self.stalled = None;
@@ -183,7 +183,7 @@ mod tests {
         ConnectionLimiter::new(&Timeouts::default(), true)
     }
 
-    /// Takes as many places as one host is let have.
+    /// Takes as many slots as one host is allowed.
     fn all_of(limiter: &ConnectionLimiter, address: IpAddr) -> Vec<ConnectionSlot> {
         std::iter::from_fn(|| limiter.enter(address)).collect()
     }

@@ -1,4 +1,4 @@
-//! Answers to requests that cannot be fulfilled: a status and a sentence for a person, and what is read out of requests.
+//! Error answers (a status and a sentence for a person), and extractors for request data.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use utoipa::ToSchema;
 use super::app::SharedApp;
 use crate::store::{ReviewError, StoreError};
 
-/// Bodies are not longer, in bytes.
+/// Longest request body, bytes.
 pub(super) const LONGEST_BODY: usize = 64 * 1024;
 
-/// Why a request was not fulfilled.
+/// Why a request failed.
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
@@ -30,13 +30,13 @@ pub(super) struct ApiError {
     wait: Option<Duration>,
 }
 
-/// The body of every answer that is an error.
+/// Body of every error answer.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = Error)]
 pub(super) struct ErrorBody {
-    /// A sentence for a person: what is wrong, and what to do.
+    /// Sentence for a person: what is wrong, and what to do.
     pub(super) error: String,
-    /// What kind of error it is, for programs and for texts in other languages.
+    /// Kind of error, for programs and for texts in other languages.
     pub(super) code: Code,
     /// Seconds after which to try again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,13 +48,13 @@ pub(super) struct ErrorBody {
 #[serde(rename_all = "kebab-case")]
 #[schema(as = ErrorCode)]
 pub(super) enum Code {
-    /// Nobody is logged in, and the token is none.
+    /// Nobody is logged in, or the token is not valid.
     LoginNeeded,
-    /// Who is logged in may not do this.
+    /// The caller's role does not allow this.
     MayNot,
-    /// Name or password of a login are wrong.
+    /// Name or password is wrong.
     WrongLogin,
-    /// The password that was asked for again is wrong.
+    /// The password asked for again is wrong.
     WrongPassword,
     /// Too many passwords were wrong.
     Throttled,
@@ -62,21 +62,21 @@ pub(super) enum Code {
     Signed,
     /// The session has no result yet.
     NotDone,
-    /// What was looked at is not what is there now.
+    /// The data changed since the client last read it.
     Changed,
-    /// It is not there.
+    /// No such thing.
     NotFound,
-    /// Not now; in a moment.
+    /// Busy; try again in a moment.
     Busy,
-    /// The request is wrong, or what it asks for is not allowed; the sentence says how.
+    /// The request is malformed or asks for something not allowed; the sentence says how.
     Request,
     /// The store cannot be read or written; the sentence says why.
     Store,
     /// A fault of the program.
     Internal,
-    /// The request comes from the page of another site.
+    /// The request comes from a page of another site.
     OtherSite,
-    /// Not while a count runs.
+    /// Not possible while a count runs.
     Counting,
 }
 
@@ -90,7 +90,7 @@ impl ApiError {
         Self::new(status, Code::Request, words)
     }
 
-    /// 400: the same, where no other status says it better.
+    /// 400, for wrong requests that no other status describes better.
     pub(super) fn request(words: impl Into<String>) -> Self {
         Self::wrong(StatusCode::BAD_REQUEST, words)
     }
@@ -101,12 +101,12 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, Code::LoginNeeded, words)
     }
 
-    /// 401, of a login.
+    /// 401 for a failed login.
     pub(super) fn wrong_login() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, Code::WrongLogin, "name or password are wrong")
     }
 
-    /// 403, of a password that was asked for again: the login itself still holds.
+    /// 403 for a wrong password asked for again: the login itself stays valid.
     pub(super) fn wrong_password() -> Self {
         Self::new(StatusCode::FORBIDDEN, Code::WrongPassword, "the password is wrong")
     }
@@ -126,7 +126,7 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, Code::NotFound, words)
     }
 
-    /// 429, to come again later.
+    /// 429 with the time to wait.
     pub(super) fn too_often(wait: Duration) -> Self {
         let minutes = wait.as_secs().div_ceil(60).max(1);
         let words = format!("too many wrong passwords; try again in {minutes} min");
@@ -139,7 +139,7 @@ impl ApiError {
         Self { wait, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, words) }
     }
 
-    /// 500. What went wrong in detail is in the log.
+    /// 500. Details are in the log.
     pub(super) fn internal(problem: &dyn std::fmt::Display) -> Self {
         log::error!("page: {problem}");
         let words = "this did not work; the log of the station says why";
@@ -159,7 +159,7 @@ impl From<StoreError> for ApiError {
             StoreError::Refused(_) => (StatusCode::CONFLICT, Code::Request),
             _ => {
                 log::error!("page: {problem}");
-                // What is wrong with the disk is for whoever stands before it.
+                // Disk trouble is for the person at the device to fix.
                 (StatusCode::INTERNAL_SERVER_ERROR, Code::Store)
             }
         };
@@ -179,7 +179,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// A JSON body. It must come whole within the server's time for bodies.
+/// JSON body. It must arrive within the server's time limit for bodies.
 #[derive(Debug)]
 pub(super) struct Body<T>(pub(super) T);
 
@@ -188,7 +188,7 @@ impl<T: DeserializeOwned> FromRequest<SharedApp> for Body<T> {
 
     async fn from_request(request: Request, app: &SharedApp) -> Result<Self, ApiError> {
         let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        // Forms of other sites can send text and form fields without asking first, but no JSON.
+        // Forms of other sites can send text and form fields without a CORS preflight, but not JSON.
         if !kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
             let words = "the body must be JSON, with Content-Type: application/json";
             return Err(ApiError::wrong(StatusCode::UNSUPPORTED_MEDIA_TYPE, words));
@@ -207,7 +207,7 @@ impl<T: DeserializeOwned> FromRequest<SharedApp> for Body<T> {
     }
 }
 
-/// Refuses a body that says it is too long, before any of it is read.
+/// Refuses a body by its announced length, before reading any of it.
 pub(super) fn check_length(headers: &HeaderMap) -> Result<(), ApiError> {
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > LONGEST_BODY as u64) { Err(too_long()) } else { Ok(()) }
@@ -217,7 +217,7 @@ fn too_long() -> ApiError {
     ApiError::wrong(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is longer than {LONGEST_BODY} bytes"))
 }
 
-/// What stands in the path.
+/// Path parameters.
 #[derive(Debug)]
 pub(super) struct Path<T>(pub(super) T);
 
@@ -231,7 +231,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<SharedApp> for Path<T> {
     }
 }
 
-/// What stands behind the question mark.
+/// Query parameters.
 #[derive(Debug)]
 pub(super) struct QueryParameters<T>(pub(super) T);
 
@@ -239,7 +239,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<SharedApp> for QueryParameters
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &SharedApp) -> Result<Self, ApiError> {
-        // A search form sends its empty fields, too.
+        // Search forms send their empty fields, too.
         let said: Vec<&str> =
             parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.ends_with('=')).collect();
         let wrong = |words: String| ApiError::request(format!("behind the question mark: {words}"));

@@ -1,4 +1,5 @@
-//! Before anything is answered: is this one of our names, does the request come from our own page, and who asks.
+//! Checks before any request is answered: is the host name ours, does the request come from our own page, and who
+//! asks.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -20,7 +21,7 @@ use crate::store::token_hash;
 /// Name of the cookie.
 pub(super) const COOKIE_NAME: &str = "leukoscope";
 
-/// Who asks.
+/// Who sent the request.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     pub(super) name: String,
@@ -29,25 +30,25 @@ pub(super) struct Caller {
     pub(super) address: IpAddr,
 }
 
-/// How it is known who asks.
+/// How the caller is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum How {
-    /// Nobody is asked at the device itself.
+    /// At the device itself nobody logs in.
     AtDevice,
     /// By a cookie.
     Login(LoginId),
-    /// By a token, of whose secret this is the hash.
+    /// By a token; this is the hash of its secret.
     Token(String),
 }
 
 impl Caller {
-    /// The name in the audit trail: a token is no user, whatever it is called.
+    /// Name for the audit trail. Tokens are marked, so that none passes for a user of the same name.
     pub(super) fn by(&self) -> String {
         if matches!(self.how, How::Token(_)) { format!("token:{}", self.name) } else { self.name.clone() }
     }
 }
 
-/// Where a request comes from.
+/// Address of the client.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) IpAddr);
 
@@ -75,7 +76,7 @@ impl FromRequestParts<SharedApp> for Peer {
     }
 }
 
-/// Lets a request through or not, and puts on the answer what browsers must know.
+/// Lets a request through or refuses it, and adds security headers to the answer.
 pub(super) async fn guard(
     State(app): State<SharedApp>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -96,7 +97,7 @@ async fn authenticate(app: &SharedApp, peer: SocketAddr, request: &mut Request) 
     request.extensions_mut().insert(Peer(address));
     let headers = request.headers();
     let host = one(headers, &HOST)?.ok_or_else(|| ApiError::request("the request names no host"))?;
-    // A request for another host than the header's is for a proxy, which this is not.
+    // A target with another host than the Host header's is meant for a proxy, and this is none.
     if request.uri().authority().is_some_and(|authority| !authority.as_str().eq_ignore_ascii_case(host)) {
         return Err(ApiError::request("the request names two hosts"));
     }
@@ -127,13 +128,13 @@ async fn authenticate(app: &SharedApp, peer: SocketAddr, request: &mut Request) 
     Ok(())
 }
 
-/// Whether a request for this path is a sign of a person: what the page asks for by itself is none, and it opens its stream
-/// again whenever that ends.
+/// Whether a request for this path shows that a person is active. What the page requests on its own does not count,
+/// nor does its stream, which it reopens whenever that ends.
 fn is_by_person(path: &str) -> bool {
     !matches!(path, "/api/me" | "/api/live" | "/api/live/stream" | "/api/openapi.json")
 }
 
-/// What a request asks for.
+/// Parts of a request the check needs.
 struct RequestTarget<'a> {
     tls: bool,
     method: &'a Method,
@@ -142,11 +143,12 @@ struct RequestTarget<'a> {
 }
 
 impl RequestTarget<'_> {
-    /// Refuses what a page of another site can make a browser send.
+    /// Refuses requests that a page of another site can make a browser send.
     fn same_site(&self, headers: &HeaderMap, by_cookie: bool) -> Result<(), ApiError> {
         let refused = || ApiError::other_site("this request comes from the page of another site");
         let changes = !matches!(*self.method, Method::GET | Method::HEAD) || headers.contains_key(UPGRADE);
-        // Following a link to the page is no harm. At the device nobody logs in, so what is below it could be had without.
+        // Following a link to the page does no harm, but at the device nobody logs in, so paths below it must stay
+        // closed.
         let link = self.path == "/" && !changes;
         if let Some(site) = headers.get("sec-fetch-site")
             && !matches!(site.as_bytes(), b"same-origin" | b"none")
@@ -164,7 +166,7 @@ impl RequestTarget<'_> {
                 });
                 if ours { Ok(()) } else { Err(refused()) }
             }
-            // Browsers say where such a request comes from; a program without one shows no cookie.
+            // Browsers always send an origin with such a request, and programs other than browsers have no cookie.
             None if by_cookie => Err(ApiError::other_site("a request with a cookie must say its Origin")),
             None => Ok(()),
         }
@@ -195,10 +197,11 @@ async fn by_cookie(
     Ok(user.map(|User { name, role, .. }| Caller { name, role, how: How::Login(id), address }))
 }
 
-/// The user of a login. Asked each time: whoever was shut out, or got another role or password, is so at once, by
-/// whatever process that was done.
+/// The user of a login. Looked up for each request, so that disabling a user or changing their role or password takes
+/// effect at once, whichever process did it.
 pub(super) async fn user_of(app: &SharedApp, id: LoginId, name: String) -> Result<Option<User>, ApiError> {
-    // Twice: a user's own new password may come between the account and the login, which then go together the next time.
+    // Twice: a user's own password change may fall between reading the account and reading the login; the second try
+    // sees both.
     for _ in 0..2 {
         let asked = name.clone();
         let account = blocking(app, move |app: &App| app.store.account(&asked)).await?;
@@ -211,8 +214,8 @@ pub(super) async fn user_of(app: &SharedApp, id: LoginId, name: String) -> Resul
     Ok(None)
 }
 
-/// Whether a Host header names this device by its loopback address; any other name is another site's that had its
-/// address changed to this one (DNS rebinding).
+/// Whether the Host header names this device by its loopback address. Any other name may be another site's, pointed
+/// at this address (DNS rebinding).
 fn is_this_device(host: &str) -> bool {
     if let Ok(address) = host.parse::<SocketAddr>() {
         return address.ip().is_loopback();
@@ -225,7 +228,7 @@ fn is_this_device(host: &str) -> bool {
         && (name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
 }
 
-/// A header that may come once, as text.
+/// Value of a header that may occur once, as text.
 fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ApiError> {
     let mut values = headers.get_all(name).iter();
     let Some(first) = values.next() else { return Ok(None) };
@@ -235,7 +238,7 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>,
     }
 }
 
-/// The cookie of a login, if one was sent.
+/// The login cookie, if one was sent.
 fn cookie(headers: &HeaderMap) -> Option<&str> {
     let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut ours = all
@@ -245,9 +248,9 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
     ours.next()
 }
 
-/// What browsers must know of every answer.
+/// Sets the security headers of every answer.
 fn set_security_headers(headers: &mut HeaderMap, api: bool) {
-    // No Strict-Transport-Security: with it, browsers let nobody past a certificate of the station's own.
+    // No Strict-Transport-Security: with it, browsers do not let users past the station's self-signed certificate.
     let fixed = [
         (
             header::CONTENT_SECURITY_POLICY,

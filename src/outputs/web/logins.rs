@@ -1,4 +1,4 @@
-//! Who is logged in: cookies of random bytes, of which only the hash is kept, in memory. No clock of its own.
+//! Logins: random cookies, of which only the hash is kept, in memory. The caller passes the time in.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -9,16 +9,15 @@ use sha2::{Digest, Sha256};
 
 use crate::store::Stamp;
 
-/// A login ends after so long, however busy it is.
+/// A login ends after this time, even if in use.
 const LONGEST: Duration = Duration::from_hours(12);
 
-/// Logins at once; a new one past it ends the one that was used least lately.
+/// Logins at once; one more ends the one unused for longest.
 const AT_ONCE: usize = 256;
 
-/// What a login is known by in here.
+/// Hash of a login's cookie.
 pub(super) type LoginId = [u8; 32];
 
-/// All logins.
 #[derive(Debug)]
 pub(super) struct Logins {
     idle: Duration,
@@ -34,12 +33,13 @@ struct LoginSession {
 }
 
 impl Logins {
-    /// None yet; each ends after `idle` without use.
+    /// No logins yet; each ends after `idle` without use.
     pub(super) fn new(idle: Duration) -> Self {
         Self { idle, open: HashMap::new() }
     }
 
-    /// Begins a login and gives the cookie's value: 32 random bytes in base64url. It holds while the user has this stamp.
+    /// Begins a login and returns the cookie's value: 32 random bytes in base64url. It holds while the user has this
+    /// stamp.
     pub(super) fn begin(&mut self, user: &str, stamp: Stamp, now: Instant) -> Result<String, getrandom::Error> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret)?;
@@ -54,7 +54,8 @@ impl Logins {
         Ok(cookie)
     }
 
-    /// Whose login a cookie is. What a person did `used` it; a page that only looks by itself does not.
+    /// Whose login a cookie is. `used` marks an action by a person; requests the page makes on its own do not keep a
+    /// login alive.
     pub(super) fn find(&mut self, cookie: &str, now: Instant, used: bool) -> Option<(LoginId, String)> {
         let id = id(cookie);
         self.user(&id, now, used).map(|user| (id, user))
@@ -78,12 +79,12 @@ impl Logins {
         self.open.remove(id);
     }
 
-    /// Whether a login was made by this stamp.
+    /// Whether a login was made under this stamp.
     pub(super) fn bears(&self, id: &LoginId, stamp: Stamp) -> bool {
         self.open.get(id).is_some_and(|login| login.stamp == stamp)
     }
 
-    /// Lets a login go on under another stamp.
+    /// Keeps a login valid under a new stamp.
     pub(super) fn goes_on(&mut self, id: &LoginId, stamp: Stamp) {
         if let Some(login) = self.open.get_mut(id) {
             login.stamp = stamp;
@@ -97,7 +98,7 @@ impl LoginSession {
     }
 }
 
-/// The hash is looked up, not the secret: how long a look-up takes says nothing of use.
+/// The table is keyed by hash, so the time a look-up takes tells nothing about the secret.
 fn id(cookie: &str) -> LoginId {
     Sha256::digest(cookie).into()
 }

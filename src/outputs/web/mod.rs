@@ -1,8 +1,8 @@
-//! The page for browsers, and the interface for programs.
+//! The page for browsers and the API for programs.
 //!
-//! One server on a thread of its own. At the loopback address it speaks plain HTTP and whoever is at the device may count
-//! and look; at any other it speaks TLS only and shows nothing without a login. Nothing in here can hold up the count: the
-//! counting thread puts its newest state and frame into [`Live`] and goes on.
+//! One server on its own thread. On the loopback address it speaks plain HTTP, and whoever is at the device may count
+//! and look; on any other it speaks TLS only and shows nothing without a login. Nothing here can hold up the count:
+//! the counting thread puts its newest state and frame into [`Live`] and goes on.
 
 mod account;
 mod admin;
@@ -52,17 +52,17 @@ use crate::store::Store;
 use crate::system::stop::Stop;
 use crate::vision::Vision;
 
-/// How long requests may still take after the program was told to stop, and then how long what they began.
+/// How long requests may still take after the program is told to stop, and then how long the work they began.
 const GOODBYE: Duration = Duration::from_millis(700);
 
-/// How long slow clients are waited for.
+/// How long the server waits for slow clients.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// For the head of a request, also of the next one on the same connection, and for the beginning of TLS.
+    /// For a request head, including the next one on the same connection, and for the TLS handshake.
     pub header: Duration,
     /// For a whole body.
     pub body: Duration,
-    /// While a client takes nothing of what it is sent.
+    /// While a client reads nothing of what is sent to it.
     pub stalled: Duration,
 }
 
@@ -75,43 +75,40 @@ impl Default for Timeouts {
 /// What the server needs.
 #[derive(Debug)]
 pub struct Web {
-    /// Where and how it serves.
+    /// Where and how to serve.
     pub config: WebConfig,
-    /// The state folder: the station's own certificate is kept there.
+    /// State folder, which holds the station's own certificate.
     pub state: PathBuf,
-    /// Name of the station.
     pub station: String,
-    /// What is kept, and who there is.
+    /// Sessions, results, users and audit trail.
     pub store: Store,
-    /// What shows where in a cell the evidence for its class lies; none: it is not shown.
+    /// Computes saliency maps of cells; without it none are shown.
     pub vision: Option<Arc<Vision>>,
-    /// What is in force; whoever else changes limits changes it here, too.
+    /// Settings in force, shared with everything else that changes limits.
     pub settings: InForce,
-    /// Where limits that are set on the page go.
+    /// Takes limits set on the page.
     pub limits: Sender<(SessionConfig, Flags)>,
-    /// Where the counting thread puts what is going on.
+    /// Holds the newest state and frame from the counting thread.
     pub live: Live,
-    /// Where requests to the count go.
+    /// Takes commands for the count.
     pub commands: Sender<Command>,
-    /// Where calibration_requests for a calibration go.
+    /// Takes requests for a calibration.
     pub calibration_requests: Sender<CalibrationRequest>,
-    /// How long slow clients are waited for.
     pub timeouts: Timeouts,
-    /// Ends the server.
     pub stop: Stop,
 }
 
-/// A server that runs.
+/// A running server.
 #[derive(Debug)]
 pub struct RunningPage {
-    /// Where it listens.
+    /// Address it listens on.
     pub address: SocketAddr,
     /// Its thread; ends within two seconds of the stop.
     pub thread: JoinHandle<()>,
 }
 
 impl RunningPage {
-    /// What to write into a browser at the device itself.
+    /// Address to open in a browser at the device itself.
     #[must_use]
     pub fn url(&self) -> String {
         let port = self.address.port();
@@ -126,18 +123,17 @@ impl RunningPage {
 /// Why the page cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum WebError {
-    /// The address cannot be listened at.
+    /// The server cannot listen on the address.
     #[error("the page cannot be served at {address}: {problem}; {}", remedy(problem))]
     Listen {
-        /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// Error from the system.
         problem: io::Error,
     },
-    /// There is no certificate.
+    /// There is no usable certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
-    /// No thread, or nothing to wait for connections with.
+    /// The server's thread or async runtime could not be started.
     #[error("the page cannot be served: {0}")]
     Threads(io::Error),
 }
@@ -153,16 +149,16 @@ fn remedy(problem: &io::Error) -> &'static str {
     }
 }
 
-/// Starts the server, if there is to be one. When this returns it listens.
+/// Starts the server, if one is configured. It listens by the time this returns.
 ///
 /// # Errors
-/// When the address cannot be listened at, or there is no certificate for it.
+/// If the server cannot listen on the address, or has no certificate for it.
 pub fn start(web: Web) -> Result<Option<RunningPage>, WebError> {
     let Some(asked) = web.config.address() else { return Ok(None) };
     let listening = |problem| WebError::Listen { address: asked, problem };
     let listener = TcpListener::bind(asked).map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
-    // An address for every network is off the loopback one, too.
+    // The unspecified address (all networks) is not loopback, so it needs a login, too.
     let login_needed = !address.ip().is_loopback();
     let tls = if login_needed {
         let certificate = certificate::certificate(&web.config, &web.state, asked, Timestamp::now())?;
@@ -181,7 +177,7 @@ pub fn start(web: Web) -> Result<Option<RunningPage>, WebError> {
         .map_err(WebError::Threads)?;
     let handle = Handle::new();
     let server = {
-        // Readied in here, since a listener belongs to a runtime.
+        // A listener registers with the runtime it is created in.
         let _inside = runtime.enter();
         axum_server::from_tcp(listener).map_err(listening)?
     };
@@ -195,7 +191,6 @@ pub fn start(web: Web) -> Result<Option<RunningPage>, WebError> {
     Ok(Some(RunningPage { address, thread }))
 }
 
-/// Serves until the stop.
 fn run(
     runtime: Runtime,
     serving: impl Future<Output = io::Result<()>> + Send + 'static,
@@ -212,7 +207,7 @@ fn run(
         log::error!("page: {problem}");
     }
     encoding.abort();
-    // Streams end here; what still reads the disk is not waited for.
+    // Streams end here; the server does not wait for disk reads that still run.
     runtime.shutdown_timeout(GOODBYE / 2);
 }
 
@@ -230,7 +225,7 @@ async fn serve(
         .max_buf_size(32 * 1024)
         .max_headers(64);
     *server.http_builder() = builder;
-    // Until the first byte came, the time for heads does not run.
+    // The time limit for heads starts with the first byte.
     let server = server.first_request_timeout(timeouts.header);
     let limiter = ConnectionLimiter::new(&timeouts, tls.is_some());
     let service = routes::router(app).into_make_service_with_connect_info::<SocketAddr>();
@@ -244,7 +239,7 @@ async fn serve(
     }
 }
 
-/// Every method and path of the interface.
+/// Every method and path of the API.
 #[must_use]
 pub fn paths() -> Vec<(&'static str, String)> {
     let described = routes::declared().into_openapi().paths.paths;

@@ -1,9 +1,9 @@
-//! From how many addresses one host can come.
+//! Counts addresses of one host as one.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// What stands for the host at an address: the address itself, or its /64, of which one host has every address it likes.
-/// At addresses that only hold in a local network the /64 is all of that network, and whoever lies there once too often
+/// Key under which a client is limited: its address, or for global IPv6 its /64, in which one host has every address
+/// it likes. Local addresses count one by one, because their /64 is the whole network, where one misbehaving host
 /// must not shut out the others.
 pub(super) fn host(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

@@ -1,4 +1,4 @@
-//! The description of the interface, `OpenAPI` 3.1: each handler declares its own part, and the table of routes says who may.
+//! `OpenAPI` 3.1 description of the API. Each handler declares its own part; the table of routes adds the role needed.
 
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
@@ -35,12 +35,11 @@ pub(super) async fn document() -> Response {
     axum::Json(described()).into_response()
 }
 
-/// The whole description.
 fn described() -> utoipa::openapi::OpenApi {
     declared().into_openapi()
 }
 
-/// The description without its paths: title, what is sent over the stream, and the two ways to log in.
+/// The description without its paths: title, messages of the stream, and the two ways to log in.
 pub(super) fn frame() -> utoipa::openapi::OpenApi {
     let mut api = Frame::openapi();
     let components = api.components.get_or_insert_default();
@@ -51,7 +50,7 @@ pub(super) fn frame() -> utoipa::openapi::OpenApi {
     api
 }
 
-/// Adds what holds for every route alike: who may use it, and how errors look.
+/// Adds what all routes share: the role needed, and the form of errors.
 pub(super) fn describe(paths: &mut Paths, role: Option<Role>) {
     for item in paths.paths.values_mut() {
         let operations =

@@ -1,4 +1,4 @@
-//! Reports of a session as files. What is in them is made elsewhere.
+//! Reports of a session as downloads.
 
 use axum::extract::State;
 use axum::http::HeaderValue;
@@ -14,16 +14,16 @@ use crate::config::is_language;
 use crate::outputs::report::{self, ReportFormat};
 use crate::store::records::SessionId;
 
-/// How a report is wanted.
+/// Options of a report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// Its language, such as `es`; that of the station unless it is said.
+    /// Language, such as `es`; the station's by default.
     language: Option<String>,
 }
 
-/// The report for people. Marked on every page as preliminary while it is not signed.
+/// PDF report for people. Every page is marked as preliminary until the result is signed.
 #[utoipa::path(get, path = "/api/sessions/{id}/report.pdf", tag = "report", params(("id" = i64, Path), Wanted), responses(
     (status = 200, content_type = "application/pdf", body = Vec<u8>),
 ))]
@@ -36,7 +36,7 @@ pub(super) async fn pdf(
     report(app, caller, id, wanted, ReportFormat::Pdf).await
 }
 
-/// The report for spreadsheets.
+/// CSV report for spreadsheets.
 #[utoipa::path(get, path = "/api/sessions/{id}/report.csv", tag = "report", params(("id" = i64, Path), Wanted), responses(
     (status = 200, content_type = "text/csv", body = String),
 ))]
@@ -49,7 +49,7 @@ pub(super) async fn csv(
     report(app, caller, id, wanted, ReportFormat::Csv).await
 }
 
-/// The report for programs.
+/// JSON report for programs.
 #[utoipa::path(get, path = "/api/sessions/{id}/report.json", tag = "report", params(("id" = i64, Path), Wanted), responses(
     (status = 200, content_type = "application/json", body = Object),
 ))]
@@ -72,7 +72,7 @@ async fn report(
     if language.as_deref().is_some_and(|language| !is_language(language)) {
         return Err(ApiError::request("a language is a tag such as en, es or pt-BR"));
     }
-    // The pictures of a whole session are in memory meanwhile, so one at a time.
+    // The pictures of a whole session are in memory meanwhile, so one report at a time.
     let turn = app.picture_permit().await?;
     let bytes = blocking_in(&app, turn, move |app: &App| {
         let detail = app.view(id, &caller, form.ending())?;

@@ -1,4 +1,4 @@
-//! What reviewers do: give cells another class, take that back, sign.
+//! Review: give cells another class, undo that, sign.
 
 use axum::Json;
 use axum::extract::State;
@@ -13,37 +13,37 @@ use super::guard::{Caller, How};
 use crate::domain::class::CellClass;
 use crate::store::records::{CellNumber, CellRecord, SessionDetail, SessionId, Signature};
 
-/// Cells that change in one step, at most.
+/// Cells that can change in one step, at most.
 const CELLS_AT_ONCE: usize = 500;
 
-/// The class that a person gives cells.
+/// Class that a reviewer gives to cells.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Given {
     /// Numbers of white cells, 1 to 500. All of them change or none.
     #[schema(value_type = Vec<i64>, min_items = 1, max_items = 500)]
     cells: Vec<CellNumber>,
-    /// Code of the class; null goes back to the program's.
+    /// Code of the class; null restores the program's.
     #[serde(deserialize_with = "said")]
     #[schema(required)]
     class: Option<CellClass>,
 }
 
-/// A body without the field is no body that says null.
+/// Makes the field mandatory: leaving it out must not count as null.
 fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CellClass>, D::Error> {
     Option::deserialize(deserializer)
 }
 
-/// What changed.
+/// What a review step changed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Reviewed {
-    /// The cells that changed, as they are now; none where there was nothing to take back.
+    /// Cells that changed, as they are now; empty if there was nothing to undo.
     cells: Vec<CellRecord>,
-    /// Their session as it is now.
+    /// The session as it is now.
     session: SessionDetail,
 }
 
-/// A signature: an act, for which the password is asked again.
+/// A signature. It asks for the password again, because signing is a deliberate act.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Signing {
@@ -51,11 +51,11 @@ pub(super) struct Signing {
     /// At most 2000 characters.
     #[serde(default)]
     comment: String,
-    /// That of the session as it was looked at: another result is not signed.
+    /// Fingerprint of the session as the reviewer saw it; if the result has changed since, signing fails.
     fingerprint: String,
 }
 
-/// Give white cells another class, in one step. The program's answer is kept beside it.
+/// Give white cells another class, in one step. The program's class is kept beside it.
 #[utoipa::path(put, path = "/api/sessions/{id}/cells", tag = "review", params(("id" = i64, Path)), request_body = Given,
     responses((status = 200, body = Reviewed), (status = 409, description = "It is signed or has no result, or a cell is \
         no white one", body = super::error::ErrorBody)),
@@ -76,7 +76,7 @@ pub(super) async fn reclassify(
     .await
 }
 
-/// Take back the latest step of classes that one gave.
+/// Undo one's own latest step of classes.
 #[utoipa::path(post, path = "/api/sessions/{id}/undo", tag = "review", params(("id" = i64, Path)), responses(
     (status = 200, body = Reviewed), (status = 409, description = "It is signed, or somebody else changed a cell since",
         body = super::error::ErrorBody),
@@ -93,7 +93,7 @@ pub(super) async fn undo(
     .await
 }
 
-/// Sign the result. It does not change any more.
+/// Sign the result. It cannot change any more after that.
 #[utoipa::path(post, path = "/api/sessions/{id}/sign", tag = "review", params(("id" = i64, Path)),
     request_body = Signing,
     responses((status = 200, body = Signature), (status = 403, description = "The password is wrong, or a token asks",

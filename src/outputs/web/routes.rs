@@ -1,5 +1,4 @@
-//! Every way into the interface, and who may go there. One table serves the router, the check of roles and the
-//! description of the interface.
+//! Table of all API routes and the role each needs. One table serves the router, the role check and the description.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -16,9 +15,9 @@ use super::guard::{Caller, How, guard};
 use super::{account, admin, assets, calibration, openapi, report, review, sessions, settings, stream};
 use crate::store::records::Role;
 
-/// One route: its method, path and description are declared at the handler.
+/// One route; the handler declares its method, path and description.
 struct Route {
-    /// Who may; anybody without one.
+    /// Role needed; `None` is open to anybody.
     role: Option<Role>,
     declared: UtoipaMethodRouter<SharedApp>,
 }
@@ -27,7 +26,7 @@ fn route(role: impl Into<Option<Role>>, declared: UtoipaMethodRouter<SharedApp>)
     Route { role: role.into(), declared }
 }
 
-/// All of the interface.
+/// All API routes.
 fn table() -> Vec<Route> {
     use Role::{Admin, Operator, Reviewer};
     vec![
@@ -64,7 +63,7 @@ fn table() -> Vec<Route> {
     ]
 }
 
-/// Every route, with its role checked and described.
+/// Every route with its role check and description.
 pub(super) fn declared() -> OpenApiRouter<SharedApp> {
     table().into_iter().fold(OpenApiRouter::with_openapi(openapi::frame()), |router, Route { role, declared }| {
         let (schemas, mut paths, handlers) = declared;
@@ -73,7 +72,7 @@ pub(super) fn declared() -> OpenApiRouter<SharedApp> {
     })
 }
 
-/// The page and the interface.
+/// Router of the page and the API.
 pub(super) fn router(app: SharedApp) -> Router {
     let (interface, _) = declared().split_for_parts();
     interface
@@ -88,7 +87,7 @@ pub(super) fn router(app: SharedApp) -> Router {
         .with_state(app)
 }
 
-/// Lets through whoever has the role.
+/// Lets a request through if the caller has the role.
 async fn check_role(State(needed): State<Option<Role>>, request: Request, next: Next) -> Result<Response, ApiError> {
     let Some(needed) = needed else { return Ok(next.run(request).await) };
     let caller = request.extensions().get::<Caller>().ok_or_else(ApiError::log_in)?;

@@ -1,4 +1,4 @@
-//! What is kept: sessions, their cells and the pictures of these.
+//! Stored sessions, their cells and cell pictures.
 
 use std::collections::hash_map::Entry;
 use std::io::Cursor;
@@ -22,20 +22,20 @@ use crate::domain::class::{CellClass, Group, Kind};
 use crate::store::StoreError;
 use crate::store::records::{self, CellNumber, CellRecord, SessionDetail, SessionId, SessionSummary};
 
-/// A user's views of one signed session in one form within this time are one line of the audit trail.
+/// Repeated views of one signed session in one form by one user within this time make one line in the audit trail.
 const ONE_VIEW: Duration = Duration::from_mins(10);
 
-/// Some sessions.
+/// List of sessions.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Sessions {
     /// Newest first.
     sessions: Vec<SessionSummary>,
 }
 
-/// Some cells.
+/// List of cells.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Cells {
-    /// Least sure first.
+    /// Least certain first.
     cells: Vec<CellRecord>,
 }
 
@@ -47,21 +47,21 @@ pub(super) struct WhichCells {
     /// `WBC`, `RBC` or `PLT`.
     #[param(inline)]
     kind: Option<Kind>,
-    /// Code of the class in force: the person's where there is one, else the program's.
+    /// Code of the class in force: the reviewer's if there is one, else the program's.
     #[param(inline)]
     class: Option<CellClass>,
 }
 
-/// A class that cells can have.
+/// A class of cells.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Class {
-    /// Code, as everywhere in this interface.
+    /// Code, as everywhere in this API.
     code: CellClass,
-    /// Name in English.
+    /// English name.
     name: &'static str,
-    /// What reports roll it up to.
+    /// Group that reports count it in.
     group: Group,
-    /// The one key that picks it.
+    /// Key that picks it.
     key: char,
 }
 
@@ -77,7 +77,7 @@ pub(super) async fn list(
     Ok(Json(Sessions { sessions }))
 }
 
-/// All that is kept of a session, without its cells. A view of a signed one goes into the audit trail.
+/// Everything stored about a session except its cells. Viewing a signed one is noted in the audit trail.
 #[utoipa::path(get, path = "/api/sessions/{id}", tag = "sessions", params(("id" = i64, Path)), responses(
     (status = 200, body = SessionDetail),
 ))]
@@ -89,7 +89,7 @@ pub(super) async fn one(
     blocking(&app, move |app: &App| app.view(id, &caller, "page")).await.map(Json)
 }
 
-/// Cells of a session, least sure first. A view of a signed one goes into the audit trail.
+/// Cells of a session, least certain first. Viewing those of a signed session is noted in the audit trail.
 #[utoipa::path(get, path = "/api/sessions/{id}/cells", tag = "sessions", params(("id" = i64, Path), WhichCells), responses(
     (status = 200, body = Cells),
 ))]
@@ -106,7 +106,7 @@ pub(super) async fn cells(
     .await
 }
 
-/// The picture of a cell. A view of a signed session's goes into the audit trail as one of its cells.
+/// Picture of a cell. In a signed session, viewing it is noted in the audit trail like viewing the cells.
 #[utoipa::path(get, path = "/api/sessions/{id}/cells/{n}/crop.jpg", tag = "sessions",
     params(("id" = i64, Path), ("n" = i64, Path)),
     responses((status = 200, content_type = "image/jpeg", body = Vec<u8>)),
@@ -125,7 +125,8 @@ pub(super) async fn crop(
     Ok(picture("image/jpeg", jpeg))
 }
 
-/// The picture of a cell under a map of what in it spoke for the program's class. A view as that of the picture.
+/// Picture of a cell under a map of what in it spoke for the program's class. Noted in the audit trail like the
+/// picture.
 #[utoipa::path(get, path = "/api/sessions/{id}/cells/{n}/saliency.png", tag = "sessions",
     params(("id" = i64, Path), ("n" = i64, Path)),
     responses((status = 200, content_type = "image/png", body = Vec<u8>)),
@@ -135,7 +136,7 @@ pub(super) async fn saliency(
     caller: Caller,
     Path((id, number)): Path<(SessionId, CellNumber)>,
 ) -> Result<Response, ApiError> {
-    // The count goes on beside it, so one at a time.
+    // Counting runs on the same board, so one map at a time.
     let turn = app.picture_permit().await?;
     let work = move |app: &App| {
         app.note_view(id, &caller, "cells")?;
@@ -144,14 +145,14 @@ pub(super) async fn saliency(
     blocking_in(&app, turn, work).await.map(|png| picture("image/png", png))
 }
 
-/// The classes that cells can have, and the keys that pick them.
+/// All classes, and the keys that pick them.
 #[utoipa::path(get, path = "/api/classes", tag = "sessions", responses((status = 200, body = Vec<Class>)))]
 pub(super) async fn classes() -> Json<Vec<Class>> {
     let class = |class: &CellClass| Class { code: *class, name: class.name(), group: class.group(), key: key(*class) };
     Json(CellClass::ALL.iter().map(class).collect())
 }
 
-/// The key that picks a class: a letter of its English name where one is left.
+/// Key that picks a class: a letter of its English name if one is still free.
 const fn key(class: CellClass) -> char {
     match class {
         CellClass::Bas => 'b',
@@ -175,7 +176,7 @@ const fn key(class: CellClass) -> char {
 }
 
 impl App {
-    /// A session that somebody looks at in one of its forms. Where it is signed the audit trail says so before anything is
+    /// A session that a caller views in one form. If it is signed, the audit trail notes that before anything is
     /// shown.
     pub(super) fn view(&self, id: SessionId, caller: &Caller, form: &'static str) -> Result<SessionDetail, ApiError> {
         self.note_view(id, caller, form)?;
@@ -190,7 +191,7 @@ impl App {
         let mut viewed = self.viewed();
         viewed.retain(|_, at| now.duration_since(*at) < ONE_VIEW);
         if let Entry::Vacant(place) = viewed.entry((caller.by(), id, form)) {
-            // Held meanwhile, so that two requests of one page make one line.
+            // Held while writing, so that two requests of one page make one line.
             self.store.note(&place.key().0, Timestamp::now(), "view", Some(id), &json!({"form": form}))?;
             place.insert(now);
         }
@@ -201,7 +202,7 @@ impl App {
         let none = || ApiError::not_found("what mattered in this cell cannot be shown");
         let vision = self.vision.as_ref().filter(|vision| vision.explains()).ok_or_else(none)?;
         let cell = self.store.cell(id, number)?.ok_or_else(none)?;
-        // Where the answer is "unknown", the most probable class is what the evidence was weighed for.
+        // For an unknown cell, explain the most probable class.
         let class = cell.class.filter(|class| vision.classes().contains(class));
         let class = class.or_else(|| cell.ranked.first().map(|(class, _)| *class)).ok_or_else(none)?;
         let jpeg = self.store.crop(id, number)?.ok_or_else(none)?;
@@ -217,7 +218,7 @@ impl App {
     }
 }
 
-/// A picture as an answer.
+/// Answer with a picture.
 fn picture(kind: &'static str, bytes: Vec<u8>) -> Response {
     let headers =
         [(CONTENT_TYPE, HeaderValue::from_static(kind)), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];

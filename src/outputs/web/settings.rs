@@ -1,4 +1,4 @@
-//! What is in force, and the limits that admins may change.
+//! Settings in force, and the limits that admins may change.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,24 +17,24 @@ use crate::config::Config;
 use crate::config::limits::{Limits, LimitsError};
 use crate::store::records::Settings;
 
-/// What is in force now; clones share it.
+/// Settings in force now; clones share them.
 #[derive(Clone, Debug)]
 pub struct InForce(Arc<Mutex<Settings>>);
 
 impl InForce {
-    /// What was in force at the start.
+    /// Starts with these settings.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self(Arc::new(Mutex::new(settings)))
     }
 
-    /// What is in force, to look at or to change: for a moment, since others wait meanwhile.
+    /// Locks the settings to read or change them. Hold the guard only briefly, since other threads wait for it.
     pub fn now(&self) -> MutexGuard<'_, Settings> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What is in force.
+/// Settings in force.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SettingsAnswer {
     settings: Settings,
@@ -42,15 +42,14 @@ pub(super) struct SettingsAnswer {
     calibration: Option<String>,
 }
 
-/// What is in force.
+/// Settings in force.
 #[utoipa::path(get, path = "/api/settings", tag = "settings", responses((status = 200, body = SettingsAnswer)))]
 pub(super) async fn settings(State(app): State<SharedApp>) -> Result<Json<SettingsAnswer>, ApiError> {
     let settings = blocking(&app, |app: &App| Ok::<_, ApiError>(app.settings.now().clone())).await?;
     Ok(Json(SettingsAnswer { calibration: settings.calibration.clone(), settings }))
 }
 
-/// Set the limits of counts and flags, all of them. They hold from now on, also after a restart, and come before the
-/// configuration file.
+/// Set all limits of counts and flags. They apply at once, survive a restart, and override the configuration file.
 #[utoipa::path(put, path = "/api/settings", tag = "settings", request_body = Limits, responses(
     (status = 204, description = "They hold"),
 ))]
@@ -60,7 +59,7 @@ pub(super) async fn change(
     Body(limits): Body<Limits>,
 ) -> Result<StatusCode, ApiError> {
     blocking(&app, move |app: &App| {
-        // One after the other, so that what is in the file is what holds.
+        // One change at a time, so that the file always holds what is in force.
         let _one_at_a_time = app.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let before = app.settings.now().clone();
         let mut config = Config { session: before.session.clone(), ..Config::default() };

@@ -1,4 +1,4 @@
-//! The live view: the state now, a stream of states and pictures, and what can be asked of the count.
+//! Live view: the current state, a stream of states and pictures, and commands to the count.
 
 use std::time::{Duration, Instant};
 
@@ -24,70 +24,70 @@ use crate::store::records::SessionId;
 /// Watchers at once.
 const WATCHERS: usize = 16;
 
-/// How often a watcher is asked whether it is still there, and how long it may say nothing.
+/// How often a watcher is pinged, and how long it may stay silent.
 const PING: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_mins(1);
 
-/// How often it is looked whether a watcher is still logged in.
+/// How often a watcher's login is checked.
 const RECHECK: Duration = Duration::from_secs(5);
 
-/// "Policy violation", the code for a login that ended.
+/// WebSocket close code "policy violation", for a login that ended.
 const LOGGED_OUT: u16 = 1008;
 
-/// Where the count stands.
+/// Current state of the count.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Now {
-    /// Number of the session that the snapshot is of; null before the first.
+    /// Number of the snapshot's session; null before the first.
     #[schema(value_type = Option<i64>)]
     session: Option<SessionId>,
-    /// Its state; null while the program is starting.
+    /// State of the count; null while the program is starting.
     snapshot: Option<Snapshot>,
 }
 
-/// The message of a state.
+/// Stream message with a state.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "type", rename = "state")]
 pub(super) struct StateMessage<'a> {
-    /// Number of the session that the snapshot is of; null before the first.
+    /// Number of the snapshot's session; null before the first.
     #[schema(value_type = Option<i64>)]
     session: Option<SessionId>,
-    /// Its state; null while the program is starting.
+    /// State of the count; null while the program is starting.
     #[schema(value_type = Option<Snapshot>)]
     snapshot: Option<&'a Snapshot>,
 }
 
-/// What can be asked of the count.
+/// Command to the count.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CommandBody {
     command: CommandWord,
     /// Sample id, 1 to 64 characters; with `new` only.
     sample: Option<String>,
-    /// Red count, 0.1 to 10, in 10^12 a litre (millions per microlitre); with `red` only.
+    /// Red count, 0.1 to 10, in 10^12 per litre (millions per microlitre); with `red` only.
     red_count: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum CommandWord {
-    /// Begin to count.
+    /// Start counting.
     Start,
     /// End the count and give the result.
     Stop,
-    /// End the count if one runs, and begin the next sample.
+    /// End the running count, if any, and begin the next sample.
     New,
-    /// Tell the red count of the sample.
+    /// Set the red count of the sample.
     Red,
 }
 
-/// The state now.
+/// The current state.
 #[utoipa::path(get, path = "/api/live", tag = "live", responses((status = 200, body = Now)))]
 pub(super) async fn now(State(app): State<SharedApp>) -> Json<Now> {
     let live_view::State { session, snapshot } = app.live.state();
     Json(Now { session, snapshot: snapshot.map(|snapshot| Snapshot::clone(&snapshot)) })
 }
 
-/// Ask something of the count. It is done as soon as the count comes to it; the state shows that it was.
+/// Send a command to the count. It takes effect within a moment; the state shows when it has.
 #[utoipa::path(post, path = "/api/live/commands", tag = "live", request_body = CommandBody, responses(
     (status = 202, description = "Passed on to the count"),
 ))]
@@ -126,12 +126,12 @@ impl CommandBody {
     }
 }
 
-/// A WebSocket of states and pictures.
+/// WebSocket of states and pictures.
 ///
-/// Text messages `{"type":"state","session":…,"snapshot":…}` at changes, at most five a second. For each frame that is
-/// shown, at most five a second, a text message `{"type":"view","width":…,"height":…,"boxes":[…]}` and then one binary
-/// message, its JPEG, at most 800 px wide; boxes are in px of the picture. A slow watcher misses frames. Any text sent to
-/// the server says that a person is there, and keeps the login from ending.
+/// Text messages `{"type":"state","session":…,"snapshot":…}` on changes, at most five a second. For each frame shown,
+/// at most five a second, a text message `{"type":"view","width":…,"height":…,"boxes":[…]}` followed by one binary
+/// message, its JPEG, at most 800 px wide; boxes are in px of the picture. A slow watcher misses frames. Any text
+/// sent to the server says that a person is there, and keeps the login from ending.
 #[utoipa::path(get, path = "/api/live/stream", tag = "live", responses(
     (status = 101, description = "The stream begins"),
     (status = 503, description = "Too many watch already", body = super::error::ErrorBody),
@@ -149,10 +149,10 @@ pub(super) async fn watch(
     Ok(upgrade.on_upgrade(move |socket| serve(app, caller, socket)))
 }
 
-/// Serves one watcher until it goes, is logged out, or takes nothing any more.
+/// Serves one watcher until it leaves, is logged out, or stops reading.
 async fn serve(app: SharedApp, caller: Caller, mut socket: WebSocket) {
     let mut states = app.live.states();
-    // Once at the beginning, whether or not it changes.
+    // Sends the state once at the beginning, changed or not.
     states.mark_changed();
     let mut pictures = app.live.pictures();
     let mut tick = interval(PACE);
@@ -188,7 +188,7 @@ async fn serve(app: SharedApp, caller: Caller, mut socket: WebSocket) {
                 if states.has_changed().unwrap_or(false) {
                     let state = states.borrow_and_update().clone();
                     let message = StateMessage { session: state.session, snapshot: state.snapshot.as_deref() };
-                    // A snapshot always is JSON; should one ever not be, this watcher misses it.
+                    // A snapshot always serialises; if one ever did not, this watcher would miss it.
                     messages.extend(serde_json::to_string(&message).ok().map(Message::from));
                 }
                 if pictures.has_changed().unwrap_or(false)
@@ -210,10 +210,10 @@ async fn serve(app: SharedApp, caller: Caller, mut socket: WebSocket) {
     let _ = timeout(app.timeouts.stalled, socket.send(Message::Close(Some(farewell)))).await;
 }
 
-/// Whether whoever began to watch may still do so; `used` where a person is there.
+/// Whether the watcher's login or token still holds; `used` if a person is active.
 async fn still_in(app: &SharedApp, caller: &Caller, used: bool) -> bool {
     let user = match &caller.how {
-        // Nobody is asked there.
+        // No login at the device itself.
         How::AtDevice => return true,
         How::Token(hash) => {
             let hash = hash.clone();

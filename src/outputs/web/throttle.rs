@@ -1,4 +1,4 @@
-//! How often somebody may try a password. No clock of its own, and bounded memory.
+//! Limits how often passwords may be tried. The caller passes the time in, and memory is bounded.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,19 +8,19 @@ use sha2::{Digest, Sha256};
 
 use super::network::host;
 
-/// Failures are forgotten after so long.
+/// Failures are forgotten after this time.
 const WINDOW: Duration = Duration::from_mins(15);
 
-/// Failures in that time: of one name from one address, from one address under any names, and of one name from anywhere.
-/// The last is high: a limit there lets a stranger lock a user out.
+/// Failures allowed in that time: for one name from one address, for one address under any names, and for one name
+/// from anywhere. The last is high, because it lets a stranger lock a user out.
 const OF_BOTH: usize = 5;
 const OF_ADDRESS: usize = 20;
 const OF_NAME: usize = 60;
 
-/// Names and addresses that are remembered at most.
+/// Names and addresses remembered, at most.
 const REMEMBERED: usize = 4096;
 
-/// Whose failures are counted. Names are hashed, since anything can be sent as one.
+/// What failures are counted by. Names are hashed, since a client can send anything as a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Whose {
     Both([u8; 32], IpAddr),
@@ -38,11 +38,11 @@ impl Whose {
     }
 }
 
-/// Failures of the last quarter of an hour.
+/// Times of the failures in the last quarter of an hour.
 #[derive(Debug, Default)]
 pub(super) struct Throttle(HashMap<Whose, Vec<Instant>>);
 
-/// A try that was let through; it counts as a failure until it is taken back, so that many at once gain nothing.
+/// An attempt let through. It counts as a failure until taken back, so that many at once gain nothing.
 #[derive(Debug)]
 pub(super) struct Attempt {
     whose: [Whose; 3],
@@ -50,7 +50,7 @@ pub(super) struct Attempt {
 }
 
 impl Throttle {
-    /// Lets a try through, or says how long to wait.
+    /// Lets an attempt through, or says how long to wait.
     pub(super) fn attempt(&mut self, name: &str, address: IpAddr, now: Instant) -> Result<Attempt, Duration> {
         let hash: [u8; 32] = Sha256::digest(name).into();
         let address = host(address);
@@ -71,7 +71,7 @@ impl Throttle {
         Ok(Attempt { whose, at: now })
     }
 
-    /// The password was right: this was no failure, and what this name failed at from here before is forgotten.
+    /// The password was right: takes this attempt back and forgets earlier failures of this name from this address.
     pub(super) fn succeeded(&mut self, attempt: &Attempt) {
         for one in attempt.whose {
             if matches!(one, Whose::Both(..)) {
@@ -82,7 +82,7 @@ impl Throttle {
         }
     }
 
-    /// The password was not looked at: this was no failure.
+    /// The password was not checked: takes this attempt back.
     pub(super) fn not_tried(&mut self, attempt: &Attempt) {
         for one in attempt.whose {
             self.take_back(one, attempt.at);
@@ -104,7 +104,7 @@ impl Throttle {
             return;
         }
         self.0.retain(|_, failures| failures.last().is_some_and(|at| now.duration_since(*at) < WINDOW));
-        // Whoever is near a limit is remembered longest.
+        // Those near a limit are remembered longest.
         while self.0.len() + 3 > REMEMBERED {
             let least = self.0.iter().min_by_key(|(_, failures)| (failures.len(), failures.last().copied()));
             let Some(least) = least.map(|(whose, _)| *whose) else { return };

@@ -1,5 +1,5 @@
-//! From crops to classes: the quantized network, calibrated probabilities, "unknown" where they are low, and where in
-//! the crop the answer came from.
+//! Classifies crops: the quantized network, calibrated probabilities, "unknown" if they are low, and saliency maps
+//! that show which part of the crop decided.
 
 pub mod saliency;
 
@@ -12,13 +12,13 @@ use crate::vision::prediction::Prediction;
 
 use self::saliency::{Saliency, Version};
 
-/// Crops run at once; a batch makes the int8 network faster a crop.
+/// Crops per run; in a batch the int8 network takes less time per crop.
 const BATCH: usize = 8;
 
 /// The network's output `[N, classes, rows, columns]` whose mean over positions is the logits.
 const EVIDENCE: &str = "evidence";
 
-/// Why a crop got no opinion.
+/// Why a crop could not be classified.
 #[derive(Debug, thiserror::Error)]
 pub enum ClassifyError {
     #[error("the classifier takes crops of {wanted}x{wanted} px, this one is {width}x{height}")]
@@ -31,20 +31,20 @@ pub enum ClassifyError {
     Net(#[from] NetError),
 }
 
-/// Names cells.
+/// Classifies cells from their crops.
 #[derive(Debug)]
 pub struct Classifier {
     net: Net,
     card: ClassifierCard,
-    /// Which output of the network is each position's evidence, and its rows and columns.
+    /// Index of the evidence output (one value per position), and its rows and columns.
     evidence: Option<(usize, (usize, usize))>,
 }
 
 impl Classifier {
-    /// Makes the classifier of a models folder ready. `unknown_below` overrides the model's own threshold.
+    /// Prepares the classifier of a models folder. `unknown_below` overrides the model's own threshold.
     ///
     /// # Errors
-    /// When the network is broken or answers in another shape than `model.toml` says.
+    /// If the network is broken, or its output does not have the shape that `model.toml` states.
     pub fn new(models: &Models, unknown_below: Option<f64>) -> Result<Self, ModelError> {
         let mut card = models.card.classifier.clone();
         card.unknown_below = unknown_below.unwrap_or(card.unknown_below);
@@ -86,13 +86,13 @@ impl Classifier {
         Ok(Self { net, card, evidence })
     }
 
-    /// The classes it knows, in the network's order.
+    /// Classes it knows, in the network's order.
     #[must_use]
     pub fn classes(&self) -> &[CellClass] {
         &self.card.classes
     }
 
-    /// Probability under which the answer is UNK, 0..1.
+    /// Probability below which a cell is UNK, 0..1.
     #[must_use]
     pub fn unknown_below(&self) -> f64 {
         self.card.unknown_below
@@ -104,21 +104,21 @@ impl Classifier {
         self.card.prior.as_deref()
     }
 
-    /// Classes with too little evidence behind them.
+    /// Classes with too few training examples to rely on.
     #[must_use]
     pub fn experimental(&self) -> &[CellClass] {
         &self.card.experimental
     }
 
-    /// Says what each crop shows, in the order of the crops.
+    /// Classifies crops; predictions come in the order of the crops.
     ///
     /// # Errors
-    /// When a crop has the wrong size, or the network fails.
+    /// If a crop has the wrong size, or the network fails.
     pub fn classify(&self, crops: &[RgbImage]) -> Result<Vec<Prediction>, ClassifyError> {
         let mut opinions = Vec::with_capacity(crops.len());
         let mut rest = crops;
         while !rest.is_empty() {
-            // Two shapes only, so that two plans serve every number of crops.
+            // Only two batch sizes, so that two plans serve any number of crops.
             let count = if rest.len() >= BATCH { BATCH } else { 1 };
             let (batch, after) = rest.split_at(count);
             let answer: Array<2> = self.net.run(&self.input(batch)?)?;
@@ -128,16 +128,17 @@ impl Classifier {
         Ok(opinions)
     }
 
-    /// Whether it can say where it looks.
+    /// Whether the model can make saliency maps.
     #[must_use]
     pub fn explains(&self) -> bool {
         self.evidence.is_some()
     }
 
-    /// Where in a crop the evidence for `class`, and against the other classes, lies; at four classifications' cost.
+    /// Maps where in a crop the evidence for `class`, and against the other classes, lies. Costs four
+    /// classifications.
     ///
     /// # Errors
-    /// When the crop has the wrong size, the model gives no evidence or does not know the class, or the network fails.
+    /// If the crop has the wrong size, the model gives no evidence or does not know the class, or the network fails.
     pub fn saliency(&self, crop: &RgbImage, class: CellClass) -> Result<Saliency, ClassifyError> {
         let (output, (rows, columns)) = self.evidence.ok_or(ClassifyError::NoEvidence)?;
         let classes = self.card.classes.len();
@@ -145,7 +146,7 @@ impl Classifier {
         let crops = Version::ALL.map(|version| version.of(crop));
         let (_, evidence): (Array<2>, Array<4>) = self.net.run_with(&self.input(&crops)?, output)?;
         let positions = rows * columns;
-        // Against the mean of all others: by the deletion test this points better than against the runner-up.
+        // Against the mean of all others: in the deletion test this localises better than against the runner-up.
         let maps: Vec<Vec<f32>> = evidence
             .values
             .chunks_exact(classes * positions)
@@ -178,7 +179,7 @@ impl Classifier {
     }
 }
 
-/// Softmax of logits / temperature (Guo et al. 2017, "On Calibration of Modern Neural Networks"), and the answer.
+/// Prediction from softmax of logits / temperature (Guo et al. 2017, "On Calibration of Modern Neural Networks").
 fn opinion(logits: &[f32], card: &ClassifierCard) -> Prediction {
     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weights: Vec<f64> = logits.iter().map(|logit| (f64::from(logit - highest) / card.temperature).exp()).collect();

@@ -1,9 +1,9 @@
-//! Where in a crop the evidence for its class lies.
+//! Saliency: where in a crop the evidence for its class lies.
 //!
 //! A class-activation map (Zhou et al. 2016, "Learning Deep Features for Discriminative Localization"): the network's
-//! logit of a class is the mean over positions of its evidence, so the evidence itself says which positions spoke for
-//! the class. Its positions lie far apart; the crop is looked at in its four mirrorings, whose positions fall beside each
-//! other.
+//! logit of a class is the mean over positions of its evidence, so the evidence itself shows which positions spoke
+//! for the class. The positions are coarse, so the map is averaged over the crop's four mirrorings, whose positions
+//! interleave.
 
 use image::{Rgb, RgbImage, imageops};
 
@@ -15,7 +15,7 @@ pub(super) struct Version {
 }
 
 impl Version {
-    /// All mirrorings, the crop itself among them.
+    /// All mirrorings, including none.
     pub const ALL: [Self; 4] = [
         Self { mirror_x: false, mirror_y: false },
         Self { mirror_x: true, mirror_y: false },
@@ -23,7 +23,7 @@ impl Version {
         Self { mirror_x: true, mirror_y: true },
     ];
 
-    /// The crop in this version.
+    /// The crop, mirrored.
     pub fn of(self, crop: &RgbImage) -> RgbImage {
         let mut version = crop.clone();
         if self.mirror_x {
@@ -36,7 +36,7 @@ impl Version {
     }
 }
 
-/// Where a pixel lies in a mirrored line of `length` pixels.
+/// Position of a pixel in a line of `length` pixels after mirroring.
 fn mirrored(at: u32, length: u32, mirror: bool) -> u32 {
     if mirror { length - 1 - at } else { at }
 }
@@ -46,19 +46,20 @@ fn mirrored(at: u32, length: u32, mirror: bool) -> u32 {
 pub struct Saliency {
     /// Width and height of the crop, px.
     pub side: u32,
-    /// Row by row, 0 (least) to 1 (most); all 0 where nothing stands out.
+    /// Row by row, 0 (least) to 1 (most); all 0 if nothing stands out.
     pub values: Vec<f32>,
 }
 
 impl Saliency {
-    /// The mean of the versions' maps (`rows` x `columns` each), stretched to 0..=1.
+    /// Mean of the mirrored maps (`rows` x `columns` each), stretched to 0..=1.
     pub(super) fn of<'a>(
         side: u32,
         (rows, columns): (usize, usize),
         maps: impl IntoIterator<Item = (Version, &'a [f32])>,
     ) -> Self {
         let mut values = vec![0.0_f32; (side * side) as usize];
-        // Position i of a network of strided, padded convolutions looks at pixel i x step, not at the middle of a step.
+        // In a network of strided, padded convolutions, position i is centred on pixel i x step, not on the middle of
+        // a step.
         let step = |count: usize| f64::from(side) / count as f64;
         let (step_x, step_y) = (step(columns), step(rows));
         for (version, map) in maps {
@@ -92,7 +93,7 @@ impl Saliency {
         })
     }
 
-    /// The crop beside itself [under the map](Self::over); `times` larger.
+    /// The crop and, beside it, the crop [under the map](Self::over), both enlarged `times`.
     #[must_use]
     pub fn beside(&self, crop: &RgbImage, times: u32) -> RgbImage {
         let heat = self.over(crop);
@@ -107,12 +108,12 @@ impl Saliency {
     }
 }
 
-/// Rec. 709 brightness.
+/// Rec. 709 luma.
 fn brightness(Rgb([r, g, b]): Rgb<u8>) -> u8 {
     (0.2126 * f32::from(r) + 0.7152 * f32::from(g) + 0.0722 * f32::from(b)).round() as u8
 }
 
-/// Viridis (van der Walt and Smith 2015), which colour-blind people read, too; `value` 0..=1.
+/// Viridis (van der Walt and Smith 2015), which colour-blind people can read, too; `value` 0..=1.
 fn ramp(value: f32) -> [f32; 3] {
     const STOPS: [[f32; 3]; 5] =
         [[68.0, 1.0, 84.0], [59.0, 82.0, 139.0], [33.0, 145.0, 140.0], [94.0, 201.0, 98.0], [253.0, 231.0, 37.0]];
@@ -122,7 +123,7 @@ fn ramp(value: f32) -> [f32; 3] {
     std::array::from_fn(|c| STOPS[low][c] * (1.0 - share) + STOPS[low + 1][c] * share)
 }
 
-/// Bilinear interpolation in a map; the edge's values go on outside.
+/// Bilinear interpolation in a map; edge values continue outside.
 fn between(map: &[f32], (rows, columns): (usize, usize), y: f64, x: f64) -> f32 {
     let split = |at: f64, count: usize| {
         let at = at.clamp(0.0, (count - 1) as f64);
@@ -140,7 +141,7 @@ mod tests {
 
     #[test]
     fn evidence_at_a_place_is_salient_there_in_every_version() {
-        // 64 px, a step of 16; each version's map is one at the position nearest to pixel (32, 16).
+        // 64 px, a step of 16; each mirrored map is 1 at the position nearest to pixel (32, 16).
         let near = |at, mirror| (f64::from(mirrored(at, 64, mirror)) / 16.0).round() as usize;
         let maps = Version::ALL.map(|version| {
             let (x, y) = (near(32, version.mirror_x), near(16, version.mirror_y));

@@ -1,7 +1,7 @@
-//! A calibration of one camera behind one objective: its light and its scale, kept in the state folder.
+//! Calibration of one camera with one objective: its light and scale, stored in the state folder.
 //!
-//! The file is TOML with its checksum in the first line. A calibration is refused for another camera, objective or frame
-//! size, and when a byte of it changed.
+//! The file is TOML with its checksum in the first line. A calibration is refused for another camera, objective or
+//! frame size, or if any byte of the file has changed.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,27 +14,27 @@ use sha2::{Digest as _, Sha256};
 
 use crate::vision::optics::flat_field::{Illumination, LightError};
 
-/// Folder of the calibrations in the state folder.
+/// Subfolder of the state folder that holds calibrations.
 pub const FOLDER: &str = "calibrations";
 
-/// How far the scale of the red cells may be off a calibration's before another objective is suspected, as a factor.
+/// Factor between the scale from red cells and the calibrated one from which another objective is suspected.
 pub const OTHER_OBJECTIVE: f64 = 1.2;
 
-/// Scales that are one of a microscope's camera, um a pixel.
+/// Plausible scales of a microscope camera, um per pixel.
 const SCALES: std::ops::RangeInclusive<f64> = 0.005..=10.0;
 
-/// What a calibration belongs to.
+/// Camera and objective that a calibration belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
-    /// Name of the camera: its driver's, or the one in the configuration.
+    /// Camera name: the driver's, or the one in the configuration.
     pub camera: String,
-    /// Name of the objective, such as `100x`; empty where there is one only.
+    /// Objective name, such as `100x`; empty if there is only one.
     pub objective: String,
 }
 
 impl Calibration {
-    /// What it belongs to and when it was taken.
+    /// Camera, objective and time of the calibration.
     #[must_use]
     pub fn in_words(&self) -> String {
         let Setup { camera, objective } = &self.setup;
@@ -44,14 +44,14 @@ impl Calibration {
 }
 
 impl Setup {
-    /// The file of its calibration in a state folder.
+    /// Path of its calibration file in a state folder.
     #[must_use]
     pub fn file(&self, state: &Path) -> PathBuf {
         let word = |text: &str| -> String {
             let text: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
             text.trim_matches('-').to_lowercase()
         };
-        // Two names may give one word; the number keeps their files apart.
+        // Two names may map to the same file name; the hash keeps their files apart.
         let mut digits = String::new();
         for byte in &Sha256::digest(format!("{}\n{}", self.camera, self.objective))[..4] {
             let _ = write!(digits, "{byte:02x}"); // Writing to a String cannot fail.
@@ -69,24 +69,24 @@ impl Setup {
     }
 }
 
-/// What is known of a camera behind an objective.
+/// Light and scale of a camera with an objective.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
-    /// Form of the file: 1.
+    /// Version of the file format: 1.
     pub version: u32,
-    /// When it was taken.
+    /// Time of calibration.
     pub taken: Timestamp,
-    /// Width of the frames, px.
+    /// Frame width, px.
     pub width: u32,
-    /// Height of the frames, px.
+    /// Frame height, px.
     pub height: u32,
-    /// Micrometres a pixel by red cells; none until it was taken.
+    /// Micrometres per pixel from red cells; `None` until calibrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub um_per_px: Option<f64>,
-    /// What it belongs to.
+    /// Camera and objective it belongs to.
     pub setup: Setup,
-    /// Light of the empty field; none until it was taken.
+    /// Light of the empty field; `None` until calibrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub light: Option<Illumination>,
 }
@@ -115,7 +115,7 @@ pub enum CalibrationError {
     OtherSize { wanted: (u32, u32), found: (u32, u32) },
 }
 
-/// What is wrong with the text of a calibration.
+/// What is wrong with a calibration file's text.
 #[derive(Debug, thiserror::Error)]
 pub enum CalibrationProblem {
     #[error("its first line is no checksum")]
@@ -135,16 +135,16 @@ pub enum CalibrationProblem {
 }
 
 impl Calibration {
-    /// A calibration that knows nothing yet.
+    /// A calibration with neither light nor scale yet.
     #[must_use]
     pub fn new(setup: Setup, size: (u32, u32), taken: Timestamp) -> Self {
         Self { version: 1, taken, width: size.0, height: size.1, um_per_px: None, setup, light: None }
     }
 
-    /// Reads the text of a file.
+    /// Parses a calibration file.
     ///
     /// # Errors
-    /// When anything in it is not what this program wrote.
+    /// If anything in it differs from what this program writes.
     pub fn parse(text: &str) -> Result<Self, CalibrationProblem> {
         let (first, body) = text.split_once('\n').ok_or(CalibrationProblem::NoChecksum)?;
         let stated = first.trim_end().strip_prefix("# sha256 ").ok_or(CalibrationProblem::NoChecksum)?;
@@ -156,16 +156,16 @@ impl Calibration {
         Ok(read)
     }
 
-    /// The text of its file.
+    /// Text of its file.
     ///
     /// # Errors
-    /// Never for a calibration made by this program; its form would not fit TOML.
+    /// Never for a calibration made by this program: only if it could not be written as TOML.
     pub fn text(&self) -> Result<String, CalibrationProblem> {
         let body = toml::to_string(self).map_err(|error| CalibrationProblem::Toml(error.to_string()))?;
         Ok(Self::sealed(&body))
     }
 
-    /// A text with the checksum that fits it in front, as in a file.
+    /// Prefixes a text with its checksum, as in a file.
     #[must_use]
     pub fn sealed(body: &str) -> String {
         format!("# sha256 {}\n{body}", checksum(body))
@@ -184,20 +184,20 @@ impl Calibration {
         Ok(self.light.as_ref().map_or(Ok(()), Illumination::check)?)
     }
 
-    /// Reads a file whatever it belongs to.
+    /// Reads a calibration file without checking which setup it belongs to.
     ///
     /// # Errors
-    /// When it cannot be read or is damaged.
+    /// If it cannot be read or is damaged.
     pub fn read(path: &Path) -> Result<Self, CalibrationError> {
         let text =
             fs::read_to_string(path).map_err(|problem| CalibrationError::Disk { path: path.to_owned(), problem })?;
         Self::parse(&text).map_err(|problem| CalibrationError::Damaged { path: path.to_owned(), problem })
     }
 
-    /// The calibration of `setup` in a state folder; none if none was taken.
+    /// Reads the calibration of `setup` from a state folder; `None` if there is none.
     ///
     /// # Errors
-    /// When there is one that cannot be read, is damaged or belongs to something else.
+    /// If it cannot be read, is damaged or belongs to another setup.
     pub fn find(state: &Path, setup: &Setup) -> Result<Option<Self>, CalibrationError> {
         let path = setup.file(state);
         if !path.exists() {
@@ -210,19 +210,19 @@ impl Calibration {
         Ok(Some(read))
     }
 
-    /// The same where one must be there.
+    /// As [`Self::find`], but a missing calibration is an error.
     ///
     /// # Errors
-    /// As [`Self::find`], and when none was taken.
+    /// As [`Self::find`], and if there is none.
     pub fn demand(state: &Path, setup: &Setup) -> Result<Self, CalibrationError> {
         Self::find(state, setup)?
             .ok_or_else(|| CalibrationError::Missing { path: setup.file(state), of: setup.words() })
     }
 
-    /// Writes it into a state folder, in one step: a power cut leaves the old one or the new one.
+    /// Writes it to a state folder atomically: a power cut leaves either the old or the new one.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// If it cannot be written.
     pub fn store(&self, state: &Path) -> Result<PathBuf, CalibrationError> {
         let path = self.setup.file(state);
         let disk = |problem| CalibrationError::Disk { path: path.clone(), problem };
@@ -236,17 +236,17 @@ impl Calibration {
         Ok(path)
     }
 
-    /// Holds the size of frames against its own.
+    /// Checks that frames have the size it was taken at.
     ///
     /// # Errors
-    /// When they differ.
+    /// If the sizes differ.
     pub fn fits(&self, found: (u32, u32)) -> Result<(), CalibrationError> {
         let wanted = (self.width, self.height);
         if found == wanted { Ok(()) } else { Err(CalibrationError::OtherSize { wanted, found }) }
     }
 }
 
-/// Why a live scale does not fit a calibration's, in words; none where it does.
+/// Why the scale measured live does not fit the calibrated one, in words; `None` if it fits.
 #[must_use]
 pub fn scale_doubt(calibrated: f64, live: f64) -> Option<String> {
     let factor = (live / calibrated).max(calibrated / live);
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(Calibration::find(state.path(), &other).unwrap(), None);
         let missing = Calibration::demand(state.path(), &other).unwrap_err().to_string();
         assert!(missing.contains("leukoscope calibrate") && missing.contains("40x"), "{missing}");
-        // Copied under another's name it is refused.
+        // A copy under another setup's file name is refused.
         fs::copy(path, other.file(state.path())).unwrap();
         let refused = Calibration::find(state.path(), &other).unwrap_err().to_string();
         assert!(refused.contains("100x") && refused.contains("40x"), "{refused}");
@@ -337,7 +337,7 @@ mod tests {
         #[test]
         fn any_text_is_read_or_refused(text in "\\PC{0,200}") {
             prop_assert!(Calibration::parse(&text).is_err());
-            // Also behind a checksum that fits.
+            // The same text with a valid checksum must not panic either.
             let _ = Calibration::parse(&Calibration::sealed(&text));
         }
 

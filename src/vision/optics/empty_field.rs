@@ -1,35 +1,36 @@
-//! The light of an empty field, and whether what was pictured is one. Pure.
+//! Light of an empty field, and whether pictures show an empty field at all. Pure.
 
 use image::RgbImage;
 
 use super::flat_field::{FINE_GRID, FlatField, Illumination, green_below_surface};
 use crate::vision::optics::exposure::Exposure;
 
-/// Background under which light cannot be measured well, 0..=255.
+/// Background below which light cannot be measured well, 0..=255.
 const DARK: f64 = 48.0;
 
-/// Share of white pixels from which the light's top is cut off.
+/// Share of white pixels from which the top of the light is clipped.
 const WHITE: f64 = 0.01;
 
-/// Largest change of brightness from picture to picture, as a share.
+/// Largest change of brightness between pictures, as a share.
 const UNSTEADY: f64 = 0.05;
 
-/// How far a block may lie below a smooth surface (natural logarithm): cells lie 0.2 and more, specks out of focus less.
+/// How far a block may lie below a smooth surface (natural logarithm): cells lie 0.2 or more below, out-of-focus
+/// specks less.
 const COVERED: f64 = 0.12;
 
-/// Share of blocks that may.
+/// Share of blocks that may lie further below.
 const COVERED_SHARE: f64 = 0.005;
 
-/// How much darker than the background a pixel is that belongs to a cell, as a share, once the light is taken out.
+/// A pixel with less than this share of the background's brightness, once corrected for light, belongs to a cell.
 const DARKER: f64 = 0.82;
 
-/// Share of pixels that may be.
+/// Share of pixels that may be that dark.
 const DARKER_SHARE: f64 = 0.004;
 
-/// Most of the light that may be missing in the darkest place.
+/// Largest light loss accepted at the darkest place, as a share.
 const FALL_OFF: f64 = 0.78;
 
-/// Why pictures give no light.
+/// Why pictures do not give the light.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum NotEmpty {
     #[error("the frames are of several sizes or smaller than 96 px; choose one larger size in [camera]")]
@@ -53,10 +54,10 @@ pub enum NotEmpty {
     FallOff(f64),
 }
 
-/// The light of pictures of an empty field.
+/// Measures the light from pictures of an empty field.
 ///
 /// # Errors
-/// When they do not show an empty field well; the sentence says what to do.
+/// If they do not show an empty field well; the message says what to do.
 pub fn light(pictures: &[RgbImage]) -> Result<Illumination, NotEmpty> {
     let light = Illumination::of_empty(pictures).ok_or(NotEmpty::Sizes)?;
     let exposures: Vec<Exposure> = pictures.iter().map(Exposure::of).collect();

@@ -1,24 +1,24 @@
-//! Light of the picture as the camera gave it.
+//! Exposure of the raw picture.
 
 use image::RgbImage;
 
-/// Value from which a channel is taken for saturated.
+/// Channel value from which a channel counts as saturated.
 const SATURATED: u8 = 253;
 
-/// Share of pixels darker than the background.
+/// Percentile of brightness taken as background.
 const BACKGROUND: f64 = 0.95;
 
-/// Light of one picture.
+/// Exposure of one picture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Exposure {
-    /// Brightness that a twentieth of the picture passes, mean of the channels, 0..=255.
+    /// Brightness exceeded by a twentieth of the pixels, mean of the channels, 0..=255.
     pub background: f64,
     /// Share of pixels white in all channels, 0..=1.
     pub saturated: f64,
 }
 
 impl Exposure {
-    /// Of every second pixel of every second row.
+    /// Measures every second pixel of every second row.
     #[must_use]
     pub fn of(raw: &RgbImage) -> Self {
         let mut histogram = [0_u64; 256];

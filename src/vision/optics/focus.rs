@@ -1,37 +1,38 @@
-//! How sharp a picture is.
+//! Sharpness of a picture.
 
 use image::RgbImage;
 
 use crate::vision::optics::resample::{ResampleError, scaled};
 
-/// Scale at which fields are compared, micrometres a pixel: coarse enough that a camera's noise is averaged away, fine
-/// enough that half a micrometre of blur takes nine tenths of the sharpness. Of 0.25, 0.36 and 0.5 it told fields of
-/// `chula`, `iml` and `txl` train best from their blurred copies.
+/// Scale at which the sharpness of fields is compared, um per pixel: coarse enough to average out camera noise, fine
+/// enough that half a micrometre of blur takes away nine tenths of the sharpness. Of 0.25, 0.36 and 0.5 it separated
+/// fields of `chula`, `iml` and `txl` train best from their blurred copies.
 const COMPARED_AT: f64 = 0.36;
 
-/// Sharpness of a white-balanced field at the scale at which fields compare, whatever the camera.
+/// Sharpness of a white-balanced field, resampled to a common scale so that it does not depend on the camera.
 ///
 /// # Errors
-/// When the image is empty.
+/// If the image is empty.
 pub fn field_sharpness(balanced: &RgbImage, um_per_px: f64) -> Result<f64, ResampleError> {
-    // A scale that is wrong by far must not make a picture of any size.
+    // Bounded, so that a badly wrong scale does not make a picture of arbitrary size.
     let factor = (um_per_px / COMPARED_AT).clamp(0.02, 2.0);
     Ok(sharpness(&scaled(balanced, factor)?))
 }
 
-/// Energy of the Laplacian over the variance, both of the grey picture: how much of what is seen is fine detail, 0..=20.
+/// Energy of the Laplacian over the variance, both of the grey picture: the share of fine detail in what is seen,
+/// 0..=20.
 ///
-/// Dividing by the variance takes out light and contrast, so that pictures of one place under a flickering lamp compare.
-/// A picture of one colour, or less than 3 px high or wide, has nothing to focus on: 0. Pixel noise counts as detail, so
-/// pictures only compare at one scale and from one camera.
-/// Source of the measure: Pertuz, Puig and Garcia 2013, "Analysis of focus measure operators", LAP1.
+/// Dividing by the variance cancels light and contrast, so that pictures of one place under a flickering lamp
+/// compare. A picture of one colour, or less than 3 px high or wide, has nothing to focus on: 0. Pixel noise counts
+/// as detail, so only pictures of one scale and one camera compare. Source: Pertuz, Puig and Garcia 2013, "Analysis
+/// of focus measure operators", LAP1.
 #[must_use]
 pub fn sharpness(image: &RgbImage) -> f64 {
     let (width, height) = (image.width() as usize, image.height() as usize);
     if width < 3 || height < 3 {
         return 0.0;
     }
-    // Sums of three channels stand for grey: the factor falls out of the ratio.
+    // The sum of the channels stands for grey; the factor of 3 cancels in the ratio.
     let grey: Vec<i32> = image.chunks_exact(3).map(|p| p.iter().map(|v| i32::from(*v)).sum()).collect();
     let (mut energy, mut sum, mut squares) = (0_i64, 0_i64, 0_i64);
     for y in 1..height - 1 {
@@ -46,7 +47,7 @@ pub fn sharpness(image: &RgbImage) -> f64 {
     }
     let count = ((width - 2) * (height - 2)) as f64;
     let variance = squares as f64 / count - (sum as f64 / count).powi(2);
-    // Three channels of less than a grey level of spread: quantisation, no picture.
+    // Less than one grey level of spread (three channels summed) is quantisation, not a picture.
     if variance < 9.0 { 0.0 } else { energy as f64 / count / variance }
 }
 

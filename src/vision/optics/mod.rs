@@ -1,5 +1,5 @@
-//! From the camera's pixels to comparable ones: uneven light taken out, white balance from the background, resampling,
-//! scale from red cells; and what is kept of them, by camera and objective.
+//! From camera pixels to comparable ones: flat field, white balance from the background, resampling, scale from red
+//! cells; and the calibration stored per camera and objective.
 
 pub mod calibration;
 pub mod empty_field;

@@ -1,4 +1,4 @@
-//! Bringing pixels to another scale, by the filter that training used (Pillow's BILINEAR, antialiased).
+//! Resampling with the filter used in training (Pillow's BILINEAR, antialiased).
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -6,7 +6,7 @@ use image::RgbImage;
 
 use crate::domain::geometry::Rect;
 
-/// Resampling failed; the sizes asked for were wrong.
+/// Resampling failed, because a requested size is wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot resample {from_width}x{from_height} px to {to_width}x{to_height} px: {reason}")]
 pub struct ResampleError {
@@ -19,11 +19,11 @@ pub struct ResampleError {
 
 /// Resamples a window of an image to `width` x `height` pixels.
 ///
-/// `window` is in pixels of `image`; what of it lies outside is cut off first, so a caller that must keep the scale
-/// pads the result itself.
+/// `window` is in pixels of `image`. Any part of it outside the image is cut off first, so a caller that must keep
+/// the scale pads the result itself.
 ///
 /// # Errors
-/// When the window has no pixel in the image or a size is zero.
+/// If the window does not touch the image, or a size is zero.
 pub fn resample(image: &RgbImage, window: Rect, width: u32, height: u32) -> Result<RgbImage, ResampleError> {
     let fail = |reason: &dyn ToString| ResampleError {
         from_width: image.width(),
@@ -46,10 +46,10 @@ pub fn resample(image: &RgbImage, window: Rect, width: u32, height: u32) -> Resu
     RgbImage::from_raw(width, height, target.into_vec()).ok_or_else(|| fail(&"the result has another size"))
 }
 
-/// The image as a whole, `factor` times as large; sides are rounded and at least 1 px.
+/// Scales the whole image by `factor`; sides are rounded and at least 1 px.
 ///
 /// # Errors
-/// When the image is empty.
+/// If the image is empty.
 pub fn scaled(image: &RgbImage, factor: f64) -> Result<RgbImage, ResampleError> {
     let side = |length: u32| (f64::from(length) * factor).round().max(1.0) as u32;
     let all = Rect::new(0.0, 0.0, f64::from(image.width()), f64::from(image.height()));

@@ -3,24 +3,25 @@
 use image::RgbImage;
 use serde::Deserialize;
 
-/// How the background is found and what it becomes. Part of a model: its networks were trained behind this.
+/// Parameters of the white balance. They are part of a model, whose networks were trained on pictures balanced this
+/// way.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WhiteBalance {
-    /// Share of a channel's pixels that are darker than its background, 0..1.
+    /// Share of a channel's pixels darker than its background, 0..1.
     pub percentile: f64,
-    /// What the background is brought to, 1..=255.
+    /// Level the background is scaled to, 1..=255.
     pub level: u8,
 }
 
-/// Darkest background that is believed, 0..=255: below it the lamp is off, and noise would be blown up into cells.
+/// Darkest plausible background, 0..=255: below it the lamp is off, and noise would be amplified into cells.
 const DARKEST_BACKGROUND: usize = 32;
 
 impl WhiteBalance {
-    /// A copy whose background is `level` in every channel.
+    /// Returns a copy whose background is `level` in every channel.
     ///
     /// Per channel, gain = level / percentile of the channel, and out = min(255, round(in * gain)). An image without
-    /// light shows nothing, and comes out as empty background.
+    /// light becomes empty background.
     #[must_use]
     pub fn apply(&self, image: &RgbImage) -> RgbImage {
         let tables = self.tables(image);

@@ -1,4 +1,4 @@
-//! How dense red cells lie.
+//! Density of red cells in a field.
 
 use image::RgbImage;
 use image::imageops;
@@ -11,63 +11,67 @@ use crate::vision::detect::Detection;
 use crate::vision::optics::flat_field::FlatField;
 use crate::vision::optics::resample::resample;
 
-/// Share of what red cells cover that may lie under two of them: 0.15 is the most in train fields of the pack.
+/// Share of the area covered by red cells that may lie under two of them: 0.15 is the most in train fields of the
+/// pack.
 const THICK_OVERLAP: f64 = 0.25;
 
 /// Share of the field that red cells may cover: 0.73 is the most in train fields.
 const THICK_COVER: f64 = 0.85;
 
-/// Share of the field that is background at least; 99 % of train fields have 0.23 and more.
+/// Least share of the field that must be background; 99 % of train fields have 0.23 or more.
 const LEAST_FREE: f64 = 0.15;
 
-/// Share of background under which a field is doubtful, and too thick if much of it is dark where no cell was found.
+/// Share of background below which a field is doubtful, and too thick if much of it is dark where no cell was found.
 const LITTLE_FREE: f64 = 0.27;
 
-/// Share of the field outside of all cells that is as dark as a cell: what the detector could not take apart.
+/// Share of the field outside all cells that is as dark as a cell: clumps the detector could not separate.
 const MUCH_UNKNOWN: f64 = 0.35;
 
-/// Share of the field that red cells cover at least where there is a smear; train fields have 0.18 and more.
+/// Least share of the field that red cells cover in a smear; train fields have 0.18 or more.
 const THIN_COVER: f64 = 0.04;
 
-/// Rows of the raster on which cells are laid (columns of a picture on end); a cell is some ten high.
+/// Rows of the raster on which cells are drawn (columns of a portrait picture); a cell is about ten high.
 const RASTER: f64 = 120.0;
 
-/// Absorbance, as a share of the red cells' median, under which a place is background, and from which it is as dark as a cell.
+/// Absorbance, as a share of the red cells' median, below which a point is background, and above which it is as dark
+/// as a cell.
 const BACKGROUND: f64 = 0.35;
 const DARK: f64 = 0.6;
 
-/// Places of red cells that must be seen before their absorbance is a measure.
+/// Raster points on red cells needed before their absorbance is a reference.
 const ENOUGH: usize = 50;
 
-/// Absorbance (natural logarithm) under which red cells are too pale to be told from background; usual ones have 0.2 to 0.5.
+/// Absorbance (natural logarithm) below which red cells are too pale to tell from background; usually it is 0.2 to
+/// 0.5.
 const FAINTEST: f64 = 0.03;
 
-/// How dense red cells lie in one field.
+/// Density of red cells in one field.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Density {
-    /// Red cells.
+    /// Number of red cells.
     pub red: usize,
-    /// Share of the field that they cover, 0..=1.
+    /// Share of the field they cover, 0..=1.
     pub covered: f64,
-    /// Share of that which lies under two or more, 0..=1.
+    /// Share of the covered area that lies under two or more, 0..=1.
     pub overlap: f64,
-    /// Share of the field, white cells and platelets apart, that is background, 0..=1; 1 where red cells are too few to tell.
+    /// Share of the field, without white cells and platelets, that is background, 0..=1; 1 if there are too few red
+    /// cells to tell.
     pub free: f64,
-    /// Share of the field outside of all cells found that is as dark as a cell, 0..=1.
+    /// Share of the field outside all detected cells that is as dark as a cell, 0..=1.
     pub unknown: f64,
 }
 
-/// What lies at a place of the raster.
+/// What covers a raster point.
 #[derive(Clone, Copy, Default)]
 struct RasterPoint {
-    /// Red cells, each taken for the ellipse in its box.
+    /// Number of red cells, each taken as the ellipse in its box.
     red: u8,
-    /// The box of another cell, and a margin.
+    /// Whether another cell's box, with a margin, covers it.
     other: bool,
 }
 
 impl Density {
-    /// Of the `cells` of a white-balanced field.
+    /// Measures the density from the `cells` of a white-balanced field.
     #[must_use]
     pub fn of(cells: &[Detection], balanced: &RgbImage) -> Self {
         let (width, height) = (f64::from(balanced.width()), f64::from(balanced.height()));
@@ -79,7 +83,7 @@ impl Density {
         let twice = places.iter().filter(|place| place.red > 1).count();
         let whole = Rect::new(0.0, 0.0, width, height);
         let small = resample(balanced, whole, columns, rows);
-        // Only an empty picture cannot be resampled, and it has no cells.
+        // Resampling fails only for an empty picture, which has no cells.
         let (free, unknown) = small.map_or((1.0, 0.0), |small| by_absorbance(&small, &places));
         Self {
             red: cells.iter().filter(|cell| cell.kind == Kind::Rbc).count(),
@@ -90,9 +94,9 @@ impl Density {
         }
     }
 
-    /// What is wrong with it, beside `white` white cells; none for usual density.
+    /// What is wrong with the density, given `white` white cells; `None` if nothing is.
     ///
-    /// Fields with no more red cells than white ones are lysed or concentrated: there is nothing to be too thin.
+    /// Fields with no more red cells than white ones are lysed or concentrated, so they cannot be too thin.
     #[must_use]
     pub fn verdict(&self, white: usize) -> Option<Verdict> {
         let no_room = self.free < LEAST_FREE || (self.free < LITTLE_FREE && self.unknown > MUCH_UNKNOWN);
@@ -106,7 +110,7 @@ impl Density {
     }
 }
 
-/// Lays cells on a raster of `size` places, `step` px apart each way.
+/// Draws cells on a raster of `size` points, `step` px apart each way.
 fn lay(cells: &[Detection], size: (usize, usize), step: (f64, f64)) -> Vec<RasterPoint> {
     let (columns, rows) = size;
     let mut places = vec![RasterPoint::default(); columns * rows];
@@ -139,9 +143,9 @@ fn lay(cells: &[Detection], size: (usize, usize), step: (f64, f64)) -> Vec<Raste
     places
 }
 
-/// The shares of background, and of what is dark where no cell was found, by what places absorb in green.
+/// Shares of background, and of dark area where no cell was found, from the absorbance in green.
 fn by_absorbance(small: &RgbImage, places: &[RasterPoint]) -> (f64, f64) {
-    // Dark corners are no cells.
+    // Dark corners must not count as cells.
     let evened = FlatField::of_picture(small, 0.0).and_then(|field| field.apply(small));
     let green: Vec<u8> = evened.as_ref().unwrap_or(small).pixels().map(|pixel| pixel.0[1]).collect();
     let mut sorted = green.clone();
@@ -172,12 +176,13 @@ fn by_absorbance(small: &RgbImage, places: &[RasterPoint]) -> (f64, f64) {
     )
 }
 
-/// Standard deviation of the large shapes of a picture, grey levels: of its thumbnail, where noise is averaged away.
+/// Standard deviation of a picture's large structures, in grey levels: measured on its thumbnail, where noise
+/// averages out.
 #[must_use]
 pub fn contrast(balanced: &RgbImage) -> f64 {
     let (width, height) = balanced.dimensions();
     let small = imageops::thumbnail(balanced, width.clamp(1, 160), height.clamp(1, 120));
-    // Uneven light is no shape.
+    // Uneven light is not structure.
     let evened = FlatField::of_picture(&small, 0.0).and_then(|field| field.apply(&small)).unwrap_or(small);
     let small = imageops::thumbnail(&evened, evened.width().min(48), evened.height().min(36));
     let grey: Vec<f64> = small.pixels().map(|p| p.0.iter().map(|v| f64::from(*v)).sum::<f64>() / 3.0).collect();
@@ -193,7 +198,7 @@ mod tests {
         Detection { kind, area: Rect::new(x, y, side, side), score: 0.9 }
     }
 
-    /// Red cells of 50 px in a grid `apart` px wide, on a field of 640x480 that shows just these.
+    /// Red cells of 50 px in a grid `apart` px wide, on a 640x480 field that shows nothing else.
     fn smear(apart: f64) -> (Vec<Detection>, RgbImage) {
         let places =
             (0..12).flat_map(|row| (0..16).map(move |column| (f64::from(column) * apart, f64::from(row) * apart)));

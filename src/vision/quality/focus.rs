@@ -1,49 +1,49 @@
-//! How sharp the latest frames were, and what that says of the next.
+//! Focus of a frame, judged against the frames before it.
 //!
-//! Sharpness differs a hundredfold from camera to camera, so a frame is held against the frames before it. In fields of
-//! one camera it varies down to a quarter of its median (`txl`, `iml` and each slide of `chula`, train); half a
-//! micrometre of blur brings it below a fifth of the median (98 % of the blurred copies of the same fields).
+//! Sharpness differs a hundredfold between cameras, so a frame is compared with earlier frames of the same camera.
+//! Fields of one camera vary down to a quarter of their median (`txl`, `iml` and each slide of `chula`, train); half
+//! a micrometre of blur brings 98 % of them below a fifth of the median.
 
 use std::collections::VecDeque;
 
-/// Sharpness of a frame that passed, over the median of the latest, under which the next is blurred.
+/// Sharpness below this share of the median of recent frames in focus means blurred.
 const OF_USUAL: f64 = 0.22;
 
-/// The same over the best of late: a slow drift out of focus pulls the median down, not this.
+/// Same, as a share of the recent best: a slow drift out of focus pulls the median down, but not this.
 const OF_BEST: f64 = 0.08;
 
-/// Sharpness that no field in focus has: the least of 1,111 train fields is 0.024, of a low-cost camera's 0.030; three
-/// quarters of a micrometre of blur leave 0.016 or less in 98 % of them.
+/// Sharpness below that of any field in focus: the least of 1,111 train fields is 0.024, of a low-cost camera's
+/// 0.030; three quarters of a micrometre of blur leave 0.016 or less in 98 % of them.
 const LEAST: f64 = 0.018;
 
 /// Frames whose median is the usual sharpness.
 const FRAMES: usize = 25;
 
-/// Frames that must have passed before they are a measure.
+/// Frames in focus needed before their median is a reference.
 const ENOUGH: usize = 5;
 
-/// What is left of the best after each frame: half after 346, so that a worse slide is not held against a good one.
+/// Decay of the best per frame (half after 346), so that a worse slide is not judged by a good one.
 const FADING: f64 = 0.998;
 
-/// What is left of the usual after each refused frame: after some 150 in a row even the worst are taken again.
+/// Decay of the usual per refused frame: after about 150 in a row even the worst frames are accepted again.
 const YIELDING: f64 = 0.99;
 
-/// Change of scale (as a factor) from which sharpness does not compare.
+/// Change of scale (as a factor) from which sharpness no longer compares.
 const OTHER_SCALE: f64 = 1.3;
 
-/// Sharpness of the latest frames.
+/// Sharpness of recent frames.
 #[derive(Clone, Debug, Default)]
 pub struct FocusHistory {
     best: f64,
-    /// Of frames that were in focus.
+    /// Sharpness of frames that were in focus.
     latest: VecDeque<f64>,
-    /// Times the usual sharpness; below 1 after refusals in a row.
+    /// Factor on the usual sharpness; below 1 after consecutive refusals.
     trust: f64,
     um_per_px: Option<f64>,
 }
 
 impl FocusHistory {
-    /// Whether a frame this sharp is blurred.
+    /// Whether a frame of this sharpness is blurred.
     #[must_use]
     pub fn is_blurred(&self, sharpness: f64) -> bool {
         let usual = self.usual().map_or(0.0, |usual| OF_USUAL * usual * self.trust);
@@ -51,20 +51,20 @@ impl FocusHistory {
         sharpness < LEAST.max(usual).max(best)
     }
 
-    /// Sharpness over the best of late, 0..=1; 1 for the first frame, unless it is blurred by any measure.
+    /// Sharpness over the recent best, 0..=1; 1 for the first frame, unless it is blurred by any standard.
     #[must_use]
     pub fn relative(&self, sharpness: f64) -> f64 {
         let best = self.best.max(2.0 * LEAST);
         (sharpness / best).clamp(0.0, 1.0)
     }
 
-    /// The scale of the latest frames, um a pixel, if known.
+    /// Scale of recent frames, um per pixel, if known.
     #[must_use]
     pub fn um_per_px(&self) -> Option<f64> {
         self.um_per_px
     }
 
-    /// Remembers a frame that shows something to focus on.
+    /// Records a frame that shows something to focus on.
     pub fn note(&mut self, sharpness: f64, um_per_px: Option<f64>, in_focus: bool) {
         if let (Some(now), Some(before)) = (um_per_px, self.um_per_px)
             && in_focus

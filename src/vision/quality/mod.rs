@@ -1,5 +1,5 @@
-//! Whether a frame is fit to be counted, and what the person at the microscope does when it is not. Pure; the only memory
-//! is how sharp the latest frames were ([`focus::FocusHistory`]).
+//! Whether a frame is good enough to count, and what to do at the microscope if not. Pure; the only memory is the
+//! sharpness of recent frames ([`focus::FocusHistory`]).
 
 pub mod density;
 mod exposure;
@@ -17,39 +17,39 @@ use crate::vision::optics::focus::field_sharpness;
 use density::Density;
 use focus::FocusHistory;
 
-/// What is said of a frame.
+/// Verdict on a frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// It counts.
+    /// The frame counts.
     #[default]
     Good,
-    /// Blurred, against what this microscope showed before or against any.
+    /// Blurred, compared with earlier frames or by any standard.
     OutOfFocus,
     /// So little light that colours are lost.
     TooDark,
     /// So much light that cells are lost in white.
     TooBright,
-    /// Cells lie on each other.
+    /// Cells overlap.
     TooThick,
-    /// Red cells lie far apart, as behind the feathered edge.
+    /// Red cells lie far apart, as beyond the feathered edge.
     TooThin,
-    /// No cell is in view.
+    /// No cell in view.
     Empty,
 }
 
 impl Verdict {
-    /// Every verdict by which a frame is not counted.
+    /// All verdicts that keep a frame out of the count.
     pub const REFUSALS: [Self; 6] =
         [Self::OutOfFocus, Self::TooDark, Self::TooBright, Self::TooThick, Self::TooThin, Self::Empty];
 
-    /// Whether a frame is left out of the count.
+    /// Whether the frame is left out of the count.
     #[must_use]
     pub const fn refuses(self) -> bool {
         !matches!(self, Self::Good)
     }
 
-    /// The word used in every output.
+    /// Code used in every output.
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
@@ -63,7 +63,7 @@ impl Verdict {
         }
     }
 
-    /// What is wrong and what to do, in one sentence; none for a good frame.
+    /// What is wrong and what to do, in one sentence; `None` for a good frame.
     #[must_use]
     pub const fn advice(self) -> Option<&'static str> {
         match self {
@@ -77,7 +77,7 @@ impl Verdict {
         }
     }
 
-    /// The same for a small display, at most 12 characters.
+    /// Same for a small display, at most 12 characters.
     #[must_use]
     pub const fn short(self) -> Option<&'static str> {
         match self {
@@ -98,25 +98,25 @@ impl std::fmt::Display for Verdict {
     }
 }
 
-/// How good one frame is.
+/// Quality of one frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Quality {
     /// Whether it counts, and if not, why.
     pub verdict: Verdict,
-    /// Sharpness over the best of late, 0..=1: the focus bar.
+    /// Sharpness over the recent best, 0..=1: the focus bar.
     pub focus: f64,
-    /// Sharpness at the scale at which fields compare; 0 where there is nothing to focus on.
+    /// Sharpness at the common scale; 0 if there is nothing to focus on.
     pub sharpness: f64,
     /// Brightness of the background, 0..=255.
     pub background: f64,
-    /// Share of pixels that are white in every channel, 0..=1.
+    /// Share of pixels white in every channel, 0..=1.
     pub saturated: f64,
-    /// Share of the field that red cells cover, 0..=1.
+    /// Share of the field covered by red cells, 0..=1.
     pub covered: f64,
-    /// Share of that which lies under two red cells or more, 0..=1.
+    /// Share of the covered area under two or more red cells, 0..=1.
     pub overlap: f64,
-    /// Share of the field that is background, 0..=1; 1 where red cells are too few to tell.
+    /// Share of the field that is background, 0..=1; 1 if there are too few red cells to tell.
     pub free: f64,
 }
 
@@ -128,7 +128,7 @@ impl Quality {
     }
 }
 
-/// Frames that were not counted, by why.
+/// Number of frames not counted, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct Refusals {
@@ -141,7 +141,7 @@ pub struct Refusals {
 }
 
 impl Refusals {
-    /// Frames refused by one verdict; 0 for [`Verdict::Good`].
+    /// Frames refused with one verdict; 0 for [`Verdict::Good`].
     #[must_use]
     pub const fn get(&self, verdict: Verdict) -> u64 {
         match verdict {
@@ -155,7 +155,7 @@ impl Refusals {
         }
     }
 
-    /// Notes a frame.
+    /// Counts a frame.
     pub const fn note(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Good => {}
@@ -168,7 +168,7 @@ impl Refusals {
         }
     }
 
-    /// All of them.
+    /// Total over all verdicts.
     #[must_use]
     pub fn total(&self) -> u64 {
         Verdict::REFUSALS.iter().map(|verdict| self.get(*verdict)).sum()
@@ -176,7 +176,7 @@ impl Refusals {
 }
 
 impl std::fmt::Display for Refusals {
-    /// `3 out-of-focus, 1 empty`; nothing for none.
+    /// `3 out-of-focus, 1 empty`; empty if there are none.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let some =
             Verdict::REFUSALS.iter().map(|verdict| (self.get(*verdict), verdict)).filter(|(count, _)| *count > 0);
@@ -185,8 +185,8 @@ impl std::fmt::Display for Refusals {
     }
 }
 
-/// Looks at one frame: `raw` as the camera gave it, `balanced` and the `cells` found in it as every other step has them,
-/// and the `scale` they were looked for at. `history` is of the frames before; a picture on its own has an empty one.
+/// Assesses one frame: `raw` from the camera, `balanced` and its detected `cells` as in every other step, and the
+/// `scale` used for detection. `history` covers the frames before; for a single picture it is empty.
 #[must_use]
 pub fn assess(
     raw: &RgbImage,
@@ -198,12 +198,12 @@ pub fn assess(
     let exposure = Exposure::of(raw);
     let density = Density::of(cells, balanced);
     let um_per_px = scale.map(|scale| scale.um_per_px).or(history.um_per_px());
-    // Without any scale the usual one of a microscope's camera is not far off.
+    // Without a known scale, that of a usual microscope camera is close enough.
     let sharpness = field_sharpness(balanced, um_per_px.unwrap_or(USUAL_UM_PER_PX)).unwrap_or_default();
     let seen = cells.iter().any(|cell| cell.score >= SURE);
     let verdict = exposure::verdict(&exposure).unwrap_or_else(|| {
         if !seen {
-            // What shows shapes and no cell is blurred; what shows nothing is empty.
+            // Structure without any cell means blurred; no structure means empty.
             let shapes = density::contrast(balanced) >= SHAPES;
             return if shapes && history.is_blurred(sharpness) { Verdict::OutOfFocus } else { Verdict::Empty };
         }
@@ -225,41 +225,41 @@ pub fn assess(
     }
 }
 
-/// Scale where nothing is known, um a pixel.
+/// Scale assumed if unknown, um per pixel.
 const USUAL_UM_PER_PX: f64 = 0.1;
 
-/// Score from which a cell is a sign that the field is not empty.
+/// Score from which a single cell shows that the field is not empty.
 const SURE: f64 = 0.3;
 
-/// Standard deviation of a picture's large shapes, grey levels, from which there is something in view: fields of the pack
-/// have 11 and more, empty ones under 4.
+/// Standard deviation of a picture's large structures, in grey levels, from which something is in view: fields of the
+/// pack have 11 or more, empty ones less than 4.
 const SHAPES: f64 = 6.0;
 
-/// [`assess`] frame by frame, with the memory it needs.
+/// [`assess`] frame by frame, with the history it needs.
 #[derive(Clone, Debug, Default)]
 pub struct Gate {
     history: FocusHistory,
-    /// Everything passes, however it looks.
+    /// True if every frame passes, whatever its quality.
     open: bool,
 }
 
 impl Gate {
-    /// A gate that refuses bad frames, or one that is open for all of them and only says how they look.
+    /// A gate that refuses bad frames, or an open one that only reports their quality.
     #[must_use]
     pub fn new(refuses: bool) -> Self {
         Self { open: !refuses, ..Self::default() }
     }
 
-    /// Whether it lets everything pass.
+    /// Whether it lets every frame pass.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.open
     }
 
-    /// Looks at the next frame, as [`assess`] does, and remembers how sharp it was.
+    /// Judges the next frame with [`assess`], and records its sharpness.
     pub fn judge(&mut self, raw: &RgbImage, balanced: &RgbImage, cells: &[Detection], scale: Option<Scale>) -> Quality {
         let quality = assess(raw, balanced, cells, scale, &self.history);
-        // Light and emptiness say nothing of the focus.
+        // Bad light or an empty field says nothing about focus.
         if matches!(quality.verdict, Verdict::Good | Verdict::OutOfFocus | Verdict::TooThick | Verdict::TooThin) {
             let um_per_px = scale.map(|scale| scale.um_per_px);
             self.history.note(quality.sharpness, um_per_px, quality.verdict != Verdict::OutOfFocus);

@@ -9,7 +9,7 @@ use crate::cli::validate::CellsReport;
 use crate::cli::validate::pictures::{self, WrongCell};
 use crate::domain::class::CellClass;
 
-/// The page about single cells. Reads the images of the worst mistakes again to show them.
+/// Page about single cells. Reads the images of the worst mistakes again to show them.
 #[must_use]
 pub fn cells_page(report: &CellsReport, about: &About) -> String {
     let wrong = pictures::wrong_cells(report);

@@ -13,7 +13,7 @@ use crate::cli::validate::pictures::{self, WrongField};
 use crate::domain::class::Kind;
 use crate::vision::prevalence::PrevalenceReport;
 
-/// The page about whole fields. Reads the images of the worst mistakes again to show them.
+/// Page about whole fields. Reads the images of the worst mistakes again to show them.
 #[must_use]
 pub fn fields_page(report: &FieldsReport, about: &About) -> String {
     let wrong = pictures::wrong_fields(report);

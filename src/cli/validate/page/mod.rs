@@ -1,5 +1,5 @@
-//! A page for people: what was measured, what it means, and the worst mistakes as pictures. One file, no script, no
-//! address outside it; everything that comes from a file name is escaped.
+//! Page for people: what was measured, what it means, and the worst mistakes as pictures. One file without scripts or
+//! outside addresses; everything that comes from a file name is escaped.
 
 mod cells;
 mod fields;
@@ -18,17 +18,17 @@ use crate::vision::prevalence::PrevalenceReport;
 pub use cells::cells_page;
 pub use fields::fields_page;
 
-/// What a page says about itself.
+/// Origin of a page's figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
-    /// When it was measured, as people write it.
+    /// When it was measured, as shown to people.
     pub date: String,
     /// File names of the networks, each with the beginning of its sha256.
     pub models: Vec<(String, String)>,
 }
 
 impl About {
-    /// What a page made on `date` with `models` says.
+    /// For a page made on `date` with `models`.
     #[must_use]
     pub fn of(models: &Models, date: impl Into<String>) -> Self {
         let short = |sha256: &str| sha256.chars().take(12).collect::<String>();
@@ -66,7 +66,7 @@ fn page(title: &str, lead: &Markup, about: &About, body: &Markup) -> String {
     page.into_string()
 }
 
-/// `0.9412` as `94.1 %`; small shares keep two digits that say something.
+/// `0.9412` as `94.1 %`; small shares keep two significant digits.
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
@@ -92,7 +92,7 @@ fn cell_of(estimate: Option<Estimate>) -> Markup {
     }
 }
 
-/// The figures that say how well cells are named.
+/// Classification scores.
 fn class_figures(scores: &ClassScores) -> Markup {
     let means = &scores.means;
     let coverage = &scores.coverage;
@@ -124,7 +124,7 @@ fn class_figures(scores: &ClassScores) -> Markup {
     }
 }
 
-/// What the names were brought to, and what the network alone reaches.
+/// Prevalence that predictions were adjusted to, and the scores of raw predictions.
 fn brought_to(prevalence: &PrevalenceReport, alone: &Summary) -> Markup {
     html! {
         p { (prevalence) "." @if prevalence.form != PrevalenceMode::None {
@@ -214,7 +214,7 @@ fn class_charts(scores: &ClassScores) -> Markup {
         x: "cells that get a name, %",
         y: "right among them, %",
         x_from: 0.0,
-        // A tenth below the lowest point, in steps of 20 %.
+        // A little below the lowest point, in steps of 20 %.
         y_from: (((lowest - 0.02) * 5.0).floor() / 5.0).clamp(0.0, 0.8),
         marks,
     };

@@ -1,4 +1,4 @@
-//! The certificate that the page is served under: the station's own, made by itself and anew in time, or one that was given.
+//! TLS certificate of the page: the station's own, which it makes and renews itself, or a configured one.
 
 mod own;
 
@@ -19,13 +19,13 @@ use self::own::{EARLIEST, VALID, lasts, make, names, outdated};
 use crate::config::WebConfig;
 use crate::system::file;
 
-/// Certificate and key of the station's own in one file, so that the two always fit.
+/// The station's own certificate and key, in one file so that they always match.
 const OWN: &str = "web.pem";
 
-/// The certificate alone, for whoever wants to trust it on another machine.
+/// The certificate alone, for people who want to trust it on another machine.
 const OWN_PUBLIC: &str = "web-certificate.pem";
 
-/// Why there is no certificate to serve under.
+/// Why there is no usable certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// A file cannot be read or written.
@@ -33,47 +33,46 @@ pub enum CertificateError {
     File {
         /// The file.
         file: PathBuf,
-        /// What the system said.
+        /// Error from the system.
         problem: io::Error,
         /// What to do.
         remedy: &'static str,
     },
-    /// A file does not hold what it should.
+    /// A file lacks what it should contain.
     #[error("{}: there is no {what} in it; it must be PEM text, with a line -----BEGIN {begin}-----", file.display())]
     Content {
         /// The file.
         file: PathBuf,
-        /// What is missed.
+        /// What is missing.
         what: &'static str,
-        /// How it begins in PEM.
+        /// First line of the missing item in PEM.
         begin: &'static str,
     },
-    /// Certificate and key cannot be used together, or not at all.
+    /// The certificate is not usable, or its key does not match.
     #[error("{}: {problem}; see that certificate and key belong together", file.display())]
     Unusable {
-        /// The file with the certificate.
+        /// The certificate file.
         file: PathBuf,
-        /// What TLS said.
+        /// Error from the TLS library.
         problem: rustls::Error,
     },
-    /// The station's own could not be made.
+    /// The station's own certificate could not be made.
     #[error("a certificate could not be made: {0}; give one by [web] certificate and key")]
     Making(#[from] rcgen::Error),
 }
 
-/// What the server speaks TLS with.
+/// What the server needs for TLS.
 #[derive(Debug)]
 pub(super) struct Certificate {
     /// For rustls: HTTP/1.1 over TLS 1.2 or 1.3.
     pub(super) config: Arc<ServerConfig>,
-    /// SHA-256 of the certificate, as browsers show it.
+    /// SHA-256 of the certificate, formatted as browsers show it.
     pub(super) fingerprint: String,
-    /// The certificate itself.
     der: CertificateDer<'static>,
 }
 
-/// The certificate that was configured, else the station's own out of `state`: made there if there is none, it ends soon,
-/// or it lacks a name or address that the station has now.
+/// The configured certificate, else the station's own from `state`. That is made if there is none, if it expires
+/// soon, or if it lacks a name or address that the station has now.
 pub(super) fn certificate(
     web: &WebConfig,
     state: &Path,
@@ -104,7 +103,7 @@ pub(super) fn certificate(
                     );
                     new
                 }
-                // Results must be within reach even so.
+                // An old certificate is better than no access to results.
                 (Err(problem), Some(old)) => {
                     log::warn!("{problem}; the page goes on with the old one ({why})");
                     old
@@ -117,7 +116,7 @@ pub(super) fn certificate(
     Ok(certificate)
 }
 
-/// Makes and keeps a certificate of the station's own.
+/// Makes and stores a certificate of the station's own.
 fn renew(own: &Path, names: Vec<String>, now: i64) -> Result<Certificate, CertificateError> {
     let pem = make(names, now, VALID)?;
     keep(own, &pem).map_err(|problem| CertificateError::File {
@@ -128,11 +127,11 @@ fn renew(own: &Path, names: Vec<String>, now: i64) -> Result<Certificate, Certif
     read(own, own)
 }
 
-/// Writes beside the file and renames over it once it is on the disk: for this user only.
+/// Writes a file readable by this user only: a temporary one beside it, flushed to disk, then renamed over it.
 fn keep(path: &Path, pem: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    // Temporary files are made with mode 0600.
+    // Temporary files have mode 0600.
     let mut file = tempfile::Builder::new().prefix(".leukoscope-").tempfile_in(folder)?;
     file.write_all(pem.as_bytes())?;
     file.as_file().sync_all()?;
@@ -140,7 +139,7 @@ fn keep(path: &Path, pem: &str) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Keeps the certificate without its key where everybody may read it. The page works without.
+/// Stores the certificate, without its key, where everybody may read it. The page works without it.
 fn publish(own: &Path, public: &Path) {
     let Ok(pem) = fs::read_to_string(own) else { return };
     let Some(start) = pem.find("-----BEGIN CERTIFICATE-----") else { return };
@@ -236,7 +235,7 @@ mod tests {
         for same in ["2028-11-01T00:00:00Z", "1970-01-01T00:00:10Z", "2026-11-01T00:00:00Z"] {
             assert_eq!(at(state.path(), "0.0.0.0:0", same), first, "{same}");
         }
-        // It ends on 2029-01-22.
+        // It expires on 2029-01-22.
         let second = at(state.path(), "0.0.0.0:0", "2028-12-28T00:00:00Z");
         assert_ne!(second, first);
         let public = fs::read_to_string(state.path().join(OWN_PUBLIC)).unwrap();

@@ -1,4 +1,4 @@
-//! What the station's own certificate says, and whether it still does.
+//! Content of the station's own certificate, and whether it is still good.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
@@ -15,23 +15,23 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::provider;
 
-/// Seconds of a day.
+/// Seconds per day.
 const DAY: i64 = 24 * 60 * 60;
 
-/// Days that the station's own is valid: Apple's browsers take no certificate of more than 825.
+/// Validity in days. Apple's browsers refuse certificates valid for more than 825.
 pub(super) const VALID: i64 = 820;
 
-/// How many of them lie before the day it is made, for boards whose clock is ahead then.
+/// How many of these days lie before the day it is made, in case the board's clock is ahead then.
 const BEFORE: i64 = 30;
 
-/// Days before its end at which a new one is made.
+/// Days before expiry at which it is renewed.
 const IN_TIME: i64 = 30;
 
-/// No day is earlier, 2026-01-01: a board without a battery begins its first one in 1970.
+/// 2026-01-01, the earliest plausible date: a board without a battery starts in 1970.
 pub(super) const EARLIEST: i64 = 1_767_225_600;
 
-/// Why the station's own certificate does not do any more, as a browser that trusts it would see it; none while it does,
-/// or where that cannot be told.
+/// Why a browser that trusts the station's own certificate would refuse it now; `None` if it would not, or if that
+/// cannot be decided.
 pub(super) fn outdated<'a>(
     certificate: &CertificateDer<'static>,
     names: impl Iterator<Item = &'a String>,
@@ -57,8 +57,8 @@ pub(super) fn outdated<'a>(
             Some(Err(Problem::NotValidForName | Problem::NotValidForNameContext { .. })) => {
                 return Some(format!("the one before does not name {name}"));
             }
-            // The clock of this board is behind, as it is after each start of one without a battery until the network
-            // tells the time; or it was ahead when the certificate was made. A new one at each start would be worse.
+            // Either the board's clock is behind, as it is after each start without a battery until the network sets
+            // it, or it was ahead when the certificate was made. A new certificate at each start would be worse.
             Some(Err(Problem::NotValidYet | Problem::NotValidYetContext { .. })) => {
                 log::warn!(
                     "the page's certificate is not valid yet by this board's clock; set the clock, see docs/web-api.md"
@@ -74,11 +74,11 @@ pub(super) fn outdated<'a>(
     None
 }
 
-/// Names and addresses by which the station is asked for.
+/// Names and addresses under which the station can be reached.
 pub(super) fn names(listening: IpAddr) -> Vec<String> {
     let mut names = vec!["localhost".to_owned()];
     let host = host();
-    // What is no name on the network would make the certificate unusable for the others, too.
+    // A name that is not valid on the network would make the whole certificate unusable.
     let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
     if !host.is_empty() && host != "localhost" && is_name(&host) {
         if !host.contains('.') {
@@ -96,8 +96,8 @@ pub(super) fn names(listening: IpAddr) -> Vec<String> {
     names
 }
 
-/// Whether a name is one that stays: an address that changes each day, or is there until the network gives another, is no
-/// reason for a new certificate.
+/// Whether a name is permanent. An address that changes each day, or that holds only until the network assigns
+/// another, is no reason for a new certificate.
 pub(super) fn lasts(name: &str, listening: IpAddr) -> bool {
     match name.parse::<IpAddr>() {
         Ok(address) if address == listening => true,
@@ -107,12 +107,12 @@ pub(super) fn lasts(name: &str, listening: IpAddr) -> bool {
     }
 }
 
-/// The name of this machine.
+/// Host name of this machine.
 fn host() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
-/// Key and certificate, PEM: for these names, and valid for so many days.
+/// Makes key and certificate (PEM) for these names, valid for `days`.
 pub(super) fn make(names: Vec<String>, now: i64, days: i64) -> Result<String, rcgen::Error> {
     let host = host();
     let mut params = CertificateParams::new(names)?;
@@ -133,7 +133,7 @@ pub(super) fn make(names: Vec<String>, now: i64, days: i64) -> Result<String, rc
     Ok(format!("{}{}", key.serialize_pem(), certificate.pem()))
 }
 
-/// The address by which this machine would reach another one; nothing is sent.
+/// The local address this machine would use to reach `there`; nothing is sent.
 fn outward(there: &str, here: &str) -> Option<IpAddr> {
     let socket = UdpSocket::bind(here).ok()?;
     socket.connect(there).ok()?;

@@ -1,17 +1,18 @@
-//! A smooth surface through the bright part of a grid.
+//! Fits a smooth surface to the bright part of a grid.
 
-/// Terms: second order, and the fourth power of the distance to the middle, as lenses lose light. More would follow cells.
+/// Terms of the fit: second order, plus the fourth power of the distance to the centre, which is how lenses lose
+/// light. More terms would follow cells.
 const TERMS: usize = 7;
 
-/// Holds the surface flat where nearly all of the grid is covered.
+/// Ridge term that keeps the surface flat where nearly all of the grid is covered by cells.
 const RIDGE: f64 = 0.5;
 
 /// How far below the surface (natural logarithm of green, where every stain absorbs) a block must lie to lose three
-/// quarters of its weight, round by round. Wide at first, so that shade is not taken for cells.
+/// quarters of its weight, per iteration. Wide at first, so that shading is not taken for cells.
 const ROUNDS: [f64; 7] = [0.20, 0.12, 0.08, 0.05, 0.04, 0.03, 0.03];
 
-/// The surface, per channel, that the blocks not darkened by cells lie on; all in natural logarithms, row
-/// by row. None where it cannot be solved for.
+/// The surface per channel through the blocks that no cell darkens, all in natural logarithms, row by row. `None` if
+/// the fit cannot be solved.
 pub(super) fn surface(blocks: &[[f64; 3]], columns: usize, rows: usize) -> Option<Vec<[f64; 3]>> {
     let place = |at: usize, of: usize| (at as f64 + 0.5) / of as f64 * 2.0 - 1.0;
     let terms: Vec<[f64; TERMS]> = (0..rows * columns)
@@ -43,7 +44,7 @@ pub(super) fn surface(blocks: &[[f64; 3]], columns: usize, rows: usize) -> Optio
     Some(fitted)
 }
 
-/// Weighted least squares by Gauss's elimination; the matrix is positive definite by its ridge.
+/// Weighted least squares by Gaussian elimination; the ridge makes the matrix positive definite.
 fn solve(terms: &[[f64; TERMS]], values: &[[f64; 3]], weights: &[f64]) -> Option<[[f64; 3]; TERMS]> {
     let mut matrix = [[0.0; TERMS]; TERMS];
     let mut right = [[0.0; 3]; TERMS];

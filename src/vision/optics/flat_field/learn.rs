@@ -1,4 +1,4 @@
-//! Light learned while the stage moves: cells come and go, light and dirt stay. Pure.
+//! Learns the light while the stage moves: cells come and go, light and dirt stay. Pure.
 
 use std::collections::VecDeque;
 
@@ -6,34 +6,34 @@ use image::RgbImage;
 
 use super::{BACKGROUND, Blocks, FlatField, GRID, Illumination};
 
-/// Frames that are remembered.
+/// Frames remembered.
 const FRAMES: usize = 48;
 
-/// Frames that must have been taken before anything is corrected.
+/// Frames needed before anything is corrected.
 const ENOUGH: usize = 12;
 
-/// Frames taken between two looks at what they say.
+/// New frames between two estimates.
 const BETWEEN: usize = 6;
 
-/// Mean change of the blocks' brightness (natural logarithm) from which the picture is another one: a resting stage
-/// shows the same cells again, and they would become shade. Noise alone stays below a tenth of it.
+/// Mean change of block brightness (natural logarithm) from which a frame counts as new. A resting stage shows the
+/// same cells again, and they would be learned as shading. Noise alone stays below a tenth of this.
 const MOVED: f64 = 0.01;
 
-/// Part of the frames in which a block is darker than its background: half would be enough for fields half covered;
-/// three quarters of the frames may have a cell there.
+/// Quantile over frames taken as a block's background. Half would do for half-covered fields; with this, three
+/// quarters of the frames may have a cell in the block.
 const COVERED: f64 = 0.75;
 
-/// Fall-off from which light is corrected: below it the shade is within what cells make of the estimate.
+/// Fall-off from which light is corrected: less is within the error that cells cause in the estimate.
 pub const LEAST_FALL_OFF: f64 = 0.1;
 
-/// Change of the light (as a share of the brightest) for which the correction is made anew.
+/// Change of the light (as a share of the brightest) from which the correction is recomputed.
 const CHANGED: f64 = 0.015;
 
 /// Learns the light of one camera from its frames.
 #[derive(Clone, Debug, Default)]
 pub struct Learner {
     size: (u32, u32),
-    /// Logarithms of the blocks' backgrounds, free of each frame's own brightness.
+    /// Logarithms of block backgrounds, normalised by each frame's brightness.
     frames: VecDeque<Vec<[f64; 3]>>,
     /// Block means of the last frame taken.
     last: Vec<f64>,
@@ -42,7 +42,7 @@ pub struct Learner {
 }
 
 impl Learner {
-    /// Takes a frame, unless it shows what the one before showed. Frames of a new size begin anew.
+    /// Takes a frame, unless it shows the same as the one before. A new frame size starts over.
     pub fn take(&mut self, frame: &RgbImage) {
         if self.size != frame.dimensions() {
             *self = Self { size: frame.dimensions(), ..Self::default() };
@@ -72,13 +72,13 @@ impl Learner {
         }
     }
 
-    /// The correction; none before enough was seen, and where the light is even.
+    /// The correction; `None` until enough frames were seen, and if the light is even.
     #[must_use]
     pub fn flat_field(&self) -> Option<&FlatField> {
         self.field.as_ref()
     }
 
-    /// The light as the frames so far tell it, however even; none before enough was seen.
+    /// The light estimated so far, even or not; `None` until enough frames were seen.
     #[must_use]
     pub fn light(&self) -> Option<Illumination> {
         if self.frames.len() < ENOUGH {
@@ -103,7 +103,7 @@ impl Learner {
         if self.last.len() != means.len() {
             return true;
         }
-        // A lamp that flickers changes all blocks alike; that is no motion.
+        // A flickering lamp changes all blocks alike; that is not motion.
         let changes: Vec<f64> = means.iter().zip(&self.last).map(|(now, then)| now - then).collect();
         let all = changes.iter().sum::<f64>() / changes.len() as f64;
         changes.iter().map(|change| (change - all).abs()).sum::<f64>() / changes.len() as f64 >= MOVED
@@ -112,7 +112,8 @@ impl Learner {
     fn conclude(&mut self) {
         let Some(light) = self.light() else { return };
         if light.fall_off() < LEAST_FALL_OFF {
-            // What is corrected already stays so: hovering about the limit must not make frames jump.
+            // Once on, the correction stays on with hysteresis, so that frames do not jump when the light hovers
+            // about the limit.
             if light.fall_off() < LEAST_FALL_OFF / 2.0 {
                 self.field = None;
             }
@@ -124,7 +125,7 @@ impl Learner {
     }
 }
 
-/// Each block's mean with its neighbours, 1 2 1 each way.
+/// Smooths each block with its neighbours, kernel 1 2 1 in both directions.
 fn smooth(levels: &[[f64; 3]], columns: usize, rows: usize) -> Vec<[f64; 3]> {
     let mut smoothed = Vec::with_capacity(levels.len());
     for y in 0..rows {
@@ -152,7 +153,8 @@ mod tests {
 
     use super::*;
 
-    /// A field of cells at other places for every `shift`, under light that falls off to `corner` at the corners.
+    /// A field with cells at different places for each `shift`, under light that falls off to `corner` in the
+    /// corners.
     fn frame(shift: u32, corner: f64) -> RgbImage {
         RgbImage::from_fn(320, 240, |x, y| {
             let (u, v) = (x + shift * 37, y + shift * 23);

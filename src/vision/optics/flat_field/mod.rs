@@ -1,8 +1,10 @@
-//! Uneven light taken out: how bright the empty background is, place by place, and every pixel divided by it. Pure.
+//! Flat-field correction: measures the brightness of the empty background by place and divides every pixel by it.
+//! Pure.
 //!
-//! The light falls off smoothly, so a coarse grid of its brightness is enough ([`Illumination`]); between the grid's points it is
-//! interpolated. It comes from an empty field ([`Illumination::of_empty`]), from many frames of a moving stage ([`learn`]), or from
-//! the background of one picture ([`Illumination::of_picture`]). It is taken out before the white balance, which sees to colour.
+//! The light falls off smoothly, so a coarse grid of its brightness is enough ([`Illumination`]), interpolated
+//! between grid points. It comes from an empty field ([`Illumination::of_empty`]), from many frames of a moving stage
+//! ([`learn`]), or from the background of one picture ([`Illumination::of_picture`]). The correction runs before the
+//! white balance, which takes care of colour.
 
 mod fit;
 pub mod learn;
@@ -10,22 +12,22 @@ pub mod learn;
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
-/// Columns and rows of the grid that is taken from fields with cells in them: a block is wider than most cells.
+/// Columns and rows of the grid for fields with cells in them: a block is wider than most cells.
 pub const GRID: (usize, usize) = (16, 12);
 
-/// Columns and rows of the grid that is taken from an empty field: fine enough for large specks on the optics.
+/// Columns and rows of the grid for an empty field: fine enough for large specks on the optics.
 pub const FINE_GRID: (usize, usize) = (32, 24);
 
-/// Sides below which a picture tells nothing of its light, px.
+/// Shortest side of a picture that tells anything about its light, px.
 const SMALLEST: u32 = 96;
 
-/// Weakest light that is made good, as a share of the brightest place: beyond it noise would be blown up into cells.
+/// Weakest light that is corrected, as a share of the brightest place: below it, noise would be amplified into cells.
 const WEAKEST: f64 = 0.2;
 
-/// Share of a block's pixels that are darker than its background: cells leave a fifth of most blocks free.
+/// Share of a block's pixels darker than its background: cells leave a fifth of most blocks free.
 const BACKGROUND: f64 = 0.8;
 
-/// Bits after the point of a gain.
+/// Fractional bits of a gain.
 const POINT: u32 = 12;
 
 /// Brightness of the empty field by place and channel, as a share of each channel's brightest place: 0..=1.
@@ -39,7 +41,7 @@ pub struct Illumination {
     blue: Vec<f64>,
 }
 
-/// Why light is none.
+/// What is wrong with the light in a file.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum LightError {
     #[error("the grid of light has {columns} columns and {rows} rows; it takes 2 to 256")]
@@ -51,7 +53,8 @@ pub enum LightError {
 }
 
 impl Illumination {
-    /// Light from grey levels or shares, row by row from the top left; each channel is divided by its brightest place.
+    /// Light from grey levels or shares, row by row from the top left; each channel is divided by its brightest
+    /// place.
     fn of_levels(columns: usize, rows: usize, levels: &[[f64; 3]]) -> Self {
         let channel = |c: usize| -> Vec<f64> {
             let most = levels.iter().map(|level| level[c]).fold(f64::MIN_POSITIVE, f64::max);
@@ -61,8 +64,8 @@ impl Illumination {
         Self { columns, rows, red: channel(0), green: channel(1), blue: channel(2) }
     }
 
-    /// The light of an empty field: the median of each block, the mean of all pictures. None for no pictures, pictures of
-    /// several sizes or such below 96 px.
+    /// Light of an empty field: the median of each block, averaged over all pictures. `None` for no pictures,
+    /// pictures of different sizes, or pictures below 96 px.
     #[must_use]
     pub fn of_empty(pictures: &[RgbImage]) -> Option<Self> {
         let (columns, rows) = FINE_GRID;
@@ -78,8 +81,8 @@ impl Illumination {
         Some(Self::of_levels(columns, rows, &sums))
     }
 
-    /// The light of one picture by its own background: a smooth surface through the brightest blocks, which cells do not
-    /// pull down. None below 96 px.
+    /// Light of one picture from its own background: a smooth surface through the brightest blocks, which cells do
+    /// not pull down. `None` below 96 px.
     #[must_use]
     pub fn of_picture(picture: &RgbImage) -> Option<Self> {
         let blocks = Blocks::of(picture, GRID.0, GRID.1, BACKGROUND)?;
@@ -87,14 +90,14 @@ impl Illumination {
         Some(Self::of_levels(GRID.0, GRID.1, &surface.iter().map(|log| log.map(f64::exp)).collect::<Vec<_>>()))
     }
 
-    /// How much darker the darkest place is than the brightest, of the channel where that is most, 0..=1.
+    /// How much darker the darkest place is than the brightest, in the worst channel, 0..=1.
     #[must_use]
     pub fn fall_off(&self) -> f64 {
         let least = self.channels().into_iter().flatten().copied().fold(1.0, f64::min);
         1.0 - least
     }
 
-    /// The largest difference to other light, as a share; 1 where the grids differ.
+    /// Largest difference from other light, as a share; 1 if the grids differ.
     #[must_use]
     pub fn difference(&self, other: &Self) -> f64 {
         if (self.columns, self.rows) != (other.columns, other.rows) {
@@ -104,10 +107,10 @@ impl Illumination {
         pairs.map(|(one, two)| (one - two).abs()).fold(0.0, f64::max)
     }
 
-    /// Holds what was read from a file against what light is.
+    /// Checks light that was read from a file.
     ///
     /// # Errors
-    /// When the grid or a value cannot be.
+    /// If the grid or a value is impossible.
     pub fn check(&self) -> Result<(), LightError> {
         let (columns, rows) = (self.columns, self.rows);
         if !(2..=256).contains(&columns) || !(2..=256).contains(&rows) {
@@ -139,7 +142,7 @@ pub struct FlatField {
 }
 
 impl FlatField {
-    /// Makes frames of `size` px ready to be evened out. `light` has passed its check.
+    /// Computes the gains for frames of `size` px. `light` must have passed its check.
     #[must_use]
     pub fn new(light: Illumination, size: (u32, u32)) -> Self {
         let mut gains = Vec::with_capacity(size.0 as usize * size.1 as usize * 3);
@@ -149,7 +152,7 @@ impl FlatField {
             values.iter().map(|value| (f64::from(1 << POINT) / value.clamp(WEAKEST, 1.0)) as f32).collect::<Vec<f32>>()
         });
         for (above, below, part) in places(size.1, rows) {
-            // One row of the grid for this row of pixels, then along it.
+            // Interpolates the grid to this row of pixels first, then along the row.
             let row = channels.each_ref().map(|values| {
                 let along = |at: usize| {
                     let (one, two) = (values[above * columns + at], values[below * columns + at]);
@@ -160,7 +163,7 @@ impl FlatField {
             for (left, right, part) in &across {
                 for values in &row {
                     let gain = values[*left] + (values[*right] - values[*left]) * part;
-                    // Nothing is made darker, also where light goes on rising beyond the grid.
+                    // Never darkens, even where the light keeps rising beyond the grid.
                     gains.push((gain + 0.5).max(f32::from(1_u16 << POINT)) as u16);
                 }
             }
@@ -168,7 +171,7 @@ impl FlatField {
         Self { size, light, gains }
     }
 
-    /// The flat field of a picture by its own background, where its light falls off by `least` (0..1) or more.
+    /// Flat field of a picture from its own background, if its light falls off by at least `least` (0..1).
     #[must_use]
     pub fn of_picture(picture: &RgbImage, least: f64) -> Option<Self> {
         let light = Illumination::of_picture(picture).filter(|light| light.fall_off() >= least)?;
@@ -181,13 +184,14 @@ impl FlatField {
         self.size
     }
 
-    /// The light it takes out.
+    /// The light it corrects.
     #[must_use]
     pub fn light(&self) -> &Illumination {
         &self.light
     }
 
-    /// The frame as it would be were its whole field as bright as its brightest place; none if it has another size.
+    /// Corrects a frame as if its whole field were as bright as its brightest place; `None` if the frame has another
+    /// size.
     #[must_use]
     pub fn apply(&self, image: &RgbImage) -> Option<RgbImage> {
         if image.dimensions() != self.size {
@@ -201,8 +205,8 @@ impl FlatField {
     }
 }
 
-/// For each of `pixels`: two neighbouring points of the grid, and how far it is on the way from one to the other; beyond
-/// the middles of the outermost blocks the way goes on, -0.5..=1.5. `points` is 2 or more.
+/// For each of `pixels`: two neighbouring grid points, and the fraction of the way from one to the other. Beyond the
+/// centres of the outermost blocks it extrapolates, -0.5..=1.5. `points` is 2 or more.
 fn places(pixels: u32, points: usize) -> Vec<(usize, usize, f32)> {
     let place = |pixel: u32| {
         let at = (f64::from(pixel) + 0.5) / f64::from(pixels) * points as f64 - 0.5;
@@ -212,8 +216,8 @@ fn places(pixels: u32, points: usize) -> Vec<(usize, usize, f32)> {
     (0..pixels).map(place).collect()
 }
 
-/// Share of the blocks of a grid whose green lies more than `depth` (natural logarithm) below a smooth surface through the
-/// bright ones; none below 96 px.
+/// Share of grid blocks whose green lies more than `depth` (natural logarithm) below a smooth surface through the
+/// bright ones; `None` below 96 px.
 pub(super) fn green_below_surface(picture: &RgbImage, grid: (usize, usize), depth: f64) -> Option<f64> {
     let blocks = Blocks::of(picture, grid.0, grid.1, 0.5)?.logarithms();
     let surface = fit::surface(&blocks, grid.0, grid.1)?;
@@ -221,23 +225,24 @@ pub(super) fn green_below_surface(picture: &RgbImage, grid: (usize, usize), dept
     Some(below as f64 / blocks.len() as f64)
 }
 
-/// A picture in blocks.
+/// A picture divided into blocks.
 struct Blocks {
-    /// Grey level of the background of each block, row by row.
+    /// Grey level of each block's background, row by row.
     levels: Vec<[f64; 3]>,
-    /// Mean of each block's green, where cells show most.
+    /// Mean green of each block, where cells show most.
     means: Vec<f64>,
 }
 
 impl Blocks {
-    /// `share` of a block's pixels are darker than its level, 0..1. None below 96 px.
+    /// Divides a picture; `share` (0..1) of a block's pixels are darker than its background level. `None` below 96
+    /// px.
     fn of(picture: &RgbImage, columns: usize, rows: usize, share: f64) -> Option<Self> {
         let (width, height) = (picture.width() as usize, picture.height() as usize);
         if picture.width().min(picture.height()) < SMALLEST {
             return None;
         }
         let mut found = Self { levels: Vec::with_capacity(columns * rows), means: Vec::with_capacity(columns * rows) };
-        // Every second pixel each way: a block has enough of them.
+        // Every second pixel each way is enough for large blocks.
         let step = if picture.width().min(picture.height()) < 4 * SMALLEST { 1 } else { 2 };
         for row in 0..rows {
             for column in 0..columns {
