@@ -3,6 +3,7 @@
 
 pub mod command;
 pub mod devices;
+mod jpeg;
 pub mod mjpeg;
 mod pace;
 pub mod pan;
