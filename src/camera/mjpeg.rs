@@ -1,5 +1,7 @@
 //! A stream of JPEG images one after the other (Motion JPEG) cut into its images. Pure.
 
+use super::jpeg::{Walk, Walked};
+
 /// Bytes of one image at most: eight times what a camera of 8192 x 8192 px at usual quality would send of itself.
 const LARGEST: usize = 32 << 20;
 
@@ -12,28 +14,12 @@ pub enum Piece {
     Damaged(&'static str),
 }
 
-/// Where the walk through an image is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum ParseState {
-    /// Before a start marker.
-    #[default]
-    Outside,
-    /// At the next segment's marker.
-    Marker,
-    /// In the picture's own bytes.
-    Scan,
-}
-
 /// Cuts a stream, whatever pieces its bytes come in.
-///
-/// Segments are walked by their lengths (ITU-T T.81, annex B), so that the end marker of a preview inside a header ends
-/// nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Splitter {
     bytes: Vec<u8>,
-    /// How far `bytes` was walked.
-    at: usize,
-    place: ParseState,
+    /// The walk through the image at the front of `bytes`; none before its start marker was found.
+    walk: Option<Walk>,
 }
 
 impl Splitter {
@@ -44,75 +30,38 @@ impl Splitter {
 
     /// The next image that is whole, or what was passed over; none until more bytes come.
     pub fn next_piece(&mut self) -> Option<Piece> {
-        loop {
-            match self.place {
-                ParseState::Outside => {
-                    let start = self.bytes.windows(3).position(|three| three == [0xff, 0xd8, 0xff]);
-                    let Some(start) = start else {
-                        // The last two bytes may begin a start marker.
-                        let keep = self.bytes.len().min(2);
-                        self.bytes.drain(..self.bytes.len() - keep);
-                        return None;
-                    };
-                    self.bytes.drain(..start);
-                    (self.at, self.place) = (2, ParseState::Marker);
-                }
-                ParseState::Marker => match self.bytes.get(self.at..self.at + 2) {
-                    Some([0xff, 0xff]) => self.at += 1,
-                    Some([0xff, 0xd9]) => return Some(self.image()),
-                    Some([0xff, 0x01 | 0xd0..=0xd7]) => self.at += 2,
-                    Some([0xff, 0xd8]) => return Some(self.give_up("an image began inside another")),
-                    Some([0xff, marker @ 0xc0..=0xfe]) => {
-                        let scan = *marker == 0xda;
-                        let Some(&[high, low]) = self.bytes.get(self.at + 2..self.at + 4) else { return self.wait() };
-                        let length = usize::from(u16::from_be_bytes([high, low]));
-                        if length < 2 {
-                            return Some(self.give_up("a segment says that it is shorter than its own length"));
-                        }
-                        if self.bytes.len() < self.at + 2 + length {
-                            return self.wait();
-                        }
-                        self.at += 2 + length;
-                        self.place = if scan { ParseState::Scan } else { ParseState::Marker };
-                    }
-                    Some(_) => return Some(self.give_up("bytes between its segments")),
-                    None => return self.wait(),
-                },
-                ParseState::Scan => {
-                    let rest = &self.bytes[self.at..];
-                    // A marker that is no stuffed byte, no restart and no padding ends the scan.
-                    let end =
-                        rest.windows(2).position(|two| two[0] == 0xff && !matches!(two[1], 0 | 0xd0..=0xd7 | 0xff));
-                    let Some(end) = end else {
-                        self.at += rest.len().saturating_sub(1);
-                        return self.wait();
-                    };
-                    (self.at, self.place) = (self.at + end, ParseState::Marker);
-                }
+        let mut walk = match self.walk.take() {
+            Some(walk) => walk,
+            None => self.find_start()?,
+        };
+        match walk.go_on(&self.bytes) {
+            Walked::Ends(end) => {
+                let rest = self.bytes.split_off(end);
+                Some(Piece::Image(std::mem::replace(&mut self.bytes, rest)))
+            }
+            Walked::Damaged(why) => {
+                // Another image may have begun behind the start of this one.
+                self.bytes.drain(..2);
+                Some(Piece::Damaged(why))
+            }
+            Walked::Unfinished if self.bytes.len() > LARGEST => {
+                self.bytes.clear();
+                Some(Piece::Damaged("it does not end"))
+            }
+            Walked::Unfinished => {
+                self.walk = Some(walk);
+                None
             }
         }
     }
 
-    fn image(&mut self) -> Piece {
-        let rest = self.bytes.split_off(self.at + 2);
-        let image = std::mem::replace(&mut self.bytes, rest);
-        (self.at, self.place) = (0, ParseState::Outside);
-        Piece::Image(image)
-    }
-
-    /// Looks for another image behind the start of this one.
-    fn give_up(&mut self, why: &'static str) -> Piece {
-        self.bytes.drain(..2.min(self.bytes.len()));
-        (self.at, self.place) = (0, ParseState::Outside);
-        Piece::Damaged(why)
-    }
-
-    fn wait(&mut self) -> Option<Piece> {
-        (self.bytes.len() > LARGEST).then(|| {
-            self.bytes.clear();
-            (self.at, self.place) = (0, ParseState::Outside);
-            Piece::Damaged("it does not end")
-        })
+    /// Lets go of the bytes before the next start marker.
+    fn find_start(&mut self) -> Option<Walk> {
+        let start = self.bytes.windows(3).position(|three| three == [0xff, 0xd8, 0xff]);
+        // The last two bytes may begin a start marker.
+        let passed = start.unwrap_or_else(|| self.bytes.len().saturating_sub(2));
+        self.bytes.drain(..passed);
+        start.map(|_| Walk::default())
     }
 }
 
@@ -160,6 +109,20 @@ mod tests {
             // A segment cut short takes its length, 64 KiB at most, out of the images behind it.
             assert!(found >= 199 - (1 << 16) / whole.len(), "{found} after a cut to {length} bytes");
             assert!(found == 200 || length < whole.len() - 100, "in the scan the next image's start is seen: {length}");
+        }
+    }
+
+    #[test]
+    fn a_frame_that_a_file_is_read_with_is_read_in_a_stream_too() {
+        let whole = jpeg(3);
+        let mut stray = whole[..2].to_vec();
+        stray.extend([0xff, 0xe1, 0, 4, 1, 2]);
+        // Bytes of no segment.
+        stray.extend([0, 7, 0]);
+        stray.extend(&whole[2..]);
+        for frame in [&whole, &stray] {
+            assert!(crate::camera::picture::decode_jpeg(frame, Some((40, 24))).is_ok());
+            assert_eq!(cut(&[frame, &whole]), [Piece::Image(frame.clone()), Piece::Image(whole.clone())]);
         }
     }
 

@@ -3,13 +3,13 @@
 
 pub mod command;
 pub mod devices;
+mod jpeg;
 pub mod mjpeg;
 mod pace;
 pub mod pan;
 pub mod picture;
 pub mod replay;
 pub mod simulated;
-pub mod source;
 pub mod supervise;
 #[cfg(feature = "camera-v4l")]
 pub mod v4l;
@@ -17,30 +17,29 @@ pub mod v4l;
 mod yuyv;
 
 pub use devices::{VideoDevice, devices};
-pub use source::{CameraSource, UnknownSource};
 
 use self::command::CommandCamera;
 use self::pan::PanCamera;
 use self::replay::{Playback, Replay};
 use self::simulated::Simulated;
-use crate::config::CameraConfig;
+use crate::config::{CameraConfig, CameraSource};
 use crate::domain::frame::Frame;
 
 /// Opens the configured camera.
 ///
 /// # Errors
-/// When the words for it name no camera, it is not there, or this build has no such camera.
+/// When it is not there, or this build has no such camera.
 pub fn open(config: &CameraConfig) -> Result<Box<dyn Camera>, CameraError> {
-    match config.source.parse::<CameraSource>()? {
+    match &config.source {
         CameraSource::Simulated => Ok(Box::new(Simulated::new(config))),
-        CameraSource::Command(words) => Ok(Box::new(CommandCamera::open(&words, config)?)),
-        CameraSource::Pan(path) => Ok(Box::new(PanCamera::open(&path, config)?)),
+        CameraSource::Command(words) => Ok(Box::new(CommandCamera::open(words, config)?)),
+        CameraSource::Pan(path) => Ok(Box::new(PanCamera::open(path, config)?)),
         CameraSource::Replay(path) => {
             let frame_rate = config.paced.then_some(config.frame_rate);
             Ok(Box::new(Replay::open(path, Playback { frame_rate, repeat: config.repeat })?))
         }
         #[cfg(feature = "camera-v4l")]
-        CameraSource::V4l(number) => Ok(Box::new(v4l::V4l::open(number, config)?)),
+        CameraSource::V4l(device) => Ok(Box::new(v4l::V4l::open(device, config)?)),
         #[cfg(not(feature = "camera-v4l"))]
         CameraSource::V4l(_) => Err(CameraError::NotBuilt),
     }
@@ -49,9 +48,11 @@ pub fn open(config: &CameraConfig) -> Result<Box<dyn Camera>, CameraError> {
 /// What a camera is called in its calibration: its driver's name, else the words of the configuration.
 #[must_use]
 pub fn name(config: &CameraConfig) -> String {
-    let device = config.source.strip_prefix("v4l:").unwrap_or_default();
-    let named = devices().into_iter().find(|found| found.path.as_os_str() == device && !found.name.is_empty());
-    named.map_or_else(|| config.source.clone(), |found| found.name)
+    let CameraSource::V4l(device) = &config.source else { return config.source.to_string() };
+    // What a link of udev's points to now.
+    let device = device.canonicalize().unwrap_or_else(|_| device.clone());
+    let named = devices().into_iter().find(|found| found.path == device && !found.name.is_empty());
+    named.map_or_else(|| config.source.to_string(), |found| found.name)
 }
 
 /// What one read of a camera gives.
@@ -105,9 +106,6 @@ pub enum CameraError {
         /// What the driver said.
         problem: String,
     },
-    /// The words for it name no camera.
-    #[error(transparent)]
-    Source(#[from] UnknownSource),
     /// A recording that cannot be played; the words say what to do.
     #[error("{0}")]
     Recording(String),
@@ -119,9 +117,9 @@ pub enum CameraError {
 }
 
 impl CameraError {
-    /// Whether waiting cannot help: the camera is named wrongly, or this build lacks it.
+    /// Whether waiting cannot help: the recording cannot be played, or this build lacks the camera.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Source(_) | Self::NotBuilt | Self::Recording(_))
+        matches!(self, Self::NotBuilt | Self::Recording(_))
     }
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
+use super::jpeg;
+
 /// Shortest side of a picture that is looked at, px.
 pub const SMALLEST_SIDE: u32 = 16;
 /// Longest side, px.
@@ -186,7 +188,7 @@ pub fn read_picture(path: impl AsRef<Path>) -> Result<RgbImage, PictureError> {
     }
     let reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(unreadable)?;
     let format = reader.format().ok_or_else(|| PictureError::Format { path: path.to_owned() })?;
-    if format == ImageFormat::Jpeg && !jpeg_is_whole(&fs::read(path).map_err(unreadable)?) {
+    if format == ImageFormat::Jpeg && !jpeg::is_whole(&fs::read(path).map_err(unreadable)?) {
         return Err(damaged("its end or a piece of it is missing".to_owned()));
     }
     let decoder = reader.into_decoder().map_err(|e| match e {
@@ -209,7 +211,7 @@ pub fn read_picture(path: impl AsRef<Path>) -> Result<RgbImage, PictureError> {
 /// # Errors
 /// Words on what is wrong when it is cut short, no JPEG, too large, or not of the size that was `agreed` with the camera, px.
 pub fn decode_jpeg(bytes: &[u8], agreed: Option<(u32, u32)>) -> Result<RgbImage, String> {
-    if !jpeg_is_whole(bytes) {
+    if !jpeg::is_whole(bytes) {
         return Err(format!("a frame in a buffer of {} bytes lacks its end or a piece", bytes.len()));
     }
     let mut reader = ImageReader::new(Cursor::new(bytes));
@@ -223,47 +225,6 @@ pub fn decode_jpeg(bytes: &[u8], agreed: Option<(u32, u32)>) -> Result<RgbImage,
         return Err(format!("a frame of {w} x {h} px is too large"));
     }
     DynamicImage::from_decoder(decoder).map(DynamicImage::into_rgb8).map_err(|e| e.to_string())
-}
-
-/// Whether a JPEG goes on to its end-of-image marker without a gap.
-///
-/// The decoder shows a picture cut short with grey for what is missing, and a preview inside the header may have an end
-/// of its own: so the segments are walked from the start. Bytes after the end do no harm.
-fn jpeg_is_whole(bytes: &[u8]) -> bool {
-    if !bytes.starts_with(&[0xff, 0xd8]) {
-        return false;
-    }
-    let mut at = 2;
-    let mut scanning = false;
-    let mut restart = 0;
-    while at + 1 < bytes.len() {
-        if bytes[at] != 0xff {
-            // Between segments some cameras leave stray bytes; inside a scan these are the picture.
-            at += 1;
-            continue;
-        }
-        match bytes[at + 1] {
-            0xff => at += 1,
-            0xd9 => return scanning,
-            0x00 | 0x01 | 0xd8 => at += 2,
-            // Restart marks count 0 to 7 round and round: a mark out of turn means that a piece is missing.
-            mark @ 0xd0..=0xd7 if scanning => {
-                if mark & 7 != restart {
-                    return false;
-                }
-                restart = (restart + 1) & 7;
-                at += 2;
-            }
-            marker => {
-                let Some(length) = bytes.get(at + 2..at + 4) else { return false };
-                if marker == 0xda {
-                    (scanning, restart) = (true, 0);
-                }
-                at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]])).max(2);
-            }
-        }
-    }
-    false
 }
 
 fn over_white(picture: DynamicImage) -> RgbImage {
@@ -310,32 +271,5 @@ mod tests {
             jpeg.extend([0xff, 0xd9]);
             let _ = decode_jpeg(&jpeg, Some((16, 16)));
         }
-    }
-
-    #[test]
-    fn a_jpeg_is_whole_only_with_its_last_marker_after_its_pixels() {
-        let mut bytes = Vec::new();
-        let picture = RgbImage::from_fn(40, 30, |x, y| image::Rgb([x as u8 * 5, y as u8 * 7, 90]));
-        picture.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Jpeg).unwrap();
-        assert!(jpeg_is_whole(&bytes));
-        for cut in 1..bytes.len() {
-            assert!(!jpeg_is_whole(&bytes[..cut]), "cut at {cut} of {}", bytes.len());
-        }
-        bytes.extend([0; 64]);
-        assert!(jpeg_is_whole(&bytes), "padding after the end is what many cameras send");
-    }
-
-    #[test]
-    fn a_jpeg_with_a_restart_mark_out_of_turn_lacks_a_piece() {
-        let scan = |marks: &[u8]| {
-            let mut bytes = vec![0xff, 0xd8, 0xff, 0xda, 0, 2];
-            for mark in marks {
-                bytes.extend([0x11, 0xff, 0x00, 0xff, *mark]);
-            }
-            bytes.extend([0x22, 0xff, 0xd9]);
-            bytes
-        };
-        assert!(jpeg_is_whole(&scan(&[0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd0])));
-        assert!(!jpeg_is_whole(&scan(&[0xd0, 0xd2])));
     }
 }

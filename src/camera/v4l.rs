@@ -3,6 +3,7 @@
 //! A read waits no longer than the camera may be silent, so a driver that gives nothing lets go of the device. The kernel says
 //! how much of a buffer it filled, and whether the frame was damaged on its way.
 
+use std::path::Path;
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -71,19 +72,19 @@ struct Offer {
 }
 
 impl V4l {
-    /// Opens `/dev/video<number>` with the size, rate and format nearest to the configured ones, and sets exposure, gain
+    /// Opens `device` with the size, rate and format nearest to the configured ones, and sets exposure, gain
     /// and white balance where the driver offers them (a warning in the log where not).
     ///
     /// # Errors
     /// When the device is not there, is used by another program, or gives neither MJPG nor YUYV.
-    pub fn open(number: u32, config: &CameraConfig) -> Result<Self, CameraError> {
-        let name = format!("/dev/video{number}");
+    pub fn open(device: &Path, config: &CameraConfig) -> Result<Self, CameraError> {
+        let name = device.display().to_string();
         let unusable = |problem: String, remedy: &str| CameraError::Unusable {
             source_name: name.clone(),
             problem,
             remedy: remedy.to_owned(),
         };
-        if !std::path::Path::new(&name).exists() {
+        if !device.exists() {
             return Err(unusable("no such device".to_owned(), "plug the camera in, or see `leukoscope devices`"));
         }
         let wanted: &[[u8; 4]] = match config.format {
@@ -95,7 +96,7 @@ impl V4l {
             let remedy = "close other programs that use the camera, check that this user is in the group `video`, or choose another format";
             unusable(error.to_string(), remedy)
         };
-        let device = Device::with_path(&name).map_err(busy)?;
+        let device = Device::with_path(device).map_err(busy)?;
         let card = device.query_caps().map_err(busy)?.card;
         let offer = choose(&offers(&device, config).map_err(busy)?, wanted, config).ok_or_else(|| {
             unusable(
@@ -285,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_missing_device_is_named_with_what_to_do() {
-        let error = V4l::open(987, &CameraConfig::default()).unwrap_err().to_string();
+        let error = V4l::open(Path::new("/dev/video987"), &CameraConfig::default()).unwrap_err().to_string();
         assert_eq!(error, "/dev/video987: no such device; plug the camera in, or see `leukoscope devices`");
     }
 }

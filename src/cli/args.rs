@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::lighting::LightForm;
+use crate::config::CameraSource;
 use crate::counting::statistics::per_red_cell::RedCount;
 use crate::domain::prevalence_mode::PrevalenceMode;
 use crate::store::records::Role;
@@ -203,7 +204,7 @@ pub struct RunArguments {
     /// Camera: `simulated`, `replay:PATH`, `pan:FILE` (a simulated stage over a large picture, or its plan in TOML),
     /// `v4l:/dev/videoN` or `command:PROGRAM ARGUMENTS` (Motion JPEG on its standard output).
     #[arg(long, value_name = "CAMERA")]
-    pub camera: Option<String>,
+    pub camera: Option<CameraSource>,
     /// Display: terminal, none, png, ssd1306, sh1106, st7789 or ili9341.
     #[arg(long, value_name = "DISPLAY")]
     pub display: Option<String>,
@@ -236,9 +237,9 @@ pub struct CalibrateArguments {
     /// Configuration file of the station.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Camera: `simulated`, `replay:PATH` or `v4l:/dev/videoN`. Without it the configured one.
+    /// Camera, as `run` takes it. Without it the configured one.
     #[arg(long, value_name = "CAMERA")]
-    pub camera: Option<String>,
+    pub camera: Option<CameraSource>,
     /// Name of the objective, such as 100x. Without it the configured one.
     #[arg(long, value_name = "NAME")]
     pub objective: Option<String>,

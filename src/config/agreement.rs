@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use super::keys::Refusal;
-use super::{CameraConfig, Config, DisplayKind, GpioBackend, SessionConfig, StoreConfig, WebConfig};
+use super::{CameraConfig, CameraSource, Config, DisplayKind, GpioBackend, SessionConfig, StoreConfig, WebConfig};
 
 /// Values that are good alone but not together: the key to change, and why.
 pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str, Refusal)> {
     let mut found = Vec::new();
     let CameraConfig { frame_rate, stall_seconds, source, paced, .. } = &config.camera;
-    let live = !source.starts_with("replay:") || *paced;
+    let live = !matches!(source, CameraSource::Replay(_)) || *paced;
     if live && 1.0 / frame_rate >= *stall_seconds {
         let what = format!(
             "frame_rate = {frame_rate} gives a frame every {:.1} seconds, so that stall_seconds = {stall_seconds} would \

@@ -7,12 +7,14 @@ use std::net::SocketAddr;
 
 use toml::Value;
 
+use super::camera_source::CameraSource;
+
 /// What a key accepts.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Accepts {
     /// Words of 1 to so many characters, none of them a control character.
     Text(usize),
-    /// `simulated`, `replay:PATH`, `pan:FILE` or `v4l:/dev/videoN`.
+    /// The words of a [`CameraSource`].
     Camera,
     /// `pty`, `none` or a device path.
     Port,
@@ -295,24 +297,10 @@ impl ConfigKey {
     }
 
     fn refuse_camera(&self, text: &str) -> Option<Refusal> {
-        let write = match text.split_once(':') {
-            _ if text == "simulated" => return None,
-            Some(("replay" | "pan", path)) if !path.is_empty() && !path.contains('\0') => return None,
-            Some(("v4l", path)) if path.starts_with("/dev/") && path.len() > "/dev/".len() => return None,
-            Some(("v4l", _)) => "v4l:/dev/video0".to_owned(),
-            Some(("replay", _)) => "replay:/path/to/images".to_owned(),
-            Some(("pan", _)) => "pan:/path/to/scan.png".to_owned(),
-            _ if text.starts_with("/dev/") => format!("v4l:{text}"),
-            _ if text.starts_with(['/', '.', '~']) => format!("replay:{text}"),
-            _ if nearest(text, ["simulated"]).is_some() => "simulated".to_owned(),
-            _ => "v4l:/dev/video0".to_owned(),
-        };
+        let unknown = text.parse::<CameraSource>().err()?;
         Some(Refusal {
-            what: format!(
-                "{} = {text:?} is no camera; a camera is \"simulated\", \"replay:PATH\", \"pan:FILE\" or \"v4l:/dev/videoN\"",
-                self.name
-            ),
-            write: format!("{} = {write:?}", self.name),
+            what: format!("{} = {unknown}", self.name),
+            write: format!("{} = {:?}", self.name, unknown.probably()),
         })
     }
 }

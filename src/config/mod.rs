@@ -3,6 +3,7 @@
 //! `systemd/leukoscope.toml` shows every key with its default and a comment; a test holds the two together.
 
 mod agreement;
+mod camera_source;
 mod hints;
 mod keys;
 pub mod limits;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use camera_source::{CameraSource, UnknownSource};
 pub use keys::is_language;
 pub use store::StoreConfig;
 pub use web::WebConfig;
@@ -56,8 +58,8 @@ pub struct Station {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CameraConfig {
-    /// `simulated`, `replay:PATH` (folder, glob or image), `pan:FILE` (scan or plan) or `v4l:/dev/videoN`.
-    pub source: String,
+    /// Which camera.
+    pub source: CameraSource,
     /// Frame width to ask for, px.
     pub width: u32,
     /// Frame height to ask for, px.
@@ -289,7 +291,7 @@ impl Default for Station {
 impl Default for CameraConfig {
     fn default() -> Self {
         Self {
-            source: "simulated".into(),
+            source: CameraSource::Simulated,
             width: 640,
             height: 480,
             frame_rate: 10.0,

@@ -8,7 +8,7 @@ use leukoscope::config::CameraConfig;
 
 fn config(words: &str) -> CameraConfig {
     // Long enough for a busy machine to start a shell.
-    CameraConfig { source: format!("command:{words}"), stall_seconds: 20.0, ..CameraConfig::default() }
+    CameraConfig { source: format!("command:{words}").parse().unwrap(), stall_seconds: 20.0, ..CameraConfig::default() }
 }
 
 fn jpeg(folder: &Path, name: &str, shade: u8) -> String {

@@ -11,7 +11,7 @@ use leukoscope::camera::pan::plan::{Plan, Waypoint};
 use leukoscope::camera::picture::{list_pictures, read_picture};
 use leukoscope::camera::{self, Capture};
 use leukoscope::cli::validate::yolo;
-use leukoscope::config::CameraConfig;
+use leukoscope::config::{CameraConfig, CameraSource};
 use leukoscope::counting::counter::Counter;
 use leukoscope::counting::track::CellId;
 use leukoscope::domain::class::Kind;
@@ -86,7 +86,7 @@ fn the_camera_plays_a_plan_to_its_end_and_again_where_that_is_wanted() {
     let plan = folder.path().join("plan.toml");
     let text = "image = \"scan.png\"\nwidth = 64\nheight = 48\nstep = 20\nframe_rate = 0\nway = [{x = 0, y = 0}, {x = 60, y = 0}]";
     std::fs::write(&plan, text).unwrap();
-    let config = CameraConfig { source: format!("pan:{}", plan.display()), ..CameraConfig::default() };
+    let config = CameraConfig { source: CameraSource::Pan(plan), ..CameraConfig::default() };
     let mut once = camera::open(&config).unwrap();
     assert!(once.waits_for_reader() && once.describe().contains("300 x 200 px"), "{}", once.describe());
     for number in 0..4 {
@@ -103,7 +103,7 @@ fn a_bare_picture_is_walked_over_with_the_size_and_seed_of_the_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let scan = folder.path().join("scan.png");
     picture(300, 200).save(&scan).unwrap();
-    let source = format!("pan:{}", scan.display());
+    let source = CameraSource::Pan(scan);
     let config = CameraConfig { source, width: 640, height: 100, frame_rate: 200.0, ..CameraConfig::default() };
     let frame = |config: &CameraConfig| match camera::open(config).unwrap().next_frame().unwrap() {
         Capture::Frame(frame) => frame.pixels,
@@ -120,7 +120,7 @@ fn what_cannot_be_played_is_refused_for_good_with_the_path() {
     let refused = |name: &str, text: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        let source = format!("pan:{}", path.display());
+        let source = CameraSource::Pan(path.clone());
         let error = camera::open(&CameraConfig { source, ..CameraConfig::default() }).err().expect("it is refused");
         assert!(error.is_final(), "{error}");
         error.to_string()

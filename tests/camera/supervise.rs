@@ -230,16 +230,18 @@ fn a_driver_library_that_panics_is_a_camera_lost_and_found_again() {
 }
 
 #[test]
-fn a_camera_named_wrongly_fails_at_once_with_what_to_write() {
-    let open = || leukoscope::camera::open(&config("webcam"));
+fn a_recording_that_is_not_there_fails_at_once_with_its_path() {
+    let open = || leukoscope::camera::open(&config("replay:/nowhere/at/all"));
     match Supervisor::new(open, QUICK, Latest::default()).run(&Stop::new()) {
-        Outcome::Failed(error) => assert!(error.to_string().contains("`webcam` is no camera"), "{error}"),
+        Outcome::Failed(error) => {
+            assert!(error.to_string().contains("/nowhere/at/all: there is no such file or folder"), "{error}")
+        }
         other => panic!("{other:?}"),
     }
 }
 
 fn config(source: &str) -> leukoscope::config::CameraConfig {
-    leukoscope::config::CameraConfig { source: source.to_owned(), ..Default::default() }
+    leukoscope::config::CameraConfig { source: source.parse().unwrap(), ..Default::default() }
 }
 
 #[test]

@@ -168,6 +168,7 @@ fn a_camera_is_refused_with_the_camera_that_was_probably_meant() {
         ("./slides", "replay:./slides"),
         ("replay:", "replay:/path/to/images"),
         ("pan:", "pan:/path/to/scan.png"),
+        ("command:", "command:rpicam-vid --codec mjpeg -t 0 -o -"),
     ] {
         let said = refusal(&format!("[camera]\nsource = {source:?}\n"));
         assert_eq!(said.lines().last().unwrap(), format!("  write: source = {write:?}"));
@@ -296,10 +297,10 @@ fn an_optional_key_can_be_taken_back() {
 #[test]
 fn a_changed_config_is_checked_again() {
     let mut config = Config::default();
-    config.camera.source = "usb".into();
+    config.camera.width = 1;
     config.session.target = 0;
     let said = config.check().unwrap_err().to_string();
-    assert!(said.contains("camera.source: source = \"usb\" is no camera"), "{said}");
+    assert!(said.contains("camera.width: width = 1 is outside 64 to 8192 pixels"), "{said}");
     assert!(said.contains("session.target: target = 0 is outside 1 to 100000 cells"), "{said}");
 
     let mut config = Config::default();

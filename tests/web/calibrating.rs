@@ -43,7 +43,7 @@ fn counting(
     choice: FlatFieldChoice,
     work: impl FnOnce(&Sender<CalibrationRequest>, &Sender<Command>, &Latest<Arc<Snapshot>>),
 ) {
-    let config = CameraConfig { source: source.to_owned(), frame_rate: 20.0, ..CameraConfig::default() };
+    let config = CameraConfig { source: source.parse().unwrap(), frame_rate: 20.0, ..CameraConfig::default() };
     let (stop, troubles, frames, newest) = (Stop::new(), Troubles::default(), Latest::default(), Latest::default());
     let supervisor = Supervisor::new(
         {

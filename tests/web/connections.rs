@@ -52,6 +52,21 @@ fn bodies_are_bounded_whether_or_not_they_say_how_long_they_are() {
 }
 
 #[test]
+fn what_begins_like_http_2_is_refused_in_http_1_and_the_server_goes_on() {
+    let station = Station::at_device();
+    // As a fuzzer found it: the preface of RFC 9113, section 3.4, and frames that are none.
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\0\0\0\0\n".to_vec();
+    bytes.extend([0; 48]);
+    bytes.extend([0xae; 91]);
+    let mut stream = station.connect();
+    stream.write_all(&bytes).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{answer:?}");
+    assert_eq!(station.get("/", &[]).status, 200);
+}
+
+#[test]
 fn heads_are_bounded() {
     let station = Station::at_device();
     let long = station.get("/", &[&format!("X-Long: {}", "x".repeat(60_000))]);

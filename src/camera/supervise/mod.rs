@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use self::reader::{Reader, ReaderEvent};
 use super::{Camera, CameraError};
 use crate::domain::frame::Frame;
+use crate::system::backoff::Backoff;
 use crate::system::latest::Latest;
 use crate::system::stop::Stop;
 
@@ -203,7 +204,7 @@ impl Supervisor {
     /// Keeps the camera going until the stop signal, the recording's end, or an error that waiting cannot mend.
     #[must_use]
     pub fn run(&self, stop: &Stop) -> Outcome {
-        let mut wait = self.patience.first_wait;
+        let mut backoff = Backoff::new(self.patience.first_wait, self.patience.longest_wait);
         let mut lost = false;
         let outcome = loop {
             let (trouble, had_frames) = match self.run_once(stop, &mut lost) {
@@ -223,14 +224,13 @@ impl Supervisor {
                 ),
             };
             if had_frames {
-                wait = self.patience.first_wait;
+                backoff.reset();
                 lost = true;
             }
             self.report_loss(trouble);
-            if stop.wait(wait) || self.wait_for_a_free_reader(stop) {
+            if stop.wait(backoff.pause()) || self.wait_for_a_free_reader(stop) {
                 break Outcome::Stopped;
             }
-            wait = (wait * 2).min(self.patience.longest_wait);
         };
         self.watch.set(CameraState::Ended);
         outcome

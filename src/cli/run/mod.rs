@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, unbounded};
 
 use self::sinks::{SinkPorts, start_sinks};
+use crate::camera;
 use crate::camera::supervise::{CameraState, CameraWatch, Outcome, Patience, Supervisor};
-use crate::camera::{self, CameraSource};
 use crate::cli::args::RunArguments;
 use crate::cli::at_device;
 use crate::cli::failure::{Blame, Failure};
@@ -19,7 +19,7 @@ use crate::cli::lighting::{check_size, configured};
 use crate::cli::retention;
 use crate::config::limits::{self, Limits};
 use crate::config::load::load;
-use crate::config::{Config, Flags, SessionConfig};
+use crate::config::{CameraSource, Config, Flags, SessionConfig};
 use crate::counting::session::Session;
 use crate::counting::session::sample::sample_id;
 use crate::counting::session::snapshot::{Command, Snapshot};
@@ -119,7 +119,9 @@ fn prepare(config: &Config) -> Result<Prepared, Failure> {
     match camera::open(&config.camera) {
         Err(error) if error.is_final() => return Err(error).blame_input(),
         // A device may keep its first frame back for long; its size is looked at while counting.
-        Ok(camera) if !config.camera.source.starts_with("v4l:") => check_size(camera, calibration.as_ref())?,
+        Ok(camera) if !matches!(config.camera.source, CameraSource::V4l(_)) => {
+            check_size(camera, calibration.as_ref())?
+        }
         // One that is not plugged in is waited for.
         Ok(_) | Err(_) => {}
     }
@@ -137,7 +139,7 @@ fn settings(config: &Config, models: &Models, unknown_below: f64, calibration: O
     let file = |name: &str, sha256: &String| (name.to_owned(), sha256.clone());
     Settings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        camera: config.camera.source.clone(),
+        camera: config.camera.source.to_string(),
         session: config.session.clone(),
         flags: config.flags.clone(),
         models: [file("detector", &models.card.detector.sha256), file("classifier", &classifier.sha256)].into(),
@@ -219,7 +221,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         let connections = PipelinePorts {
             frames,
             camera: camera.clone(),
-            recording: !config.camera.paced && matches!(config.camera.source.parse(), Ok(CameraSource::Replay(_))),
+            recording: !config.camera.paced && matches!(config.camera.source, CameraSource::Replay(_)),
             commands: asked,
             sinks: newest.to_vec(),
             recorder: Recorder::start(store, troubles.clone()).blame_run()?,

@@ -3,29 +3,11 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use crate::system::backoff::Backoff;
 use crate::system::stop::Stop;
 
-/// Pauses between tries, from 1 s, doubling up to 30 s.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BackOff(Duration);
-
-impl Default for BackOff {
-    fn default() -> Self {
-        Self(Self::FIRST)
-    }
-}
-
-impl BackOff {
-    const FIRST: Duration = Duration::from_secs(1);
-    const LONGEST: Duration = Duration::from_secs(30);
-
-    /// The pause before the next try.
-    pub fn pause(&mut self) -> Duration {
-        let pause = self.0;
-        self.0 = (pause * 2).min(Self::LONGEST);
-        pause
-    }
-}
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Calls `once` until it ends well or `stop` is told, with a pause after each error.
 ///
@@ -37,11 +19,11 @@ pub fn retry<E: Display>(
     trouble: &dyn Fn(Option<String>),
     mut once: impl FnMut(&mut dyn FnMut()) -> Result<(), E>,
 ) {
-    let mut back_off = BackOff::default();
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut told: Option<String> = None;
     while !stop.told() {
         let result = once(&mut || {
-            back_off = BackOff::default();
+            backoff.reset();
             if told.take().is_some() {
                 log::info!("{device} works again");
                 trouble(None);
@@ -54,7 +36,7 @@ pub fn retry<E: Display>(
             trouble(Some(words.clone()));
             told = Some(words);
         }
-        if stop.wait(back_off.pause()) {
+        if stop.wait(backoff.pause()) {
             break;
         }
     }
@@ -71,8 +53,8 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_half_a_minute() {
-        let mut back_off = BackOff::default();
-        let pauses: Vec<_> = (0..7).map(|_| back_off.pause().as_secs()).collect();
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let pauses: Vec<_> = (0..7).map(|_| backoff.pause().as_secs()).collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
     }
 

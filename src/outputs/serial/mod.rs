@@ -32,14 +32,17 @@ use self::sent::SentMark;
 use crate::config::SerialConfig;
 use crate::counting::session::snapshot::{Command, Snapshot};
 use crate::store::Store;
+use crate::system::backoff::Backoff;
 use crate::system::latest::Latest;
 use crate::system::stop::Stop;
 
 /// How long one wait for the port lasts; new states and results are looked for as often.
 const TICK: Duration = Duration::from_millis(50);
 
-/// The first and the longest wait before the port is opened again.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(4));
+/// The first wait before the port is opened again.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest such wait, and the wait before a result that the store could not give is asked for again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// How long a port may take nothing after the program was told to stop before the rest is given up.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -125,7 +128,7 @@ pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<St
     let stop = serial.stop.clone();
     let mut link = Link::new(serial);
     let mut port = port;
-    let mut pause = BACK_OFF.0;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut last_problem = String::new();
     while !stop.told() {
         let opened = match port.take() {
@@ -143,8 +146,8 @@ pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<St
                     break;
                 }
                 // A port that comes and goes within moments is not opened as fast as it goes.
-                if since.elapsed() > BACK_OFF.1 {
-                    pause = BACK_OFF.0;
+                if since.elapsed() > LONGEST_PAUSE {
+                    backoff.reset();
                 }
                 link.traffic.lost += 1;
                 let problem = problem.err().map_or_else(|| "closed".to_owned(), |problem| problem.to_string());
@@ -161,10 +164,9 @@ pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<St
                 }
             }
         }
-        if stop.wait(pause) {
+        if stop.wait(backoff.pause()) {
             break;
         }
-        pause = (pause * 2).min(BACK_OFF.1);
     }
     let traffic = link.traffic;
     log::info!(
@@ -308,7 +310,7 @@ impl Link {
             Ok(None) => {}
             Err(problem) => {
                 log::error!("result {sequence} cannot be sent: {problem}");
-                self.next_result = now + BACK_OFF.1;
+                self.next_result = now + LONGEST_PAUSE;
             }
         }
     }
