@@ -9,7 +9,6 @@ mod counting;
 mod error;
 pub mod export;
 mod file;
-mod import;
 pub mod records;
 mod results;
 mod retention;
@@ -73,7 +72,7 @@ struct Inner {
 
 impl Store {
     /// Opens the store of `folder` to be written, and makes both when they are not there. Brings earlier forms of the file
-    /// and the `results.jsonl` of earlier versions into it. Sessions that were being counted are marked as interrupted.
+    /// up to date. Sessions that were being counted are marked as interrupted.
     ///
     /// # Errors
     /// When folder or file cannot be used or are damaged, the file is of a later version, or another process writes there.
@@ -101,10 +100,8 @@ impl Store {
         file::prepare(&writer, form).map_err(&failed)?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
         schema::migrate(&transaction, form).map_err(&failed)?;
-        import::results(&transaction, folder)?;
         counting::interrupt(&transaction).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
-        import::done(folder)?;
         if !made {
             // In the file itself before it is said that there is one: who loses `-wal` then does not lose all.
             file::write_through(&writer).map_err(&failed)?;
