@@ -4,17 +4,18 @@ use std::path::Path;
 
 use toml::Value;
 
-use super::keys::{self, ConfigKey, KEYS};
+use super::keys::{self, ConfigKey};
 use super::load::{OTHER_VARIABLES, PREFIX};
 use super::problem::{ConfigProblem, Location};
+use super::sections;
 
 pub(super) fn unknown_key(section: &str, name: &str, place: Location) -> ConfigProblem {
-    let of_section = KEYS.iter().filter(|key| key.section == section);
-    let elsewhere = KEYS.iter().find(|key| key.name == name);
+    let of_section = sections::keys().filter(|key| key.section == section);
+    let elsewhere = sections::keys().find(|key| key.name == name);
     let (hint, write) = if let Some(key) = elsewhere {
         (format!("it belongs to [{}]", key.section), format!("{} below [{}]", key.example_line(), key.section))
     } else if let Some(key) =
-        keys::nearest(name, of_section.clone().map(|key| key.name)).and_then(|nearest| keys::find(section, nearest))
+        keys::nearest(name, of_section.clone().map(|key| key.name)).and_then(|nearest| sections::find(section, nearest))
     {
         (format!("did you mean `{}`?", key.name), key.example_line())
     } else {
@@ -25,34 +26,34 @@ pub(super) fn unknown_key(section: &str, name: &str, place: Location) -> ConfigP
 }
 
 pub(super) fn unknown_section(name: &str, place: Location) -> ConfigProblem {
-    let sections = keys::sections();
-    let (hint, write) = match keys::nearest(name, sections.iter().copied()) {
+    let names: Vec<&str> = sections::names().collect();
+    let (hint, write) = match keys::nearest(name, names.iter().copied()) {
         Some(nearest) => (format!("did you mean [{nearest}]?"), format!("[{nearest}]")),
-        None => ("there is no such section".to_owned(), format!("one of [{}]", sections.join("], ["))),
+        None => ("there is no such section".to_owned(), format!("one of [{}]", names.join("], ["))),
     };
     ConfigProblem { place, what: format!("unknown section [{}]; {hint}", name.escape_debug()), write }
 }
 
 pub(super) fn outside_section(name: &str, place: Location) -> ConfigProblem {
-    let sections = keys::sections();
-    let write = if sections.contains(&name) {
+    let names: Vec<&str> = sections::names().collect();
+    let write = if names.contains(&name) {
         format!("[{name}] on a line of its own, and its keys below")
     } else {
-        let key = KEYS.iter().find(|key| key.name == name);
+        let key = sections::keys().find(|key| key.name == name);
         let key = key.or_else(|| {
-            keys::nearest(name, KEYS.iter().map(|key| key.name))
-                .and_then(|nearest| KEYS.iter().find(|key| key.name == nearest))
+            keys::nearest(name, sections::keys().map(|key| key.name))
+                .and_then(|nearest| sections::keys().find(|key| key.name == nearest))
         });
         match key {
             Some(key) => format!("{} below [{}]", key.example_line(), key.section),
-            None => format!("a section first: one of [{}]", sections.join("], [")),
+            None => format!("a section first: one of [{}]", names.join("], [")),
         }
     };
     ConfigProblem { place, what: format!("`{}` stands outside its section", name.escape_debug()), write }
 }
 
 pub(super) fn unknown_variable(name: &str, text: &str, place: Location) -> ConfigProblem {
-    let known: Vec<String> = KEYS.iter().map(ConfigKey::variable).collect();
+    let known: Vec<String> = sections::keys().map(ConfigKey::variable).collect();
     let all = known.iter().map(String::as_str).chain(OTHER_VARIABLES.iter().copied());
     // Every name begins alike, so only what comes after is compared.
     let rest = name.strip_prefix(PREFIX).unwrap_or(name);
@@ -78,13 +79,13 @@ fn instead_of(line: &str) -> String {
     let general = || "key = value, a section as [name], text in quotes".to_owned();
     if let Some(section) = line.strip_prefix('[') {
         let name = section.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        return format!("[{}]", keys::nearest(name, keys::sections()).unwrap_or("serial"));
+        return format!("[{}]", keys::nearest(name, sections::names()).unwrap_or("serial"));
     }
     let Some((name, value)) = line.split_once(['=', ':']).or_else(|| line.split_once(char::is_whitespace)) else {
         return general();
     };
     let (name, value) = (name.trim(), value.trim().trim_start_matches('='));
-    let Some(key) = KEYS.iter().find(|key| key.name == name) else { return general() };
+    let Some(key) = sections::keys().find(|key| key.name == name) else { return general() };
     let bare = value.split('#').next().unwrap_or_default().trim().trim_matches(['"', '\'']);
     let value = match key.value_of(bare) {
         _ if bare.is_empty() => return key.example_line(),

@@ -1,6 +1,6 @@
-//! Every key that can be set, what it accepts, and what to write instead of a wrong value.
+//! What a key accepts, and what to write instead of a wrong value.
 //!
-//! One table serves the file, the environment and [`super::Config::check`], so that all three refuse the same values in
+//! One rule serves the file, the environment and [`super::Config::check`], so that all three refuse the same values in
 //! the same words.
 
 use std::net::SocketAddr;
@@ -47,33 +47,40 @@ pub(super) enum Accepts {
 pub(super) struct ConfigKey {
     pub section: &'static str,
     pub name: &'static str,
+    /// The comment above it in the shipped file, line by line.
+    pub comment: &'static [&'static str],
     pub accepts: Accepts,
     /// What the number counts, for the sentence of a refusal.
     pub unit: &'static str,
-    /// A good value, as TOML.
+    /// A good value, as TOML; empty: the default is one.
     pub example: &'static str,
     /// Whether it may be left out, and taken back by `"none"`.
     pub optional: bool,
+    /// What holds where it is not set.
+    pub default: fn() -> Option<Value>,
 }
 
-const fn key(
-    section: &'static str,
-    name: &'static str,
-    accepts: Accepts,
-    unit: &'static str,
-    example: &'static str,
-) -> ConfigKey {
-    ConfigKey { section, name, accepts, unit, example, optional: false }
+/// A key that always has a value. Section, name, comment and default come from its row.
+pub(super) const fn key(accepts: Accepts) -> ConfigKey {
+    let default = || None;
+    ConfigKey { section: "", name: "", comment: &[], accepts, unit: "", example: "", optional: false, default }
 }
 
-const fn optional(
-    section: &'static str,
-    name: &'static str,
-    accepts: Accepts,
-    unit: &'static str,
-    example: &'static str,
-) -> ConfigKey {
-    ConfigKey { section, name, accepts, unit, example, optional: true }
+/// A key that may have none.
+pub(super) const fn optional(accepts: Accepts) -> ConfigKey {
+    ConfigKey { optional: true, ..key(accepts) }
+}
+
+impl ConfigKey {
+    /// With what its number counts.
+    pub(super) const fn unit(self, unit: &'static str) -> Self {
+        Self { unit, ..self }
+    }
+
+    /// With a good value, as TOML, where the default is none.
+    pub(super) const fn example(self, example: &'static str) -> Self {
+        Self { example, ..self }
+    }
 }
 
 /// Bits a second that serial ports have.
@@ -81,105 +88,13 @@ pub(super) const BAUDS: [u32; 14] =
     [1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 500_000, 921_600, 1_000_000, 1_500_000];
 
 /// Groups of the differential, by the words `class::Group` has for them.
-const GROUPS: &[&str] =
+pub(super) const GROUPS: &[&str] =
     &["blasts", "immature-granulocytes", "neutrophils", "lymphocytes", "monocytes", "eosinophils", "basophils"];
 
 /// The longest frame interval or stall that is still noticed within five seconds.
 pub(super) const STALL_SECONDS: (f64, f64) = (0.5, 4.5);
 
 use Accepts::{Baud, Camera, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Port, Text, Whole};
-
-/// Every key, section by section in the order of the shipped file.
-pub(super) const KEYS: &[ConfigKey] = &[
-    key("station", "name", Text(32), "", r#""leukoscope""#),
-    key("station", "state", Folder, "", r#""/var/lib/leukoscope""#),
-    key("camera", "source", Camera, "", r#""simulated""#),
-    key("camera", "width", Whole(64, 8192), "pixels", "640"),
-    key("camera", "height", Whole(64, 8192), "pixels", "480"),
-    key("camera", "frame_rate", Number(0.1, 240.0), "frames a second", "10.0"),
-    key("camera", "format", OneOf(&["any", "mjpg", "yuyv"]), "", r#""any""#),
-    optional("camera", "exposure", Whole(0, 1_000_000), "units of the driver", "250"),
-    optional("camera", "gain", Whole(0, 65_535), "units of the driver", "16"),
-    optional("camera", "white_balance", Whole(1000, 20_000), "kelvin", "5000"),
-    key("camera", "repeat", Flag, "", "false"),
-    key("camera", "paced", Flag, "", "false"),
-    key("camera", "seed", Whole(0, i64::MAX), "", "1"),
-    key("camera", "stall_seconds", Number(STALL_SECONDS.0, STALL_SECONDS.1), "seconds", "4.0"),
-    optional("optics", "um_per_px", Number(0.005, 10.0), "micrometres a pixel", "0.1"),
-    key("optics", "flat_field", OneOf(&["auto", "stored", "learned", "none"]), "", r#""auto""#),
-    optional("optics", "camera", Text(64), "", r#""microscope camera""#),
-    optional("optics", "objective", Text(32), "", r#""100x""#),
-    key("quality", "gate", Flag, "", "true"),
-    key("models", "folder", Folder, "", r#""/usr/share/leukoscope/models""#),
-    optional("models", "unknown_below", Number(0.0, 1.0), "as a probability", "0.6"),
-    key("models", "prevalence", OneOf(&["none", "blood", "sample"]), "", r#""sample""#),
-    optional("models", "confusion", File, "", r#""/etc/leukoscope/confusion.toml""#),
-    key("session", "target", Whole(1, 100_000), "cells", "100"),
-    optional("session", "precision_of", OneOf(GROUPS), "", r#""blasts""#),
-    key("session", "precision_points", Number(0.1, 50.0), "percentage points", "2.0"),
-    key("session", "at_most", Whole(1, 100_000), "cells", "1000"),
-    key("session", "red_count_cv_percent", Number(0.0, 20.0), "percent", "2.0"),
-    key("session", "autostart", Flag, "", "true"),
-    key("flags", "blasts_percent", Number(0.0, 100.0), "percent", "1.0"),
-    key("flags", "bands_percent", Number(0.0, 100.0), "percent", "10.0"),
-    key("flags", "immature_granulocytes_percent", Number(0.0, 100.0), "percent", "2.0"),
-    key("flags", "nucleated_red_per_100", Number(0.0, 100.0), "per 100 white cells", "1.0"),
-    key("flags", "unclassified_percent", Number(0.0, 100.0), "percent", "10.0"),
-    key("flags", "correct_white_from", Number(0.0, 100.0), "per 100 white cells", "5.0"),
-    key(
-        "display",
-        "kind",
-        OneOf(&["none", "terminal", "png", "ssd1306", "sh1106", "st7789", "ili9341"]),
-        "",
-        r#""terminal""#,
-    ),
-    key("display", "width", Whole(16, 4096), "pixels", "128"),
-    key("display", "height", Whole(16, 4096), "pixels", "64"),
-    key("display", "i2c_bus", Device, "", r#""/dev/i2c-1""#),
-    key("display", "i2c_address", Hex(0x03, 0x77), "", "0x3c"),
-    key("display", "spi_device", Device, "", r#""/dev/spidev0.0""#),
-    key("display", "spi_hz", Whole(10_000, 125_000_000), "hertz", "32000000"),
-    key("display", "gpio_chip", Device, "", r#""/dev/gpiochip0""#),
-    key("display", "data_command_line", Whole(0, 1023), "as a line of the GPIO chip", "25"),
-    optional("display", "reset_line", Whole(0, 1023), "as a line of the GPIO chip", "27"),
-    key("display", "rotation", Whole(0, 3), "quarter turns", "0"),
-    key("display", "png", File, "", r#""leukoscope.png""#),
-    key("serial", "port", Port, "", r#""/dev/ttyUSB0""#),
-    key("serial", "baud", Baud, "", "115200"),
-    key("serial", "format", OneOf(&["json", "csv"]), "", r#""json""#),
-    key("serial", "interval_seconds", Number(0.1, 3600.0), "seconds", "1.0"),
-    key("metrics", "file", Folder, "", r#""/run/leukoscope/leukoscope.prom""#),
-    key("metrics", "seconds", Number(1.0, 3600.0), "seconds", "5.0"),
-    key("controls", "gpio", OneOf(&["none", "cdev", "rppal"]), "", r#""cdev""#),
-    key("controls", "gpio_chip", Device, "", r#""/dev/gpiochip0""#),
-    optional("controls", "start_line", Whole(0, 1023), "as a line of the GPIO chip", "5"),
-    optional("controls", "stop_line", Whole(0, 1023), "as a line of the GPIO chip", "6"),
-    optional("controls", "new_sample_line", Whole(0, 1023), "as a line of the GPIO chip", "13"),
-    optional("controls", "running_led_line", Whole(0, 1023), "as a line of the GPIO chip", "19"),
-    optional("controls", "trouble_led_line", Whole(0, 1023), "as a line of the GPIO chip", "26"),
-    key("web", "listen", Listen, "", r#""127.0.0.1:8321""#),
-    key("web", "certificate", Folder, "", r#""/etc/leukoscope/certificate.pem""#),
-    key("web", "key", Folder, "", r#""/etc/leukoscope/key.pem""#),
-    key("web", "idle_minutes", Whole(1, 480), "minutes", "15"),
-    key("web", "language", Language, "", r#""en""#),
-    key("web", "catalogues", Folder, "", r#""/etc/leukoscope/languages""#),
-    key("store", "crops_days", Whole(0, 36_500), "days", "90"),
-    key("store", "cells_days", Whole(0, 36_500), "days", "365"),
-    key("store", "results_days", Whole(0, 36_500), "days", "0"),
-    key("store", "megabytes", Whole(100, 1_000_000), "megabytes", "2000"),
-];
-
-/// The key of this name, if there is one.
-pub(super) fn find(section: &str, name: &str) -> Option<&'static ConfigKey> {
-    KEYS.iter().find(|key| key.section == section && key.name == name)
-}
-
-/// The sections, in the order of the shipped file.
-pub(super) fn sections() -> Vec<&'static str> {
-    let mut sections: Vec<&str> = KEYS.iter().map(|key| key.section).collect();
-    sections.dedup();
-    sections
-}
 
 /// The word among `known` that was most likely meant.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -240,7 +155,35 @@ impl ConfigKey {
 
     /// A whole line with a good value.
     pub(super) fn example_line(&self) -> String {
-        format!("{} = {}", self.name, self.example)
+        format!("{} = {}", self.name, self.good_value())
+    }
+
+    /// A good value as TOML: the example, or else the default.
+    fn good_value(&self) -> String {
+        match (self.default)() {
+            Some(default) if self.example.is_empty() => self.as_toml(&default),
+            _ => self.example.to_owned(),
+        }
+    }
+
+    /// A good value as the text of a variable or of a word.
+    pub(super) fn good_text(&self) -> String {
+        self.good_value().trim_matches('"').to_owned()
+    }
+
+    /// The key in the shipped file: with its default, or commented out with the example.
+    pub(super) fn shipped_line(&self) -> String {
+        match (self.default)() {
+            Some(default) => format!("{} = {}", self.name, self.as_toml(&default)),
+            None => format!("# {}", self.example_line()),
+        }
+    }
+
+    fn as_toml(&self, value: &Value) -> String {
+        match (self.accepts, value) {
+            (Hex(..), Value::Integer(number)) => format!("{number:#04x}"),
+            _ => value.to_string(),
+        }
     }
 
     /// Name of the variable that overrides the key.
@@ -288,8 +231,7 @@ impl ConfigKey {
         if words.contains(&text) {
             return None;
         }
-        let example = self.example.trim_matches('"');
-        let word = nearest(text, words.iter().copied()).unwrap_or(example);
+        let word = nearest(text, words.iter().copied()).map_or_else(|| self.good_text(), str::to_owned);
         Some(Refusal {
             what: format!("{} = {text:?} is not one of {}", self.name, quoted(words)),
             write: format!("{} = {word:?}", self.name),

@@ -6,6 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::map::Entry;
 use utoipa::ToSchema;
 
 use super::problem::ConfigError;
@@ -62,21 +64,31 @@ pub enum LimitsError {
 }
 
 impl Limits {
-    /// Those that were set on the page, if any were.
+    /// The limits that were set, or none. A limit that the file does not have, since it was written by an earlier version,
+    /// is the one of `configured`; a log line names it.
     ///
     /// # Errors
-    /// When the file is there and cannot be used.
-    pub fn read(state: &Path) -> Result<Option<Self>, LimitsError> {
+    /// When the file cannot be read, or holds something else.
+    pub fn read(state: &Path, configured: &Config) -> Result<Option<Self>, LimitsError> {
         let path = state.join(FILE);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(problem) => return Err(LimitsError::File { path, problem }),
         };
-        match serde_json::from_slice(&bytes) {
-            Ok(limits) => Ok(Some(limits)),
-            Err(problem) => Err(LimitsError::File { path, problem: problem.into() }),
+        let configured = Self { target: configured.session.target, flags: configured.flags.clone() };
+        let read = || -> serde_json::Result<(Self, Vec<String>)> {
+            let mut kept = serde_json::from_slice(&bytes)?;
+            let mut added = Vec::new();
+            complete(&mut kept, serde_json::to_value(&configured)?, &mut added);
+            Ok((serde_json::from_value(kept)?, added))
+        };
+        let (limits, added) =
+            read().map_err(|problem| LimitsError::File { path: path.clone(), problem: problem.into() })?;
+        for added in added {
+            log::warn!("{}: {added} as configured; the file has no such limit yet", path.display());
         }
+        Ok(Some(limits))
     }
 
     /// Keeps them.
@@ -100,6 +112,20 @@ impl Limits {
     }
 }
 
+/// Puts whatever `kept` lacks of `configured` into it, and `name = value` of each into `added`.
+fn complete(kept: &mut Value, configured: Value, added: &mut Vec<String>) {
+    let (Value::Object(kept), Value::Object(configured)) = (kept, configured) else { return };
+    for (name, value) in configured {
+        match kept.entry(name) {
+            Entry::Occupied(mut there) => complete(there.get_mut(), value, added),
+            Entry::Vacant(place) => {
+                added.push(format!("{} = {value}", place.key()));
+                place.insert(value);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,20 +133,42 @@ mod tests {
     #[test]
     fn limits_come_back_as_they_were_kept_and_wrong_ones_are_refused() {
         let state = tempfile::tempdir().unwrap();
-        assert_eq!(Limits::read(state.path()).unwrap(), None);
+        let read = |configured: &Config| Limits::read(state.path(), configured);
+        assert_eq!(read(&Config::default()).unwrap(), None);
         let limits = Limits { target: 200, flags: Flags { blasts_percent: 3.0, ..Flags::default() } };
         limits.keep(state.path()).unwrap();
-        assert_eq!(Limits::read(state.path()).unwrap(), Some(limits.clone()));
+        assert_eq!(read(&Config::default()).unwrap(), Some(limits.clone()));
         let mut config = Config::default();
         limits.apply(&mut config).unwrap();
         assert_eq!((config.session.target, config.flags.blasts_percent), (200, 3.0));
         let wrong = Limits { target: 0, ..limits };
         assert!(wrong.apply(&mut config).unwrap_err().to_string().contains("target = 0 is outside"));
-        for (broken, why) in [("{", "limits.json"), (r#"{"target":200,"flags":{}}"#, "missing field `blasts_percent`")]
-        {
+        for (broken, why) in [
+            ("{", "limits.json"),
+            ("[]", "limits.json"),
+            (r#"{"target":200,"flags":{"blast_percent":1.0}}"#, "unknown field `blast_percent`"),
+            (r#"{"targets":200}"#, "unknown field `targets`"),
+        ] {
             fs::write(state.path().join(FILE), broken).unwrap();
-            let said = Limits::read(state.path()).unwrap_err().to_string();
+            let said = read(&Config::default()).unwrap_err().to_string();
             assert!(said.contains(why), "{said}");
         }
+    }
+
+    #[test]
+    fn a_limit_that_a_file_of_an_earlier_version_lacks_is_the_configured_one() {
+        let state = tempfile::tempdir().unwrap();
+        fs::write(state.path().join(FILE), r#"{"target":200,"flags":{"blasts_percent":3.0}}"#).unwrap();
+        let mut config = Config::default();
+        config.flags.bands_percent = 7.0;
+        let limits = Limits::read(state.path(), &config).unwrap().unwrap();
+        let flags = Flags { blasts_percent: 3.0, bands_percent: 7.0, ..Flags::default() };
+        assert_eq!(limits, Limits { target: 200, flags });
+    }
+
+    #[test]
+    fn a_request_sends_every_limit() {
+        let said = serde_json::from_str::<Limits>(r#"{"target":200,"flags":{}}"#).unwrap_err().to_string();
+        assert!(said.contains("missing field `blasts_percent`"), "{said}");
     }
 }

@@ -16,8 +16,9 @@ use toml::{Spanned, Table, Value};
 use super::Config;
 use super::agreement::disagreements;
 use super::hints::{outside_section, syntax_problem, unknown_key, unknown_section, unknown_variable};
-use super::keys::{self, ConfigKey, KEYS, Refusal};
+use super::keys::{ConfigKey, Refusal};
 use super::problem::{ConfigError, ConfigProblem, Location};
+use super::sections;
 
 /// Variables that begin like settings but are read elsewhere.
 pub const OTHER_VARIABLES: &[&str] = &["LEUKOSCOPE_MODELS", "LEUKOSCOPE_LOG"];
@@ -73,7 +74,7 @@ impl Config {
             }
         };
         let mut problems = Vec::new();
-        for key in KEYS {
+        for key in sections::keys() {
             if let Some(value) = table.get(key.section).and_then(|section| section.get(key.name))
                 && let Some(Refusal { what, write }) = key.refuse(value, &value.to_string())
             {
@@ -172,7 +173,7 @@ impl Gathered {
             let place = at(section.span());
             let section_name = section.get_ref().as_ref();
             match content.get_ref() {
-                DeValue::Table(entries) if keys::sections().contains(&section_name) => {
+                DeValue::Table(entries) if sections::names().any(|name| name == section_name) => {
                     for (name, value) in entries {
                         self.read_entry(section_name, name.get_ref(), value, at(name.span()), text);
                     }
@@ -186,7 +187,7 @@ impl Gathered {
     }
 
     fn read_entry(&mut self, section: &str, name: &str, value: &Spanned<DeValue<'_>>, place: Location, text: &str) {
-        match keys::find(section, name) {
+        match sections::find(section, name) {
             Some(key) => {
                 let shown = text.get(value.span()).unwrap_or_default().lines().next().unwrap_or_default().to_owned();
                 self.set(key, owned(value.get_ref()), &shown, place);
@@ -203,7 +204,7 @@ impl Gathered {
                 continue;
             }
             let place = Location::Variable(name.clone());
-            match KEYS.iter().find(|key| key.variable() == name) {
+            match sections::keys().find(|key| key.variable() == name) {
                 Some(key) => self.set(key, key.value_of(&text), &format!("{text:?}"), place),
                 None => self.problems.push(unknown_variable(&name, &text, place)),
             }
@@ -215,7 +216,7 @@ impl Gathered {
         let none = key.optional && matches!(&value, Value::String(text) if text == "none" || text.is_empty());
         if !none && let Some(Refusal { what, write }) = key.refuse(&value, shown) {
             let write = match &place {
-                Location::Variable(name) => format!("{name}={}", key.example.trim_matches('"')),
+                Location::Variable(name) => format!("{name}={}", key.good_text()),
                 _ => write,
             };
             self.problems.push(ConfigProblem { place, what, write });

@@ -131,9 +131,9 @@ impl Store {
 
 /// A session or a result that has no line.
 const UNTOLD: &str = "SELECT 'the begin of session ' || id FROM session WHERE NOT EXISTS \
-     (SELECT 1 FROM audit WHERE audit.session = id AND action IN ('begin', 'import')) \
+     (SELECT 1 FROM audit WHERE audit.session = id AND action = 'begin') \
      UNION ALL SELECT 'result ' || sequence FROM result WHERE NOT EXISTS (SELECT 1 FROM audit \
-     WHERE audit.session = result.session AND action IN ('result', 'import') \
+     WHERE audit.session = result.session AND action = 'result' \
      AND json_extract(detail, '$.result') = sequence) LIMIT 1";
 
 /// Adds a line within a transaction; returns its number and hash.

@@ -9,7 +9,6 @@ mod counting;
 mod error;
 pub mod export;
 mod file;
-mod import;
 pub mod records;
 mod results;
 mod retention;
@@ -73,8 +72,7 @@ struct Inner {
 
 impl Store {
     /// Opens the store of `folder` for writing, and creates both if they do not exist. Migrates earlier formats of
-    /// the file, and imports the `results.jsonl` of earlier versions. Sessions that were being counted are marked as
-    /// interrupted.
+    /// the file. Sessions that were being counted are marked as interrupted.
     ///
     /// # Errors
     /// If folder or file cannot be used or are damaged, the file is of a later version, or another process is
@@ -103,10 +101,8 @@ impl Store {
         file::prepare(&writer, form).map_err(&failed)?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
         schema::migrate(&transaction, form).map_err(&failed)?;
-        import::results(&transaction, folder)?;
         counting::interrupt(&transaction).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
-        import::done(folder)?;
         if !made {
             // Checkpoint before the store is marked as made: if `-wal` is lost then, not everything is lost.
             file::write_through(&writer).map_err(&failed)?;

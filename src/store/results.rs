@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::records::{SessionId, Signature};
 use super::text::{read_time, time};
@@ -11,12 +11,11 @@ use super::{Store, StoreError, StoreProblem, recovered};
 use crate::counting::session::snapshot::Snapshot;
 
 /// A result as stored.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StoredResult {
     /// Number of the result, from 1, never reused in one folder.
     pub sequence: u64,
-    /// Number of its session; 0 in lines from versions without sessions.
-    #[serde(default)]
+    /// Number of its session.
     pub session: SessionId,
     /// Name of the counting station.
     pub station: String,
@@ -24,7 +23,7 @@ pub struct StoredResult {
     #[serde(flatten)]
     pub snapshot: Snapshot,
     /// The signature; without one the result is preliminary.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
 }
 

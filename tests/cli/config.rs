@@ -4,10 +4,8 @@ use std::path::{Path, PathBuf};
 
 use leukoscope::config::load::{load, parse};
 use leukoscope::config::problem::ConfigError;
-use leukoscope::config::{Config, DisplayKind, LineFormat};
+use leukoscope::config::{Config, DisplayKind, LineFormat, shipped_file};
 use proptest::prelude::*;
-
-const SHIPPED: &str = include_str!("../../systemd/leukoscope.toml");
 
 /// What the program says about a file with this text, which it must refuse.
 fn refusal(text: &str) -> String {
@@ -19,15 +17,25 @@ fn env(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
 }
 
 #[test]
+fn the_shipped_file_is_written_from_the_rows_of_the_keys() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/leukoscope.toml");
+    if std::env::var_os("UPDATE_SHIPPED").is_some() {
+        std::fs::write(&file, shipped_file()).unwrap();
+    }
+    let shipped = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(shipped, shipped_file(), "to write it anew: UPDATE_SHIPPED=1 cargo test --test cli shipped");
+}
+
+#[test]
 fn the_shipped_file_says_what_holds_without_a_file() {
-    assert_eq!(parse(SHIPPED, Path::new("shipped")).unwrap(), Config::default());
+    assert_eq!(parse(&shipped_file(), Path::new("shipped")).unwrap(), Config::default());
     assert_eq!(load(None, std::iter::empty()).unwrap(), Config::default());
     Config::default().check().unwrap();
 }
 
 #[test]
 fn the_shipped_file_shows_every_key_and_each_of_its_commented_lines_can_be_used() {
-    let uncommented: String = SHIPPED
+    let uncommented: String = shipped_file()
         .lines()
         .map(|line| match line.strip_prefix("# ").and_then(|rest| rest.split_once(" = ").map(|(key, _)| (rest, key))) {
             Some((rest, key)) if !key.contains(' ') => format!("{rest}\n"),
@@ -339,10 +347,11 @@ fn the_state_folder_is_the_first_that_is_given() {
 }
 
 fn mutated() -> impl Strategy<Value = String> {
-    let cut = (0..SHIPPED.len(), 0..SHIPPED.len(), ".{0,12}");
-    cut.prop_map(|(a, b, insert)| {
+    let shipped = shipped_file();
+    let cut = (0..shipped.len(), 0..shipped.len(), ".{0,12}");
+    cut.prop_map(move |(a, b, insert)| {
         let (a, b) = (a.min(b), a.max(b).min(a.min(b) + 40));
-        let mut bytes = SHIPPED.as_bytes().to_vec();
+        let mut bytes = shipped.as_bytes().to_vec();
         bytes.splice(a..b, insert.bytes());
         String::from_utf8_lossy(&bytes).into_owned()
     })

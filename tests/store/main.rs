@@ -4,7 +4,6 @@ mod audit;
 #[path = "../common/mod.rs"]
 mod common;
 mod export;
-mod import;
 mod kill;
 mod recorder;
 mod retention;

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use crate::station::{Station, login};
+use leukoscope::config::Config;
+use leukoscope::config::limits::Limits;
 use leukoscope::counting::session::snapshot::Command;
 use serde_json::{Value, json};
 
@@ -82,7 +84,7 @@ fn an_admin_sets_limits_that_stay_and_wrong_ones_are_refused_with_their_range() 
     assert_eq!((limits.target, sent.blasts_percent), (200, 3.5));
     let shown = ada("GET", "/api/settings", Value::Null).json();
     assert_eq!((&shown["settings"]["session"]["target"], &shown["settings"]["flags"]), (&json!(200), &flags));
-    let kept = leukoscope::config::limits::Limits::read(station.state.path()).unwrap().unwrap();
+    let kept = Limits::read(station.state.path(), &Config::default()).unwrap().unwrap();
     assert_eq!((kept.target, kept.flags.blasts_percent), (200, 3.5));
     let wrong = ada("PUT", "/api/settings", json!({"target": 0, "flags": flags}));
     assert_eq!(wrong.status, 400);

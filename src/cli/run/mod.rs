@@ -60,7 +60,7 @@ const LOOK: Duration = Duration::from_millis(100);
 fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
     let mut config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
     let state = config.state_folder();
-    if let Some(limits) = Limits::read(&state).blame_input()? {
+    if let Some(limits) = Limits::read(&state, &config).blame_input()? {
         log::info!("limits set on the page come before [session] target and [flags]");
         // The configuration without them was checked already.
         limits.apply(&mut config).map_err(|wrong| {

@@ -1,0 +1,170 @@
+//! Every key, one row each.
+//!
+//! A row holds the name of the key, its type, its default, what it accepts, and the comment above it in
+//! `systemd/leukoscope.toml`. The field of the struct with its documentation, [`Default`], the check of the file and of
+//! the environment, and the text of the shipped file all come from it. After a change of a row,
+//! `UPDATE_SHIPPED=1 cargo test --test cli shipped` writes the shipped file anew.
+
+use serde::{Deserialize, Serialize};
+
+use super::keys::ConfigKey;
+
+/// One section: its struct, and [`Section`] for whatever goes through all keys.
+///
+/// `"name", Struct: Derived { rows }`; the comment above the name stands above the section in the shipped file. A row
+/// reads `key: Type = default => rule;`.
+macro_rules! section {
+    (
+        $(#[doc = $heading:literal])*
+        $section:literal, $name:ident $(: $derived:ident)? {
+            $(
+                $(#[doc = $comment:literal])*
+                $key:ident: $type:ty = $default:expr => $rule:expr;
+            )+
+        }
+    ) => {
+        #[doc = concat!("`[", $section, "]`.")]
+        #[doc = ""]
+        $(#[doc = $heading])*
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize $(, $derived)?)]
+        #[serde(default, deny_unknown_fields)]
+        #[allow(clippy::doc_markdown, reason = "the same words stand in the shipped file, without backticks")]
+        pub struct $name {
+            $(
+                $(#[doc = $comment])*
+                pub $key: $type,
+            )+
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($key: $default),+ }
+            }
+        }
+
+        impl $name {
+            pub(super) const SECTION: $crate::config::sections::Section = $crate::config::sections::Section {
+                name: $section,
+                heading: &[$($heading),*],
+                keys: &[$(
+                    $crate::config::keys::ConfigKey {
+                        section: $section,
+                        name: stringify!($key),
+                        comment: &[$($comment),*],
+                        default: || {
+                            let default: $type = $default;
+                            toml::Value::try_from(default).ok()
+                        },
+                        ..$rule
+                    }
+                ),+],
+            };
+        }
+    };
+}
+
+mod camera;
+mod controls;
+mod counting;
+mod display;
+mod metrics;
+mod serial;
+mod station;
+mod store;
+mod web;
+
+pub use camera::{CameraConfig, FlatFieldChoice, Optics, PixelFormat};
+pub use controls::{Controls, GpioBackend};
+pub use counting::{Flags, ModelsConfig, QualityConfig, SessionConfig};
+pub use display::{DisplayConfig, DisplayKind};
+pub use metrics::MetricsConfig;
+pub use serial::{LineFormat, SerialConfig};
+pub use station::Station;
+pub use store::StoreConfig;
+pub use web::WebConfig;
+
+/// The whole configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub station: Station,
+    pub camera: CameraConfig,
+    pub optics: Optics,
+    pub quality: QualityConfig,
+    pub models: ModelsConfig,
+    pub session: SessionConfig,
+    pub flags: Flags,
+    pub display: DisplayConfig,
+    pub serial: SerialConfig,
+    pub metrics: MetricsConfig,
+    pub controls: Controls,
+    pub web: WebConfig,
+    pub store: StoreConfig,
+}
+
+/// The sections, in the order of the shipped file.
+pub(super) const SECTIONS: [Section; 13] = [
+    Station::SECTION,
+    CameraConfig::SECTION,
+    Optics::SECTION,
+    QualityConfig::SECTION,
+    ModelsConfig::SECTION,
+    SessionConfig::SECTION,
+    Flags::SECTION,
+    DisplayConfig::SECTION,
+    SerialConfig::SECTION,
+    MetricsConfig::SECTION,
+    Controls::SECTION,
+    WebConfig::SECTION,
+    StoreConfig::SECTION,
+];
+
+/// A section of the file.
+#[derive(Debug)]
+pub(super) struct Section {
+    pub name: &'static str,
+    /// The comment above it in the shipped file, line by line.
+    pub heading: &'static [&'static str],
+    pub keys: &'static [ConfigKey],
+}
+
+/// Every key, section by section.
+pub(super) fn keys() -> impl Iterator<Item = &'static ConfigKey> + Clone {
+    SECTIONS.iter().flat_map(|section| section.keys)
+}
+
+/// The key of this name, if there is one.
+pub(super) fn find(section: &str, name: &str) -> Option<&'static ConfigKey> {
+    keys().find(|key| key.section == section && key.name == name)
+}
+
+/// The names of the sections.
+pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
+    SECTIONS.iter().map(|section| section.name)
+}
+
+/// What the shipped file begins with.
+const HEAD: &str = "\
+# leukoscope: every setting with its default.
+#
+# A line that begins with `#` sets nothing. After a change: `leukoscope check-config /etc/leukoscope/leukoscope.toml`,
+# then `systemctl restart leukoscope`. Each setting can also come from a variable, such as
+# LEUKOSCOPE_SERIAL_PORT=/dev/ttyUSB0, which goes before this file; a flag of the command line goes before both.
+";
+
+/// The text of `systemd/leukoscope.toml`: every key with its comment and its default. A key without a default is shown
+/// with its example, commented out.
+#[must_use]
+pub fn shipped_file() -> String {
+    let mut lines = Vec::new();
+    for section in &SECTIONS {
+        lines.push(String::new());
+        lines.extend(section.heading.iter().map(|line| format!("#{line}")));
+        lines.push(format!("[{}]", section.name));
+        for key in section.keys {
+            lines.extend(key.comment.iter().map(|line| format!("#{line}")));
+            lines.push(key.shipped_line());
+        }
+    }
+    format!("{HEAD}{}\n", lines.join("\n"))
+}

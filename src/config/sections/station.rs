@@ -1,0 +1,15 @@
+//! `[station]`: who and where this device is.
+
+use std::path::PathBuf;
+
+use crate::config::keys::Accepts::{Folder, Text};
+use crate::config::keys::key;
+
+section! {
+    "station", Station {
+        /// Name of this device in every line it sends, 1 to 32 characters. Change it when a laboratory has more than one.
+        name: String = "leukoscope".into() => key(Text(32));
+        /// Folder for results. Empty: the folder systemd gives (/var/lib/leukoscope), else ~/.local/state/leukoscope.
+        state: PathBuf = PathBuf::new() => key(Folder).example(r#""/var/lib/leukoscope""#);
+    }
+}

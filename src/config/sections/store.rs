@@ -1,0 +1,18 @@
+//! `[store]`: how long what is kept is kept.
+
+use crate::config::keys::Accepts::Whole;
+use crate::config::keys::key;
+
+section! {
+    /// How long things are kept. Pictures of cells go first, then cells, results last; 0 is for ever.
+    "store", StoreConfig {
+        /// Days for the pictures of cells, 0 to 36500. They take most of the room.
+        crops_days: u32 = 90 => key(Whole(0, 36_500)).unit("days");
+        /// Days for cells with their classes, 0 to 36500. Those that a person reviewed and nobody signed stay.
+        cells_days: u32 = 365 => key(Whole(0, 36_500)).unit("days");
+        /// Days for results, 0 to 36500. Mind how long the law asks for them. Signed results stay for ever.
+        results_days: u32 = 0 => key(Whole(0, 36_500)).unit("days");
+        /// Size of the store, megabytes, 100 to 1000000, from which the oldest sessions lose pictures, then cells, before their time.
+        megabytes: u32 = 2000 => key(Whole(100, 1_000_000)).unit("megabytes");
+    }
+}
