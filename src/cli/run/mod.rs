@@ -320,7 +320,7 @@ fn first_session(
             .with_confusion(confusion);
     if let Some(count) = red_count {
         // Nothing is counted yet, so it is the first sample's.
-        session.command(Command::RedCount(count), jiff::Timestamp::now());
+        session.set_red_count(count);
     }
     let first = match sample {
         Some(id) => Some(Command::NewSample(Some(id))),

@@ -18,8 +18,8 @@ use self::view::SessionView;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
 use crate::config::{Flags, SessionConfig};
 use crate::counting::counter::{Counted, Counter, DetectedFrame};
+use crate::counting::session::Session;
 use crate::counting::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
-use crate::counting::session::{CommandEffect, Session};
 use crate::domain::frame::Frame;
 use crate::station::live_view::Live;
 use crate::station::recorder::Recorder;
@@ -97,7 +97,8 @@ struct Counting {
     connections: PipelinePorts,
     /// A result that is not on the disk yet.
     unkept: Option<Unkept>,
-    begin_after_keeping: bool,
+    /// The sample that begins once the result before it is on the disk.
+    next: Option<NextSample>,
     /// The camera's counters when the session began.
     at_start: CameraCounts,
     used: u64,
@@ -117,6 +118,9 @@ struct Unkept {
     again: Instant,
 }
 
+/// A sample that somebody asked for, with its id if one was given.
+struct NextSample(Option<String>);
+
 /// Counts into `session` until told to stop. `first` is begun at once if there is one.
 pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option<Command>, connections: PipelinePorts) {
     let mut counting = Counting {
@@ -129,7 +133,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         session,
         connections,
         unkept: None,
-        begin_after_keeping: false,
+        next: None,
         at_start: CameraCounts::default(),
         used: 0,
         judged: QualityLog::new(),
@@ -145,6 +149,8 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
     while !counting.connections.stop.told() {
         counting.step();
     }
+    // What was to come after a result that is still not kept begins no more.
+    counting.next = None;
     counting.end(Ending::Shutdown);
     counting.keep();
     counting.tell();
@@ -197,34 +203,36 @@ impl Counting {
     }
 
     fn command(&mut self, command: Command) {
-        if self.unkept.is_some() && !matches!(command, Command::Stop | Command::RedCount(_)) {
+        if self.unkept.is_some() && matches!(command, Command::Start | Command::NewSample(_)) {
             log::warn!("{command:?} is not done while the last result could not be kept");
             return;
         }
-        if matches!(command, Command::Stop | Command::NewSample(_)) && self.session.phase() == Phase::Counting {
-            self.count_looked();
-        }
-        if matches!(command, Command::Stop | Command::NewSample(_)) && self.session.phase() == Phase::Counting {
-            // What a lone last field showed cut by its border counts, as at any other end.
-            let rest = self.counter.finish();
-            self.connections.recorder.counted(&rest, &[]);
-            if self.session.add(&rest, false) {
-                self.ended();
+        match command {
+            Command::Start if self.session.phase() == Phase::Counting => {}
+            Command::Start => self.begin(None),
+            Command::Stop => self.end(Ending::Stopped),
+            Command::NewSample(id) => {
+                self.end(Ending::Stopped);
+                // Asked for all the same where the last field reached the target before the stop did.
+                self.next = Some(NextSample(id));
+                self.begin_next();
             }
-        }
-        match self.session.command(command, Timestamp::now()) {
-            CommandEffect::None => {}
-            CommandEffect::Begun => self.begun(),
-            CommandEffect::Ended => self.ended(),
-            CommandEffect::EndedThenNext => {
-                self.begin_after_keeping = true;
-                self.ended();
-            }
+            Command::RedCount(count) => self.session.set_red_count(count),
         }
         self.tell();
     }
 
-    fn begun(&mut self) {
+    /// Begins the sample that was asked for, unless the result before it is not safe yet: two sessions at once would mix.
+    fn begin_next(&mut self) {
+        if self.unkept.is_none()
+            && let Some(NextSample(id)) = self.next.take()
+        {
+            self.begin(id);
+        }
+    }
+
+    fn begin(&mut self, id: Option<String>) {
+        self.session.begin(id, Timestamp::now());
         self.looked = None;
         self.view.begin();
         self.counter.begin(Gate::new(self.connections.gate));
@@ -332,6 +340,8 @@ impl Counting {
         self.connections.troubles.set(Part::Optics, doubt);
     }
 
+    /// Ends a running count, the one way for commands, a recording's end and the program's. What was looked at counts first,
+    /// and then what a lone last field showed cut by its border; where either reaches the target, that is the ending.
     fn end(&mut self, ending: Ending) {
         if self.session.phase() == Phase::Counting {
             self.count_looked();
@@ -369,9 +379,7 @@ impl Counting {
                 log::info!("sample {}: result {number} is kept", result.sample);
                 self.unkept = None;
                 self.connections.troubles.set(Part::Results, None);
-                if std::mem::take(&mut self.begin_after_keeping) {
-                    self.command(Command::Start);
-                }
+                self.begin_next();
             }
             Err(error) => {
                 log::error!("{error}");
