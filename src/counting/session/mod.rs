@@ -1,6 +1,7 @@
 //! One sample from start to result: what was counted, and when it is enough. No clock and no threads of its own.
 
 mod cells;
+pub mod describe;
 pub mod sample;
 pub mod snapshot;
 
@@ -9,16 +10,12 @@ use jiff::Timestamp;
 use crate::config::{Flags, SessionConfig};
 use crate::counting::counter::{CountedCell, Revision};
 use crate::counting::session::cells::SessionCells;
+use crate::counting::session::describe::{Described, Description, describe, precision};
 use crate::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
-use crate::counting::statistics::Statistics;
 use crate::counting::statistics::confusion;
 use crate::counting::statistics::correction::MisclassificationCorrection;
-use crate::counting::statistics::interval::LEVEL;
-use crate::counting::statistics::per_red_cell::{PerRedCell, RedCellInputs, RedCount};
-use crate::counting::statistics::precision::{Precision, SEQUENTIAL_LEVEL};
-use crate::counting::statistics::simultaneous::Simultaneous;
+use crate::counting::statistics::per_red_cell::RedCount;
 use crate::counting::track::CellId;
-use crate::domain::flag::Flag;
 use crate::vision::prediction::Prediction;
 use crate::vision::prevalence::PriorShift;
 
@@ -117,15 +114,11 @@ impl Session {
     }
 
     fn is_enough(&self) -> bool {
-        let counted = self.cells.tally().differential();
+        let tally = self.cells.tally();
+        let counted = tally.differential();
         counted >= self.limits.target
-            && (counted >= self.limits.at_most || self.precision().is_none_or(|precision| precision.reached))
-    }
-
-    /// The share that decides when the count ends; none where only the number of cells does.
-    fn precision(&self) -> Option<Precision> {
-        let of = self.limits.precision_of?;
-        Some(Precision::of(of, self.limits.precision_points, self.cells.tally().group(of, SEQUENTIAL_LEVEL)))
+            && (counted >= self.limits.at_most
+                || precision(&self.limits, tally).is_none_or(|precision| precision.reached))
     }
 
     /// Ends a running count; true when there was one.
@@ -166,18 +159,15 @@ impl Session {
     /// Its state for the world outside; frames, trouble, speed, scale and experimental classes are known elsewhere and filled in there.
     #[must_use]
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
-        let tally = self.cells.tally();
-        let counted = tally.differential();
-        let precision = self.precision();
-        let imprecise = precision.is_some_and(|precision| !precision.reached);
-        let short = counted < self.limits.target;
-        let mut flags = tally.flags(&self.flags);
-        if self.phase == Phase::Done && (short || imprecise) {
-            flags.push(Flag::FewCells);
-        }
-        if self.jumped {
-            flags.push(Flag::PossibleOverlap);
-        }
+        let Description { counted, target, kinds, classes, flags, statistics } = describe(Described {
+            tally: self.cells.tally(),
+            limits: &self.limits,
+            flags: &self.flags,
+            done: self.phase == Phase::Done,
+            overlap: self.jumped,
+            red_count: self.red_count,
+            corrected: self.corrected.clone(),
+        });
         Snapshot {
             sample: self.sample.clone(),
             phase: self.phase,
@@ -185,16 +175,16 @@ impl Session {
             trouble: None,
             time: now,
             started: self.started,
-            target: if imprecise && !short { self.limits.at_most } else { self.limits.target },
+            target,
             counted,
-            kinds: tally.kinds(),
-            classes: tally.lines(self.level()),
+            kinds,
+            classes,
             classes_uncorrected: self.cells.classes_uncorrected().clone(),
             prevalence: Some(self.cells.prevalence().report()),
             blasts_kept: self.cells.blasts_kept(),
             experimental: Vec::new(),
             flags,
-            statistics: self.statistics(precision),
+            statistics,
             frames: FrameCounts::default(),
             frame_rate: None,
             stages: Vec::new(),
@@ -202,36 +192,15 @@ impl Session {
             quality: None,
         }
     }
-
-    /// The level of intervals, by which they hold the truth in 95 % of samples.
-    fn level(&self) -> f64 {
-        if self.limits.precision_of.is_some() { SEQUENTIAL_LEVEL } else { LEVEL }
-    }
-
-    fn statistics(&self, precision: Option<Precision>) -> Statistics {
-        let (tally, done) = (self.cells.tally(), self.phase == Phase::Done);
-        let known = RedCellInputs {
-            red_count: self.red_count,
-            red_count_cv_percent: self.limits.red_count_cv_percent,
-            nucleated_red_per_100: tally.nucleated_red_per_100().value,
-            correct_white_from: self.flags.correct_white_from,
-        };
-        Statistics {
-            groups: tally.groups(self.level()),
-            evidence: tally.evidence(&self.flags),
-            per_red_cell: PerRedCell::of(tally.kinds(), &known),
-            precision,
-            simultaneous: done.then(|| Simultaneous::of(tally.classes(), self.level())),
-            corrected: self.corrected.clone(),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counting::statistics::Statistics;
     use crate::counting::track::OnSlide;
     use crate::domain::class::{CellClass, Group, Kind};
+    use crate::domain::flag::Flag;
     use crate::domain::prevalence_mode::PrevalenceMode;
 
     fn found(id: u32, kind: Kind) -> CountedCell {
