@@ -6,7 +6,6 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::common::stored;
-use crossbeam_channel::{Sender, unbounded};
 use image::RgbImage;
 use jiff::Timestamp;
 use leukoscope::camera;
@@ -17,18 +16,22 @@ use leukoscope::counting::session::Session;
 use leukoscope::counting::session::snapshot::{Command, Ending, Phase, Snapshot};
 use leukoscope::domain::class::CellClass;
 use leukoscope::domain::frame::Frame;
+use leukoscope::station::drops::Drops;
+use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
-use leukoscope::station::pipeline::{self, Calibrator, PipelinePorts};
+use leukoscope::station::pipeline::{self, CalibrationRequest, Calibrator, PipelinePorts};
 use leukoscope::station::recorder::Recorder;
+use leukoscope::station::requests::Commands;
 use leukoscope::station::service::watchdog::Watchdog;
 use leukoscope::station::trouble::Troubles;
+use leukoscope::store::records::Settings;
 use leukoscope::store::{FILE, Store};
 use leukoscope::system::latest::Latest;
 use leukoscope::system::stop::Stop;
 
 /// A counting thread and what it is connected to.
 struct Thread {
-    commands: Sender<Command>,
+    commands: Commands,
     frames: Latest<Frame>,
     newest: Latest<Arc<Snapshot>>,
     store: Store,
@@ -46,35 +49,34 @@ impl Thread {
             let camera = camera.clone();
             Supervisor::new(move || camera::open(&camera), Patience::with_stall(1.0), frames.clone())
         };
-        let (commands, asked) = unbounded();
+        let drops = Drops::default();
+        let (commands, asked) = Commands::new(drops.clone());
         let store = Store::open(state).unwrap();
         let vision = crate::common::vision();
-        let session = SessionConfig { target, autostart: false, ..SessionConfig::default() };
-        let session = Session::new(session, Flags::default(), vision.correction(None));
+        let limits = SessionConfig { target, autostart: false, ..SessionConfig::default() };
+        let session = Session::new(limits.clone(), Flags::default(), vision.correction(None));
         let ports = PipelinePorts {
             frames: frames.clone(),
             camera: supervisor.watch(),
             recording: false,
             commands: asked,
             sinks: vec![newest.clone()],
-            recorder: Recorder::start(store.clone(), troubles.clone()).unwrap(),
-            settings: stored::start("").settings,
+            recorder: Recorder::start(store.clone(), troubles.clone(), drops.clone()).unwrap(),
+            in_force: InForce::new(Settings { session: limits, ..stored::settings() }, None),
             live: Live::default(),
             troubles,
             pulse: Watchdog::default().watch("counting", Duration::from_mins(1)),
             stop: stop.clone(),
-            limits: unbounded().1,
             gate: false,
-            calibration: None,
             calibrator: Calibrator { state: state.to_owned(), camera, optics: Optics::default() },
-            calibration_requests: unbounded().1,
+            calibration_requests: CalibrationRequest::requests(drops).1,
         };
         let thread = thread::spawn(move || pipeline::count("bench", vision, session, None, ports));
         Self { commands, frames, newest, store, stop, thread: Some(thread) }
     }
 
     fn ask(&self, command: Command) {
-        self.commands.send(command).unwrap();
+        self.commands.ask(command).unwrap();
     }
 
     /// Waits for a state like this.

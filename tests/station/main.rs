@@ -6,3 +6,4 @@ mod counting;
 mod daemon;
 mod service;
 mod start;
+mod wiring;

@@ -69,10 +69,10 @@ impl Session {
         self.phase
     }
 
-    /// Takes new limits and flags; a running count goes on under them.
-    pub fn set(&mut self, limits: SessionConfig, flags: Flags) {
-        self.limits = limits;
-        self.flags = flags;
+    /// Goes by these limits and flags from now on, a running count too.
+    pub fn set(&mut self, limits: &SessionConfig, flags: &Flags) {
+        self.limits.clone_from(limits);
+        self.flags.clone_from(flags);
     }
 
     /// Takes a red count for the sample that is being counted, or else for the next one: a result that stands is on the

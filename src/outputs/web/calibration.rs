@@ -75,9 +75,8 @@ pub(super) async fn calibrate(
         let note = |detail| app.store.note(&caller.by(), Timestamp::now(), "calibrate", None, &detail);
         // Before anything comes of it: what is in force must not be missing in the trail.
         note(json!({"step": step}))?;
-        app.calibration_requests.send(CalibrationRequest { step: wanted, answer }).map_err(|_| ending())?;
+        app.calibration_requests.ask(CalibrationRequest { step: wanted, answer })?;
         let Calibrated { calibration, words } = answered.recv_timeout(PATIENCE).map_err(|_| ending())??;
-        app.settings.now().calibration = Some(calibration.in_words());
         note(json!({"step": step, "found": words}))?;
         Ok::<_, ApiError>(Json(CalibrationFound {
             calibration: calibration.in_words(),

@@ -33,7 +33,6 @@ use std::time::Duration;
 
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
-use crossbeam_channel::Sender;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use jiff::Timestamp;
@@ -42,11 +41,11 @@ use tokio::runtime::Runtime;
 use self::app::App;
 pub use self::certificate::CertificateError;
 use self::connection::ConnectionLimiter;
-pub use self::settings::InForce;
-use crate::config::{Flags, SessionConfig, WebConfig};
-use crate::counting::session::snapshot::Command;
+use crate::config::WebConfig;
+use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::pipeline::CalibrationRequest;
+use crate::station::requests::{Commands, Requests};
 use crate::store::Store;
 use crate::system::stop::Stop;
 use crate::vision::Vision;
@@ -84,16 +83,14 @@ pub struct Web {
     pub store: Store,
     /// What shows where in a cell the evidence for its class lies; none: it is not shown.
     pub vision: Option<Arc<Vision>>,
-    /// What is in force; whoever else changes limits changes it here, too.
-    pub settings: InForce,
-    /// Where limits that are set on the page go.
-    pub limits: Sender<(SessionConfig, Flags)>,
+    /// What is in force, to be shown; limits that are set on the page change it.
+    pub in_force: InForce,
     /// Where the counting thread puts what is going on.
     pub live: Live,
     /// Where requests to the count go.
-    pub commands: Sender<Command>,
-    /// Where calibration_requests for a calibration go.
-    pub calibration_requests: Sender<CalibrationRequest>,
+    pub commands: Commands,
+    /// Where requests for a calibration go.
+    pub calibration_requests: Requests<CalibrationRequest>,
     /// How long slow clients are waited for.
     pub timeouts: Timeouts,
     /// Ends the server.
