@@ -9,7 +9,6 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crossbeam_channel::unbounded;
 use jiff::Timestamp;
 use leukoscope::config::{Flags, SessionConfig, WebConfig};
 use leukoscope::outputs::web::{self, InForce, Timeouts, Web};
@@ -17,6 +16,12 @@ use leukoscope::station::live_view::Live;
 use leukoscope::store::Store;
 use leukoscope::store::records::{Role, Settings};
 use leukoscope::system::stop::Stop;
+use leukoscope::station::drops::Drops;
+use leukoscope::station::in_force::InForce;
+use leukoscope::station::live_view::Live;
+use leukoscope::station::pipeline::CalibrationRequest;
+use leukoscope::station::requests::Commands;
+use leukoscope::outputs::web::{self, Timeouts, Web};
 use libfuzzer_sys::fuzz_target;
 
 struct Station {
@@ -47,11 +52,10 @@ fn station() -> &'static Station {
             station: "fuzz".into(),
             store,
             vision: None,
-            settings: InForce::new(settings),
-            limits: unbounded().0,
+            in_force: InForce::new(settings, None),
             live: Live::default(),
-            commands: unbounded().0,
-            calibration_requests: unbounded().0,
+            commands: Commands::new(Drops::default()).0,
+            calibration_requests: CalibrationRequest::requests(Drops::default()).0,
             timeouts: Timeouts { stalled: Duration::from_secs(2), ..Timeouts::default() },
             stop: Stop::new(),
         };

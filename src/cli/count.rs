@@ -15,7 +15,7 @@ use crate::config::load::load;
 use crate::config::{Config, SessionConfig};
 use crate::counting::counter::Counter;
 use crate::counting::session::Session;
-use crate::counting::session::snapshot::{Command, Ending, Snapshot};
+use crate::counting::session::snapshot::{Ending, Snapshot};
 use crate::counting::statistics::Statistics;
 use crate::counting::statistics::confusion;
 use crate::counting::statistics::text::evidence;
@@ -76,9 +76,9 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     // A recording has no clock; the session uses the time only for names and lines that are not printed here.
     let now = jiff::Timestamp::UNIX_EPOCH;
     if let Some(count) = arguments.red_count {
-        session.command(Command::RedCount(count), now);
+        session.set_red_count(count);
     }
-    session.command(Command::Start, now);
+    session.begin(None, now);
 
     let (mut frames, mut frames_skipped) = (0, 0);
     let mut refused = Refusals::default();

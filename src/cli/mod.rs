@@ -13,7 +13,6 @@ pub mod failure;
 pub mod lighting;
 pub mod pictures;
 pub mod report;
-pub mod retention;
 pub mod run;
 pub mod saliency;
 pub mod sessions;

@@ -7,12 +7,14 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::config::MetricsConfig;
 use crate::counting::session::snapshot::Snapshot;
+use crate::station::drops::{Dropped, Drops};
 use crate::system::file;
 use crate::system::latest::Latest;
 use crate::system::stop::Stop;
@@ -34,16 +36,21 @@ struct OfFate {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfDropped {
+    what: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfStage {
     stage: &'static str,
     quantile: &'static str,
 }
 
-/// The text of a snapshot. Of the sample it gives numbers only: no id, no classes, no result.
+/// The text of a snapshot, and of what was given up since the program began. Of the sample it gives numbers only: no id, no classes, no result.
 ///
 /// # Errors
 /// Never seen: writing into a string does not fail.
-pub fn render(snapshot: &Snapshot) -> Result<String, std::fmt::Error> {
+pub fn render(snapshot: &Snapshot, drops: &Drops) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::with_prefix("leukoscope");
     let cells = Family::<OfKind, Gauge>::default();
     registry.register("cells", "Cells of the present sample, each counted once", cells.clone());
@@ -55,6 +62,11 @@ pub fn render(snapshot: &Snapshot) -> Result<String, std::fmt::Error> {
     let counts = &snapshot.frames;
     for (fate, count) in [("used", counts.used), ("skipped", counts.skipped), ("damaged", counts.damaged)] {
         frames.get_or_create(&OfFate { fate }).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    let dropped = Family::<OfDropped, Counter>::default();
+    registry.register("dropped", "What was given up so that the count went on, since the start", dropped.clone());
+    for what in Dropped::ALL {
+        dropped.get_or_create(&OfDropped { what: what.name() }).inc_by(drops.of(what));
     }
     let stages = Family::<OfStage, Number>::default();
     registry.register_with_unit("stage", "Time of a frame's stages, latest frames", Unit::Seconds, stages.clone());
@@ -85,7 +97,13 @@ pub fn render(snapshot: &Snapshot) -> Result<String, std::fmt::Error> {
 }
 
 /// Writes the newest snapshot every few seconds until `stop`. `trouble` hears of a file that cannot be written, and of its end.
-pub fn run(config: &MetricsConfig, newest: &Latest<Arc<Snapshot>>, stop: &Stop, trouble: &dyn Fn(Option<String>)) {
+pub fn run(
+    config: &MetricsConfig,
+    newest: &Latest<Arc<Snapshot>>,
+    drops: &Drops,
+    stop: &Stop,
+    trouble: &dyn Fn(Option<String>),
+) {
     let path = config.file.as_path();
     if path.as_os_str().is_empty() {
         return;
@@ -100,8 +118,9 @@ pub fn run(config: &MetricsConfig, newest: &Latest<Arc<Snapshot>>, stop: &Stop, 
         waiting = newest.take(if ends { Duration::ZERO } else { TURN }).or(waiting);
         if ends || written.is_none_or(|at| at.elapsed() >= pause) {
             if let Some(snapshot) = waiting.take() {
-                let result =
-                    render(&snapshot).map_err(io::Error::other).and_then(|text| file::replace(path, text.as_bytes()));
+                let result = render(&snapshot, drops)
+                    .map_err(io::Error::other)
+                    .and_then(|text| file::replace(path, text.as_bytes()));
                 written = Some(Instant::now());
                 if let Err(problem) = &result {
                     let words = format!("metrics {}: {problem}; see [metrics] file", path.display());

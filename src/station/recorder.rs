@@ -1,10 +1,11 @@
 //! Keeps the cells of the running session in the store, on a thread of its own: a slow memory card holds up no frame.
 //!
 //! Cells go to the disk about once a second; a result goes with all that is still missing, in one transaction, and is
-//! answered for. What cannot be written is kept in memory and tried again; when that grows, pictures are given up first.
+//! answered for. What cannot be written is kept in memory and tried again; when that grows, pictures are given up first,
+//! then what is kept of red cells and platelets. White cells and results never are.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use crate::counting::counter::{CountedCell, Revision};
 use crate::counting::session::snapshot::Snapshot;
 use crate::counting::track::{CellId, OnSlide};
 use crate::domain::class::Kind;
+use crate::station::drops::{Dropped, Drops};
 use crate::station::trouble::{Part, Troubles};
 use crate::store::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
 use crate::store::{Store, StoreError};
@@ -30,8 +32,12 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// JPEG quality of the pictures, 1..=100: nuclei keep their texture, and a picture takes some 6 kB.
 const QUALITY: u8 = 90;
 
-/// Changes waiting to be written from which on pictures are given up: some 60 MB of them.
-const MOST_WAITING: usize = 10_000;
+/// Changes waiting to be written from which on pictures are given up: some 60 MB if each had one.
+const MOST_WITH_PICTURES: usize = 10_000;
+
+/// Changes waiting from which on red cells and platelets are given up: some 15 MB, an hour of a usual count. What still
+/// comes is a count's few hundred white cells, without pictures, and the few cells that turn out to be none.
+const MOST_WITH_RED_CELLS: usize = 50_000;
 
 /// What the counting hands over.
 enum RecorderMessage {
@@ -61,21 +67,33 @@ struct SeenCell {
 #[derive(Debug)]
 pub struct Recorder {
     messages: Option<Sender<RecorderMessage>>,
+    /// Changes that were taken from `messages` and are not written yet.
+    unwritten: Arc<AtomicUsize>,
+    drops: Drops,
     session: Arc<AtomicI64>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Recorder {
-    /// Starts to keep cells in `store`.
+    /// Starts to keep cells in `store`; what is given up where the store cannot follow is counted in `drops`.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(store: Store, troubles: Troubles) -> std::io::Result<Self> {
+    pub fn start(store: Store, troubles: Troubles, drops: Drops) -> std::io::Result<Self> {
+        // Bounded by what is let in: a full channel would make the count wait, or lose a white cell.
         let (messages, incoming) = unbounded();
+        let unwritten = Arc::<AtomicUsize>::default();
         let session = Arc::<AtomicI64>::default();
-        let keeper = Keeper { store, troubles, session: Arc::clone(&session), running: None, again: None };
+        let keeper = Keeper {
+            store,
+            troubles,
+            session: Arc::clone(&session),
+            unwritten: Arc::clone(&unwritten),
+            running: None,
+            again: None,
+        };
         let thread = thread::Builder::new().name("recorder".to_owned()).spawn(move || keeper.run(&incoming))?;
-        Ok(Self { messages: Some(messages), session, thread: Some(thread) })
+        Ok(Self { messages: Some(messages), unwritten, drops, session, thread: Some(thread) })
     }
 
     /// Number of the running or latest session, once it has one.
@@ -93,26 +111,41 @@ impl Recorder {
     /// Cells count from now on, or count otherwise.
     pub fn counted(&self, cells: &[CountedCell], revisions: &[Revision]) {
         for revision in revisions {
-            self.send(match revision {
-                Revision::Named { id, opinion, picture } => RecorderMessage::Cell(SeenCell {
+            match revision {
+                Revision::Named { id, opinion, picture } => self.saw(SeenCell {
                     id: *id,
                     kind: Kind::Wbc,
                     at: None,
                     opinion: Some(opinion.clone()),
                     picture: picture.clone(),
                 }),
-                Revision::Withdrawn { id, .. } => RecorderMessage::Withdrawn(*id),
-            });
+                Revision::Withdrawn { id, .. } => self.send(RecorderMessage::Withdrawn(*id)),
+            }
         }
         for cell in cells {
-            self.send(RecorderMessage::Cell(SeenCell {
+            self.saw(SeenCell {
                 id: cell.id,
                 kind: cell.kind,
                 at: Some(cell.at),
                 opinion: cell.opinion.clone(),
                 picture: cell.picture.clone(),
-            }));
+            });
         }
+    }
+
+    /// Hands a cell over, as much of it as there is room for.
+    fn saw(&self, mut seen: SeenCell) {
+        let queued = self.messages.as_ref().map_or(0, Sender::len);
+        let waiting = queued + self.unwritten.load(Ordering::Relaxed);
+        if waiting >= MOST_WITH_PICTURES && seen.picture.take().is_some() {
+            self.drops.note(Dropped::Picture);
+        }
+        let white = seen.kind == Kind::Wbc || seen.opinion.is_some();
+        if waiting >= MOST_WITH_RED_CELLS && !white {
+            self.drops.note(Dropped::Cell);
+            return;
+        }
+        self.send(RecorderMessage::Cell(seen));
     }
 
     /// Keeps the result of the session with the final names of its white cells and the settings in force at its end; gives
@@ -154,6 +187,7 @@ struct Keeper {
     store: Store,
     troubles: Troubles,
     session: Arc<AtomicI64>,
+    unwritten: Arc<AtomicUsize>,
     running: Option<RunningSession>,
     /// When to try again what failed.
     again: Option<Instant>,
@@ -182,6 +216,8 @@ impl Keeper {
                     return;
                 }
             }
+            let unwritten = self.running.as_ref().map_or(0, |running| running.waiting.len());
+            self.unwritten.store(unwritten, Ordering::Relaxed);
         }
     }
 
@@ -281,7 +317,7 @@ impl RunningSession {
             cell.name(&opinion);
             self.white.insert(id, cell.clone());
         }
-        let crop = picture.filter(|_| self.waiting.len() < MOST_WAITING).and_then(|picture| jpeg(&picture));
+        let crop = picture.and_then(|picture| jpeg(&picture));
         self.waiting.push(CellChange::Put { cell, crop });
     }
 

@@ -8,6 +8,8 @@ use leukoscope::config::{Controls, GpioBackend};
 use leukoscope::counting::session::snapshot::Command;
 use leukoscope::outputs::hardware::decide::{Button, Light, lights};
 use leukoscope::outputs::hardware::{LineError, Lines, devices, open, run, run_once};
+use leukoscope::station::drops::Drops;
+use leukoscope::station::requests::Commands;
 use leukoscope::system::latest::Latest;
 use leukoscope::system::stop::Stop;
 
@@ -44,7 +46,7 @@ impl Lines for Script {
 #[test]
 fn presses_become_commands_and_lights_follow_the_count() {
     let (stop, switched, newest) = (Stop::new(), Arc::new(Mutex::new(Vec::new())), Latest::default());
-    let (commands, received) = crossbeam_channel::bounded(8);
+    let (commands, received) = Commands::new(Drops::default());
     let edges = [(Button::Start, true), (Button::Start, false), (Button::NewSample, true), (Button::Stop, true)];
     let script = Script { edges: edges.into(), switched: Arc::clone(&switched), stop: stop.clone() };
     newest.put(Arc::new(crate::samples::counting_at_37()));
@@ -77,7 +79,7 @@ fn a_missing_chip_is_told_with_a_remedy_and_tried_until_the_end() {
         ..Controls::default()
     };
     let (stop, told) = (Stop::new(), Mutex::new(Vec::new()));
-    let (commands, _received) = crossbeam_channel::bounded(1);
+    let (commands, _received) = Commands::new(Drops::default());
     run(&config, &Latest::default(), &commands, &stop, &|trouble| {
         if trouble.is_some() {
             stop.tell();

@@ -9,6 +9,7 @@ use leukoscope::counting::session::Session;
 use leukoscope::counting::session::snapshot::{FrameCounts, Snapshot};
 use leukoscope::domain::counts::KindCounts;
 use leukoscope::outputs::metrics;
+use leukoscope::station::drops::{Dropped, Drops};
 use leukoscope::system::latest::Latest;
 use leukoscope::system::stop::Stop;
 use leukoscope::system::timing::{Stage, StageTime};
@@ -28,7 +29,7 @@ fn snapshot() -> Snapshot {
 
 #[test]
 fn counts_frames_and_times_are_open_metrics() {
-    let text = metrics::render(&snapshot()).unwrap();
+    let text = metrics::render(&snapshot(), &Drops::default()).unwrap();
     for line in [
         "leukoscope_cells{kind=\"WBC\"} 12",
         "leukoscope_cells{kind=\"RBC\"} 900",
@@ -43,8 +44,24 @@ fn counts_frames_and_times_are_open_metrics() {
 }
 
 #[test]
+fn what_was_given_up_is_counted_by_what_it_was() {
+    let drops = Drops::default();
+    for what in [Dropped::Picture, Dropped::Picture, Dropped::Command] {
+        drops.note(what);
+    }
+    let text = metrics::render(&snapshot(), &drops).unwrap();
+    for line in [
+        "leukoscope_dropped_total{what=\"picture\"} 2",
+        "leukoscope_dropped_total{what=\"command\"} 1",
+        "leukoscope_dropped_total{what=\"cell\"} 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+    }
+}
+
+#[test]
 fn the_sample_id_is_not_told() {
-    assert!(!metrics::render(&snapshot()).unwrap().contains("nobody"));
+    assert!(!metrics::render(&snapshot(), &Drops::default()).unwrap().contains("nobody"));
 }
 
 #[test]
@@ -54,19 +71,24 @@ fn the_last_state_is_written_at_the_end_and_a_bad_place_is_said() {
     newest.put(Arc::new(snapshot()));
     stop.tell();
     let file = folder.path().join("leukoscope.prom");
-    metrics::run(&MetricsConfig { file: file.clone(), seconds: 5.0 }, &newest, &stop, &|words| assert_eq!(words, None));
+    metrics::run(&MetricsConfig { file: file.clone(), seconds: 5.0 }, &newest, &Drops::default(), &stop, &|words| {
+        assert_eq!(words, None)
+    });
     // Within one figure the order of the labels is free.
     let sorted = |text: String| {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         lines.sort();
         lines
     };
-    assert_eq!(sorted(fs::read_to_string(file).unwrap()), sorted(metrics::render(&snapshot()).unwrap()));
+    assert_eq!(
+        sorted(fs::read_to_string(file).unwrap()),
+        sorted(metrics::render(&snapshot(), &Drops::default()).unwrap())
+    );
 
     newest.put(Arc::new(snapshot()));
     let told = std::cell::RefCell::new(Vec::new());
     let nowhere = folder.path().join("missing/leukoscope.prom");
-    metrics::run(&MetricsConfig { file: nowhere, seconds: 5.0 }, &newest, &stop, &|words| {
+    metrics::run(&MetricsConfig { file: nowhere, seconds: 5.0 }, &newest, &Drops::default(), &stop, &|words| {
         told.borrow_mut().push(words);
     });
     let told = told.into_inner();

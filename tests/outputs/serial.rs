@@ -15,6 +15,8 @@ use leukoscope::domain::counts::{ClassCount, KindCounts};
 use leukoscope::outputs::serial::port::PortError;
 use leukoscope::outputs::serial::sent::SentMark;
 use leukoscope::outputs::serial::{Serial, Traffic, check_port, open_at_start, run};
+use leukoscope::station::drops::Drops;
+use leukoscope::station::requests::{Commands, MOST_COMMANDS};
 use leukoscope::store::Store;
 use leukoscope::system::latest::Latest;
 use leukoscope::system::stop::Stop;
@@ -73,7 +75,7 @@ impl Bench {
         let config = SerialConfig { port: port.to_owned(), format, interval_seconds: 0.1, ..SerialConfig::default() };
         let results = Store::open(folder.path()).unwrap();
         let sent = SentMark::open(folder.path(), &results).unwrap();
-        let (sender, commands) = crossbeam_channel::bounded(8);
+        let (sender, commands) = Commands::new(Drops::default());
         let (newest, stop) = (Latest::default(), Stop::new());
         let open = open_at_start(&config).unwrap();
         let path = open.as_ref().map_or_else(PathBuf::new, |port| port.path().to_owned());
@@ -294,6 +296,17 @@ fn a_host_commands_the_session_and_asks_for_a_result_again() {
     host.json_of("update");
     host.say(b"status\n");
     assert_eq!(host.json_of("status")["sample"], "A-17");
+    bench.end();
+}
+
+#[test]
+fn a_host_that_asks_more_than_can_wait_hears_that_the_count_is_busy() {
+    let bench = Bench::start("pty", LineFormat::Json);
+    let mut host = Host::open(&bench.path);
+    host.json_of("hello");
+    host.say("start\n".repeat(MOST_COMMANDS + 1).as_bytes());
+    assert_eq!(host.json_of("error")["message"], "busy; send the request again");
+    assert_eq!(bench.commands.try_iter().count(), MOST_COMMANDS);
     bench.end();
 }
 

@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod counting;
 mod daemon;
 mod service;
 mod start;
+mod wiring;

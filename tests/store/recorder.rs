@@ -1,6 +1,8 @@
 //! What the counting hands over is in the store as the result says, also where the disk fails in between.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::common::stored::{at, result, start};
 use leukoscope::counting::counter::CountedCell;
@@ -8,6 +10,7 @@ use leukoscope::counting::session::snapshot::Snapshot;
 use leukoscope::counting::track::{CellId, OnSlide};
 use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::domain::flag::Flag;
+use leukoscope::station::drops::{Dropped, Drops};
 use leukoscope::station::recorder::Recorder;
 use leukoscope::station::trouble::Troubles;
 use leukoscope::store::records::Settings;
@@ -43,7 +46,7 @@ fn results_fail(folder: &Path, fail: bool) {
 fn a_result_that_is_kept_at_the_second_try_has_the_names_that_its_cells_were_settled_to() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
-    let recorder = Recorder::start(store.clone(), Troubles::default()).unwrap();
+    let recorder = Recorder::start(store.clone(), Troubles::default(), Drops::default()).unwrap();
     recorder.begin(start("A-1"));
     // One was called a band until the composition of all was known.
     let mut cells = four();
@@ -69,7 +72,7 @@ fn a_result_that_is_kept_at_the_second_try_has_the_names_that_its_cells_were_set
 fn limits_that_were_changed_while_it_counted_hold_for_the_review_too() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
-    let recorder = Recorder::start(store.clone(), Troubles::default()).unwrap();
+    let recorder = Recorder::start(store.clone(), Troubles::default(), Drops::default()).unwrap();
     let reviewed = |change: fn(&mut Settings)| {
         recorder.begin(start("A-1"));
         recorder.counted(&four(), &[]);
@@ -86,4 +89,45 @@ fn limits_that_were_changed_while_it_counted_hold_for_the_review_too() {
     assert_eq!(reviewed(|_| {}), [Flag::Blasts]);
     assert_eq!(reviewed(|settings| settings.session.target = 5), [Flag::Blasts, Flag::FewCells]);
     assert_eq!(reviewed(|settings| settings.flags.blasts_percent = 30.0), []);
+}
+
+#[test]
+fn a_store_that_stands_still_holds_up_no_count_and_costs_pictures_first_then_red_cells_never_white_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let drops = Drops::default();
+    let recorder = Recorder::start(store.clone(), Troubles::default(), drops.clone()).unwrap();
+    recorder.begin(start("A-1"));
+    while recorder.session().is_none() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // Another program writes, and is not done.
+    let file = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
+    file.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let red =
+        |id| CountedCell { id: CellId(id), kind: Kind::Rbc, opinion: None, at: OnSlide::default(), picture: None };
+    let pictured = |id| {
+        let picture = Some(Arc::new(image::RgbImage::new(8, 8)));
+        CountedCell { picture, ..white(id, CellClass::Ngs) }
+    };
+    let began = Instant::now();
+    recorder.counted(&[pictured(1)], &[]);
+    recorder.counted(&(100..11_000).map(red).collect::<Vec<_>>(), &[]);
+    assert_eq!((drops.of(Dropped::Picture), drops.of(Dropped::Cell)), (0, 0));
+    recorder.counted(&[pictured(2), pictured(3)], &[]);
+    recorder.counted(&(11_000..60_000).map(red).collect::<Vec<_>>(), &[]);
+    recorder.counted(&[pictured(4)], &[]);
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert_eq!(drops.of(Dropped::Picture), 3);
+    let red_cells_lost = drops.of(Dropped::Cell);
+    assert!((9_000..12_000).contains(&red_cells_lost), "{red_cells_lost}");
+
+    file.execute_batch("ROLLBACK").unwrap();
+    recorder.finish(Vec::new(), result("A-1"), start("").settings).unwrap();
+    let id = recorder.session().unwrap();
+    assert_eq!(store.cells(id, Some(Kind::Wbc), None).unwrap().len(), 4);
+    let pictures = (1..=4).filter(|number| store.crop(id, *number).unwrap().is_some());
+    assert_eq!(pictures.collect::<Vec<_>>(), [1]);
+    let kept = store.cells(id, Some(Kind::Rbc), None).unwrap().len() as u64;
+    assert_eq!(kept + red_cells_lost, 59_900);
 }

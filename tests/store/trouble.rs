@@ -8,9 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::common::stored::{at, cell, kept, put, result, settings, start};
-use leukoscope::cli::retention;
 use leukoscope::config::StoreConfig;
 use leukoscope::domain::class::{CellClass, Kind};
+use leukoscope::station::retention;
 use leukoscope::station::trouble::Troubles;
 use leukoscope::store::records::Status;
 use leukoscope::store::{AuditVerdict, FILE, Store, StoreError};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::common::stored;
 use crate::station::Station;
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crossbeam_channel::bounded;
 use image::{Rgb, RgbImage};
 use jiff::Timestamp;
 use leukoscope::camera::supervise::{Patience, Supervisor};
@@ -16,9 +16,12 @@ use leukoscope::config::{CameraConfig, Flags, FlatFieldChoice, Optics, SessionCo
 use leukoscope::counting::session::Session;
 use leukoscope::counting::session::snapshot::{Command, Phase, Snapshot};
 use leukoscope::station::calibrate::{NotCalibrated, Step};
+use leukoscope::station::drops::Drops;
+use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
 use leukoscope::station::pipeline::{self, Calibrated, CalibrationRequest, Calibrator, PipelinePorts};
 use leukoscope::station::recorder::Recorder;
+use leukoscope::station::requests::{Commands, Requests};
 use leukoscope::station::service::watchdog::Watchdog;
 use leukoscope::station::trouble::Troubles;
 use leukoscope::store::Store;
@@ -41,7 +44,7 @@ fn counting(
     state: &Path,
     source: &str,
     choice: FlatFieldChoice,
-    work: impl FnOnce(&Sender<CalibrationRequest>, &Sender<Command>, &Latest<Arc<Snapshot>>),
+    work: impl FnOnce(&Requests<CalibrationRequest>, &Commands, &Latest<Arc<Snapshot>>),
 ) {
     let config = CameraConfig { source: source.parse().unwrap(), frame_rate: 20.0, ..CameraConfig::default() };
     let (stop, troubles, frames, newest) = (Stop::new(), Troubles::default(), Latest::default(), Latest::default());
@@ -53,9 +56,9 @@ fn counting(
         Patience::with_stall(config.stall_seconds),
         frames.clone(),
     );
-    let (commands, asked) = unbounded();
-    let (calibration_requests, requested) = unbounded();
-    let (_limits, limits) = unbounded();
+    let drops = Drops::default();
+    let (commands, asked) = Commands::new(drops.clone());
+    let (calibration_requests, requested) = CalibrationRequest::requests(drops.clone());
     let vision = crate::common::vision();
     let connections = PipelinePorts {
         frames,
@@ -63,15 +66,13 @@ fn counting(
         recording: source.starts_with("replay:"),
         commands: asked,
         sinks: vec![newest.clone()],
-        recorder: Recorder::start(Store::open(state).unwrap(), troubles.clone()).unwrap(),
-        settings: stored::start("").settings,
+        recorder: Recorder::start(Store::open(state).unwrap(), troubles.clone(), drops).unwrap(),
+        in_force: InForce::new(stored::start("").settings, None),
         live: Live::default(),
         troubles,
         pulse: Watchdog::default().watch("counting", Duration::from_mins(1)),
         stop: stop.clone(),
-        limits,
         gate: true,
-        calibration: None,
         calibrator: Calibrator { state: state.to_owned(), camera: config.clone(), optics: optics(choice) },
         calibration_requests: requested,
     };
@@ -87,9 +88,9 @@ fn counting(
     capturing.join().unwrap();
 }
 
-fn request(calibration_requests: &Sender<CalibrationRequest>, step: Step) -> Result<Calibrated, NotCalibrated> {
+fn request(calibration_requests: &Requests<CalibrationRequest>, step: Step) -> Result<Calibrated, NotCalibrated> {
     let (answer, answered) = bounded(1);
-    calibration_requests.send(CalibrationRequest { step, answer }).unwrap();
+    calibration_requests.ask(CalibrationRequest { step, answer }).unwrap();
     answered.recv_timeout(Duration::from_mins(1)).unwrap()
 }
 
@@ -107,7 +108,7 @@ fn the_scale_of_the_red_cells_in_view_is_kept_and_cells_are_no_empty_field() {
         // What was refused changed nothing.
         assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(found.calibration));
 
-        commands.send(Command::Start).unwrap();
+        commands.ask(Command::Start).unwrap();
         while newest.take(Duration::from_mins(1)).unwrap().phase != Phase::Counting {}
         assert!(matches!(request(calibration_requests, Step::Scale), Err(NotCalibrated::Counting)));
     });
@@ -167,7 +168,7 @@ fn an_admin_calibrates_by_what_is_in_view_and_hears_what_is_wrong() {
         assert_eq!(ask("POST", "/api/calibration", &cookie, body).status, 403, "{name}");
     }
     let cookie = station.login("ada");
-    let wished = station.wished.clone();
+    let (wished, in_force) = (station.wished.clone(), station.in_force.clone());
     let answering = std::thread::spawn(move || {
         let size = (640, 480);
         let setup = Setup { camera: "bench".into(), objective: "100x".into() };
@@ -178,6 +179,10 @@ fn an_admin_calibrates_by_what_is_in_view_and_hears_what_is_wrong() {
             Ok(Calibrated { calibration, words: "found".into() }),
         ] {
             let wish: CalibrationRequest = wished.recv().unwrap();
+            // As the counting thread does it: in force before whoever asked hears of it.
+            if let Ok(Calibrated { calibration, .. }) = &answer {
+                in_force.calibrate(calibration.clone());
+            }
             wish.answer.send(answer).unwrap();
         }
         wished

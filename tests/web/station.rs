@@ -9,13 +9,16 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::Receiver;
 use jiff::Timestamp;
-use leukoscope::config::{Flags, SessionConfig, WebConfig};
+use leukoscope::config::WebConfig;
 use leukoscope::counting::session::snapshot::Command;
-use leukoscope::outputs::web::{self, InForce, Timeouts, Web};
+use leukoscope::outputs::web::{self, Timeouts, Web};
+use leukoscope::station::drops::Drops;
+use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
 use leukoscope::station::pipeline::CalibrationRequest;
+use leukoscope::station::requests::Commands;
 use leukoscope::store::Store;
 use leukoscope::store::records::{Role, SessionId};
 use leukoscope::system::stop::Stop;
@@ -34,8 +37,9 @@ pub struct Station {
     pub address: SocketAddr,
     pub live: Live,
     pub asked: Receiver<Command>,
-    pub limits: Receiver<(SessionConfig, Flags)>,
+    pub in_force: InForce,
     pub wished: Receiver<CalibrationRequest>,
+    pub drops: Drops,
     pub store: Store,
     pub state: TempDir,
     pub stop: Stop,
@@ -67,10 +71,11 @@ impl Station {
 
     pub fn at(listen: &str, change: impl FnOnce(&mut Web)) -> Self {
         let state = tempfile::tempdir().unwrap();
-        let (commands, asked) = unbounded();
+        let drops = Drops::default();
+        let (commands, asked) = Commands::new(drops.clone());
         let (live, stop) = (Live::default(), Stop::new());
-        let (new_limits, limits) = unbounded();
-        let (calibration_requests, wished) = unbounded();
+        let in_force = InForce::new(stored::start("").settings, None);
+        let (calibration_requests, wished) = CalibrationRequest::requests(drops.clone());
         let store = Store::open(state.path()).unwrap();
         for (name, role) in USERS {
             store.add_user(name, role, PASSWORD, "console", Timestamp::now()).unwrap();
@@ -81,8 +86,7 @@ impl Station {
             station: "test".into(),
             store: store.clone(),
             vision: None,
-            settings: InForce::new(stored::start("").settings),
-            limits: new_limits,
+            in_force: in_force.clone(),
             live: live.clone(),
             commands,
             calibration_requests,
@@ -94,7 +98,7 @@ impl Station {
         let port = running.address.port();
         let tls = !running.address.ip().is_loopback();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        Self { address, live, asked, limits, wished, store, state, stop, thread: Some(running.thread), tls }
+        Self { address, live, asked, in_force, wished, drops, store, state, stop, thread: Some(running.thread), tls }
     }
 
     pub fn host(&self) -> String {

@@ -1,57 +1,36 @@
-//! `run`: the daemon. Reads the configuration, wires the stages together, and waits for the end.
+//! `run`: the daemon. Reads the configuration, starts the station and its outputs, and waits for the end.
 
-mod sinks;
+mod outputs;
 
 use std::env;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crossbeam_channel::{Sender, unbounded};
-
-use self::sinks::{SinkPorts, start_sinks};
+use self::outputs::start_outputs;
 use crate::camera;
-use crate::camera::supervise::{CameraState, CameraWatch, Outcome, Patience, Supervisor};
 use crate::cli::args::RunArguments;
 use crate::cli::at_device;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::{check_size, configured};
-use crate::cli::retention;
+use crate::config::Config;
 use crate::config::limits::{self, Limits};
 use crate::config::load::load;
-use crate::config::{CameraSource, Config, Flags, SessionConfig};
-use crate::counting::session::Session;
 use crate::counting::session::sample::sample_id;
-use crate::counting::session::snapshot::{Command, Snapshot};
 use crate::counting::statistics::confusion;
-use crate::counting::statistics::per_red_cell::RedCount;
 use crate::outputs::serial::port::Port;
 use crate::outputs::serial::sent::SentMark;
-use crate::outputs::web::{self, InForce, Timeouts, Web};
+use crate::outputs::web::{self, Timeouts, Web};
 use crate::outputs::{display, serial};
-use crate::station::live_view::Live;
-use crate::station::pipeline::{self, Calibrator, PipelinePorts};
-use crate::station::recorder::Recorder;
+use crate::station::in_force::InForce;
 use crate::station::service;
-use crate::station::service::watchdog::{Pulse, Watchdog};
-use crate::station::trouble::{Part, Troubles};
+use crate::station::wiring::{Parts, Station, join};
 use crate::store::Store;
 use crate::store::records::Settings;
-use crate::system::latest::Latest;
 use crate::system::stop::Stop;
 use crate::vision::Vision;
 use crate::vision::box_margin::BOX_MARGIN;
 use crate::vision::models::Models;
-use crate::vision::optics::calibration::Calibration;
-
-/// How long a frame may take on the slowest board before the watchdog calls the counting stuck.
-const COUNTING_ALLOWANCE: Duration = Duration::from_secs(20);
-
-/// How long the camera may make no progress: its own supervision reopens it well before.
-const CAMERA_ALLOWANCE: Duration = Duration::from_secs(15);
-
-/// How often the main thread looks whether the camera came up.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// The configuration: file, environment, then flags.
 ///
@@ -98,9 +77,8 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
 struct Prepared {
     vision: Arc<Vision>,
     confusion: confusion::ConfusionSource,
-    calibration: Option<Calibration>,
+    in_force: InForce,
     store: Store,
-    settings: Settings,
     sent: SentMark,
     port: Option<Port>,
 }
@@ -126,15 +104,15 @@ fn prepare(config: &Config) -> Result<Prepared, Failure> {
         Ok(_) | Err(_) => {}
     }
     let store = Store::open(&state).inspect_err(|error| at_device::show(config, &error.to_string())).blame_input()?;
-    let settings = settings(config, &models, unknown_below, calibration.as_ref());
+    let in_force = InForce::new(settings(config, &models, unknown_below), calibration);
     let sent = SentMark::open(&state, &store).blame_input()?;
     let port = serial::open_at_start(&config.serial).blame_input()?;
     drop(display::open(&config.display).blame_input()?);
-    Ok(Prepared { vision: Arc::new(vision), confusion, calibration, store, settings, sent, port })
+    Ok(Prepared { vision: Arc::new(vision), confusion, in_force, store, sent, port })
 }
 
-/// What is in force, for the record of each session.
-fn settings(config: &Config, models: &Models, unknown_below: f64, calibration: Option<&Calibration>) -> Settings {
+/// What is in force at the start, apart from the calibration.
+fn settings(config: &Config, models: &Models, unknown_below: f64) -> Settings {
     let classifier = &models.card.classifier;
     let file = |name: &str, sha256: &String| (name.to_owned(), sha256.clone());
     Settings {
@@ -143,7 +121,7 @@ fn settings(config: &Config, models: &Models, unknown_below: f64, calibration: O
         session: config.session.clone(),
         flags: config.flags.clone(),
         models: [file("detector", &models.card.detector.sha256), file("classifier", &classifier.sha256)].into(),
-        calibration: calibration.map(Calibration::in_words),
+        calibration: None,
         um_per_px: Some(classifier.um_per_px * BOX_MARGIN),
         unknown_below: Some(unknown_below),
     }
@@ -163,172 +141,52 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     let sample = arguments.sample.as_deref().map(sample_id).transpose();
     let sample = sample.map_err(|problem| Failure::input(format!("--sample: {problem}")))?;
 
-    let Prepared { vision, confusion, calibration, store, settings, sent, port } = prepare(&config)?;
+    let Prepared { vision, confusion, in_force, store, sent, port } = prepare(&config)?;
 
-    let stop = Stop::new();
-    // The sinks outlive the counting, so that its last result still gets out.
-    let sinks_stop = Stop::new();
-    let troubles = Troubles::default();
-    let watchdog = Watchdog::default();
-    let (commands, asked) = unbounded();
-    let (new_limits, limits) = unbounded();
-    let (calibration_requests, requested_calibrations) = unbounded();
-    let in_force = InForce::new(settings.clone());
-    let _signals = service::listen(stop.clone(), {
+    let mut station = Station::new(Parts {
+        config: config.clone(),
+        vision: Arc::clone(&vision),
+        confusion,
+        in_force: in_force.clone(),
+        store,
+        red_count: arguments.red_count,
+        sample,
+    });
+    let ports = station.ports().clone();
+    // The outputs outlive the counting, so that its last result still gets out.
+    let outputs_stop = Stop::new();
+    let _signals = service::listen(ports.stop.clone(), {
         let (arguments, running) = (arguments.clone(), config.clone());
-        let (in_force, new_limits) = (in_force.clone(), new_limits.clone());
-        move || reload(&arguments, &running, &in_force, &new_limits)
+        move || reload(&arguments, &running, &in_force)
     })
     .blame_run()?;
-
-    let newest: [Latest<Arc<Snapshot>>; 4] = Default::default();
-    let ends = SinkPorts { commands, stop: stop.clone(), sinks_stop: sinks_stop.clone(), troubles: troubles.clone() };
     // Said where a person looks for it: before the display takes the terminal.
     if let Some(port) = &port {
         println!("serial on {}", port.path().display());
     }
-    let live = Live::default();
-    let kept = store.clone();
     let page = start_page(Web {
         config: config.web.clone(),
         state: config.state_folder(),
         station: config.station.name.clone(),
-        store: store.clone(),
-        vision: Some(Arc::clone(&vision)),
-        settings: in_force.clone(),
-        limits: new_limits.clone(),
-        live: live.clone(),
-        commands: ends.commands.clone(),
-        calibration_requests,
+        store: ports.store.clone(),
+        vision: Some(vision),
+        in_force: ports.in_force.clone(),
+        live: ports.live.clone(),
+        commands: ports.commands.clone(),
+        calibration_requests: ports.calibration_requests.clone(),
         timeouts: Timeouts::default(),
-        stop: sinks_stop.clone(),
+        stop: outputs_stop.clone(),
     })?;
     // After the page, which may find its port taken: keys take the terminal's echo away.
-    let sinks = start_sinks(&config, &newest, &store, sent, port, &ends)?;
+    let outputs = start_outputs(&config, &mut station, sent, port, &outputs_stop)?;
 
-    let frames = Latest::default();
-    let supervisor = {
-        let camera = config.camera.clone();
-        Supervisor::new(
-            move || camera::open(&camera),
-            Patience::with_stall(config.camera.stall_seconds),
-            frames.clone(),
-        )
-    };
-    let camera = supervisor.watch();
-    let capturing = capture(supervisor, stop.clone(), troubles.teller(Part::Camera))?;
-    let counting = thread("counting", {
-        let connections = PipelinePorts {
-            frames,
-            camera: camera.clone(),
-            recording: !config.camera.paced && matches!(config.camera.source, CameraSource::Replay(_)),
-            commands: asked,
-            sinks: newest.to_vec(),
-            recorder: Recorder::start(store, troubles.clone()).blame_run()?,
-            settings,
-            live,
-            troubles: troubles.clone(),
-            pulse: watchdog.watch("counting", COUNTING_ALLOWANCE),
-            stop: stop.clone(),
-            limits,
-            gate: config.quality.gate,
-            calibration,
-            calibrator: calibrator(&config),
-            calibration_requests: requested_calibrations,
-        };
-        let station = config.station.name.clone();
-        let (session, first) = first_session(&config, arguments.red_count, sample, &vision, confusion);
-        move || pipeline::count(&station, vision, session, first, connections)
-    })?;
-    let watching = thread("watchdog", {
-        let (watchdog, stop) = (watchdog.clone(), stop.clone());
-        move || watchdog.run(&stop)
-    })?;
-
-    let keeping = retention::start(kept, config.store.clone(), stop.clone(), &troubles).blame_run()?;
-
-    let pulse = watchdog.watch("camera", CAMERA_ALLOWANCE);
-    watch_over(&camera, &pulse, &troubles, &stop, seconds);
+    let running = station.start().blame_run()?;
+    running.watch_over(seconds);
     service::stopping();
-    stop.tell();
-    for thread in [counting, capturing, watching, keeping] {
-        join(thread);
-    }
-    sinks_stop.tell();
-    sinks.into_iter().chain(page).for_each(join);
+    running.end();
+    outputs_stop.tell();
+    outputs.into_iter().chain(page).for_each(join);
     Ok(())
-}
-
-/// Captures frames until the stop.
-fn capture(
-    supervisor: Supervisor,
-    stop: Stop,
-    trouble: impl Fn(Option<String>) + Send + 'static,
-) -> Result<JoinHandle<()>, Failure> {
-    thread("camera", move || {
-        if let Outcome::Failed(error) = supervisor.run(&stop) {
-            log::error!("{error}");
-            trouble(Some(error.to_string()));
-        }
-    })
-}
-
-/// What a calibration asked for on the page is of.
-fn calibrator(config: &Config) -> Calibrator {
-    Calibrator { state: config.state_folder(), camera: config.camera.clone(), optics: config.optics.clone() }
-}
-
-/// Waits for the end. On the way tells systemd "ready" once the camera gives frames (models and sinks are up already),
-/// shows the camera's trouble, and passes its signs of life on to the watchdog.
-fn watch_over(camera: &CameraWatch, pulse: &Pulse, troubles: &Troubles, stop: &Stop, seconds: Option<Duration>) {
-    let began = Instant::now();
-    let mut ready = false;
-    let mut progress = camera.last_progress();
-    loop {
-        let state = camera.state();
-        if camera.last_progress() > progress || state == CameraState::Ended {
-            progress = camera.last_progress();
-            pulse.beat();
-        }
-        if !ready && !matches!(state, CameraState::Opening | CameraState::Lost(_)) {
-            ready = true;
-            service::ready();
-        }
-        let trouble = if let CameraState::Lost(words) = &state { Some(words.clone()) } else { None };
-        if let (false, Some(words)) = (ready, &trouble) {
-            service::status(words);
-        }
-        // Why a camera ended for good was said by the thread that ran it.
-        if state != CameraState::Ended {
-            troubles.set(Part::Camera, trouble);
-        }
-        let left = seconds.map_or(LOOK, |seconds| seconds.saturating_sub(began.elapsed()).min(LOOK));
-        if left.is_zero() || stop.wait(left) {
-            return;
-        }
-    }
-}
-
-/// The session that the first sample is counted in, and what begins it.
-fn first_session(
-    config: &Config,
-    red_count: Option<RedCount>,
-    sample: Option<String>,
-    vision: &Vision,
-    confusion: confusion::ConfusionSource,
-) -> (Session, Option<Command>) {
-    let mut session =
-        Session::new(config.session.clone(), config.flags.clone(), vision.correction(Some(config.models.prevalence)))
-            .with_confusion(confusion);
-    if let Some(count) = red_count {
-        // Nothing is counted yet, so it is the first sample's.
-        session.command(Command::RedCount(count), jiff::Timestamp::now());
-    }
-    let first = match sample {
-        Some(id) => Some(Command::NewSample(Some(id))),
-        None => config.session.autostart.then_some(Command::Start),
-    };
-    (session, first)
 }
 
 /// Serves the page, if there is to be one, and says where.
@@ -339,34 +197,19 @@ fn start_page(web: Web) -> Result<Option<JoinHandle<()>>, Failure> {
 }
 
 /// Reads the configuration again. Limits and flags change at once; what else changed is named, since it needs a restart.
-fn reload(arguments: &RunArguments, running: &Config, in_force: &InForce, limits: &Sender<(SessionConfig, Flags)>) {
+fn reload(arguments: &RunArguments, running: &Config, in_force: &InForce) {
     service::reloading();
-    match configuration(arguments) {
-        Ok(config) => {
-            let rest = Config { session: running.session.clone(), flags: running.flags.clone(), ..config.clone() };
-            if rest != *running {
-                log::warn!("only [session] and [flags] were read again; restart for the other changes");
-            }
-            log::info!("read again: target {}, {:?}", config.session.target, config.flags);
-            {
-                let mut now = in_force.now();
-                (now.session, now.flags) = (config.session.clone(), config.flags.clone());
-            }
-            // Nobody listens only when the program is ending.
-            let _ = limits.send((config.session, config.flags));
+    let reread = in_force.change_limits(|_| {
+        let config = configuration(arguments)?;
+        let rest = Config { session: running.session.clone(), flags: running.flags.clone(), ..config.clone() };
+        if rest != *running {
+            log::warn!("only [session] and [flags] were read again; restart for the other changes");
         }
-        Err(failure) => log::error!("the configuration stays as it was: {:#}", failure.error),
+        log::info!("read again: target {}, {:?}", config.session.target, config.flags);
+        Ok::<_, Failure>((config.session, config.flags))
+    });
+    if let Err(failure) = reread {
+        log::error!("the configuration stays as it was: {:#}", failure.error);
     }
     service::ready();
-}
-
-fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {
-    thread::Builder::new().name(name.into()).spawn(body).blame_run()
-}
-
-fn join(thread: JoinHandle<()>) {
-    let name = thread.thread().name().unwrap_or_default().to_owned();
-    if thread.join().is_err() {
-        log::error!("the {name} thread ended by a bug; its words are above");
-    }
 }

@@ -17,7 +17,8 @@ pub fn in_order<T: Sync, R: Send>(
     let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
     progress(0, items.len());
     thread::scope(|scope| {
-        let (sender, receiver) = mpsc::channel();
+        // One result a thread may wait, so that none waits for the progress to be shown.
+        let (sender, receiver) = mpsc::sync_channel(threads);
         for _ in 0..threads {
             let (sender, next, work) = (sender.clone(), &next, &work);
             scope.spawn(move || {

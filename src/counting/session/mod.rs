@@ -1,6 +1,7 @@
 //! One sample from start to result: what was counted, and when it is enough. No clock and no threads of its own.
 
 mod cells;
+pub mod describe;
 pub mod sample;
 pub mod snapshot;
 
@@ -9,31 +10,14 @@ use jiff::Timestamp;
 use crate::config::{Flags, SessionConfig};
 use crate::counting::counter::{CountedCell, Revision};
 use crate::counting::session::cells::SessionCells;
-use crate::counting::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
-use crate::counting::statistics::Statistics;
+use crate::counting::session::describe::{Described, Description, describe, precision};
+use crate::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
 use crate::counting::statistics::confusion;
 use crate::counting::statistics::correction::MisclassificationCorrection;
-use crate::counting::statistics::interval::LEVEL;
-use crate::counting::statistics::per_red_cell::{PerRedCell, RedCellInputs, RedCount};
-use crate::counting::statistics::precision::{Precision, SEQUENTIAL_LEVEL};
-use crate::counting::statistics::simultaneous::Simultaneous;
+use crate::counting::statistics::per_red_cell::RedCount;
 use crate::counting::track::CellId;
-use crate::domain::flag::Flag;
 use crate::vision::prediction::Prediction;
 use crate::vision::prevalence::PriorShift;
-
-/// What a command changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommandEffect {
-    /// Nothing: what was asked for is already so.
-    None,
-    /// A count began, from zero.
-    Begun,
-    /// The count ended; its result stands.
-    Ended,
-    /// The count ended, and the next begins once its result is safe.
-    EndedThenNext,
-}
 
 /// One sample.
 #[derive(Debug)]
@@ -41,7 +25,6 @@ pub struct Session {
     limits: SessionConfig,
     flags: Flags,
     sample: String,
-    next_sample: Option<String>,
     phase: Phase,
     ending: Option<Ending>,
     started: Option<Timestamp>,
@@ -62,7 +45,6 @@ impl Session {
             limits,
             flags,
             sample: String::new(),
-            next_sample: None,
             phase: Phase::Waiting,
             ending: None,
             started: None,
@@ -87,43 +69,18 @@ impl Session {
         self.phase
     }
 
-    /// Takes new limits and flags; a running count goes on under them.
-    pub fn set(&mut self, limits: SessionConfig, flags: Flags) {
-        self.limits = limits;
-        self.flags = flags;
+    /// Goes by these limits and flags from now on, a running count too.
+    pub fn set(&mut self, limits: &SessionConfig, flags: &Flags) {
+        self.limits.clone_from(limits);
+        self.flags.clone_from(flags);
     }
 
-    /// Does what a person or a host asked for.
-    pub fn command(&mut self, command: Command, now: Timestamp) -> CommandEffect {
-        match (command, self.phase) {
-            (Command::Start, Phase::Counting) | (Command::Stop, Phase::Waiting | Phase::Done) => CommandEffect::None,
-            (Command::Start, _) => {
-                let id = self.next_sample.take();
-                self.begin(id, now);
-                CommandEffect::Begun
-            }
-            (Command::Stop, Phase::Counting) => {
-                self.end(Ending::Stopped);
-                CommandEffect::Ended
-            }
-            (Command::NewSample(id), Phase::Counting) => {
-                self.next_sample = id;
-                self.end(Ending::Stopped);
-                CommandEffect::EndedThenNext
-            }
-            (Command::NewSample(id), _) => {
-                self.begin(id, now);
-                CommandEffect::Begun
-            }
-            (Command::RedCount(count), Phase::Counting) => {
-                self.red_count = Some(count);
-                CommandEffect::None
-            }
-            (Command::RedCount(count), _) => {
-                // The result that stands is on the disk already.
-                self.next_red_count = Some(count);
-                CommandEffect::None
-            }
+    /// Takes a red count for the sample that is being counted, or else for the next one: a result that stands is on the
+    /// disk already.
+    pub fn set_red_count(&mut self, count: RedCount) {
+        match self.phase {
+            Phase::Counting => self.red_count = Some(count),
+            Phase::Waiting | Phase::Done => self.next_red_count = Some(count),
         }
     }
 
@@ -157,15 +114,11 @@ impl Session {
     }
 
     fn is_enough(&self) -> bool {
-        let counted = self.cells.tally().differential();
+        let tally = self.cells.tally();
+        let counted = tally.differential();
         counted >= self.limits.target
-            && (counted >= self.limits.at_most || self.precision().is_none_or(|precision| precision.reached))
-    }
-
-    /// The share that decides when the count ends; none where only the number of cells does.
-    fn precision(&self) -> Option<Precision> {
-        let of = self.limits.precision_of?;
-        Some(Precision::of(of, self.limits.precision_points, self.cells.tally().group(of, SEQUENTIAL_LEVEL)))
+            && (counted >= self.limits.at_most
+                || precision(&self.limits, tally).is_none_or(|precision| precision.reached))
     }
 
     /// Ends a running count; true when there was one.
@@ -177,7 +130,9 @@ impl Session {
         running
     }
 
-    fn begin(&mut self, id: Option<String>, now: Timestamp) {
+    /// Begins a sample from zero, under this id or else one made of the time. What was counted before is forgotten: end a
+    /// running count with [`Session::finish`] and keep its result first.
+    pub fn begin(&mut self, id: Option<String>, now: Timestamp) {
         self.sample = id.unwrap_or_else(|| now.strftime("%Y%m%d-%H%M%S").to_string());
         self.phase = Phase::Counting;
         self.ending = None;
@@ -204,18 +159,15 @@ impl Session {
     /// Its state for the world outside; frames, trouble, speed, scale and experimental classes are known elsewhere and filled in there.
     #[must_use]
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
-        let tally = self.cells.tally();
-        let counted = tally.differential();
-        let precision = self.precision();
-        let imprecise = precision.is_some_and(|precision| !precision.reached);
-        let short = counted < self.limits.target;
-        let mut flags = tally.flags(&self.flags);
-        if self.phase == Phase::Done && (short || imprecise) {
-            flags.push(Flag::FewCells);
-        }
-        if self.jumped {
-            flags.push(Flag::PossibleOverlap);
-        }
+        let Description { counted, target, kinds, classes, flags, statistics } = describe(Described {
+            tally: self.cells.tally(),
+            limits: &self.limits,
+            flags: &self.flags,
+            done: self.phase == Phase::Done,
+            overlap: self.jumped,
+            red_count: self.red_count,
+            corrected: self.corrected.clone(),
+        });
         Snapshot {
             sample: self.sample.clone(),
             phase: self.phase,
@@ -223,16 +175,16 @@ impl Session {
             trouble: None,
             time: now,
             started: self.started,
-            target: if imprecise && !short { self.limits.at_most } else { self.limits.target },
+            target,
             counted,
-            kinds: tally.kinds(),
-            classes: tally.lines(self.level()),
+            kinds,
+            classes,
             classes_uncorrected: self.cells.classes_uncorrected().clone(),
             prevalence: Some(self.cells.prevalence().report()),
             blasts_kept: self.cells.blasts_kept(),
             experimental: Vec::new(),
             flags,
-            statistics: self.statistics(precision),
+            statistics,
             frames: FrameCounts::default(),
             frame_rate: None,
             stages: Vec::new(),
@@ -240,36 +192,15 @@ impl Session {
             quality: None,
         }
     }
-
-    /// The level of intervals, by which they hold the truth in 95 % of samples.
-    fn level(&self) -> f64 {
-        if self.limits.precision_of.is_some() { SEQUENTIAL_LEVEL } else { LEVEL }
-    }
-
-    fn statistics(&self, precision: Option<Precision>) -> Statistics {
-        let (tally, done) = (self.cells.tally(), self.phase == Phase::Done);
-        let known = RedCellInputs {
-            red_count: self.red_count,
-            red_count_cv_percent: self.limits.red_count_cv_percent,
-            nucleated_red_per_100: tally.nucleated_red_per_100().value,
-            correct_white_from: self.flags.correct_white_from,
-        };
-        Statistics {
-            groups: tally.groups(self.level()),
-            evidence: tally.evidence(&self.flags),
-            per_red_cell: PerRedCell::of(tally.kinds(), &known),
-            precision,
-            simultaneous: done.then(|| Simultaneous::of(tally.classes(), self.level())),
-            corrected: self.corrected.clone(),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counting::statistics::Statistics;
     use crate::counting::track::OnSlide;
     use crate::domain::class::{CellClass, Group, Kind};
+    use crate::domain::flag::Flag;
     use crate::domain::prevalence_mode::PrevalenceMode;
 
     fn found(id: u32, kind: Kind) -> CountedCell {
@@ -310,7 +241,7 @@ mod tests {
     #[test]
     fn the_target_ends_the_count_and_unnamed_cells_do_not_bring_it_nearer() {
         let mut session = session(2);
-        assert_eq!(session.command(Command::Start, at(0)), CommandEffect::Begun);
+        session.begin(None, at(0));
         assert!(!session.add(&[named(), unnamed(), unnamed()], false));
         assert!(session.add(&[named(), named()], false));
         let result = session.snapshot(at(9));
@@ -323,33 +254,35 @@ mod tests {
     #[test]
     fn a_stopped_count_says_that_it_is_short() {
         let mut session = session(100);
-        session.command(Command::Start, at(0));
+        session.begin(None, at(0));
         session.add(&[named()], true);
-        assert_eq!(session.command(Command::Stop, at(1)), CommandEffect::Ended);
+        assert!(session.finish(Ending::Stopped));
         let flags = session.snapshot(at(1)).flags;
         assert!(flags.contains(&Flag::FewCells) && flags.contains(&Flag::PossibleOverlap));
     }
 
     #[test]
-    fn a_new_sample_ends_the_one_before_and_takes_its_name() {
+    fn the_next_sample_begins_from_zero_under_its_own_name() {
         let mut session = session(100);
-        session.command(Command::Start, at(0));
+        session.begin(None, at(0));
         session.add(&[named()], false);
-        assert_eq!(session.command(Command::NewSample(Some("B7".into())), at(1)), CommandEffect::EndedThenNext);
+        assert!(session.finish(Ending::Stopped));
         assert_eq!(session.snapshot(at(1)).counted, 1);
-        assert_eq!(session.command(Command::Start, at(1)), CommandEffect::Begun);
+        session.begin(Some("B7".into()), at(1));
         let next = session.snapshot(at(1));
         assert_eq!((next.sample.as_str(), next.counted), ("B7", 0));
     }
 
     #[test]
-    fn commands_that_change_nothing_do_no_harm() {
+    fn only_a_running_count_can_be_ended() {
         let mut session = session(100);
-        assert_eq!(session.command(Command::Stop, at(0)), CommandEffect::None);
-        session.command(Command::Start, at(0));
+        assert!(!session.finish(Ending::Stopped));
+        session.begin(None, at(0));
         session.add(&[named()], false);
-        assert_eq!(session.command(Command::Start, at(1)), CommandEffect::None);
-        assert_eq!(session.snapshot(at(1)).counted, 1);
+        assert!(session.finish(Ending::Stopped));
+        assert!(!session.finish(Ending::Shutdown));
+        let result = session.snapshot(at(1));
+        assert_eq!((result.counted, result.ending), (1, Some(Ending::Stopped)));
     }
 
     #[test]
@@ -362,7 +295,7 @@ mod tests {
             ..SessionConfig::default()
         };
         let mut session = Session::new(limits, Flags::default(), PriorShift::off());
-        session.command(Command::Start, at(0));
+        session.begin(None, at(0));
         assert!(!session.add(&vec![named(); 100], false), "none of 100 may still be 3 %");
         assert_eq!(session.snapshot(at(1)).target, 400);
         // 1 - 0.015^(1/n) <= 0.02 from n = 208 on.
@@ -374,7 +307,7 @@ mod tests {
         assert_eq!((result.target, result.ending), (100, Some(Ending::TargetReached)));
         assert!(!result.flags.contains(&Flag::FewCells));
 
-        session.command(Command::Start, at(4));
+        session.begin(None, at(4));
         let blast = white(&[(CellClass::Myo, 1.0)]);
         let mut mixed = vec![named(); 360];
         mixed.extend(vec![blast; 40]);
@@ -387,25 +320,25 @@ mod tests {
     #[test]
     fn a_red_count_is_that_of_the_sample_being_counted_or_of_the_next() {
         let mut session = session(1000);
-        let red = |count| Command::RedCount(RedCount::new(count).unwrap());
+        let red = |count| RedCount::new(count).unwrap();
         let red_cell = found(0, Kind::Rbc);
-        session.command(red(4.0), at(0));
-        session.command(Command::Start, at(0));
+        session.set_red_count(red(4.0));
+        session.begin(None, at(0));
         session.add(&vec![red_cell; 2000], false);
         session.add(&[named(), named(), named()], false);
         let estimate = |session: &Session| session.snapshot(at(1)).statistics.per_red_cell.unwrap().estimates;
         assert!((estimate(&session).unwrap().white.value - 6000.0).abs() < 1e-6);
-        session.command(red(5.0), at(1));
+        session.set_red_count(red(5.0));
         assert!((estimate(&session).unwrap().white.value - 7500.0).abs() < 1e-6);
-        session.command(Command::Stop, at(2));
-        session.command(red(3.0), at(2));
+        session.finish(Ending::Stopped);
+        session.set_red_count(red(3.0));
         assert!((estimate(&session).unwrap().white.value - 7500.0).abs() < 1e-6, "a result stands");
     }
 
     #[test]
     fn a_result_has_simultaneous_intervals_and_the_groups() {
         let mut session = session(2);
-        session.command(Command::Start, at(0));
+        session.begin(None, at(0));
         assert_eq!(session.snapshot(at(0)).statistics, Statistics::default());
         session.add(&[named(), named()], false);
         let statistics = session.snapshot(at(1)).statistics;
@@ -418,7 +351,7 @@ mod tests {
     fn a_cell_seen_better_changes_its_name_and_one_that_was_none_goes() {
         let of = |id: u32, class| CountedCell { id: CellId(id), ..white(&[(class, 1.0)]) };
         let mut session = session(100);
-        session.command(Command::Start, at(0));
+        session.begin(None, at(0));
         let red = found(9, Kind::Rbc);
         session.add(&[of(1, CellClass::Ngs), red, of(2, CellClass::Lyt), of(3, CellClass::Mon)], false);
         let better = Prediction::of(vec![(CellClass::Eos, 1.0)], 0.6);
@@ -435,7 +368,7 @@ mod tests {
             now.classes_uncorrected
         );
         assert_eq!((now.kinds.wbc, now.kinds.rbc, now.counted), (2, 0, 2));
-        session.command(Command::Stop, at(2));
+        session.finish(Ending::Stopped);
         session.revise(&[Revision::Named { id: CellId(2), opinion: better, picture: None }]);
         assert_eq!(session.snapshot(at(3)).classes_uncorrected[&CellClass::Lyt], 1, "a result does not change");
     }
@@ -446,11 +379,11 @@ mod tests {
         let correction = PriorShift::new(Some(PrevalenceMode::Sample), &classes, Some(&[0.5, 0.5]), 0.6);
         let limits = SessionConfig { target: 1000, autostart: false, ..SessionConfig::default() };
         let mut session = Session::new(limits, Flags::default(), correction);
-        session.command(Command::Start, at(0));
+        session.begin(None, at(0));
         let doubtful = white(&[(CellClass::Myb, 0.55), (CellClass::Ngs, 0.45)]);
         session.add(&vec![white(&[(CellClass::Ngs, 0.98), (CellClass::Myb, 0.02)]); 60], false);
         session.add(&vec![doubtful; 3], false);
-        session.command(Command::Stop, at(1));
+        session.finish(Ending::Stopped);
         let result = session.snapshot(at(1));
         assert_eq!(
             result.classes.iter().map(|line| (line.class, line.count)).collect::<Vec<_>>(),

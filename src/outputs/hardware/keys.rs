@@ -7,12 +7,12 @@ use std::io::{self, IsTerminal};
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 
 use super::send;
 use crate::counting::session::snapshot::Command;
+use crate::station::requests::Commands;
 use crate::system::stop::Stop;
 
 /// Longest wait for a key, and so for `stop` to take effect.
@@ -43,9 +43,9 @@ pub fn action(key: &KeyEvent) -> Option<Action> {
     }
 }
 
-/// Turns keys into commands until `stop`; q triggers it. Returns at once if standard input or output is not a
-/// terminal, or the program runs in the background.
-pub fn run(commands: &Sender<Command>, stop: &Stop) {
+/// Turns keys into commands until `stop`; q tells it. Returns at once when standard input or output is no terminal, or
+/// the program runs in the background.
+pub fn run(commands: &Commands, stop: &Stop) {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() || !in_foreground() {
         return;
     }

@@ -14,10 +14,9 @@ pub mod rppal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, TrySendError};
-
 use crate::config::{Controls, GpioBackend};
 use crate::counting::session::snapshot::{Command, Snapshot};
+use crate::station::requests::{Commands, NotPassedOn};
 use crate::system::latest::Latest;
 use crate::system::stop::Stop;
 use decide::{Button, Buttons, Light, lights};
@@ -93,7 +92,7 @@ pub fn open(config: &Controls) -> Result<Option<Box<dyn Lines>>, LineError> {
 pub fn run(
     config: &Controls,
     newest: &Latest<Arc<Snapshot>>,
-    commands: &Sender<Command>,
+    commands: &Commands,
     stop: &Stop,
     trouble: &dyn Fn(Option<String>),
 ) {
@@ -110,7 +109,7 @@ pub fn run(
 pub fn run_once(
     mut lines: Box<dyn Lines>,
     newest: &Latest<Arc<Snapshot>>,
-    commands: &Sender<Command>,
+    commands: &Commands,
     stop: &Stop,
     works: &mut dyn FnMut(),
 ) -> Result<(), LineError> {
@@ -141,11 +140,12 @@ pub fn run_once(
     Light::ALL.into_iter().try_for_each(|light| lines.switch(light, false))
 }
 
-/// Sends a command without blocking: a button must not hang because the count is busy.
-pub(crate) fn send(commands: &Sender<Command>, command: Command) {
-    match commands.try_send(command) {
+/// Passes a command on without waiting: a button must not hang because the count is busy.
+pub(crate) fn send(commands: &Commands, command: Command) {
+    let words = format!("{command:?}");
+    match commands.ask(command) {
         Ok(()) => {}
-        Err(TrySendError::Full(command)) => log::warn!("the session is busy; {command:?} is dropped, press again"),
-        Err(TrySendError::Disconnected(command)) => log::debug!("the session has ended; {command:?} is dropped"),
+        Err(NotPassedOn::Busy) => log::warn!("the count is busy; {words} is dropped, press again"),
+        Err(NotPassedOn::Ending) => log::debug!("the count has ended; {words} is dropped"),
     }
 }

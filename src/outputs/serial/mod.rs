@@ -20,7 +20,6 @@ mod outbox;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, TrySendError};
 use jiff::Timestamp;
 
 use self::change::Difference;
@@ -30,7 +29,8 @@ use self::outbox::{Due, Outbox};
 use self::port::{Port, PortError};
 use self::sent::SentMark;
 use crate::config::SerialConfig;
-use crate::counting::session::snapshot::{Command, Snapshot};
+use crate::counting::session::snapshot::Snapshot;
+use crate::station::requests::{Commands, NotPassedOn};
 use crate::store::Store;
 use crate::system::backoff::Backoff;
 use crate::system::latest::Latest;
@@ -70,7 +70,7 @@ pub struct Serial {
     /// Up to where the host has them.
     pub sent: SentMark,
     /// Where the host's requests go.
-    pub commands: Sender<Command>,
+    pub commands: Commands,
     /// Ends the thread.
     pub stop: Stop,
 }
@@ -349,10 +349,10 @@ impl Link {
 
     fn answer(&mut self, request: Result<Request, IncomingError>, now: Instant) {
         let problem = match request {
-            Ok(Request::Session(command)) => match self.serial.commands.try_send(command) {
+            Ok(Request::Session(command)) => match self.serial.commands.ask(command) {
                 Ok(()) => return,
-                Err(TrySendError::Full(_)) => "busy; send the request again".to_owned(),
-                Err(TrySendError::Disconnected(_)) => "the program is ending".to_owned(),
+                Err(NotPassedOn::Busy) => "busy; send the request again".to_owned(),
+                Err(NotPassedOn::Ending) => "the program is ending".to_owned(),
             },
             Ok(Request::Status) => match self.state.clone() {
                 Some(state) => return self.push_answer(SerialMessage::Status(&state)),

@@ -5,19 +5,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::error::ApiError;
 use super::logins::Logins;
 use super::throttle::Throttle;
-use super::{InForce, Timeouts, Web};
-use crate::config::{Flags, SessionConfig};
-use crate::counting::session::snapshot::Command;
+use super::{Timeouts, Web};
 use crate::outputs::words::Catalogues;
+use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::pipeline::CalibrationRequest;
+use crate::station::requests::{Commands, Requests};
 use crate::store::Store;
 use crate::store::records::SessionId;
 use crate::vision::Vision;
@@ -39,11 +38,10 @@ pub(super) struct App {
     pub(super) store: Store,
     pub(super) state: PathBuf,
     pub(super) vision: Option<Arc<Vision>>,
-    pub(super) settings: InForce,
-    pub(super) limits: Sender<(SessionConfig, Flags)>,
+    pub(super) in_force: InForce,
     pub(super) live: Live,
-    pub(super) commands: Sender<Command>,
-    pub(super) calibration_requests: Sender<CalibrationRequest>,
+    pub(super) commands: Commands,
+    pub(super) calibration_requests: Requests<CalibrationRequest>,
     pub(super) station: String,
     pub(super) language: String,
     pub(super) catalogues: Catalogues,
@@ -55,8 +53,6 @@ pub(super) struct App {
     /// Limits how many reports and pictures are made at once.
     pictures: Arc<Semaphore>,
     calibrations: Arc<Semaphore>,
-    /// Held while limits change, because they live in memory and in a file.
-    pub(super) changing: Mutex<()>,
     logins: Mutex<Logins>,
     throttle: Mutex<Throttle>,
     viewed: Mutex<Viewed>,
@@ -72,8 +68,7 @@ impl App {
             store: web.store.clone(),
             state: web.state.clone(),
             vision: web.vision.clone(),
-            settings: web.settings.clone(),
-            limits: web.limits.clone(),
+            in_force: web.in_force.clone(),
             live: web.live.clone(),
             commands: web.commands.clone(),
             calibration_requests: web.calibration_requests.clone(),
@@ -86,7 +81,6 @@ impl App {
             passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
             pictures: Arc::new(Semaphore::new(1)),
             calibrations: Arc::new(Semaphore::new(1)),
-            changing: Mutex::default(),
             viewed: Mutex::default(),
             logins: Mutex::new(Logins::new(idle)),
             throttle: Mutex::default(),

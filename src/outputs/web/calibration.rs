@@ -74,9 +74,8 @@ pub(super) async fn calibrate(
         let note = |detail| app.store.note(&caller.by(), Timestamp::now(), "calibrate", None, &detail);
         // Noted before anything changes: nothing may come into force that the audit trail lacks.
         note(json!({"step": step}))?;
-        app.calibration_requests.send(CalibrationRequest { step: wanted, answer }).map_err(|_| ending())?;
+        app.calibration_requests.ask(CalibrationRequest { step: wanted, answer })?;
         let Calibrated { calibration, words } = answered.recv_timeout(PATIENCE).map_err(|_| ending())??;
-        app.settings.now().calibration = Some(calibration.in_words());
         note(json!({"step": step, "found": words}))?;
         Ok::<_, ApiError>(Json(CalibrationFound {
             calibration: calibration.in_words(),

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::app::SharedApp;
+use crate::station::requests::NotPassedOn;
 use crate::store::{ReviewError, StoreError};
 
 /// Longest request body, bytes.
@@ -144,6 +145,12 @@ impl ApiError {
         log::error!("page: {problem}");
         let words = "this did not work; the log of the station says why";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, words)
+    }
+}
+
+impl From<NotPassedOn> for ApiError {
+    fn from(problem: NotPassedOn) -> Self {
+        Self::busy(problem.to_string())
     }
 }
 

@@ -33,7 +33,6 @@ use std::time::Duration;
 
 use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
-use crossbeam_channel::Sender;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use jiff::Timestamp;
@@ -43,11 +42,11 @@ use utoipa::openapi::path::PathItem;
 use self::app::App;
 pub use self::certificate::CertificateError;
 use self::connection::ConnectionLimiter;
-pub use self::settings::InForce;
-use crate::config::{Flags, SessionConfig, WebConfig};
-use crate::counting::session::snapshot::Command;
+use crate::config::WebConfig;
+use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::pipeline::CalibrationRequest;
+use crate::station::requests::{Commands, Requests};
 use crate::store::Store;
 use crate::system::stop::Stop;
 use crate::vision::Vision;
@@ -84,16 +83,15 @@ pub struct Web {
     pub store: Store,
     /// Computes saliency maps of cells; without it none are shown.
     pub vision: Option<Arc<Vision>>,
-    /// Settings in force, shared with everything else that changes limits.
-    pub settings: InForce,
-    /// Takes limits set on the page.
-    pub limits: Sender<(SessionConfig, Flags)>,
-    /// Holds the newest state and frame from the counting thread.
+    /// What is in force, to be shown; limits that are set on the page change it.
+    pub in_force: InForce,
+    /// Where the counting thread puts what is going on.
     pub live: Live,
-    /// Takes commands for the count.
-    pub commands: Sender<Command>,
-    /// Takes requests for a calibration.
-    pub calibration_requests: Sender<CalibrationRequest>,
+    /// Where requests to the count go.
+    pub commands: Commands,
+    /// Where requests for a calibration go.
+    pub calibration_requests: Requests<CalibrationRequest>,
+    /// How long slow clients are waited for.
     pub timeouts: Timeouts,
     pub stop: Stop,
 }

@@ -13,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use utoipa::ToSchema;
 
 use super::app::{App, SharedApp, blocking};
-use super::error::{ApiError, Body};
+use super::error::{ApiError, Body, ErrorBody};
 use super::guard::{Caller, How, user_of};
 use crate::counting::session::sample::sample_id;
 use crate::counting::session::snapshot::{Command, Snapshot};
@@ -90,6 +90,7 @@ pub(super) async fn now(State(app): State<SharedApp>) -> Json<Now> {
 /// Send a command to the count. It takes effect within a moment; the state shows when it has.
 #[utoipa::path(post, path = "/api/live/commands", tag = "live", request_body = CommandBody, responses(
     (status = 202, description = "Passed on to the count"),
+    (status = 503, description = "Too much was asked already; ask again", body = ErrorBody),
 ))]
 pub(super) async fn command(
     State(app): State<SharedApp>,
@@ -98,10 +99,8 @@ pub(super) async fn command(
 ) -> Result<StatusCode, ApiError> {
     let command = asked.into_command()?;
     log::info!("page: {} asks for {command:?}", caller.by());
-    match app.commands.try_send(command) {
-        Ok(()) => Ok(StatusCode::ACCEPTED),
-        Err(_) => Err(ApiError::busy("the count does not listen; the program is ending")),
-    }
+    app.commands.ask(command)?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 impl CommandBody {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 use image::RgbImage;
 
 use super::Counting;
@@ -12,6 +12,8 @@ use crate::config::{CameraConfig, FlatFieldChoice, Optics};
 use crate::counting::counter::Counter;
 use crate::counting::session::snapshot::Phase;
 use crate::station::calibrate::{self, NotCalibrated, Step};
+use crate::station::drops::{Dropped, Drops};
+use crate::station::requests::Requests;
 use crate::station::trouble::Part;
 use crate::vision::optics::calibration::Calibration;
 use crate::vision::quality::Gate;
@@ -40,6 +42,15 @@ pub struct CalibrationRequest {
     pub step: Step,
     /// Where the outcome goes.
     pub answer: Sender<Result<Calibrated, NotCalibrated>>,
+}
+
+impl CalibrationRequest {
+    /// Both ends; at most one request waits. Each takes seconds, and a second person at the microscope would have moved
+    /// the field that the first one calibrates by.
+    #[must_use]
+    pub fn requests(drops: Drops) -> (Requests<Self>, Receiver<Self>) {
+        Requests::within(1, Dropped::CalibrationRequest, drops)
+    }
 }
 
 /// A calibration that was taken, is kept, and is in force.
@@ -92,8 +103,8 @@ impl Counting {
             self.counter = Counter::behind(Arc::clone(&self.vision), Gate::new(self.connections.gate));
         }
         self.um_per_px = None;
-        self.connections.settings.calibration = Some(calibration.in_words());
-        self.connections.calibration = Some(calibration.clone());
+        self.connections.in_force.calibrate(calibration.clone());
+        self.take_what_is_in_force();
         self.connections.troubles.set(Part::Vision, None);
         self.connections.troubles.set(Part::Optics, None);
         let words = calibrate::in_words(step, &calibration, frames.len());

@@ -2,6 +2,7 @@
 
 mod calibrating;
 mod judged;
+mod keeping;
 mod rate;
 mod view;
 
@@ -13,14 +14,15 @@ use jiff::Timestamp;
 
 pub use self::calibrating::{Calibrated, CalibrationRequest, Calibrator};
 use self::judged::QualityLog;
+use self::keeping::{NextSample, Unkept};
 use self::rate::Rate;
 use self::view::SessionView;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
-use crate::config::{Flags, SessionConfig};
 use crate::counting::counter::{Counted, Counter, DetectedFrame};
+use crate::counting::session::Session;
 use crate::counting::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
-use crate::counting::session::{CommandEffect, Session};
 use crate::domain::frame::Frame;
+use crate::station::in_force::{Current, InForce};
 use crate::station::live_view::Live;
 use crate::station::recorder::Recorder;
 use crate::station::service::watchdog::Pulse;
@@ -28,7 +30,7 @@ use crate::station::trouble::{Part, Troubles};
 use crate::store::records::{SessionStart, Settings};
 use crate::system::latest::Latest;
 use crate::system::stop::Stop;
-use crate::vision::optics::calibration::{Calibration, scale_doubt};
+use crate::vision::optics::calibration::scale_doubt;
 use crate::vision::quality::Gate;
 use crate::vision::{Lighting, Vision, VisionError};
 
@@ -47,8 +49,8 @@ pub struct PipelinePorts {
     pub sinks: Vec<Latest<Arc<Snapshot>>>,
     /// Keeps cells, and results before anybody sees them.
     pub recorder: Recorder,
-    /// What is in force, for the record of each session.
-    pub settings: Settings,
+    /// Limits, settings and calibration: read once a turn, and changed by a calibration.
+    pub in_force: InForce,
     /// Where the page sees what goes on.
     pub live: Live,
     /// The board of troubles.
@@ -57,12 +59,8 @@ pub struct PipelinePorts {
     pub pulse: Pulse,
     /// Ends the thread.
     pub stop: Stop,
-    /// New limits, after the configuration was read again.
-    pub limits: Receiver<(SessionConfig, Flags)>,
     /// Whether frames that are not good enough are left out.
     pub gate: bool,
-    /// What is known of camera and objective, if they were calibrated.
-    pub calibration: Option<Calibration>,
     /// What a calibration is of, and where it is kept.
     pub calibrator: Calibrator,
     /// Wishes for one.
@@ -78,9 +76,6 @@ const SOON: Duration = Duration::from_millis(5);
 /// How often a state that does not change is told again, so that trouble and speed stay current.
 const REFRESH: Duration = Duration::from_secs(1);
 
-/// Pause between two tries to keep a result that could not be kept.
-const KEEP_AGAIN: Duration = Duration::from_secs(5);
-
 /// A step longer than this is named in the log: a person is waiting.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -95,9 +90,12 @@ struct Counting {
     looked_alone: Duration,
     session: Session,
     connections: PipelinePorts,
+    /// What is in force in this turn: a session, its record and its result go by the same.
+    current: Arc<Current>,
     /// A result that is not on the disk yet.
     unkept: Option<Unkept>,
-    begin_after_keeping: bool,
+    /// The sample that begins once the result before it is on the disk.
+    next: Option<NextSample>,
     /// The camera's counters when the session began.
     at_start: CameraCounts,
     used: u64,
@@ -107,14 +105,6 @@ struct Counting {
     /// The state that was told last, and when.
     state: Option<Arc<Snapshot>>,
     told: Instant,
-}
-
-struct Unkept {
-    result: Snapshot,
-    /// What was in force when it came to be.
-    settings: Settings,
-    /// When to try again to keep it.
-    again: Instant,
 }
 
 /// Counts into `session` until told to stop. `first` is begun at once if there is one.
@@ -127,9 +117,10 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         looked_alone: Duration::ZERO,
         view: SessionView::new(connections.live.clone()),
         session,
+        current: connections.in_force.now(),
         connections,
         unkept: None,
-        begin_after_keeping: false,
+        next: None,
         at_start: CameraCounts::default(),
         used: 0,
         judged: QualityLog::new(),
@@ -138,6 +129,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         state: None,
         told: Instant::now(),
     };
+    counting.take_what_is_in_force();
     if let Some(command) = first {
         counting.command(command);
     }
@@ -145,6 +137,8 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
     while !counting.connections.stop.told() {
         counting.step();
     }
+    // What was to come after a result that is still not kept begins no more.
+    counting.next = None;
     counting.end(Ending::Shutdown);
     counting.keep();
     counting.tell();
@@ -153,11 +147,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
 impl Counting {
     fn step(&mut self) {
         self.connections.pulse.beat();
-        while let Ok((limits, flags)) = self.connections.limits.try_recv() {
-            let settings = &mut self.connections.settings;
-            (settings.session, settings.flags) = (limits.clone(), flags.clone());
-            self.session.set(limits, flags);
-        }
+        self.take_what_is_in_force();
         while let Ok(command) = self.connections.commands.try_recv() {
             self.command(command);
         }
@@ -192,39 +182,38 @@ impl Counting {
         }
     }
 
+    fn take_what_is_in_force(&mut self) {
+        self.current = self.connections.in_force.now();
+        let Settings { session, flags, .. } = &self.current.settings;
+        self.session.set(session, flags);
+    }
+
     fn camera_ended(&self) -> bool {
         self.connections.camera.state() == CameraState::Ended
     }
 
     fn command(&mut self, command: Command) {
-        if self.unkept.is_some() && !matches!(command, Command::Stop | Command::RedCount(_)) {
+        if self.unkept.is_some() && matches!(command, Command::Start | Command::NewSample(_)) {
             log::warn!("{command:?} is not done while the last result could not be kept");
             return;
         }
-        if matches!(command, Command::Stop | Command::NewSample(_)) && self.session.phase() == Phase::Counting {
-            self.count_looked();
-        }
-        if matches!(command, Command::Stop | Command::NewSample(_)) && self.session.phase() == Phase::Counting {
-            // What a lone last field showed cut by its border counts, as at any other end.
-            let rest = self.counter.finish();
-            self.connections.recorder.counted(&rest, &[]);
-            if self.session.add(&rest, false) {
-                self.ended();
+        match command {
+            Command::Start if self.session.phase() == Phase::Counting => {}
+            Command::Start => self.begin(None),
+            Command::Stop => self.end(Ending::Stopped),
+            Command::NewSample(id) => {
+                self.end(Ending::Stopped);
+                // Asked for all the same where the last field reached the target before the stop did.
+                self.next = Some(NextSample(id));
+                self.begin_next();
             }
-        }
-        match self.session.command(command, Timestamp::now()) {
-            CommandEffect::None => {}
-            CommandEffect::Begun => self.begun(),
-            CommandEffect::Ended => self.ended(),
-            CommandEffect::EndedThenNext => {
-                self.begin_after_keeping = true;
-                self.ended();
-            }
+            Command::RedCount(count) => self.session.set_red_count(count),
         }
         self.tell();
     }
 
-    fn begun(&mut self) {
+    fn begin(&mut self, id: Option<String>) {
+        self.session.begin(id, Timestamp::now());
         self.looked = None;
         self.view.begin();
         self.counter.begin(Gate::new(self.connections.gate));
@@ -238,7 +227,7 @@ impl Counting {
             sample: snapshot.sample,
             station: self.station.clone(),
             started: snapshot.started.unwrap_or(snapshot.time),
-            settings: self.connections.settings.clone(),
+            settings: self.current.settings.clone(),
         });
     }
 
@@ -318,7 +307,7 @@ impl Counting {
     /// Whether frames have another size than those the light was calibrated with: they would be evened out wrongly.
     fn does_not_fit(&mut self, size: (u32, u32)) -> bool {
         let fixed = matches!(self.vision.lighting(), Lighting::Fixed(_));
-        let lit = self.connections.calibration.as_ref().filter(|_| fixed);
+        let lit = self.current.calibration.as_ref().filter(|_| fixed);
         let Some(problem) = lit.and_then(|calibration| calibration.fits(size).err()) else { return false };
         self.connections.troubles.set(Part::Vision, Some(problem.to_string()));
         self.tell();
@@ -327,11 +316,13 @@ impl Counting {
 
     /// Says so where the red cells and the calibration do not agree on the scale.
     fn doubt_scale(&self) {
-        let calibrated = self.connections.calibration.as_ref().and_then(|calibration| calibration.um_per_px);
+        let calibrated = self.current.calibration.as_ref().and_then(|calibration| calibration.um_per_px);
         let doubt = calibrated.zip(self.um_per_px).and_then(|(calibrated, live)| scale_doubt(calibrated, live));
         self.connections.troubles.set(Part::Optics, doubt);
     }
 
+    /// Ends a running count, the one way for commands, a recording's end and the program's. What was looked at counts first,
+    /// and then what a lone last field showed cut by its border; where either reaches the target, that is the ending.
     fn end(&mut self, ending: Ending) {
         if self.session.phase() == Phase::Counting {
             self.count_looked();
@@ -342,41 +333,6 @@ impl Counting {
             let reached = self.session.add(&rest, false);
             if reached || self.session.finish(ending) {
                 self.ended();
-            }
-        }
-    }
-
-    /// Keeps the result that just came to be, before anybody is told that it stands.
-    fn ended(&mut self) {
-        let result = self.snapshot();
-        log::info!(
-            "sample {}: {} white cells, {} in the differential, flags {:?}",
-            result.sample,
-            result.kinds.wbc,
-            result.counted,
-            result.flags
-        );
-        self.unkept = Some(Unkept { result, settings: self.connections.settings.clone(), again: Instant::now() });
-        self.keep();
-        self.tell();
-    }
-
-    fn keep(&mut self) {
-        let Some(Unkept { result, settings, again }) = &mut self.unkept else { return };
-        let named = self.session.named().collect();
-        match self.connections.recorder.finish(named, result.clone(), settings.clone()) {
-            Ok(number) => {
-                log::info!("sample {}: result {number} is kept", result.sample);
-                self.unkept = None;
-                self.connections.troubles.set(Part::Results, None);
-                if std::mem::take(&mut self.begin_after_keeping) {
-                    self.command(Command::Start);
-                }
-            }
-            Err(error) => {
-                log::error!("{error}");
-                self.connections.troubles.set(Part::Results, Some(error.to_string()));
-                *again = Instant::now() + KEEP_AGAIN;
             }
         }
     }

@@ -1,0 +1,98 @@
+//! What a tally comes to: figures and flags, the same for a result that was counted and for one that persons reviewed. Pure.
+
+use crate::config::{Flags, SessionConfig};
+use crate::counting::statistics::Statistics;
+use crate::counting::statistics::correction::MisclassificationCorrection;
+use crate::counting::statistics::interval::LEVEL;
+use crate::counting::statistics::per_red_cell::{PerRedCell, RedCellInputs, RedCount};
+use crate::counting::statistics::precision::{Precision, SEQUENTIAL_LEVEL};
+use crate::counting::statistics::simultaneous::Simultaneous;
+use crate::counting::tally::Tally;
+use crate::domain::counts::{ClassCount, KindCounts};
+use crate::domain::flag::Flag;
+
+/// What a tally is described by.
+#[derive(Debug)]
+pub struct Described<'a> {
+    /// The cells, each counted once.
+    pub tally: &'a Tally,
+    /// Limits of the count.
+    pub limits: &'a SessionConfig,
+    /// Limits of the flags.
+    pub flags: &'a Flags,
+    /// The count ended: only then are there too few cells, and simultaneous intervals.
+    pub done: bool,
+    /// The stage moved in a way that could not be followed: cells may have been counted twice.
+    pub overlap: bool,
+    /// The sample's red count, if somebody entered it.
+    pub red_count: Option<RedCount>,
+    /// Percentages corrected for the classifier's errors, if they are known.
+    pub corrected: Option<MisclassificationCorrection>,
+}
+
+/// The part of a snapshot that follows from the counts alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// Cells of the differential.
+    pub counted: u32,
+    /// Cells of the differential to count; past the limit, while a share is not known precisely enough, the most to count.
+    pub target: u32,
+    /// Cells by kind.
+    pub kinds: KindCounts,
+    /// One line a class with at least one cell, most frequent first, UNK last.
+    pub classes: Vec<ClassCount>,
+    /// What a person must look at, worst first.
+    pub flags: Vec<Flag>,
+    /// What else can be said from the counts.
+    pub statistics: Statistics,
+}
+
+/// Describes a tally.
+#[must_use]
+pub fn describe(of: Described<'_>) -> Description {
+    let Described { tally, limits, .. } = of;
+    let counted = tally.differential();
+    let level = level(limits);
+    let precision = precision(limits, tally);
+    let imprecise = precision.is_some_and(|precision| !precision.reached);
+    let short = counted < limits.target;
+    let mut flags = tally.flags(of.flags);
+    if of.done && (short || imprecise) {
+        flags.push(Flag::FewCells);
+    }
+    if of.overlap {
+        flags.push(Flag::PossibleOverlap);
+    }
+    let known = RedCellInputs {
+        red_count: of.red_count,
+        red_count_cv_percent: limits.red_count_cv_percent,
+        nucleated_red_per_100: tally.nucleated_red_per_100().value,
+        correct_white_from: of.flags.correct_white_from,
+    };
+    Description {
+        counted,
+        target: if imprecise && !short { limits.at_most } else { limits.target },
+        kinds: tally.kinds(),
+        classes: tally.lines(level),
+        flags,
+        statistics: Statistics {
+            groups: tally.groups(level),
+            evidence: tally.evidence(of.flags),
+            per_red_cell: PerRedCell::of(tally.kinds(), &known),
+            precision,
+            simultaneous: of.done.then(|| Simultaneous::of(tally.classes(), level)),
+            corrected: of.corrected,
+        },
+    }
+}
+
+/// The share that decides when a count ends; none where only the number of cells does.
+pub(super) fn precision(limits: &SessionConfig, tally: &Tally) -> Option<Precision> {
+    let of = limits.precision_of?;
+    Some(Precision::of(of, limits.precision_points, tally.group(of, SEQUENTIAL_LEVEL)))
+}
+
+/// The level of intervals, by which they hold the truth in 95 % of samples.
+fn level(limits: &SessionConfig) -> f64 {
+    if limits.precision_of.is_some() { SEQUENTIAL_LEVEL } else { LEVEL }
+}

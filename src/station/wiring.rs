@@ -1,0 +1,292 @@
+//! A whole station: camera, counting thread, recorder and watchdog, wired together. What shows its state and asks things
+//! of it connects to its [`Ports`].
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+
+use crate::camera::supervise::{CameraState, CameraWatch, Outcome, Patience, Supervisor};
+use crate::camera::{self, CameraSource};
+use crate::config::Config;
+use crate::counting::session::Session;
+use crate::counting::session::snapshot::{Command, Snapshot};
+use crate::counting::statistics::confusion::ConfusionSource;
+use crate::counting::statistics::per_red_cell::RedCount;
+use crate::station::drops::Drops;
+use crate::station::in_force::InForce;
+use crate::station::live_view::Live;
+use crate::station::pipeline::{self, CalibrationRequest, Calibrator, PipelinePorts};
+use crate::station::recorder::Recorder;
+use crate::station::requests::{Commands, Requests};
+use crate::station::retention;
+use crate::station::service;
+use crate::station::service::watchdog::{Pulse, Watchdog};
+use crate::station::trouble::{Part, Troubles};
+use crate::store::Store;
+use crate::system::latest::Latest;
+use crate::system::stop::Stop;
+use crate::vision::Vision;
+
+/// How long a frame may take on the slowest board before the watchdog calls the counting stuck.
+const COUNTING_ALLOWANCE: Duration = Duration::from_secs(20);
+
+/// How long the camera may make no progress: its own supervision reopens it well before.
+const CAMERA_ALLOWANCE: Duration = Duration::from_secs(15);
+
+/// How often it is looked whether the camera came up.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What a station is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Its configuration, checked.
+    pub config: Config,
+    /// The networks, with the light they count by.
+    pub vision: Arc<Vision>,
+    /// The classifier's errors, if they are known.
+    pub confusion: ConfusionSource,
+    /// Limits, settings and calibration.
+    pub in_force: InForce,
+    /// Where samples are kept.
+    pub store: Store,
+    /// The first sample's red count, if it is known.
+    pub red_count: Option<RedCount>,
+    /// Begins to count at once, under this id.
+    pub sample: Option<String>,
+}
+
+/// What outputs connect to; clones lead to the same station.
+#[derive(Clone, Debug)]
+pub struct Ports {
+    /// Takes what persons and hosts ask of the count.
+    pub commands: Commands,
+    /// Takes requests for a calibration.
+    pub calibration_requests: Requests<CalibrationRequest>,
+    /// State and frames for the page.
+    pub live: Live,
+    /// Limits, settings and calibration, to be shown and changed.
+    pub in_force: InForce,
+    /// What is kept.
+    pub store: Store,
+    /// The board of troubles.
+    pub troubles: Troubles,
+    /// What was given up so that the count goes on.
+    pub drops: Drops,
+    /// Ends the station.
+    pub stop: Stop,
+}
+
+/// A station that does not run yet: outputs are connected first, so that they see its state from the beginning.
+#[derive(Debug)]
+pub struct Station {
+    parts: Parts,
+    ports: Ports,
+    asked: Receiver<Command>,
+    calibrations_asked: Receiver<CalibrationRequest>,
+    sinks: Vec<Latest<Arc<Snapshot>>>,
+}
+
+impl Station {
+    /// Wires the parts; no thread runs yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let drops = Drops::default();
+        let (commands, asked) = Commands::new(drops.clone());
+        let (calibration_requests, calibrations_asked) = CalibrationRequest::requests(drops.clone());
+        let ports = Ports {
+            commands,
+            calibration_requests,
+            live: Live::default(),
+            in_force: parts.in_force.clone(),
+            store: parts.store.clone(),
+            troubles: Troubles::default(),
+            drops,
+            stop: Stop::new(),
+        };
+        Self { parts, ports, asked, calibrations_asked, sinks: Vec::new() }
+    }
+
+    /// What outputs connect to.
+    #[must_use]
+    pub fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// A place for the newest snapshot, for one more output.
+    #[must_use]
+    pub fn sink(&mut self) -> Latest<Arc<Snapshot>> {
+        let place = Latest::default();
+        self.sinks.push(place.clone());
+        place
+    }
+
+    /// Starts every thread of the station.
+    ///
+    /// # Errors
+    /// When a thread cannot be started; the others are told to end.
+    pub fn start(self) -> io::Result<RunningStation> {
+        let stop = self.ports.stop.clone();
+        self.started().inspect_err(|_| stop.tell())
+    }
+
+    fn started(self) -> io::Result<RunningStation> {
+        let Self { parts, ports, asked, calibrations_asked, sinks } = self;
+        let Parts { config, vision, confusion, in_force, store, red_count, sample } = parts;
+        let Ports { live, troubles, drops, stop, .. } = ports;
+        let watchdog = Watchdog::default();
+        let frames = Latest::default();
+        let supervisor = {
+            let camera = config.camera.clone();
+            Supervisor::new(
+                move || camera::open(&camera),
+                Patience::with_stall(config.camera.stall_seconds),
+                frames.clone(),
+            )
+        };
+        let camera = supervisor.watch();
+        let mut threads = vec![capture(supervisor, stop.clone(), troubles.teller(Part::Camera))?];
+        threads.push(thread("counting", {
+            let connections = PipelinePorts {
+                frames,
+                camera: camera.clone(),
+                recording: !config.camera.paced && matches!(config.camera.source, CameraSource::Replay(_)),
+                commands: asked,
+                sinks,
+                recorder: Recorder::start(store.clone(), troubles.clone(), drops)?,
+                in_force,
+                live,
+                troubles: troubles.clone(),
+                pulse: watchdog.watch("counting", COUNTING_ALLOWANCE),
+                stop: stop.clone(),
+                gate: config.quality.gate,
+                calibrator: Calibrator {
+                    state: config.state_folder(),
+                    camera: config.camera.clone(),
+                    optics: config.optics.clone(),
+                },
+                calibration_requests: calibrations_asked,
+            };
+            let (session, first) = first_session(&config, red_count, sample, &vision, confusion);
+            let station = config.station.name.clone();
+            move || pipeline::count(&station, vision, session, first, connections)
+        })?);
+        threads.push(thread("watchdog", {
+            let (watchdog, stop) = (watchdog.clone(), stop.clone());
+            move || watchdog.run(&stop)
+        })?);
+        threads.push(retention::start(store, config.store, stop.clone(), &troubles)?);
+        let pulse = watchdog.watch("camera", CAMERA_ALLOWANCE);
+        Ok(RunningStation { camera, pulse, troubles, stop, threads })
+    }
+}
+
+/// A station whose threads run. One that is dropped without [`RunningStation::end`] is told to end and not waited for.
+#[derive(Debug)]
+pub struct RunningStation {
+    camera: CameraWatch,
+    pulse: Pulse,
+    troubles: Troubles,
+    stop: Stop,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl RunningStation {
+    /// Waits for the stop, or as long as `time`. On the way tells systemd "ready" once the camera gives frames (models and
+    /// sinks are up already), shows the camera's trouble, and passes its signs of life on to the watchdog.
+    pub fn watch_over(&self, time: Option<Duration>) {
+        let Self { camera, pulse, troubles, stop, .. } = self;
+        let began = Instant::now();
+        let mut ready = false;
+        let mut progress = camera.last_progress();
+        loop {
+            let state = camera.state();
+            if camera.last_progress() > progress || state == CameraState::Ended {
+                progress = camera.last_progress();
+                pulse.beat();
+            }
+            if !ready && !matches!(state, CameraState::Opening | CameraState::Lost(_)) {
+                ready = true;
+                service::ready();
+            }
+            let trouble = if let CameraState::Lost(words) = &state { Some(words.clone()) } else { None };
+            if let (false, Some(words)) = (ready, &trouble) {
+                service::status(words);
+            }
+            // Why a camera ended for good was said by the thread that ran it.
+            if state != CameraState::Ended {
+                troubles.set(Part::Camera, trouble);
+            }
+            let left = time.map_or(LOOK, |time| time.saturating_sub(began.elapsed()).min(LOOK));
+            if left.is_zero() || stop.wait(left) {
+                return;
+            }
+        }
+    }
+
+    /// Ends a running count and keeps its result; returns once every thread has ended.
+    pub fn end(mut self) {
+        self.stop.tell();
+        self.threads.drain(..).for_each(join);
+    }
+}
+
+impl Drop for RunningStation {
+    fn drop(&mut self) {
+        self.stop.tell();
+    }
+}
+
+/// Captures frames until the stop.
+fn capture(
+    supervisor: Supervisor,
+    stop: Stop,
+    trouble: impl Fn(Option<String>) + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    thread("camera", move || {
+        if let Outcome::Failed(error) = supervisor.run(&stop) {
+            log::error!("{error}");
+            trouble(Some(error.to_string()));
+        }
+    })
+}
+
+/// The session that the first sample is counted in, and what begins it.
+fn first_session(
+    config: &Config,
+    red_count: Option<RedCount>,
+    sample: Option<String>,
+    vision: &Vision,
+    confusion: ConfusionSource,
+) -> (Session, Option<Command>) {
+    let mut session =
+        Session::new(config.session.clone(), config.flags.clone(), vision.correction(Some(config.models.prevalence)))
+            .with_confusion(confusion);
+    if let Some(count) = red_count {
+        // Nothing is counted yet, so it is the first sample's.
+        session.set_red_count(count);
+    }
+    let first = match sample {
+        Some(id) => Some(Command::NewSample(Some(id))),
+        None => config.session.autostart.then_some(Command::Start),
+    };
+    (session, first)
+}
+
+/// Starts a thread of this name.
+///
+/// # Errors
+/// When the system has none left.
+pub fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(name.into()).spawn(body)
+}
+
+/// Waits for a thread's end; the log names one that ended by a bug.
+pub fn join(thread: JoinHandle<()>) {
+    let name = thread.thread().name().unwrap_or_default().to_owned();
+    if thread.join().is_err() {
+        log::error!("the {name} thread ended by a bug; its words are above");
+    }
+}

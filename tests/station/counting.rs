@@ -1,0 +1,192 @@
+//! The counting thread, driven through its ports: commands and frames in, snapshots and kept results out.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::common::stored;
+use image::RgbImage;
+use jiff::Timestamp;
+use leukoscope::camera;
+use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings, TruthCell};
+use leukoscope::camera::supervise::{Patience, Supervisor};
+use leukoscope::config::{CameraConfig, Flags, Optics, SessionConfig};
+use leukoscope::counting::session::Session;
+use leukoscope::counting::session::snapshot::{Command, Ending, Phase, Snapshot};
+use leukoscope::domain::class::CellClass;
+use leukoscope::domain::frame::Frame;
+use leukoscope::station::drops::Drops;
+use leukoscope::station::in_force::InForce;
+use leukoscope::station::live_view::Live;
+use leukoscope::station::pipeline::{self, CalibrationRequest, Calibrator, PipelinePorts};
+use leukoscope::station::recorder::Recorder;
+use leukoscope::station::requests::Commands;
+use leukoscope::station::service::watchdog::Watchdog;
+use leukoscope::station::trouble::Troubles;
+use leukoscope::store::records::Settings;
+use leukoscope::store::{FILE, Store};
+use leukoscope::system::latest::Latest;
+use leukoscope::system::stop::Stop;
+
+/// A counting thread and what it is connected to.
+struct Thread {
+    commands: Commands,
+    frames: Latest<Frame>,
+    newest: Latest<Arc<Snapshot>>,
+    store: Store,
+    stop: Stop,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Thread {
+    /// A station that waits for its first sample, and counts each to `target` cells.
+    fn start(state: &Path, target: u32) -> Self {
+        let (stop, troubles) = (Stop::new(), Troubles::default());
+        let (frames, newest) = (Latest::default(), Latest::default());
+        let camera = CameraConfig::default();
+        let supervisor = {
+            let camera = camera.clone();
+            Supervisor::new(move || camera::open(&camera), Patience::with_stall(1.0), frames.clone())
+        };
+        let drops = Drops::default();
+        let (commands, asked) = Commands::new(drops.clone());
+        let store = Store::open(state).unwrap();
+        let vision = crate::common::vision();
+        let limits = SessionConfig { target, autostart: false, ..SessionConfig::default() };
+        let session = Session::new(limits.clone(), Flags::default(), vision.correction(None));
+        let ports = PipelinePorts {
+            frames: frames.clone(),
+            camera: supervisor.watch(),
+            recording: false,
+            commands: asked,
+            sinks: vec![newest.clone()],
+            recorder: Recorder::start(store.clone(), troubles.clone(), drops.clone()).unwrap(),
+            in_force: InForce::new(Settings { session: limits, ..stored::settings() }, None),
+            live: Live::default(),
+            troubles,
+            pulse: Watchdog::default().watch("counting", Duration::from_mins(1)),
+            stop: stop.clone(),
+            gate: false,
+            calibrator: Calibrator { state: state.to_owned(), camera, optics: Optics::default() },
+            calibration_requests: CalibrationRequest::requests(drops).1,
+        };
+        let thread = thread::spawn(move || pipeline::count("bench", vision, session, None, ports));
+        Self { commands, frames, newest, store, stop, thread: Some(thread) }
+    }
+
+    fn ask(&self, command: Command) {
+        self.commands.ask(command).unwrap();
+    }
+
+    /// Waits for a state like this.
+    fn wait_for(&self, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+        let until = Instant::now() + Duration::from_mins(3);
+        let mut last = None;
+        while Instant::now() < until {
+            let Some(state) = self.newest.take(Duration::from_secs(1)) else { continue };
+            if wanted(&state) {
+                return state;
+            }
+            last = Some(state);
+        }
+        panic!("no state with {what}; the last was {last:?}");
+    }
+
+    /// Shows a frame; returns while it is looked at, before its cells count.
+    fn show(&self, picture: &Arc<RgbImage>) {
+        self.frames.put(Frame::new((**picture).clone(), 0, Timestamp::now()));
+        assert!(self.frames.wait_until_free(Duration::from_mins(3)));
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.stop.tell();
+        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
+            && !thread::panicking()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// A field that shows some whole white cells of the differential, more than enough for a target of one.
+fn field_of_white_cells() -> Arc<RgbImage> {
+    let microscope = SimulatedMicroscope::new(SimulatedSettings { step_px: 400.0, ..SimulatedSettings::default() });
+    let white = |index: &u64| {
+        let named = |cell: &TruthCell| cell.whole && cell.class.is_some_and(CellClass::in_differential);
+        microscope.truth(*index).iter().filter(|cell| named(cell)).count()
+    };
+    let richest = (0..30).max_by_key(white).unwrap();
+    assert!(white(&richest) > 1);
+    Arc::new(microscope.draw(richest).0)
+}
+
+fn results_fail(state: &Path, fail: bool) {
+    let file = rusqlite::Connection::open(state.join(FILE)).unwrap();
+    file.execute_batch(if fail {
+        "CREATE TRIGGER no_room BEFORE INSERT ON result BEGIN SELECT RAISE(ABORT, 'no room'); END"
+    } else {
+        "DROP TRIGGER no_room"
+    })
+    .unwrap();
+}
+
+/// Samples in the store, oldest first, each with the sample id of its result if it has one.
+fn kept(store: &Store) -> Vec<(String, Option<String>)> {
+    let (mut found, mut id) = (Vec::new(), 1);
+    while let Some(session) = store.session(id).unwrap() {
+        let result = store.result_of(id).unwrap().map(|result| result.snapshot.sample);
+        found.push((session.summary.sample, result));
+        id += 1;
+    }
+    found
+}
+
+#[test]
+fn a_result_that_the_store_refused_is_never_filed_under_the_next_sample() {
+    let state = tempfile::tempdir().unwrap();
+    let field = field_of_white_cells();
+    let counting = Thread::start(state.path(), 1);
+    counting.ask(Command::NewSample(Some("A".into())));
+    counting.wait_for("A being counted", |now| now.sample == "A" && now.phase == Phase::Counting);
+    results_fail(state.path(), true);
+    counting.show(&field);
+    // The field that is being looked at reaches the target, and the store refuses the result.
+    counting.ask(Command::NewSample(Some("B".into())));
+    counting.wait_for("the store's refusal", |now| now.trouble.as_ref().is_some_and(|words| words.contains("no room")));
+    assert_eq!(kept(&counting.store), [("A".to_owned(), None)], "B waits until the result of A is safe");
+
+    results_fail(state.path(), false);
+    let next = counting.wait_for("B being counted", |now| now.sample == "B" && now.phase == Phase::Counting);
+    assert_eq!((next.counted, next.trouble.as_deref()), (0, None));
+    let first = counting.store.find(1).unwrap().expect("the result of A");
+    assert_eq!((first.session, first.snapshot.ending), (1, Some(Ending::TargetReached)));
+    counting.ask(Command::Stop);
+    counting.wait_for("the end of B", |now| now.sample == "B" && now.phase == Phase::Done);
+    let of = |sample: &str| (sample.to_owned(), Some(sample.to_owned()));
+    assert_eq!(kept(&counting.store), [of("A"), of("B")]);
+}
+
+#[test]
+fn a_stop_or_a_new_sample_means_the_same_where_the_last_field_reaches_the_target() {
+    let state = tempfile::tempdir().unwrap();
+    let field = field_of_white_cells();
+    let counting = Thread::start(state.path(), 1);
+    counting.ask(Command::NewSample(Some("A".into())));
+    counting.wait_for("A being counted", |now| now.phase == Phase::Counting);
+    counting.show(&field);
+    counting.ask(Command::Stop);
+    let stopped = counting.wait_for("the end of A", |now| now.phase == Phase::Done);
+    assert_eq!((stopped.sample.as_str(), stopped.ending), ("A", Some(Ending::TargetReached)));
+
+    counting.ask(Command::NewSample(Some("B".into())));
+    counting.wait_for("B being counted", |now| now.sample == "B" && now.phase == Phase::Counting);
+    counting.show(&field);
+    counting.ask(Command::NewSample(Some("C".into())));
+    let next = counting.wait_for("C being counted", |now| now.sample == "C" && now.phase == Phase::Counting);
+    assert_eq!(next.counted, 0);
+    let of = |sample: &str| (sample.to_owned(), Some(sample.to_owned()));
+    assert_eq!(kept(&counting.store)[..2], [of("A"), of("B")]);
+}

@@ -1,0 +1,116 @@
+//! A whole station without the program around it: its ports are all that a display, a page or a serial host has.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::common::stored;
+use leukoscope::config::{CameraConfig, Config, SessionConfig};
+use leukoscope::counting::session::snapshot::{Command, Ending, Phase, Snapshot};
+use leukoscope::counting::statistics::confusion::ConfusionSource;
+use leukoscope::station::drops::Dropped;
+use leukoscope::station::in_force::InForce;
+use leukoscope::station::requests::{MOST_COMMANDS, NotPassedOn};
+use leukoscope::station::wiring::{Parts, Ports, RunningStation, Station};
+use leukoscope::store::Store;
+use leukoscope::system::latest::Latest;
+
+/// A station with the simulated camera that waits for its first sample.
+fn station(state: &Path) -> Station {
+    let mut config = Config {
+        camera: CameraConfig { source: "simulated".into(), frame_rate: 2.0, ..CameraConfig::default() },
+        session: SessionConfig { target: 100_000, autostart: false, ..SessionConfig::default() },
+        ..Config::default()
+    };
+    config.station.state = state.to_owned();
+    let settings = leukoscope::store::records::Settings { session: config.session.clone(), ..stored::settings() };
+    Station::new(Parts {
+        config,
+        vision: crate::common::vision(),
+        confusion: ConfusionSource::None,
+        in_force: InForce::new(settings, None),
+        store: Store::open(state).unwrap(),
+        red_count: None,
+        sample: None,
+    })
+}
+
+fn started(mut station: Station) -> (Ports, Latest<Arc<Snapshot>>, RunningStation) {
+    let (ports, newest) = (station.ports().clone(), station.sink());
+    (ports, newest, station.start().unwrap())
+}
+
+/// Waits for a state like this.
+fn wait_for(newest: &Latest<Arc<Snapshot>>, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+    let until = Instant::now() + Duration::from_mins(3);
+    let mut last = None;
+    while Instant::now() < until {
+        let Some(state) = newest.take(Duration::from_secs(1)) else { continue };
+        if wanted(&state) {
+            return state;
+        }
+        last = Some(state);
+    }
+    panic!("no state with {what}; the last was {last:?}");
+}
+
+#[test]
+fn a_station_counts_what_its_camera_shows_and_keeps_the_result_of_the_sample_it_was_told_to_end() {
+    let state = tempfile::tempdir().unwrap();
+    let (ports, newest, running) = started(station(state.path()));
+    wait_for(&newest, "no sample yet", |now| now.phase == Phase::Waiting);
+    ports.commands.ask(Command::NewSample(Some("A-1".into()))).unwrap();
+    wait_for(&newest, "cells", |now| now.sample == "A-1" && now.kinds.rbc > 0);
+    ports.commands.ask(Command::Stop).unwrap();
+    let done = wait_for(&newest, "the result", |now| now.phase == Phase::Done);
+    assert_eq!(done.ending, Some(Ending::Stopped));
+    let kept = ports.store.find(1).unwrap().expect("a result is kept before it is shown");
+    assert_eq!((kept.snapshot.sample.as_str(), kept.snapshot.kinds), ("A-1", done.kinds));
+    running.end();
+}
+
+#[test]
+fn the_end_of_a_station_keeps_the_result_of_a_running_count() {
+    let state = tempfile::tempdir().unwrap();
+    let (ports, newest, running) = started(station(state.path()));
+    ports.commands.ask(Command::NewSample(Some("A-1".into()))).unwrap();
+    wait_for(&newest, "a count", |now| now.phase == Phase::Counting);
+    running.end();
+    assert_eq!(ports.store.find(1).unwrap().unwrap().snapshot.ending, Some(Ending::Shutdown));
+}
+
+#[test]
+fn limits_that_change_while_it_counts_hold_for_the_count_and_stand_in_its_record() {
+    let state = tempfile::tempdir().unwrap();
+    let (ports, newest, running) = started(station(state.path()));
+    ports.commands.ask(Command::Start).unwrap();
+    wait_for(&newest, "a count", |now| now.phase == Phase::Counting);
+    ports
+        .in_force
+        .change_limits(|before| {
+            Ok::<_, ()>((SessionConfig { target: 321, ..before.session.clone() }, before.flags.clone()))
+        })
+        .unwrap();
+    wait_for(&newest, "the new target", |now| now.target == 321);
+    ports.commands.ask(Command::Stop).unwrap();
+    wait_for(&newest, "the result", |now| now.phase == Phase::Done);
+    let record = ports.store.session(1).unwrap().unwrap().settings.unwrap();
+    assert_eq!(record.session.target, 321);
+    running.end();
+}
+
+#[test]
+fn whoever_asks_more_than_can_wait_hears_so_at_once_and_it_is_counted() {
+    let state = tempfile::tempdir().unwrap();
+    // Nothing runs yet, as where the counting stands still.
+    let station = station(state.path());
+    let ports = station.ports();
+    for _ in 0..MOST_COMMANDS {
+        ports.commands.ask(Command::Stop).unwrap();
+    }
+    assert_eq!(ports.commands.ask(Command::Start), Err(NotPassedOn::Busy));
+    assert_eq!(ports.drops.of(Dropped::Command), 1);
+    let commands = ports.commands.clone();
+    drop(station);
+    assert_eq!(commands.ask(Command::Start), Err(NotPassedOn::Ending));
+}
