@@ -40,7 +40,7 @@ use crate::store::records::Settings;
 use crate::system::latest::Latest;
 use crate::system::stop::Stop;
 use crate::vision::Vision;
-use crate::vision::box_margin::BOX_MARGIN;
+use crate::vision::crop::CropForm;
 use crate::vision::models::Models;
 use crate::vision::optics::calibration::Calibration;
 
@@ -142,7 +142,7 @@ fn settings(config: &Config, models: &Models, unknown_below: f64, calibration: O
         flags: config.flags.clone(),
         models: [file("detector", &models.card.detector.sha256), file("classifier", &classifier.sha256)].into(),
         calibration: calibration.map(Calibration::in_words),
-        um_per_px: Some(classifier.um_per_px * BOX_MARGIN),
+        um_per_px: Some(CropForm::of(&models.card).um_per_px),
         unknown_below: Some(unknown_below),
     }
 }
