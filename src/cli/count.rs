@@ -19,7 +19,7 @@ use crate::counting::session::snapshot::{Ending, Snapshot};
 use crate::counting::statistics::Statistics;
 use crate::counting::statistics::confusion;
 use crate::counting::statistics::text::evidence;
-use crate::domain::class::CellClass;
+use crate::domain::class::{CellClass, Reported};
 use crate::domain::counts::KindCounts;
 use crate::domain::flag::Flag;
 use crate::domain::prevalence_mode::PrevalenceMode;
@@ -148,11 +148,11 @@ fn text(result: &Snapshot, frames: u64, skipped: u64) -> String {
         kinds.wbc, kinds.rbc, kinds.plt, result.counted
     );
     for line in &result.classes {
-        let note = match line.class {
-            CellClass::Unk => "of all white cells",
-            class if result.experimental.contains(&class) => "experimental: learned from too few images",
-            class if !class.in_differential() => "per 100 of the differential",
-            _ => "",
+        let note = match line.class.reported() {
+            Reported::PercentOfAll => "of all white cells",
+            _ if result.experimental.contains(&line.class) => "experimental: learned from too few images",
+            Reported::Per100 | Reported::Elsewhere => "per 100 of the differential",
+            Reported::Percent => "",
         };
         // Writing to a String cannot fail.
         let _ = writeln!(

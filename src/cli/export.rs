@@ -11,7 +11,7 @@ use crate::cli::station;
 use crate::config::load::load;
 use crate::store::export::{self, ExportError};
 use crate::store::records::{SessionId, Status};
-use crate::vision::box_margin::BOX_MARGIN;
+use crate::vision::crop::CropForm;
 use crate::vision::models::Models;
 
 /// Writes reviewed cells to a folder; the daemon may be running.
@@ -25,10 +25,8 @@ pub fn export(arguments: &ExportArguments) -> Result<(), Failure> {
     };
     // Crops are stored at the scale of the classifier they were cut for.
     let models = Models::read(&Models::folder(&config.models.folder));
-    let scale = models.as_ref().map(|models| {
-        let card = &models.card.classifier;
-        (card.sha256.as_str(), card.um_per_px * BOX_MARGIN)
-    });
+    let scale =
+        models.as_ref().map(|models| (models.card.classifier.sha256.as_str(), CropForm::of(&models.card).um_per_px));
     let sessions = export::look_up(&store, &arguments.session, &arguments.dir).map_err(blame)?;
     let signed: Vec<SessionId> =
         sessions.iter().filter(|session| session.status == Status::Final).map(|session| session.id).collect();

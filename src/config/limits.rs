@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::problem::ConfigError;
 use super::{Config, Flags};
+use crate::domain::flag::Share;
 use crate::system::file;
 
 /// The file, in the state folder.
@@ -45,6 +46,20 @@ struct AllFlags {
     unclassified_percent: f64,
     /// Nucleated red cells per 100 white cells from which the estimate of white cells is given without them.
     correct_white_from: f64,
+}
+
+impl Flags {
+    /// The limit of a share, in [`crate::domain::flag::ShareRow::unit`].
+    #[must_use]
+    pub const fn limit(&self, share: Share) -> f64 {
+        match share {
+            Share::Blasts => self.blasts_percent,
+            Share::Bands => self.bands_percent,
+            Share::ImmatureGranulocytes => self.immature_granulocytes_percent,
+            Share::NucleatedRedCells => self.nucleated_red_per_100,
+            Share::Unclassified => self.unclassified_percent,
+        }
+    }
 }
 
 /// Why limits cannot be used or kept.

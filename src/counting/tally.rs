@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::config::Flags;
+use crate::counting::statistics::Evidence;
 use crate::counting::statistics::interval::{self, Figure, LEVEL};
-use crate::counting::statistics::{Evidence, Share};
-use crate::domain::class::{CellClass, Group, Kind};
+use crate::domain::class::{CellClass, Group, Kind, Reported};
 use crate::domain::counts::{ClassCount, KindCounts};
-use crate::domain::flag::Flag;
+use crate::domain::flag::{Believed, Cells, Flag};
 
 /// White cells from which a share of common cells is believed enough to raise a flag: fewer cells tell
 /// common shares too badly.
@@ -95,12 +95,10 @@ impl Tally {
     /// Percent of a class, or per 100 of the differential for classes that are no part of it; interval at `level`.
     fn figure_of(&self, class: CellClass, level: f64) -> Figure {
         let count = self.of(class);
-        if class.in_differential() {
-            percent(count, self.differential(), level)
-        } else if class == CellClass::Unk {
-            percent(count, self.white(), level)
-        } else {
-            per_100(count, self.differential(), level)
+        match class.reported() {
+            Reported::Percent => percent(count, self.differential(), level),
+            Reported::PercentOfAll => percent(count, self.white(), level),
+            Reported::Per100 | Reported::Elsewhere => per_100(count, self.differential(), level),
         }
     }
 
@@ -131,36 +129,22 @@ impl Tally {
     /// it comes; a share of common cells says nothing before [`ENOUGH_FOR_A_SHARE`] are counted.
     #[must_use]
     pub fn evidence(&self, limits: &Flags) -> Vec<Evidence> {
-        let group = |group| self.group(group, LEVEL);
-        let figures = [
-            (Flag::Blasts, Share::Blasts, group(Group::Blasts), limits.blasts_percent),
-            (Flag::LeftShift, Share::Bands, self.figure_of(CellClass::Ngb, LEVEL), limits.bands_percent),
-            (
-                Flag::LeftShift,
-                Share::ImmatureGranulocytes,
-                group(Group::ImmatureGranulocytes),
-                limits.immature_granulocytes_percent,
-            ),
-            (
-                Flag::NucleatedRedCells,
-                Share::NucleatedRedCells,
-                self.nucleated_red_per_100(),
-                limits.nucleated_red_per_100,
-            ),
-            (
-                Flag::ManyUnclassified,
-                Share::Unclassified,
-                self.figure_of(CellClass::Unk, LEVEL),
-                limits.unclassified_percent,
-            ),
-        ];
         let enough = self.white() >= ENOUGH_FOR_A_SHARE;
-        let rare = |of: Share| matches!(of, Share::Blasts | Share::NucleatedRedCells);
-        figures
-            .into_iter()
-            .filter(|(_, of, figure, limit)| figure.value > 0.0 && figure.value >= *limit && (enough || rare(*of)))
-            .map(|(flag, of, figure, limit)| Evidence { flag, of, figure, limit, beyond_chance: figure.low >= limit })
-            .collect()
+        let mut found = Vec::new();
+        for flag in Flag::ALL.iter().copied() {
+            for of in flag.shares().iter().copied() {
+                let (row, limit) = (of.row(), limits.limit(of));
+                let figure = match row.cells {
+                    Cells::Class(class) => self.figure_of(class, LEVEL),
+                    Cells::Group(group) => self.group(group, LEVEL),
+                };
+                let believed = enough || row.believed == Believed::FromOne;
+                if believed && figure.value > 0.0 && figure.value >= limit {
+                    found.push(Evidence { flag, of, figure, limit, beyond_chance: figure.low >= limit });
+                }
+            }
+        }
+        found
     }
 
     /// The flags that these counts raise under `limits`, worst first.
@@ -203,6 +187,7 @@ fn per_100(count: u32, others: u32, level: f64) -> Figure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::flag::Share;
     use proptest::prelude::*;
 
     #[test]

@@ -49,7 +49,7 @@ impl fmt::Display for Kind {
 }
 
 macro_rules! classes {
-    ($($(#[$doc:meta])* $variant:ident $code:literal $name:literal $group:ident;)+) => {
+    ($($(#[$doc:meta])* $variant:ident $code:literal $name:literal $group:ident $key:literal $place:literal $blood:expr;)+) => {
         /// A class of single cells: the 15 of Matek et al. 2019 (Nature Machine Intelligence 1, 538), platelets, and
         /// "unknown" for a cell the program will not name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -84,103 +84,169 @@ macro_rules! classes {
             pub const fn group(self) -> Group {
                 match self { $(Self::$variant => Group::$group,)+ }
             }
+
+            /// The key that gives a cell this class in the review: a letter of its English name where one is left.
+            #[must_use]
+            pub const fn key(self) -> char {
+                match self { $(Self::$variant => $key,)+ }
+            }
+
+            /// Place by maturation, from 0: blasts, granulopoiesis, the other white cells of blood, then what is no white
+            /// cell.
+            #[must_use]
+            pub const fn place(self) -> u8 {
+                match self { $(Self::$variant => $place,)+ }
+            }
+
+            /// Share of the class among the nucleated cells of an adult's peripheral blood, 0..1.
+            ///
+            /// Middles of the reference ranges for the manual differential in Bain, "Blood Cells", 5th ed., and Dacie and
+            /// Lewis, "Practical Haematology", 12th ed.; [`NOT_IN_BLOOD`] for what is not normally seen. Not normalised; 0
+            /// for PLT and UNK.
+            #[must_use]
+            pub const fn in_blood(self) -> f64 {
+                match self { $(Self::$variant => $blood,)+ }
+            }
         }
     };
 }
 
+/// Share given to each class that does not belong in the blood of an adult: doubted, never ruled out.
+const NOT_IN_BLOOD: f64 = 0.002;
+
+// Code, English name, group, key in the review, place by maturation, share in blood. The names in other languages are
+// `class.CODE` and, short, `short.CODE`.
 classes! {
     /// Basophil.
-    Bas "BAS" "basophil" Basophils;
+    Bas "BAS" "basophil" Basophils 'b' 9 0.007;
     /// Erythroblast: a nucleated red cell.
-    Ebo "EBO" "erythroblast" NucleatedRed;
+    Ebo "EBO" "erythroblast" NucleatedRed 'r' 13 NOT_IN_BLOOD;
     /// Eosinophil.
-    Eos "EOS" "eosinophil" Eosinophils;
+    Eos "EOS" "eosinophil" Eosinophils 'e' 8 0.03;
     /// Smudge cell: a nucleus crushed when the smear was made.
-    Ksc "KSC" "smudge cell" Smudge;
+    Ksc "KSC" "smudge cell" Smudge 'k' 14 NOT_IN_BLOOD;
     /// Atypical lymphocyte.
-    Lya "LYA" "lymphocyte (atypical)" Lymphocytes;
+    Lya "LYA" "lymphocyte (atypical)" Lymphocytes 'a' 12 NOT_IN_BLOOD;
     /// Typical lymphocyte.
-    Lyt "LYT" "lymphocyte (typical)" Lymphocytes;
+    Lyt "LYT" "lymphocyte (typical)" Lymphocytes 'l' 11 0.30;
     /// Metamyelocyte.
-    Mmz "MMZ" "metamyelocyte" ImmatureGranulocytes;
+    Mmz "MMZ" "metamyelocyte" ImmatureGranulocytes 't' 5 NOT_IN_BLOOD;
     /// Monoblast.
-    Mob "MOB" "monoblast" Blasts;
+    Mob "MOB" "monoblast" Blasts 'o' 1 NOT_IN_BLOOD;
     /// Monocyte.
-    Mon "MON" "monocyte" Monocytes;
+    Mon "MON" "monocyte" Monocytes 'm' 10 0.06;
     /// Myelocyte.
-    Myb "MYB" "myelocyte" ImmatureGranulocytes;
+    Myb "MYB" "myelocyte" ImmatureGranulocytes 'y' 4 NOT_IN_BLOOD;
     /// Myeloblast.
-    Myo "MYO" "myeloblast" Blasts;
+    Myo "MYO" "myeloblast" Blasts 'x' 0 NOT_IN_BLOOD;
     /// Band neutrophil.
-    Ngb "NGB" "neutrophil (band)" Neutrophils;
+    Ngb "NGB" "neutrophil (band)" Neutrophils 'd' 6 0.03;
     /// Segmented neutrophil.
-    Ngs "NGS" "neutrophil (segmented)" Neutrophils;
+    Ngs "NGS" "neutrophil (segmented)" Neutrophils 's' 7 0.57;
     /// Bilobed promyelocyte, the cell of acute promyelocytic leukaemia.
-    Pmb "PMB" "promyelocyte (bilobed)" Blasts;
+    Pmb "PMB" "promyelocyte (bilobed)" Blasts 'q' 2 NOT_IN_BLOOD;
     /// Promyelocyte.
-    Pmo "PMO" "promyelocyte" ImmatureGranulocytes;
+    Pmo "PMO" "promyelocyte" ImmatureGranulocytes 'p' 3 NOT_IN_BLOOD;
     /// Platelet.
-    Plt "PLT" "platelet" Platelets;
+    Plt "PLT" "platelet" Platelets 'v' 15 0.0;
     /// Not named: too little certainty, or no cell of these classes.
-    Unk "UNK" "unclassified" Unclassified;
+    Unk "UNK" "unclassified" Unclassified 'u' 16 0.0;
 }
 
-/// What a report rolls classes up to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Group {
-    /// Segmented and band neutrophils.
-    Neutrophils,
-    /// Typical and atypical lymphocytes.
-    Lymphocytes,
-    /// Monocytes.
-    Monocytes,
-    /// Eosinophils.
-    Eosinophils,
-    /// Basophils.
-    Basophils,
-    /// Metamyelocytes, myelocytes and promyelocytes.
-    ImmatureGranulocytes,
-    /// Myeloblasts, monoblasts and bilobed promyelocytes.
-    Blasts,
-    /// Erythroblasts.
-    NucleatedRed,
-    /// Smudge cells.
-    Smudge,
-    /// Platelets.
-    Platelets,
-    /// Cells without a name.
-    Unclassified,
-}
-
-impl Group {
-    /// The name a person reads.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Neutrophils => "neutrophils",
-            Self::Lymphocytes => "lymphocytes",
-            Self::Monocytes => "monocytes",
-            Self::Eosinophils => "eosinophils",
-            Self::Basophils => "basophils",
-            Self::ImmatureGranulocytes => "immature granulocytes",
-            Self::Blasts => "blasts",
-            Self::NucleatedRed => "nucleated red cells",
-            Self::Smudge => "smudge cells",
-            Self::Platelets => "platelets",
-            Self::Unclassified => "unclassified",
+macro_rules! groups {
+    ($($(#[$doc:meta])* $variant:ident $code:tt $name:literal $reported:ident;)+) => {
+        /// What a report rolls classes up to.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+        pub enum Group {
+            $($(#[$doc])* #[serde(rename = $code)] $variant,)+
         }
-    }
+
+        impl Group {
+            /// Every group, in the order of a report.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word used in every output.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// The name a person reads.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// How its classes are reported.
+            #[must_use]
+            pub const fn reported(self) -> Reported {
+                match self { $(Self::$variant => Reported::$reported,)+ }
+            }
+        }
+    };
+}
+
+// Code, English name, how its classes are reported. The names in other languages are `group.CODE`.
+groups! {
+    /// Segmented and band neutrophils.
+    Neutrophils "neutrophils" "neutrophils" Percent;
+    /// Typical and atypical lymphocytes.
+    Lymphocytes "lymphocytes" "lymphocytes" Percent;
+    /// Monocytes.
+    Monocytes "monocytes" "monocytes" Percent;
+    /// Eosinophils.
+    Eosinophils "eosinophils" "eosinophils" Percent;
+    /// Basophils.
+    Basophils "basophils" "basophils" Percent;
+    /// Metamyelocytes, myelocytes and promyelocytes.
+    ImmatureGranulocytes "immature-granulocytes" "immature granulocytes" Percent;
+    /// Myeloblasts, monoblasts and bilobed promyelocytes.
+    Blasts "blasts" "blasts" Percent;
+    /// Erythroblasts.
+    NucleatedRed "nucleated-red" "nucleated red cells" Per100;
+    /// Smudge cells.
+    Smudge "smudge" "smudge cells" Per100;
+    /// Platelets.
+    Platelets "platelets" "platelets" Elsewhere;
+    /// Cells without a name.
+    Unclassified "unclassified" "unclassified" PercentOfAll;
+}
+
+/// How a class is reported.
+///
+/// Nucleated red cells and smudge cells are reported per 100 white cells, as laboratories do (CLSI H20-A2); platelets and
+/// unclassified cells are no part of the differential either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reported {
+    /// In percent of the differential.
+    Percent,
+    /// Per 100 cells of the differential.
+    Per100,
+    /// In percent of all white cells found.
+    PercentOfAll,
+    /// Not among the white cells: by its kind.
+    Elsewhere,
 }
 
 impl CellClass {
+    /// Every class by maturation: see [`CellClass::place`].
+    #[must_use]
+    pub fn by_maturation() -> Vec<Self> {
+        let mut classes = Self::ALL.to_vec();
+        classes.sort_by_key(|class| class.place());
+        classes
+    }
+
+    /// How the class is reported.
+    #[must_use]
+    pub const fn reported(self) -> Reported {
+        self.group().reported()
+    }
+
     /// Whether the class is one of the 100 % of a differential.
-    ///
-    /// Nucleated red cells and smudge cells are reported per 100 white cells instead, as laboratories do (CLSI H20-A2);
-    /// platelets and unclassified cells are no part of it either.
     #[must_use]
     pub const fn in_differential(self) -> bool {
-        !matches!(self.group(), Group::NucleatedRed | Group::Smudge | Group::Platelets | Group::Unclassified)
+        matches!(self.reported(), Reported::Percent)
     }
 }
 
@@ -226,5 +292,40 @@ impl<'de> Deserialize<'de> for CellClass {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = String::deserialize(deserializer)?;
         code.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_class_has_a_code_a_key_and_a_place_of_its_own() {
+        let count = CellClass::ALL.len();
+        assert_eq!(CellClass::ALL.iter().map(|class| class.code()).collect::<BTreeSet<_>>().len(), count);
+        let keys: BTreeSet<char> = CellClass::ALL.iter().map(|class| class.key()).collect();
+        assert_eq!(keys.len(), count);
+        let places: BTreeSet<u8> = CellClass::ALL.iter().map(|class| class.place()).collect();
+        assert!(places.into_iter().map(usize::from).eq(0..count));
+        assert!(keys.iter().all(char::is_ascii_lowercase));
+        // The review takes these for itself: what mattered, and taking back.
+        assert!(!keys.contains(&'h') && !keys.contains(&'z'));
+    }
+
+    #[test]
+    fn every_white_class_may_lie_in_blood_and_nothing_else_does() {
+        for class in CellClass::ALL {
+            let white = !matches!(class, CellClass::Plt | CellClass::Unk);
+            assert_eq!(class.in_blood() > 0.0, white, "{class}");
+        }
+    }
+
+    #[test]
+    fn a_group_is_written_as_its_code() {
+        for group in Group::ALL {
+            assert_eq!(serde_json::to_value(group).unwrap(), group.code());
+        }
     }
 }

@@ -1,37 +1,179 @@
-//! What a person must look at before a result is believed.
+//! What a person must look at before a result is believed: one row a flag, one row a share that a flag goes by.
+//!
+//! The rows say all that is specific to a flag. Its words are `flag.CODE` and `flagMeans.CODE` in every language, those of a
+//! share `evidence.CODE`; tests hold languages, configuration and documentation to the rows.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Something in the result that a person must look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Flag {
-    /// Blasts at or above the limit.
-    Blasts,
-    /// Immature granulocytes or bands at or above the limit.
-    LeftShift,
-    /// Erythroblasts at or above the limit.
-    NucleatedRedCells,
-    /// More unclassified white cells than the limit.
-    ManyUnclassified,
-    /// The session ended before the target or the precision that was asked for was reached.
-    FewCells,
-    /// The stage jumped: parts of the slide may have been counted twice.
-    PossibleOverlap,
+use super::class::{CellClass, Group};
+
+macro_rules! flags {
+    ($($(#[$doc:meta])* $variant:ident $code:tt $short:literal [$($share:ident),*];)+) => {
+        /// Something in the result that a person must look at.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+        pub enum Flag {
+            $($(#[$doc])* #[serde(rename = $code)] $variant,)+
+        }
+
+        impl Flag {
+            /// Every flag, worst first.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word used in every output.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)+ }
+            }
+
+            /// Short words for a small display, at most 16 characters.
+            #[must_use]
+            pub const fn short(self) -> &'static str {
+                match self { $(Self::$variant => $short,)+ }
+            }
+
+            /// The shares that raise it, each at its own limit; none where a flag goes by no limit.
+            #[must_use]
+            pub const fn shares(self) -> &'static [Share] {
+                match self { $(Self::$variant => &[$(Share::$share),*],)+ }
+            }
+        }
+    };
 }
 
-impl Flag {
-    /// Short words for a small display, at most 16 characters.
-    #[must_use]
-    pub const fn short(self) -> &'static str {
-        match self {
-            Self::Blasts => "BLASTS?",
-            Self::LeftShift => "LEFT SHIFT?",
-            Self::NucleatedRedCells => "NUCL. RED CELLS?",
-            Self::ManyUnclassified => "MANY UNKNOWN",
-            Self::FewCells => "FEW CELLS",
-            Self::PossibleOverlap => "MAY OVERLAP",
+macro_rules! shares {
+    ($($variant:ident $code:tt $name:literal of $cells:expr, $believed:ident, limit $limit:literal $unit:literal $words:literal;)+) => {
+        /// What a flag goes by.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        pub enum Share {
+            $(#[serde(rename = $code)] $variant,)+
         }
+
+        impl Share {
+            /// Every share, in the order of the flags.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// What there is to know of it.
+            #[must_use]
+            pub const fn row(self) -> ShareRow {
+                match self {
+                    $(Self::$variant => ShareRow {
+                        code: $code,
+                        name: $name,
+                        cells: $cells,
+                        believed: Believed::$believed,
+                        limit: $limit,
+                        unit: $unit,
+                        limit_words: $words,
+                    },)+
+                }
+            }
+        }
+    };
+}
+
+// Worst first. Code, words of a small display, the shares that raise it.
+flags! {
+    /// Blasts at or above the limit.
+    Blasts "blasts" "BLASTS?" [Blasts];
+    /// Immature granulocytes or bands at or above the limit.
+    LeftShift "left-shift" "LEFT SHIFT?" [Bands, ImmatureGranulocytes];
+    /// Erythroblasts at or above the limit.
+    NucleatedRedCells "nucleated-red-cells" "NUCL. RED CELLS?" [NucleatedRedCells];
+    /// More unclassified white cells than the limit.
+    ManyUnclassified "many-unclassified" "MANY UNKNOWN" [Unclassified];
+    /// The session ended before the target or the precision that was asked for was reached.
+    FewCells "few-cells" "FEW CELLS" [];
+    /// The stage jumped: parts of the slide may have been counted twice.
+    PossibleOverlap "possible-overlap" "MAY OVERLAP" [];
+}
+
+// Code, English name, the cells it counts, whether one cell is believed, and the limit: its key in [flags], its unit, the key
+// of its words.
+shares! {
+    Blasts "blasts" "blasts"
+        of Cells::Group(Group::Blasts), FromOne,
+        limit "blasts_percent" "percent" "limit.blasts";
+    Bands "bands" "bands"
+        of Cells::Class(CellClass::Ngb), FromEnough,
+        limit "bands_percent" "percent" "limit.bands";
+    ImmatureGranulocytes "immature-granulocytes" "immature granulocytes"
+        of Cells::Group(Group::ImmatureGranulocytes), FromEnough,
+        limit "immature_granulocytes_percent" "percent" "limit.immature";
+    NucleatedRedCells "nucleated-red-cells" "nucleated red cells per 100 white cells"
+        of Cells::Class(CellClass::Ebo), FromOne,
+        limit "nucleated_red_per_100" "per 100 white cells" "limit.nucleated";
+    Unclassified "unclassified" "unclassified"
+        of Cells::Class(CellClass::Unk), FromEnough,
+        limit "unclassified_percent" "percent" "limit.unclassified";
+}
+
+/// What there is to know of a [`Share`].
+#[derive(Clone, Copy, Debug)]
+pub struct ShareRow {
+    /// The word used in every output.
+    pub code: &'static str,
+    /// The words a person reads, in English.
+    pub name: &'static str,
+    /// The cells it counts.
+    pub cells: Cells,
+    /// From how many white cells on it is believed.
+    pub believed: Believed,
+    /// The key of its limit in `[flags]`.
+    pub limit: &'static str,
+    /// What the limit counts.
+    pub unit: &'static str,
+    /// The key of the limit's words in every language.
+    pub limit_words: &'static str,
+}
+
+/// The cells that a share counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cells {
+    /// One class, as it is reported: in percent or per 100.
+    Class(CellClass),
+    /// A group, in percent of the differential.
+    Group(Group),
+}
+
+impl Cells {
+    /// Code of the class or the group.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Class(class) => class.code(),
+            Self::Group(group) => group.code(),
+        }
+    }
+}
+
+/// From how many white cells on a share raises its flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Believed {
+    /// The first cell says enough.
+    FromOne,
+    /// Common cells tell their share only once enough are counted.
+    FromEnough,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flag_fits_on_a_small_display_and_is_written_as_its_code() {
+        for flag in Flag::ALL {
+            assert!((1..=16).contains(&flag.short().chars().count()), "{flag:?}");
+            assert_eq!(serde_json::to_value(flag).unwrap(), flag.code());
+        }
+        for share in Share::ALL {
+            assert_eq!(serde_json::to_value(share).unwrap(), share.row().code);
+        }
+    }
+
+    #[test]
+    fn every_share_raises_exactly_one_flag_and_they_stand_in_the_order_of_the_flags() {
+        let raising: Vec<Share> = Flag::ALL.iter().flat_map(|flag| flag.shares()).copied().collect();
+        assert_eq!(raising, Share::ALL);
     }
 }

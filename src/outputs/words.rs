@@ -9,12 +9,14 @@ use serde::Serialize;
 
 use crate::config::is_language;
 
-/// The catalogues that are part of the program.
-const SHIPPED: [(&str, &str); 3] = [
-    ("en", include_str!("web/page/languages/en.json")),
-    ("es", include_str!("web/page/languages/es.json")),
-    ("fr", include_str!("web/page/languages/fr.json")),
-];
+macro_rules! languages {
+    ($($tag:literal),+ $(,)?) => {
+        &[$(($tag, include_str!(concat!("web/page/languages/", $tag, ".json")))),+]
+    };
+}
+
+/// The catalogues that are part of the program, by their tags.
+pub(super) const SHIPPED: &[(&str, &str)] = languages!["en", "es", "fr"];
 
 /// A catalogue is no longer than this, in bytes.
 const LONGEST_CATALOGUE: u64 = 1 << 20;

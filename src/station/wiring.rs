@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 
+use crate::camera;
 use crate::camera::supervise::{CameraState, CameraWatch, Outcome, Patience, Supervisor};
-use crate::camera::{self, CameraSource};
+use crate::config::CameraSource;
 use crate::config::Config;
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::{Command, Snapshot};

@@ -4,7 +4,7 @@ use image::RgbImage;
 use image::imageops;
 
 use crate::domain::geometry::Rect;
-use crate::vision::box_margin::BOX_MARGIN;
+use crate::vision::box_margin::box_of_cell;
 use crate::vision::models::ModelCard;
 use crate::vision::optics::resample::{ResampleError, resample};
 
@@ -26,7 +26,7 @@ impl CropForm {
         Self {
             size: card.classifier.size,
             // Training took boxes for cells when it measured; here a micrometre is one.
-            um_per_px: card.classifier.um_per_px * BOX_MARGIN,
+            um_per_px: box_of_cell(card.classifier.um_per_px),
             background: card.white_balance.level,
         }
     }

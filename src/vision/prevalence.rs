@@ -36,34 +36,6 @@ pub const ENOUGH_FOR_A_SAMPLE: u32 = 20;
 const CONVERGED: f64 = 1e-6;
 const ROUNDS: usize = 200;
 
-/// Share given to each class that does not belong in the blood of an adult: doubted, never ruled out.
-const FLOOR: f64 = 0.002;
-
-/// Share of a class among the nucleated cells of an adult's peripheral blood.
-///
-/// Middles of the reference ranges for the manual differential in Bain, "Blood Cells", 5th ed., and Dacie and Lewis,
-/// "Practical Haematology", 12th ed.; `FLOOR` for what is not normally seen. Not normalised; 0 for PLT and UNK.
-#[must_use]
-pub const fn in_blood(class: CellClass) -> f64 {
-    match class {
-        CellClass::Ngs => 0.57,
-        CellClass::Lyt => 0.30,
-        CellClass::Mon => 0.06,
-        CellClass::Ngb | CellClass::Eos => 0.03,
-        CellClass::Bas => 0.007,
-        CellClass::Plt | CellClass::Unk => 0.0,
-        CellClass::Ebo
-        | CellClass::Ksc
-        | CellClass::Lya
-        | CellClass::Mmz
-        | CellClass::Mob
-        | CellClass::Myb
-        | CellClass::Myo
-        | CellClass::Pmb
-        | CellClass::Pmo => FLOOR,
-    }
-}
-
 /// The composition that answers were brought to, as it is written down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PrevalenceReport {
@@ -163,7 +135,7 @@ fn rounded(percent: f64) -> f64 {
 
 /// Whether the composition of blood says anything about the class.
 fn is_white(class: CellClass) -> bool {
-    !matches!(class, CellClass::Plt | CellClass::Unk)
+    class.in_blood() > 0.0
 }
 
 /// Which composition to bring in, and what a model says of its training: all that turns answers into corrected ones.
@@ -190,7 +162,7 @@ impl PriorShift {
         };
         let shares = prior.and_then(|prior| {
             let training = of(&|at, _| prior.get(at).copied().unwrap_or(0.0))?;
-            Some((training, of(&|_, class| in_blood(class))?))
+            Some((training, of(&|_, class| class.in_blood())?))
         });
         Self { form, shares, unknown_below }
     }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use leukoscope::config::load::{load, parse};
 use leukoscope::config::problem::ConfigError;
 use leukoscope::config::{Config, DisplayKind, LineFormat, shipped_file};
+use leukoscope::domain::class::{Group, Reported};
+use leukoscope::domain::flag::Share;
 use proptest::prelude::*;
 
 /// What the program says about a file with this text, which it must refuse.
@@ -202,6 +204,20 @@ fn text_that_is_no_toml_is_refused_with_the_line_as_it_should_be() {
     assert!(
         said.starts_with("l.toml:3:1: duplicate key") && said.ends_with("write: it once, and delete the other line")
     );
+}
+
+#[test]
+fn the_limit_of_every_share_is_a_key_with_the_unit_of_its_row_and_every_group_of_the_differential_can_end_a_count() {
+    for share in Share::ALL {
+        let row = share.row();
+        let said = refusal(&format!("[flags]\n{} = 101\n", row.limit));
+        assert!(said.contains(&format!("{} = 101 is outside 0 to 100 {}", row.limit, row.unit)), "{said}");
+    }
+    let said = refusal("[session]\nprecision_of = \"?\"\n");
+    for group in Group::ALL {
+        let named = said.contains(&format!("{:?}", group.code()));
+        assert_eq!(named, group.reported() == Reported::Percent, "{}: {said}", group.code());
+    }
 }
 
 #[test]

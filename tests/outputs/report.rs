@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use crate::common::stored::{at, cell, jpeg, put, result, six_pictured, start};
+use leukoscope::counting::statistics::Evidence;
 use leukoscope::counting::statistics::interval::Figure;
 use leukoscope::counting::statistics::per_red_cell::{PerMicrolitre, PerRedCell};
-use leukoscope::counting::statistics::{Evidence, Share};
 use leukoscope::domain::class::{CellClass, Kind};
-use leukoscope::domain::flag::Flag;
+use leukoscope::domain::flag::{Flag, Share};
 use leukoscope::outputs::report::{Pictured, ReportFormat, make};
 use leukoscope::outputs::words::{Catalogues, Words};
 use leukoscope::store::Store;

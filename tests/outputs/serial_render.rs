@@ -11,6 +11,13 @@ use leukoscope::store::StoredResult;
 use leukoscope::store::records::Signature;
 use proptest::prelude::*;
 
+#[test]
+fn the_protocol_names_every_flag_worst_first() {
+    let protocol = include_str!("../../docs/serial-protocol.md");
+    let codes: Vec<String> = Flag::ALL.iter().map(|flag| format!("`{}`", flag.code())).collect();
+    assert!(protocol.contains(&codes.join(", ")));
+}
+
 fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
     Snapshot {
         sample,

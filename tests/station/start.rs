@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use leukoscope::store::Store;
-use leukoscope::vision::box_margin::BOX_MARGIN;
+use leukoscope::vision::box_margin::box_of_cell;
 use leukoscope::vision::models::Models;
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -88,6 +88,6 @@ fn a_session_keeps_the_scale_of_its_pictures_and_the_limit_for_unknown() {
     let settings = session.settings.unwrap();
     let classifier = Models::read(&crate::common::models_folder()).unwrap().card.classifier;
     assert_eq!(session.summary.sample, "A-1");
-    assert!((settings.um_per_px.unwrap() - classifier.um_per_px * BOX_MARGIN).abs() < 1e-9);
+    assert!((settings.um_per_px.unwrap() - box_of_cell(classifier.um_per_px)).abs() < 1e-9);
     assert_eq!(settings.unknown_below, Some(classifier.unknown_below));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::common::stored;
-use leukoscope::config::{CameraConfig, Config, SessionConfig};
+use leukoscope::config::{CameraConfig, CameraSource, Config, SessionConfig};
 use leukoscope::counting::session::snapshot::{Command, Ending, Phase, Snapshot};
 use leukoscope::counting::statistics::confusion::ConfusionSource;
 use leukoscope::station::drops::Dropped;
@@ -18,7 +18,7 @@ use leukoscope::system::latest::Latest;
 /// A station with the simulated camera that waits for its first sample.
 fn station(state: &Path) -> Station {
     let mut config = Config {
-        camera: CameraConfig { source: "simulated".into(), frame_rate: 2.0, ..CameraConfig::default() },
+        camera: CameraConfig { source: CameraSource::Simulated, frame_rate: 2.0, ..CameraConfig::default() },
         session: SessionConfig { target: 100_000, autostart: false, ..SessionConfig::default() },
         ..Config::default()
     };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use leukoscope::domain::class::CellClass::{self, *};
 use leukoscope::domain::prevalence_mode::PrevalenceMode;
 use leukoscope::vision::prediction::{BLAST_KEPT, Prediction};
-use leukoscope::vision::prevalence::{ENOUGH_FOR_A_SAMPLE, PSEUDO_COUNT, PriorShift, TEMPER, in_blood};
+use leukoscope::vision::prevalence::{ENOUGH_FOR_A_SAMPLE, PSEUDO_COUNT, PriorShift, TEMPER};
 use proptest::prelude::*;
 
 /// The classes of the shipped model.
@@ -163,7 +163,7 @@ fn a_single_image_is_only_nudged() {
         of(Ngs) / of(Myb)
     };
     let change = odds(&one[0]) / odds(one[0].raw());
-    assert!((change - (in_blood(Ngs) / in_blood(Myb)).powf(TEMPER)).abs() < 1e-9, "{change}");
+    assert!((change - (Ngs.in_blood() / Myb.in_blood()).powf(TEMPER)).abs() < 1e-9, "{change}");
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn the_estimate_of_a_sure_sample_is_its_counts_and_the_pseudo_count() {
     opinions.extend(vec![Prediction::of(vec![(Lyt, 1.0), (Ngs, 0.0)], 0.5); 10]);
     let correction = PriorShift::new(Some(PrevalenceMode::Sample), &[Ngs, Lyt], Some(&[0.7, 0.3]), 0.5);
     let report = correction.correct_all(&mut opinions).report();
-    let blood = in_blood(Ngs) / (in_blood(Ngs) + in_blood(Lyt));
+    let blood = Ngs.in_blood() / (Ngs.in_blood() + Lyt.in_blood());
     let expected = 100.0 * (30.0 + PSEUDO_COUNT * blood) / (40.0 + PSEUDO_COUNT);
     assert!((report.percent[&Ngs] - expected).abs() < 0.01, "{report}");
     assert_eq!(report.cells, 40);

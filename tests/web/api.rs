@@ -7,6 +7,7 @@ use crate::station::{Station, login};
 use leukoscope::config::Config;
 use leukoscope::config::limits::Limits;
 use leukoscope::counting::session::snapshot::Command;
+use leukoscope::domain::flag::Share;
 use serde_json::{Value, json};
 
 #[test]
@@ -78,6 +79,10 @@ fn an_admin_sets_limits_that_stay_and_wrong_ones_are_refused_with_their_range() 
     let ada = login(&station, "ada");
     let shown = ada("GET", "/api/settings", Value::Null).json();
     let mut flags = shown["settings"]["flags"].clone();
+    for share in Share::ALL {
+        assert!(flags[share.row().limit].is_number(), "{share:?}: {flags}");
+    }
+    assert_eq!(flags.as_object().unwrap().len(), Share::ALL.len() + 1, "and the limit of the correction: {flags}");
     flags["blasts_percent"] = json!(3.5);
     assert_eq!(ada("PUT", "/api/settings", json!({"target": 200, "flags": flags})).status, 204);
     let held = || station.in_force.now().settings.clone();
@@ -262,6 +267,23 @@ fn the_page_is_sent_again_only_when_it_changed() {
     let tag = page.header("etag").unwrap();
     let again = station.get("/", &[&format!("If-None-Match: {tag}")]);
     assert_eq!((again.status, again.body.len()), (304, 0));
+}
+
+#[test]
+fn the_page_gets_its_lists_from_the_program() {
+    let answer = Station::at_device().get("/assets/tables.js", &[]);
+    assert_eq!(answer.header("content-type"), Some("text/javascript; charset=utf-8"));
+    let script = String::from_utf8(answer.body).unwrap();
+    let list = |name: &str| -> Value {
+        let line = script.lines().find_map(|line| line.strip_prefix(&format!("export const {name} = "))).unwrap();
+        serde_json::from_str(line.trim_end_matches(';')).unwrap()
+    };
+    let order = "MYO MOB PMB PMO MYB MMZ NGB NGS EOS BAS MON LYT LYA EBO KSC PLT UNK".split(' ').collect::<Vec<_>>();
+    assert_eq!(list("ORDER"), json!(order));
+    assert_eq!(list("APART"), json!(["EBO", "KSC", "PLT", "UNK"]));
+    assert_eq!(list("PER_100"), json!(["EBO", "KSC"]));
+    assert_eq!(list("RAISED_BY")["left-shift"], json!(["NGB", "immature-granulocytes"]));
+    assert_eq!(list("LIMITS")[2], json!(["immature_granulocytes_percent", "limit.immature"]));
 }
 
 #[test]

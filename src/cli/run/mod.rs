@@ -13,7 +13,7 @@ use crate::cli::args::RunArguments;
 use crate::cli::at_device;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::{check_size, configured};
-use crate::config::Config;
+use crate::config::{CameraSource, Config};
 use crate::config::limits::{self, Limits};
 use crate::config::load::load;
 use crate::counting::session::sample::sample_id;
@@ -29,7 +29,7 @@ use crate::store::Store;
 use crate::store::records::Settings;
 use crate::system::stop::Stop;
 use crate::vision::Vision;
-use crate::vision::box_margin::BOX_MARGIN;
+use crate::vision::crop::CropForm;
 use crate::vision::models::Models;
 
 /// The configuration: file, environment, then flags.
@@ -122,7 +122,7 @@ fn settings(config: &Config, models: &Models, unknown_below: f64) -> Settings {
         flags: config.flags.clone(),
         models: [file("detector", &models.card.detector.sha256), file("classifier", &classifier.sha256)].into(),
         calibration: None,
-        um_per_px: Some(classifier.um_per_px * BOX_MARGIN),
+        um_per_px: Some(CropForm::of(&models.card).um_per_px),
         unknown_below: Some(unknown_below),
     }
 }

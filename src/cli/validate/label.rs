@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-use crate::domain::class::{CellClass, Kind};
+use crate::domain::class::{CellClass, Group, Kind};
 
 /// Ground truth for a single cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,8 +24,8 @@ impl Label {
     pub const fn accepts(self, class: CellClass) -> bool {
         match self {
             Self::Class(own) => own as u8 == class as u8,
-            Self::Neutrophil => matches!(class, CellClass::Ngs | CellClass::Ngb),
-            Self::ImmatureGranulocyte => matches!(class, CellClass::Mmz | CellClass::Myb | CellClass::Pmo),
+            Self::Neutrophil => matches!(class.group(), Group::Neutrophils),
+            Self::ImmatureGranulocyte => matches!(class.group(), Group::ImmatureGranulocytes),
         }
     }
 

@@ -23,7 +23,7 @@ use crate::counting::statistics::per_red_cell::PerRedCell;
 use crate::counting::statistics::precision::Precision;
 use crate::counting::statistics::simultaneous::Simultaneous;
 use crate::domain::class::Group;
-use crate::domain::flag::Flag;
+use crate::domain::flag::{Flag, Share};
 
 /// Statistics of a sample beyond the line of each class.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -59,29 +59,4 @@ pub struct Evidence {
     pub limit: f64,
     /// Whether the whole interval lies at or above the limit, so that chance alone does not explain the flag.
     pub beyond_chance: bool,
-}
-
-/// Share that a flag depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Share {
-    Blasts,
-    Bands,
-    ImmatureGranulocytes,
-    NucleatedRedCells,
-    Unclassified,
-}
-
-impl Share {
-    /// Name as shown to people.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Blasts => "blasts",
-            Self::Bands => "bands",
-            Self::ImmatureGranulocytes => "immature granulocytes",
-            Self::NucleatedRedCells => "nucleated red cells per 100 white cells",
-            Self::Unclassified => "unclassified",
-        }
-    }
 }

@@ -82,7 +82,7 @@ pub fn evidence(statistics: &Statistics) -> String {
             text,
             "FLAG {}: {} {}, limit {}{chance}",
             evidence.flag.short(),
-            evidence.of.name(),
+            evidence.of.row().name,
             evidence.figure,
             evidence.limit
         );

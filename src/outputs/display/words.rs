@@ -1,7 +1,7 @@
 //! Words and numbers on the screen, independent of layout.
 
 use crate::counting::session::snapshot::{Ending, Phase, Snapshot};
-use crate::domain::class::CellClass;
+use crate::domain::class::{CellClass, Reported};
 use crate::domain::flag::Flag;
 
 /// One line of the differential as shown on the screen.
@@ -26,8 +26,8 @@ pub(super) fn lines(snapshot: &Snapshot) -> Vec<DifferentialLine> {
     let mut lines: Vec<DifferentialLine> = classes
         .into_iter()
         .map(|line| {
-            let unclassified = line.class == CellClass::Unk;
-            let per_hundred = !unclassified && !line.class.in_differential();
+            let unclassified = line.class.reported() == Reported::PercentOfAll;
+            let per_hundred = matches!(line.class.reported(), Reported::Per100 | Reported::Elsewhere);
             DifferentialLine {
                 code: line.class.code(),
                 count: line.count,

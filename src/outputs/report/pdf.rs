@@ -7,8 +7,10 @@ use super::differential::{ROW, classes, differential, groups};
 use super::paper::{BODY, GOOD, GOOD_TINT, INK, LEFT, Paper, RIGHT, RULE, SMALL, STRONG, Sheet, Type, WARN, WARN_TINT};
 use super::pictures::pictures;
 use super::typeface::{self, PdfFace};
+use crate::config::Flags;
 use crate::counting::session::snapshot::Snapshot;
 use crate::counting::statistics::interval::Figure;
+use crate::domain::flag::Share;
 use crate::outputs::words::Words;
 use crate::store::records::{SessionDetail, Settings, Status};
 
@@ -28,6 +30,12 @@ pub(super) fn code(value: impl Serialize) -> String {
 /// Catalogue key of a value: prefix and serde name.
 pub(super) fn key(before: &str, value: impl Serialize) -> String {
     format!("{before}.{}", code(value))
+}
+
+/// The limits in force: the key of the words, the code of the share, the limit. The last one belongs to no flag.
+pub(super) fn limit_lines(flags: &Flags) -> impl Iterator<Item = (&'static str, &'static str, f64)> {
+    let of_shares = Share::ALL.iter().map(|share| (share.row().limit_words, share.row().code, flags.limit(*share)));
+    of_shares.chain([("limit.correct", "", flags.correct_white_from)])
 }
 
 pub(super) fn pdf(detail: &SessionDetail, cells: &[Pictured], words: &Words) -> Vec<u8> {
@@ -207,18 +215,9 @@ fn force(paper: &mut Paper, settings: Option<&Settings>, words: &Words) {
     for (model, sha256) in &settings.models {
         lines.push((words.say(&format!("model.{model}")).to_owned(), sha256.clone()));
     }
-    let flags = &settings.flags;
-    let limits = [
-        ("limit.blasts", flags.blasts_percent),
-        ("limit.bands", flags.bands_percent),
-        ("limit.immature", flags.immature_granulocytes_percent),
-        ("limit.nucleated", flags.nucleated_red_per_100),
-        ("limit.unclassified", flags.unclassified_percent),
-        ("limit.correct", flags.correct_white_from),
-    ];
     let of = |key: &str, limit: &str| words.with("result.evidenceOf", &[("of", &words.say(key)), ("words", &limit)]);
     let mut told = vec![of("settings.target", &settings.session.target.to_string())];
-    told.extend(limits.iter().map(|(key, limit)| of(key, &words.number(*limit, 1))));
+    told.extend(limit_lines(&settings.flags).map(|(key, _, limit)| of(key, &words.number(limit, 1))));
     lines.push((words.say("settings.limits").to_owned(), told.join("; ")));
     for (name, value) in lines {
         paper.room(12.0);

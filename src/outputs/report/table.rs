@@ -1,14 +1,13 @@
 //! CSV report: one table, one figure per line.
 
 use crate::counting::session::snapshot::Snapshot;
-use crate::counting::statistics::Share;
 use crate::counting::statistics::interval::Figure;
 use crate::outputs::words::Words;
 use crate::store::records::{SessionDetail, Settings};
 
 use super::ReportError;
 use super::differential::classes;
-use super::pdf::{code, key};
+use super::pdf::{code, key, limit_lines};
 
 const COLUMNS: [&str; 7] = ["section", "name", "code", "value", "low", "high", "program"];
 
@@ -100,17 +99,8 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
 
 /// Limits that raise flags, with the codes of the evidence.
 fn limits(lines: &mut CsvTable, settings: &Settings, words: &Words) -> Result<(), ReportError> {
-    let flags = &settings.flags;
-    let limits = [
-        ("limit.blasts", code(Share::Blasts), flags.blasts_percent),
-        ("limit.bands", code(Share::Bands), flags.bands_percent),
-        ("limit.immature", code(Share::ImmatureGranulocytes), flags.immature_granulocytes_percent),
-        ("limit.nucleated", code(Share::NucleatedRedCells), flags.nucleated_red_per_100),
-        ("limit.unclassified", code(Share::Unclassified), flags.unclassified_percent),
-        ("limit.correct", String::new(), flags.correct_white_from),
-    ];
-    for (name, code, limit) in limits {
-        lines.coded("limit", words.say(name), &code, &limit.to_string())?;
+    for (name, code, limit) in limit_lines(&settings.flags) {
+        lines.coded("limit", words.say(name), code, &limit.to_string())?;
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ macro_rules! page {
     };
 }
 
-/// All files of the page; a test compares the list with the folder.
+/// All files of the page except its languages; a test compares the list with the folder.
 const FILES: &[Asset] = page![
     "api.js",
     "app.js",
@@ -32,9 +32,6 @@ const FILES: &[Asset] = page![
     "icon.svg",
     "index.html",
     "kept.js",
-    "languages/en.json",
-    "languages/es.json",
-    "languages/fr.json",
     "style.css",
     "views.css",
     "views/admin.js",
@@ -73,8 +70,14 @@ pub(super) async fn asset(State(app): State<SharedApp>, InPath(path): InPath<Str
             Err(error) => error.into_response(),
         };
     }
+    if path == TABLES {
+        return answer(TABLES, super::tables::script(), &headers);
+    }
     shipped(&path, &headers)
 }
+
+/// The script that the program itself generates.
+const TABLES: &str = "tables.js";
 
 /// Texts of one language, those of reports included: English, overridden by the language's catalogue, then by the
 /// clinic's.
@@ -132,7 +135,8 @@ mod tests {
 
     use super::*;
     use crate::domain::class::CellClass;
-    use crate::domain::flag::Flag;
+    use crate::domain::flag::{Flag, Share};
+    use crate::outputs::words::SHIPPED;
     use crate::store::records::Status;
     use crate::vision::quality::Verdict;
 
@@ -152,19 +156,19 @@ mod tests {
     fn every_file_of_the_page_is_in_the_program_and_has_a_kind() {
         let mut found = Vec::new();
         below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/outputs/web/page"), "", &mut found);
-        let mut listed: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+        let languages = SHIPPED.iter().map(|(tag, _)| format!("languages/{tag}.json"));
+        let mut listed: Vec<String> = FILES.iter().map(|(name, _)| (*name).to_owned()).chain(languages).collect();
         found.sort();
-        listed.sort_unstable();
+        listed.sort();
         assert_eq!(listed, found);
         for name in listed {
-            assert_ne!(kind(name), "application/octet-stream", "{name}");
+            assert_ne!(kind(&name), "application/octet-stream", "{name}");
         }
     }
 
     fn catalogue(language: &str) -> BTreeMap<String, String> {
-        let name = format!("languages/{language}.json");
-        let (_, bytes) = FILES.iter().find(|(file, _)| *file == name).unwrap();
-        serde_json::from_slice(bytes).unwrap()
+        let (_, text) = SHIPPED.iter().find(|(tag, _)| *tag == language).unwrap();
+        serde_json::from_str(text).unwrap()
     }
 
     fn word(value: impl serde::Serialize) -> String {
@@ -181,7 +185,7 @@ mod tests {
     #[test]
     fn every_language_says_everything_with_the_same_values_in_it() {
         let english = catalogue("en");
-        for language in ["es", "fr"] {
+        for (language, _) in SHIPPED {
             let other = catalogue(language);
             assert!(english.keys().eq(other.keys()), "{language}");
             for (key, text) in &english {
@@ -203,18 +207,15 @@ mod tests {
         for verdict in Verdict::REFUSALS {
             assert!(english.contains_key(&format!("verdict.{}", verdict.code())), "{verdict:?}");
         }
-        let flags = [
-            Flag::Blasts,
-            Flag::LeftShift,
-            Flag::NucleatedRedCells,
-            Flag::ManyUnclassified,
-            Flag::FewCells,
-            Flag::PossibleOverlap,
-        ];
-        for flag in flags {
+        for flag in Flag::ALL {
             let flag = word(flag);
             assert!(english.contains_key(&format!("flag.{flag}")), "{flag}");
             assert!(english.contains_key(&format!("flagMeans.{flag}")), "{flag}");
+        }
+        for share in Share::ALL {
+            let evidence = word(share);
+            assert!(english.contains_key(&format!("evidence.{evidence}")), "{evidence}");
+            assert!(english.contains_key(share.row().limit_words), "{evidence}");
         }
         for status in [Status::Counting, Status::Interrupted, Status::Preliminary, Status::Final] {
             let status = word(status);

@@ -22,6 +22,7 @@ mod routes;
 mod sessions;
 mod settings;
 mod stream;
+mod tables;
 mod throttle;
 
 use std::io;

@@ -148,31 +148,8 @@ pub(super) async fn saliency(
 /// All classes, and the keys that pick them.
 #[utoipa::path(get, path = "/api/classes", tag = "sessions", responses((status = 200, body = Vec<Class>)))]
 pub(super) async fn classes() -> Json<Vec<Class>> {
-    let class = |class: &CellClass| Class { code: *class, name: class.name(), group: class.group(), key: key(*class) };
+    let class = |class: &CellClass| Class { code: *class, name: class.name(), group: class.group(), key: class.key() };
     Json(CellClass::ALL.iter().map(class).collect())
-}
-
-/// Key that picks a class: a letter of its English name if one is still free.
-const fn key(class: CellClass) -> char {
-    match class {
-        CellClass::Bas => 'b',
-        CellClass::Ebo => 'r',
-        CellClass::Eos => 'e',
-        CellClass::Ksc => 'k',
-        CellClass::Lya => 'a',
-        CellClass::Lyt => 'l',
-        CellClass::Mmz => 't',
-        CellClass::Mob => 'o',
-        CellClass::Mon => 'm',
-        CellClass::Myb => 'y',
-        CellClass::Myo => 'x',
-        CellClass::Ngb => 'd',
-        CellClass::Ngs => 's',
-        CellClass::Pmb => 'q',
-        CellClass::Pmo => 'p',
-        CellClass::Plt => 'v',
-        CellClass::Unk => 'u',
-    }
 }
 
 impl App {
@@ -223,17 +200,4 @@ fn picture(kind: &'static str, bytes: Vec<u8>) -> Response {
     let headers =
         [(CONTENT_TYPE, HeaderValue::from_static(kind)), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     (headers, bytes).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_class_has_a_key_of_its_own_and_none_is_for_undo() {
-        let keys: BTreeSet<char> = CellClass::ALL.iter().map(|class| key(*class)).collect();
-        assert_eq!(keys.len(), CellClass::ALL.len());
-        assert!(!keys.contains(&'z') && keys.iter().all(char::is_ascii_lowercase));
-    }
 }

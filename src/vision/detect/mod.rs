@@ -8,7 +8,7 @@ use image::RgbImage;
 
 use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
-use crate::vision::box_margin::BOX_MARGIN;
+use crate::vision::box_margin::box_of_cell;
 use crate::vision::models::{DetectorCard, ModelError, Models};
 use crate::vision::net::{Array, Net, NetError};
 use crate::vision::optics::resample::{ResampleError, scaled};
@@ -54,7 +54,7 @@ impl Detector {
     pub fn new(models: &Models) -> Result<Self, ModelError> {
         let mut card = models.card.detector.clone();
         // Training took boxes for cells when it measured; here a micrometre is one.
-        card.um_per_px *= BOX_MARGIN;
+        card.um_per_px = box_of_cell(card.um_per_px);
         let path = models.folder.join(&card.file);
         let unusable = |error: NetError| ModelError::Unusable { path: path.clone(), problem: error.to_string() };
         let net = Net::read(&models.detector).map_err(unusable)?;

@@ -8,7 +8,7 @@ use image::RgbImage;
 
 use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
-use crate::vision::box_margin::BOX_MARGIN;
+use crate::vision::box_margin::box_of_cell;
 use crate::vision::detect::{DetectError, Detection, Detector};
 use crate::vision::optics::resample::resample;
 
@@ -20,7 +20,7 @@ pub const RED_CELL_UM: f64 = 7.2;
 const WHITE_CELL_BOX_UM: f64 = 15.0;
 
 /// Width of the box around a median red cell, um.
-const RED_CELL_BOX_UM: f64 = RED_CELL_UM * BOX_MARGIN;
+const RED_CELL_BOX_UM: f64 = box_of_cell(RED_CELL_UM);
 
 /// Where a scale comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

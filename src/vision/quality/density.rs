@@ -6,7 +6,7 @@ use image::imageops;
 use super::Verdict;
 use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
-use crate::vision::box_margin::BOX_MARGIN;
+use crate::vision::box_margin::cell_in_box;
 use crate::vision::detect::Detection;
 use crate::vision::optics::flat_field::FlatField;
 use crate::vision::optics::resample::resample;
@@ -117,7 +117,7 @@ fn lay(cells: &[Detection], size: (usize, usize), step: (f64, f64)) -> Vec<Raste
     for cell in cells {
         let centre = cell.area.centre();
         let red = cell.kind == Kind::Rbc;
-        let reach = if red { 0.5 / BOX_MARGIN } else { 0.55 };
+        let reach = if red { cell_in_box(0.5) } else { 0.55 };
         let (half_width, half_height) = (cell.area.w * reach, cell.area.h * reach);
         if !(half_width > 0.0 && half_height > 0.0) {
             continue;

@@ -1,19 +1,11 @@
 // Classes as a haematologist orders them, and which cells a person should look at before signing.
 
-// By maturation: blasts, granulopoiesis, the other white cells of blood, then what is no white cell.
-const ORDER = ["MYO", "MOB", "PMB", "PMO", "MYB", "MMZ", "NGB", "NGS", "EOS", "BAS", "MON", "LYT", "LYA", "EBO", "KSC", "PLT", "UNK"];
+import { ORDER, RAISED_BY } from "./tables.js";
+
 const place = (code) => (ORDER.includes(code) ? ORDER.indexOf(code) : ORDER.length);
 
 // A cell the program is less sure of should be looked at; parts of one.
 export const SURE = 0.9;
-
-// What each flag is raised by: groups of classes, or single ones.
-const RAISED_BY = {
-  blasts: ["blasts"],
-  "left-shift": ["NGB", "immature-granulocytes"],
-  "nucleated-red-cells": ["nucleated-red"],
-  "many-unclassified": ["unclassified"],
-};
 
 export const inOrder = (classes) => [...classes].sort((a, b) => place(a.code) - place(b.code));
 

@@ -1,9 +1,8 @@
 // The table of a result, with a bar and its interval in each line: for live counts, results and comparisons.
 
 import { h } from "./dom.js";
+import { APART, PER_100 } from "./tables.js";
 import { className, number, t } from "./words.js";
-
-const APART = new Set(["EBO", "KSC", "UNK", "PLT"]);
 
 export const interval = (low, high) => `${number(low, 1)} – ${number(high, 1)}`;
 
@@ -28,7 +27,7 @@ export const below = (value, low, high) => h("span", { class: "below" }, bar(val
 export function absent(code, result) {
   const n = code === "UNK" ? result.kinds.WBC : result.counted;
   const most = n > 0 ? 1 - (result.statistics?.precision ? 0.015 : 0.025) ** (1 / n) : 1;
-  const high = code === "EBO" || code === "KSC" ? Math.min(1000, most / (1 - most)) : most;
+  const high = PER_100.includes(code) ? Math.min(1000, most / (1 - most)) : most;
   return { class: code, count: 0, percent: 0, low: 0, high: high * 100 };
 }
 
@@ -43,7 +42,7 @@ export function differential(snapshot, before) {
   const row = (line) =>
     h(
       "tr",
-      { class: APART.has(line.class) ? "apart" : null },
+      { class: APART.includes(line.class) ? "apart" : null },
       h("th", { scope: "row" }, className(line.class), " ", h("abbr", { class: "code" }, line.class),
         snapshot.experimental?.includes(line.class) && h("span", { class: "mark" }, t("result.experimental")), below(line.percent, line.low, line.high)),
       h("td", {}, number(line.count)),
@@ -52,8 +51,8 @@ export function differential(snapshot, before) {
       h("td", { class: "interval" }, interval(line.low, line.high)),
       h("td", { class: "drawn" }, bar(line.percent, line.low, line.high)),
     );
-  const within = lines.filter((line) => !APART.has(line.class));
-  const apart = lines.filter((line) => APART.has(line.class));
+  const within = lines.filter((line) => !APART.includes(line.class));
+  const apart = lines.filter((line) => APART.includes(line.class));
   return h(
     "table",
     { class: "table differential" },

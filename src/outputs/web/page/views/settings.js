@@ -3,18 +3,10 @@
 import { get, send } from "../api.js";
 import { field, fill, h } from "../dom.js";
 import { keep, preferred } from "../kept.js";
+import { LIMITS } from "../tables.js";
 import { languageName, number, t } from "../words.js";
 import { audit, tokens, users } from "./admin.js";
 import { calibration } from "./calibration.js";
-
-const LIMITS = [
-  ["blasts_percent", "blasts"],
-  ["bands_percent", "bands"],
-  ["immature_granulocytes_percent", "immature"],
-  ["nucleated_red_per_100", "nucleated"],
-  ["unclassified_percent", "unclassified"],
-  ["correct_white_from", "correct"],
-];
 
 export async function show(root, _params, context) {
   const { settings, calibration: present } = await get("/api/settings");
@@ -69,7 +61,7 @@ function limits({ session, flags }, admin) {
     h("p", { class: "soft" }, t(admin ? "settings.limitsHint" : "settings.limitsWho"), session.precision_of ? ` ${t("settings.precision", { points: number(session.precision_points, 1) })}` : ""),
     h("div", { class: "search" },
       field(t("settings.target"), target),
-      inputs.map(([, one], n) => field(t(`limit.${LIMITS[n][1]}`), one))),
+      inputs.map(([, one], n) => field(t(LIMITS[n][1]), one))),
     said,
     admin && h("button", { class: "button primary" }, t("settings.keep")));
 }

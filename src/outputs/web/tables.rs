@@ -1,0 +1,41 @@
+//! The lists of the program that the page goes by, as a script: the page has none of its own.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::class::{CellClass, Reported};
+use crate::domain::flag::{Flag, Share};
+
+/// The script, by which the page imports classes, flags and limits.
+pub(super) fn script() -> String {
+    let codes = |of: &dyn Fn(CellClass) -> bool| {
+        CellClass::by_maturation().into_iter().filter(|class| of(*class)).map(CellClass::code).collect::<Vec<_>>()
+    };
+    let raised_by: Map<String, Value> = Flag::ALL
+        .iter()
+        .map(|flag| {
+            let cells: Vec<&str> = flag.shares().iter().map(|share| share.row().cells.code()).collect();
+            (flag.code().to_owned(), json!(cells))
+        })
+        .collect();
+    let limits: Vec<[&str; 2]> = Share::ALL
+        .iter()
+        .map(|share| [share.row().limit, share.row().limit_words])
+        .chain([["correct_white_from", "limit.correct"]])
+        .collect();
+    let lists = [
+        (
+            "By maturation: blasts, granulopoiesis, the other white cells of blood, then what is no white cell.",
+            "ORDER",
+            json!(codes(&|_| true)),
+        ),
+        ("Classes beside the 100 % of a differential.", "APART", json!(codes(&|class| !class.in_differential()))),
+        (
+            "Classes per 100 cells of the differential.",
+            "PER_100",
+            json!(codes(&|class| class.reported() == Reported::Per100)),
+        ),
+        ("What each flag is raised by: groups of classes, or single ones.", "RAISED_BY", Value::Object(raised_by)),
+        ("Limits that an admin sets: the key and the key of its words.", "LIMITS", json!(limits)),
+    ];
+    lists.iter().map(|(comment, name, list)| format!("// {comment}\nexport const {name} = {list};\n")).collect()
+}
