@@ -52,7 +52,7 @@ fn under_systemd(test: &str) -> (std::process::ExitStatus, String) {
     let path = folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     let status = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--ignored", "--test-threads=1"])
+        .args(["--exact", &format!("service::{test}"), "--ignored", "--test-threads=1"])
         .env("NOTIFY_SOCKET", &path)
         .env("WATCHDOG_USEC", "40000")
         .status()
