@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use crate::common::stored::{at, cell, jpeg, put, result, six_pictured, start};
 use leukoscope::counting::statistics::Evidence;
-use leukoscope::counting::statistics::interval::Figure;
 use leukoscope::counting::statistics::per_red_cell::{PerMicrolitre, PerRedCell};
 use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::domain::flag::{Flag, Share};
+use leukoscope::domain::interval::Figure;
 use leukoscope::outputs::report::{Pictured, ReportFormat, make};
 use leukoscope::outputs::words::{Catalogues, Words};
 use leukoscope::store::Store;

@@ -9,8 +9,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::counting::statistics::interval::{Figure, ratio, times_uncertain};
+use crate::counting::statistics::interval::{ratio, times_uncertain};
 use crate::domain::counts::KindCounts;
+use crate::domain::interval::Figure;
 
 /// Red cells from which a ratio is given: fewer come from too few fields to stand for the slide.
 pub const ENOUGH_RED_CELLS: u32 = 1000;
