@@ -7,3 +7,4 @@ pub mod frame;
 pub mod geometry;
 pub mod interval;
 pub mod prevalence_mode;
+pub mod scale;

@@ -2,6 +2,7 @@
 
 use image::RgbImage;
 
+use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::optics::resample::{ResampleError, scaled};
 
 /// Scale at which fields are compared, micrometres a pixel: coarse enough that a camera's noise is averaged away, fine
@@ -13,9 +14,9 @@ const COMPARED_AT: f64 = 0.36;
 ///
 /// # Errors
 /// When the image is empty.
-pub fn field_sharpness(balanced: &RgbImage, um_per_px: f64) -> Result<f64, ResampleError> {
+pub fn field_sharpness(balanced: &RgbImage, um_per_px: MicrometresPerPixel) -> Result<f64, ResampleError> {
     // A scale that is wrong by far must not make a picture of any size.
-    let factor = (um_per_px / COMPARED_AT).clamp(0.02, 2.0);
+    let factor = (um_per_px.get() / COMPARED_AT).clamp(0.02, 2.0);
     Ok(sharpness(&scaled(balanced, factor)?))
 }
 
