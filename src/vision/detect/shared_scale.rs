@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     fn um(um_per_px: f64) -> Option<MicrometresPerPixel> {
-        Some(MicrometresPerPixel::new(um_per_px).unwrap())
+        MicrometresPerPixel::new(um_per_px)
     }
 
     fn shared(um_per_px: f64, source: ScaleSource) -> Option<Scale> {
