@@ -225,7 +225,7 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             image: path,
             width: size.0,
             height: size.1,
-            scale_um_per_px: field.scale.map(|scale| rounded(scale.um_per_px, 1e5)),
+            scale_um_per_px: field.scale.map(|scale| rounded(scale.um_per_px.get(), 1e5)),
             scale_from: field.scale.map(|scale| scale.source),
             cells: field.cells.iter().map(|cell| CellLine::new(cell, &vision)).collect(),
             quality: quality.as_ref().map(QualityLine::new),
@@ -269,7 +269,7 @@ fn field_text(path: &Path, field: &Field) -> String {
         count(Kind::Wbc),
         count(Kind::Rbc),
         count(Kind::Plt),
-        scale.um_per_px,
+        scale.um_per_px.get(),
         scale.source.words()
     )
     .trim_end()
@@ -337,7 +337,7 @@ pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
                 top: top(opinion, usize::MAX),
                 uncorrected: UncorrectedLine::of(opinion),
                 note: note(opinion, &vision),
-                scale_um_per_px: scale.map(|scale| rounded(scale.um_per_px, 1e5)),
+                scale_um_per_px: scale.map(|scale| rounded(scale.um_per_px.get(), 1e5)),
                 scale_from: scale.map(|scale| scale.source),
             })?);
         }

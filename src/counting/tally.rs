@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::config::Flags;
 use crate::counting::statistics::Evidence;
-use crate::counting::statistics::interval::{self, Figure, LEVEL};
+use crate::counting::statistics::interval::{self, LEVEL};
 use crate::domain::class::{CellClass, Group, Kind, Reported};
 use crate::domain::counts::{ClassCount, KindCounts};
 use crate::domain::flag::{Believed, Cells, Flag};
+use crate::domain::interval::Figure;
 
 /// White cells from which a share of common cells is believed enough to raise a flag: fewer cells tell
 /// common shares too badly.
@@ -160,9 +161,8 @@ impl Tally {
 ///
 /// Of nothing, nothing is known: 0 with the interval 0 to 100.
 #[must_use]
-pub fn share(count: u32, total: u32) -> (f64, f64, f64) {
-    let Figure { value, low, high } = percent(count, total, LEVEL);
-    (value, low, high)
+pub fn share(count: u32, total: u32) -> Figure {
+    percent(count, total, LEVEL)
 }
 
 fn percent(count: u32, total: u32, level: f64) -> Figure {
@@ -192,12 +192,12 @@ mod tests {
 
     #[test]
     fn of_no_cells_nothing_is_known() {
-        assert_eq!(share(0, 0), (0.0, 0.0, 100.0));
+        assert_eq!(share(0, 0), Figure { value: 0.0, low: 0.0, high: 100.0 });
     }
 
     #[test]
     fn none_of_a_hundred_still_allows_for_a_few() {
-        let (_, low, high) = share(0, 100);
+        let Figure { low, high, .. } = share(0, 100);
         assert!(low.abs() < 1e-12 && (high - 3.622).abs() < 0.001);
     }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::class::{CellClass, Kind};
+use super::interval::Figure;
 
 /// Cells counted, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -55,4 +56,12 @@ pub struct ClassCount {
     pub low: f64,
     /// Upper end of the exact 95 % interval of `percent`.
     pub high: f64,
+}
+
+impl ClassCount {
+    /// `percent` with its interval.
+    #[must_use]
+    pub const fn figure(&self) -> Figure {
+        Figure { value: self.percent, low: self.low, high: self.high }
+    }
 }

@@ -5,4 +5,6 @@ pub mod counts;
 pub mod flag;
 pub mod frame;
 pub mod geometry;
+pub mod interval;
 pub mod prevalence_mode;
+pub mod scale;

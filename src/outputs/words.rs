@@ -48,7 +48,8 @@ impl Catalogues {
     }
 
     /// The languages that there are, the program's and the clinic's own, in the order of the alphabet.
-    pub(crate) fn languages(&self) -> Vec<String> {
+    #[must_use]
+    pub fn languages(&self) -> Vec<String> {
         let own = fs::read_dir(&self.0).into_iter().flatten().flatten();
         let own = own.filter_map(|entry| entry.file_name().into_string().ok());
         let own = own.filter_map(|file| file.strip_suffix(".json").map(str::to_owned)).filter(|tag| is_language(tag));

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::camera;
 use crate::config::{CameraConfig, FlatFieldChoice, Optics};
+use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::optics::calibration::{Calibration, CalibrationError, Setup};
 use crate::vision::optics::empty_field::{self, NotEmpty};
 use crate::vision::optics::flat_field::FlatField;
@@ -126,7 +127,7 @@ pub fn with_scale(
     let vision = vision.measuring(fixed(&calibration).unwrap_or(Lighting::Own));
     let mut told = Vec::new();
     for frame in frames {
-        told.extend(vision.told(&vision.balanced(frame))?.red_cells);
+        told.extend(vision.told(&vision.balanced(frame))?.red_cells.map(MicrometresPerPixel::get));
         seen();
     }
     told.sort_by(f64::total_cmp);

@@ -7,6 +7,7 @@ use image::RgbImage;
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::geometry::Rect;
 use crate::domain::prevalence_mode::PrevalenceMode;
+use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::classify::saliency::Saliency;
 use crate::vision::classify::{Classifier, ClassifyError};
 use crate::vision::crop::CropForm;
@@ -53,7 +54,7 @@ pub struct Vision {
     classifier: Arc<Classifier>,
     balance: WhiteBalance,
     form: CropForm,
-    stated: Option<f64>,
+    stated: Option<MicrometresPerPixel>,
     lighting: Lighting,
 }
 
@@ -120,7 +121,7 @@ impl Vision {
             classifier: Arc::new(Classifier::new(models, unknown_below)?),
             balance: models.card.white_balance,
             form: CropForm::of(&models.card),
-            stated: um_per_px,
+            stated: um_per_px.and_then(MicrometresPerPixel::new),
             lighting: Lighting::AsIs,
         })
     }
@@ -315,7 +316,7 @@ impl Vision {
         let spread = if seen_at.source.is_guess() { GUESSED } else { &[1.0] };
         let mut views = Vec::with_capacity(spread.len());
         for times in spread {
-            let scale = Scale { um_per_px: seen_at.um_per_px * times, ..seen_at };
+            let scale = Scale { um_per_px: seen_at.um_per_px.times(*times), ..seen_at };
             views.extend(self.classify(&[self.middle(balanced, Some(scale))?])?);
         }
         Ok(Prediction::mean(&views, self.unknown_below()))
@@ -348,5 +349,6 @@ impl Vision {
 
 /// The scale where nothing is known to measure by: a usual single-cell picture is some 25 um wide.
 fn usual_picture(image: &RgbImage) -> Scale {
-    Scale { um_per_px: 25.0 / f64::from(image.width().max(image.height())), source: ScaleSource::WhiteCells }
+    let um_per_px = MicrometresPerPixel::new(25.0 / f64::from(image.width().max(image.height())));
+    Scale { um_per_px: um_per_px.unwrap_or(MicrometresPerPixel::USUAL), source: ScaleSource::WhiteCells }
 }

@@ -4,6 +4,7 @@ use image::RgbImage;
 use image::imageops;
 
 use crate::domain::geometry::Rect;
+use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::box_margin::box_of_cell;
 use crate::vision::models::ModelCard;
 use crate::vision::optics::resample::{ResampleError, resample};
@@ -37,8 +38,13 @@ impl CropForm {
     ///
     /// # Errors
     /// When not one pixel of the window lies in the image.
-    pub fn cut(&self, image: &RgbImage, centre: (f64, f64), um_per_px: f64) -> Result<RgbImage, ResampleError> {
-        let side = f64::from(self.size) * self.um_per_px / um_per_px;
+    pub fn cut(
+        &self,
+        image: &RgbImage,
+        centre: (f64, f64),
+        um_per_px: MicrometresPerPixel,
+    ) -> Result<RgbImage, ResampleError> {
+        let side = f64::from(self.size) * self.um_per_px / um_per_px.get();
         let window = Rect::around(centre, side, side);
         let inside = window.clipped(f64::from(image.width()), f64::from(image.height()));
         let factor = f64::from(self.size) / side;
@@ -71,7 +77,7 @@ mod tests {
                 let far = (f64::from(x) + 0.5 - middle).hypot(f64::from(y) + 0.5 - middle);
                 image::Rgb([if far < radius { 60 } else { 235 }; 3])
             });
-            let crop = FORM.cut(&image, (middle, middle), um_per_px).unwrap();
+            let crop = FORM.cut(&image, (middle, middle), MicrometresPerPixel::new(um_per_px).unwrap()).unwrap();
             let dark = crop.pixels().filter(|p| p.0[0] < 148).count() as f64;
             let diameter = 2.0 * (dark / std::f64::consts::PI).sqrt();
             assert!((diameter - 10.0 / 0.22).abs() < 1.5, "{diameter} px at {um_per_px} um/px");
@@ -81,7 +87,7 @@ mod tests {
     #[test]
     fn a_cell_at_the_border_keeps_its_place_in_the_middle() {
         let image = RgbImage::from_pixel(100, 100, image::Rgb([10, 20, 30]));
-        let crop = FORM.cut(&image, (0.0, 50.0), 0.22).unwrap();
+        let crop = FORM.cut(&image, (0.0, 50.0), MicrometresPerPixel::new(0.22).unwrap()).unwrap();
         assert_eq!(crop.get_pixel(20, 48).0, [235; 3]);
         assert_eq!(crop.get_pixel(60, 48).0, [10, 20, 30]);
     }
@@ -89,6 +95,6 @@ mod tests {
     #[test]
     fn a_window_beside_the_image_is_refused() {
         let image = RgbImage::new(10, 10);
-        assert!(FORM.cut(&image, (1e4, 1e4), 0.22).is_err());
+        assert!(FORM.cut(&image, (1e4, 1e4), MicrometresPerPixel::new(0.22).unwrap()).is_err());
     }
 }

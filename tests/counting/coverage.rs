@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 
 use fastrand::Rng;
-use leukoscope::counting::statistics::interval::{Figure, LEVEL, exact};
+use leukoscope::counting::statistics::interval::{LEVEL, exact};
 use leukoscope::counting::statistics::per_red_cell::{PerRedCell, RedCellInputs, RedCount};
 use leukoscope::counting::statistics::precision::SEQUENTIAL_LEVEL;
 use leukoscope::counting::statistics::simultaneous::Simultaneous;
 use leukoscope::domain::class::CellClass::{self, Bas, Eos, Lya, Lyt, Mmz, Mon, Myb, Myo, Ngb, Ngs, Pmo};
 use leukoscope::domain::counts::KindCounts;
+use leukoscope::domain::interval::Figure;
 
 pub(super) type Differential = &'static [(CellClass, f64)];
 

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::counting::tally;
+use crate::domain::interval::Figure;
 
 /// A figure and its 95 % interval; serialised as `[value, low, high]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,7 +24,7 @@ impl Estimate {
     /// 1.
     #[must_use]
     pub fn exact(count: u32, total: u32) -> Self {
-        let (value, low, high) = tally::share(count, total);
+        let Figure { value, low, high } = tally::share(count, total);
         Self { value: value / 100.0, low: low / 100.0, high: high / 100.0 }
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use image::RgbImage;
 
 use crate::domain::class::Kind;
+use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::detect::Detection;
 use crate::vision::detect::scale::{self, Scale, ScaleSource};
 use crate::vision::optics::flat_field::learn::Learner;
@@ -34,7 +35,7 @@ pub struct DetectedFrame {
     /// Scale to count at; `None` for a frame that does not count.
     pub(super) counts: Option<Scale>,
     /// Micrometres per pixel, if known.
-    pub(super) um_per_px: Option<f64>,
+    pub(super) um_per_px: Option<MicrometresPerPixel>,
     /// Time taken by the flat-field correction, and by detection and gate.
     pub(super) took: (Duration, Duration),
 }
@@ -47,8 +48,8 @@ pub struct FrameAnalyzer {
     light: Learner,
     gate: Gate,
     scale: Option<Scale>,
-    /// Scales measured in the latest frames, um per pixel.
-    told: VecDeque<f64>,
+    /// Scales told by the latest frames, um a pixel.
+    told: VecDeque<MicrometresPerPixel>,
     size: (u32, u32),
 }
 
@@ -132,15 +133,15 @@ impl FrameAnalyzer {
         let Some(told) = scale::from_red_cells(detections, width, height).filter(|_| red >= SCALE_CELLS) else {
             return true;
         };
-        if (told / scale.um_per_px).ln().abs() > OTHER_SCALE {
+        if told.over(scale.um_per_px).ln().abs() > OTHER_SCALE {
             return false;
         }
         if self.told.len() == SCALE_FRAMES {
             self.told.pop_front();
         }
         self.told.push_back(told);
-        let mut sorted: Vec<f64> = self.told.iter().copied().collect();
-        sorted.sort_by(f64::total_cmp);
+        let mut sorted: Vec<_> = self.told.iter().copied().collect();
+        sorted.sort();
         self.scale = Some(Scale { um_per_px: sorted[sorted.len() / 2], source: scale.source });
         true
     }

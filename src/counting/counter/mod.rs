@@ -12,6 +12,7 @@ use image::{RgbImage, imageops};
 use crate::counting::track::{self, CellId, CellUpdate, Observation, OnSlide, Registration, Tracker};
 use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
+use crate::domain::scale::MicrometresPerPixel;
 use crate::system::timing::{Stage, StageTime, Timings};
 use crate::vision::detect::Detection;
 use crate::vision::detect::scale::Scale;
@@ -73,7 +74,7 @@ pub struct Counted {
     /// counted a second time from here on.
     pub jumped: bool,
     /// Micrometres per pixel, if known.
-    pub um_per_px: Option<f64>,
+    pub um_per_px: Option<MicrometresPerPixel>,
     /// Quality of the frame; a refused frame adds no cells.
     pub quality: Quality,
 }

@@ -1,55 +1,11 @@
 //! Exact intervals for shares and for ratios of two counts.
 
-use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF};
-use utoipa::openapi::{ArrayBuilder, RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
+
+use crate::domain::interval::Figure;
 
 /// Confidence level of every interval, unless stated otherwise.
 pub const LEVEL: f64 = 0.95;
-
-/// A figure with its interval; serialised as `[value, low, high]`, to a ten-thousandth.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "[f64; 3]", into = "[f64; 3]")]
-pub struct Figure {
-    pub value: f64,
-    pub low: f64,
-    pub high: f64,
-}
-
-impl PartialSchema for Figure {
-    fn schema() -> RefOr<Schema> {
-        ArrayBuilder::new().items(f64::schema()).min_items(Some(3)).max_items(Some(3)).into()
-    }
-}
-
-impl ToSchema for Figure {}
-
-impl From<[f64; 3]> for Figure {
-    fn from([value, low, high]: [f64; 3]) -> Self {
-        Self { value, low, high }
-    }
-}
-
-impl From<Figure> for [f64; 3] {
-    fn from(figure: Figure) -> Self {
-        [figure.value, figure.low, figure.high].map(|number| (number * 1e4).round() / 1e4)
-    }
-}
-
-impl Figure {
-    /// All three numbers times `factor`.
-    #[must_use]
-    pub fn scaled(self, factor: f64) -> Self {
-        Self { value: self.value * factor, low: self.low * factor, high: self.high * factor }
-    }
-
-    /// Width of the interval.
-    #[must_use]
-    pub fn width(self) -> f64 {
-        self.high - self.low
-    }
-}
 
 /// `count` of `total` as a share 0..=1 with its exact interval at `level` (Clopper and Pearson 1934, Biometrika 26,
 /// 404).

@@ -18,12 +18,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::counting::statistics::correction::MisclassificationCorrection;
-use crate::counting::statistics::interval::Figure;
 use crate::counting::statistics::per_red_cell::PerRedCell;
 use crate::counting::statistics::precision::Precision;
 use crate::counting::statistics::simultaneous::Simultaneous;
 use crate::domain::class::Group;
 use crate::domain::flag::{Flag, Share};
+use crate::domain::interval::Figure;
 
 /// Statistics of a sample beyond the line of each class.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]

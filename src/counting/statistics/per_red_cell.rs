@@ -9,8 +9,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::counting::statistics::interval::{Figure, ratio, times_uncertain};
+use crate::counting::statistics::interval::{ratio, times_uncertain};
 use crate::domain::counts::KindCounts;
+use crate::domain::interval::Figure;
 
 /// Red cells needed for a ratio: fewer come from too few fields to represent the slide.
 pub const ENOUGH_RED_CELLS: u32 = 1000;

@@ -9,8 +9,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::counting::statistics::interval::Figure;
 use crate::domain::class::Group;
+use crate::domain::interval::Figure;
 
 /// Level of an interval that decides when the count ends, so that it holds the truth in 95 % of samples.
 pub const SEQUENTIAL_LEVEL: f64 = 0.97;

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::counting::statistics::interval::{self, Figure};
+use crate::counting::statistics::interval;
 use crate::domain::class::CellClass;
+use crate::domain::interval::Figure;
 
 /// Intervals for the classes of a differential that all hold together with 95 % confidence, in percent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -3,16 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use crate::counting::statistics::Statistics;
-use crate::counting::statistics::interval::Figure;
 use crate::counting::statistics::per_red_cell::PerRedCell;
 
-impl fmt::Display for Figure {
-    /// `4.1 (2.2 to 7.0)`, with the requested decimals.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let decimals = f.precision().unwrap_or(1);
-        write!(f, "{:.decimals$} ({:.decimals$} to {:.decimals$})", self.value, self.low, self.high)
-    }
-}
 
 impl fmt::Display for Statistics {
     /// Some lines, or none.

@@ -8,6 +8,7 @@ use super::text::{Align, BOLD, DOUBLE, GIANT, HUGE, LARGE, PLAIN, SMALL, ScreenF
 use super::wide::lines_of;
 use super::words::{self, DifferentialLine};
 use crate::counting::session::snapshot::{Phase, Snapshot};
+use crate::domain::interval::Figure;
 
 pub(super) fn draw<D: DrawTarget>(pen: &mut Pen<D>, area: Rectangle, snapshot: &Snapshot) -> Result<(), D::Error> {
     let roomy = area.size.width >= 160 && area.size.height >= 180;
@@ -180,7 +181,7 @@ fn interval<D: DrawTarget>(
         Rectangle::new(area.top_left + corner, Size::new(to - from, tall.min(height)))
     };
     pen.fill(piece(0, area.size.width, 2), pen.theme.track)?;
-    let Some((value, low, high)) = line.interval else { return Ok(()) };
+    let Some(Figure { value, low, high }) = line.figure else { return Ok(()) };
     let (low, high) = (across(low.min(high)), across(high.max(low)));
     let band = if line.unclassified { colour } else { pen.theme.bar };
     pen.fill(piece(low, high + 2, 4), band)?;

@@ -3,6 +3,7 @@
 use crate::counting::session::snapshot::{Ending, Phase, Snapshot};
 use crate::domain::class::{CellClass, Reported};
 use crate::domain::flag::Flag;
+use crate::domain::interval::Figure;
 
 /// One line of the differential as shown on the screen.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,8 +12,8 @@ pub(super) struct DifferentialLine {
     pub count: u32,
     /// `57%`, or `4/100` for classes reported per 100 cells of the differential.
     pub value: String,
-    /// Percentage, low end, high end, for the interval's line. `None` if nothing was counted.
-    pub interval: Option<(f64, f64, f64)>,
+    /// Percent with its interval, for the interval's line. None where nothing was counted.
+    pub figure: Option<Figure>,
     /// Whether this is the unclassified share.
     pub unclassified: bool,
 }
@@ -32,11 +33,7 @@ pub(super) fn lines(snapshot: &Snapshot) -> Vec<DifferentialLine> {
                 code: line.class.code(),
                 count: line.count,
                 value: if per_hundred { format!("{}/100", share(line.percent)) } else { percent(line.percent) },
-                interval: (line.low.is_finite() && line.high.is_finite() && line.percent.is_finite()).then_some((
-                    line.percent,
-                    line.low,
-                    line.high,
-                )),
+                figure: Some(line.figure()).filter(|figure| figure.is_finite()),
                 unclassified,
             }
         })
@@ -46,7 +43,7 @@ pub(super) fn lines(snapshot: &Snapshot) -> Vec<DifferentialLine> {
             code: CellClass::Unk.code(),
             count: 0,
             value: percent(0.0),
-            interval: None,
+            figure: None,
             unclassified: true,
         });
     }
@@ -168,7 +165,7 @@ mod tests {
             code,
             count,
             value: String::new(),
-            interval: None,
+            figure: None,
             unclassified,
         };
         let codes =

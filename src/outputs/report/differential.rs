@@ -6,9 +6,9 @@ use super::paper::{ACCENT, BODY, INK, LEFT, Paper, RIGHT, RULE, SMALL, STRONG, S
 use super::pdf::key;
 use super::typeface;
 use crate::counting::session::snapshot::Snapshot;
-use crate::counting::statistics::interval::Figure;
 use crate::domain::class::CellClass;
 use crate::domain::counts::ClassCount;
+use crate::domain::interval::Figure;
 use crate::outputs::words::Words;
 use crate::store::records::SessionDetail;
 
@@ -107,7 +107,7 @@ fn row(paper: &mut Paper, class: &ClassRow<'_>, changed: bool, result: &Snapshot
     if changed {
         sheet.right(PROGRAM, y, SMALL, &program.to_string());
     }
-    figure(sheet, y, Figure { value: line.percent, low: line.low, high: line.high }, words);
+    figure(sheet, y, line.figure(), words);
 }
 
 /// Percentage, interval and bar of one line.

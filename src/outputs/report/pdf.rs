@@ -9,8 +9,8 @@ use super::pictures::pictures;
 use super::typeface::{self, PdfFace};
 use crate::config::Flags;
 use crate::counting::session::snapshot::Snapshot;
-use crate::counting::statistics::interval::Figure;
 use crate::domain::flag::Share;
+use crate::domain::interval::Figure;
 use crate::outputs::words::Words;
 use crate::store::records::{SessionDetail, Settings, Status};
 

@@ -1,7 +1,7 @@
 //! CSV report: one table, one figure per line.
 
 use crate::counting::session::snapshot::Snapshot;
-use crate::counting::statistics::interval::Figure;
+use crate::domain::interval::Figure;
 use crate::outputs::words::Words;
 use crate::store::records::{SessionDetail, Settings};
 
@@ -138,8 +138,7 @@ fn figures(
         let cells = class.line.count.to_string();
         let none = String::new;
         lines.line(&["cells".to_owned(), name.clone(), code.clone(), cells, none(), none(), program])?;
-        let line = class.line;
-        lines.figure("percent", &name, &code, Figure { value: line.percent, low: line.low, high: line.high }, 2)?;
+        lines.figure("percent", &name, &code, class.line.figure(), 2)?;
     }
     for class in &result.experimental {
         let name = format!("class.{class}");

@@ -1,5 +1,7 @@
 //! The lists of the program that the page goes by, as a script: the page has none of its own.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value, json};
 
 use crate::domain::class::{CellClass, Reported};
@@ -37,5 +39,10 @@ pub(super) fn script() -> String {
         ("What each flag is raised by: groups of classes, or single ones.", "RAISED_BY", Value::Object(raised_by)),
         ("Limits that an admin sets: the key and the key of its words.", "LIMITS", json!(limits)),
     ];
-    lists.iter().map(|(comment, name, list)| format!("// {comment}\nexport const {name} = {list};\n")).collect()
+    let mut script = String::new();
+    for (comment, name, list) in lists {
+        // Writing to a String cannot fail.
+        let _ = writeln!(script, "// {comment}\nexport const {name} = {list};");
+    }
+    script
 }

@@ -22,6 +22,7 @@ use crate::counting::counter::{Counted, Counter, DetectedFrame};
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
 use crate::domain::frame::Frame;
+use crate::domain::scale::MicrometresPerPixel;
 use crate::station::in_force::{Current, InForce};
 use crate::station::live_view::Live;
 use crate::station::recorder::Recorder;
@@ -281,7 +282,7 @@ impl Counting {
                 self.view.learn(&cells, &revisions);
                 self.view.show(frame, &in_view, &names);
                 self.connections.troubles.set(Part::Vision, None);
-                self.um_per_px = um_per_px.or(self.um_per_px);
+                self.um_per_px = um_per_px.map(MicrometresPerPixel::get).or(self.um_per_px);
                 self.judged.note(quality, self.connections.gate);
                 self.doubt_scale();
                 if jumped {

@@ -8,6 +8,7 @@ use image::RgbImage;
 
 use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
+use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::box_margin::box_of_cell;
 use crate::vision::models::{DetectorCard, ModelError, Models};
 use crate::vision::net::{Array, Net, NetError};
@@ -82,7 +83,7 @@ impl Detector {
     ///
     /// # Errors
     /// When the scale makes the image too large for the network, or the network fails.
-    pub fn detect(&self, image: &RgbImage, um_per_px: f64) -> Result<Vec<Detection>, DetectError> {
+    pub fn detect(&self, image: &RgbImage, um_per_px: MicrometresPerPixel) -> Result<Vec<Detection>, DetectError> {
         self.look(image, um_per_px, &self.card.thresholds)
     }
 
@@ -90,11 +91,22 @@ impl Detector {
     ///
     /// # Errors
     /// As [`Detector::detect`].
-    pub fn detect_from(&self, image: &RgbImage, um_per_px: f64, lowest: f64) -> Result<Vec<Detection>, DetectError> {
+    pub fn detect_from(
+        &self,
+        image: &RgbImage,
+        um_per_px: MicrometresPerPixel,
+        lowest: f64,
+    ) -> Result<Vec<Detection>, DetectError> {
         self.look(image, um_per_px, &vec![lowest; self.card.kinds.len()])
     }
 
-    fn look(&self, image: &RgbImage, um_per_px: f64, thresholds: &[f64]) -> Result<Vec<Detection>, DetectError> {
+    fn look(
+        &self,
+        image: &RgbImage,
+        um_per_px: MicrometresPerPixel,
+        thresholds: &[f64],
+    ) -> Result<Vec<Detection>, DetectError> {
+        let um_per_px = um_per_px.get();
         let factor = um_per_px / self.card.um_per_px;
         let (width, height) = (f64::from(image.width()) * factor, f64::from(image.height()) * factor);
         if width.max(height) > LARGEST_SIDE {

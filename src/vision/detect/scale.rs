@@ -8,6 +8,7 @@ use image::RgbImage;
 
 use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
+use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::box_margin::box_of_cell;
 use crate::vision::detect::{DetectError, Detection, Detector};
 use crate::vision::optics::resample::resample;
@@ -78,26 +79,27 @@ impl serde::Serialize for ScaleSource {
 /// Micrometres a pixel, and why.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale {
-    pub um_per_px: f64,
+    pub um_per_px: MicrometresPerPixel,
     pub source: ScaleSource,
 }
 
-/// What an image tells of its scale, um a pixel.
+/// What an image tells of its scale.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ScaleEstimates {
     /// What a person states.
-    pub stated: Option<f64>,
+    pub stated: Option<MicrometresPerPixel>,
     /// By its red cells.
-    pub red_cells: Option<f64>,
+    pub red_cells: Option<MicrometresPerPixel>,
     /// By its white cells, taken for usual ones. May be none where red cells settled the matter.
-    pub white_cells: Option<f64>,
+    pub white_cells: Option<MicrometresPerPixel>,
 }
 
 impl ScaleEstimates {
     /// The scale of the image on its own; none where it shows no cell of a plausible size.
     #[must_use]
     pub fn scale(&self) -> Option<Scale> {
-        let of = |um_per_px: Option<f64>, source| um_per_px.map(|um_per_px| Scale { um_per_px, source });
+        let of =
+            |um_per_px: Option<MicrometresPerPixel>, source| um_per_px.map(|um_per_px| Scale { um_per_px, source });
         of(self.stated, ScaleSource::Stated)
             .or(of(self.red_cells, ScaleSource::RedCells))
             .or(of(self.white_cells, ScaleSource::WhiteCells))
@@ -121,33 +123,37 @@ const LOOK: f64 = 384.0;
 /// # Errors
 /// When the detector fails.
 pub fn estimate_scale(detector: &Detector, image: &RgbImage) -> Result<ScaleEstimates, DetectError> {
-    let mut best: Option<(f64, f64)> = None;
-    let mut best_white: Option<(f64, f64)> = None;
-    for tried in TRIED {
-        let side = LOOK * detector.um_per_px() / tried;
+    let mut best: Option<(MicrometresPerPixel, f64)> = None;
+    let mut best_white: Option<(MicrometresPerPixel, f64)> = None;
+    for tried in TRIED.into_iter().filter_map(MicrometresPerPixel::new) {
+        let side = LOOK * detector.um_per_px() / tried.get();
         let part = middle(image, side)?;
         // Below 4 um a side there is nothing to see.
-        if f64::from(part.width().min(part.height())) * tried < 4.0 {
+        if f64::from(part.width().min(part.height())) * tried.get() < 4.0 {
             continue;
         }
         let cells = detector.detect(&part, tried)?;
         let (width, height) = (f64::from(part.width()), f64::from(part.height()));
         let field = width * height;
         if let Some((diameter, count, weight)) = median_of(&cells, Kind::Rbc, width, height) {
-            let off = RED_CELL_BOX_UM / diameter / tried;
+            let off = RED_CELL_BOX_UM / diameter / tried.get();
             let evidence = weight / field / (1.0 + (off.ln() / std::f64::consts::LN_2).powi(2) * 4.0);
-            if best.is_none_or(|(_, before)| evidence > before) {
-                best = Some((RED_CELL_BOX_UM / diameter, evidence));
+            if best.is_none_or(|(_, before)| evidence > before)
+                && let Some(told) = MicrometresPerPixel::new(RED_CELL_BOX_UM / diameter)
+            {
+                best = Some((told, evidence));
             }
             if count >= ENOUGH && (0.7..1.45).contains(&off) && weight / field > 0.08 {
                 break;
             }
         }
         if let Some((diameter, _, weight)) = median_of(&cells, Kind::Wbc, width, height) {
-            let off = WHITE_CELL_BOX_UM / diameter / tried;
+            let off = WHITE_CELL_BOX_UM / diameter / tried.get();
             let evidence = weight / field / (1.0 + (off.ln() / std::f64::consts::LN_2).powi(2) * 4.0);
-            if best_white.is_none_or(|(_, before)| evidence > before) {
-                best_white = Some((WHITE_CELL_BOX_UM / diameter, evidence));
+            if best_white.is_none_or(|(_, before)| evidence > before)
+                && let Some(told) = MicrometresPerPixel::new(WHITE_CELL_BOX_UM / diameter)
+            {
+                best_white = Some((told, evidence));
             }
         }
     }
@@ -156,16 +162,17 @@ pub fn estimate_scale(detector: &Detector, image: &RgbImage) -> Result<ScaleEsti
         return Ok(ScaleEstimates { white_cells, ..ScaleEstimates::default() });
     };
     // Once more at the scale found: there the sizes are the most exact.
-    let part = middle(image, LOOK * detector.um_per_px() / um_per_px)?;
+    let part = middle(image, LOOK * detector.um_per_px() / um_per_px.get())?;
     let cells = detector.detect(&part, um_per_px)?;
     let refined = from_red_cells(&cells, f64::from(part.width()), f64::from(part.height())).unwrap_or(um_per_px);
     Ok(ScaleEstimates { red_cells: Some(refined), white_cells, stated: None })
 }
 
-/// The scale that the whole red cells among `cells` of a `width` x `height` px image tell, um a pixel.
+/// The scale that the whole red cells among `cells` of a `width` x `height` px image tell.
 #[must_use]
-pub fn from_red_cells(cells: &[Detection], width: f64, height: f64) -> Option<f64> {
-    median_of(cells, Kind::Rbc, width, height).map(|(diameter, ..)| RED_CELL_BOX_UM / diameter)
+pub fn from_red_cells(cells: &[Detection], width: f64, height: f64) -> Option<MicrometresPerPixel> {
+    let (diameter, ..) = median_of(cells, Kind::Rbc, width, height)?;
+    MicrometresPerPixel::new(RED_CELL_BOX_UM / diameter)
 }
 
 /// Median diameter in px of the sure, whole cells of a kind; their number; and their area weighted by score.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::detect::scale::{Scale, ScaleEstimates, ScaleSource};
 
 /// Images that must tell a scale before it is shared.
@@ -77,53 +78,66 @@ pub fn groups(
 pub fn log(groups: &BTreeMap<ImageGroup, SharedScale>) {
     for (ImageGroup { size: (width, height), .. }, SharedScale { images, scale }) in groups {
         let from = if scale.source.is_guess() { "white" } else { "red" };
-        log::info!("{images} images of {width}x{height} px share {:.3} um/px, from {from} cells", scale.um_per_px);
+        log::info!(
+            "{images} images of {width}x{height} px share {:.3} um/px, from {from} cells",
+            scale.um_per_px.get()
+        );
     }
 }
 
 /// Scales told, lowest first. One that a person states is not voted on.
-fn sorted(told: &[ScaleEstimates], of: impl Fn(&ScaleEstimates) -> Option<f64>) -> Vec<f64> {
-    let mut scales: Vec<f64> = told.iter().filter(|told| told.stated.is_none()).filter_map(of).collect();
-    scales.sort_by(f64::total_cmp);
+fn sorted(
+    told: &[ScaleEstimates],
+    of: impl Fn(&ScaleEstimates) -> Option<MicrometresPerPixel>,
+) -> Vec<MicrometresPerPixel> {
+    let mut scales: Vec<_> = told.iter().filter(|told| told.stated.is_none()).filter_map(of).collect();
+    scales.sort();
     scales
 }
 
 /// The upper median; `sorted` holds at least one.
-fn median(sorted: &[f64]) -> f64 {
+fn median(sorted: &[MicrometresPerPixel]) -> MicrometresPerPixel {
     sorted[sorted.len() / 2]
 }
 
 /// Interquartile range over median; `sorted` holds at least one.
-fn spread(sorted: &[f64]) -> f64 {
-    let at = |part: f64| sorted[((sorted.len() - 1) as f64 * part).round() as usize];
-    (at(0.75) - at(0.25)) / median(sorted)
+fn spread(sorted: &[MicrometresPerPixel]) -> f64 {
+    let at = |part: f64| sorted[((sorted.len() - 1) as f64 * part).round() as usize].get();
+    (at(0.75) - at(0.25)) / median(sorted).get()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn um(um_per_px: f64) -> Option<MicrometresPerPixel> {
+        MicrometresPerPixel::new(um_per_px)
+    }
+
+    fn shared(um_per_px: f64, source: ScaleSource) -> Option<Scale> {
+        Some(Scale { um_per_px: um(um_per_px)?, source })
+    }
+
     fn red(um_per_px: f64) -> ScaleEstimates {
-        ScaleEstimates { red_cells: Some(um_per_px), white_cells: Some(0.5), stated: None }
+        ScaleEstimates { red_cells: um(um_per_px), white_cells: um(0.5), stated: None }
     }
 
     fn white(um_per_px: f64) -> ScaleEstimates {
-        ScaleEstimates { white_cells: Some(um_per_px), ..ScaleEstimates::default() }
+        ScaleEstimates { white_cells: um(um_per_px), ..ScaleEstimates::default() }
     }
 
     #[test]
     fn red_cells_of_a_fifth_of_the_images_decide_for_all() {
         let mut told = vec![white(0.3); 20];
         told.extend([0.10, 0.09, 0.10, 0.11, 0.10].map(red));
-        assert_eq!(by_any_cells(&told), Some(Scale { um_per_px: 0.10, source: ScaleSource::SharedRedCells }));
+        assert_eq!(by_any_cells(&told), shared(0.10, ScaleSource::SharedRedCells));
         told.push(white(0.3));
         assert_eq!(by_any_cells(&told).unwrap().source, ScaleSource::SharedWhiteCells, "5 of 26 are too few");
     }
 
     #[test]
     fn images_of_two_microscopes_keep_their_own_scales() {
-        let both =
-            |red_cells: f64, white_cells: f64| ScaleEstimates { white_cells: Some(white_cells), ..red(red_cells) };
+        let both = |red_cells: f64, white_cells: f64| ScaleEstimates { white_cells: um(white_cells), ..red(red_cells) };
         let told = [both(0.1, 0.09), both(0.1, 0.1), both(0.1, 0.12), both(0.2, 0.19), both(0.2, 0.2), both(0.2, 0.26)];
         assert_eq!(by_any_cells(&told), None);
     }
@@ -131,13 +145,13 @@ mod tests {
     #[test]
     fn what_is_taken_for_red_cells_is_not_believed_where_it_contradicts_itself() {
         let told: Vec<ScaleEstimates> = [0.1, 0.3, 0.1, 0.25, 0.4, 0.2].map(red).to_vec();
-        assert_eq!(by_any_cells(&told), Some(Scale { um_per_px: 0.5, source: ScaleSource::SharedWhiteCells }));
+        assert_eq!(by_any_cells(&told), shared(0.5, ScaleSource::SharedWhiteCells));
     }
 
     #[test]
     fn without_red_cells_the_usual_white_cell_of_the_group_decides() {
         let told: Vec<ScaleEstimates> = [0.15, 0.18, 0.2, 0.22, 0.3].map(white).to_vec();
-        assert_eq!(by_any_cells(&told), Some(Scale { um_per_px: 0.2, source: ScaleSource::SharedWhiteCells }));
+        assert_eq!(by_any_cells(&told), shared(0.2, ScaleSource::SharedWhiteCells));
         assert_eq!(by_red_cells(&told), None);
     }
 
@@ -149,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_stated_scale_is_not_voted_on() {
-        let stated = ScaleEstimates { stated: Some(0.1), ..red(0.2) };
+        let stated = ScaleEstimates { stated: um(0.1), ..red(0.2) };
         assert_eq!(by_any_cells(&[stated; 9]), None);
     }
 
@@ -161,7 +175,7 @@ mod tests {
         images.extend(vec![(of(1, 100), red(0.4)); 6]);
         images.extend(vec![(of(2, 100), red(0.4)); 2]);
         let found = groups(&images, by_any_cells);
-        let scales: Vec<f64> = found.values().map(|shared| shared.scale.um_per_px).collect();
+        let scales: Vec<f64> = found.values().map(|shared| shared.scale.um_per_px.get()).collect();
         assert_eq!(scales, [0.2, 0.1, 0.4]);
         assert!(found.values().all(|shared| shared.images == 6));
     }

@@ -2,6 +2,7 @@
 
 use image::RgbImage;
 
+use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::optics::resample::{ResampleError, scaled};
 
 /// Scale at which the sharpness of fields is compared, um per pixel: coarse enough to average out camera noise, fine
@@ -13,9 +14,9 @@ const COMPARED_AT: f64 = 0.36;
 ///
 /// # Errors
 /// If the image is empty.
-pub fn field_sharpness(balanced: &RgbImage, um_per_px: f64) -> Result<f64, ResampleError> {
+pub fn field_sharpness(balanced: &RgbImage, um_per_px: MicrometresPerPixel) -> Result<f64, ResampleError> {
     // Bounded, so that a badly wrong scale does not make a picture of arbitrary size.
-    let factor = (um_per_px / COMPARED_AT).clamp(0.02, 2.0);
+    let factor = (um_per_px.get() / COMPARED_AT).clamp(0.02, 2.0);
     Ok(sharpness(&scaled(balanced, factor)?))
 }
 

@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use crate::domain::scale::MicrometresPerPixel;
+
 /// Sharpness below this share of the median of recent frames in focus means blurred.
 const OF_USUAL: f64 = 0.22;
 
@@ -39,7 +41,7 @@ pub struct FocusHistory {
     latest: VecDeque<f64>,
     /// Factor on the usual sharpness; below 1 after consecutive refusals.
     trust: f64,
-    um_per_px: Option<f64>,
+    um_per_px: Option<MicrometresPerPixel>,
 }
 
 impl FocusHistory {
@@ -60,15 +62,15 @@ impl FocusHistory {
 
     /// Scale of recent frames, um per pixel, if known.
     #[must_use]
-    pub fn um_per_px(&self) -> Option<f64> {
+    pub fn um_per_px(&self) -> Option<MicrometresPerPixel> {
         self.um_per_px
     }
 
     /// Records a frame that shows something to focus on.
-    pub fn note(&mut self, sharpness: f64, um_per_px: Option<f64>, in_focus: bool) {
+    pub fn note(&mut self, sharpness: f64, um_per_px: Option<MicrometresPerPixel>, in_focus: bool) {
         if let (Some(now), Some(before)) = (um_per_px, self.um_per_px)
             && in_focus
-            && !(1.0 / OTHER_SCALE..OTHER_SCALE).contains(&(now / before))
+            && !(1.0 / OTHER_SCALE..OTHER_SCALE).contains(&now.over(before))
         {
             *self = Self::default();
         }
@@ -105,7 +107,7 @@ mod tests {
         let mut history = FocusHistory::default();
         for sharpness in sharpnesses {
             let blurred = history.is_blurred(sharpness);
-            history.note(sharpness, Some(0.1), !blurred);
+            history.note(sharpness, Some(MicrometresPerPixel::USUAL), !blurred);
         }
         history
     }
@@ -131,7 +133,7 @@ mod tests {
         let mut history = FocusHistory::default();
         let noticed = drift.enumerate().find(|(_, sharpness)| {
             let blurred = history.is_blurred(*sharpness);
-            history.note(*sharpness, Some(0.1), !blurred);
+            history.note(*sharpness, Some(MicrometresPerPixel::USUAL), !blurred);
             blurred
         });
         assert!(noticed.is_some_and(|(_, sharpness)| sharpness > LEAST), "{noticed:?}");
@@ -146,7 +148,7 @@ mod tests {
     #[test]
     fn another_objective_begins_anew() {
         let mut history = after([0.3; 30]);
-        history.note(0.1, Some(0.25), true);
+        history.note(0.1, Some(MicrometresPerPixel::USUAL.times(2.5)), true);
         assert!(!history.is_blurred(0.03));
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::class::Kind;
+use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::detect::Detection;
 use crate::vision::detect::scale::Scale;
 use crate::vision::optics::exposure::Exposure;
@@ -199,7 +200,7 @@ pub fn assess(
     let density = Density::of(cells, balanced);
     let um_per_px = scale.map(|scale| scale.um_per_px).or(history.um_per_px());
     // Without a known scale, that of a usual microscope camera is close enough.
-    let sharpness = field_sharpness(balanced, um_per_px.unwrap_or(USUAL_UM_PER_PX)).unwrap_or_default();
+    let sharpness = field_sharpness(balanced, um_per_px.unwrap_or(MicrometresPerPixel::USUAL)).unwrap_or_default();
     let seen = cells.iter().any(|cell| cell.score >= SURE);
     let verdict = exposure::verdict(&exposure).unwrap_or_else(|| {
         if !seen {
@@ -224,9 +225,6 @@ pub fn assess(
         free: density.free,
     }
 }
-
-/// Scale assumed if unknown, um per pixel.
-const USUAL_UM_PER_PX: f64 = 0.1;
 
 /// Score from which a single cell shows that the field is not empty.
 const SURE: f64 = 0.3;

@@ -1,6 +1,6 @@
 //! Two published methods of simultaneous intervals for multinomial shares, to hold the program's own against.
 
-use leukoscope::counting::statistics::interval::Figure;
+use leukoscope::domain::interval::Figure;
 use statrs::distribution::{ChiSquared, ContinuousCDF, Discrete, Poisson};
 
 /// Goodman 1965 (Technometrics 7, 247): score intervals with a Bonferroni quantile.

@@ -23,8 +23,9 @@ use utoipa::ToSchema;
 
 use crate::counting::statistics::confusion::{ConfusionMatrix, ConfusionSource};
 use crate::counting::statistics::dice::{binomial, gamma};
-use crate::counting::statistics::interval::{Figure, LEVEL};
+use crate::counting::statistics::interval::LEVEL;
 use crate::domain::class::{CellClass, Group};
+use crate::domain::interval::Figure;
 
 /// Named cells that a sample needs.
 pub const ENOUGH_NAMED: u32 = 100;
