@@ -24,7 +24,7 @@ pub fn export(arguments: &ExportArguments) -> Result<(), Failure> {
         return Err(Failure::input(format!("nothing is kept in {} yet", config.state_folder().display())));
     };
     // Pictures are at the scale of the classifier that they were cut for.
-    let models = Models::read(&Models::folder(&config.models.folder));
+    let models = Models::read(&Models::folder(config.models.folder.as_deref()));
     let scale = models.as_ref().map(|models| {
         let card = &models.card.classifier;
         (card.sha256.as_str(), card.um_per_px * BOX_MARGIN)

@@ -1,7 +1,7 @@
 //! Pictures named on the command line: listed, read and worked on with a progress bar, one bad one harming no other.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -40,7 +40,7 @@ pub fn vision_as_is(arguments: &VisionArguments) -> Result<(Vision, Models), Fai
     {
         return Err(Failure::input(format!("--unknown-below {unknown_below}: write a probability from 0 to 0.99")));
     }
-    let folder = Models::folder(arguments.models.as_deref().unwrap_or(Path::new("")));
+    let folder = Models::folder(arguments.models.as_deref());
     let models = Models::read(&folder).blame_input()?;
     let vision = Vision::new(&models, arguments.um_per_px, arguments.unknown_below).blame_input()?;
     Ok((vision, models))

@@ -7,6 +7,7 @@ pub mod limits;
 pub mod load;
 pub mod problem;
 mod sections;
+mod values;
 
 pub use keys::is_language;
 pub use sections::{
@@ -14,3 +15,4 @@ pub use sections::{
     MetricsConfig, ModelsConfig, Optics, PixelFormat, QualityConfig, SerialConfig, SessionConfig, Station, StoreConfig,
     WebConfig, shipped_file,
 };
+pub use values::{ListenAddress, NotAPort, NotAnAddress, SerialPort};

@@ -86,10 +86,7 @@ pub fn render(snapshot: &Snapshot) -> Result<String, std::fmt::Error> {
 
 /// Writes the newest snapshot every few seconds until `stop`. `trouble` hears of a file that cannot be written, and of its end.
 pub fn run(config: &MetricsConfig, newest: &Latest<Arc<Snapshot>>, stop: &Stop, trouble: &dyn Fn(Option<String>)) {
-    let path = config.file.as_path();
-    if path.as_os_str().is_empty() {
-        return;
-    }
+    let Some(path) = config.file.as_deref() else { return };
     let pause = Duration::from_secs_f64(config.seconds);
     let mut written: Option<Instant> = None;
     let mut waiting: Option<Arc<Snapshot>> = None;

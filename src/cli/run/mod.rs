@@ -3,6 +3,7 @@
 mod sinks;
 
 use std::env;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -81,8 +82,8 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
     if let Some(port) = &arguments.serial {
         config.serial.port.clone_from(port);
     }
-    if let Some(models) = &arguments.models {
-        config.models.folder.clone_from(models);
+    if arguments.models.is_some() {
+        config.models.folder.clone_from(&arguments.models);
     }
     if let Some(prevalence) = arguments.prevalence {
         config.models.prevalence = prevalence;
@@ -107,7 +108,7 @@ struct Prepared {
 
 /// Looks at all that can be wrong at the start.
 fn prepare(config: &Config) -> Result<Prepared, Failure> {
-    let models = Models::read(&Models::folder(&config.models.folder)).blame_input()?;
+    let models = Models::read(&Models::folder(config.models.folder.as_deref())).blame_input()?;
     let state = config.state_folder();
     let (lighting, calibration) = configured(config, &state)?;
     let vision =
@@ -183,7 +184,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     let ends = SinkPorts { commands, stop: stop.clone(), sinks_stop: sinks_stop.clone(), troubles: troubles.clone() };
     // Said where a person looks for it: before the display takes the terminal.
     if let Some(port) = &port {
-        println!("serial on {}", port.path().display());
+        say(&format!("serial on {}", port.path().display()));
     }
     let live = Live::default();
     let kept = store.clone();
@@ -332,7 +333,7 @@ fn first_session(
 /// Serves the page, if there is to be one, and says where.
 fn start_page(web: Web) -> Result<Option<JoinHandle<()>>, Failure> {
     let Some(page) = web::start(web).blame_input()? else { return Ok(None) };
-    println!("page on {}", page.url());
+    say(&format!("page on {}", page.url()));
     Ok(Some(page.thread))
 }
 
@@ -356,6 +357,11 @@ fn reload(arguments: &RunArguments, running: &Config, in_force: &InForce, limits
         Err(failure) => log::error!("the configuration stays as it was: {:#}", failure.error),
     }
     service::ready();
+}
+
+/// Prints a line for whoever started the program. Counting goes on where nobody reads it.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Failure> {

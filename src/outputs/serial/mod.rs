@@ -29,7 +29,7 @@ use self::line::SerialMessage;
 use self::outbox::{Due, Outbox};
 use self::port::{Port, PortError};
 use self::sent::SentMark;
-use crate::config::SerialConfig;
+use crate::config::{SerialConfig, SerialPort};
 use crate::counting::session::snapshot::{Command, Snapshot};
 use crate::store::Store;
 use crate::system::latest::Latest;
@@ -93,7 +93,7 @@ pub struct Traffic {
 /// # Errors
 /// When waiting cannot help: a file, a port in use, no permission.
 pub fn open_at_start(config: &SerialConfig) -> Result<Option<Port>, PortError> {
-    if config.port == "none" {
+    if config.port == SerialPort::None {
         return Ok(None);
     }
     match Port::open(config) {
@@ -119,7 +119,7 @@ pub fn check_port(config: &SerialConfig) -> Result<(), PortError> {
 ///
 /// After the stop, results not sent yet have half a second to go out.
 pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<String>)) -> Traffic {
-    if serial.config.port == "none" {
+    if serial.config.port == SerialPort::None {
         return Traffic::default();
     }
     let stop = serial.stop.clone();
@@ -238,7 +238,7 @@ impl Link {
     fn serve(&mut self, port: &mut Port) -> std::io::Result<()> {
         self.incoming.clear();
         let newest = self.serial.results.last();
-        self.outbox.connected(self.serial.config.port != "pty", newest, Timestamp::now());
+        self.outbox.connected(self.serial.config.port != SerialPort::Pty, newest, Timestamp::now());
         // A new opening gets the state it missed.
         self.told = None;
         let mut goodbye: Option<Goodbye> = None;

@@ -43,7 +43,7 @@ use self::app::App;
 pub use self::certificate::CertificateError;
 use self::connection::ConnectionLimiter;
 pub use self::settings::InForce;
-use crate::config::{Flags, SessionConfig, WebConfig};
+use crate::config::{Flags, ListenAddress, SessionConfig, WebConfig};
 use crate::counting::session::snapshot::Command;
 use crate::station::live_view::Live;
 use crate::station::pipeline::CalibrationRequest;
@@ -157,7 +157,7 @@ fn remedy(problem: &io::Error) -> &'static str {
 /// # Errors
 /// When the address cannot be listened at, or there is no certificate for it.
 pub fn start(web: Web) -> Result<Option<RunningPage>, WebError> {
-    let Some(asked) = web.config.address() else { return Ok(None) };
+    let ListenAddress::At(asked) = web.config.listen else { return Ok(None) };
     let listening = |problem| WebError::Listen { address: asked, problem };
     let listener = TcpListener::bind(asked).map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;
