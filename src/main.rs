@@ -5,13 +5,17 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use leukoscope::cli::args::{Arguments, CliCommand, ValidateCommand};
 use leukoscope::cli::{
-    analyze, audit, calibrate, check_config, count, devices, export, report, run, sessions, users, validate,
+    analyze, audit, calibrate, check_config, closed_output, count, devices, export, report, run, sessions, users,
+    validate,
 };
 use leukoscope::system::logging;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     logging::start(arguments.verbose);
+    if !matches!(arguments.command, None | Some(CliCommand::Run(_))) {
+        closed_output::end_quietly();
+    }
     let done = match arguments.command {
         None => run::run(&arguments.run),
         Some(CliCommand::Run(arguments)) => run::run(&arguments),

@@ -47,7 +47,7 @@ fn station() -> &'static Station {
             unknown_below: None,
         };
         let web = Web {
-            config: WebConfig { listen: "127.0.0.1:0".into(), ..WebConfig::default() },
+            config: WebConfig { listen: "127.0.0.1:0".parse().expect("an address"), ..WebConfig::default() },
             state,
             station: "fuzz".into(),
             store,

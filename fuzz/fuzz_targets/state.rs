@@ -37,7 +37,7 @@ fuzz_target!(|input: (u8, &[u8])| {
         }
         2 => {
             put("de.json");
-            let words = Catalogues::new(folder.clone()).words("de");
+            let words = Catalogues::new(Some(folder.clone())).words("de");
             assert!(!words.say("notice").is_empty() || !bytes.is_empty());
             let _ = words.with("gallery.by", &[("by", &"rita")]);
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::lighting::LightForm;
-use crate::config::CameraSource;
+use crate::config::{CameraSource, SerialPort};
 use crate::counting::statistics::per_red_cell::RedCount;
 use crate::domain::prevalence_mode::PrevalenceMode;
 use crate::store::records::Role;
@@ -210,7 +210,7 @@ pub struct RunArguments {
     pub display: Option<String>,
     /// Serial port: pty, none or a device such as /dev/ttyUSB0.
     #[arg(long, value_name = "PORT")]
-    pub serial: Option<String>,
+    pub serial: Option<SerialPort>,
     /// Folder with model.toml.
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,

@@ -6,6 +6,7 @@ pub mod at_device;
 pub mod audit;
 pub mod calibrate;
 pub mod check_config;
+pub mod closed_output;
 pub mod count;
 pub mod devices;
 pub mod export;

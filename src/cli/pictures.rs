@@ -2,7 +2,7 @@
 //! others.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -41,7 +41,7 @@ pub fn vision_as_is(arguments: &VisionArguments) -> Result<(Vision, Models), Fai
     {
         return Err(Failure::input(format!("--unknown-below {unknown_below}: write a probability from 0 to 0.99")));
     }
-    let folder = Models::folder(arguments.models.as_deref().unwrap_or(Path::new("")));
+    let folder = Models::folder(arguments.models.as_deref());
     let models = Models::read(&folder).blame_input()?;
     let vision = Vision::new(&models, arguments.um_per_px, arguments.unknown_below).blame_input()?;
     Ok((vision, models))

@@ -41,13 +41,13 @@ pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str,
 fn web(web: &WebConfig) -> Vec<(&'static str, &'static str, Refusal)> {
     let mut found = Vec::new();
     for (given, missing, name) in [(&web.certificate, &web.key, "key"), (&web.key, &web.certificate, "certificate")] {
-        if !given.as_os_str().is_empty() && missing.as_os_str().is_empty() {
+        if let (Some(given), None) = (given, missing) {
             let what = format!("{name} is not set, but {} was given; the two belong together", given.display());
             found.push(("web", name, Refusal { what, write: format!("{name} = \"/etc/leukoscope/{name}.pem\"") }));
         }
     }
-    if !web.catalogues.as_os_str().is_empty() && !web.catalogues.is_dir() {
-        let what = format!("catalogues = \"{0}\": there is no folder {0}", web.catalogues.display());
+    if let Some(folder) = web.catalogues.as_deref().filter(|folder| !folder.is_dir()) {
+        let what = format!("catalogues = \"{0}\": there is no folder {0}", folder.display());
         found.push(("web", "catalogues", Refusal { what, write: "catalogues = \"\", or make the folder".into() }));
     }
     found

@@ -3,11 +3,10 @@
 //! One rule serves the file, the environment and [`super::Config::check`], so that all three refuse the same values in
 //! the same words.
 
-use std::net::SocketAddr;
-
 use toml::Value;
 
 use super::camera_source::CameraSource;
+use super::values::{ListenAddress, SerialPort};
 
 /// What a key accepts.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +23,7 @@ pub(super) enum Accepts {
     Language,
     /// A path from the root.
     Device,
-    /// A path; empty stands for the usual place.
+    /// A path; empty stands for none, or for the usual place.
     Folder,
     /// A path to a file.
     File,
@@ -118,11 +117,8 @@ impl ConfigKey {
         let what = match (self.accepts, value) {
             (Text(longest), Value::String(text)) => refuse_text(text, longest),
             (Camera, Value::String(text)) => return self.refuse_camera(text),
-            (Port, Value::String(text)) => refuse_port(text),
-            (Listen, Value::String(text)) => (text != "none" && text.parse::<SocketAddr>().is_err()).then(|| {
-                "is no address; it is \"none\" or an IP address and a port, \"0.0.0.0:8321\" for every network"
-                    .to_owned()
-            }),
+            (Port, Value::String(text)) => text.parse::<SerialPort>().err().map(|wrong| wrong.to_string()),
+            (Listen, Value::String(text)) => text.parse::<ListenAddress>().err().map(|wrong| wrong.to_string()),
             (Language, Value::String(text)) => (!is_language(text))
                 .then(|| "is no language; a language is a tag such as \"en\", \"es\" or \"pt-BR\"".to_owned()),
             (Device, Value::String(text)) => (!text.starts_with('/') || text.ends_with('/'))
@@ -175,6 +171,7 @@ impl ConfigKey {
     pub(super) fn shipped_line(&self) -> String {
         match (self.default)() {
             Some(default) => format!("{} = {}", self.name, self.as_toml(&default)),
+            None if matches!(self.accepts, Folder) => format!("{} = \"\"", self.name),
             None => format!("# {}", self.example_line()),
         }
     }
@@ -183,6 +180,16 @@ impl ConfigKey {
         match (self.accepts, value) {
             (Hex(..), Value::Integer(number)) => format!("{number:#04x}"),
             _ => value.to_string(),
+        }
+    }
+
+    /// Whether this value takes the key back: `""` where it may be left out or stands for the usual place, `"none"` where it
+    /// may be left out.
+    pub(super) fn is_none(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) if text.is_empty() => self.optional || matches!(self.accepts, Folder),
+            Value::String(text) => self.optional && text == "none",
+            _ => false,
         }
     }
 
@@ -258,12 +265,6 @@ fn refuse_text(text: &str, longest: usize) -> Option<String> {
     } else {
         None
     }
-}
-
-fn refuse_port(text: &str) -> Option<String> {
-    let device = text.starts_with('/') && !text.ends_with('/') && !text.contains('\0');
-    (!device && text != "pty" && text != "none")
-        .then(|| "is no port; a port is \"pty\", \"none\" or the path of a device".to_owned())
 }
 
 /// Whether this is the tag of a language, and so the name of a catalogue: letters and digits in parts of 1 to 8 joined by

@@ -102,8 +102,8 @@ impl Config {
     #[must_use]
     pub fn state_folder_from(&self, variable: impl Fn(&str) -> Option<PathBuf>) -> PathBuf {
         let variable = |name: &str| variable(name).filter(|path| !path.as_os_str().is_empty());
-        if !self.station.state.as_os_str().is_empty() {
-            return self.station.state.clone();
+        if let Some(state) = &self.station.state {
+            return state.clone();
         }
         if let Some(folders) = variable("STATE_DIRECTORY") {
             // systemd separates several folders by colons; ours is the first.
@@ -151,7 +151,7 @@ fn read_text(file: &Path) -> Result<String, ConfigError> {
 struct Gathered {
     table: Table,
     places: BTreeMap<(&'static str, &'static str), Location>,
-    /// Optional keys taken back by `"none"`.
+    /// Keys taken back by `"none"` or `""`.
     cleared: Vec<(&'static str, &'static str)>,
     problems: Vec<ConfigProblem>,
 }
@@ -213,7 +213,7 @@ impl Gathered {
 
     fn set(&mut self, key: &'static ConfigKey, value: Value, shown: &str, place: Location) {
         let id = (key.section, key.name);
-        let none = key.optional && matches!(&value, Value::String(text) if text == "none" || text.is_empty());
+        let none = key.is_none(&value);
         if !none && let Some(Refusal { what, write }) = key.refuse(&value, shown) {
             let write = match &place {
                 Location::Variable(name) => format!("{name}={}", key.good_text()),

@@ -8,6 +8,7 @@ pub mod limits;
 pub mod load;
 pub mod problem;
 mod sections;
+mod values;
 
 pub use camera_source::{CameraSource, UnknownSource};
 pub use keys::is_language;
@@ -16,3 +17,4 @@ pub use sections::{
     MetricsConfig, ModelsConfig, Optics, PixelFormat, QualityConfig, SerialConfig, SessionConfig, Station, StoreConfig,
     WebConfig, shipped_file,
 };
+pub use values::{ListenAddress, NotAPort, NotAnAddress, SerialPort};

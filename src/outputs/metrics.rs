@@ -104,10 +104,7 @@ pub fn run(
     stop: &Stop,
     trouble: &dyn Fn(Option<String>),
 ) {
-    let path = config.file.as_path();
-    if path.as_os_str().is_empty() {
-        return;
-    }
+    let Some(path) = config.file.as_deref() else { return };
     let pause = Duration::from_secs_f64(config.seconds);
     let mut written: Option<Instant> = None;
     let mut waiting: Option<Arc<Snapshot>> = None;

@@ -23,22 +23,20 @@ const LONGEST_CATALOGUE: u64 = 1 << 20;
 
 /// The program's catalogues and a clinic's own.
 #[derive(Clone, Debug)]
-pub struct Catalogues(PathBuf);
+pub struct Catalogues(Option<PathBuf>);
 
 impl Catalogues {
-    /// With the clinic's own in this folder, `LANGUAGE.json` each; an empty path is none.
+    /// With the clinic's own in this folder, `LANGUAGE.json` each, if there is one.
     #[must_use]
-    pub fn new(own: PathBuf) -> Self {
+    pub fn new(own: Option<PathBuf>) -> Self {
         Self(own)
     }
 
     /// The file `LANGUAGE.json` of the clinic's own, if there is one.
     pub(crate) fn own(&self, file: &str) -> Option<Vec<u8>> {
         let language = file.strip_suffix(".json")?;
-        if self.0.as_os_str().is_empty() || !is_language(language) {
-            return None;
-        }
-        let path = self.0.join(file);
+        let folder = self.0.as_deref().filter(|_| is_language(language))?;
+        let path = folder.join(file);
         let length = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?.len();
         if length > LONGEST_CATALOGUE {
             log::warn!("{}: longer than {LONGEST_CATALOGUE} bytes, so it is no catalogue", path.display());
@@ -50,7 +48,7 @@ impl Catalogues {
     /// The languages that there are, the program's and the clinic's own, in the order of the alphabet.
     #[must_use]
     pub fn languages(&self) -> Vec<String> {
-        let own = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let own = self.0.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
         let own = own.filter_map(|entry| entry.file_name().into_string().ok());
         let own = own.filter_map(|file| file.strip_suffix(".json").map(str::to_owned)).filter(|tag| is_language(tag));
         let tags: BTreeSet<String> = SHIPPED.iter().map(|(tag, _)| (*tag).to_owned()).chain(own).collect();
@@ -164,7 +162,7 @@ mod tests {
         let own = folder.path().join("languages");
         fs::create_dir(&own).unwrap();
         fs::write(own.join("de.json"), "{\"report.title\":\"Differentialblutbild\"}").unwrap();
-        let catalogues = Catalogues::new(own);
+        let catalogues = Catalogues::new(Some(own));
         assert!(catalogues.own("de.json").is_some());
         for path in ["../pt-BR.json", "../secret", "..", "de", "/etc/passwd", "fr.json", ".json", "de.json/"] {
             assert_eq!(catalogues.own(path), None, "{path}");
@@ -179,7 +177,7 @@ mod tests {
     fn a_kind_of_a_language_says_what_the_language_says_and_an_unknown_one_speaks_english() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("es-MX.json"), "{\"class.NGB\":\"Banda\"}").unwrap();
-        let catalogues = Catalogues::new(folder.path().to_owned());
+        let catalogues = Catalogues::new(Some(folder.path().to_owned()));
         let mexican = catalogues.words("es-MX");
         assert_eq!(mexican.say("class.NGB"), "Banda");
         assert_eq!(mexican.say("report.title"), catalogues.words("es").say("report.title"));
@@ -192,7 +190,7 @@ mod tests {
 
     #[test]
     fn numbers_and_values_stand_in_the_text_as_the_language_writes_them() {
-        let catalogues = Catalogues::new(PathBuf::new());
+        let catalogues = Catalogues::new(None);
         assert_eq!(catalogues.words("en").interval(4.25, 9.0), "4.2 – 9.0");
         assert_eq!(catalogues.words("fr").interval(4.25, 9.0), "4,2 – 9,0");
         assert_eq!(catalogues.words("xx").number(f64::NAN, 1), "–");

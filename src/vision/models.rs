@@ -129,8 +129,8 @@ impl Models {
     /// Finds the models folder: the requested one, else `$LEUKOSCOPE_MODELS`, else the installed folder, else
     /// `models` in the source tree this program was built from.
     #[must_use]
-    pub fn folder(asked: &Path) -> PathBuf {
-        if !asked.as_os_str().is_empty() {
+    pub fn folder(asked: Option<&Path>) -> PathBuf {
+        if let Some(asked) = asked {
             return asked.to_owned();
         }
         if let Some(folder) = std::env::var_os("LEUKOSCOPE_MODELS") {

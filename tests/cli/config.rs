@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use leukoscope::config::load::{load, parse};
 use leukoscope::config::problem::ConfigError;
-use leukoscope::config::{Config, DisplayKind, LineFormat, shipped_file};
+use leukoscope::config::{Config, DisplayKind, LineFormat, SerialPort, shipped_file};
 use leukoscope::domain::class::{Group, Reported};
 use leukoscope::domain::flag::Share;
 use proptest::prelude::*;
@@ -41,7 +41,8 @@ fn the_shipped_file_shows_every_key_and_each_of_its_commented_lines_can_be_used(
         .lines()
         .map(|line| match line.strip_prefix("# ").and_then(|rest| rest.split_once(" = ").map(|(key, _)| (rest, key))) {
             Some((rest, key)) if !key.contains(' ') => format!("{rest}\n"),
-            _ => format!("{line}\n"),
+            // An empty path sets nothing.
+            _ => format!("{line}\n").replace("= \"\"", "= \"/tmp\""),
         })
         .collect();
     let config = parse(&uncommented, Path::new("shipped")).unwrap();
@@ -288,7 +289,7 @@ fn variables_override_the_file() {
         ("PATH", "/bin"),
     ];
     let config = load(Some(&file), variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))).unwrap();
-    assert_eq!((config.serial.port.as_str(), config.serial.baud), ("/dev/ttyUSB3", 9600));
+    assert_eq!((config.serial.port, config.serial.baud), (SerialPort::Device("/dev/ttyUSB3".into()), 9600));
     assert_eq!(config.serial.format, LineFormat::Csv);
     assert!((config.camera.frame_rate - 25.0).abs() < 1e-9);
     assert!(!config.session.autostart);
@@ -358,7 +359,7 @@ fn the_state_folder_is_the_first_that_is_given() {
     assert_eq!(from(&config, &[home, ("XDG_STATE_HOME", "/s")]), Path::new("/s/leukoscope"));
     let all = [home, ("XDG_STATE_HOME", "/s"), ("STATE_DIRECTORY", "/var/lib/leukoscope:/other")];
     assert_eq!(from(&config, &all), Path::new("/var/lib/leukoscope"));
-    config.station.state = "/mine".into();
+    config.station.state = Some("/mine".into());
     assert_eq!(from(&config, &all), Path::new("/mine"));
 }
 

@@ -1,6 +1,7 @@
 //! The command line and the configuration file.
 
 mod cameras;
+mod closed_output;
 #[path = "../common/mod.rs"]
 mod common;
 mod config;

@@ -71,9 +71,13 @@ fn the_last_state_is_written_at_the_end_and_a_bad_place_is_said() {
     newest.put(Arc::new(snapshot()));
     stop.tell();
     let file = folder.path().join("leukoscope.prom");
-    metrics::run(&MetricsConfig { file: file.clone(), seconds: 5.0 }, &newest, &Drops::default(), &stop, &|words| {
-        assert_eq!(words, None)
-    });
+    metrics::run(
+        &MetricsConfig { file: Some(file.clone()), seconds: 5.0 },
+        &newest,
+        &Drops::default(),
+        &stop,
+        &|words| assert_eq!(words, None),
+    );
     // Within one figure the order of the labels is free.
     let sorted = |text: String| {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -88,7 +92,7 @@ fn the_last_state_is_written_at_the_end_and_a_bad_place_is_said() {
     newest.put(Arc::new(snapshot()));
     let told = std::cell::RefCell::new(Vec::new());
     let nowhere = folder.path().join("missing/leukoscope.prom");
-    metrics::run(&MetricsConfig { file: nowhere, seconds: 5.0 }, &newest, &Drops::default(), &stop, &|words| {
+    metrics::run(&MetricsConfig { file: Some(nowhere), seconds: 5.0 }, &newest, &Drops::default(), &stop, &|words| {
         told.borrow_mut().push(words);
     });
     let told = told.into_inner();

@@ -1,7 +1,6 @@
 //! Reports of sessions.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use crate::common::stored::{at, cell, jpeg, put, result, six_pictured, start};
 use leukoscope::counting::statistics::Evidence;
@@ -16,7 +15,7 @@ use leukoscope::store::records::{CellChange, SessionDetail};
 use proptest::prelude::*;
 
 fn words(language: &str) -> Words {
-    Catalogues::new(PathBuf::new()).words(language)
+    Catalogues::new(None).words(language)
 }
 
 struct Bench {
@@ -310,7 +309,7 @@ fn a_warning_that_cannot_be_printed_in_a_clinics_language_stands_in_english() {
     let folder = tempfile::tempdir().unwrap();
     let own = r#"{"report.preliminary":"ПРЕДВАРИТЕЛЬНО","notice":"Не диагноз.","class.NGS":"Нейтрофил","class.LYT":"Limfocyt"}"#;
     std::fs::write(folder.path().join("ru.json"), own).unwrap();
-    let words = Catalogues::new(folder.path().to_owned()).words("ru");
+    let words = Catalogues::new(Some(folder.path().to_owned())).words("ru");
     let (detail, cells) = Bench::with("A-1", &six_pictured(jpeg)).all();
     let pdf = Pdf(make(ReportFormat::Pdf, &detail, &cells, &words).unwrap());
     assert_eq!(

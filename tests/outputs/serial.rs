@@ -72,7 +72,8 @@ impl Bench {
     }
 
     fn start_in(folder: tempfile::TempDir, port: &str, format: LineFormat) -> Self {
-        let config = SerialConfig { port: port.to_owned(), format, interval_seconds: 0.1, ..SerialConfig::default() };
+        let config =
+            SerialConfig { port: port.parse().unwrap(), format, interval_seconds: 0.1, ..SerialConfig::default() };
         let results = Store::open(folder.path()).unwrap();
         let sent = SentMark::open(folder.path(), &results).unwrap();
         let (sender, commands) = Commands::new(Drops::default());
@@ -399,7 +400,7 @@ fn a_port_that_vanishes_comes_back_without_a_lost_result_or_a_glued_line() {
 #[test]
 fn what_is_no_free_serial_port_is_refused_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
-    let check = |port: &str| check_port(&SerialConfig { port: port.to_owned(), ..SerialConfig::default() });
+    let check = |port: &str| check_port(&SerialConfig { port: port.parse().unwrap(), ..SerialConfig::default() });
     let file = folder.path().join("file");
     std::fs::write(&file, "kept").unwrap();
     let said = check(file.to_str().unwrap()).unwrap_err().to_string();
@@ -411,7 +412,7 @@ fn what_is_no_free_serial_port_is_refused_at_the_start() {
     check("none").unwrap();
     let link = folder.path().join("tty");
     let _cable = Cable::plug(&link);
-    let config = SerialConfig { port: link.to_str().unwrap().to_owned(), ..SerialConfig::default() };
+    let config = SerialConfig { port: link.to_str().unwrap().parse().unwrap(), ..SerialConfig::default() };
     let _taken = open_at_start(&config).unwrap();
     assert!(matches!(check_port(&config), Err(PortError::InUse { .. })));
 }

@@ -224,7 +224,7 @@ fn a_catalogue_of_the_clinic_lies_over_the_programs() {
     fs::write(own.path().join("es.json"), r#"{"report.title":"Fórmula leucocitaria del centro"}"#).unwrap();
     fs::write(own.path().join("de.json"), r#"{"report.title":"Differentialblutbild"}"#).unwrap();
     fs::write(own.path().join("fr.json"), "no JSON").unwrap();
-    let station = Station::at("127.0.0.1:0", |web| web.config.catalogues = own.path().to_owned());
+    let station = Station::at("127.0.0.1:0", |web| web.config.catalogues = Some(own.path().to_owned()));
     let catalogue = |language: &str| station.get(&format!("/assets/languages/{language}.json"), &[]).json();
     let (en, es, de, fr) = (catalogue("en"), catalogue("es"), catalogue("de"), catalogue("fr"));
     assert_eq!(

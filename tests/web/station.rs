@@ -81,7 +81,7 @@ impl Station {
             store.add_user(name, role, PASSWORD, "console", Timestamp::now()).unwrap();
         }
         let mut web = Web {
-            config: WebConfig { listen: listen.into(), ..WebConfig::default() },
+            config: WebConfig { listen: listen.parse().unwrap(), ..WebConfig::default() },
             state: state.path().to_owned(),
             station: "test".into(),
             store: store.clone(),

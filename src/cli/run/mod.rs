@@ -3,6 +3,7 @@
 mod outputs;
 
 use std::env;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -13,9 +14,9 @@ use crate::cli::args::RunArguments;
 use crate::cli::at_device;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::{check_size, configured};
-use crate::config::{CameraSource, Config};
 use crate::config::limits::{self, Limits};
 use crate::config::load::load;
+use crate::config::{CameraSource, Config};
 use crate::counting::session::sample::sample_id;
 use crate::counting::statistics::confusion;
 use crate::outputs::serial::port::Port;
@@ -60,8 +61,8 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
     if let Some(port) = &arguments.serial {
         config.serial.port.clone_from(port);
     }
-    if let Some(models) = &arguments.models {
-        config.models.folder.clone_from(models);
+    if arguments.models.is_some() {
+        config.models.folder.clone_from(&arguments.models);
     }
     if let Some(prevalence) = arguments.prevalence {
         config.models.prevalence = prevalence;
@@ -85,7 +86,7 @@ struct Prepared {
 
 /// Looks at all that can be wrong at the start.
 fn prepare(config: &Config) -> Result<Prepared, Failure> {
-    let models = Models::read(&Models::folder(&config.models.folder)).blame_input()?;
+    let models = Models::read(&Models::folder(config.models.folder.as_deref())).blame_input()?;
     let state = config.state_folder();
     let (lighting, calibration) = configured(config, &state)?;
     let vision =
@@ -162,7 +163,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     .blame_run()?;
     // Said where a person looks for it: before the display takes the terminal.
     if let Some(port) = &port {
-        println!("serial on {}", port.path().display());
+        say(&format!("serial on {}", port.path().display()));
     }
     let page = start_page(Web {
         config: config.web.clone(),
@@ -192,7 +193,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
 /// Serves the page, if there is to be one, and says where.
 fn start_page(web: Web) -> Result<Option<JoinHandle<()>>, Failure> {
     let Some(page) = web::start(web).blame_input()? else { return Ok(None) };
-    println!("page on {}", page.url());
+    say(&format!("page on {}", page.url()));
     Ok(Some(page.thread))
 }
 
@@ -212,4 +213,9 @@ fn reload(arguments: &RunArguments, running: &Config, in_force: &InForce) {
         log::error!("the configuration stays as it was: {:#}", failure.error);
     }
     service::ready();
+}
+
+/// Prints a line for whoever started the program. Counting goes on where nobody reads it.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }

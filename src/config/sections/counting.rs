@@ -19,7 +19,7 @@ section! {
 section! {
     "models", ModelsConfig {
         /// Folder of model.toml. Empty: $LEUKOSCOPE_MODELS, else /usr/share/leukoscope/models.
-        folder: PathBuf = PathBuf::new() => key(Folder).example(r#""/usr/share/leukoscope/models""#);
+        folder: Option<PathBuf> = None => key(Folder).example(r#""/usr/share/leukoscope/models""#);
         /// Probability under which a cell is called unknown, 0 to 1. Without it the model's own limit holds.
         unknown_below: Option<f64> = None => optional(Number(0.0, 1.0)).unit("as a probability").example("0.6");
         /// How frequent classes are is brought into their names: "sample" (as the cells counted so far show it), "blood" (as in

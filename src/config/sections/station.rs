@@ -10,6 +10,6 @@ section! {
         /// Name of this device in every line it sends, 1 to 32 characters. Change it when a laboratory has more than one.
         name: String = "leukoscope".into() => key(Text(32));
         /// Folder for results. Empty: the folder systemd gives (/var/lib/leukoscope), else ~/.local/state/leukoscope.
-        state: PathBuf = PathBuf::new() => key(Folder).example(r#""/var/lib/leukoscope""#);
+        state: Option<PathBuf> = None => key(Folder).example(r#""/var/lib/leukoscope""#);
     }
 }

@@ -1,10 +1,11 @@
 //! `[web]`.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::config::keys::Accepts::{Folder, Language, Listen, Whole};
 use crate::config::keys::key;
+use crate::config::values::ListenAddress;
 
 section! {
     /// The page for browsers, and the interface for programs (docs/web-api.md).
@@ -12,24 +13,16 @@ section! {
         /// Address and port, or "none". At 127.0.0.1 the page is there for this device only, and counts and looks without a login.
         /// At any other address, such as "0.0.0.0:8321" (every network), it speaks TLS only and asks for a login:
         /// `leukoscope user add` makes the first one.
-        listen: String = "127.0.0.1:8321".into() => key(Listen);
+        listen: ListenAddress = ListenAddress::At(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 8321)) => key(Listen);
         /// Certificate chain and private key, PEM, for other addresses than the loopback one. Empty: the station makes its own at
         /// the first start and keeps it beside the results; browsers then ask once whether to trust it.
-        certificate: PathBuf = PathBuf::new() => key(Folder).example(r#""/etc/leukoscope/certificate.pem""#);
-        key: PathBuf = PathBuf::new() => key(Folder).example(r#""/etc/leukoscope/key.pem""#);
+        certificate: Option<PathBuf> = None => key(Folder).example(r#""/etc/leukoscope/certificate.pem""#);
+        key: Option<PathBuf> = None => key(Folder).example(r#""/etc/leukoscope/key.pem""#);
         /// Minutes without a request after which a login ends, 1 to 480.
         idle_minutes: u32 = 15 => key(Whole(1, 480)).unit("minutes");
         /// Language of the page where the browser asks for none that there is: "en", "es", "fr", or one of your own.
         language: String = "en".into() => key(Language);
         /// Folder of catalogues of your own, LANGUAGE.json each; they come before those of the program. Empty: none.
-        catalogues: PathBuf = PathBuf::new() => key(Folder).example(r#""/etc/leukoscope/languages""#);
-    }
-}
-
-impl WebConfig {
-    /// Where to listen; none where there is to be no page.
-    #[must_use]
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.listen.parse().ok()
+        catalogues: Option<PathBuf> = None => key(Folder).example(r#""/etc/leukoscope/languages""#);
     }
 }

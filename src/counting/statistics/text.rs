@@ -5,7 +5,6 @@ use std::fmt::{self, Write as _};
 use crate::counting::statistics::Statistics;
 use crate::counting::statistics::per_red_cell::PerRedCell;
 
-
 impl fmt::Display for Statistics {
     /// Some lines, or none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -28,7 +28,7 @@ use self::line::SerialMessage;
 use self::outbox::{Due, Outbox};
 use self::port::{Port, PortError};
 use self::sent::SentMark;
-use crate::config::SerialConfig;
+use crate::config::{SerialConfig, SerialPort};
 use crate::counting::session::snapshot::Snapshot;
 use crate::station::requests::{Commands, NotPassedOn};
 use crate::store::Store;
@@ -96,7 +96,7 @@ pub struct Traffic {
 /// # Errors
 /// When waiting cannot help: a file, a port in use, no permission.
 pub fn open_at_start(config: &SerialConfig) -> Result<Option<Port>, PortError> {
-    if config.port == "none" {
+    if config.port == SerialPort::None {
         return Ok(None);
     }
     match Port::open(config) {
@@ -122,7 +122,7 @@ pub fn check_port(config: &SerialConfig) -> Result<(), PortError> {
 ///
 /// After the stop, results not sent yet have half a second to go out.
 pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<String>)) -> Traffic {
-    if serial.config.port == "none" {
+    if serial.config.port == SerialPort::None {
         return Traffic::default();
     }
     let stop = serial.stop.clone();
@@ -240,7 +240,7 @@ impl Link {
     fn serve(&mut self, port: &mut Port) -> std::io::Result<()> {
         self.incoming.clear();
         let newest = self.serial.results.last();
-        self.outbox.connected(self.serial.config.port != "pty", newest, Timestamp::now());
+        self.outbox.connected(self.serial.config.port != SerialPort::Pty, newest, Timestamp::now());
         // A new opening gets the state it missed.
         self.told = None;
         let mut goodbye: Option<Goodbye> = None;

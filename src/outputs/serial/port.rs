@@ -11,9 +11,9 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
-use serialport::{SerialPort, TTYPort};
+use serialport::{SerialPort as _, TTYPort};
 
-use crate::config::SerialConfig;
+use crate::config::{SerialConfig, SerialPort};
 
 /// Why a port cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -78,12 +78,16 @@ enum Opened {
 }
 
 impl Port {
-    /// Opens what `config` names: a fresh pseudo-terminal for `pty`, else the device.
+    /// Opens what `config` names: a fresh pseudo-terminal for `pty`, else the device. For `none` nothing is there.
     ///
     /// # Errors
     /// When it is not there, is no serial port, or is in use.
     pub fn open(config: &SerialConfig) -> Result<Self, PortError> {
-        if config.port == "pty" { Self::open_pseudo_terminal() } else { Self::open_device(config) }
+        match &config.port {
+            SerialPort::None => Err(PortError::Missing("none".into())),
+            SerialPort::Pty => Self::open_pseudo_terminal(),
+            SerialPort::Device(path) => Self::open_device(path.clone(), config.baud),
+        }
     }
 
     /// Where the other end is: the path to open for a pseudo-terminal, the device otherwise.
@@ -111,8 +115,7 @@ impl Port {
         open().map_err(failed)
     }
 
-    fn open_device(config: &SerialConfig) -> Result<Self, PortError> {
-        let path = PathBuf::from(&config.port);
+    fn open_device(path: PathBuf, baud: u32) -> Result<Self, PortError> {
         let found = fs::metadata(&path).map_err(|problem| refusal(&path, &problem))?;
         let kind = found.file_type();
         if !kind.is_char_device() {
@@ -125,7 +128,7 @@ impl Port {
             return Err(PortError::NotAPort { path, what: "another kind of device" });
         }
         let device =
-            TTYPort::open(&serialport::new(&config.port, config.baud)).map_err(|error| match error.kind() {
+            TTYPort::open(&serialport::new(path.to_string_lossy(), baud)).map_err(|error| match error.kind() {
                 serialport::ErrorKind::NoDevice => in_use(&path),
                 serialport::ErrorKind::Io(kind) => refusal(&path, &io::Error::from(kind)),
                 _ => PortError::Failed { path: path.clone(), problem: error.to_string() },

@@ -43,7 +43,7 @@ use utoipa::openapi::path::PathItem;
 use self::app::App;
 pub use self::certificate::CertificateError;
 use self::connection::ConnectionLimiter;
-use crate::config::WebConfig;
+use crate::config::{ListenAddress, WebConfig};
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::pipeline::CalibrationRequest;
@@ -153,7 +153,7 @@ fn remedy(problem: &io::Error) -> &'static str {
 /// # Errors
 /// If the server cannot listen on the address, or has no certificate for it.
 pub fn start(web: Web) -> Result<Option<RunningPage>, WebError> {
-    let Some(asked) = web.config.address() else { return Ok(None) };
+    let ListenAddress::At(asked) = web.config.listen else { return Ok(None) };
     let listening = |problem| WebError::Listen { address: asked, problem };
     let listener = TcpListener::bind(asked).map_err(listening)?;
     let address = listener.local_addr().map_err(listening)?;

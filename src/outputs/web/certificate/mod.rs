@@ -79,8 +79,8 @@ pub(super) fn certificate(
     address: SocketAddr,
     now: Timestamp,
 ) -> Result<Certificate, CertificateError> {
-    if !web.certificate.as_os_str().is_empty() {
-        return read(&web.certificate, &web.key);
+    if let (Some(certificate), Some(key)) = (&web.certificate, &web.key) {
+        return read(certificate, key);
     }
     let own = state.join(OWN);
     let names = names(address.ip());
@@ -209,7 +209,7 @@ mod tests {
         let (certificate, key) = (state.join("c.pem"), state.join("k.pem"));
         fs::write(&certificate, certificate_pem).unwrap();
         fs::write(&key, key_pem).unwrap();
-        let web = WebConfig { certificate, key, ..WebConfig::default() };
+        let web = WebConfig { certificate: Some(certificate), key: Some(key), ..WebConfig::default() };
         super::certificate(&web, state, "0.0.0.0:0".parse().unwrap(), Timestamp::UNIX_EPOCH).unwrap_err().to_string()
     }
 
@@ -279,7 +279,8 @@ mod tests {
         assert!(given(state.path(), &one, "no pem").contains("k.pem: there is no private key"));
         let said = given(state.path(), &one, &other);
         assert!(said.contains("c.pem") && said.contains("belong together"), "{said}");
-        let web = WebConfig { certificate: "/no/c.pem".into(), key: "/no/k.pem".into(), ..WebConfig::default() };
+        let web =
+            WebConfig { certificate: Some("/no/c.pem".into()), key: Some("/no/k.pem".into()), ..WebConfig::default() };
         let said = certificate(&web, state.path(), address, Timestamp::UNIX_EPOCH).unwrap_err().to_string();
         assert!(said.starts_with("/no/c.pem: ") && said.contains("name a file that is there"), "{said}");
     }

@@ -1,0 +1,107 @@
+//! Values with a grammar of their own. Each is parsed here and nowhere else, whether it comes from the file, a variable or
+//! a flag.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Where serial lines go: `none`, `pty` or the path of a device from the root on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum SerialPort {
+    /// Nowhere.
+    None,
+    /// To a fresh pseudo-terminal.
+    Pty,
+    /// To a device such as `/dev/ttyUSB0`.
+    Device(PathBuf),
+}
+
+/// The text names no port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is no port; a port is \"pty\", \"none\" or the path of a device")]
+pub struct NotAPort;
+
+impl FromStr for SerialPort {
+    type Err = NotAPort;
+
+    fn from_str(text: &str) -> Result<Self, NotAPort> {
+        match text {
+            "none" => Ok(Self::None),
+            "pty" => Ok(Self::Pty),
+            path if path.starts_with('/') && !path.ends_with('/') && !path.contains('\0') => {
+                Ok(Self::Device(path.into()))
+            }
+            _ => Err(NotAPort),
+        }
+    }
+}
+
+impl fmt::Display for SerialPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Pty => f.write_str("pty"),
+            Self::Device(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Where a server listens: `none`, or an IP address and a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ListenAddress {
+    /// Nowhere: there is no server.
+    None,
+    /// At this address; port 0 lets the system choose one.
+    At(SocketAddr),
+}
+
+/// The text is no address to listen at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is no address; it is \"none\" or an IP address and a port, \"0.0.0.0:8321\" for every network")]
+pub struct NotAnAddress;
+
+impl FromStr for ListenAddress {
+    type Err = NotAnAddress;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        match text {
+            "none" => Ok(Self::None),
+            address => address.parse().map(Self::At).map_err(|_| NotAnAddress),
+        }
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::At(address) => address.fmt(f),
+        }
+    }
+}
+
+/// Files hold these values as text.
+macro_rules! as_text {
+    ($($type:ty: $error:ty),+) => {$(
+        impl TryFrom<String> for $type {
+            type Error = $error;
+
+            fn try_from(text: String) -> Result<Self, $error> {
+                text.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                value.to_string()
+            }
+        }
+    )+};
+}
+
+as_text!(SerialPort: NotAPort, ListenAddress: NotAnAddress);

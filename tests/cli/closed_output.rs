@@ -1,0 +1,36 @@
+//! A reader such as `head` that goes away before the program has printed everything.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Output};
+
+/// Runs the program with a standard output that nobody reads any more.
+fn unread(arguments: &[&str]) -> Output {
+    let state = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    Command::new(env!("CARGO_BIN_EXE_leukoscope"))
+        .args(arguments)
+        .env("LEUKOSCOPE_STATION_STATE", state.path())
+        .env("LEUKOSCOPE_WEB_LISTEN", "none")
+        .stdout(writer)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_command_that_prints_ends_by_the_signal_without_a_word() {
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/leukoscope.toml");
+    let token = ["token", "add", "lis", "--role", "operator"];
+    for arguments in [&["devices"][..], &["devices", "--json"], &["check-config", shipped], &token] {
+        let ended = unread(arguments);
+        assert_eq!(ended.status.signal(), Some(signal_hook::consts::SIGPIPE), "{arguments:?}: {ended:?}");
+        assert_eq!(String::from_utf8_lossy(&ended.stderr), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_daemon_goes_on_without_a_reader() {
+    let ended = unread(&["run", "--display", "none", "--serial", "pty", "--for", "0.5"]);
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success() && !said.contains("panicked"), "{ended:?}");
+}
