@@ -46,13 +46,12 @@ impl UnknownSource {
             Some(("pan", _)) => "pan:/path/to/scan.png".to_owned(),
             Some(("nokhwa", _)) => "nokhwa:0".to_owned(),
             Some(("command", _)) => "command:rpicam-vid --codec mjpeg -t 0 -o -".to_owned(),
-            Some(_) => "v4l:/dev/video0".to_owned(),
             None if is_video_device(Path::new(text)) => format!("v4l:{text}"),
             None if text.starts_with(['/', '.', '~']) && !text.starts_with("/dev/") && !text.contains('\0') => {
                 format!("replay:{text}")
             }
             None if strsim::jaro_winkler(&text.to_lowercase(), "simulated") >= ALIKE => "simulated".to_owned(),
-            None => "v4l:/dev/video0".to_owned(),
+            _ => "v4l:/dev/video0".to_owned(),
         }
     }
 }
