@@ -7,7 +7,7 @@
 //!
 //! | room | what is in it |
 //! |---|---|
-//! | [`system`] | files written whole, the stop signal, the newest value, log lines, times |
+//! | [`system`] | files written whole, pauses between tries, the stop signal, the newest value, log lines, times |
 //! | [`domain`] | the words all share: class, frame, geometry |
 //! | [`config`] | the configuration file: its keys, what each may hold, and what to write instead |
 //! | [`camera`] | every source of frames |

@@ -1,7 +1,9 @@
-//! The V4L2 cameras of this machine, as the kernel lists them.
+//! The cameras of this machine: V4L2 devices as the kernel lists them, and what is known of one that a library lists.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 /// A camera that the kernel knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +12,19 @@ pub struct VideoDevice {
     pub path: PathBuf,
     /// The name its driver gives it; empty if it gives none.
     pub name: String,
+}
+
+/// A camera that the library nokhwa lists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LibraryCamera {
+    /// The words of the configuration for it, `nokhwa:INDEX`.
+    pub source: String,
+    /// The name its driver gives it.
+    pub name: String,
+    /// Pixel formats with their sizes and rates, a line for each; none where it could not be opened.
+    pub formats: Vec<String>,
+    /// Exposure, gain and white balance where it has them, each with its range.
+    pub controls: Vec<String>,
 }
 
 /// Lists the V4L2 devices, by number. Empty where there are none or no such kernel.

@@ -1,10 +1,12 @@
-//! Where frames come from: one trait, and behind it a V4L2 device, another program, recorded files, a simulated
+//! Where frames come from: one trait, and behind it a V4L2 device, a camera of the library nokhwa, another program, recorded files, a simulated
 //! microscope, or a simulated stage over a real picture.
 
 pub mod command;
 pub mod devices;
 mod jpeg;
 pub mod mjpeg;
+#[cfg(feature = "camera-nokhwa")]
+pub mod nokhwa;
 mod pace;
 pub mod pan;
 pub mod picture;
@@ -13,10 +15,10 @@ pub mod simulated;
 pub mod supervise;
 #[cfg(feature = "camera-v4l")]
 pub mod v4l;
-#[cfg(any(feature = "camera-v4l", test))]
+#[cfg(any(feature = "camera-v4l", feature = "camera-nokhwa", test))]
 mod yuyv;
 
-pub use devices::{VideoDevice, devices};
+pub use devices::{LibraryCamera, VideoDevice, devices};
 
 use self::command::CommandCamera;
 use self::pan::PanCamera;
@@ -41,18 +43,37 @@ pub fn open(config: &CameraConfig) -> Result<Box<dyn Camera>, CameraError> {
         #[cfg(feature = "camera-v4l")]
         CameraSource::V4l(device) => Ok(Box::new(v4l::V4l::open(device, config)?)),
         #[cfg(not(feature = "camera-v4l"))]
-        CameraSource::V4l(_) => Err(CameraError::NotBuilt),
+        CameraSource::V4l(_) => Err(CameraError::NotBuilt("V4L2")),
+        #[cfg(feature = "camera-nokhwa")]
+        CameraSource::Nokhwa(camera) => Ok(Box::new(nokhwa::NokhwaCamera::open(camera, config)?)),
+        #[cfg(not(feature = "camera-nokhwa"))]
+        CameraSource::Nokhwa(_) => Err(CameraError::NotBuilt("nokhwa")),
     }
 }
 
 /// What a camera is called in its calibration: its driver's name, else the words of the configuration.
 #[must_use]
 pub fn name(config: &CameraConfig) -> String {
-    let CameraSource::V4l(device) = &config.source else { return config.source.to_string() };
-    // What a link of udev's points to now.
-    let device = device.canonicalize().unwrap_or_else(|_| device.clone());
-    let named = devices().into_iter().find(|found| found.path == device && !found.name.is_empty());
-    named.map_or_else(|| config.source.to_string(), |found| found.name)
+    let named = match &config.source {
+        CameraSource::V4l(device) => {
+            // What a link of udev's points to now.
+            let device = device.canonicalize().unwrap_or_else(|_| device.clone());
+            devices().into_iter().find(|found| found.path == device).map(|found| found.name)
+        }
+        #[cfg(feature = "camera-nokhwa")]
+        CameraSource::Nokhwa(camera) => nokhwa::driver_name(camera),
+        _ => None,
+    };
+    named.filter(|name| !name.is_empty()).unwrap_or_else(|| config.source.to_string())
+}
+
+/// The cameras that the library nokhwa finds; none where this build has it not.
+#[must_use]
+pub fn library_cameras() -> Vec<LibraryCamera> {
+    #[cfg(feature = "camera-nokhwa")]
+    return nokhwa::list();
+    #[cfg(not(feature = "camera-nokhwa"))]
+    Vec::new()
 }
 
 /// What one read of a camera gives.
@@ -111,15 +132,15 @@ pub enum CameraError {
     Recording(String),
     /// This build has no such camera.
     #[error(
-        "this build has no V4L2 cameras; build with `--features device`, or use --camera simulated, replay:PATH, pan:FILE or command:PROGRAM"
+        "this build has no {0} cameras; build with `--features device`, or use --camera simulated, replay:PATH, pan:FILE or command:PROGRAM"
     )]
-    NotBuilt,
+    NotBuilt(&'static str),
 }
 
 impl CameraError {
     /// Whether waiting cannot help: the recording cannot be played, or this build lacks the camera.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::NotBuilt | Self::Recording(_))
+        matches!(self, Self::NotBuilt(_) | Self::Recording(_))
     }
 }

@@ -202,7 +202,8 @@ pub struct RunArguments {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Camera: `simulated`, `replay:PATH`, `pan:FILE` (a simulated stage over a large picture, or its plan in TOML),
-    /// `v4l:/dev/videoN` or `command:PROGRAM ARGUMENTS` (Motion JPEG on its standard output).
+    /// `v4l:/dev/videoN`, `nokhwa:INDEX` or `nokhwa:NAME` (the same by another library), or `command:PROGRAM ARGUMENTS`
+    /// (Motion JPEG on its standard output).
     #[arg(long, value_name = "CAMERA")]
     pub camera: Option<CameraSource>,
     /// Display: terminal, none, png, ssd1306, sh1106, st7789 or ili9341.

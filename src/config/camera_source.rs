@@ -22,6 +22,8 @@ pub enum CameraSource {
     Pan(PathBuf),
     /// `v4l:/dev/videoN`, or a link of udev's below `/dev/v4l`, which keeps its name when N changes.
     V4l(PathBuf),
+    /// `nokhwa:INDEX` or `nokhwa:NAME`: a camera by the library nokhwa, by its number or its driver's name for it.
+    Nokhwa(String),
     /// `command:PROGRAM ARGUMENTS`: a program that writes Motion JPEG to its standard output, as a shell takes it.
     Command(String),
 }
@@ -30,8 +32,8 @@ pub enum CameraSource {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is no camera; a camera is \"simulated\", \"replay:PATH\" (folder, pattern or picture), \"pan:FILE\" (picture or \
-     plan of a simulated stage), \"v4l:/dev/videoN\" (see `leukoscope devices`) or \"command:PROGRAM ARGUMENTS\" (Motion \
-     JPEG on its standard output)"
+     plan of a simulated stage), \"v4l:/dev/videoN\" (see `leukoscope devices`), \"nokhwa:INDEX\" or \"nokhwa:NAME\" \
+     (the same by another library), or \"command:PROGRAM ARGUMENTS\" (Motion JPEG on its standard output)"
 )]
 pub struct UnknownSource(String);
 
@@ -42,14 +44,14 @@ impl UnknownSource {
         match text.split_once(':') {
             Some(("replay", _)) => "replay:/path/to/images".to_owned(),
             Some(("pan", _)) => "pan:/path/to/scan.png".to_owned(),
+            Some(("nokhwa", _)) => "nokhwa:0".to_owned(),
             Some(("command", _)) => "command:rpicam-vid --codec mjpeg -t 0 -o -".to_owned(),
-            Some(_) => "v4l:/dev/video0".to_owned(),
             None if is_video_device(Path::new(text)) => format!("v4l:{text}"),
             None if text.starts_with(['/', '.', '~']) && !text.starts_with("/dev/") && !text.contains('\0') => {
                 format!("replay:{text}")
             }
             None if strsim::jaro_winkler(&text.to_lowercase(), "simulated") >= ALIKE => "simulated".to_owned(),
-            None => "v4l:/dev/video0".to_owned(),
+            _ => "v4l:/dev/video0".to_owned(),
         }
     }
 }
@@ -65,6 +67,7 @@ impl FromStr for CameraSource {
             Some(("replay", path)) if !path.is_empty() => Ok(Self::Replay(path.into())),
             Some(("pan", path)) if !path.is_empty() => Ok(Self::Pan(path.into())),
             Some(("v4l", path)) if is_video_device(Path::new(path)) => Ok(Self::V4l(path.into())),
+            Some(("nokhwa", camera)) if !camera.trim().is_empty() => Ok(Self::Nokhwa(camera.to_owned())),
             Some(("command", program)) if !program.trim().is_empty() => Ok(Self::Command(program.to_owned())),
             _ => Err(UnknownSource(words.to_owned())),
         }
@@ -88,6 +91,7 @@ impl fmt::Display for CameraSource {
             Self::Replay(path) => write!(f, "replay:{}", path.display()),
             Self::Pan(path) => write!(f, "pan:{}", path.display()),
             Self::V4l(path) => write!(f, "v4l:{}", path.display()),
+            Self::Nokhwa(camera) => write!(f, "nokhwa:{camera}"),
             Self::Command(program) => write!(f, "command:{program}"),
         }
     }
@@ -123,6 +127,8 @@ mod tests {
             "v4l:/dev/video0",
             "v4l:/dev/video12",
             "v4l:/dev/v4l/by-id/usb-046d_HD_Webcam-video-index0",
+            "nokhwa:0",
+            "nokhwa:USB Microscope: 2.0",
             "command:rpicam-vid --codec mjpeg -t 0 -o -",
         ] {
             assert_eq!(words.parse::<CameraSource>().unwrap().to_string(), words);
@@ -137,6 +143,7 @@ mod tests {
             "replay:",
             "replay:a\0b",
             "pan:",
+            "nokhwa:",
             "command: ",
             "v4l:0",
             "v4l:/dev/video",
@@ -148,7 +155,7 @@ mod tests {
         ] {
             let error = words.parse::<CameraSource>().unwrap_err();
             let said = error.to_string();
-            for form in ["simulated", "replay:PATH", "pan:FILE", "v4l:/dev/videoN", "command:PROGRAM"] {
+            for form in ["simulated", "replay:PATH", "pan:FILE", "v4l:/dev/videoN", "nokhwa:INDEX", "command:PROGRAM"] {
                 assert!(said.contains(form), "{said}");
             }
             assert!(error.probably().parse::<CameraSource>().is_ok(), "{said} -> {}", error.probably());
@@ -163,6 +170,7 @@ mod tests {
             path().prop_map(CameraSource::Pan),
             any::<u32>().prop_map(|number| CameraSource::V4l(format!("/dev/video{number}").into())),
             "[A-Za-z0-9_-]{1,20}".prop_map(|link| CameraSource::V4l(format!("/dev/v4l/by-id/{link}").into())),
+            "[^\0]*[^\0 \\s][^\0]*".prop_map(CameraSource::Nokhwa),
             "[^\0]*[^\0 \\s][^\0]*".prop_map(CameraSource::Command),
         ]
     }
@@ -174,7 +182,7 @@ mod tests {
         }
 
         #[test]
-        fn for_any_words_there_is_a_camera_or_a_suggestion_that_is_one(words in "(simulated|replay:|pan:|v4l:/dev/|command:|)\\PC*") {
+        fn for_any_words_there_is_a_camera_or_a_suggestion_that_is_one(words in "(simulated|replay:|pan:|v4l:/dev/|nokhwa:|command:|)\\PC*") {
             match words.parse::<CameraSource>() {
                 Ok(source) => prop_assert_eq!(source.to_string(), words),
                 Err(error) => prop_assert!(error.probably().parse::<CameraSource>().is_ok()),

@@ -128,6 +128,36 @@ fn the_file_takes_a_v4l_camera_by_number_or_by_its_lasting_name_and_nothing_else
     }
 }
 
+#[cfg(feature = "camera-nokhwa")]
+#[test]
+fn a_nokhwa_camera_that_is_not_plugged_in_is_tried_again_until_the_run_ends() {
+    let place = Place::new();
+    for camera in ["nokhwa:987", "nokhwa:No Such Microscope"] {
+        let log = place.run(camera);
+        assert!(
+            log.contains(&format!("camera: {camera}: no such camera; plug it in, or see `leukoscope devices`")),
+            "{log}"
+        );
+    }
+}
+
+#[cfg(not(feature = "camera-nokhwa"))]
+#[test]
+fn a_build_without_nokhwa_refuses_its_cameras_with_what_to_build() {
+    let output = Place::new().program(&["run", "--camera", "nokhwa:0", "--for", "4"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = complained(&output);
+    assert!(said.contains("no nokhwa cameras") && said.contains("build with `--features device`"), "{said}");
+}
+
+#[test]
+fn the_file_takes_a_nokhwa_camera_by_number_or_name() {
+    let place = Place::new();
+    place.is_good("nokhwa:0");
+    place.is_good("nokhwa:USB Microscope");
+    assert!(place.is_refused("nokhwa:").contains("write: source = \"nokhwa:0\""));
+}
+
 #[test]
 fn another_programs_motion_jpeg_is_run_and_taken_by_file_flag_and_variable() {
     let place = Place::new();
@@ -184,9 +214,14 @@ fn words_that_name_no_camera_are_answered_with_every_form_by_file_flag_and_varia
     assert!(complained(&variable).contains("LEUKOSCOPE_CAMERA_SOURCE"), "{}", complained(&variable));
     for said in [file, complained(&flag), complained(&variable)] {
         let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        for form in
-            ["\"simulated\"", "\"replay:PATH\"", "\"pan:FILE\"", "\"v4l:/dev/videoN\"", "\"command:PROGRAM ARGUMENTS\""]
-        {
+        for form in [
+            "\"simulated\"",
+            "\"replay:PATH\"",
+            "\"pan:FILE\"",
+            "\"v4l:/dev/videoN\"",
+            "\"nokhwa:INDEX\"",
+            "\"command:PROGRAM ARGUMENTS\"",
+        ] {
             assert!(said.contains(form), "{form} in {said}");
         }
     }

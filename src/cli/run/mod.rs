@@ -98,8 +98,8 @@ fn prepare(config: &Config) -> Result<Prepared, Failure> {
     match camera::open(&config.camera) {
         Err(error) if error.is_final() => return Err(error).blame_input(),
         // A device may keep its first frame back for long; its size is looked at while counting.
-        Ok(camera) if !matches!(config.camera.source, CameraSource::V4l(_)) => {
-            check_size(camera, calibration.as_ref())?
+        Ok(camera) if !matches!(config.camera.source, CameraSource::V4l(_) | CameraSource::Nokhwa(_)) => {
+            check_size(camera, calibration.as_ref())?;
         }
         // One that is not plugged in is waited for.
         Ok(_) | Err(_) => {}

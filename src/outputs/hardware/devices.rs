@@ -9,7 +9,7 @@ use rustix::fs::{Access, access};
 use serde::{Deserialize, Serialize};
 use serialport::SerialPortType;
 
-use crate::camera;
+use crate::camera::{self, LibraryCamera};
 
 /// A device file and what is known about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct Device {
 pub struct Devices {
     /// V4L2 cameras.
     pub cameras: Vec<Device>,
+    /// Cameras by the library nokhwa; on Linux the same ones once more.
+    pub nokhwa: Vec<LibraryCamera>,
     /// I2C buses, for SSD1306 and SH1106.
     pub i2c: Vec<Device>,
     /// SPI devices, for ST7789 and ILI9341.
@@ -41,7 +43,8 @@ pub struct Devices {
 #[must_use]
 pub fn list() -> Devices {
     let cameras = camera::devices().into_iter().map(|camera| device(camera.path, camera.name)).collect();
-    Devices { cameras, i2c: named("i2c-"), spi: named("spidev"), gpio: gpio(), serial: serial() }
+    let nokhwa = camera::library_cameras();
+    Devices { cameras, nokhwa, i2c: named("i2c-"), spi: named("spidev"), gpio: gpio(), serial: serial() }
 }
 
 fn device(path: PathBuf, about: String) -> Device {
@@ -138,7 +141,10 @@ impl fmt::Display for Devices {
             ("GPIO chips", &self.gpio, "gpio", "this board or container shows none"),
             ("Serial ports", &self.serial, "dialout", "plug an adapter in, or use the pseudo-terminal"),
         ];
-        for (title, devices, group, remedy) in lists {
+        for (place, (title, devices, group, remedy)) in lists.into_iter().enumerate() {
+            if place == 1 {
+                self.write_library_cameras(f)?;
+            }
             writeln!(f, "{title}:")?;
             if devices.is_empty() {
                 writeln!(f, "  none; {remedy}")?;
@@ -158,9 +164,41 @@ impl fmt::Display for Devices {
     }
 }
 
+impl Devices {
+    fn write_library_cameras(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.nokhwa.is_empty() {
+            writeln!(f, "Cameras by nokhwa:")?;
+        }
+        for camera in &self.nokhwa {
+            writeln!(f, "  {}  {}", camera.source, camera.name)?;
+            for line in &camera.formats {
+                writeln!(f, "    {line}")?;
+            }
+            if !camera.controls.is_empty() {
+                writeln!(f, "    {}", camera.controls.join("; "))?;
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_camera_of_the_library_is_listed_with_what_it_offers() {
+        let camera = LibraryCamera {
+            source: "nokhwa:0".into(),
+            name: "USB Microscope".into(),
+            formats: vec!["MJPEG: 640 x 480 px at 30 frames a second".into()],
+            controls: vec!["exposure 1 to 5000, now 156".into(), "gain 0 to 255, now 16".into()],
+        };
+        let said = Devices { nokhwa: vec![camera], ..Devices::default() }.to_string();
+        let listed = "Cameras by nokhwa:\n  nokhwa:0  USB Microscope\n    MJPEG: 640 x 480 px at 30 frames a second\n    \
+                      exposure 1 to 5000, now 156; gain 0 to 255, now 16\nI2C buses:\n";
+        assert!(said.contains(listed), "{said}");
+    }
 
     #[test]
     fn the_list_says_what_to_do_about_what_is_missing_or_closed() {
