@@ -22,7 +22,7 @@ fn station(state: &Path) -> Station {
         session: SessionConfig { target: 100_000, autostart: false, ..SessionConfig::default() },
         ..Config::default()
     };
-    config.station.state = state.to_owned();
+    config.station.state = Some(state.to_owned());
     let settings = leukoscope::store::records::Settings { session: config.session.clone(), ..stored::settings() };
     Station::new(Parts {
         config,
