@@ -14,7 +14,7 @@
 //! | [`int8`] | operators for quantized networks; the only unsafe code |
 //! | [`vision`] | one image to its cells |
 //! | [`counting`] | a stream of frames to cells counted once |
-//! | [`store`] | SQLite: sessions, cells, results, signatures, users, audit trail |
+//! | [`store`] | `SQLite`: sessions, cells, results, signatures, users, audit trail |
 //! | [`station`] | the daemon |
 //! | [`outputs`] | a folder for each medium |
 //! | [`cli`] | a file for each command |

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::cli::lighting::LightForm;
+use crate::cli::light_form::LightForm;
 use crate::config::{CameraSource, SerialPort};
 use crate::counting::statistics::per_red_cell::RedCount;
 use crate::domain::prevalence_mode::PrevalenceMode;

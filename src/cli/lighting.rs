@@ -1,8 +1,6 @@
 //! Flat-field correction as set by arguments and configuration.
 
-use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -11,6 +9,7 @@ use crate::camera::picture::read_picture;
 use crate::camera::{Camera, Capture};
 use crate::cli::args::{FieldArguments, VisionArguments};
 use crate::cli::failure::{Blame, Failure};
+use crate::cli::light_form::LightForm;
 use crate::cli::pictures::{progress, vision_as_is};
 use crate::config::{Config, FlatFieldChoice};
 use crate::station::calibrate;
@@ -22,29 +21,6 @@ use crate::vision::{Lighting, Vision};
 
 /// Pictures that light is learned from: as many as the learner remembers.
 const LEARNED_FROM: usize = 48;
-
-/// Value of `--flat-field`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LightForm {
-    None,
-    Own,
-    Shared,
-    /// A calibration file.
-    File(PathBuf),
-}
-
-impl FromStr for LightForm {
-    type Err = Infallible;
-
-    fn from_str(words: &str) -> Result<Self, Infallible> {
-        Ok(match words {
-            "none" => Self::None,
-            "own" => Self::Own,
-            "shared" => Self::Shared,
-            path => Self::File(path.into()),
-        })
-    }
-}
 
 /// Prepares the models for `pictures` of fields.
 ///

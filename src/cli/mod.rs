@@ -11,6 +11,7 @@ pub mod count;
 pub mod devices;
 pub mod export;
 pub mod failure;
+pub mod light_form;
 pub mod lighting;
 pub mod pictures;
 pub mod report;

@@ -234,7 +234,7 @@ fn a_recording_that_is_not_there_fails_at_once_with_its_path() {
     let open = || leukoscope::camera::open(&config("replay:/nowhere/at/all"));
     match Supervisor::new(open, QUICK, Latest::default()).run(&Stop::new()) {
         Outcome::Failed(error) => {
-            assert!(error.to_string().contains("/nowhere/at/all: there is no such file or folder"), "{error}")
+            assert!(error.to_string().contains("/nowhere/at/all: there is no such file or folder"), "{error}");
         }
         other => panic!("{other:?}"),
     }

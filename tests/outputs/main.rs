@@ -10,5 +10,6 @@ mod report;
 #[path = "screens/samples.rs"]
 mod samples;
 mod serial;
+mod serial_bench;
 mod serial_incoming;
 mod serial_render;

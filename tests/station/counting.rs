@@ -36,7 +36,7 @@ struct Thread {
     newest: Latest<Arc<Snapshot>>,
     store: Store,
     stop: Stop,
-    thread: Option<JoinHandle<()>>,
+    running: Option<JoinHandle<()>>,
 }
 
 impl Thread {
@@ -72,7 +72,7 @@ impl Thread {
             calibration_requests: CalibrationRequest::requests(drops).1,
         };
         let thread = thread::spawn(move || pipeline::count("bench", vision, session, None, ports));
-        Self { commands, frames, newest, store, stop, thread: Some(thread) }
+        Self { commands, frames, newest, store, stop, running: Some(thread) }
     }
 
     fn ask(&self, command: Command) {
@@ -103,7 +103,7 @@ impl Thread {
 impl Drop for Thread {
     fn drop(&mut self) {
         self.stop.tell();
-        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
+        if let Some(Err(panic)) = self.running.take().map(JoinHandle::join)
             && !thread::panicking()
         {
             std::panic::resume_unwind(panic);

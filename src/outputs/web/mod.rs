@@ -13,6 +13,7 @@ mod certificate;
 mod connection;
 mod error;
 mod guard;
+mod http1;
 mod logins;
 mod network;
 mod openapi;
@@ -43,6 +44,7 @@ use utoipa::openapi::path::PathItem;
 use self::app::App;
 pub use self::certificate::CertificateError;
 use self::connection::ConnectionLimiter;
+use self::http1::Http1Only;
 use crate::config::{ListenAddress, WebConfig};
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
@@ -232,9 +234,9 @@ async fn serve(
         Some(config) => {
             let config = RustlsConfig::from_config(config);
             let acceptor = RustlsAcceptor::new(config).handshake_timeout(timeouts.header).acceptor(limiter);
-            server.acceptor(acceptor).serve(service).await
+            server.acceptor(Http1Only(acceptor)).serve(service).await
         }
-        None => server.acceptor(limiter).serve(service).await,
+        None => server.acceptor(Http1Only(limiter)).serve(service).await,
     }
 }
 
