@@ -5,11 +5,12 @@ use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::SIGPIPE;
 
-/// From now on a write to a closed pipe ends the program as it ends other Unix tools: by SIGPIPE, without a word. Rust
-/// programs ignore that signal unless told otherwise, and `println!` panics. Not for the daemon, which goes on counting.
+/// Makes a write to a closed pipe end the program at once with exit code 0, without a word: whoever reads has seen enough,
+/// which is no failure. Rust programs ignore SIGPIPE unless told otherwise, and `println!` then panics. Not for the daemon,
+/// which goes on counting.
 pub fn end_quietly() {
     let always = Arc::new(AtomicBool::new(true));
-    if let Err(problem) = signal_hook::flag::register_conditional_default(SIGPIPE, always) {
+    if let Err(problem) = signal_hook::flag::register_conditional_shutdown(SIGPIPE, 0, always) {
         log::debug!("SIGPIPE stays ignored: {problem}");
     }
 }

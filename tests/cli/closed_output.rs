@@ -1,6 +1,5 @@
 //! A reader such as `head` that goes away before the program has printed everything.
 
-use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Output};
 
 /// Runs the program with a standard output that nobody reads any more.
@@ -18,12 +17,11 @@ fn unread(arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn a_command_that_prints_ends_by_the_signal_without_a_word() {
+fn a_command_that_nobody_reads_any_more_ends_well_and_without_a_word() {
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/leukoscope.toml");
-    let token = ["token", "add", "lis", "--role", "operator"];
-    for arguments in [&["devices"][..], &["devices", "--json"], &["check-config", shipped], &token] {
+    for arguments in [&["devices"][..], &["devices", "--json"], &["check-config", shipped]] {
         let ended = unread(arguments);
-        assert_eq!(ended.status.signal(), Some(signal_hook::consts::SIGPIPE), "{arguments:?}: {ended:?}");
+        assert_eq!(ended.status.code(), Some(0), "{arguments:?}: {ended:?}");
         assert_eq!(String::from_utf8_lossy(&ended.stderr), "", "{arguments:?}");
     }
 }

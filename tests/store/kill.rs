@@ -41,7 +41,7 @@ fn a_hundred_kills_lose_nothing_that_was_acknowledged() {
     let mut said: Vec<String> = Vec::new();
     for _ in 0..KILLS {
         let mut writer = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "a_hundred_kills_lose_nothing_that_was_acknowledged", "--nocapture"])
+            .args(["--exact", "kill::a_hundred_kills_lose_nothing_that_was_acknowledged", "--nocapture"])
             .env(FOLDER, folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -10,8 +10,8 @@ section! {
     "camera", CameraConfig {
         /// "simulated" (a microscope without hardware), "replay:PATH" (a folder, pattern or image), "pan:FILE" (a simulated stage
         /// over a large image, or its plan in TOML), "v4l:/dev/videoN" (or a link below /dev/v4l/by-id, which keeps its name when N
-        /// changes), or "command:PROGRAM ARGUMENTS" (a program that writes Motion JPEG to its standard output, such as rpicam-vid for
-        /// the cameras of a Raspberry Pi).
+        /// changes), "nokhwa:INDEX" or "nokhwa:NAME" (the same by another library), or "command:PROGRAM ARGUMENTS" (a program that
+        /// writes Motion JPEG to its standard output, such as rpicam-vid for the cameras of a Raspberry Pi).
         source: CameraSource = CameraSource::Simulated => key(Camera);
         /// Size to ask the camera for, pixels, 64 to 8192. Larger shows cells finer and is slower.
         width: u32 = 640 => key(Whole(64, 8192)).unit("pixels");

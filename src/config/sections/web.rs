@@ -20,7 +20,8 @@ section! {
         key: Option<PathBuf> = None => key(Folder).example(r#""/etc/leukoscope/key.pem""#);
         /// Minutes without a request after which a login ends, 1 to 480.
         idle_minutes: u32 = 15 => key(Whole(1, 480)).unit("minutes");
-        /// Language of the page where the browser asks for none that there is: "en", "es", "fr", or one of your own.
+        /// Language of the page where the browser asks for none that there is: "en", another one that the page offers, or one
+        /// of your own.
         language: String = "en".into() => key(Language);
         /// Folder of catalogues of your own, LANGUAGE.json each; they come before those of the program. Empty: none.
         catalogues: Option<PathBuf> = None => key(Folder).example(r#""/etc/leukoscope/languages""#);
