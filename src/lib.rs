@@ -21,8 +21,8 @@
 //!
 //! A room imports only rooms above it in this table; `tests/architecture.rs` holds that order.
 //!
-//! Before detection only a live camera's newest frame is kept; after it nothing is dropped. Two things must not happen: a
-//! cell counted twice while it stays in view, and a result lost once it was shown.
+//! Before detection only a live camera's newest frame is kept; after it no white cell and no result is dropped. Two
+//! things must not happen: a cell counted twice while it stays in view, and a result lost once it was shown.
 
 pub mod camera;
 pub mod cli;

@@ -69,7 +69,7 @@ pub fn name(config: &CameraConfig) -> String {
 
 /// The cameras that the library nokhwa finds; none where this build has it not.
 #[must_use]
-pub fn library_cameras() -> Vec<LibraryCamera> {
+pub(crate) fn library_cameras() -> Vec<LibraryCamera> {
     #[cfg(feature = "camera-nokhwa")]
     return nokhwa::list();
     #[cfg(not(feature = "camera-nokhwa"))]

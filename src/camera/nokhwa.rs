@@ -94,7 +94,7 @@ pub fn list() -> Vec<LibraryCamera> {
 
 /// The name that its driver gives the camera with this number or name.
 #[must_use]
-pub fn driver_name(camera: &str) -> Option<String> {
+pub(crate) fn driver_name(camera: &str) -> Option<String> {
     find(camera).map(|info| info.human_name()).filter(|name| !name.is_empty())
 }
 

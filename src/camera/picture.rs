@@ -9,11 +9,11 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 use super::jpeg;
 
 /// Shortest side of a picture that is looked at, px.
-pub const SMALLEST_SIDE: u32 = 16;
+pub(crate) const SMALLEST_SIDE: u32 = 16;
 /// Longest side, px.
-pub const LARGEST_SIDE: u32 = 16_384;
+pub(crate) const LARGEST_SIDE: u32 = 16_384;
 /// Most pixels.
-pub const MOST_PIXELS: u64 = 64_000_000;
+pub(crate) const MOST_PIXELS: u64 = 64_000_000;
 /// Largest file, bytes: 64 megapixels with four 16-bit channels, and a header.
 const LARGEST_FILE: u64 = MOST_PIXELS * 8 + 1_048_576;
 /// What the names of pictures end in.
@@ -210,7 +210,7 @@ pub fn read_picture(path: impl AsRef<Path>) -> Result<RgbImage, PictureError> {
 ///
 /// # Errors
 /// Words on what is wrong when it is cut short, no JPEG, too large, or not of the size that was `agreed` with the camera, px.
-pub fn decode_jpeg(bytes: &[u8], agreed: Option<(u32, u32)>) -> Result<RgbImage, String> {
+pub(crate) fn decode_jpeg(bytes: &[u8], agreed: Option<(u32, u32)>) -> Result<RgbImage, String> {
     if !jpeg::is_whole(bytes) {
         return Err(format!("a frame in a buffer of {} bytes lacks its end or a piece", bytes.len()));
     }

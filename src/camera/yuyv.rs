@@ -19,7 +19,7 @@ pub struct ShortFrame {
 ///
 /// # Errors
 /// When there are fewer bytes than `width` x `height` pixels need.
-pub fn yuyv_to_rgb(bytes: &[u8], width: u32, height: u32) -> Result<RgbImage, ShortFrame> {
+pub(crate) fn yuyv_to_rgb(bytes: &[u8], width: u32, height: u32) -> Result<RgbImage, ShortFrame> {
     let row = (width as usize).div_ceil(2) * 4;
     let needed = row * height as usize;
     let short = ShortFrame { given: bytes.len(), needed };

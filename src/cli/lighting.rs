@@ -26,7 +26,7 @@ const LEARNED_FROM: usize = 48;
 ///
 /// # Errors
 /// With exit code 2 for wrong arguments, or a calibration that cannot be read or is for pictures of another size.
-pub fn vision_with_lighting(
+pub(crate) fn vision_with_lighting(
     arguments: &VisionArguments,
     field: &FieldArguments,
     pictures: &[PathBuf],
@@ -39,7 +39,7 @@ pub fn vision_with_lighting(
 ///
 /// # Errors
 /// With exit code 2 if a calibration cannot be read or is for pictures of another size.
-pub fn lighting(field: &FieldArguments, pictures: &[PathBuf]) -> Result<Lighting, Failure> {
+pub(crate) fn lighting(field: &FieldArguments, pictures: &[PathBuf]) -> Result<Lighting, Failure> {
     Ok(match field.flat_field.as_ref().unwrap_or(&LightForm::Own) {
         LightForm::None => Lighting::AsIs,
         LightForm::Own => Lighting::Own,
@@ -52,7 +52,7 @@ pub fn lighting(field: &FieldArguments, pictures: &[PathBuf]) -> Result<Lighting
 ///
 /// # Errors
 /// As [`vision_with_lighting`].
-pub fn counting_vision(
+pub(crate) fn counting_vision(
     arguments: &VisionArguments,
     field: &FieldArguments,
     pictures: &[PathBuf],
@@ -146,7 +146,7 @@ pub fn configured(config: &Config, state: &Path) -> Result<(Lighting, Option<Cal
 ///
 /// # Errors
 /// With exit code 2 if the sizes differ.
-pub fn check_size(mut camera: Box<dyn Camera>, calibration: Option<&Calibration>) -> Result<(), Failure> {
+pub(crate) fn check_size(mut camera: Box<dyn Camera>, calibration: Option<&Calibration>) -> Result<(), Failure> {
     let Some(calibration) = calibration.filter(|calibration| calibration.light.is_some()) else { return Ok(()) };
     match camera.next_frame() {
         Ok(Capture::Frame(frame)) => calibration.fits((frame.width(), frame.height())).blame_input(),

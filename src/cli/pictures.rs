@@ -28,7 +28,7 @@ pub fn vision(arguments: &VisionArguments) -> Result<(Arc<Vision>, Models), Fail
 ///
 /// # Errors
 /// As [`vision`].
-pub fn vision_as_is(arguments: &VisionArguments) -> Result<(Vision, Models), Failure> {
+pub(crate) fn vision_as_is(arguments: &VisionArguments) -> Result<(Vision, Models), Failure> {
     if let Some(um_per_px) = arguments.um_per_px
         && !(0.01..=2.0).contains(&um_per_px)
     {
@@ -49,7 +49,7 @@ pub fn vision_as_is(arguments: &VisionArguments) -> Result<(Vision, Models), Fai
 
 /// Progress bar on standard error; silent if that is not a terminal.
 #[must_use]
-pub fn progress(total: u64, what: &str) -> ProgressBar {
+pub(crate) fn progress(total: u64, what: &str) -> ProgressBar {
     let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -116,7 +116,7 @@ pub fn each<T>(
 ///
 /// # Errors
 /// With exit code 2 if some were unreadable (after the lines of all others), 1 if output or `line` fails.
-pub fn print_each<T>(
+pub(crate) fn print_each<T>(
     pictures: &[ListedPicture],
     results: &[Option<T>],
     mut line: impl FnMut(&ListedPicture, &T) -> anyhow::Result<String>,

@@ -13,7 +13,7 @@ use crate::store::Store;
 /// # Errors
 /// With exit code 2 if the configuration is wrong or files would be made for the wrong user, 1 if the store cannot be
 /// used.
-pub fn to_write(config: Option<&Path>) -> Result<Store, Failure> {
+pub(crate) fn to_write(config: Option<&Path>) -> Result<Store, Failure> {
     let folder = load(config, env::vars()).blame_input()?.state_folder();
     // The service could not write files that root creates here.
     if rustix::process::geteuid().is_root()
@@ -33,7 +33,7 @@ pub fn to_write(config: Option<&Path>) -> Result<Store, Failure> {
 ///
 /// # Errors
 /// With exit code 2 if the configuration is wrong, 1 if the store cannot be read.
-pub fn to_read(config: Option<&Path>) -> Result<Option<Store>, Failure> {
+pub(crate) fn to_read(config: Option<&Path>) -> Result<Option<Store>, Failure> {
     let folder = load(config, env::vars()).blame_input()?.state_folder();
     Store::open_to_read(&folder).blame_run()
 }

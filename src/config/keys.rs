@@ -270,7 +270,7 @@ fn refuse_text(text: &str, longest: usize) -> Option<String> {
 /// Whether this is the tag of a language, and so the name of a catalogue: letters and digits in parts of 1 to 8 joined by
 /// hyphens, letters first.
 #[must_use]
-pub fn is_language(tag: &str) -> bool {
+pub(crate) fn is_language(tag: &str) -> bool {
     let part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let first = tag.split('-').next().unwrap_or_default();
     tag.len() <= 32 && first.len() >= 2 && first.bytes().all(|b| b.is_ascii_alphabetic()) && tag.split('-').all(part)

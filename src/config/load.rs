@@ -2,7 +2,7 @@
 //!
 //! A variable `LEUKOSCOPE_SECTION_KEY`, such as `LEUKOSCOPE_SERIAL_PORT`, overrides the file. A variable of that form that
 //! names no key is refused like a misspelt key in the file, so that a typing error never goes unnoticed;
-//! [`OTHER_VARIABLES`] belong to other parts of the program. Command-line flags change the [`Config`] later; whoever does
+//! `OTHER_VARIABLES` belong to other parts of the program. Command-line flags change the [`Config`] later; whoever does
 //! that calls [`Config::check`].
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use super::problem::{ConfigError, ConfigProblem, Location};
 use super::sections;
 
 /// Variables that begin like settings but are read elsewhere.
-pub const OTHER_VARIABLES: &[&str] = &["LEUKOSCOPE_MODELS", "LEUKOSCOPE_LOG"];
+pub(crate) const OTHER_VARIABLES: &[&str] = &["LEUKOSCOPE_MODELS", "LEUKOSCOPE_LOG"];
 
 pub(super) const PREFIX: &str = "LEUKOSCOPE_";
 
@@ -94,7 +94,7 @@ impl Config {
 
     /// The folder for results, as [`super::Station::state`] describes it. It need not be there yet.
     #[must_use]
-    pub fn state_folder(&self) -> PathBuf {
+    pub(crate) fn state_folder(&self) -> PathBuf {
         self.state_folder_from(|name| std::env::var_os(name).map(PathBuf::from))
     }
 

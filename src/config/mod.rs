@@ -1,4 +1,4 @@
-//! What can be set: [`sections`] has one row for each key. Reading, checking and overriding is [`load`]'s work.
+//! What can be set: `sections` has one row for each key. Reading, checking and overriding is [`load`]'s work.
 
 mod agreement;
 mod camera_source;
@@ -11,7 +11,7 @@ mod sections;
 mod values;
 
 pub use camera_source::{CameraSource, UnknownSource};
-pub use keys::is_language;
+pub(crate) use keys::is_language;
 pub use sections::{
     CameraConfig, Config, Controls, DisplayConfig, DisplayKind, Flags, FlatFieldChoice, GpioBackend, LineFormat,
     MetricsConfig, ModelsConfig, Optics, PixelFormat, QualityConfig, SerialConfig, SessionConfig, Station, StoreConfig,

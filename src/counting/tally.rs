@@ -12,7 +12,7 @@ use crate::domain::interval::Figure;
 
 /// White cells from which a share of common cells is believed enough to raise a flag: fewer cells tell
 /// common shares too badly.
-pub const ENOUGH_FOR_A_SHARE: u32 = 20;
+pub(crate) const ENOUGH_FOR_A_SHARE: u32 = 20;
 
 /// What was counted, each cell once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Tally {
     }
 
     /// Counts cells of a kind that has no classes.
-    pub fn add_many(&mut self, kind: Kind, cells: u32) {
+    pub(crate) fn add_many(&mut self, kind: Kind, cells: u32) {
         let count = self.kinds.get_mut(kind);
         *count = count.saturating_add(cells);
     }
@@ -127,7 +127,7 @@ impl Tally {
     ///
     /// A flag goes by the figure itself, not by the lower end of its interval: a second look costs less than a case that was
     /// missed; [`Evidence::beyond_chance`] tells the two apart. One blast or nucleated red cell is believed whenever
-    /// it comes; a share of common cells says nothing before [`ENOUGH_FOR_A_SHARE`] are counted.
+    /// it comes; a share of common cells says nothing before `ENOUGH_FOR_A_SHARE` are counted.
     #[must_use]
     pub fn evidence(&self, limits: &Flags) -> Vec<Evidence> {
         let enough = self.white() >= ENOUGH_FOR_A_SHARE;

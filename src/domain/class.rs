@@ -101,7 +101,7 @@ macro_rules! classes {
             /// Share of the class among the nucleated cells of an adult's peripheral blood, 0..1.
             ///
             /// Middles of the reference ranges for the manual differential in Bain, "Blood Cells", 5th ed., and Dacie and
-            /// Lewis, "Practical Haematology", 12th ed.; [`NOT_IN_BLOOD`] for what is not normally seen. Not normalised; 0
+            /// Lewis, "Practical Haematology", 12th ed.; `NOT_IN_BLOOD` for what is not normally seen. Not normalised; 0
             /// for PLT and UNK.
             #[must_use]
             pub const fn in_blood(self) -> f64 {
@@ -231,7 +231,7 @@ pub enum Reported {
 impl CellClass {
     /// Every class by maturation: see [`CellClass::place`].
     #[must_use]
-    pub fn by_maturation() -> Vec<Self> {
+    pub(crate) fn by_maturation() -> Vec<Self> {
         let mut classes = Self::ALL.to_vec();
         classes.sort_by_key(|class| class.place());
         classes

@@ -8,7 +8,7 @@ pub struct MicrometresPerPixel(f64);
 
 impl MicrometresPerPixel {
     /// That of a usual microscope's camera, where nothing is known.
-    pub const USUAL: Self = Self(0.1);
+    pub(crate) const USUAL: Self = Self(0.1);
 
     /// A scale in micrometres a pixel; none that is no number, infinite, 0 or less.
     #[must_use]

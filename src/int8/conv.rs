@@ -98,7 +98,7 @@ pub(super) struct Job<'a, T> {
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 impl<T> Job<'_, T> {
     /// Blocks of 16 output channels.
-    pub fn blocks(&self) -> usize {
+    pub(crate) fn blocks(&self) -> usize {
         self.channels_out.div_ceil(LANES)
     }
 
@@ -118,7 +118,7 @@ impl<T> Job<'_, T> {
     }
 
     /// Whether all reads and writes of a kernel stay in bounds, given the lengths of weights and output.
-    pub fn fits(&self, weights: usize, output: usize) -> bool {
+    pub(crate) fn fits(&self, weights: usize, output: usize) -> bool {
         let furthest =
             self.starts.iter().max().map_or(0, |start| start + self.rows.saturating_sub(1) * self.row + self.span);
         self.rows > 0
@@ -199,7 +199,7 @@ impl Convolution {
 
     /// Rows and columns of the output for an input of this size.
     #[must_use]
-    pub fn output_size(&self, height: usize, width: usize) -> (usize, usize) {
+    pub(crate) fn output_size(&self, height: usize, width: usize) -> (usize, usize) {
         let strided = |length: usize| length.saturating_sub(1) / self.stride + 1;
         (strided(height), strided(width))
     }

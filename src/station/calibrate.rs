@@ -110,7 +110,7 @@ pub fn begin(step: Step, state: &Path, setup: Setup, size: (u32, u32)) -> Result
 ///
 /// # Errors
 /// When they do not show one well.
-pub fn with_light(calibration: Calibration, frames: &[RgbImage]) -> Result<Calibration, NotCalibrated> {
+pub(crate) fn with_light(calibration: Calibration, frames: &[RgbImage]) -> Result<Calibration, NotCalibrated> {
     Ok(Calibration { light: Some(empty_field::light(frames)?), ..calibration })
 }
 
@@ -118,7 +118,7 @@ pub fn with_light(calibration: Calibration, frames: &[RgbImage]) -> Result<Calib
 ///
 /// # Errors
 /// When too few show red cells, or they do not agree.
-pub fn with_scale(
+pub(crate) fn with_scale(
     calibration: Calibration,
     vision: &Vision,
     frames: &[RgbImage],
@@ -143,7 +143,7 @@ pub fn with_scale(
 
 /// What a step found, in words.
 #[must_use]
-pub fn in_words(step: Step, calibration: &Calibration, frames: usize) -> String {
+pub(crate) fn in_words(step: Step, calibration: &Calibration, frames: usize) -> String {
     match step {
         Step::Light => {
             let fall_off = calibration.light.as_ref().map_or(0.0, |light| light.fall_off() * 100.0);
@@ -158,7 +158,7 @@ pub fn in_words(step: Step, calibration: &Calibration, frames: usize) -> String 
 
 /// How a counter takes out uneven light under this choice, given the calibration of its camera and objective.
 #[must_use]
-pub fn lighting(choice: FlatFieldChoice, calibration: Option<&Calibration>) -> Lighting {
+pub(crate) fn lighting(choice: FlatFieldChoice, calibration: Option<&Calibration>) -> Lighting {
     match choice {
         FlatFieldChoice::None => Lighting::AsIs,
         FlatFieldChoice::Learned => Lighting::Learned,

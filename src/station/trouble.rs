@@ -37,7 +37,7 @@ impl Troubles {
     }
 
     /// A place for one part to tell its trouble to.
-    pub fn teller(&self, part: Part) -> impl Fn(Option<String>) + Send + use<> {
+    pub(crate) fn teller(&self, part: Part) -> impl Fn(Option<String>) + Send + use<> {
         let board = self.clone();
         move |words| board.set(part, words)
     }

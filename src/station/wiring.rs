@@ -197,7 +197,7 @@ pub struct RunningStation {
 impl RunningStation {
     /// Waits for the stop, or as long as `time`. On the way tells systemd "ready" once the camera gives frames (models and
     /// sinks are up already), shows the camera's trouble, and passes its signs of life on to the watchdog.
-    pub fn watch_over(&self, time: Option<Duration>) {
+    pub(crate) fn watch_over(&self, time: Option<Duration>) {
         let Self { camera, pulse, troubles, stop, .. } = self;
         let began = Instant::now();
         let mut ready = false;

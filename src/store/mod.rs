@@ -37,7 +37,7 @@ pub(crate) use error::of_file;
 use records::SessionId;
 pub use results::StoredResult;
 pub use retention::Retained;
-pub use review::{LONGEST_COMMENT, ReviewError};
+pub use review::ReviewError;
 pub use users::Stamp;
 pub(crate) use users::token_hash;
 

@@ -108,7 +108,7 @@ impl Store {
 
     /// First signature with a number above `signature`, and the number of its result.
     #[must_use]
-    pub fn signed_after(&self, signature: i64) -> Option<(i64, u64)> {
+    pub(crate) fn signed_after(&self, signature: i64) -> Option<(i64, u64)> {
         let signed = recovered(&self.0.signed);
         signed.range(signature.saturating_add(1)..).next().map(|(signature, result)| (*signature, *result))
     }

@@ -15,7 +15,7 @@ use crate::counting::session::snapshot::Snapshot;
 use crate::domain::class::{CellClass, Kind};
 
 /// Longest comment, characters.
-pub const LONGEST_COMMENT: usize = 2000;
+const LONGEST_COMMENT: usize = 2000;
 
 /// Why a result cannot be reviewed in its current state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum ReviewError {
 }
 
 impl Store {
-    /// Gives one white cell another class: see [`Store::reclassify_all`].
+    /// Gives one white cell another class: see `Store::reclassify_all`.
     ///
     /// # Errors
     /// As there.
@@ -62,7 +62,7 @@ impl Store {
     /// # Errors
     /// A refusal if the session has no result yet or is signed, or a cell is not a white one; else if it cannot be
     /// written.
-    pub fn reclassify_all(
+    pub(crate) fn reclassify_all(
         &self,
         session: SessionId,
         cells: &[CellNumber],
@@ -146,7 +146,7 @@ impl Store {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn is_signed(&self, session: SessionId) -> Result<bool, StoreError> {
+    pub(crate) fn is_signed(&self, session: SessionId) -> Result<bool, StoreError> {
         self.read(|transaction| Ok(is_signed(transaction, session)?))
     }
 
@@ -163,7 +163,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::sign`]; a refusal if the result has another fingerprint.
-    pub fn sign_seen(
+    pub(crate) fn sign_seen(
         &self,
         session: SessionId,
         by: &str,

@@ -53,7 +53,7 @@ impl Store {
     ///
     /// # Errors
     /// If they cannot be read.
-    pub fn all_sessions(&self) -> Result<Vec<SessionSummary>, StoreError> {
+    pub(crate) fn all_sessions(&self) -> Result<Vec<SessionSummary>, StoreError> {
         self.read(|transaction| {
             let mut select = transaction.prepare(&format!("{SELECT} ORDER BY started, session.id"))?;
             let rows = select.query_map([], columns)?;

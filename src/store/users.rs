@@ -18,7 +18,7 @@ use super::records::{Role, User};
 use super::{Store, StoreError, StoreProblem, refused};
 
 /// Shortest password, characters.
-pub const SHORTEST_PASSWORD: usize = 10;
+pub(crate) const SHORTEST_PASSWORD: usize = 10;
 
 /// Longest password, bytes: a longer one is no safer, and takes time to hash.
 const LONGEST_PASSWORD: usize = 1024;
@@ -144,7 +144,7 @@ impl Store {
     ///
     /// # Errors
     /// A refusal if the new password is too short; else if it cannot be written.
-    pub fn change_password(
+    pub(crate) fn change_password(
         &self,
         name: &str,
         old: &str,

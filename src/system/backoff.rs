@@ -19,14 +19,14 @@ impl Backoff {
     }
 
     /// The pause before the next try.
-    pub fn pause(&mut self) -> Duration {
+    pub(crate) fn pause(&mut self) -> Duration {
         let factor = 2_u32.saturating_pow(self.tries);
         self.tries = self.tries.saturating_add(1);
         self.first.saturating_mul(factor).min(self.longest)
     }
 
     /// Begins with the first pause again: the device worked.
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.tries = 0;
     }
 }

@@ -86,7 +86,7 @@ impl<T> Latest<T> {
 
     /// How many values were put over one that nobody had taken.
     #[must_use]
-    pub fn overwritten(&self) -> u64 {
+    pub(crate) fn overwritten(&self) -> u64 {
         self.0.slot.lock().unwrap_or_else(PoisonError::into_inner).overwritten
     }
 }

@@ -6,16 +6,16 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use systemd_journal_logger::JournalLog;
 
 /// Variable that sets the level: `error`, `warn`, `info`, `debug`, `trace`, or a filter of `env_logger`.
-pub const VARIABLE: &str = "LEUKOSCOPE_LOG";
+pub(crate) const VARIABLE: &str = "LEUKOSCOPE_LOG";
 
 /// Where our own lines come from.
 const OURS: &str = "leukoscope";
 
 /// Name of the program's lines in the journal.
-pub const IDENTIFIER: &str = "leukoscope";
+pub(crate) const IDENTIFIER: &str = "leukoscope";
 
 /// Starts the log. `verbosity` 0 logs warnings and what is worth knowing (`info`), 1 adds `debug`, 2 and more `trace`;
-/// [`VARIABLE`] overrides it.
+/// `VARIABLE` overrides it.
 ///
 /// Call it once; a second call changes nothing.
 pub fn start(verbosity: u8) {

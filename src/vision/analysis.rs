@@ -134,13 +134,13 @@ impl Vision {
 
     /// The same networks under this light, measuring the scale of every image even where one is stated.
     #[must_use]
-    pub fn measuring(&self, lighting: Lighting) -> Self {
+    pub(crate) fn measuring(&self, lighting: Lighting) -> Self {
         Self { stated: None, ..self.clone() }.lit(lighting)
     }
 
     /// How uneven light is taken out.
     #[must_use]
-    pub fn lighting(&self) -> &Lighting {
+    pub(crate) fn lighting(&self) -> &Lighting {
         &self.lighting
     }
 
@@ -181,7 +181,7 @@ impl Vision {
 
     /// The same by the flat field that a counter has learned, if there is one; frames of another size are taken as they are.
     #[must_use]
-    pub fn balanced_by(&self, image: &RgbImage, learned: Option<&FlatField>) -> RgbImage {
+    pub(crate) fn balanced_by(&self, image: &RgbImage, learned: Option<&FlatField>) -> RgbImage {
         match learned.and_then(|field| field.apply(image)) {
             Some(evened) => self.balance.apply(&evened),
             None => self.balanced(image),
@@ -219,7 +219,12 @@ impl Vision {
     ///
     /// # Errors
     /// When the detector fails.
-    pub fn detect_from(&self, balanced: &RgbImage, scale: Scale, lowest: f64) -> Result<Vec<Detection>, VisionError> {
+    pub(crate) fn detect_from(
+        &self,
+        balanced: &RgbImage,
+        scale: Scale,
+        lowest: f64,
+    ) -> Result<Vec<Detection>, VisionError> {
         Ok(self.detector.detect_from(balanced, scale.um_per_px, lowest)?)
     }
 
@@ -289,7 +294,7 @@ impl Vision {
     ///
     /// # Errors
     /// When a network fails or the scale does not fit the image.
-    pub fn analyze_at(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<Field, VisionError> {
+    pub(crate) fn analyze_at(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<Field, VisionError> {
         let Some(scale) = scale else {
             return Ok(Field::default());
         };
@@ -297,21 +302,15 @@ impl Vision {
         Ok(Field { scale: Some(scale), cells: self.name(balanced, scale, detections)? })
     }
 
-    /// What the cell in the middle of a single-cell image is, and the scale it was seen at.
-    ///
-    /// # Errors
-    /// When a network fails.
-    pub fn classify_middle(&self, image: &RgbImage) -> Result<(Prediction, Option<Scale>), VisionError> {
-        let balanced = self.balanced(image);
-        let scale = self.scale(&balanced)?;
-        Ok((self.classify_middle_at(&balanced, scale)?, scale))
-    }
-
     /// What the cell in the middle of a white-balanced single-cell image is, seen at this scale.
     ///
     /// # Errors
     /// When a network fails.
-    pub fn classify_middle_at(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<Prediction, VisionError> {
+    pub(crate) fn classify_middle_at(
+        &self,
+        balanced: &RgbImage,
+        scale: Option<Scale>,
+    ) -> Result<Prediction, VisionError> {
         let seen_at = scale.unwrap_or_else(|| usual_picture(balanced));
         let spread = if seen_at.source.is_guess() { GUESSED } else { &[1.0] };
         let mut views = Vec::with_capacity(spread.len());

@@ -14,6 +14,6 @@ pub const fn box_of_cell(length: f64) -> f64 {
 
 /// Length of the cell in a box of this length, in the same unit.
 #[must_use]
-pub const fn cell_in_box(length: f64) -> f64 {
+pub(crate) const fn cell_in_box(length: f64) -> f64 {
     length / BOX_MARGIN
 }

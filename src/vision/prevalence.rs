@@ -92,7 +92,7 @@ impl Prevalence {
 
     /// Whether it changes any answer.
     #[must_use]
-    pub fn corrects(&self) -> bool {
+    pub(crate) fn corrects(&self) -> bool {
         self.weights.is_some()
     }
 
@@ -181,7 +181,7 @@ impl PriorShift {
 
     /// The same; the estimate begins at `before`, which ends it sooner where a few cells were added since.
     #[must_use]
-    pub fn prevalence_after<'a>(
+    pub(crate) fn prevalence_after<'a>(
         &self,
         before: &Prevalence,
         cells: impl IntoIterator<Item = &'a Prediction>,

@@ -53,7 +53,7 @@ fn mix32(seed: u64, x: i32, y: i32) -> u32 {
 ///
 /// Granules are discs of about `radius` units (0..=0.5), one per unit square, with a share `share` of the squares
 /// filled.
-pub fn granule(seed: u64, x: f32, y: f32, radius: f32, share: f32) -> f32 {
+pub(crate) fn granule(seed: u64, x: f32, y: f32, radius: f32, share: f32) -> f32 {
     let (ix, iy) = (x.floor() as i32, y.floor() as i32);
     let mut best: f32 = 0.0;
     for dy in -1..=1 {

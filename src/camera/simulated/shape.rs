@@ -26,7 +26,7 @@ impl Blob {
     }
 
     /// Distance from the centre, 1 at the outline.
-    pub fn relative(&self, x: f32, y: f32) -> f32 {
+    pub(crate) fn relative(&self, x: f32, y: f32) -> f32 {
         let (dx, dy) = (x - self.x, y - self.y);
         let distance = dx.hypot(dy);
         if distance > self.radius * 1.7 {
@@ -60,7 +60,7 @@ pub enum Nucleus {
 
 impl Nucleus {
     /// `count` lobes along an arc inside a cell of this radius.
-    pub fn lobes(rng: &mut fastrand::Rng, cell: f32, count: usize, size: f32, thread: f32) -> Self {
+    pub(crate) fn lobes(rng: &mut fastrand::Rng, cell: f32, count: usize, size: f32, thread: f32) -> Self {
         let start = rng.f32() * TAU;
         let sweep = TAU * between(rng, 0.55, 0.80);
         let ring = cell * between(rng, 0.44, 0.52);

@@ -23,7 +23,7 @@ const PLATELET_SHARE: f64 = 0.42;
 /// Distance that a platelet keeps from a red cell's centre, um.
 const PLATELET_CLEARANCE: f64 = 5.3;
 /// Largest radius of a white cell, um: how far outside a window a cell's centre may be and still reach into it.
-pub const REACH: f64 = 11.0;
+pub(crate) const REACH: f64 = 11.0;
 
 /// Share of each class among the white cells, in percent.
 ///
@@ -31,7 +31,7 @@ pub const REACH: f64 = 11.0;
 /// Lewis, Practical Haematology, 12th ed. 2017, chapter 2 (neutrophils 40-80 %, lymphocytes 20-40 %, monocytes 2-10
 /// %, eosinophils 1-6 %, basophils up to 2 %), bands below the 10 % that flags a left shift. The other 3 % do not
 /// occur in healthy blood: they are here so that a demonstration shows every flag once in a while.
-pub const PRIOR: [(CellClass, f64); 12] = [
+pub(crate) const PRIOR: [(CellClass, f64); 12] = [
     (CellClass::Ngs, 54.0),
     (CellClass::Ngb, 3.0),
     (CellClass::Lyt, 28.0),
@@ -80,7 +80,7 @@ impl Point {
 impl Slide {
     /// Cells centred in the window widened by [`REACH`]; red cells first, then platelets, then white cells.
     #[must_use]
-    pub fn cells_in(self, x_um: f64, y_um: f64, width_um: f64, height_um: f64) -> Vec<PlacedCell> {
+    pub(crate) fn cells_in(self, x_um: f64, y_um: f64, width_um: f64, height_um: f64) -> Vec<PlacedCell> {
         let (left, top) = (x_um - REACH, y_um - REACH);
         let (right, bottom) = (x_um + width_um + REACH, y_um + height_um + REACH);
         let mut cells = Vec::new();
@@ -177,7 +177,7 @@ impl Slide {
 
 /// Typical radius of a white cell on a smear, um.
 #[must_use]
-pub const fn radius(class: CellClass) -> f64 {
+pub(crate) const fn radius(class: CellClass) -> f64 {
     match class {
         CellClass::Mon => 8.2,
         CellClass::Lyt => 4.9,

@@ -23,7 +23,7 @@ pub struct Matter {
 impl Sprite {
     /// Paints a cell from its properties at each point (um from its centre), out to `reach_um`, and blurs it as the
     /// lens does.
-    pub fn paint(reach_um: f32, um_per_px: f32, matter: impl Fn(f32, f32) -> Matter) -> Self {
+    pub(crate) fn paint(reach_um: f32, um_per_px: f32, matter: impl Fn(f32, f32) -> Matter) -> Self {
         let half = (reach_um / um_per_px).ceil() as usize + 2;
         let side = 2 * half + 1;
         let mut light = vec![[1.0_f32; 3]; side * side];

@@ -56,7 +56,7 @@ const AZURE: Granules = Granules { colour: [0.45, 0.80, 0.28], pitch: 0.85, size
 const PINK_CYTOPLASM: [f32; 3] = [0.13, 0.25, 0.12];
 
 /// Paints a white cell (or an erythroblast or smudge cell) of a class.
-pub fn paint(rng: &mut fastrand::Rng, seed: u64, class: CellClass, um_per_px: f32) -> Sprite {
+pub(crate) fn paint(rng: &mut fastrand::Rng, seed: u64, class: CellClass, um_per_px: f32) -> Sprite {
     let size = radius(class) as f32 * (1.0 + 0.05 * normal(rng)).clamp(0.9, 1.1);
     let look = look(rng, class, size);
     let depth_of_stain = 1.0 + 0.06 * normal(rng);

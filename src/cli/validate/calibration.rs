@@ -7,7 +7,7 @@ use crate::cli::validate::estimate::Estimate;
 use crate::domain::class::CellClass;
 
 /// Bins of equal width for the probabilities.
-pub const BINS: usize = 15;
+pub(crate) const BINS: usize = 15;
 
 /// Steps of the coverage curve.
 const STEPS: u32 = 50;
@@ -29,7 +29,7 @@ pub struct Bin {
 
 /// Bins that hold a prediction, lowest probability first.
 #[must_use]
-pub fn reliability(outcomes: &[ClassOutcome]) -> Vec<Bin> {
+pub(crate) fn reliability(outcomes: &[ClassOutcome]) -> Vec<Bin> {
     let mut bins = [(0_u32, 0_u32, 0.0); BINS];
     for outcome in outcomes {
         // A probability of exactly 1 belongs to the last bin.
@@ -53,7 +53,7 @@ pub fn reliability(outcomes: &[ClassOutcome]) -> Vec<Bin> {
 /// Mean distance between probability and accuracy over the bins, weighted by their predictions (Naeini et al. 2015),
 /// 0..=1.
 #[must_use]
-pub fn expected_error(bins: &[Bin]) -> f64 {
+pub(crate) fn expected_error(bins: &[Bin]) -> f64 {
     let all: u32 = bins.iter().map(|bin| bin.n).sum();
     let off = |bin: &Bin| f64::from(bin.n) * (bin.accuracy.value - bin.mean_probability).abs();
     bins.iter().map(off).sum::<f64>() / f64::from(all.max(1))

@@ -143,7 +143,7 @@ pub fn cells(
 impl CellsReport {
     /// Confusion matrix of the raw predictions for cells labelled with exactly one class, to correct counts with.
     #[must_use]
-    pub fn confusion_matrix(
+    pub(crate) fn confusion_matrix(
         &self,
         measured_on: String,
         classifier_sha256: &str,

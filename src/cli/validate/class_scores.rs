@@ -67,7 +67,7 @@ pub struct LabelScore {
     pub f1: f64,
     /// Cells without a name, because no class was probable enough.
     pub withheld: u32,
-    /// Whether the label counts in balanced accuracy and macro F1; see [`counts_in_means`].
+    /// Whether the label counts in balanced accuracy and macro F1; see `counts_in_means`.
     pub in_means: bool,
 }
 
@@ -136,7 +136,7 @@ pub struct ClassScores {
 /// A group label counts only if none of its members has cells of its own. Otherwise neutrophils would be counted
 /// three times (NGS, NGB and NEU), and the third time for an easier question.
 #[must_use]
-pub fn counts_in_means(label: Label, all: &[Label]) -> bool {
+pub(crate) fn counts_in_means(label: Label, all: &[Label]) -> bool {
     matches!(label, Label::Class(_)) || !all.iter().any(|other| *other != label && other.within(label))
 }
 

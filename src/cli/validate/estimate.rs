@@ -30,7 +30,7 @@ impl Estimate {
 
     /// `value` with the percentile interval of its bootstrap `resamples` (Efron 1979); without any, the value alone.
     #[must_use]
-    pub fn bootstrapped(value: f64, mut resamples: Vec<f64>) -> Self {
+    pub(crate) fn bootstrapped(value: f64, mut resamples: Vec<f64>) -> Self {
         resamples.retain(|figure| figure.is_finite());
         resamples.sort_by(f64::total_cmp);
         Self { value, low: percentile(&resamples, 0.025, value), high: percentile(&resamples, 0.975, value) }
@@ -48,7 +48,7 @@ fn percentile(sorted: &[f64], part: f64, or: f64) -> f64 {
 }
 
 /// Bootstrap resamples.
-pub const RESAMPLES: usize = 1000;
+pub(crate) const RESAMPLES: usize = 1000;
 
 /// Random numbers for every bootstrap, with a fixed seed so that a report can be reproduced.
 #[must_use]

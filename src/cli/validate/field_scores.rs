@@ -16,10 +16,10 @@ use crate::vision::detect::Detection;
 use crate::vision::prediction::Prediction;
 
 /// Overlap (intersection over union) from which a detected box matches a labelled one.
-pub const IOU: f64 = 0.5;
+pub(crate) const IOU: f64 = 0.5;
 
 /// Same if only the class matters: hand-drawn boxes of white cells differ in how much they include.
-pub const IOU_OF_CLASSES: f64 = 0.3;
+pub(crate) const IOU_OF_CLASSES: f64 = 0.3;
 
 /// Points kept of a precision-recall curve.
 const CURVE_POINTS: usize = 100;
@@ -198,7 +198,7 @@ fn kind_score(outcomes: &[FieldOutcome], names: &BoxNames, kind: Kind) -> KindSc
 
 /// Plural name of a kind.
 #[must_use]
-pub const fn plural(kind: Kind) -> &'static str {
+pub(crate) const fn plural(kind: Kind) -> &'static str {
     match kind {
         Kind::Wbc => "white cells",
         Kind::Rbc => "red cells",

@@ -21,7 +21,7 @@ pub enum Label {
 impl Label {
     /// Whether `class` is a right answer.
     #[must_use]
-    pub const fn accepts(self, class: CellClass) -> bool {
+    pub(crate) const fn accepts(self, class: CellClass) -> bool {
         match self {
             Self::Class(own) => own as u8 == class as u8,
             Self::Neutrophil => matches!(class.group(), Group::Neutrophils),
@@ -40,7 +40,7 @@ impl Label {
 
     /// Whether a cell with this label may belong to `other`.
     #[must_use]
-    pub fn overlaps(self, other: Self) -> bool {
+    pub(crate) fn overlaps(self, other: Self) -> bool {
         self.within(other) || other.within(self)
     }
 
@@ -178,7 +178,7 @@ impl BoxNames {
 
     /// Whether any number stands for this kind.
     #[must_use]
-    pub fn names_kind(&self, kind: Kind) -> bool {
+    pub(crate) fn names_kind(&self, kind: Kind) -> bool {
         self.names.iter().any(|name| name.kind() == Some(kind))
     }
 }

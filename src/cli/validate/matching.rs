@@ -46,7 +46,7 @@ pub struct CurvePoint {
 /// Precision over recall as the score threshold falls: `found` best first, each with whether it is a hit and how
 /// often it counts; `truth` is the number of labelled boxes. Precision is the highest at this recall or above.
 #[must_use]
-pub fn curve(found: impl IntoIterator<Item = (bool, u32)>, truth: u32) -> Vec<CurvePoint> {
+pub(crate) fn curve(found: impl IntoIterator<Item = (bool, u32)>, truth: u32) -> Vec<CurvePoint> {
     let (mut hits, mut all) = (0, 0);
     let mut points = Vec::new();
     for (hit, times) in found {
@@ -67,7 +67,7 @@ pub fn curve(found: impl IntoIterator<Item = (bool, u32)>, truth: u32) -> Vec<Cu
 
 /// Area under a curve, using every point (PASCAL VOC from 2010 on), 0..=1.
 #[must_use]
-pub fn average_precision(curve: &[CurvePoint]) -> f64 {
+pub(crate) fn average_precision(curve: &[CurvePoint]) -> f64 {
     let mut reached = 0.0;
     let mut area = 0.0;
     for point in curve {

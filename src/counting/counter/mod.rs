@@ -149,7 +149,7 @@ impl Counter {
 
     /// Counts an analysed frame while analysing the next one: on two cores, throughput is that of the slower half.
     /// Either half may fail on its own.
-    pub fn frame_while(
+    pub(crate) fn frame_while(
         &mut self,
         looked: DetectedFrame,
         next: &RgbImage,

@@ -44,7 +44,7 @@ pub(super) struct White {
 
 impl White {
     /// Whether a view of this sharpness, at frame `now`, would add information.
-    pub fn wants(&self, sharpness: f64, now: u64) -> bool {
+    pub(crate) fn wants(&self, sharpness: f64, now: u64) -> bool {
         let Some(worst) = self.views.last() else { return true };
         if self.views.len() < VIEWS && now >= self.latest + APART {
             // A view much less sharp than the best would only add doubt.
@@ -54,7 +54,7 @@ impl White {
     }
 
     /// Whether it has no view yet.
-    pub fn is_unseen(&self) -> bool {
+    pub(crate) fn is_unseen(&self) -> bool {
         self.views.is_empty()
     }
 

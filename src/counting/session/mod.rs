@@ -59,7 +59,7 @@ impl Session {
 
     /// The same; results are corrected for the classifier's errors by this matrix, too.
     #[must_use]
-    pub fn with_confusion(self, confusion: confusion::ConfusionSource) -> Self {
+    pub(crate) fn with_confusion(self, confusion: confusion::ConfusionSource) -> Self {
         Self { confusion, ..self }
     }
 
@@ -77,7 +77,7 @@ impl Session {
 
     /// Takes a red count for the sample that is being counted, or else for the next one: a result that stands is on the
     /// disk already.
-    pub fn set_red_count(&mut self, count: RedCount) {
+    pub(crate) fn set_red_count(&mut self, count: RedCount) {
         match self.phase {
             Phase::Counting => self.red_count = Some(count),
             Phase::Waiting | Phase::Done => self.next_red_count = Some(count),
@@ -86,7 +86,7 @@ impl Session {
 
     /// Changes what was counted as later frames showed it; to be done before the same frame's new cells are counted. A
     /// result does not change any more.
-    pub fn revise(&mut self, revisions: &[Revision]) {
+    pub(crate) fn revise(&mut self, revisions: &[Revision]) {
         if self.phase == Phase::Counting {
             self.cells.revise(revisions);
         }

@@ -1,7 +1,7 @@
 //! What can be the id of a sample, whoever gives it: the page, the serial line or the command line.
 
 /// The longest sample id, in characters.
-pub const LONGEST_SAMPLE: usize = 64;
+pub(crate) const LONGEST_SAMPLE: usize = 64;
 
 /// A text that cannot be a sample id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,7 +12,7 @@ pub struct NoSampleId;
 ///
 /// # Errors
 /// When it is empty, too long, or has control characters.
-pub fn sample_id(text: &str) -> Result<String, NoSampleId> {
+pub(crate) fn sample_id(text: &str) -> Result<String, NoSampleId> {
     let id = text.trim();
     if !(1..=LONGEST_SAMPLE).contains(&id.chars().count()) || id.chars().any(char::is_control) {
         return Err(NoSampleId);

@@ -111,7 +111,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Marks the counted ones among the model's experimental classes.
-    pub fn mark_experimental(&mut self, classes: &[CellClass]) {
+    pub(crate) fn mark_experimental(&mut self, classes: &[CellClass]) {
         let counted = self.classes.iter().filter(|line| line.count > 0).map(|line| line.class);
         self.experimental = counted.filter(|class| classes.contains(class)).collect();
     }

@@ -32,7 +32,7 @@ pub fn exact(count: u32, total: u32, level: f64) -> Figure {
 /// so the exact interval of that share gives the ratio's as odds. It also holds if fields differ in density, as long
 /// as both kinds thin out together. The high end is infinite if `others` is 0.
 #[must_use]
-pub fn ratio(count: u32, others: u32) -> Figure {
+pub(crate) fn ratio(count: u32, others: u32) -> Figure {
     let odds = |share: f64| if share < 1.0 { share / (1.0 - share) } else { f64::INFINITY };
     let share = exact(count, count.saturating_add(others), LEVEL);
     Figure { value: f64::from(count) / f64::from(others), low: odds(share.low), high: odds(share.high) }
@@ -43,7 +43,7 @@ pub fn ratio(count: u32, others: u32) -> Figure {
 /// The distances of the ends add up as squares of logarithms (the method of variance estimates recovery: Zou and
 /// Donner 2008, Statistics in Medicine 27, 1693), so a factor without error leaves the exact interval as it is.
 #[must_use]
-pub fn times_uncertain(figure: Figure, factor: f64, cv: f64) -> Figure {
+pub(crate) fn times_uncertain(figure: Figure, factor: f64, cv: f64) -> Figure {
     const Z: f64 = 1.959_963_984_540_054;
     let own = Z * cv;
     let away = |end: f64| {

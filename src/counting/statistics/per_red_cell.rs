@@ -14,7 +14,7 @@ use crate::domain::counts::KindCounts;
 use crate::domain::interval::Figure;
 
 /// Red cells needed for a ratio: fewer come from too few fields to represent the slide.
-pub const ENOUGH_RED_CELLS: u32 = 1000;
+pub(crate) const ENOUGH_RED_CELLS: u32 = 1000;
 
 /// Red count entered by a person, from an analyser or a counting chamber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl RedCount {
 
     /// In 10^12 per litre.
     #[must_use]
-    pub fn tera_per_litre(self) -> f64 {
+    pub(crate) fn tera_per_litre(self) -> f64 {
         f64::from(self.thousands_per_ul) / 1000.0
     }
 }

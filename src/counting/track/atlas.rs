@@ -52,7 +52,7 @@ impl Record {
     }
 
     /// Records a sharp frame that showed it at `place`.
-    pub fn sight(&mut self, place: SlidePoint) {
+    pub(crate) fn sight(&mut self, place: SlidePoint) {
         if self.seen < 4 {
             // Averages the first few sightings; after that its place stays fixed, so that nothing drifts.
             let share = 1.0 / (f32::from(self.seen) + 1.0);
@@ -64,7 +64,7 @@ impl Record {
     }
 
     /// Records a sharp frame that had it well inside but did not show it.
-    pub fn miss(&mut self) {
+    pub(crate) fn miss(&mut self) {
         self.missed = self.missed.saturating_add(1);
         self.halve();
     }
@@ -76,18 +76,18 @@ impl Record {
     }
 
     /// Whether it was seen often enough to count while still in view.
-    pub fn is_sure(&self) -> bool {
+    pub(crate) fn is_sure(&self) -> bool {
         self.seen >= 2 && self.seen > self.missed
     }
 
     /// Whether it was missed so often that it should not have counted.
-    pub fn is_refuted(&self) -> bool {
+    pub(crate) fn is_refuted(&self) -> bool {
         let (seen, missed) = (u16::from(self.seen), u16::from(self.missed));
         missed >= seen + 3 && 2 * missed > 3 * seen
     }
 
     /// Whether it counts once no more frames of it come: at least half of the sharp frames showed it.
-    pub fn is_likely(&self) -> bool {
+    pub(crate) fn is_likely(&self) -> bool {
         self.seen >= self.missed
     }
 }
@@ -161,7 +161,7 @@ impl Atlas {
     }
 
     /// Forgets the cells in view longest ago if there are more than `most`. Returns whether it had to.
-    pub fn make_room(&mut self, most: usize, now: u64) -> bool {
+    pub(crate) fn make_room(&mut self, most: usize, now: u64) -> bool {
         if self.len() <= most {
             return false;
         }
@@ -182,7 +182,7 @@ impl Atlas {
     }
 
     /// Whether any cell is known around a place.
-    pub fn knows(&self, patch: u32, place: SlidePoint) -> bool {
+    pub(crate) fn knows(&self, patch: u32, place: SlidePoint) -> bool {
         self.tiles.contains_key(&key(patch, place))
     }
 }

@@ -39,7 +39,7 @@ pub(super) struct Keyframes(Vec<Keyframe>);
 
 impl Keyframes {
     /// Keeps a view if there is none near its place.
-    pub fn offer(&mut self, view: &FrameView, at: Position, size: (f64, f64), now: u64) {
+    pub(crate) fn offer(&mut self, view: &FrameView, at: Position, size: (f64, f64), now: u64) {
         if view.blurred || self.0.iter().any(|kept| is_near(kept.position, at, size)) {
             return;
         }
@@ -72,7 +72,13 @@ impl Keyframes {
 
     /// Corrected position of a view believed to lie at `at`, if it returned to a kept place that was left a while
     /// ago. Removes the error accumulated on the way.
-    pub fn close_loop(&mut self, view: &FrameView, at: Position, size: (f64, f64), now: u64) -> Option<Position> {
+    pub(crate) fn close_loop(
+        &mut self,
+        view: &FrameView,
+        at: Position,
+        size: (f64, f64),
+        now: u64,
+    ) -> Option<Position> {
         let near = |kept: &&mut Keyframe| is_near(kept.position, at, size);
         let kept = self.0.iter_mut().filter(near).max_by_key(|kept| kept.last)?;
         let was_left = now - kept.last > LEFT;
@@ -87,7 +93,7 @@ impl Keyframes {
     }
 
     /// Drops views of places that `is_forgotten`.
-    pub fn forget(&mut self, is_forgotten: impl Fn(Position) -> bool) {
+    pub(crate) fn forget(&mut self, is_forgotten: impl Fn(Position) -> bool) {
         self.0.retain(|kept| !is_forgotten(kept.position));
     }
 }

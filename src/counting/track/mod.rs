@@ -145,7 +145,7 @@ impl Tracker {
 
     /// Frames of the current patch.
     #[must_use]
-    pub fn frames_in_patch(&self) -> u64 {
+    pub(crate) fn frames_in_patch(&self) -> u64 {
         self.at.map_or(0, |at| self.frames_of(at.patch))
     }
 

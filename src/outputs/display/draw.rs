@@ -191,7 +191,7 @@ impl<D: DrawTarget> Pen<'_, D> {
     }
 
     /// A bar framed in its own colour, filled from the left by `done` of `whole`; never looks full before it is.
-    pub fn progress(&mut self, area: Rectangle, done: u32, whole: u32) -> Result<(), D::Error> {
+    pub(crate) fn progress(&mut self, area: Rectangle, done: u32, whole: u32) -> Result<(), D::Error> {
         self.fill(area, self.theme.bar)?;
         let mut inner = Cut(inset(area, 1, 1));
         let width = u64::from(inner.0.size.width);

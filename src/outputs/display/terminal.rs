@@ -46,7 +46,7 @@ fn form(width: u32, height: u32, terminal: Option<(u16, u16)>) -> Layout {
 
 /// The picture in half blocks, one string per row of characters.
 #[must_use]
-pub fn half_blocks(canvas: &Canvas<BinaryColor>) -> Vec<String> {
+pub(crate) fn half_blocks(canvas: &Canvas<BinaryColor>) -> Vec<String> {
     let Size { width, height } = canvas.size();
     let lit = |x, y| canvas.at(x, y) == Some(BinaryColor::On);
     let character = |x, y| match (lit(x, y), lit(x, y + 1)) {

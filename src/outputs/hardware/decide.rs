@@ -6,7 +6,7 @@ use crate::config::Controls;
 use crate::counting::session::snapshot::{Command, Phase, Snapshot};
 
 /// Debounce time: how long a contact must rest before it counts.
-pub const SETTLE: Duration = Duration::from_millis(20);
+pub(crate) const SETTLE: Duration = Duration::from_millis(20);
 
 /// Half the period of a blinking light.
 const BLINK: Duration = Duration::from_millis(500);
@@ -122,7 +122,7 @@ impl Buttons {
     }
 
     /// Advances time to `at`. Returns the presses that have settled.
-    pub fn settled(&mut self, at: Duration) -> Vec<Button> {
+    pub(crate) fn settled(&mut self, at: Duration) -> Vec<Button> {
         let settle = self.settle;
         let settled = |button: &Button, contacts: &mut [Contact; 3]| contacts[*button as usize].settle(settle, at);
         Button::ALL.into_iter().filter(|button| settled(button, &mut self.contacts)).collect()

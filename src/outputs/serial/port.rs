@@ -56,7 +56,7 @@ pub enum PortError {
 impl PortError {
     /// Whether waiting can help: the device may be plugged in later.
     #[must_use]
-    pub fn may_pass(&self) -> bool {
+    pub(crate) fn may_pass(&self) -> bool {
         matches!(self, Self::Missing(_))
     }
 }
@@ -181,7 +181,7 @@ impl Port {
     ///
     /// # Errors
     /// When the port has gone.
-    pub fn on_the_wire(&self) -> io::Result<u64> {
+    pub(crate) fn on_the_wire(&self) -> io::Result<u64> {
         match &self.kind {
             Opened::Device(device) => Ok(u64::from(device.bytes_to_write()?)),
             Opened::PseudoTerminal(_) => Ok(0),
@@ -192,7 +192,7 @@ impl Port {
     ///
     /// # Errors
     /// When the port has gone.
-    pub fn discard(&self) -> io::Result<()> {
+    pub(crate) fn discard(&self) -> io::Result<()> {
         match &self.kind {
             Opened::Device(_) => Ok(rustix::termios::tcflush(&self.io, rustix::termios::QueueSelector::OFlush)?),
             Opened::PseudoTerminal(_) => Ok(()),

@@ -9,7 +9,7 @@ use crate::store::{Store, StoreError, of_file};
 use crate::system::file;
 
 /// The file of the [`SentMark`].
-pub const SENT_FILE: &str = "serial.sent";
+pub(crate) const SENT_FILE: &str = "serial.sent";
 
 /// The numbers of the last result and of the last signature that were sent, kept across restarts.
 #[derive(Debug)]

@@ -111,7 +111,7 @@ pub struct RunningPage {
 impl RunningPage {
     /// Address to open in a browser at the device itself.
     #[must_use]
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let port = self.address.port();
         match self.address.ip() {
             ip if ip.is_loopback() => format!("http://{}", self.address),

@@ -91,7 +91,7 @@ impl Detector {
     ///
     /// # Errors
     /// As [`Detector::detect`].
-    pub fn detect_from(
+    pub(crate) fn detect_from(
         &self,
         image: &RgbImage,
         um_per_px: MicrometresPerPixel,

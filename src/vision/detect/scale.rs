@@ -14,7 +14,7 @@ use crate::vision::detect::{DetectError, Detection, Detector};
 use crate::vision::optics::resample::resample;
 
 /// Median diameter of a red cell, um.
-pub const RED_CELL_UM: f64 = 7.2;
+pub(crate) const RED_CELL_UM: f64 = 7.2;
 
 /// Width of the box around a white cell, assumed where an image shows no red cell, um: between a lymphocyte's and a
 /// monocyte's. Only the order of size can be had this way.
@@ -41,7 +41,7 @@ pub enum ScaleSource {
 impl ScaleSource {
     /// Whether it rests on the size of white cells, which differ a lot.
     #[must_use]
-    pub const fn is_guess(self) -> bool {
+    pub(crate) const fn is_guess(self) -> bool {
         matches!(self, Self::WhiteCells | Self::SharedWhiteCells)
     }
 
@@ -122,7 +122,7 @@ const LOOK: f64 = 384.0;
 ///
 /// # Errors
 /// When the detector fails.
-pub fn estimate_scale(detector: &Detector, image: &RgbImage) -> Result<ScaleEstimates, DetectError> {
+pub(crate) fn estimate_scale(detector: &Detector, image: &RgbImage) -> Result<ScaleEstimates, DetectError> {
     let mut best: Option<(MicrometresPerPixel, f64)> = None;
     let mut best_white: Option<(MicrometresPerPixel, f64)> = None;
     for tried in TRIED.into_iter().filter_map(MicrometresPerPixel::new) {
@@ -170,7 +170,7 @@ pub fn estimate_scale(detector: &Detector, image: &RgbImage) -> Result<ScaleEsti
 
 /// The scale that the whole red cells among `cells` of a `width` x `height` px image tell.
 #[must_use]
-pub fn from_red_cells(cells: &[Detection], width: f64, height: f64) -> Option<MicrometresPerPixel> {
+pub(crate) fn from_red_cells(cells: &[Detection], width: f64, height: f64) -> Option<MicrometresPerPixel> {
     let (diameter, ..) = median_of(cells, Kind::Rbc, width, height)?;
     MicrometresPerPixel::new(RED_CELL_BOX_UM / diameter)
 }

@@ -18,7 +18,7 @@ use crate::vision::optics::flat_field::{Illumination, LightError};
 pub const FOLDER: &str = "calibrations";
 
 /// Factor between the scale from red cells and the calibrated one from which another objective is suspected.
-pub const OTHER_OBJECTIVE: f64 = 1.2;
+pub(crate) const OTHER_OBJECTIVE: f64 = 1.2;
 
 /// Plausible scales of a microscope camera, um per pixel.
 const SCALES: std::ops::RangeInclusive<f64> = 0.005..=10.0;
@@ -36,7 +36,7 @@ pub struct Setup {
 impl Calibration {
     /// Camera, objective and time of the calibration.
     #[must_use]
-    pub fn in_words(&self) -> String {
+    pub(crate) fn in_words(&self) -> String {
         let Setup { camera, objective } = &self.setup;
         let objective = if objective.is_empty() { String::new() } else { format!(", {objective}") };
         format!("{camera}{objective}, {}", self.taken.strftime("%Y-%m-%d %H:%M UTC"))
@@ -214,7 +214,7 @@ impl Calibration {
     ///
     /// # Errors
     /// As [`Self::find`], and if there is none.
-    pub fn demand(state: &Path, setup: &Setup) -> Result<Self, CalibrationError> {
+    pub(crate) fn demand(state: &Path, setup: &Setup) -> Result<Self, CalibrationError> {
         Self::find(state, setup)?
             .ok_or_else(|| CalibrationError::Missing { path: setup.file(state), of: setup.words() })
     }
@@ -240,7 +240,7 @@ impl Calibration {
     ///
     /// # Errors
     /// If the sizes differ.
-    pub fn fits(&self, found: (u32, u32)) -> Result<(), CalibrationError> {
+    pub(crate) fn fits(&self, found: (u32, u32)) -> Result<(), CalibrationError> {
         let wanted = (self.width, self.height);
         if found == wanted { Ok(()) } else { Err(CalibrationError::OtherSize { wanted, found }) }
     }
@@ -248,7 +248,7 @@ impl Calibration {
 
 /// Why the scale measured live does not fit the calibrated one, in words; `None` if it fits.
 #[must_use]
-pub fn scale_doubt(calibrated: f64, live: f64) -> Option<String> {
+pub(crate) fn scale_doubt(calibrated: f64, live: f64) -> Option<String> {
     let factor = (live / calibrated).max(calibrated / live);
     (factor > OTHER_OBJECTIVE).then(|| {
         format!(

@@ -14,7 +14,7 @@ const COMPARED_AT: f64 = 0.36;
 ///
 /// # Errors
 /// If the image is empty.
-pub fn field_sharpness(balanced: &RgbImage, um_per_px: MicrometresPerPixel) -> Result<f64, ResampleError> {
+pub(crate) fn field_sharpness(balanced: &RgbImage, um_per_px: MicrometresPerPixel) -> Result<f64, ResampleError> {
     // Bounded, so that a badly wrong scale does not make a picture of arbitrary size.
     let factor = (um_per_px.get() / COMPARED_AT).clamp(0.02, 2.0);
     Ok(sharpness(&scaled(balanced, factor)?))

@@ -24,7 +24,7 @@ pub struct ResampleError {
 ///
 /// # Errors
 /// If the window does not touch the image, or a size is zero.
-pub fn resample(image: &RgbImage, window: Rect, width: u32, height: u32) -> Result<RgbImage, ResampleError> {
+pub(crate) fn resample(image: &RgbImage, window: Rect, width: u32, height: u32) -> Result<RgbImage, ResampleError> {
     let fail = |reason: &dyn ToString| ResampleError {
         from_width: image.width(),
         from_height: image.height(),

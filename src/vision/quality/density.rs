@@ -179,7 +179,7 @@ fn by_absorbance(small: &RgbImage, places: &[RasterPoint]) -> (f64, f64) {
 /// Standard deviation of a picture's large structures, in grey levels: measured on its thumbnail, where noise
 /// averages out.
 #[must_use]
-pub fn contrast(balanced: &RgbImage) -> f64 {
+pub(crate) fn contrast(balanced: &RgbImage) -> f64 {
     let (width, height) = balanced.dimensions();
     let small = imageops::thumbnail(balanced, width.clamp(1, 160), height.clamp(1, 120));
     // Uneven light is not structure.

@@ -47,7 +47,7 @@ pub struct FocusHistory {
 impl FocusHistory {
     /// Whether a frame of this sharpness is blurred.
     #[must_use]
-    pub fn is_blurred(&self, sharpness: f64) -> bool {
+    pub(crate) fn is_blurred(&self, sharpness: f64) -> bool {
         let usual = self.usual().map_or(0.0, |usual| OF_USUAL * usual * self.trust);
         let best = if self.latest.len() < ENOUGH { 0.0 } else { OF_BEST * self.best };
         sharpness < LEAST.max(usual).max(best)
@@ -55,7 +55,7 @@ impl FocusHistory {
 
     /// Sharpness over the recent best, 0..=1; 1 for the first frame, unless it is blurred by any standard.
     #[must_use]
-    pub fn relative(&self, sharpness: f64) -> f64 {
+    pub(crate) fn relative(&self, sharpness: f64) -> f64 {
         let best = self.best.max(2.0 * LEAST);
         (sharpness / best).clamp(0.0, 1.0)
     }

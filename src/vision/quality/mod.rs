@@ -41,7 +41,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// All verdicts that keep a frame out of the count.
-    pub const REFUSALS: [Self; 6] =
+    pub(crate) const REFUSALS: [Self; 6] =
         [Self::OutOfFocus, Self::TooDark, Self::TooBright, Self::TooThick, Self::TooThin, Self::Empty];
 
     /// Whether the frame is left out of the count.

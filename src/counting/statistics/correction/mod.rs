@@ -28,17 +28,17 @@ use crate::domain::class::{CellClass, Group};
 use crate::domain::interval::Figure;
 
 /// Named cells that a sample needs.
-pub const ENOUGH_NAMED: u32 = 100;
+pub(crate) const ENOUGH_NAMED: u32 = 100;
 
 /// Cells that each class of the matrix needs.
-pub const ENOUGH_TESTED: u32 = 30;
+pub(crate) const ENOUGH_TESTED: u32 = 30;
 
 /// Least share of a class's named cells that must be named correctly. Above one half the errors can be undone; close
 /// to one half, small deviations are blown up.
-pub const RIGHT_FROM: f64 = 0.6;
+pub(crate) const RIGHT_FROM: f64 = 0.6;
 
 /// Random draws per interval.
-pub const DRAWS: usize = 1000;
+pub(crate) const DRAWS: usize = 1000;
 
 /// If the number of cells without a name is less probable than this under the matrix, the sample is unlike those it
 /// was measured on.

@@ -24,7 +24,7 @@ const MOVED: f64 = 0.01;
 const COVERED: f64 = 0.75;
 
 /// Fall-off from which light is corrected: less is within the error that cells cause in the estimate.
-pub const LEAST_FALL_OFF: f64 = 0.1;
+pub(crate) const LEAST_FALL_OFF: f64 = 0.1;
 
 /// Change of the light (as a share of the brightest) from which the correction is recomputed.
 const CHANGED: f64 = 0.015;

@@ -13,10 +13,10 @@ use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 /// Columns and rows of the grid for fields with cells in them: a block is wider than most cells.
-pub const GRID: (usize, usize) = (16, 12);
+pub(crate) const GRID: (usize, usize) = (16, 12);
 
 /// Columns and rows of the grid for an empty field: fine enough for large specks on the optics.
-pub const FINE_GRID: (usize, usize) = (32, 24);
+pub(crate) const FINE_GRID: (usize, usize) = (32, 24);
 
 /// Shortest side of a picture that tells anything about its light, px.
 const SMALLEST: u32 = 96;
@@ -99,7 +99,7 @@ impl Illumination {
 
     /// Largest difference from other light, as a share; 1 if the grids differ.
     #[must_use]
-    pub fn difference(&self, other: &Self) -> f64 {
+    pub(crate) fn difference(&self, other: &Self) -> f64 {
         if (self.columns, self.rows) != (other.columns, other.rows) {
             return 1.0;
         }
