@@ -41,7 +41,7 @@ pub enum NotCalibrated {
     /// The field is not empty, or its light cannot be measured.
     #[error(transparent)]
     NotEmpty(#[from] NotEmpty),
-    /// Too few red cells.
+    /// Too few frames show red cells.
     #[error(
         "only {with} of {of} frames show red cells; move to a place where they lie side by side, focus, and try again"
     )]

@@ -119,7 +119,7 @@ pub fn check_port(config: &SerialConfig) -> Result<(), PortError> {
 /// Serves the port until the stop signal and reopens it whenever it is lost. `port` comes from [`open_at_start`].
 /// `trouble` gets the current problem as text for a person, and `None` when it works again.
 ///
-/// After the stop, unsent results still go out as long as the port takes bytes: it is given up after half a second
+/// After the stop, unsent results still go out as long as the port takes bytes. The thread gives up after half a second
 /// without progress, and after 8 s in all.
 pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<String>)) -> Traffic {
     if serial.config.port == SerialPort::None {

@@ -58,7 +58,6 @@ impl PortError {
     }
 }
 
-/// An open port.
 #[derive(Debug)]
 pub struct Port {
     io: File,

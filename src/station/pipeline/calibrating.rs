@@ -33,7 +33,6 @@ pub struct Calibrator {
     pub optics: Optics,
 }
 
-/// A request for a calibration.
 #[derive(Debug)]
 pub struct CalibrationRequest {
     /// What to calibrate.
