@@ -10,11 +10,11 @@ use crate::domain::counts::{ClassCount, KindCounts};
 use crate::domain::flag::{Believed, Cells, Flag};
 use crate::domain::interval::Figure;
 
-/// White cells from which a share of common cells is believed enough to raise a flag: fewer cells tell
-/// common shares too badly.
+/// White cells needed before the share of a common class may raise a flag: with fewer cells such shares are too
+/// uncertain.
 pub(crate) const ENOUGH_FOR_A_SHARE: u32 = 20;
 
-/// What was counted, each cell once.
+/// The counted cells, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     kinds: KindCounts,
@@ -22,7 +22,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one cell; `class` is that of a white cell.
+    /// Counts one cell; `class` is given for white cells only.
     pub fn add(&mut self, kind: Kind, class: Option<CellClass>) {
         let count = self.kinds.get_mut(kind);
         *count = count.saturating_add(1);
@@ -32,13 +32,13 @@ impl Tally {
         }
     }
 
-    /// Counts cells of a kind that has no classes.
+    /// Counts several cells of a kind that has no classes.
     pub(crate) fn add_many(&mut self, kind: Kind, cells: u32) {
         let count = self.kinds.get_mut(kind);
         *count = count.saturating_add(cells);
     }
 
-    /// Takes back one cell that was counted.
+    /// Removes one counted cell.
     pub fn remove(&mut self, kind: Kind, class: Option<CellClass>) {
         let count = self.kinds.get_mut(kind);
         *count = count.saturating_sub(1);
@@ -76,12 +76,12 @@ impl Tally {
         &self.classes
     }
 
-    /// White cells found, those without a name and nucleated red ones included.
+    /// White cells found, including unnamed ones and nucleated red cells.
     fn white(&self) -> u32 {
         self.classes.values().sum()
     }
 
-    /// One line a class that was seen, most frequent first, unclassified cells last; intervals at `level`.
+    /// One line per class seen, most frequent first, unclassified cells last; intervals at `level`.
     #[must_use]
     pub fn lines(&self, level: f64) -> Vec<ClassCount> {
         let line = |(class, count): (&CellClass, &u32)| {
@@ -93,7 +93,7 @@ impl Tally {
         lines
     }
 
-    /// Percent of a class, or per 100 of the differential for classes that are no part of it; interval at `level`.
+    /// Percent of a class, or per 100 of the differential for classes outside it; interval at `level`.
     fn figure_of(&self, class: CellClass, level: f64) -> Figure {
         let count = self.of(class);
         match class.reported() {
@@ -103,14 +103,14 @@ impl Tally {
         }
     }
 
-    /// Percent of the differential that a group makes up; interval at `level`.
+    /// A group's percentage of the differential; interval at `level`.
     #[must_use]
     pub fn group(&self, group: Group, level: f64) -> Figure {
         let of = self.classes.iter().filter(|(class, _)| class.group() == group && class.in_differential());
         percent(of.map(|(_, count)| count).sum(), self.differential(), level)
     }
 
-    /// The groups of the differential that were seen; intervals at `level`.
+    /// The groups of the differential that have cells; intervals at `level`.
     #[must_use]
     pub fn groups(&self, level: f64) -> BTreeMap<Group, Figure> {
         let seen = self.classes.keys().filter(|class| class.in_differential());
@@ -123,11 +123,11 @@ impl Tally {
         self.figure_of(CellClass::Ebo, LEVEL)
     }
 
-    /// The figures that reach their limits, worst first, each with the flag it raises.
+    /// Figures that reach their limits, worst first, each with the flag it raises.
     ///
-    /// A flag goes by the figure itself, not by the lower end of its interval: a second look costs less than a case that was
-    /// missed; [`Evidence::beyond_chance`] tells the two apart. One blast or nucleated red cell is believed whenever
-    /// it comes; a share of common cells says nothing before `ENOUGH_FOR_A_SHARE` are counted.
+    /// The figure itself is compared with the limit, not the lower end of its interval: a second look costs less than a
+    /// missed case. [`Evidence::beyond_chance`] tells the two apart. A single blast or nucleated red cell is always
+    /// believed; a share of common cells says nothing before `ENOUGH_FOR_A_SHARE` white cells are counted.
     #[must_use]
     pub fn evidence(&self, limits: &Flags) -> Vec<Evidence> {
         let enough = self.white() >= ENOUGH_FOR_A_SHARE;
@@ -148,7 +148,7 @@ impl Tally {
         found
     }
 
-    /// The flags that these counts raise under `limits`, worst first.
+    /// The flags raised under `limits`, worst first.
     #[must_use]
     pub fn flags(&self, limits: &Flags) -> Vec<Flag> {
         let mut flags: Vec<Flag> = self.evidence(limits).iter().map(|evidence| evidence.flag).collect();
@@ -159,7 +159,7 @@ impl Tally {
 
 /// `count` of `total` in percent, with its exact 95 % interval; see [`interval::exact`].
 ///
-/// Of nothing, nothing is known: 0 with the interval 0 to 100.
+/// With a total of 0 nothing is known: 0 with the interval 0 to 100.
 #[must_use]
 pub fn share(count: u32, total: u32) -> Figure {
     percent(count, total, LEVEL)
@@ -169,9 +169,10 @@ fn percent(count: u32, total: u32, level: f64) -> Figure {
     interval::exact(count, total, level).scaled(100.0)
 }
 
-/// `count` per 100 others, with its exact interval: that of the share among both, as odds.
+/// `count` per 100 others, with its exact interval: the interval of the share among both, converted to odds.
 ///
-/// With no others the ratio has no value: it is 0 per 100 with nothing counted, and given as per 100 of one otherwise.
+/// Without others the ratio is undefined: the value is 0 if nothing was counted, and otherwise computed as if there
+/// were one other.
 #[must_use]
 fn per_100(count: u32, others: u32, level: f64) -> Figure {
     let odds = |share: f64| if share < 1.0 { 100.0 * share / (1.0 - share) } else { f64::MAX };

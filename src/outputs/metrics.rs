@@ -1,5 +1,5 @@
-//! Counts, frames and times of every stage as an `OpenMetrics` text file, for whatever watches the station: a node exporter's
-//! textfile collector, a script, a person. One file, written whole or not at all.
+//! Writes counts, frames and stage times as an `OpenMetrics` text file for monitoring: a node exporter's textfile
+//! collector, a script, a person. The file is replaced whole, never partly written.
 
 use std::io;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::system::file;
 use crate::system::latest::Latest;
 use crate::system::stop::Stop;
 
-/// A number that may have a fraction.
+/// A gauge whose value may be fractional.
 type Number = Gauge<f64, AtomicU64>;
 
-/// How long the thread waits before it looks at everything else.
+/// How long to wait for a snapshot before checking the stop and the write interval.
 const TURN: Duration = Duration::from_millis(200);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -46,10 +46,11 @@ struct OfStage {
     quantile: &'static str,
 }
 
-/// The text of a snapshot, and of what was given up since the program began. Of the sample it gives numbers only: no id, no classes, no result.
+/// Renders a snapshot and the drop counts since the program started. Of the sample it gives numbers only: no id, no
+/// classes, no result.
 ///
 /// # Errors
-/// Never seen: writing into a string does not fail.
+/// In practice none: writing into a string does not fail.
 pub fn render(snapshot: &Snapshot, drops: &Drops) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::with_prefix("leukoscope");
     let cells = Family::<OfKind, Gauge>::default();
@@ -96,7 +97,8 @@ pub fn render(snapshot: &Snapshot, drops: &Drops) -> Result<String, std::fmt::Er
     Ok(text)
 }
 
-/// Writes the newest snapshot every few seconds until `stop`. `trouble` hears of a file that cannot be written, and of its end.
+/// Writes the newest snapshot every `config.seconds` until `stop`. `trouble` is called when the file cannot be written,
+/// and with `None` when it works again.
 pub fn run(
     config: &MetricsConfig,
     newest: &Latest<Arc<Snapshot>>,
@@ -110,7 +112,7 @@ pub fn run(
     let mut waiting: Option<Arc<Snapshot>> = None;
     let mut failed = false;
     loop {
-        // Asked before the last look, so that the state at the end is written.
+        // Checked before the last `take`, so that the final state is written.
         let ends = stop.told();
         waiting = newest.take(if ends { Duration::ZERO } else { TURN }).or(waiting);
         if ends || written.is_none_or(|at| at.elapsed() >= pause) {

@@ -1,5 +1,5 @@
-//! A calibration taken from frames: the light of an empty field, or the scale of red cells; and what the light of one
-//! means for counting.
+//! Calibrates from frames: the light from an empty field, or the scale from red cells. Also chooses the lighting that
+//! counting uses.
 
 use std::path::Path;
 
@@ -14,44 +14,44 @@ use crate::vision::optics::empty_field::{self, NotEmpty};
 use crate::vision::optics::flat_field::FlatField;
 use crate::vision::{Lighting, Vision, VisionError};
 
-/// Frames that must show red cells before their scale is believed, unless there are fewer.
+/// Frames that must show red cells before their scale is trusted, unless there are fewer in all.
 const ENOUGH: usize = 5;
 
-/// Interquartile range over median from which frames do not agree on a scale.
+/// Interquartile range over median above which frames disagree on the scale.
 const SPREAD: f64 = 0.1;
 
-/// What is calibrated.
+/// Steps of a calibration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The light, by an empty field.
+    /// The light, from an empty field.
     Light,
-    /// Micrometres a pixel, by red cells.
+    /// The scale in micrometres per pixel, from red cells.
     Scale,
 }
 
-/// Why frames give no calibration; each says what to do.
+/// Why a calibration failed; each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum NotCalibrated {
-    /// There was nothing to calibrate with.
+    /// Too few frames arrived.
     #[error("the camera gave {0} whole frames, too few; look after its cable and try again")]
     FewFrames(usize),
-    /// Frames of several sizes came.
+    /// The frame size changed on the way.
     #[error("the camera changed the size of its frames; try again")]
     Sizes,
     /// The field is not empty, or its light cannot be measured.
     #[error(transparent)]
     NotEmpty(#[from] NotEmpty),
-    /// Too few red cells.
+    /// Too few frames show red cells.
     #[error(
         "only {with} of {of} frames show red cells; move to a place where they lie side by side, focus, and try again"
     )]
     FewRedCells {
-        /// Frames that show some.
+        /// Frames that show red cells.
         with: usize,
-        /// Frames.
+        /// Frames in all.
         of: usize,
     },
-    /// Each frame says something else.
+    /// The frames disagree on the scale.
     #[error(
         "the frames do not agree on a scale; move to a place where red cells lie side by side, focus, and try again"
     )]
@@ -59,19 +59,19 @@ pub enum NotCalibrated {
     /// The detector failed.
     #[error("looking for red cells: {0}")]
     Vision(#[from] VisionError),
-    /// An earlier one is in the way, or the disk refuses.
+    /// A stored calibration is in the way, or the disk failed.
     #[error(transparent)]
     Kept(#[from] CalibrationError),
-    /// Nothing would come of it.
+    /// The configuration does not use a calibrated light.
     #[error("the light of a calibration is not used here: set flat_field = \"auto\" in [optics] and restart first")]
     NotUsed,
-    /// Frames of a sample cannot serve both.
+    /// A count is running and needs the frames.
     #[error("a sample is being counted; stop the count first")]
     Counting,
 }
 
-/// What camera and objective are called in a calibration, as things are now: a camera that was not plugged in tells its
-/// own name only once it is.
+/// Names of camera and objective for a calibration. Read again each time, because a camera that was not plugged in
+/// reports its own name only once it is.
 #[must_use]
 pub fn setup(camera: &CameraConfig, optics: &Optics) -> Setup {
     Setup {
@@ -80,12 +80,12 @@ pub fn setup(camera: &CameraConfig, optics: &Optics) -> Setup {
     }
 }
 
-/// What a step goes on from: the calibration of `setup` in the state folder, or a new one where there is none for frames
-/// of `size` (px) or it is damaged.
+/// The calibration that a step builds on: the one of `setup` in the state folder, or a new one where there is none for
+/// frames of `size` (px) or it is damaged.
 ///
 /// # Errors
-/// When the disk refuses, the file is of another setup, or a scale is asked for while the light that is kept belongs to
-/// frames of another size: it would be lost.
+/// If the disk fails, the file belongs to another setup, or a scale is requested while the stored light belongs to
+/// frames of another size: that light would be lost.
 pub fn begin(step: Step, state: &Path, setup: Setup, size: (u32, u32)) -> Result<Calibration, CalibrationError> {
     let before = match Calibration::find(state, &setup) {
         Ok(before) => before,
@@ -106,18 +106,19 @@ pub fn begin(step: Step, state: &Path, setup: Setup, size: (u32, u32)) -> Result
     }
 }
 
-/// The calibration with the light of `frames`, which show an empty field.
+/// Returns the calibration with the light of `frames`, which must show an empty field.
 ///
 /// # Errors
-/// When they do not show one well.
+/// If the field is not empty or its light cannot be measured.
 pub(crate) fn with_light(calibration: Calibration, frames: &[RgbImage]) -> Result<Calibration, NotCalibrated> {
     Ok(Calibration { light: Some(empty_field::light(frames)?), ..calibration })
 }
 
-/// The calibration with the scale that the red cells of most `frames` agree on. `seen` is called after each frame.
+/// Returns the calibration with the scale that the red cells of most `frames` agree on. `seen` is called after each
+/// frame.
 ///
 /// # Errors
-/// When too few show red cells, or they do not agree.
+/// If too few frames show red cells, they disagree, or the detector fails.
 pub(crate) fn with_scale(
     calibration: Calibration,
     vision: &Vision,
@@ -141,7 +142,7 @@ pub(crate) fn with_scale(
     Ok(Calibration { um_per_px: Some(at(0.5)), ..calibration })
 }
 
-/// What a step found, in words.
+/// What a step found, as text.
 #[must_use]
 pub(crate) fn in_words(step: Step, calibration: &Calibration, frames: usize) -> String {
     match step {
@@ -156,7 +157,7 @@ pub(crate) fn in_words(step: Step, calibration: &Calibration, frames: usize) -> 
     }
 }
 
-/// How a counter takes out uneven light under this choice, given the calibration of its camera and objective.
+/// The flat-field correction for this choice, given the calibration of the camera and objective.
 #[must_use]
 pub(crate) fn lighting(choice: FlatFieldChoice, calibration: Option<&Calibration>) -> Lighting {
     match choice {
@@ -166,7 +167,7 @@ pub(crate) fn lighting(choice: FlatFieldChoice, calibration: Option<&Calibration
     }
 }
 
-/// The light of a calibration, if it has one.
+/// The calibration's light as a fixed flat field, if it has one.
 fn fixed(calibration: &Calibration) -> Option<Lighting> {
     let light = calibration.light.clone()?;
     Some(Lighting::Fixed(FlatField::new(light, (calibration.width, calibration.height))))

@@ -1,26 +1,26 @@
-//! What was given up so that the count goes on: each counted, for the metrics, and named in the log.
+//! Counts what was dropped to keep the count going, for the metrics and the log.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What can be given up.
+/// Things that can be dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dropped {
-    /// A request to the count, while too many waited; whoever asked heard of it.
+    /// A command that found the queue full; its sender got an error.
     Command,
-    /// A request for a calibration, while another waited; whoever asked heard of it.
+    /// A calibration request that came while another was waiting; its sender got an error.
     CalibrationRequest,
-    /// A white cell's picture, while the store could not follow.
+    /// A white cell's picture, because the store could not keep up.
     Picture,
-    /// What is kept of a red cell or platelet, while the store could not follow. It counts all the same.
+    /// The record of a red cell or platelet, because the store could not keep up. The cell still counts.
     Cell,
 }
 
 impl Dropped {
-    /// Everything that can be given up.
+    /// Everything that can be dropped.
     pub const ALL: [Self; 4] = [Self::Command, Self::CalibrationRequest, Self::Picture, Self::Cell];
 
-    /// The word for it in metrics and log.
+    /// Its name in metrics and log.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -32,12 +32,12 @@ impl Dropped {
     }
 }
 
-/// How many of each, since the program began; clones share the counts.
+/// Number of drops of each kind since the program started; clones share the counts.
 #[derive(Clone, Debug, Default)]
 pub struct Drops(Arc<[AtomicU64; Dropped::ALL.len()]>);
 
 impl Drops {
-    /// Counts one more. The log names the first, and then each time that their number has doubled.
+    /// Counts one more. Logs the first, then each doubling of the number, so that the log does not fill up.
     pub fn note(&self, what: Dropped) {
         let count = self.0[what as usize].fetch_add(1, Ordering::Relaxed) + 1;
         if count.is_power_of_two() {
@@ -45,7 +45,7 @@ impl Drops {
         }
     }
 
-    /// How many so far.
+    /// Drops of this kind so far.
     #[must_use]
     pub fn of(&self, what: Dropped) -> u64 {
         self.0[what as usize].load(Ordering::Relaxed)

@@ -1,4 +1,4 @@
-//! What is in force: settings, limits and calibration, in one place that everybody reads and that is changed here only.
+//! Settings, limits and calibration in force, in one place: everyone reads them here, and they change only here.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,28 +6,28 @@ use crate::config::{Flags, SessionConfig};
 use crate::store::records::Settings;
 use crate::vision::optics::calibration::Calibration;
 
-/// The one place; clones share it.
+/// The settings in force; clones share them.
 #[derive(Clone, Debug)]
 pub struct InForce(Arc<Places>);
 
 #[derive(Debug)]
 struct Places {
     now: Mutex<Arc<Current>>,
-    /// Held while limits change, which are in a file too: one change after the other.
+    /// Held while limits change: they are in a file too, so changes go one at a time.
     changing: Mutex<()>,
 }
 
-/// What is in force at one moment.
+/// The settings in force at one moment.
 #[derive(Clone, Debug)]
 pub struct Current {
-    /// Limits of counts and flags, and what each session's record says of models, camera and calibration.
+    /// Limits of counts and flags, and what each session record says about models, camera and calibration.
     pub settings: Settings,
-    /// What is known of camera and objective, if they were calibrated; `settings` names it in words.
+    /// Calibration of camera and objective, if there is one; `settings` describes it as text.
     pub calibration: Option<Calibration>,
 }
 
 impl InForce {
-    /// What holds at the start; `settings` come to name this calibration.
+    /// Starts with these settings, with the description of this calibration filled in.
     #[must_use]
     pub fn new(settings: Settings, calibration: Option<Calibration>) -> Self {
         let settings = Settings { calibration: calibration.as_ref().map(Calibration::in_words), ..settings };
@@ -35,17 +35,17 @@ impl InForce {
         Self(Arc::new(Places { now, changing: Mutex::default() }))
     }
 
-    /// What holds now. It costs next to nothing to ask, and what was given stays as it is.
+    /// The current settings. Cheap to call; the returned value does not change later.
     #[must_use]
     pub fn now(&self) -> Arc<Current> {
         Arc::clone(&self.locked())
     }
 
-    /// Changes the limits: `work` is given those that hold and gives the new ones. Where they are kept in a file, `work`
-    /// does that, too: no other change of limits comes in between.
+    /// Changes the limits: `work` gets the current settings and returns the new limits. Where limits are kept in a
+    /// file, `work` writes it too: no other change of limits can come in between.
     ///
     /// # Errors
-    /// Those of `work`; nothing changes then.
+    /// Any error of `work`; nothing changes then.
     pub fn change_limits<E>(&self, work: impl FnOnce(&Settings) -> Result<(SessionConfig, Flags), E>) -> Result<(), E> {
         let _one_at_a_time = self.0.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let (session, flags) = work(&self.now().settings)?;

@@ -1,4 +1,4 @@
-//! What is going on right now, for whoever watches: the counting thread puts it here, and never waits for anybody.
+//! The live state and picture for the page. The counting thread publishes here and never blocks.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,17 +14,17 @@ use crate::domain::class::{CellClass, Kind};
 use crate::domain::geometry::Rect;
 use crate::store::records::SessionId;
 
-/// The shortest time between two pictures, or two states, that one watcher is sent.
+/// Shortest interval between two pictures, or two states, sent to one watcher.
 pub(crate) const PACE: Duration = Duration::from_millis(200);
 
-/// Pictures are not wider, px.
+/// Maximum width of a picture, px.
 const WIDEST: u32 = 800;
 
-/// JPEG quality: a frame of 800x600 px is some 60 kB.
+/// JPEG quality, 1..=100: a frame of 800x600 px takes about 60 kB.
 const QUALITY: u8 = 75;
 
-/// The place between the counting thread and the page; clones share it. The newest state and frame lie here, and what a
-/// slow watcher missed is gone.
+/// Connects the counting thread and the page; clones share it. Holds only the newest state and frame: a slow watcher
+/// misses the ones in between.
 #[derive(Clone, Debug, Default)]
 pub struct Live(Arc<Places>);
 
@@ -35,49 +35,49 @@ struct Places {
     shown: watch::Sender<Option<Arc<EncodedView>>>,
 }
 
-/// Where the count stands.
+/// The newest snapshot and the session it belongs to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct State {
     pub(crate) session: Option<SessionId>,
     pub(crate) snapshot: Option<Arc<Snapshot>>,
 }
 
-/// A frame and what was found on it.
+/// A frame and the cells found in it.
 #[derive(Clone, Debug)]
 pub struct LiveView {
-    /// The frame as the camera gave it.
+    /// The frame as it came from the camera.
     pub picture: Arc<RgbImage>,
-    /// The cells on it.
+    /// The cells found in it.
     pub boxes: Vec<LiveBox>,
 }
 
-/// A cell on a frame.
+/// A cell in a frame.
 #[derive(Clone, Copy, Debug)]
 pub struct LiveBox {
-    /// Its box, px of the frame.
+    /// Its box, in px of the frame.
     pub area: Rect,
-    /// What detection took it for.
+    /// Its kind according to the detector.
     pub kind: Kind,
-    /// What it is called; white cells only, and only once they were looked at.
+    /// Its class; white cells only, once classified.
     pub class: Option<CellClass>,
     /// Probability of `class`, 0..=1.
     pub probability: Option<f64>,
 }
 
 impl Live {
-    /// Tells where the count stands: to be called with every snapshot that the other sinks get, and the number that the
-    /// store gave the session that the snapshot is of.
+    /// Publishes the state. Call it with every snapshot the other sinks get, and the store's id of the session it
+    /// belongs to.
     pub fn tell(&self, session: Option<SessionId>, snapshot: Arc<Snapshot>) {
         self.0.state.send_replace(State { session, snapshot: Some(snapshot) });
     }
 
-    /// Whether anybody watches: without, [`Live::show`] is of no use and making its boxes a waste.
+    /// Whether anybody watches. If not, skip [`Live::show`] and the work of making its boxes.
     #[must_use]
     pub fn watched(&self) -> bool {
         self.0.shown.receiver_count() > 0
     }
 
-    /// Shows a frame. Costs the caller no more than putting it here.
+    /// Publishes a frame. The caller only hands it over; encoding happens elsewhere.
     pub fn show(&self, view: LiveView) {
         self.0.view.send_replace(Some(Arc::new(view)));
     }
@@ -90,18 +90,18 @@ impl Live {
         self.0.state.subscribe()
     }
 
-    /// Pictures for one watcher, from the next one on.
+    /// Subscribes one watcher to the pictures from the next one on.
     pub(crate) fn pictures(&self) -> watch::Receiver<Option<Arc<EncodedView>>> {
         self.0.shown.subscribe()
     }
 
-    /// How many watch.
+    /// Number of watchers.
     #[must_use]
     pub fn watchers(&self) -> usize {
         self.0.shown.receiver_count()
     }
 
-    /// Makes pictures of frames for as long as the server runs: once for all watchers, and none while nobody watches.
+    /// Encodes frames for as long as the server runs: once for all watchers, and not at all while nobody watches.
     pub(crate) async fn encode(self) {
         let mut views = self.0.view.subscribe();
         while views.changed().await.is_ok() {
@@ -112,7 +112,7 @@ impl Live {
                     self.0.shown.send_replace(Some(Arc::new(shown)));
                 }
                 Ok(Err(problem)) => log::warn!("page: a frame could not be shown: {problem}"),
-                // The server is ending.
+                // The server is shutting down.
                 Err(_) => return,
             }
             tokio::time::sleep(PACE.saturating_sub(began.elapsed())).await;
@@ -120,12 +120,12 @@ impl Live {
     }
 }
 
-/// A frame as it is sent.
+/// A frame encoded for sending.
 #[derive(Debug)]
 pub(crate) struct EncodedView {
-    /// What is on it, as JSON.
+    /// The message with its boxes, as JSON.
     pub(crate) words: String,
-    /// The picture.
+    /// The picture as JPEG.
     pub(crate) jpeg: Vec<u8>,
 }
 
@@ -137,11 +137,11 @@ pub(crate) struct ViewMessage {
     width: u32,
     /// Height of the picture, px.
     height: u32,
-    /// The cells on it.
+    /// The cells in it.
     boxes: Vec<BoxMessage>,
 }
 
-/// A cell on the picture, in px of the picture.
+/// A cell in the picture, in px of the picture.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BoxMessage {
     x: f64,
@@ -150,9 +150,9 @@ pub(crate) struct BoxMessage {
     h: f64,
     /// `WBC`, `RBC` or `PLT`.
     kind: Kind,
-    /// Code of the class.
+    /// Code of its class.
     class: Option<CellClass>,
-    /// Its probability.
+    /// Probability of the class, 0..=1.
     probability: Option<f64>,
 }
 
@@ -170,7 +170,7 @@ impl EncodedView {
             picture.write_with_encoder(encoder)?;
             picture.dimensions()
         };
-        // Tenths of a pixel are finer than anybody sees, and keep the message short.
+        // Tenths of a pixel are finer than the eye can see, and keep the message short.
         let tenths = |length: f64| (length * factor * 10.0).round() / 10.0;
         let boxes = view.boxes.iter().map(|LiveBox { area, kind, class, probability }| BoxMessage {
             x: tenths(area.x),

@@ -1,4 +1,4 @@
-//! The daemon: its wiring, the counting thread, what it records, what it shows live, calibration, supervision.
+//! The daemon: wiring, counting thread, recorder, live view, calibration and supervision.
 
 pub mod calibrate;
 pub mod drops;

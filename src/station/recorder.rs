@@ -1,8 +1,8 @@
-//! Keeps the cells of the running session in the store, on a thread of its own: a slow memory card holds up no frame.
+//! Writes the running session's cells to the store on its own thread, so that a slow memory card never delays a frame.
 //!
-//! Cells go to the disk about once a second; a result goes with all that is still missing, in one transaction, and is
-//! answered for. What cannot be written is kept in memory and tried again; when that grows, pictures are given up first,
-//! then what is kept of red cells and platelets. White cells and results never are.
+//! Cells are flushed about once a second. A result is written together with everything still pending, in one
+//! transaction, and acknowledged. Failed writes stay in memory and are retried. As the backlog grows, pictures are
+//! dropped first, then records of red cells and platelets. White cells and results are never dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -23,23 +23,23 @@ use crate::store::records::{CellChange, CellRecord, SessionId, SessionStart, Set
 use crate::store::{Store, StoreError};
 use crate::vision::prediction::Prediction;
 
-/// Time between two writings of cells.
+/// Interval between cell writes.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Time between two tries to write what could not be written.
+/// Delay before a failed write is retried.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// JPEG quality of the pictures, 1..=100: nuclei keep their texture, and a picture takes some 6 kB.
+/// JPEG quality of the crops, 1..=100: keeps the texture of nuclei at about 6 kB per crop.
 const QUALITY: u8 = 90;
 
-/// Changes waiting to be written from which on pictures are given up: some 60 MB if each had one.
+/// Backlog of changes at which crops are dropped: about 60 MB if every change had one.
 const MOST_WITH_PICTURES: usize = 10_000;
 
-/// Changes waiting from which on red cells and platelets are given up: some 15 MB, an hour of a usual count. What still
-/// comes is a count's few hundred white cells, without pictures, and the few cells that turn out to be none.
+/// Backlog at which red cells and platelets are dropped: about 15 MB, an hour of a typical count. Only the few hundred
+/// white cells of a count, without crops, and the few withdrawn cells are queued beyond this.
 const MOST_WITH_RED_CELLS: usize = 50_000;
 
-/// What the counting hands over.
+/// Messages from the counting thread.
 enum RecorderMessage {
     Begin(Box<SessionStart>),
     Cell(SeenCell),
@@ -54,7 +54,7 @@ struct Finish {
     answer: Sender<Result<u64, StoreError>>,
 }
 
-/// A cell as the counting knows it.
+/// A cell as the counting thread reports it.
 struct SeenCell {
     id: CellId,
     kind: Kind,
@@ -63,11 +63,11 @@ struct SeenCell {
     picture: Option<Arc<RgbImage>>,
 }
 
-/// The counting's end of the recorder.
+/// The counting thread's handle to the recorder.
 #[derive(Debug)]
 pub struct Recorder {
     messages: Option<Sender<RecorderMessage>>,
-    /// Changes that were taken from `messages` and are not written yet.
+    /// Changes received from `messages` but not yet written.
     unwritten: Arc<AtomicUsize>,
     drops: Drops,
     session: Arc<AtomicI64>,
@@ -75,12 +75,13 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts to keep cells in `store`; what is given up where the store cannot follow is counted in `drops`.
+    /// Starts the recorder thread, writing to `store`. Whatever is dropped because the store cannot keep up is counted
+    /// in `drops`.
     ///
     /// # Errors
-    /// When no thread can be started.
+    /// If the thread cannot be started.
     pub fn start(store: Store, troubles: Troubles, drops: Drops) -> std::io::Result<Self> {
-        // Bounded by what is let in: a full channel would make the count wait, or lose a white cell.
+        // Unbounded, because a full channel would stall the count or lose a white cell; `saw` limits what is queued.
         let (messages, incoming) = unbounded();
         let unwritten = Arc::<AtomicUsize>::default();
         let session = Arc::<AtomicI64>::default();
@@ -96,19 +97,19 @@ impl Recorder {
         Ok(Self { messages: Some(messages), unwritten, drops, session, thread: Some(thread) })
     }
 
-    /// Number of the running or latest session, once it has one.
+    /// Id of the running or latest session, once the store has assigned one.
     #[must_use]
     pub fn session(&self) -> Option<SessionId> {
         Some(self.session.load(Ordering::Relaxed)).filter(|id| *id > 0)
     }
 
-    /// A session begins.
+    /// Starts recording a new session.
     pub fn begin(&self, start: SessionStart) {
         self.session.store(0, Ordering::Relaxed);
         self.send(RecorderMessage::Begin(Box::new(start)));
     }
 
-    /// Cells count from now on, or count otherwise.
+    /// Records new cells and revisions of earlier ones.
     pub fn counted(&self, cells: &[CountedCell], revisions: &[Revision]) {
         for revision in revisions {
             match revision {
@@ -133,7 +134,7 @@ impl Recorder {
         }
     }
 
-    /// Hands a cell over, as much of it as there is room for.
+    /// Queues a cell, dropping its crop or the whole record if the backlog is too long.
     fn saw(&self, mut seen: SeenCell) {
         let queued = self.messages.as_ref().map_or(0, Sender::len);
         let waiting = queued + self.unwritten.load(Ordering::Relaxed);
@@ -148,11 +149,11 @@ impl Recorder {
         self.send(RecorderMessage::Cell(seen));
     }
 
-    /// Keeps the result of the session with the final names of its white cells and the settings in force at its end; gives
-    /// its number once it is safely on the disk.
+    /// Writes the session's result with the final names of its white cells and the settings in force at its end. Blocks
+    /// until it is safely on disk and returns its number.
     ///
     /// # Errors
-    /// When it could not be written; it can be tried again.
+    /// If it could not be written; the call can be repeated.
     pub fn finish(
         &self,
         named: Vec<(CellId, Prediction)>,
@@ -166,14 +167,15 @@ impl Recorder {
 
     fn send(&self, message: RecorderMessage) {
         if let Some(messages) = &self.messages {
-            // It listens until this end is gone, unless it ended by a bug, which its thread has told.
+            // The receiver lives until this sender is dropped. It ends earlier only after a panic, which its thread has
+            // reported.
             let _ = messages.send(message);
         }
     }
 }
 
 impl Drop for Recorder {
-    /// What is waiting is written before the program goes on.
+    /// Writes everything pending before the program continues.
     fn drop(&mut self) {
         drop(self.messages.take());
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
@@ -182,21 +184,21 @@ impl Drop for Recorder {
     }
 }
 
-/// The other end: the session that is being kept.
+/// The recorder thread: the session being recorded.
 struct Keeper {
     store: Store,
     troubles: Troubles,
     session: Arc<AtomicI64>,
     unwritten: Arc<AtomicUsize>,
     running: Option<RunningSession>,
-    /// When to try again what failed.
+    /// When to retry after a failed write.
     again: Option<Instant>,
 }
 
 struct RunningSession {
     start: SessionStart,
     id: Option<SessionId>,
-    /// What is known of each white cell, so that a better view changes only what it shows.
+    /// Latest record of each white cell, so that a better view changes only what it shows.
     white: std::collections::HashMap<CellId, CellRecord>,
     waiting: Vec<CellChange>,
 }
@@ -224,7 +226,8 @@ impl Keeper {
     fn take(&mut self, message: RecorderMessage) {
         match message {
             RecorderMessage::Begin(start) => {
-                // What an earlier session could not keep is lost with it; its result could be kept, or it waits no longer.
+                // Last chance to write the previous session's cells; whatever fails here is lost. Its result is already
+                // stored or no longer pending.
                 self.write();
                 self.running = Some(RunningSession {
                     start: *start,
@@ -247,13 +250,13 @@ impl Keeper {
             }
             RecorderMessage::Finish(finish) => {
                 let Finish { named, result, settings, answer } = *finish;
-                // Who asked may have ended.
+                // The caller may be gone.
                 let _ = answer.send(self.finish(named, &result, &settings));
             }
         }
     }
 
-    /// Begins the session in the store if it is not there yet, and writes what waits.
+    /// Creates the session in the store if it is not there yet, and writes pending changes.
     fn write(&mut self) {
         if self.again.is_some_and(|again| Instant::now() < again) {
             return;
@@ -284,7 +287,7 @@ impl Keeper {
     ) -> Result<u64, StoreError> {
         let Some(running) = &mut self.running else { return Err(StoreError::Closed) };
         let id = running.begun(&self.store, &self.session)?;
-        // What waits goes on waiting where this fails: names that are settled are not settled again.
+        // Pending changes stay queued if this fails; names already settled are not settled again.
         running.settle(named);
         let number = self.store.finish(id, &running.waiting, result, settings)?;
         self.running = None;
@@ -295,7 +298,7 @@ impl Keeper {
 }
 
 impl RunningSession {
-    /// The session's number; it is given one now if the store could not do so before.
+    /// The session id; assigned now if the store could not do so before.
     fn begun(&mut self, store: &Store, session: &AtomicI64) -> Result<SessionId, StoreError> {
         if let Some(id) = self.id {
             return Ok(id);
@@ -321,7 +324,7 @@ impl RunningSession {
         self.waiting.push(CellChange::Put { cell, crop });
     }
 
-    /// Brings the white cells to their final names.
+    /// Gives the white cells their final names.
     fn settle(&mut self, named: Vec<(CellId, Prediction)>) {
         for (id, opinion) in named {
             let Some(cell) = self.white.get_mut(&id) else { continue };
@@ -334,7 +337,7 @@ impl RunningSession {
     }
 }
 
-/// A cell of which only the place is known.
+/// A record with only its position filled in.
 fn record(id: CellId, kind: Kind, at: OnSlide) -> CellRecord {
     let mut cell = CellRecord {
         number: id.0.into(),

@@ -1,19 +1,20 @@
-//! What persons and hosts ask of the counting thread. Nobody waits for a free place: whoever asks too much hears so.
+//! Requests to the counting thread from people and serial hosts. Sending never blocks: when the queue is full, the
+//! sender gets an error.
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::counting::session::snapshot::Command;
 use crate::station::drops::{Dropped, Drops};
 
-/// Commands that wait at most. A person at the device, a page and a serial host give a few a second, and the counting
-/// thread comes to them with each frame, some ten times a second: more than these wait only where it is stuck, and what
-/// was asked so long ago is not what anybody wants any more.
+/// Most commands queued at once. A person at the device, a page and a serial host send a few a second, and the counting
+/// thread drains the queue with every frame, about ten times a second. A full queue therefore means that the thread is
+/// stuck, and commands that old are no longer wanted.
 pub const MOST_COMMANDS: usize = 16;
 
-/// Why a request was not passed on.
+/// Why a request was not queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotPassedOn {
-    /// Too many wait.
+    /// The queue is full.
     #[error("the count is busy; ask again")]
     Busy,
     /// The counting thread has ended.
@@ -21,7 +22,7 @@ pub enum NotPassedOn {
     Ending,
 }
 
-/// Where one kind of request goes; clones lead to the same place.
+/// Sender for one kind of request; clones share the queue.
 #[derive(Debug)]
 pub struct Requests<T> {
     sender: Sender<T>,
@@ -35,11 +36,11 @@ impl<T> Clone for Requests<T> {
     }
 }
 
-/// Where commands go.
+/// Sender for commands.
 pub type Commands = Requests<Command>;
 
 impl Commands {
-    /// Both ends; at most [`MOST_COMMANDS`] wait.
+    /// Both ends of a queue of at most [`MOST_COMMANDS`] commands.
     #[must_use]
     pub fn new(drops: Drops) -> (Self, Receiver<Command>) {
         Self::within(MOST_COMMANDS, Dropped::Command, drops)
@@ -47,17 +48,17 @@ impl Commands {
 }
 
 impl<T> Requests<T> {
-    /// Both ends; at most `most` requests wait, and those that find no place are counted as `what`.
+    /// Both ends of a queue of at most `most` requests. Rejected requests are counted as `what`.
     #[must_use]
     pub fn within(most: usize, what: Dropped, drops: Drops) -> (Self, Receiver<T>) {
         let (sender, receiver) = bounded(most);
         (Self { sender, drops, what }, receiver)
     }
 
-    /// Passes a request on, without waiting.
+    /// Queues a request without blocking.
     ///
     /// # Errors
-    /// When too many wait already, or nobody listens any more.
+    /// If the queue is full or the counting thread has ended.
     pub fn ask(&self, request: T) -> Result<(), NotPassedOn> {
         self.sender.try_send(request).map_err(|refused| match refused {
             TrySendError::Full(_) => {

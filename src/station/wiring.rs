@@ -1,5 +1,4 @@
-//! A whole station: camera, counting thread, recorder and watchdog, wired together. What shows its state and asks things
-//! of it connects to its [`Ports`].
+//! A whole station: camera, counting thread, recorder and watchdog, wired together. Outputs connect to its [`Ports`].
 
 use std::io;
 use std::sync::Arc;
@@ -31,56 +30,56 @@ use crate::system::latest::Latest;
 use crate::system::stop::Stop;
 use crate::vision::Vision;
 
-/// How long a frame may take on the slowest board before the watchdog calls the counting stuck.
+/// Longest time for a frame, on the slowest board, before the watchdog calls the counting stuck.
 const COUNTING_ALLOWANCE: Duration = Duration::from_secs(20);
 
-/// How long the camera may make no progress: its own supervision reopens it well before.
+/// Longest time without progress of the camera: its own supervision reopens it well before.
 const CAMERA_ALLOWANCE: Duration = Duration::from_secs(15);
 
-/// How often it is looked whether the camera came up.
+/// How often to check the camera state.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What a station is made of.
+/// Components of a station.
 #[derive(Debug)]
 pub struct Parts {
-    /// Its configuration, checked.
+    /// The checked configuration.
     pub config: Config,
-    /// The networks, with the light they count by.
+    /// The networks, with the lighting in use.
     pub vision: Arc<Vision>,
-    /// The classifier's errors, if they are known.
+    /// The classifier's confusion matrix, if known.
     pub confusion: ConfusionSource,
-    /// Limits, settings and calibration.
+    /// Limits, settings and calibration in force.
     pub in_force: InForce,
-    /// Where samples are kept.
+    /// Stores the samples.
     pub store: Store,
-    /// The first sample's red count, if it is known.
+    /// The red count of the first sample, if known.
     pub red_count: Option<RedCount>,
-    /// Begins to count at once, under this id.
+    /// Id of a sample to begin at once.
     pub sample: Option<String>,
 }
 
-/// What outputs connect to; clones lead to the same station.
+/// Connections for outputs; clones lead to the same station.
 #[derive(Clone, Debug)]
 pub struct Ports {
-    /// Takes what persons and hosts ask of the count.
+    /// Commands to the counting thread.
     pub commands: Commands,
-    /// Takes requests for a calibration.
+    /// Calibration requests to the counting thread.
     pub calibration_requests: Requests<CalibrationRequest>,
-    /// State and frames for the page.
+    /// State and frames for the page's live view.
     pub live: Live,
-    /// Limits, settings and calibration, to be shown and changed.
+    /// Limits, settings and calibration in force, to read and change.
     pub in_force: InForce,
-    /// What is kept.
+    /// Stored samples.
     pub store: Store,
-    /// The board of troubles.
+    /// Current problems, part by part.
     pub troubles: Troubles,
-    /// What was given up so that the count goes on.
+    /// Counts of what was dropped to keep the count going.
     pub drops: Drops,
-    /// Ends the station.
+    /// Stop signal of the station.
     pub stop: Stop,
 }
 
-/// A station that does not run yet: outputs are connected first, so that they see its state from the beginning.
+/// A station that is not running yet. Outputs connect first, so that they see its state from the beginning.
 #[derive(Debug)]
 pub struct Station {
     parts: Parts,
@@ -91,7 +90,7 @@ pub struct Station {
 }
 
 impl Station {
-    /// Wires the parts; no thread runs yet.
+    /// Wires the parts without starting any thread.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let drops = Drops::default();
@@ -110,13 +109,13 @@ impl Station {
         Self { parts, ports, asked, calibrations_asked, sinks: Vec::new() }
     }
 
-    /// What outputs connect to.
+    /// Connections for outputs.
     #[must_use]
     pub fn ports(&self) -> &Ports {
         &self.ports
     }
 
-    /// A place for the newest snapshot, for one more output.
+    /// A new slot for the newest snapshot, for one more output.
     #[must_use]
     pub fn sink(&mut self) -> Latest<Arc<Snapshot>> {
         let place = Latest::default();
@@ -127,7 +126,7 @@ impl Station {
     /// Starts every thread of the station.
     ///
     /// # Errors
-    /// When a thread cannot be started; the others are told to end.
+    /// If a thread cannot be started; those already running get the stop signal.
     pub fn start(self) -> io::Result<RunningStation> {
         let stop = self.ports.stop.clone();
         self.started().inspect_err(|_| stop.tell())
@@ -184,7 +183,7 @@ impl Station {
     }
 }
 
-/// A station whose threads run. One that is dropped without [`RunningStation::end`] is told to end and not waited for.
+/// A running station. Dropping it without [`RunningStation::end`] signals the stop but does not wait for the threads.
 #[derive(Debug)]
 pub struct RunningStation {
     camera: CameraWatch,
@@ -195,8 +194,8 @@ pub struct RunningStation {
 }
 
 impl RunningStation {
-    /// Waits for the stop, or as long as `time`. On the way tells systemd "ready" once the camera gives frames (models and
-    /// sinks are up already), shows the camera's trouble, and passes its signs of life on to the watchdog.
+    /// Waits for the stop, or at most `time`. Meanwhile it tells systemd "ready" once the camera delivers frames
+    /// (models and sinks are up already), reports camera problems, and passes the camera's progress on to the watchdog.
     pub(crate) fn watch_over(&self, time: Option<Duration>) {
         let Self { camera, pulse, troubles, stop, .. } = self;
         let began = Instant::now();
@@ -216,7 +215,7 @@ impl RunningStation {
             if let (false, Some(words)) = (ready, &trouble) {
                 service::status(words);
             }
-            // Why a camera ended for good was said by the thread that ran it.
+            // The camera thread has already reported why it ended for good.
             if state != CameraState::Ended {
                 troubles.set(Part::Camera, trouble);
             }
@@ -227,7 +226,7 @@ impl RunningStation {
         }
     }
 
-    /// Ends a running count and keeps its result; returns once every thread has ended.
+    /// Ends a running count and stores its result; returns once every thread has ended.
     pub fn end(mut self) {
         self.stop.tell();
         self.threads.drain(..).for_each(join);
@@ -254,7 +253,7 @@ fn capture(
     })
 }
 
-/// The session that the first sample is counted in, and what begins it.
+/// Creates the session and the command, if any, that begins the first sample.
 fn first_session(
     config: &Config,
     red_count: Option<RedCount>,
@@ -266,7 +265,7 @@ fn first_session(
         Session::new(config.session.clone(), config.flags.clone(), vision.correction(Some(config.models.prevalence)))
             .with_confusion(confusion);
     if let Some(count) = red_count {
-        // Nothing is counted yet, so it is the first sample's.
+        // No count is running, so this goes to the first sample.
         session.set_red_count(count);
     }
     let first = match sample {
@@ -276,15 +275,15 @@ fn first_session(
     (session, first)
 }
 
-/// Starts a thread of this name.
+/// Starts a named thread.
 ///
 /// # Errors
-/// When the system has none left.
+/// If the system cannot start another thread.
 pub fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name(name.into()).spawn(body)
 }
 
-/// Waits for a thread's end; the log names one that ended by a bug.
+/// Waits for a thread to end; logs its name if it panicked.
 pub fn join(thread: JoinHandle<()>) {
     let name = thread.thread().name().unwrap_or_default().to_owned();
     if thread.join().is_err() {

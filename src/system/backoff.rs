@@ -1,8 +1,8 @@
-//! Pauses between tries of something that fails: each twice as long as the one before, up to a longest.
+//! Growing pauses between retries: each twice as long as the one before, up to a maximum.
 
 use std::time::Duration;
 
-/// The pauses of one device. Pure: whoever tries does the waiting.
+/// Retry pauses of one device. Pure: the caller does the waiting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backoff {
     first: Duration,
@@ -25,7 +25,7 @@ impl Backoff {
         self.first.saturating_mul(factor).min(self.longest)
     }
 
-    /// Begins with the first pause again: the device worked.
+    /// Starts over with the first pause, because the device worked.
     pub(crate) fn reset(&mut self) {
         self.tries = 0;
     }

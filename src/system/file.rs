@@ -1,4 +1,4 @@
-//! Files that other programs read while they are written anew.
+//! Files that other programs may read while they are being replaced.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write};
@@ -7,20 +7,20 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-/// Writes beside the file and renames over it: a reader sees the old content or the new one, never half of one. Every user
-/// may read it.
+/// Writes a temporary file in the same folder and renames it over `path`: a reader sees the old content or the new,
+/// never half of one. Readable by every user.
 ///
 /// # Errors
-/// When the folder cannot be written to or the disk is full.
+/// If the folder is not writable or the disk is full.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     beside(path, bytes)?.persist(path).map_err(|error| error.error)?;
     Ok(())
 }
 
-/// As [`replace`], and on the disk when it returns, so that a power cut does not take it back.
+/// Like [`replace`], but synced to disk on return, so that a power cut cannot undo it.
 ///
 /// # Errors
-/// When the folder cannot be written to or the disk is full.
+/// If the folder is not writable or the disk is full.
 pub fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let file = beside(path, bytes)?;
     file.as_file().sync_all()?;
@@ -35,7 +35,7 @@ fn folder(path: &Path) -> &Path {
 fn beside(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new().prefix(".leukoscope-").tempfile_in(folder(path))?;
     file.write_all(bytes)?;
-    // Temporary files are private.
+    // Temporary files are created readable by their owner only.
     file.as_file().set_permissions(Permissions::from_mode(0o644))?;
     Ok(file)
 }

@@ -1,9 +1,9 @@
-//! A place for the newest value only: what a slow reader missed is counted, not queued.
+//! A slot for the newest value only: values a slow reader missed are counted, not queued.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Both ends of the place; clones share it.
+/// Both ends of the slot; clones share it.
 #[derive(Debug)]
 pub struct Latest<T>(Arc<SharedSlot<T>>);
 
@@ -32,17 +32,17 @@ impl<T> Default for Latest<T> {
 }
 
 impl<T> Latest<T> {
-    /// Puts a value, in place of one that nobody took.
+    /// Stores a value, overwriting one that nobody took.
     pub fn put(&self, value: T) {
         let mut slot = self.0.slot.lock().unwrap_or_else(PoisonError::into_inner);
         slot.overwritten += u64::from(slot.value.replace(value).is_some());
         self.0.changed.notify_all();
     }
 
-    /// Puts a value once the place is free; gives it back if that takes longer than `time`.
+    /// Stores a value once the slot is free, waiting up to `time`.
     ///
     /// # Errors
-    /// The value, when the reader did not take the one before in time.
+    /// Returns the value if the reader did not take the previous one in time.
     pub fn put_when_free(&self, value: T, time: Duration) -> Result<(), T> {
         let guard = self.0.slot.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut slot, _) = self
@@ -58,7 +58,7 @@ impl<T> Latest<T> {
         Ok(())
     }
 
-    /// Takes the value, waiting for one as long as `time`.
+    /// Takes the value, waiting up to `time` for one.
     #[must_use]
     pub fn take(&self, time: Duration) -> Option<T> {
         let until = Instant::now() + time;
@@ -76,7 +76,7 @@ impl<T> Latest<T> {
         }
     }
 
-    /// Waits until nothing lies here, for as long as `time`; says whether it came to that.
+    /// Waits up to `time` until the slot is free; returns whether it is.
     #[must_use]
     pub fn wait_until_free(&self, time: Duration) -> bool {
         let guard = self.0.slot.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,7 +84,7 @@ impl<T> Latest<T> {
         waited.unwrap_or_else(PoisonError::into_inner).0.value.is_none()
     }
 
-    /// How many values were put over one that nobody had taken.
+    /// Number of values overwritten before anyone took them.
     #[must_use]
     pub(crate) fn overwritten(&self) -> u64 {
         self.0.slot.lock().unwrap_or_else(PoisonError::into_inner).overwritten

@@ -8,13 +8,13 @@ use systemd_journal_logger::JournalLog;
 /// Variable that sets the level: `error`, `warn`, `info`, `debug`, `trace`, or a filter of `env_logger`.
 pub(crate) const VARIABLE: &str = "LEUKOSCOPE_LOG";
 
-/// Where our own lines come from.
+/// Module path prefix of our own log lines.
 const OURS: &str = "leukoscope";
 
-/// Name of the program's lines in the journal.
+/// Syslog identifier of our lines in the journal.
 pub(crate) const IDENTIFIER: &str = "leukoscope";
 
-/// Starts the log. `verbosity` 0 logs warnings and what is worth knowing (`info`), 1 adds `debug`, 2 and more `trace`;
+/// Starts the log. `verbosity` 0 logs warnings and the main events (`info`), 1 adds `debug`, 2 and more `trace`;
 /// `VARIABLE` overrides it.
 ///
 /// Call it once; a second call changes nothing.
@@ -33,11 +33,11 @@ pub fn start(verbosity: u8) {
         let style = out.default_level_style(record.level());
         writeln!(out, "{} {style}{:<5}{style:#} {}", out.timestamp_millis(), record.level(), record.args())
     });
-    // Fails only when a logger is there already, which then does the work.
+    // Fails only if a logger is already installed, which then does the work.
     let _ = builder.try_init();
 }
 
-/// Logs to the journal with priorities and fields; says whether that works.
+/// Logs to the journal with priorities and fields; returns whether that works.
 fn start_journal(level: LevelFilter) -> bool {
     let Ok(journal) = JournalLog::new() else { return false };
     let journal = OursOrWarnings(journal.with_syslog_identifier(IDENTIFIER.to_owned()));
@@ -48,7 +48,7 @@ fn start_journal(level: LevelFilter) -> bool {
     installed
 }
 
-/// Lets our own lines through, and of the libraries only what went wrong.
+/// Passes our own lines, and only warnings and errors of libraries.
 struct OursOrWarnings(JournalLog);
 
 impl Log for OursOrWarnings {
@@ -67,7 +67,7 @@ impl Log for OursOrWarnings {
     }
 }
 
-/// The level that so many `--verbose` ask for.
+/// Log level for this many `--verbose` flags.
 #[must_use]
 pub fn level(verbosity: u8) -> LevelFilter {
     match verbosity {

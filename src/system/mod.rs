@@ -1,4 +1,4 @@
-//! What every room may use of the machine: files written whole, pauses between tries, the stop signal, the newest value, log lines, times.
+//! Shared helpers: files written whole, backoff, the stop signal, newest-value slots, the log, stage times.
 
 pub mod backoff;
 pub mod file;

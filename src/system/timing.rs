@@ -1,4 +1,4 @@
-//! How long each stage of a frame takes, measured in the running program.
+//! Processing time of each stage of a frame, measured in the running program.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -6,26 +6,26 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What a frame goes through, in this order.
+/// Processing stages of a frame, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// Flat field, white balance, scale.
+    /// Flat field, white balance and scale.
     Optics,
-    /// Cells found, and how well the frame can be seen.
+    /// Cell detection and frame quality.
     Detect,
-    /// The stage's motion, and which cells are new.
+    /// Motion of the microscope stage, and which cells are new.
     Track,
-    /// Crops cut and named.
+    /// Cutting and classifying crops.
     Classify,
-    /// The whole frame, from its arrival at the counting to the new counts.
+    /// The whole frame, from arrival at the counting thread to the new counts.
     Frame,
 }
 
 impl Stage {
     const ALL: [Self; 5] = [Self::Optics, Self::Detect, Self::Track, Self::Classify, Self::Frame];
 
-    /// The word for it in files and on pages.
+    /// Its name in files and on pages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -38,28 +38,28 @@ impl Stage {
     }
 }
 
-/// How long a stage took over the latest frames.
+/// Processing times of a stage over the latest frames.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StageTime {
     pub stage: Stage,
-    /// Milliseconds that half of the frames took at most.
+    /// Median, ms.
     pub median_ms: f64,
-    /// Milliseconds that 95 % of the frames took at most.
+    /// 95th percentile, ms.
     pub p95_ms: f64,
 }
 
-/// Frames that the times are taken over: a few seconds of a live camera.
+/// Number of latest frames measured: a few seconds of a live camera.
 const FRAMES: usize = 128;
 
 /// The latest times of every stage.
 #[derive(Clone, Debug, Default)]
 pub struct Timings {
-    /// Microseconds, oldest first, by [`Stage::ALL`].
+    /// Microseconds, oldest first, indexed as in [`Stage::ALL`].
     latest: [VecDeque<u32>; 5],
 }
 
 impl Timings {
-    /// Runs `work` and notes how long it took.
+    /// Runs `work` and records how long it took.
     pub fn time<T>(&mut self, stage: Stage, work: impl FnOnce() -> T) -> T {
         let began = Instant::now();
         let result = work();
@@ -67,7 +67,7 @@ impl Timings {
         result
     }
 
-    /// Notes how long a stage took for one frame.
+    /// Records how long a stage took for one frame.
     pub fn note(&mut self, stage: Stage, took: Duration) {
         let times = &mut self.latest[stage as usize];
         if times.len() == FRAMES {
@@ -76,14 +76,14 @@ impl Timings {
         times.push_back(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
     }
 
-    /// Every stage that has run, in the order of a frame's way.
+    /// Times of every stage that has run, in processing order.
     #[must_use]
     pub fn summary(&self) -> Vec<StageTime> {
         let of = |stage: Stage| {
             let mut sorted: Vec<u32> = self.latest[stage as usize].iter().copied().collect();
             sorted.sort_unstable();
             let last = sorted.len().checked_sub(1)?;
-            // Nearest rank: the least time that the share of the frames did not pass.
+            // Nearest rank: the smallest time that this share of the frames did not exceed.
             let at = |share: f64| {
                 let rank = (share * sorted.len() as f64).ceil() as usize;
                 f64::from(sorted[rank.saturating_sub(1).min(last)]) / 1000.0

@@ -33,16 +33,16 @@ use crate::vision::Vision;
 use crate::vision::crop::CropForm;
 use crate::vision::models::Models;
 
-/// The configuration: file, environment, then flags.
+/// Loads the configuration: file, then environment, then flags.
 ///
 /// # Errors
-/// When any of them is wrong.
+/// If any of them is invalid.
 fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
     let mut config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
     let state = config.state_folder();
     if let Some(limits) = Limits::read(&state, &config).blame_input()? {
         log::info!("limits set on the page come before [session] target and [flags]");
-        // The configuration without them was checked already.
+        // The configuration without the stored limits is already checked.
         limits.apply(&mut config).map_err(|wrong| {
             let path = state.join(limits::FILE);
             let remedy = "delete it, and set the limits on the page anew";
@@ -53,7 +53,7 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
         config.camera.source.clone_from(camera);
     }
     if let Some(kind) = &arguments.display {
-        // The same words as in the file, read by the same code.
+        // Parsed by the same code as the file, so the same values are valid.
         config.display.kind =
             serde::Deserialize::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(kind))
                 .map_err(|error| Failure::input(format!("--display {kind}: {error}")))?;
@@ -74,7 +74,7 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// What is ready before anything is begun.
+/// Everything opened and checked before any thread starts.
 struct Prepared {
     vision: Arc<Vision>,
     confusion: confusion::ConfusionSource,
@@ -84,7 +84,7 @@ struct Prepared {
     port: Option<Port>,
 }
 
-/// Looks at all that can be wrong at the start.
+/// Checks everything that can be wrong at the start.
 fn prepare(config: &Config) -> Result<Prepared, Failure> {
     let models = Models::read(&Models::folder(config.models.folder.as_deref())).blame_input()?;
     let state = config.state_folder();
@@ -97,11 +97,11 @@ fn prepare(config: &Config) -> Result<Prepared, Failure> {
             .blame_input()?;
     match camera::open(&config.camera) {
         Err(error) if error.is_final() => return Err(error).blame_input(),
-        // A device may keep its first frame back for long; its size is looked at while counting.
+        // A device may take long to deliver its first frame; its size is checked while counting.
         Ok(camera) if !matches!(config.camera.source, CameraSource::V4l(_) | CameraSource::Nokhwa(_)) => {
             check_size(camera, calibration.as_ref())?;
         }
-        // One that is not plugged in is waited for.
+        // A camera that is not plugged in may still come.
         Ok(_) | Err(_) => {}
     }
     let store = Store::open(&state).inspect_err(|error| at_device::show(config, &error.to_string())).blame_input()?;
@@ -112,7 +112,7 @@ fn prepare(config: &Config) -> Result<Prepared, Failure> {
     Ok(Prepared { vision: Arc::new(vision), confusion, in_force, store, sent, port })
 }
 
-/// What is in force at the start, apart from the calibration.
+/// Settings in force at the start, apart from the calibration.
 fn settings(config: &Config, models: &Models, unknown_below: f64) -> Settings {
     let classifier = &models.card.classifier;
     let file = |name: &str, sha256: &String| (name.to_owned(), sha256.clone());
@@ -131,7 +131,8 @@ fn settings(config: &Config, models: &Models, unknown_below: f64) -> Settings {
 /// Runs the daemon until a signal, a key or `--for` ends it.
 ///
 /// # Errors
-/// With exit code 2 when something it was told to use cannot be used at the start, 1 when a thread cannot be started.
+/// With exit code 2 if the configuration, a file or a device cannot be used at the start; 1 if a thread cannot be
+/// started.
 pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     let config = configuration(arguments)?;
     let seconds = arguments.seconds.map(|seconds| {
@@ -154,14 +155,14 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         sample,
     });
     let ports = station.ports().clone();
-    // The outputs outlive the counting, so that its last result still gets out.
+    // The outputs outlive the counting thread, so that its last result still gets out.
     let outputs_stop = Stop::new();
     let _signals = service::listen(ports.stop.clone(), {
         let (arguments, running) = (arguments.clone(), config.clone());
         move || reload(&arguments, &running, &in_force)
     })
     .blame_run()?;
-    // Said where a person looks for it: before the display takes the terminal.
+    // Printed before the display takes over the terminal.
     if let Some(port) = &port {
         say(&format!("serial on {}", port.path().display()));
     }
@@ -178,7 +179,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         timeouts: Timeouts::default(),
         stop: outputs_stop.clone(),
     })?;
-    // After the page, which may find its port taken: keys take the terminal's echo away.
+    // After the page, which may fail on a port in use: the key reader switches off the terminal's echo.
     let outputs = start_outputs(&config, &mut station, sent, port, &outputs_stop)?;
 
     let running = station.start().blame_run()?;
@@ -190,14 +191,14 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Serves the page, if there is to be one, and says where.
+/// Starts the web page, if configured, and prints its address.
 fn start_page(web: Web) -> Result<Option<JoinHandle<()>>, Failure> {
     let Some(page) = web::start(web).blame_input()? else { return Ok(None) };
     say(&format!("page on {}", page.url()));
     Ok(Some(page.thread))
 }
 
-/// Reads the configuration again. Limits and flags change at once; what else changed is named, since it needs a restart.
+/// Reloads the configuration. Limits and flags change at once; other changes are logged as needing a restart.
 fn reload(arguments: &RunArguments, running: &Config, in_force: &InForce) {
     service::reloading();
     let reread = in_force.change_limits(|_| {
@@ -215,7 +216,7 @@ fn reload(arguments: &RunArguments, running: &Config, in_force: &InForce) {
     service::ready();
 }
 
-/// Prints a line for whoever started the program. Counting goes on where nobody reads it.
+/// Prints a line to standard output. A closed reader must not stop the count.
 fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! What shows a count and takes requests: serial lines, display, buttons, keys and metrics, each on a thread of its own.
+//! Starts the outputs: serial line, display, buttons, keys and metrics, each on its own thread.
 
 use std::thread::JoinHandle;
 
@@ -12,7 +12,7 @@ use crate::station::trouble::Part;
 use crate::station::wiring::{Ports, Station, thread};
 use crate::system::stop::Stop;
 
-/// Connects serial lines, display, buttons, keys and metrics to a station and starts them. `outputs_stop` ends them.
+/// Connects serial line, display, buttons, keys and metrics to a station and starts them. `outputs_stop` ends them.
 pub(super) fn start_outputs(
     config: &Config,
     station: &mut Station,

@@ -1,4 +1,5 @@
-//! The cells of one sample, with what the network said of each white one, named anew as the sample's composition shows.
+//! The cells of one sample. White cells keep the network's answer and are renamed as the sample's composition becomes
+//! known.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,19 +10,19 @@ use crate::domain::class::{CellClass, Kind};
 use crate::vision::prediction::Prediction;
 use crate::vision::prevalence::{Prevalence, PriorShift};
 
-/// Cells counted so far.
+/// The cells counted so far.
 #[derive(Clone, Debug)]
 pub(super) struct SessionCells {
     correction: PriorShift,
     prevalence: Prevalence,
     /// Red cells and platelets.
     others: Tally,
-    /// The network's own answers of the white cells.
+    /// The network's own predictions of the white cells.
     white: Vec<Prediction>,
-    /// Whose these are, and the other way round.
+    /// Cell id of each prediction, and index of each id.
     names: Vec<CellId>,
     places: HashMap<CellId, usize>,
-    /// White cells that came, changed or went since the last estimate of the composition.
+    /// White cells added, changed or withdrawn since the composition was last estimated.
     changed: usize,
     tally: Tally,
     uncorrected: Tally,
@@ -44,13 +45,13 @@ impl SessionCells {
         }
     }
 
-    /// The same way of naming, and no cells.
+    /// An empty set with the same correction.
     pub(super) fn emptied(&self) -> Self {
         Self::new(self.correction.clone())
     }
 
-    /// Counts cells. The composition is estimated anew once a hundredth of the white cells came or changed since the last
-    /// time: for each frame of a usual count, and not too often in a very long one.
+    /// Counts cells. The composition is estimated again once a hundredth of the white cells were added or changed since
+    /// the last time: with each frame of a usual count, and not too often in a very long one.
     pub(super) fn add(&mut self, cells: &[CountedCell]) {
         for cell in cells {
             if let Some(opinion) = &cell.opinion {
@@ -70,7 +71,7 @@ impl SessionCells {
         }
     }
 
-    /// Changes what was counted, as later frames showed it.
+    /// Applies revisions from later frames to cells already counted.
     pub(super) fn revise(&mut self, revisions: &[Revision]) {
         for revision in revisions {
             match revision {
@@ -103,7 +104,7 @@ impl SessionCells {
         }
     }
 
-    /// Brings the names of all cells to the composition that all of them show.
+    /// Estimates the composition from all white cells and renames each of them by it.
     pub(super) fn settle(&mut self) {
         if self.changed == 0 {
             return;
@@ -125,41 +126,41 @@ impl SessionCells {
         count(&mut self.tally, &named);
     }
 
-    /// Takes back what [`Self::name`] counted; between two estimates the same answer has the same name.
+    /// Undoes [`Self::name`]. Between two estimates the same prediction always gets the same name.
     fn forget(&mut self, opinion: &Prediction) {
         let named = self.correction.apply(opinion, &self.prevalence);
         self.blasts_kept = self.blasts_kept.saturating_sub(u32::from(named.blast_kept));
         uncount(&mut self.tally, &named);
     }
 
-    /// The counts.
+    /// The counts with the corrected names.
     pub(super) fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// The composition they were brought to.
+    /// The composition that the names are corrected to.
     pub(super) fn prevalence(&self) -> &Prevalence {
         &self.prevalence
     }
 
-    /// White cells with what holds of them in this composition; whether one is called a platelet is in its class.
+    /// White cells with their predictions corrected to this composition; one named a platelet has that class.
     pub(super) fn named(&self) -> impl Iterator<Item = (CellId, Prediction)> + '_ {
         let named = |opinion| self.correction.apply(opinion, &self.prevalence);
         self.names.iter().copied().zip(self.white.iter().map(named))
     }
 
-    /// Cells that are named blasts because the network alone is sure of it.
+    /// Cells named blasts only because the network alone is sure of them.
     pub(super) fn blasts_kept(&self) -> u32 {
         self.blasts_kept
     }
 
-    /// White cells by the class the network alone gave them.
+    /// White cells by the network's own class, uncorrected.
     pub(super) fn classes_uncorrected(&self) -> &BTreeMap<CellClass, u32> {
         self.uncorrected.classes()
     }
 }
 
-/// A white cell that is named a platelet is one.
+/// Counts a white cell by its class; one named a platelet counts as a platelet.
 fn count(tally: &mut Tally, opinion: &Prediction) {
     match opinion.class {
         CellClass::Plt => tally.add(Kind::Plt, None),
@@ -167,7 +168,7 @@ fn count(tally: &mut Tally, opinion: &Prediction) {
     }
 }
 
-/// Takes back what [`count`] counted.
+/// Undoes [`count`].
 fn uncount(tally: &mut Tally, opinion: &Prediction) {
     match opinion.class {
         CellClass::Plt => tally.remove(Kind::Plt, None),

@@ -1,4 +1,4 @@
-//! What a tally comes to: figures and flags, the same for a result that was counted and for one that persons reviewed. Pure.
+//! Figures and flags of a tally, the same for a counted result and for one that people reviewed. Pure.
 
 use crate::config::{Flags, SessionConfig};
 use crate::counting::statistics::Statistics;
@@ -11,43 +11,42 @@ use crate::counting::tally::Tally;
 use crate::domain::counts::{ClassCount, KindCounts};
 use crate::domain::flag::Flag;
 
-/// What a tally is described by.
+/// A tally and everything its description depends on.
 #[derive(Debug)]
 pub struct Described<'a> {
     /// The cells, each counted once.
     pub tally: &'a Tally,
-    /// Limits of the count.
     pub limits: &'a SessionConfig,
-    /// Limits of the flags.
     pub flags: &'a Flags,
-    /// The count ended: only then are there too few cells, and simultaneous intervals.
+    /// Whether the count has ended: only then can there be too few cells, and simultaneous intervals.
     pub done: bool,
-    /// The stage moved in a way that could not be followed: cells may have been counted twice.
+    /// Whether the stage moved in a way that could not be followed: cells may have been counted twice.
     pub overlap: bool,
-    /// The sample's red count, if somebody entered it.
+    /// The sample's red count, if entered.
     pub red_count: Option<RedCount>,
-    /// Percentages corrected for the classifier's errors, if they are known.
+    /// Percentages corrected for the classifier's errors, if these are known.
     pub corrected: Option<MisclassificationCorrection>,
 }
 
-/// The part of a snapshot that follows from the counts alone.
+/// The part of a snapshot that depends on the counts alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Description {
-    /// Cells of the differential.
+    /// Cells of the differential counted.
     pub counted: u32,
-    /// Cells of the differential to count; past the limit, while a share is not known precisely enough, the most to count.
+    /// Cells of the differential to count. Once that is reached while a share is not known precisely enough, the
+    /// maximum to count.
     pub target: u32,
     /// Cells by kind.
     pub kinds: KindCounts,
-    /// One line a class with at least one cell, most frequent first, UNK last.
+    /// One line per class with at least one cell, most frequent first, UNK last.
     pub classes: Vec<ClassCount>,
     /// What a person must look at, worst first.
     pub flags: Vec<Flag>,
-    /// What else can be said from the counts.
+    /// Further statistics of the counts.
     pub statistics: Statistics,
 }
 
-/// Describes a tally.
+/// Derives figures and flags from a tally.
 #[must_use]
 pub fn describe(of: Described<'_>) -> Description {
     let Described { tally, limits, .. } = of;
@@ -86,13 +85,13 @@ pub fn describe(of: Described<'_>) -> Description {
     }
 }
 
-/// The share that decides when a count ends; none where only the number of cells does.
+/// Precision of the share that decides when a count ends; `None` if only the number of cells does.
 pub(super) fn precision(limits: &SessionConfig, tally: &Tally) -> Option<Precision> {
     let of = limits.precision_of?;
     Some(Precision::of(of, limits.precision_points, tally.group(of, SEQUENTIAL_LEVEL)))
 }
 
-/// The level of intervals, by which they hold the truth in 95 % of samples.
+/// Level of the intervals, chosen so that they hold the truth in 95 % of samples.
 fn level(limits: &SessionConfig) -> f64 {
     if limits.precision_of.is_some() { SEQUENTIAL_LEVEL } else { LEVEL }
 }

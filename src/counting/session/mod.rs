@@ -1,4 +1,4 @@
-//! One sample from start to result: what was counted, and when it is enough. No clock and no threads of its own.
+//! One sample from start to result: what was counted, and when it is enough. Has no clock and no threads.
 
 mod cells;
 pub mod describe;
@@ -19,7 +19,7 @@ use crate::counting::track::CellId;
 use crate::vision::prediction::Prediction;
 use crate::vision::prevalence::PriorShift;
 
-/// One sample.
+/// The count of one sample.
 #[derive(Debug)]
 pub struct Session {
     limits: SessionConfig,
@@ -33,12 +33,12 @@ pub struct Session {
     red_count: Option<RedCount>,
     next_red_count: Option<RedCount>,
     confusion: confusion::ConfusionSource,
-    /// Of a count that has ended; making it takes a moment.
+    /// Only for a count that has ended, because it takes a moment to compute.
     corrected: Option<MisclassificationCorrection>,
 }
 
 impl Session {
-    /// A station that waits for its first sample, whose white cells are named as `correction` says.
+    /// Waits for the first sample. `correction` sets how white cells are named.
     #[must_use]
     pub fn new(limits: SessionConfig, flags: Flags, correction: PriorShift) -> Self {
         Self {
@@ -57,26 +57,25 @@ impl Session {
         }
     }
 
-    /// The same; results are corrected for the classifier's errors by this matrix, too.
+    /// Also corrects results for the classifier's errors, using this matrix.
     #[must_use]
     pub(crate) fn with_confusion(self, confusion: confusion::ConfusionSource) -> Self {
         Self { confusion, ..self }
     }
 
-    /// Where it stands.
+    /// The current phase.
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// Goes by these limits and flags from now on, a running count too.
+    /// Applies these limits and flags from now on, to a running count too.
     pub fn set(&mut self, limits: &SessionConfig, flags: &Flags) {
         self.limits.clone_from(limits);
         self.flags.clone_from(flags);
     }
 
-    /// Takes a red count for the sample that is being counted, or else for the next one: a result that stands is on the
-    /// disk already.
+    /// Sets the red count of the running sample, or else of the next one: a finished result is already on disk.
     pub(crate) fn set_red_count(&mut self, count: RedCount) {
         match self.phase {
             Phase::Counting => self.red_count = Some(count),
@@ -84,27 +83,27 @@ impl Session {
         }
     }
 
-    /// Changes what was counted as later frames showed it; to be done before the same frame's new cells are counted. A
-    /// result does not change any more.
+    /// Applies revisions from a later frame. Call it before adding that frame's new cells. Does nothing once the result
+    /// is final.
     pub(crate) fn revise(&mut self, revisions: &[Revision]) {
         if self.phase == Phase::Counting {
             self.cells.revise(revisions);
         }
     }
 
-    /// Counts cells; true when that reached the target. Cells of a session that does not count are ignored.
+    /// Counts cells and returns true if that reached the target. Ignores cells unless a count is running.
     pub fn add(&mut self, cells: &[CountedCell], jumped: bool) -> bool {
         if self.phase != Phase::Counting {
             return false;
         }
         self.jumped |= jumped;
-        // A field is counted whole even where it passes the target: stopping inside one would prefer the cells that
-        // are found first.
+        // A field is always counted whole, even past the target: stopping inside one would favour the cells that are
+        // found first.
         self.cells.add(cells);
         if !self.is_enough() {
             return false;
         }
-        // A result goes by its last composition; that must not take it below the target it was ended at.
+        // The result uses the final composition, which must not take the count back below the target it ended at.
         self.cells.settle();
         if !self.is_enough() {
             return false;
@@ -121,7 +120,7 @@ impl Session {
                 || precision(&self.limits, tally).is_none_or(|precision| precision.reached))
     }
 
-    /// Ends a running count; true when there was one.
+    /// Ends a running count; returns true if there was one.
     pub fn finish(&mut self, ending: Ending) -> bool {
         let running = self.phase == Phase::Counting;
         if running {
@@ -130,8 +129,8 @@ impl Session {
         running
     }
 
-    /// Begins a sample from zero, under this id or else one made of the time. What was counted before is forgotten: end a
-    /// running count with [`Session::finish`] and keep its result first.
+    /// Begins a sample from zero, under this id or else one made from the time. Discards the previous count: end a
+    /// running one with [`Session::finish`] and store its result first.
     pub fn begin(&mut self, id: Option<String>, now: Timestamp) {
         self.sample = id.unwrap_or_else(|| now.strftime("%Y%m%d-%H%M%S").to_string());
         self.phase = Phase::Counting;
@@ -147,16 +146,18 @@ impl Session {
         self.cells.settle();
         self.phase = Phase::Done;
         self.ending = Some(ending);
-        // By the network's own answers: those brought to the sample's composition err at other rates in each sample.
+        // Uses the network's own classes: error rates of the names corrected to the composition differ from sample to
+        // sample.
         self.corrected = MisclassificationCorrection::of(self.cells.classes_uncorrected(), &self.confusion);
     }
 
-    /// The white cells that count, each with what holds of it in the composition of all.
+    /// The counted white cells, each with its prediction corrected to the composition of all.
     pub fn named(&self) -> impl Iterator<Item = (CellId, Prediction)> + '_ {
         self.cells.named()
     }
 
-    /// Its state for the world outside; frames, trouble, speed, scale and experimental classes are known elsewhere and filled in there.
+    /// The state for the sinks. Frames, trouble, speed, scale and experimental classes are known elsewhere and filled
+    /// in there.
     #[must_use]
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
         let Description { counted, target, kinds, classes, flags, statistics } = describe(Described {

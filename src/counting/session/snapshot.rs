@@ -1,4 +1,4 @@
-//! What the world outside sees of a session: the data every sink renders.
+//! The state of a session that every sink renders.
 
 use std::collections::BTreeMap;
 
@@ -15,15 +15,15 @@ use crate::system::timing::StageTime;
 use crate::vision::prevalence::PrevalenceReport;
 use crate::vision::quality::{Quality, Refusals};
 
-/// Where a session stands.
+/// Phase of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
-    /// No sample is being counted; `start` begins one.
+    /// No count is running; `start` begins one.
     Waiting,
     /// Cells are being counted.
     Counting,
-    /// The count ended: target reached, stopped, or the recording is over. The result stands.
+    /// The count ended: target reached, stopped, or the recording is over. The result is final.
     Done,
 }
 
@@ -33,24 +33,24 @@ pub enum Phase {
 pub enum Ending {
     /// The target count was reached.
     TargetReached,
-    /// Somebody pressed stop.
+    /// Somebody stopped the count.
     Stopped,
     /// The recording ended.
     RecordingOver,
-    /// The program was told to end.
+    /// The program was shut down.
     Shutdown,
 }
 
-/// Frames by what became of them, since the session began.
+/// Frames by outcome, since the session began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FrameCounts {
-    /// Looked at by the vision.
+    /// Analysed by the vision.
     pub used: u64,
-    /// Passed over because a newer one had come.
+    /// Skipped because a newer one had arrived.
     pub skipped: u64,
     /// Torn or undecodable.
     pub damaged: u64,
-    /// Of those looked at, not counted because they were not good enough.
+    /// Of those analysed, not counted because they were not good enough.
     #[serde(default)]
     pub refused: Refusals,
 }
@@ -58,33 +58,34 @@ pub struct FrameCounts {
 /// The state of a session at one moment. Every sink renders this and nothing else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
-    /// Sample id; a number of the station unless somebody gave one.
+    /// Sample id; made from the start time unless somebody gave one.
     pub sample: String,
-    /// Where the session stands.
+    /// Phase of the session.
     pub phase: Phase,
-    /// Why it ended, once it is done.
+    /// Why the count ended, once it has.
     pub ending: Option<Ending>,
-    /// What does not work right now, in words for the person at the device: camera, display, serial.
+    /// The most important current problem, as text for the person at the device: camera, display, serial.
     pub trouble: Option<String>,
-    /// When this state was reached.
+    /// Time of this state.
     pub time: Timestamp,
     /// When the count began.
     pub started: Option<Timestamp>,
-    /// Cells of the differential to count, 1.. Past it, while a share is not known precisely enough, the most to count.
+    /// Cells of the differential to count, 1.. Once that is reached while a share is not known precisely enough, the
+    /// maximum to count.
     pub target: u32,
     /// Cells of the differential counted so far.
     pub counted: u32,
     /// Cells by kind.
     pub kinds: KindCounts,
-    /// One line a class with at least one cell, most frequent first, UNK last.
+    /// One line per class with at least one cell, most frequent first, UNK last.
     pub classes: Vec<ClassCount>,
-    /// White cells by the class the network alone gave them, before the sample's composition was brought in.
+    /// White cells by the network's own class, before the correction to the sample's composition.
     #[serde(default)]
     pub classes_uncorrected: BTreeMap<CellClass, u32>,
-    /// The composition that the classes were brought to; none in results of versions that knew none.
+    /// The composition that the classes are corrected to; missing in results of versions that had none.
     #[serde(default)]
     pub prevalence: Option<PrevalenceReport>,
-    /// Cells among `classes` that are blasts by the uncorrected answer alone.
+    /// Cells among `classes` that are blasts by the uncorrected prediction alone.
     #[serde(default)]
     pub blasts_kept: u32,
     /// Classes counted here that the model learned from too few images to be trusted.
@@ -92,40 +93,40 @@ pub struct Snapshot {
     pub experimental: Vec<CellClass>,
     /// What a person must look at, worst first.
     pub flags: Vec<Flag>,
-    /// What else can be said from the counts; nothing in results of versions that said none.
+    /// Further statistics of the counts; empty in results of versions that had none.
     #[serde(default)]
     pub statistics: Statistics,
-    /// Frames by what became of them.
+    /// Frames by outcome.
     pub frames: FrameCounts,
-    /// Frames a second the vision gets through, if known.
+    /// Frames per second that the vision can process, if known.
     pub frame_rate: Option<f64>,
-    /// How long the stages of a frame take, if known.
+    /// Processing time of each stage of a frame, if known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageTime>,
-    /// Micrometres a pixel of the camera, if known.
+    /// Scale of the camera in micrometres per pixel, if known.
     pub um_per_px: Option<f64>,
-    /// How good the newest frame is; none before the first.
+    /// Quality of the newest frame; none before the first.
     #[serde(default)]
     pub quality: Option<Quality>,
 }
 
 impl Snapshot {
-    /// Marks the counted ones among the model's experimental classes.
+    /// Lists the model's experimental classes that were counted.
     pub(crate) fn mark_experimental(&mut self, classes: &[CellClass]) {
         let counted = self.classes.iter().filter(|line| line.count > 0).map(|line| line.class);
         self.experimental = counted.filter(|class| classes.contains(class)).collect();
     }
 }
 
-/// What a person or a host can ask for.
+/// A command from a person or a serial host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Begin to count, or go on with a new sample after one is done.
+    /// Begin a count, or a new sample after one is done.
     Start,
-    /// End the count and give the result.
+    /// End the count and produce the result.
     Stop,
     /// End the count if one runs, and begin the next sample, under this id if one is given.
     NewSample(Option<String>),
-    /// The red count of the sample that is being counted, or else of the next one.
+    /// Set the red count of the running sample, or else of the next one.
     RedCount(RedCount),
 }

@@ -1,26 +1,27 @@
-//! Which changes of a state are worth a line.
+//! Decides which state changes are worth a line.
 
 use crate::counting::session::snapshot::Snapshot;
 use crate::vision::quality::Verdict;
 
-/// What of the picture's quality is worth a line: the verdict, the focus as a bar of twenty shows it, and frames refused.
+/// The parts of the frame quality worth a line: the verdict, the focus in the twenty steps of a bar, and the number of
+/// frames refused.
 fn looks(state: &Snapshot) -> (Option<(Verdict, u8)>, u64) {
     let quality = state.quality.map(|quality| (quality.verdict, (quality.focus * 20.0).round() as u8));
     (quality, state.frames.refused.total())
 }
 
-/// How much a state differs from the one the host knows.
+/// How much a state differs from the last one sent to the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Difference {
     None,
-    /// Counts: told at the pace of the config.
+    /// Counts: sent at the interval of the config.
     Small,
-    /// Sample, phase or trouble: told at once.
+    /// Sample, phase or trouble: sent at once.
     Great,
 }
 
 impl Difference {
-    /// What of `state` the host does not know from the state it was `told`.
+    /// Compares `state` with the last state sent.
     pub(super) fn between(told: Option<&Snapshot>, state: &Snapshot) -> Self {
         let Some(told) = told else { return Self::Great };
         if (&told.sample, told.phase, told.ending, &told.trouble)

@@ -1,4 +1,4 @@
-//! Takes bytes from the host apart into requests. No input or output here, and no bytes that can upset it.
+//! Parses bytes from the host into requests. Does no I/O and accepts any bytes without panicking.
 
 use serde::Deserialize;
 
@@ -6,60 +6,60 @@ use crate::counting::session::sample::{NoSampleId, sample_id};
 use crate::counting::session::snapshot::Command;
 use crate::counting::statistics::per_red_cell::NoRedCount;
 
-/// The longest line a host may send, in bytes.
+/// Longest line accepted from the host, in bytes.
 pub const LONGEST_LINE: usize = 512;
 
-/// What the host asks for.
+/// A request from the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Something the session does.
+    /// A command to the session.
     Session(Command),
-    /// A status line now.
+    /// Send a status line now.
     Status,
-    /// The result of this number once more, as it stands.
+    /// Send the result with this number again, as it stands now.
     Resend(u64),
 }
 
-/// Why a line from the host is no request. The words go back to the host.
+/// Why a line from the host is not a valid request. The message goes back to the host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IncomingError {
-    /// More bytes than any request has.
+    /// The line is longer than any request.
     #[error("line longer than {LONGEST_LINE} bytes; send one request a line")]
     TooLong,
-    /// Bytes that are no text: usually the wrong baud rate.
+    /// The bytes are not text: usually the wrong baud rate.
     #[error("bytes that are no text; check the baud rate at both ends")]
     NotText,
-    /// A word that is no request.
+    /// An unknown request.
     #[error("{0:?} is no request; send start, stop, status, new [ID], red COUNT or resend NUMBER")]
     Unknown(String),
     /// `resend` without a number.
     #[error("resend needs the number of a result, such as: resend 12")]
     NoNumber,
-    /// A sample id that cannot be one.
+    /// An invalid sample id.
     #[error(transparent)]
     BadSample(#[from] NoSampleId),
-    /// `red` without a number that is one.
+    /// `red` without a valid red count.
     #[error("{0}; send such as: red 4.5")]
     NoRedCount(NoRedCount),
-    /// A word after a request that takes none.
+    /// An argument after a request that takes none.
     #[error("{0} takes nothing after it")]
     Extra(&'static str),
-    /// JSON that is no request.
+    /// JSON that is not a valid request.
     #[error("this JSON is no request; send such as {{\"command\":\"new\",\"sample\":\"A-17\"}}")]
     BadJson,
 }
 
-/// The bytes of a line that is not whole yet.
+/// Buffers the bytes of an incomplete line.
 #[derive(Debug, Default)]
 pub struct Incoming {
     line: Vec<u8>,
-    /// The line is too long already; what still comes of it is skipped.
+    /// The line is already too long; the rest of it is skipped.
     overlong: bool,
 }
 
 impl Incoming {
-    /// Takes bytes as they come and gives the requests and errors of every line that they end. LF, CR and CRLF end lines;
-    /// empty lines are nothing. No more than [`LONGEST_LINE`] bytes are kept.
+    /// Takes bytes as they arrive and returns a request or an error for every line they complete. LF, CR and CRLF end a
+    /// line; empty lines are ignored. At most [`LONGEST_LINE`] bytes are buffered.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Result<Request, IncomingError>> {
         let mut found = Vec::new();
         for &byte in bytes {
@@ -72,7 +72,7 @@ impl Incoming {
         found
     }
 
-    /// Forgets a line that is not whole: the port it came from was closed.
+    /// Discards an incomplete line, because the port it came from was closed.
     pub fn clear(&mut self) {
         self.line.clear();
         self.overlong = false;
@@ -96,18 +96,18 @@ impl Incoming {
     }
 }
 
-/// Whether a line is one of ours come back: a host whose terminal echoes sends all it gets. Answering it with an error,
-/// which comes back too, would never end.
+/// Whether a line is an echo of our own: a host whose terminal echoes returns everything it receives. Answering with an
+/// error, which would be echoed too, would never end.
 fn is_echo(line: &[u8]) -> bool {
     const OURS: [&[u8]; 8] =
         [b"{\"type\":", b"type,sequence,", b"hello,", b"update,", b"status,", b"preliminary,", b"final,", b"error,"];
     OURS.iter().any(|start| line.trim_ascii_start().starts_with(start))
 }
 
-/// Understands one line, plain words or JSON.
+/// Parses one line, plain words or JSON.
 ///
 /// # Errors
-/// When it is no request.
+/// If it is not a valid request.
 pub fn parse(line: &str) -> Result<Request, IncomingError> {
     if line.starts_with('{') {
         return parse_json(line);

@@ -1,5 +1,5 @@
-//! Turns what happens into lines of JSON or CSV. No input or output here. `docs/serial-protocol.md` is the description
-//! for the other end of the cable.
+//! Renders messages as lines of JSON or CSV. Does no I/O. `docs/serial-protocol.md` describes the lines for the
+//! receiving end.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -22,34 +22,34 @@ use crate::store::StoredResult;
 use crate::store::records::Signature;
 use crate::vision::quality::{Quality, Refusals, Verdict};
 
-/// What a line says.
+/// Content of a line.
 #[derive(Clone, Copy, Debug)]
 pub enum SerialMessage<'a> {
-    /// The first line after the port was opened, with the number of the newest result (0: none yet).
+    /// First line after the port is opened, with the number of the newest result (0: none yet).
     Hello {
         /// Number of the newest result.
         newest_result: u64,
     },
-    /// The count goes on.
+    /// A new state of the count.
     Update(&'a Snapshot),
-    /// The answer to `status`.
+    /// Answer to `status`.
     Status(&'a Snapshot),
-    /// A result: final once it is signed, preliminary before.
+    /// A result: final once signed, preliminary before.
     Result(&'a StoredResult),
-    /// The host asked for something that cannot be done.
+    /// A request from the host failed.
     Error(&'a str),
 }
 
-/// One line on the way to the host.
+/// One line to the host.
 #[derive(Clone, Copy, Debug)]
 pub struct SerialLine<'a> {
-    /// Number of this line since the program started, from 1; a gap tells of lines that were dropped.
+    /// Number of this line since the program started, from 1; a gap means that lines were dropped.
     pub sequence: u64,
-    /// When the line was made; lines about a session carry the time of its state instead.
+    /// Time the line was made; lines about a session carry the time of its state instead.
     pub time: Timestamp,
     /// Name of the station.
     pub station: &'a str,
-    /// What it says.
+    /// Content of the line.
     pub message: SerialMessage<'a>,
 }
 
@@ -59,7 +59,7 @@ impl<'a> SerialLine<'a> {
             SerialMessage::Hello { .. } => "hello",
             SerialMessage::Update(_) => "update",
             SerialMessage::Status(_) => "status",
-            // Nothing that nobody signed leaves as final.
+            // An unsigned result is never sent as final.
             SerialMessage::Result(result) if result.signature.is_some() => "final",
             SerialMessage::Result(_) => "preliminary",
             SerialMessage::Error(_) => "error",
@@ -95,7 +95,7 @@ impl<'a> SerialLine<'a> {
     }
 }
 
-/// Renders one line, with its line end and no other line break in it.
+/// Renders one line, ending in a line break and containing no other.
 #[must_use]
 pub fn render(line: &SerialLine<'_>, format: LineFormat) -> String {
     match format {
@@ -160,7 +160,7 @@ struct JsonQuality {
 
 impl JsonQuality {
     fn of(quality: Quality) -> Self {
-        // A hundredth is finer than a bar is drawn.
+        // A hundredth is finer than a bar can show.
         let focus = if quality.focus.is_finite() { (quality.focus * 100.0).round() / 100.0 } else { 0.0 };
         Self { verdict: quality.verdict, focus, advice: quality.verdict.advice() }
     }
@@ -186,7 +186,7 @@ impl Serialize for Percents<'_> {
     }
 }
 
-/// A percentage to a tenth, which is finer than any count of cells can tell; none that is no number.
+/// Rounds a percentage to a tenth, finer than any cell count can resolve; `None` if it is not finite.
 fn tenths(percent: f64) -> Option<f64> {
     percent.is_finite().then(|| (percent * 10.0).round() / 10.0)
 }
@@ -222,7 +222,7 @@ fn json(line: &SerialLine<'_>) -> String {
         signature: line.signature(),
         message: line.error(),
     };
-    // Text, numbers and maps with text keys: nothing in a line can fail to become JSON.
+    // Only text, numbers and maps with text keys, so serialization cannot fail.
     let mut text = serde_json::to_string(&line).unwrap_or_default();
     text.push('\n');
     text
@@ -233,7 +233,7 @@ const COLUMNS: [&str; 16] = [
     "WBC", "RBC", "PLT", "flags", "trouble",
 ];
 
-/// The header line of CSV: sent each time the port was opened.
+/// The CSV header line, sent each time the port is opened.
 #[must_use]
 pub fn csv_header() -> String {
     let mut header = COLUMNS.join(",");
@@ -243,7 +243,7 @@ pub fn csv_header() -> String {
         // Writing to a String cannot fail.
         let _ = write!(header, ",count_{code},percent_{code},low_{code},high_{code}");
     }
-    // What came later stands at the end, so that readers by position stay right.
+    // Newer columns go at the end, so that readers that go by position keep working.
     header.push_str(",red_count");
     for kind in ["WBC", "PLT"] {
         let _ = write!(header, ",{kind}_per_ul,{kind}_per_ul_low,{kind}_per_ul_high");
@@ -256,7 +256,7 @@ pub fn csv_header() -> String {
     header
 }
 
-/// The fields of estimates per microlitre and of corrected percentages.
+/// Fields for the estimates per microlitre and the corrected percentages.
 fn csv_statistics(snapshot: Option<&Snapshot>) -> Vec<String> {
     let red = snapshot.and_then(|snapshot| snapshot.statistics.per_red_cell.as_ref());
     let estimates = red.and_then(|red| red.estimates);
@@ -306,7 +306,7 @@ fn csv(line: &SerialLine<'_>) -> String {
                 fields.push(count.count.to_string());
                 fields.extend([count.percent, count.low, count.high].map(percent));
             }
-            // No such cell was seen, so there is no interval of it either.
+            // No such cell was seen, so there is no interval either.
             (Some(_), None) => fields.extend(["0".to_owned(), String::new(), String::new(), String::new()]),
             (None, _) => fields.extend([const { String::new() }; 4]),
         }
@@ -323,7 +323,7 @@ fn csv(line: &SerialLine<'_>) -> String {
     text
 }
 
-/// The word serde has for a value without fields.
+/// The serde name of a value without fields.
 fn word(value: impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
@@ -331,7 +331,7 @@ fn word(value: impl Serialize) -> String {
     }
 }
 
-/// A field as RFC 4180 has it. Line breaks become spaces, so that a line stays a line for simple readers.
+/// Quotes a field as in RFC 4180. Control characters become spaces, so that a line stays one line for simple readers.
 fn quoted(field: &str) -> String {
     let field: String = field.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if field.contains([',', '"']) || field.starts_with(' ') || field.ends_with(' ') {

@@ -1,13 +1,12 @@
-//! Serial lines: updates and results out, requests in, over a serial port or a pseudo-terminal.
+//! Serial line: sends updates and results and receives requests, over a serial port or a pseudo-terminal.
 //!
-//! `docs/serial-protocol.md` describes the lines. [`mod@line`] renders them and [`incoming`] understands requests, both
+//! `docs/serial-protocol.md` describes the lines. [`mod@line`] renders them and [`incoming`] parses requests, both
 //! without any port; [`port`] moves bytes; [`run`] is the thread that joins them.
 //!
-//! What the thread promises: it never waits for a reader, so it can stall nobody. An update that finds the port full is
-//! dropped and its number left out; a result waits. A result counts as sent once its bytes have left (a
-//! pseudo-terminal: once they were read), and only then moves the mark on the disk, so that after a pulled cable or a
-//! restart it goes out again. After an opening a line end comes first, so that half a line from before is never glued to
-//! a new one.
+//! The thread never waits for a reader, so it cannot stall anything. If the port is full, an update is dropped and its
+//! number skipped; a result waits. A result counts as sent once its bytes have left (on a pseudo-terminal: once they
+//! were read). Only then does the mark on disk move, so that after a pulled cable or a restart the result goes out
+//! again. On a newly opened port a line end goes first, so that half a line from before is never glued to a new one.
 
 pub mod incoming;
 pub mod line;
@@ -36,65 +35,65 @@ use crate::system::backoff::Backoff;
 use crate::system::latest::Latest;
 use crate::system::stop::Stop;
 
-/// How long one wait for the port lasts; new states and results are looked for as often.
+/// Longest wait for the port; new states and results are checked as often.
 const TICK: Duration = Duration::from_millis(50);
 
-/// The first wait before the port is opened again.
+/// First pause before the port is opened again.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// The longest such wait, and the wait before a result that the store could not give is asked for again.
+/// Longest such pause, and the pause before a result that the store could not read is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-/// How long a port may take nothing after the program was told to stop before the rest is given up.
+/// After the stop signal, how long a port may take no bytes before the rest is abandoned.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// How long results may still go out in all: a slow line is waited for, and the service is still ended in time.
+/// After the stop signal, how long results may still go out in all: long enough for a slow line, short enough that the
+/// service ends in time.
 const LONGEST_GOODBYE: Duration = Duration::from_secs(8);
 
-/// How long a full port is left alone.
+/// Pause before writing to a full port again.
 const FULL_PORT_PAUSE: Duration = Duration::from_millis(5);
 
-/// Error lines are not sent more often than this: noise on the wire must not crowd out results.
+/// Shortest interval between error lines: noise on the wire must not crowd out results.
 const ERROR_PACE: Duration = Duration::from_secs(1);
 
-/// What the thread needs.
+/// Settings and connections of the serial thread.
 #[derive(Debug)]
 pub struct Serial {
-    /// Port, rate, form and pace.
+    /// Port, baud rate, line format and update interval.
     pub config: SerialConfig,
-    /// Name of the station.
     pub station: String,
-    /// Where the session puts its newest state.
+    /// The newest state of the session.
     pub newest: Latest<Arc<Snapshot>>,
-    /// Where results are kept.
+    /// Stores the results.
     pub results: Store,
-    /// Up to where the host has them.
+    /// Marks which results the host has.
     pub sent: SentMark,
-    /// Where the host's requests go.
+    /// Takes the host's commands.
     pub commands: Commands,
-    /// Ends the thread.
+    /// Stop signal for the thread.
     pub stop: Stop,
 }
 
-/// What went over the port.
+/// Traffic counters of the port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Lines written whole.
     pub lines: u64,
-    /// Updates and answers dropped because the port was full.
+    /// Updates and answers dropped because the port or the queue was full.
     pub dropped: u64,
-    /// Results that left unasked: as counted, and as signed.
+    /// Results sent unasked: when counted, and when signed.
     pub results: u64,
-    /// Lines from the host that were no request.
+    /// Lines from the host that were not valid requests.
     pub refused: u64,
-    /// Times the port went away.
+    /// Times the port was lost.
     pub lost: u64,
 }
 
-/// Opens the port when the program starts. `None` when there is none to open (`none`), or when the device is not plugged
-/// in yet: [`run`] waits for it.
+/// Opens the port when the program starts. Returns `None` if no port is configured (`none`), or if the device is not
+/// plugged in yet: [`run`] waits for it.
 ///
 /// # Errors
-/// When waiting cannot help: a file, a port in use, no permission.
+/// If waiting cannot help: a file, a port in use, no permission.
 pub fn open_at_start(config: &SerialConfig) -> Result<Option<Port>, PortError> {
     if config.port == SerialPort::None {
         return Ok(None);
@@ -109,18 +108,19 @@ pub fn open_at_start(config: &SerialConfig) -> Result<Option<Port>, PortError> {
     }
 }
 
-/// Whether the port can be used, or can come to be: the errors of [`open_at_start`], with nothing left open.
+/// Checks that the port can be used now or later: gives the errors of [`open_at_start`] and leaves nothing open.
 ///
 /// # Errors
-/// When waiting cannot help: a file, a port in use, no permission.
+/// If waiting cannot help: a file, a port in use, no permission.
 pub fn check_port(config: &SerialConfig) -> Result<(), PortError> {
     open_at_start(config).map(drop)
 }
 
-/// Serves the port until it is told to stop, opening it again whenever it goes away. `port` is what [`open_at_start`]
-/// gave. `trouble` hears what is wrong in words for a person, and `None` when it works again.
+/// Serves the port until the stop signal and reopens it whenever it is lost. `port` comes from [`open_at_start`].
+/// `trouble` gets the current problem as text for a person, and `None` when it works again.
 ///
-/// After the stop, results not sent yet have half a second to go out.
+/// After the stop, unsent results still go out as long as the port takes bytes. The thread gives up after half a second
+/// without progress, and after 8 s in all.
 pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<String>)) -> Traffic {
     if serial.config.port == SerialPort::None {
         return Traffic::default();
@@ -145,7 +145,7 @@ pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<St
                 if stop.told() {
                     break;
                 }
-                // A port that comes and goes within moments is not opened as fast as it goes.
+                // A port that keeps coming and going must not be reopened just as fast.
                 if since.elapsed() > LONGEST_PAUSE {
                     backoff.reset();
                 }
@@ -180,7 +180,7 @@ pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<St
     traffic
 }
 
-/// The time between a stop and the port's closing.
+/// Tracks the time between the stop signal and closing the port.
 struct Goodbye {
     began: Instant,
     progress: (u64, u64, u64),
@@ -200,20 +200,19 @@ impl Goodbye {
     }
 }
 
-/// Everything that outlives one opening of the port.
+/// State that outlives one opening of the port.
 struct Link {
     serial: Serial,
     outbox: Outbox,
     incoming: Incoming,
     traffic: Traffic,
-    /// The newest state.
     state: Option<Arc<Snapshot>>,
-    /// The state of the last update line.
+    /// State of the last update line.
     told: Option<Arc<Snapshot>>,
-    /// When the next update may go out.
+    /// Earliest time of the next update.
     next_update: Instant,
     next_error: Instant,
-    /// After a failed reading of a result: not before this.
+    /// Earliest time to read a result again after the store failed.
     next_result: Instant,
     dropping: bool,
 }
@@ -236,12 +235,12 @@ impl Link {
         }
     }
 
-    /// Serves one opening of the port: ends with an error when the port goes away, and with `Ok` after a stop.
+    /// Serves one opening of the port: returns an error when the port is lost, and `Ok` after a stop.
     fn serve(&mut self, port: &mut Port) -> std::io::Result<()> {
         self.incoming.clear();
         let newest = self.serial.results.last();
         self.outbox.connected(self.serial.config.port != SerialPort::Pty, newest, Timestamp::now());
-        // A new opening gets the state it missed.
+        // A newly opened port gets the current state again.
         self.told = None;
         let mut goodbye: Option<Goodbye> = None;
         let mut buffer = [0; 1024];
@@ -255,8 +254,8 @@ impl Link {
                 }
                 let progress = (self.traffic.lines, self.traffic.results, left);
                 if goodbye.get_or_insert(Goodbye::new(now)).is_over(progress, now) {
-                    // Closing the port would wait for these bytes as long as the kernel likes; the host gets a result that
-                    // was among them after the next start.
+                    // Closing the port would block on these bytes for as long as the kernel likes. A result among them
+                    // is sent again after the next start.
                     port.discard()?;
                     return Ok(());
                 }
@@ -274,13 +273,13 @@ impl Link {
                 port.wait(self.outbox.wants_to_write(), TICK)?;
             }
             if self.outbox.wants_to_write() && port.waiting()? > 0 {
-                // A full port may call itself writable and take nothing; without this the loop would spin.
+                // A full port may poll as writable and still take nothing; without this pause the loop would spin.
                 std::thread::sleep(FULL_PORT_PAUSE);
             }
         }
     }
 
-    /// Moves the mark once a result has left.
+    /// Moves the mark when a result has left.
     fn settle(&mut self, waiting: u64) {
         let Some(due) = self.outbox.result_left(waiting) else { return };
         self.traffic.results += 1;
@@ -289,7 +288,7 @@ impl Link {
         }
     }
 
-    /// The next result that the host has not got, and its number: those just counted first, then those signed since.
+    /// The next result the host does not have, and its number: newly counted ones first, then newly signed ones.
     fn due(&self) -> Option<(Due, u64)> {
         let Serial { results, sent, .. } = &self.serial;
         let counted = results.after(sent.sequence()).map(|sequence| (Due::Counted(sequence), sequence));
@@ -299,7 +298,7 @@ impl Link {
         })
     }
 
-    /// Queues the next result that the host has not got; one at a time, so that each is marked as it leaves.
+    /// Queues the next result the host does not have; one at a time, so that each is marked as it leaves.
     fn queue_result(&mut self, now: Instant) {
         if !self.outbox.may_take_result() || now < self.next_result {
             return;
@@ -315,7 +314,7 @@ impl Link {
         }
     }
 
-    /// Queues an update when the state changed and its time has come; drops it when the last line has not left yet.
+    /// Queues an update if the state changed and its time has come; drops it if the previous line has not left yet.
     fn queue_update(&mut self, waiting: u64, now: Instant) {
         let Some(state) = self.state.clone() else { return };
         let change = Difference::between(self.told.as_deref(), &state);
@@ -343,7 +342,7 @@ impl Link {
     }
 
     fn interval(&self) -> Duration {
-        // Checked to lie within 0.1..=3600; a config that nobody checked must not panic here.
+        // The config check limits it to 0.1..=3600; an unchecked config must not panic here.
         Duration::try_from_secs_f64(self.serial.config.interval_seconds).unwrap_or(Duration::from_secs(1))
     }
 

@@ -1,4 +1,5 @@
-//! Lines on their way out: numbered, whole, and never glued. Knows nothing of ports but "write as much as goes".
+//! Queue of outgoing lines: numbered, whole, and never glued together. The only thing it asks of a port is to write as
+//! much as fits.
 
 use std::collections::VecDeque;
 
@@ -9,20 +10,20 @@ use super::port::Port;
 use crate::config::LineFormat;
 use crate::store::StoredResult;
 
-/// Answers that wait at most; a host that asks faster than it reads loses the rest.
+/// Most lines queued at once; a host that asks faster than it reads loses the rest.
 const MOST_WAITING: usize = 16;
 
-/// Lines that are queued, half written, or written and not gone.
+/// Lines that are queued, partly written, or written but still in the port.
 #[derive(Debug)]
 pub(super) struct Outbox {
     station: String,
     format: LineFormat,
-    /// Lines so far, given out or skipped.
+    /// Number of the last line, whether sent or skipped.
     sequence: u64,
     queue: VecDeque<Queued>,
-    /// Bytes of the first line of the queue that the port took.
+    /// Bytes of the first queued line already written.
     written: usize,
-    /// A result that the port took whole and that has not left yet.
+    /// A result that is fully written but still in the port's buffer.
     leaving: Option<Due>,
     greeted: bool,
 }
@@ -30,16 +31,16 @@ pub(super) struct Outbox {
 #[derive(Debug)]
 struct Queued {
     bytes: Vec<u8>,
-    /// The result in it that waits to be marked as sent.
+    /// The result in this line, to be marked as sent.
     result: Option<Due>,
 }
 
-/// Why a result goes out without being asked for.
+/// Why a result is sent unasked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// It was counted: its number.
+    /// It was counted: the result's number.
     Counted(u64),
-    /// It was signed: the number of the signature.
+    /// It was signed: the signature's number.
     Signed(i64),
 }
 
@@ -48,8 +49,8 @@ impl Outbox {
         Self { station, format, sequence: 0, queue: VecDeque::new(), written: 0, leaving: None, greeted: false }
     }
 
-    /// Begins anew on a port just opened: what was under way is forgotten (results come again), a line end separates
-    /// what was cut, and the greeting is queued.
+    /// Starts over on a newly opened port: discards pending lines (results are sent again), queues a line end to
+    /// terminate a cut line, then the greeting.
     pub(super) fn connected(&mut self, may_have_half_a_line: bool, newest_result: u64, now: Timestamp) {
         self.queue.clear();
         self.written = 0;
@@ -66,7 +67,8 @@ impl Outbox {
         self.greeted = false;
     }
 
-    /// Queues a line, unless too many wait; says whether it did. A line that is not queued leaves a gap in the numbers.
+    /// Queues a line unless the queue is full; returns whether it did. A line that is not queued leaves a gap in the
+    /// numbers.
     pub(super) fn push(&mut self, message: SerialMessage<'_>, now: Timestamp) -> bool {
         let bytes = self.render(message, now).into_bytes();
         let fits = self.queue.len() < MOST_WAITING;
@@ -76,33 +78,33 @@ impl Outbox {
         fits
     }
 
-    /// Queues a result that is to be marked as sent once it left. Results never fall to the limit.
+    /// Queues a result that is marked as sent once it has left. The queue limit does not apply to results.
     pub(super) fn push_result(&mut self, result: &StoredResult, due: Due, now: Timestamp) {
         let bytes = self.render(SerialMessage::Result(result), now).into_bytes();
         self.queue.push_back(Queued { bytes, result: Some(due) });
     }
 
-    /// Leaves a number out: a line was dropped.
+    /// Skips a line number, because a line was dropped.
     pub(super) fn skip(&mut self) {
         self.sequence += 1;
     }
 
-    /// Whether no other result is queued or leaving.
+    /// Whether a result can be queued: no other is queued or leaving.
     pub(super) fn may_take_result(&self) -> bool {
         self.leaving.is_none() && self.queue.iter().all(|queued| queued.result.is_none())
     }
 
-    /// Whether the greeting was taken by the port.
+    /// Whether the greeting has been written.
     pub(super) fn greeted(&self) -> bool {
         self.greeted
     }
 
-    /// Whether bytes wait to be written.
+    /// Whether any bytes are still to be written.
     pub(super) fn has_bytes(&self) -> bool {
         !self.queue.is_empty()
     }
 
-    /// Whether bytes may be written now: nothing follows a result that is leaving.
+    /// Whether there are bytes to write now: nothing is written behind a result that is leaving.
     pub(super) fn wants_to_write(&self) -> bool {
         self.has_bytes() && self.leaving.is_none()
     }
@@ -112,14 +114,14 @@ impl Outbox {
         self.queue.is_empty() && self.leaving.is_none()
     }
 
-    /// The result that has left, given that so many bytes still wait in the port; each is given once.
+    /// The result that has left, given the number of bytes still waiting in the port. Returned once per result.
     pub(super) fn result_left(&mut self, waiting: u64) -> Option<Due> {
         if waiting == 0 { self.leaving.take() } else { None }
     }
 
-    /// Writes what the port takes; gives the number of lines that became whole.
+    /// Writes as much as the port takes; returns the number of lines completed.
     ///
-    /// Stops behind a result until it left, so that "the port is empty" speaks of that result.
+    /// Stops after a result until it has left, so that an empty port means that this result has gone.
     pub(super) fn write(&mut self, port: &mut Port) -> std::io::Result<u64> {
         let mut lines = 0;
         while self.leaving.is_none()

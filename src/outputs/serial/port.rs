@@ -1,4 +1,4 @@
-//! The port itself: a serial device, or a pseudo-terminal that stands in for one. Reading and writing never block.
+//! The port: a serial device, or a pseudo-terminal that stands in for one. Reading and writing never block.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -18,50 +18,46 @@ use crate::config::{SerialConfig, SerialPort};
 /// Why a port cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PortError {
-    /// Nothing is there: not plugged in, or a wrong path. It may come.
+    /// No such device: not plugged in, or a wrong path. It may still appear.
     #[error(
         "serial port {} is not there; plug it in, or set `port` in [serial] to one that `leukoscope devices` lists",
         .0.display()
     )]
     Missing(PathBuf),
-    /// Something is there that is no serial port.
+    /// The path is not a serial port.
     #[error("{} is {what}, not a serial port; set `port` in [serial] to a device such as /dev/ttyUSB0", path.display())]
     NotAPort {
-        /// The path.
         path: PathBuf,
-        /// What it is.
+        /// What is there instead.
         what: &'static str,
     },
-    /// Another program has it.
+    /// Another program is using it.
     #[error("serial port {} is in use{by}; end that program, or use another port", path.display())]
     InUse {
-        /// The path.
         path: PathBuf,
-        /// ` by NAME (process N)`, when that can be known.
+        /// ` by NAME (process N)`, if known.
         by: String,
     },
-    /// This user may not open it.
+    /// No permission to open it.
     #[error("serial port {}: no permission; add the user to the group that owns it (usually dialout)", .0.display())]
     NoPermission(PathBuf),
-    /// Anything else.
+    /// Any other failure.
     #[error("serial port {}: {problem}; check cable and adaptor", path.display())]
     Failed {
-        /// The path.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error message.
         problem: String,
     },
 }
 
 impl PortError {
-    /// Whether waiting can help: the device may be plugged in later.
+    /// Whether waiting can help, because the device may be plugged in later.
     #[must_use]
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self, Self::Missing(_))
     }
 }
 
-/// An open port.
 #[derive(Debug)]
 pub struct Port {
     io: File,
@@ -71,17 +67,17 @@ pub struct Port {
 
 #[derive(Debug)]
 enum Opened {
-    /// Holds settings and exclusive use; the bytes go through `Port::io`, which does not block.
+    /// Holds the settings and the exclusive lock; bytes go through `Port::io`, which does not block.
     Device(TTYPort),
-    /// The end a reader opens, held open so that writes do not fail while nobody reads.
+    /// The reader's end, held open so that writes do not fail while nobody reads.
     PseudoTerminal(File),
 }
 
 impl Port {
-    /// Opens what `config` names: a fresh pseudo-terminal for `pty`, else the device. For `none` nothing is there.
+    /// Opens the configured port: a new pseudo-terminal for `pty`, else the device. Fails for `none`.
     ///
     /// # Errors
-    /// When it is not there, is no serial port, or is in use.
+    /// If it does not exist, is not a serial port, is in use, or cannot be opened.
     pub fn open(config: &SerialConfig) -> Result<Self, PortError> {
         match &config.port {
             SerialPort::None => Err(PortError::Missing("none".into())),
@@ -90,7 +86,7 @@ impl Port {
         }
     }
 
-    /// Where the other end is: the path to open for a pseudo-terminal, the device otherwise.
+    /// Path of the port: the one the reader opens for a pseudo-terminal, else the device.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -106,7 +102,7 @@ impl Port {
             unlockpt(&master)?;
             let path = PathBuf::from(ptsname(&master, Vec::new())?.to_string_lossy().into_owned());
             let reader_end = open_without_blocking(&path)?;
-            // No echo and no translation: what the host sends is no output, and bytes pass as they are.
+            // Raw mode: no echo, so that the host's bytes do not come back as output, and no translation of bytes.
             let mut settings = tcgetattr(&reader_end)?;
             settings.make_raw();
             tcsetattr(&reader_end, OptionalActions::Now, &settings)?;
@@ -122,7 +118,7 @@ impl Port {
             let what = if kind.is_dir() { "a folder" } else { "a file" };
             return Err(PortError::NotAPort { path, what });
         }
-        // First the end that does not block: the second opening claims the port, and nobody can open it after that.
+        // Open the non-blocking end first: the second open claims the port exclusively, and no further open succeeds.
         let io = open_without_blocking(&path).map_err(|problem| refusal(&path, &problem))?;
         if !rustix::termios::isatty(&io) {
             return Err(PortError::NotAPort { path, what: "another kind of device" });
@@ -136,23 +132,23 @@ impl Port {
         Ok(Self { io, kind: Opened::Device(device), path })
     }
 
-    /// Reads what has come; 0 bytes when nothing has.
+    /// Reads the bytes that have arrived; returns 0 if there are none.
     ///
     /// # Errors
-    /// When the port has gone.
+    /// If the port is gone.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.io.read(buffer) {
-            // A terminal gives "end of file" when its other side has gone.
+            // A terminal reports end of file when its other side is gone.
             Ok(0) if !buffer.is_empty() => Err(io::ErrorKind::BrokenPipe.into()),
             Err(problem) if passes(&problem) => Ok(0),
             other => other,
         }
     }
 
-    /// Writes as much as the port takes now; 0 bytes when it is full.
+    /// Writes as much as the port takes now; returns 0 if it is full.
     ///
     /// # Errors
-    /// When the port has gone.
+    /// If the port is gone.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self.io.write(bytes) {
             Err(problem) if passes(&problem) => Ok(0),
@@ -160,16 +156,16 @@ impl Port {
         }
     }
 
-    /// Bytes that were written and have not left: not on the wire yet, or, of a pseudo-terminal, not read yet.
+    /// Bytes written that have not left: not on the wire yet, or, on a pseudo-terminal, not read yet.
     ///
     /// # Errors
-    /// When the port has gone.
+    /// If the port is gone.
     pub fn waiting(&self) -> io::Result<u64> {
         match &self.kind {
             Opened::Device(device) => Ok(u64::from(device.bytes_to_write()?)),
             Opened::PseudoTerminal(reader_end) => {
-                // The kernel hands bytes to the reader's end a little later; asking whether it is readable makes it do so
-                // now, so that bytes on their way are not taken for read ones.
+                // The kernel passes bytes to the reader's end with a delay. Polling that end forces it, so that bytes
+                // in transit are not taken for bytes already read.
                 let mut polled = [PollFd::from_borrowed_fd(reader_end.as_fd(), PollFlags::IN)];
                 rustix::event::poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
                 Ok(rustix::io::ioctl_fionread(reader_end)?)
@@ -177,10 +173,10 @@ impl Port {
         }
     }
 
-    /// Bytes that were written and are not on the wire yet; of a pseudo-terminal none, which loses nothing when it closes.
+    /// Bytes written that are not on the wire yet; always 0 on a pseudo-terminal, which loses nothing when it closes.
     ///
     /// # Errors
-    /// When the port has gone.
+    /// If the port is gone.
     pub(crate) fn on_the_wire(&self) -> io::Result<u64> {
         match &self.kind {
             Opened::Device(device) => Ok(u64::from(device.bytes_to_write()?)),
@@ -188,10 +184,10 @@ impl Port {
         }
     }
 
-    /// Gives up what was written and is not on the wire yet.
+    /// Discards bytes written that are not on the wire yet.
     ///
     /// # Errors
-    /// When the port has gone.
+    /// If the port is gone.
     pub(crate) fn discard(&self) -> io::Result<()> {
         match &self.kind {
             Opened::Device(_) => Ok(rustix::termios::tcflush(&self.io, rustix::termios::QueueSelector::OFlush)?),
@@ -199,14 +195,14 @@ impl Port {
         }
     }
 
-    /// Waits until something comes in, or, with `to_write`, until the port takes bytes; no longer than `time`.
+    /// Waits up to `time` until bytes arrive or, with `to_write`, until the port takes bytes.
     ///
     /// # Errors
-    /// When the port has gone.
+    /// If the port is gone.
     pub fn wait(&self, to_write: bool, time: Duration) -> io::Result<()> {
         let events = if to_write { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
         let mut polled = [PollFd::from_borrowed_fd(self.io.as_fd(), events)];
-        // A wait of some milliseconds always fits.
+        // Waits of some milliseconds always fit.
         let time = Timespec { tv_sec: time.as_secs().cast_signed(), tv_nsec: time.subsec_nanos().into() };
         match rustix::event::poll(&mut polled, Some(&time)) {
             Ok(_) if polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) => {
@@ -233,7 +229,7 @@ fn refusal(path: &Path, problem: &io::Error) -> PortError {
         io::ErrorKind::NotFound => PortError::Missing(path),
         io::ErrorKind::PermissionDenied => PortError::NoPermission(path),
         io::ErrorKind::ResourceBusy => in_use(&path),
-        // ENXIO and ENODEV: the node is there, the hardware is not. They have no kind of their own.
+        // ENXIO and ENODEV: the device node exists but the hardware does not. They have no `ErrorKind`.
         _ if matches!(problem.raw_os_error(), Some(6 | 19)) => PortError::Missing(path),
         _ => PortError::Failed { path, problem: problem.to_string() },
     }
@@ -244,7 +240,7 @@ fn in_use(path: &Path) -> PortError {
     PortError::InUse { path: path.to_owned(), by }
 }
 
-/// The process that has a device open, as far as this user may see: its name and number.
+/// Name and id of a process that has the device open, as far as this user may see.
 fn user_of(path: &Path) -> Option<(String, u32)> {
     let device = fs::metadata(path).ok()?.rdev();
     for process in fs::read_dir("/proc").ok()?.flatten() {

@@ -1,4 +1,4 @@
-//! Up to where the serial host got the results.
+//! Remembers which results were sent to the serial host.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -8,10 +8,10 @@ use super::outbox::Due;
 use crate::store::{Store, StoreError, of_file};
 use crate::system::file;
 
-/// The file of the [`SentMark`].
+/// Name of the [`SentMark`] file.
 pub(crate) const SENT_FILE: &str = "serial.sent";
 
-/// The numbers of the last result and of the last signature that were sent, kept across restarts.
+/// Numbers of the last result and the last signature sent, kept across restarts.
 #[derive(Debug)]
 pub struct SentMark {
     path: PathBuf,
@@ -20,13 +20,14 @@ pub struct SentMark {
 }
 
 impl SentMark {
-    /// Reads the mark of `folder`.
+    /// Reads the mark from `folder`.
     ///
-    /// A folder without one has never served a serial host: the mark is made at the newest result, so that a new host does
-    /// not get the whole past. A mark that cannot be read counts as 0: getting a result twice is better than losing it.
+    /// A folder without a mark has never served a serial host: the mark is created at the newest result, so that a new
+    /// host does not get the whole past. An unreadable mark counts as 0: sending a result twice is better than losing
+    /// it.
     ///
     /// # Errors
-    /// When the mark cannot be read or made for a reason of the disk.
+    /// If the disk fails while the mark is read or created.
     pub fn open(folder: &Path, results: &Store) -> Result<Self, StoreError> {
         let path = folder.join(SENT_FILE);
         let mut text = Vec::new();
@@ -43,28 +44,28 @@ impl SentMark {
             log::warn!("{}: holds no numbers; every result goes to the serial host again", path.display());
             (0, Some(0))
         });
-        // A mark from another folder's life must not hold back new results, and versions that signed nothing kept no
-        // number of a signature.
+        // A mark from a different store must not hold back new results, and versions without signatures stored no
+        // signature number.
         let newest = results.last_signed();
         Ok(Self { path, sequence: sequence.min(results.last()), signature: signature.unwrap_or(newest).min(newest) })
     }
 
-    /// The number up to which results were sent.
+    /// Number of the last result sent.
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.sequence
     }
 
-    /// The number up to which signatures were sent.
+    /// Number of the last signature sent.
     #[must_use]
     pub fn signature(&self) -> i64 {
         self.signature
     }
 
-    /// Moves the mark. It holds for this run even when it cannot be written.
+    /// Moves the mark. It holds for this run even if it cannot be written.
     ///
     /// # Errors
-    /// When it cannot be written; a restart may then send results again.
+    /// If it cannot be written; a restart may then send results again.
     pub(super) fn advance(&mut self, sent: Due) -> Result<(), StoreError> {
         match sent {
             Due::Counted(sequence) => self.sequence = sequence,
@@ -79,7 +80,7 @@ impl SentMark {
     }
 }
 
-/// Number of the result and, where there is one, of the signature.
+/// Parses the result number and, if present, the signature number.
 fn numbers(text: &[u8]) -> Option<(u64, Option<i64>)> {
     let mut words = std::str::from_utf8(text).ok()?.split_whitespace();
     let sequence = words.next()?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! A calibration that somebody asks for while the program runs, by the frames of the camera it holds.
+//! Calibration on request while the program runs, from frames of the camera it already holds open.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,59 +18,56 @@ use crate::station::trouble::Part;
 use crate::vision::optics::calibration::Calibration;
 use crate::vision::quality::Gate;
 
-/// Frames that a calibration is taken from.
+/// Frames per calibration.
 const FRAMES: usize = 10;
 
-/// How long the first frame, or a next one, is waited for.
+/// How long to wait for each frame.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What a calibration is taken of, and where it is kept.
+/// What is calibrated, and where the calibration is stored.
 #[derive(Clone, Debug)]
 pub struct Calibrator {
-    /// The state folder.
     pub state: PathBuf,
-    /// The camera.
     pub camera: CameraConfig,
-    /// The objective, and how uneven light is taken out.
+    /// Objective and flat-field settings.
     pub optics: Optics,
 }
 
-/// A request for a calibration.
 #[derive(Debug)]
 pub struct CalibrationRequest {
-    /// Of what.
+    /// What to calibrate.
     pub step: Step,
-    /// Where the outcome goes.
+    /// Receives the outcome.
     pub answer: Sender<Result<Calibrated, NotCalibrated>>,
 }
 
 impl CalibrationRequest {
-    /// Both ends; at most one request waits. Each takes seconds, and a second person at the microscope would have moved
-    /// the field that the first one calibrates by.
+    /// Both ends of a queue of one request. Each calibration takes seconds, and a second person at the microscope would
+    /// have moved the field that the first one calibrates on.
     #[must_use]
     pub fn requests(drops: Drops) -> (Requests<Self>, Receiver<Self>) {
         Requests::within(1, Dropped::CalibrationRequest, drops)
     }
 }
 
-/// A calibration that was taken, is kept, and is in force.
+/// A calibration that is stored and in force.
 #[derive(Clone, Debug)]
 pub struct Calibrated {
-    /// All that is known now.
+    /// The complete calibration, earlier steps included.
     pub calibration: Calibration,
-    /// What this step found, in words.
+    /// What this step found, as text.
     pub words: String,
 }
 
 impl Counting {
-    /// Calibrates, puts it in force and answers.
+    /// Calibrates, puts the calibration in force and sends the answer.
     pub(super) fn calibrate(&mut self, CalibrationRequest { step, answer }: &CalibrationRequest) {
         let done = self.calibrated(*step);
         match &done {
             Ok(Calibrated { words, .. }) => log::info!("calibrated: {words}"),
             Err(problem) => log::warn!("not calibrated: {problem}"),
         }
-        // Whoever asked may have gone; the calibration holds all the same.
+        // The requester may be gone; the calibration holds all the same.
         let _ = answer.send(done);
     }
 
@@ -111,7 +108,8 @@ impl Counting {
         Ok(Calibrated { calibration, words })
     }
 
-    /// Frames from now on. The one that lies ready was taken before the person was done with the stage.
+    /// Collects new frames. The one already waiting is discarded: it was taken before the person was done with the
+    /// stage.
     fn frames_to_calibrate_by(&mut self) -> Vec<RgbImage> {
         let mut frames = Vec::with_capacity(FRAMES);
         let _old = self.connections.frames.take(Duration::ZERO);

@@ -1,17 +1,17 @@
-//! How good the frames of a session are: the newest, those refused, and what the log says of it.
+//! Frame quality of a session: the newest frame, the number refused, and what goes to the log.
 
 use std::time::{Duration, Instant};
 
 use crate::vision::quality::{Quality, Refusals, Verdict};
 
-/// How long frames must be judged alike before the log says so.
+/// How long a verdict must hold before it is logged.
 const LASTING: Duration = Duration::from_secs(2);
 
-/// The judgements of one session's frames.
+/// The quality verdicts of one session's frames.
 pub(super) struct QualityLog {
     pub(super) newest: Option<Quality>,
     pub(super) refused: Refusals,
-    /// Since when frames are judged as the latest one, and the judgement that the log holds.
+    /// When the current verdict began, and the verdict last logged.
     since: Instant,
     logged: Option<Verdict>,
 }
@@ -21,17 +21,17 @@ impl QualityLog {
         Self { newest: None, refused: Refusals::default(), since: Instant::now(), logged: None }
     }
 
-    /// A session begins: none of its frames was refused yet.
+    /// Resets the refusals at the start of a session.
     pub(super) fn begin(&mut self) {
         self.refused = Refusals::default();
     }
 
-    /// A frame was judged; `counts`: frames that are not good enough are left out.
+    /// Records one frame's quality. `counts`: frames that are not good enough are left out.
     pub(super) fn note(&mut self, quality: Quality, counts: bool) {
         if self.newest.is_none_or(|before| before.verdict != quality.verdict) {
             self.since = Instant::now();
         }
-        // Single frames fail whenever the stage moves; the log keeps what lasts.
+        // Single frames fail whenever the stage moves; only lasting verdicts are logged.
         let (verdict, logged) = (quality.verdict, self.logged);
         if logged != Some(verdict) && self.since.elapsed() >= LASTING {
             match verdict.advice() {

@@ -1,4 +1,4 @@
-//! The result of a count: kept before anybody is told of it, and before the next sample begins.
+//! Storing a result: before anything shows it, and before the next sample begins.
 
 use std::time::{Duration, Instant};
 
@@ -7,23 +7,23 @@ use crate::counting::session::snapshot::Snapshot;
 use crate::station::trouble::Part;
 use crate::store::records::Settings;
 
-/// Pause between two tries to keep a result that could not be kept.
+/// Delay before storing a result is retried.
 const KEEP_AGAIN: Duration = Duration::from_secs(5);
 
-/// A result that is not on the disk yet.
+/// A result that is not on disk yet.
 pub(super) struct Unkept {
     result: Snapshot,
-    /// What was in force when it came to be.
+    /// Settings in force when the count ended.
     settings: Settings,
-    /// When to try again to keep it.
+    /// When to try to store it again.
     pub(super) again: Instant,
 }
 
-/// A sample that somebody asked for, with its id if one was given.
+/// A requested sample, with its id if one was given.
 pub(super) struct NextSample(pub(super) Option<String>);
 
 impl Counting {
-    /// Keeps the result that just came to be, before anybody is told that it stands.
+    /// Stores the result of a count that just ended, before any sink shows it as done.
     pub(super) fn ended(&mut self) {
         let result = self.snapshot();
         log::info!(
@@ -56,7 +56,8 @@ impl Counting {
         }
     }
 
-    /// Begins the sample that was asked for, unless the result before it is not safe yet: two sessions at once would mix.
+    /// Begins the requested sample, unless the result before it is not stored yet: the recorder holds one session at a
+    /// time.
     pub(super) fn begin_next(&mut self) {
         if self.unkept.is_none()
             && let Some(NextSample(id)) = self.next.take()

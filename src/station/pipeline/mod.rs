@@ -1,4 +1,4 @@
-//! The counting thread: frames and commands in, snapshots and results out. The one place that knows every stage.
+//! The counting thread: takes frames and commands, gives snapshots and results. The only place that knows every stage.
 
 mod calibrating;
 mod judged;
@@ -35,80 +35,80 @@ use crate::vision::optics::calibration::scale_doubt;
 use crate::vision::quality::Gate;
 use crate::vision::{Lighting, Vision, VisionError};
 
-/// What the counting thread is connected to.
+/// Connections of the counting thread.
 #[derive(Debug)]
 pub struct PipelinePorts {
-    /// Where the camera puts its frames.
+    /// Frames from the camera.
     pub frames: Latest<Frame>,
-    /// What became of those that did not arrive.
+    /// Camera state and its counts of skipped and damaged frames.
     pub camera: CameraWatch,
-    /// Frames are a recording's, which waits until it is read.
+    /// Whether frames come from a recording, which waits until each is read.
     pub recording: bool,
-    /// What persons and hosts ask for.
+    /// Commands from people and serial hosts.
     pub commands: Receiver<Command>,
-    /// One place a sink, for the newest snapshot.
+    /// One slot per sink for the newest snapshot.
     pub sinks: Vec<Latest<Arc<Snapshot>>>,
-    /// Keeps cells, and results before anybody sees them.
+    /// Stores cells, and results before any sink shows them.
     pub recorder: Recorder,
-    /// Limits, settings and calibration: read once a turn, and changed by a calibration.
+    /// Limits, settings and calibration: read once per loop, changed by a calibration.
     pub in_force: InForce,
-    /// Where the page sees what goes on.
+    /// The page's live view.
     pub live: Live,
-    /// The board of troubles.
+    /// Current problems, part by part.
     pub troubles: Troubles,
-    /// Tells the watchdog that this thread gets on.
+    /// Tells the watchdog that this thread makes progress.
     pub pulse: Pulse,
-    /// Ends the thread.
+    /// Stop signal for the thread.
     pub stop: Stop,
     /// Whether frames that are not good enough are left out.
     pub gate: bool,
-    /// What a calibration is of, and where it is kept.
+    /// What is calibrated, and where the calibration is stored.
     pub calibrator: Calibrator,
-    /// Wishes for one.
+    /// Requests for a calibration.
     pub calibration_requests: Receiver<CalibrationRequest>,
 }
 
-/// How long the thread waits for a frame before it looks at everything else.
+/// How long to wait for a frame before checking everything else.
 const WAIT: Duration = Duration::from_millis(50);
 
-/// How long a frame that was looked at waits for the next one to be looked at meanwhile.
+/// How long a detected frame waits for the next one, so that counting one and detecting on the other overlap.
 const SOON: Duration = Duration::from_millis(5);
 
-/// How often a state that does not change is told again, so that trouble and speed stay current.
+/// How often an unchanged state is published again, so that trouble and frame rate stay current.
 const REFRESH: Duration = Duration::from_secs(1);
 
-/// A step longer than this is named in the log: a person is waiting.
+/// Frames slower than this are logged: somebody is waiting.
 const SLOW: Duration = Duration::from_secs(1);
 
 struct Counting {
     station: String,
     vision: Arc<Vision>,
     counter: Counter,
-    /// A frame that was looked at and is to be counted while the next one is looked at.
+    /// The detected frame that is counted while the next one is detected.
     looked: Option<(DetectedFrame, Frame)>,
     view: SessionView,
-    /// How long that took where no other frame was counted meanwhile.
+    /// Time the detection took when no other frame was counted meanwhile.
     looked_alone: Duration,
     session: Session,
     connections: PipelinePorts,
-    /// What is in force in this turn: a session, its record and its result go by the same.
+    /// Settings in force in this loop: a session, its record and its result use the same ones.
     current: Arc<Current>,
-    /// A result that is not on the disk yet.
+    /// A result that is not on disk yet.
     unkept: Option<Unkept>,
-    /// The sample that begins once the result before it is on the disk.
+    /// The sample to begin once the previous result is on disk.
     next: Option<NextSample>,
-    /// The camera's counters when the session began.
+    /// The camera's counts when the session began.
     at_start: CameraCounts,
     used: u64,
     judged: QualityLog,
     um_per_px: Option<f64>,
     rate: Rate,
-    /// The state that was told last, and when.
+    /// The state published last, and when.
     state: Option<Arc<Snapshot>>,
     told: Instant,
 }
 
-/// Counts into `session` until told to stop. `first` is begun at once if there is one.
+/// Counts into `session` until the stop signal. `first`, if given, is carried out at once.
 pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option<Command>, connections: PipelinePorts) {
     let mut counting = Counting {
         station: station.to_owned(),
@@ -138,7 +138,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
     while !counting.connections.stop.told() {
         counting.step();
     }
-    // What was to come after a result that is still not kept begins no more.
+    // A sample still waiting behind a result that is not stored does not begin any more.
     counting.next = None;
     counting.end(Ending::Shutdown);
     counting.keep();
@@ -156,17 +156,17 @@ impl Counting {
             self.calibrate(&request);
         }
         if self.session.phase() == Phase::Counting {
-            // What was looked at waits no longer for a next frame than one takes to come.
+            // A detected frame waits for the next one only as long as that one takes to arrive.
             let patience = if self.looked.is_some() { SOON } else { WAIT };
             match self.connections.frames.take(patience) {
                 Some(frame) => self.frame(&frame),
                 None if self.looked.is_some() => self.count_looked(),
-                // A camera that ends because the program does is no recording that is over.
+                // During shutdown the camera ends too; that is not the end of a recording.
                 None if self.camera_ended() && !self.connections.stop.told() => self.end(Ending::RecordingOver),
                 None => {}
             }
         } else {
-            // A live camera's frames are out of date by the time a count begins; a recording waits for it.
+            // A live camera's frames are out of date by the time a count begins; a recording waits for the count.
             if !self.connections.recording
                 && let Some(frame) = self.connections.frames.take(Duration::ZERO)
             {
@@ -204,7 +204,7 @@ impl Counting {
             Command::Stop => self.end(Ending::Stopped),
             Command::NewSample(id) => {
                 self.end(Ending::Stopped);
-                // Asked for all the same where the last field reached the target before the stop did.
+                // The new sample begins even if the last field reached the target before this stop did.
                 self.next = Some(NextSample(id));
                 self.begin_next();
             }
@@ -232,7 +232,7 @@ impl Counting {
         });
     }
 
-    /// Looks at a frame while the one before it is counted.
+    /// Detects on a frame while the one before it is counted.
     fn frame(&mut self, frame: &Frame) {
         let pixels = &*frame.pixels;
         let began = Instant::now();
@@ -257,7 +257,7 @@ impl Counting {
             log::warn!("a frame of {}x{} px took {:.1?}", pixels.width(), pixels.height(), began.elapsed());
         }
         match looked {
-            // What was counted meanwhile may have ended the session.
+            // The frame counted meanwhile may have ended the session.
             Ok(looked) => {
                 self.looked = Some((looked, frame.clone())).filter(|_| self.session.phase() == Phase::Counting);
             }
@@ -265,7 +265,7 @@ impl Counting {
         }
     }
 
-    /// Counts the frame that was looked at, if there is one.
+    /// Counts the detected frame, if there is one.
     fn count_looked(&mut self) {
         if let Some((looked, frame)) = self.looked.take() {
             let began = Instant::now();
@@ -305,7 +305,7 @@ impl Counting {
         self.tell();
     }
 
-    /// Whether frames have another size than those the light was calibrated with: they would be evened out wrongly.
+    /// Whether the frame size differs from the one the light was calibrated with: the flat field would be wrong.
     fn does_not_fit(&mut self, size: (u32, u32)) -> bool {
         let fixed = matches!(self.vision.lighting(), Lighting::Fixed(_));
         let lit = self.current.calibration.as_ref().filter(|_| fixed);
@@ -315,15 +315,16 @@ impl Counting {
         true
     }
 
-    /// Says so where the red cells and the calibration do not agree on the scale.
+    /// Reports a problem if the scale from red cells and the calibrated scale disagree.
     fn doubt_scale(&self) {
         let calibrated = self.current.calibration.as_ref().and_then(|calibration| calibration.um_per_px);
         let doubt = calibrated.zip(self.um_per_px).and_then(|(calibrated, live)| scale_doubt(calibrated, live));
         self.connections.troubles.set(Part::Optics, doubt);
     }
 
-    /// Ends a running count, the one way for commands, a recording's end and the program's. What was looked at counts first,
-    /// and then what a lone last field showed cut by its border; where either reaches the target, that is the ending.
+    /// Ends a running count, whether by command, end of recording or shutdown. The detected frame is counted first,
+    /// then the cells of a lone last field that its border cuts. If either reaches the target, that is the recorded
+    /// ending.
     fn end(&mut self, ending: Ending) {
         if self.session.phase() == Phase::Counting {
             self.count_looked();
@@ -358,8 +359,8 @@ impl Counting {
         snapshot
     }
 
-    /// Tells everybody the state. A result that is not on the disk yet could still be lost: until it is, the count stands
-    /// as it was told before its end.
+    /// Publishes the state to every sink. A result that is not on disk could still be lost, so until it is stored the
+    /// sinks keep showing the state from before the count ended.
     fn tell(&mut self) {
         let snapshot = match self.state.as_deref().filter(|_| self.unkept.is_some()) {
             Some(before) => {

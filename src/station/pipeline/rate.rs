@@ -1,13 +1,14 @@
-//! How fast the vision gets through frames.
+//! Frame rate that the vision can sustain.
 
 use std::time::Duration;
 
-/// Frames a second the vision can get through, one looked at while another is counted: a running mean over about ten.
+/// Frames per second that the vision can process, detecting on one frame while counting another: a running mean over
+/// about ten frames.
 #[derive(Debug, Default)]
 pub(super) struct Rate(Option<f64>);
 
 impl Rate {
-    /// A frame took so long.
+    /// Records the time one frame took.
     pub(super) fn step(&mut self, took: Duration) {
         let seconds = took.as_secs_f64();
         self.0 = Some(self.0.map_or(seconds, |mean| 0.9 * mean + 0.1 * seconds));

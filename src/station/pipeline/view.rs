@@ -1,4 +1,4 @@
-//! What the page sees of the frames: pictures with boxes, and what white cells are called.
+//! The live view: frames with boxes, and the names of white cells.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::domain::frame::Frame;
 use crate::station::live_view::{Live, LiveBox, LiveView};
 use crate::vision::detect::Detection;
 
-/// The frames of one session as the page sees them.
+/// The live view of one session.
 pub(super) struct SessionView {
     live: Live,
     names: HashMap<CellId, (CellClass, f64)>,
@@ -21,12 +21,12 @@ impl SessionView {
         Self { live, names: HashMap::new() }
     }
 
-    /// A session begins: none of its cells has a name yet.
+    /// Forgets the names at the start of a session.
     pub(super) fn begin(&mut self) {
         self.names.clear();
     }
 
-    /// Remembers what white cells are called.
+    /// Remembers the names of white cells.
     pub(super) fn learn(&mut self, cells: &[CountedCell], revisions: &[Revision]) {
         for cell in cells {
             if let Some(opinion) = &cell.opinion {
@@ -41,7 +41,7 @@ impl SessionView {
         }
     }
 
-    /// Shows a frame with the cells that were found in it. Nobody waits for it.
+    /// Publishes a frame with the cells found in it. Never blocks.
     pub(super) fn show(&self, frame: &Frame, cells: &[Detection], ids: &[Option<CellId>]) {
         if !self.live.watched() {
             return;

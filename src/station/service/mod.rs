@@ -1,8 +1,7 @@
-//! What makes a service of the program: signals, and the notifications systemd waits for. Without systemd the
-//! notifications do nothing.
+//! Signals and systemd notifications. Without systemd the notifications do nothing.
 //!
-//! The unit is `Type=notify`: "ready" is said once camera, model and sinks are up, "stopping" before the last results go
-//! out, and "alive" while every part makes progress, which is [`watchdog`]'s work.
+//! The unit is `Type=notify`: "ready" is sent once camera, model and sinks are up, "stopping" before the last results
+//! go out, and "alive" while every part makes progress, which is the job of [`watchdog`].
 
 pub mod watchdog;
 
@@ -26,11 +25,11 @@ pub fn stopping() {
     notify(&[NotifyState::Stopping]);
 }
 
-/// Tells systemd that the configuration is being read again; call [`ready`] when that is done, whether it went well or not.
+/// Tells systemd that the configuration is being reloaded; call [`ready`] when done, whether it worked or not.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => notify(&[NotifyState::Reloading, now]),
-        // Without the time systemd would end the service, so nothing is said at all.
+        // Without the time systemd would end the service, so send nothing at all.
         Err(problem) => log::warn!("the clock cannot be read: {problem}"),
     }
 }
@@ -47,22 +46,22 @@ fn notify(state: &[NotifyState<'_>]) {
     }
 }
 
-/// Listens for signals as long as it lives.
+/// Listens for signals until dropped.
 #[derive(Debug)]
 pub struct SignalListener {
     handle: Handle,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Listens for signals on a thread of its own: SIGTERM and SIGINT tell `stop`, a second one ends the program at once with
-/// exit code 1; SIGHUP calls `reload`.
+/// Listens for signals on its own thread. SIGTERM and SIGINT trigger `stop`; a second one ends the program at once with
+/// exit code 1. SIGHUP calls `reload`.
 ///
 /// # Errors
-/// When the signals cannot be caught.
+/// If the handlers or the thread cannot be set up.
 pub fn listen(stop: Stop, reload: impl Fn() + Send + 'static) -> std::io::Result<SignalListener> {
     let told_once = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
-        // The order makes the first signal arm what the second one does.
+        // Registered in this order, the first signal arms the shutdown that the second one triggers.
         signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&told_once))?;
         signal_hook::flag::register(signal, Arc::clone(&told_once))?;
     }
@@ -85,7 +84,7 @@ impl Drop for SignalListener {
     fn drop(&mut self) {
         self.handle.close();
         if let Some(thread) = self.thread.take() {
-            // The thread does nothing that could panic but the caller's reload; that one's words are in the log already.
+            // Only the caller's `reload` could panic, and the panic message is already in the log.
             let _ = thread.join();
         }
     }

@@ -1,8 +1,7 @@
-//! Tells systemd that the program is alive, but only while every part of it makes progress.
+//! Tells systemd that the program is alive, but only while every part makes progress.
 //!
-//! A part that loops beats its [`Pulse`] once a turn, also when it has nothing to do. When one has not beaten for longer
-//! than its allowance, no more notice goes to systemd, which then ends the program and starts it anew; the log says
-//! which part was stuck.
+//! Each looping part beats its [`Pulse`] once per iteration, even when idle. When one misses its allowance, no more
+//! notices go to systemd, which then kills and restarts the program; the log names the part that is stuck.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,28 +11,28 @@ use sd_notify::NotifyState;
 
 use crate::system::stop::Stop;
 
-/// When a part last made progress, and how long it may take until it does again.
+/// When a part last made progress, and how long it may take until the next time.
 #[derive(Clone, Copy, Debug)]
 pub struct Beat {
     /// Name of the part, for the log.
     pub part: &'static str,
-    /// The longest it may be silent.
+    /// Longest time allowed between beats.
     pub allowance: Duration,
     /// When it last made progress.
     pub last: Instant,
 }
 
-/// Decides whether every part is alive.
+/// Checks that every part is alive.
 ///
 /// # Errors
-/// The name of the part that is stuck; of several, the one longest over its allowance.
+/// The name of the part that is stuck; if several are, the one longest over its allowance.
 pub fn alive(now: Instant, beats: &[Beat]) -> Result<(), &'static str> {
     let over = |beat: &Beat| now.saturating_duration_since(beat.last).checked_sub(beat.allowance);
     let stuck = beats.iter().filter_map(|beat| Some((over(beat).filter(|over| !over.is_zero())?, beat.part)));
     stuck.max_by_key(|(over, _)| *over).map_or(Ok(()), |(_, part)| Err(part))
 }
 
-/// The parts that are watched. Clones watch the same parts.
+/// The watched parts. Clones watch the same ones.
 #[derive(Clone, Debug)]
 pub struct Watchdog(Arc<Parts>);
 
@@ -51,7 +50,7 @@ struct WatchedPart {
     last: Arc<AtomicU64>,
 }
 
-/// What a part beats.
+/// The heartbeat of one part.
 #[derive(Clone, Debug)]
 pub struct Pulse {
     began: Instant,
@@ -59,7 +58,7 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// Says that the part made progress.
+    /// Records that the part made progress.
     pub fn beat(&self) {
         self.last.store(self.began.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
@@ -72,7 +71,7 @@ impl Default for Watchdog {
 }
 
 impl Watchdog {
-    /// Watches a part from now on.
+    /// Starts watching a part.
     #[must_use]
     pub fn watch(&self, part: &'static str, allowance: Duration) -> Pulse {
         let pulse = Pulse { began: self.0.began, last: Arc::default() };
@@ -82,7 +81,7 @@ impl Watchdog {
         pulse
     }
 
-    /// The beats as they stand.
+    /// The last beat of every part.
     #[must_use]
     pub fn beats(&self) -> Vec<Beat> {
         let parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,10 +92,10 @@ impl Watchdog {
         parts.iter().map(beat).collect()
     }
 
-    /// Tells systemd at half its interval that all is alive, until the stop. Returns at once when systemd does not ask.
+    /// Notifies systemd at half its watchdog interval until the stop. Returns at once if systemd runs no watchdog.
     pub fn run(&self, stop: &Stop) {
         let Some(interval) = sd_notify::watchdog_enabled() else { return };
-        // Never quicker than a thousand times a second, whatever the unit says.
+        // At most a thousand times a second, whatever the unit says.
         let pause = (interval / 2).max(Duration::from_millis(1));
         let mut stuck = None;
         while !stop.told() {
