@@ -2,8 +2,8 @@
 //!
 //! The path of a frame: a [`camera`] delivers it; [`vision`] corrects uneven light, finds the scale from the red cells,
 //! boxes the cells and classifies the white ones; [`counting`] tracks the stage so that each cell is counted once, and
-//! keeps the differential with its intervals and flags; the [`store`] keeps what was counted; the [`station`] runs all of
-//! this, and the [`outputs`] show it: display, serial line, metrics, page, report. The command line is [`cli`].
+//! keeps the differential with its intervals and flags; the [`store`] keeps what was counted; the [`station`] runs all
+//! of this, and the [`outputs`] show it: display, serial line, metrics, page, report. The command line is [`cli`].
 //!
 //! | room | what is in it |
 //! |---|---|
@@ -21,8 +21,8 @@
 //!
 //! A room imports only rooms above it in this table; `tests/architecture.rs` enforces this.
 //!
-//! Before detection only the newest frame of a live camera is kept; after it no white cell and no result is dropped. Two
-//! things must never happen: counting a cell twice while it stays in view, and losing a result once it was shown.
+//! Before detection only the newest frame of a live camera is kept; after it no white cell and no result is dropped.
+//! Two things must never happen: counting a cell twice while it stays in view, and losing a result once it was shown.
 
 pub mod camera;
 pub mod cli;
