@@ -151,7 +151,7 @@ fn one_address_cannot_hold_every_connection() {
 #[test]
 fn whoever_stops_before_or_within_the_beginning_of_tls_is_dropped_in_time() {
     let station = Station::at("0.0.0.0:0", |web| web.timeouts = SHORT);
-    // Nothing; the type of a first message; and all but the last byte of its header, which holds the length.
+    // Nothing; the type of a first message; and its header without the last byte of the length.
     for first in [&[][..], &[0x16], &[0x16, 3, 1, 2]] {
         let mut stream = TcpStream::connect(station.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
