@@ -25,13 +25,11 @@ pub enum PictureError {
     /// The path does not exist.
     #[error("{path}: there is no such file or folder; check the spelling")]
     Missing {
-        /// The requested path.
         path: PathBuf,
     },
     /// The path exists but cannot be read.
     #[error("{path}: cannot be read ({problem}); check its permissions and the disk")]
     Unreadable {
-        /// The requested path.
         path: PathBuf,
         /// The system's error.
         problem: std::io::Error,
@@ -39,13 +37,11 @@ pub enum PictureError {
     /// A folder or pattern without images.
     #[error("{path}: no pictures here; it takes files ending in .jpg .jpeg .png .bmp .tif .tiff")]
     Empty {
-        /// The folder or pattern.
         path: PathBuf,
     },
     /// An invalid pattern.
     #[error("{path}: not a pattern that can be searched ({problem}); write for example slides/*.jpg")]
     Pattern {
-        /// The pattern.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
@@ -53,13 +49,11 @@ pub enum PictureError {
     /// Neither JPEG, PNG, BMP nor TIFF.
     #[error("{path}: not a JPEG, PNG, BMP or TIFF picture; convert it to one of these")]
     Format {
-        /// The file.
         path: PathBuf,
     },
     /// Too small to show a cell.
     #[error("{path}: {width} x {height} px is too small to show a cell; it takes at least 16 x 16 px")]
     TooSmall {
-        /// The file.
         path: PathBuf,
         /// Its width, px.
         width: u32,
@@ -71,7 +65,6 @@ pub enum PictureError {
         "{path}: {width} x {height} px is too large; it takes at most 16384 px a side and 64 megapixels, so cut it into tiles"
     )]
     TooLarge {
-        /// The file.
         path: PathBuf,
         /// Its width, px.
         width: u32,
@@ -81,7 +74,6 @@ pub enum PictureError {
     /// The image starts correctly but is damaged.
     #[error("{path}: the picture is damaged ({problem}); copy it again from where it came")]
     Damaged {
-        /// The file.
         path: PathBuf,
         /// What is wrong.
         problem: String,

@@ -20,12 +20,10 @@ pub struct Playback {
     pub repeat: bool,
 }
 
-/// Plays recorded frames.
 #[derive(Debug)]
 pub struct Replay {
     path: PathBuf,
     pictures: Vec<PathBuf>,
-    /// The next picture.
     next: usize,
     sequence: u64,
     repeat: bool,

@@ -68,7 +68,6 @@ pub enum LimitsError {
     /// The file cannot be read or written.
     #[error("{}: {problem}; the limits set on the page are kept there: check the disk, or delete it to go by [session] and [flags]", path.display())]
     File {
-        /// The file.
         path: PathBuf,
         /// The system's error.
         problem: io::Error,

@@ -10,7 +10,6 @@ pub enum ConfigError {
     /// The file cannot be read.
     #[error("{}: {}; {remedy}", file.display(), problem)]
     Unreadable {
-        /// The file.
         file: PathBuf,
         /// The system's error.
         problem: io::Error,
@@ -49,7 +48,6 @@ pub struct ConfigProblem {
 pub enum Location {
     /// In a file.
     File {
-        /// The file.
         file: PathBuf,
         /// Line, from 1.
         line: usize,

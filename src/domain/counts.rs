@@ -44,7 +44,6 @@ impl KindCounts {
 /// One line of the differential.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ClassCount {
-    /// The class.
     pub class: CellClass,
     /// Cells of this class, each counted once.
     pub count: u32,

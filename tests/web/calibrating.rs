@@ -135,8 +135,7 @@ fn the_light_of_an_empty_field_is_kept_with_its_fall_off() {
             // A quarter at the middle of each edge, half in the corners.
             assert!((0.4..0.52).contains(&fall_off), "{fall_off}");
             assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(found.calibration));
-            // Ten of the eleven frames were used, and the one left is not enough: a further request must be refused
-            // with the reason.
+            // Ten of the eleven frames were used and the one that lay ready was not, so a further request is refused.
             assert!(matches!(request(calibration_requests, Step::Scale), Err(NotCalibrated::FewFrames(_))));
         },
     );

@@ -190,7 +190,6 @@ impl Station {
         entries.into_iter().map(|entry| (entry.by, entry.action)).collect()
     }
 
-    /// Ends the server.
     pub fn end(&mut self) {
         self.stop.tell();
         if let Some(thread) = self.thread.take() {

@@ -24,7 +24,6 @@ pub(super) enum ReaderEvent {
     Opened(String),
     /// A frame was handed on.
     Frame,
-    /// A frame was damaged.
     Damaged,
     /// A frame of a recording waits because its consumer is busy.
     Waiting,
