@@ -1,4 +1,4 @@
-//! What the networks cost on bytes by every kernel of this machine, and the same layers in `f32` by tract.
+//! Cost of the int8 networks with every kernel of this machine, and of the same layers in `f32` with tract.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -40,7 +40,7 @@ fn classifier(criterion: &mut Criterion) {
     });
 }
 
-/// Inputs of the detector: the least that shows a field, 640x480 px and 1920x1080 px with red cells of 51 px.
+/// Input sizes of the detector: the smallest that shows a field, 640x480 px and 1920x1080 px with red cells of 51 px.
 const FIELDS: [(usize, usize); 3] = [(208, 160), (368, 272), (1088, 608)];
 
 fn detector(criterion: &mut Criterion) {

@@ -1,6 +1,6 @@
-//! What the store costs the count and the person who reviews: cells as they come, a result, a cell given another class.
+//! Cost of the store for counting and review: cells as they arrive, a result, a cell given another class.
 //!
-//! The disk decides: `TMPDIR` names the one that is measured.
+//! The disk dominates: `TMPDIR` selects the one to measure.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use leukoscope::store::records::CellChange;
 #[allow(dead_code, reason = "shared with the tests, each of which uses its own part")]
 mod stored;
 
-/// Bytes of a usual picture of a cell.
+/// Typical size of a cell picture, bytes.
 const PICTURE: usize = 3500;
 
 /// White cells with a picture each, then red ones, numbered from `first`.

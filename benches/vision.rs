@@ -1,4 +1,4 @@
-//! What a frame costs: each stage by itself, and the whole frame.
+//! Cost of a frame: each stage alone, and the whole frame.
 
 use std::hint::black_box;
 use std::path::Path;

@@ -1,28 +1,28 @@
 //! A blood-cell counter for a microscope and a small board.
 //!
-//! The way of a frame: a [`camera`] gives it; [`vision`] takes out uneven light, finds the scale by the red cells, boxes
-//! the cells and names the white ones; [`counting`] follows the stage so that each cell is counted once, and keeps the
-//! differential with its intervals and flags; the [`store`] keeps what was counted; the [`station`] runs all of this, and
-//! [`outputs`] show it: display, serial line, metrics, page, report. The command line is [`cli`].
+//! The path of a frame: a [`camera`] delivers it; [`vision`] corrects uneven light, finds the scale from the red cells,
+//! boxes the cells and classifies the white ones; [`counting`] tracks the stage so that each cell is counted once, and
+//! keeps the differential with its intervals and flags; the [`store`] keeps what was counted; the [`station`] runs all
+//! of this, and the [`outputs`] show it: display, serial line, metrics, page, report. The command line is [`cli`].
 //!
 //! | room | what is in it |
 //! |---|---|
-//! | [`system`] | files written whole, pauses between tries, the stop signal, the newest value, log lines, times |
-//! | [`domain`] | the words all share: class, frame, geometry |
+//! | [`system`] | atomic file writes, retry pauses, the stop signal, newest-value slots, log lines, times |
+//! | [`domain`] | the types that all rooms share: class, frame, geometry |
 //! | [`config`] | the configuration file: its keys, what each may hold, and what to write instead |
 //! | [`camera`] | every source of frames |
 //! | [`int8`] | operators for quantized networks; the only unsafe code |
-//! | [`vision`] | one image to its cells |
-//! | [`counting`] | a stream of frames to cells counted once |
+//! | [`vision`] | finds and classifies the cells of one image |
+//! | [`counting`] | counts each cell of a stream of frames once |
 //! | [`store`] | `SQLite`: sessions, cells, results, signatures, users, audit trail |
 //! | [`station`] | the daemon |
-//! | [`outputs`] | a folder for each medium |
-//! | [`cli`] | a file for each command |
+//! | [`outputs`] | one folder for each output |
+//! | [`cli`] | one file for each command |
 //!
-//! A room imports only rooms above it in this table; `tests/architecture.rs` holds that order.
+//! A room imports only rooms above it in this table; `tests/architecture.rs` enforces this.
 //!
-//! Before detection only a live camera's newest frame is kept; after it no white cell and no result is dropped. Two
-//! things must not happen: a cell counted twice while it stays in view, and a result lost once it was shown.
+//! Before detection only the newest frame of a live camera is kept; after it no white cell and no result is dropped.
+//! Two things must never happen: counting a cell twice while it stays in view, and losing a result once it was shown.
 
 pub mod camera;
 pub mod cli;

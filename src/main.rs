@@ -1,4 +1,4 @@
-//! Arguments in, one command done, an exit code out.
+//! Parses the arguments, runs one command, and returns its exit code.
 
 use std::process::ExitCode;
 

@@ -1,14 +1,14 @@
-//! A room imports only rooms below it, and two modules of a room never import each other.
+//! A room may import only rooms below it, and two modules of one room never import each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every room of `src/`, the lowest first. The order stands here and nowhere else.
+/// The rooms of `src/`, lowest first. The order is defined only here.
 const ROOMS: [&str; 11] =
     ["system", "domain", "config", "camera", "int8", "vision", "counting", "store", "station", "outputs", "cli"];
 
-/// Every source file with its path below `src/`.
+/// Every source file, by its path below `src/`.
 fn sources() -> BTreeMap<PathBuf, String> {
     fn collect(folder: &Path, root: &Path, into: &mut BTreeMap<PathBuf, String>) {
         for entry in fs::read_dir(folder).expect("src can be read").map(|entry| entry.unwrap().path()) {
@@ -36,8 +36,8 @@ fn module(file: &Path) -> Vec<String> {
     parts
 }
 
-/// Every path that a text names from the crate's root, as its first two segments: `crate::vision::detect` is
-/// `(vision, detect)`. Paths in braces after a room are taken apart.
+/// The crate-absolute paths in a text, cut to two segments: `crate::vision::detect` becomes `(vision, detect)`. Braces
+/// after a room are expanded.
 fn crate_paths(text: &str) -> BTreeSet<(String, String)> {
     let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
     let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
@@ -92,7 +92,7 @@ fn two_modules_of_a_room_never_import_each_other() {
     let mut imports: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for (file, text) in &sources() {
         let own = module(file);
-        // A room's own page names all its modules; what it defines itself is seen by all of them.
+        // A room's `mod.rs` declares all its modules, and all of them may use what it defines.
         let [room, within, ..] = own.as_slice() else { continue };
         for (other, target) in crate_paths(text) {
             if other == *room && target != *within {

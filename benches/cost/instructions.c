@@ -1,9 +1,9 @@
 /*
- * Counts the instructions that a program executes, as a plugin of QEMU's emulation of a processor:
+ * QEMU plugin that counts the instructions a program executes:
  * qemu-aarch64 -plugin instructions.so PROGRAM prints "instructions N" to standard error at the end.
  *
- * Whole blocks are counted when they are entered, each thread by itself. With instructions.so,functions=on lines
- * "COUNT FUNCTION" come before, one for each block of a program with symbols; threads at the same block may lose a few.
+ * Whole blocks are counted on entry, separately for each thread. With instructions.so,functions=on, lines
+ * "COUNT FUNCTION" come first, one for each block of a program with symbols; threads in the same block may lose a few.
  */
 #include <inttypes.h>
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is needed of QEMU's interface to plugins, version 1. */
+/* The part of QEMU's plugin API, version 1, that is used here. */
 typedef uint64_t qemu_plugin_id_t;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;

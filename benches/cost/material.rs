@@ -1,4 +1,4 @@
-//! Writes what `benches/arm_cost` measures with: the shipped models with their networks in `f32`, and pictures of the
+//! Writes the input of `benches/arm_cost`: the shipped models with their networks in `f32`, and pictures of the
 //! simulated microscope, whole frames and single white cells. `cargo run --example cost_material FOLDER FRAMES`.
 
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 #[path = "../../tests/common/float_twin.rs"]
 mod float_twin;
 
-/// Side of the picture of a cell, px.
+/// Side of a cell picture, px.
 const SIDE: u32 = 200;
 
 fn main() -> anyhow::Result<()> {
@@ -44,7 +44,8 @@ fn main() -> anyhow::Result<()> {
     pictures(&folder, frames)
 }
 
-/// `folder/frames` and `folder/cells`, with as many cells as frames. BMP, because decoding one costs next to nothing.
+/// Writes `folder/frames` and `folder/cells`, with as many cells as frames. BMP, because decoding it costs next to
+/// nothing.
 fn pictures(folder: &Path, frames: u64) -> anyhow::Result<()> {
     for kind in ["frames", "cells"] {
         std::fs::create_dir_all(folder.join(kind))?;

@@ -1,5 +1,5 @@
-//! Frames from another program: Motion JPEG on its standard output, as `rpicam-vid`, `ffmpeg` and `gst-launch-1.0` give it.
-//! This is the way to cameras that are no plain V4L2 devices, those of a Raspberry Pi above all.
+//! Frames from another program: Motion JPEG on its standard output, as `rpicam-vid`, `ffmpeg` and `gst-launch-1.0`
+//! write it. This supports cameras that are not plain V4L2 devices, above all those of a Raspberry Pi.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
@@ -18,19 +18,19 @@ use super::{Camera, CameraError, Capture};
 use crate::config::CameraConfig;
 use crate::domain::frame::Frame;
 
-/// Bytes read at once.
+/// Bytes per read.
 const CHUNK: usize = 64 << 10;
 
-/// Bytes looked through for a newer frame before the newest so far is taken.
+/// Bytes searched for a newer frame before the newest one found is used.
 const AHEAD: usize = 4 << 20;
 
-/// How long a program may take to end by itself once it is told to.
+/// How long a program may take to exit after SIGTERM.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// Characters of the program's last line that a message holds.
+/// Characters of the program's last line that are quoted in a message.
 const LAST_WORDS: usize = 200;
 
-/// A program that runs and gives frames. It ends, with all it started, when this is dropped.
+/// A running program that delivers frames. Dropping it ends the program and everything the program started.
 #[derive(Debug)]
 pub struct CommandCamera {
     words: String,
@@ -39,17 +39,17 @@ pub struct CommandCamera {
     splitter: Splitter,
     /// The last line the program wrote to its standard error.
     last_words: Arc<Mutex<String>>,
-    /// Reads what the program writes to its standard error, to the end of it.
+    /// Reads the program's standard error to its end.
     listener: JoinHandle<()>,
     stall: Duration,
     sequence: u64,
 }
 
 impl CommandCamera {
-    /// Starts the program: `words` as a shell takes them.
+    /// Starts the program through a shell.
     ///
     /// # Errors
-    /// When the system starts no program.
+    /// When the system cannot start it.
     pub fn open(words: &str, config: &CameraConfig) -> Result<Self, CameraError> {
         let unusable = |problem: String| CameraError::Unusable {
             source_name: name(words),
@@ -58,7 +58,7 @@ impl CommandCamera {
         };
         let mut child = Command::new("/bin/sh")
             .args(["-c", words])
-            // A group of its own, so that what the shell starts ends with it.
+            // A process group of its own, so that whatever the shell starts ends with it.
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -100,7 +100,7 @@ impl CommandCamera {
         })
     }
 
-    /// Whether bytes come within this time; the end of the stream counts as bytes.
+    /// Whether bytes arrive within this time; end of stream counts as bytes.
     fn ready(&self, within: Duration) -> Result<bool, CameraError> {
         let mut fds = [PollFd::new(&self.stdout, PollFlags::IN)];
         let timeout = Timespec { tv_sec: within.as_secs().cast_signed(), tv_nsec: within.subsec_nanos().into() };
@@ -115,7 +115,7 @@ impl CommandCamera {
         CameraError::Lost { source_name: name(&self.words), problem }
     }
 
-    /// Its stream is over: how it ended, and what it said last.
+    /// Reports how the program ended, with its last line, after its stream closed.
     fn ended(&mut self) -> CameraError {
         let deadline = Instant::now() + GRACE;
         let status = loop {
@@ -125,7 +125,8 @@ impl CommandCamera {
                 Err(_) => break None,
             }
         };
-        // Its last words may still be on their way; what it started may hold the line open.
+        // Its last lines may still be in the pipe, but a process it left behind may hold the pipe open: so wait only
+        // briefly.
         while !self.listener.is_finished() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(10));
         }
@@ -160,7 +161,7 @@ impl Camera for CommandCamera {
                     Piece::Damaged(why) => damaged = Some(why),
                 }
             }
-            // What is in the pipe already is newer.
+            // Anything still in the pipe is newer, so keep reading.
             if let Some(image) = &newest
                 && (read >= AHEAD || !self.ready(Duration::ZERO)?)
             {
@@ -179,7 +180,7 @@ impl Camera for CommandCamera {
             match self.stdout.read(&mut chunk) {
                 Ok(0) => {
                     return match newest {
-                        // Its end is told at the next call.
+                        // The end of the stream is reported by the next call.
                         Some(image) => Ok(self.frame(&image)),
                         None => Err(self.ended()),
                     };
@@ -205,10 +206,10 @@ impl Drop for CommandCamera {
     }
 }
 
-/// Ends a program and all it started.
+/// Ends a program and everything it started.
 fn end(child: &mut Child) {
     let Some(group) = Pid::from_raw(child.id().cast_signed()) else { return };
-    // A camera program that is told to end leaves the sensor in order; one that does not hear is ended.
+    // SIGTERM lets a camera program shut down its sensor properly; SIGKILL ends one that does not react.
     let _ = kill_process_group(group, Signal::TERM);
     let deadline = Instant::now() + GRACE;
     while Instant::now() < deadline {
@@ -222,7 +223,7 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// What the camera is called in messages: the program without its arguments.
+/// The camera's name in messages: the program without its arguments.
 fn name(words: &str) -> String {
     format!("command:{}", words.split_whitespace().next().unwrap_or_default())
 }

@@ -1,35 +1,36 @@
-//! The cameras of this machine: V4L2 devices as the kernel lists them, and what is known of one that a library lists.
+//! The cameras of this machine: V4L2 devices that the kernel lists, and what nokhwa reports about its cameras.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// A camera that the kernel knows.
+/// A camera listed by the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoDevice {
     /// `/dev/videoN`.
     pub path: PathBuf,
-    /// The name its driver gives it; empty if it gives none.
+    /// The driver's name for it; empty if it gives none.
     pub name: String,
 }
 
-/// A camera that the library nokhwa lists.
+/// A camera listed by the nokhwa library.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LibraryCamera {
-    /// The words of the configuration for it, `nokhwa:INDEX`.
+    /// Its source in the configuration, `nokhwa:INDEX`.
     pub source: String,
-    /// The name its driver gives it.
+    /// The driver's name for it.
     pub name: String,
-    /// Pixel formats with their sizes and rates, a line for each; none where it could not be opened.
+    /// Pixel formats with their sizes and rates, one line each; empty if the camera could not be opened.
     pub formats: Vec<String>,
-    /// Exposure, gain and white balance where it has them, each with its range.
+    /// Exposure, gain and white balance, as far as the camera has them, each with its range.
     pub controls: Vec<String>,
 }
 
-/// Lists the V4L2 devices, by number. Empty where there are none or no such kernel.
+/// Lists the V4L2 devices by number. Empty if there are none, or on a system without V4L2.
 ///
-/// A camera often has a second device for metadata, which gives no frames; the kernel's list does not tell them apart.
+/// Many cameras have a second device for metadata, which delivers no frames; the kernel's list does not distinguish the
+/// two.
 #[must_use]
 pub fn devices() -> Vec<VideoDevice> {
     devices_below(Path::new("/sys/class/video4linux"))

@@ -1,53 +1,53 @@
-//! The one walk through a JPEG, for files, for a camera's buffers and for streams. Pure.
+//! The JPEG parser shared by files, camera buffers and streams. Pure.
 
-/// What a walk came to.
+/// The result of a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Walked {
     /// The bytes end before the image does.
     Unfinished,
-    /// The image is whole and ends before this byte.
+    /// The image is complete and ends before this byte.
     Ends(usize),
-    /// It is damaged; the words say how.
+    /// The image is damaged; the text says how.
     Damaged(&'static str),
 }
 
-/// A walk from an image's start marker to its end marker, by the lengths of its segments (ITU-T T.81, annex B), so that
-/// the end marker of a preview inside a header ends nothing.
+/// A walk from an image's start marker to its end marker by segment lengths (ITU-T T.81, annex B), so that the end
+/// marker of a preview inside a header does not end the image.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Walk {
-    /// The next byte to look at, counted from the start marker on. It may lie behind the bytes that have come.
+    /// Offset of the next byte to check, from the start marker. It may lie beyond the bytes received so far.
     at: usize,
-    /// Whether a scan, with pixels, has begun.
+    /// Whether a scan (pixel data) has begun.
     scanned: bool,
-    /// Number of the restart marker that comes next, 0..=7.
+    /// The next expected restart marker, 0..=7.
     restart: u8,
 }
 
 impl Default for Walk {
     fn default() -> Self {
-        // Behind the start marker.
+        // After the start marker.
         Self { at: 2, scanned: false, restart: 0 }
     }
 }
 
 impl Walk {
-    /// Goes on as far as `bytes` reach: the image from its start marker on, each time with more at the end.
+    /// Continues through `bytes`, which hold the image from its start marker and grow from call to call.
     pub(super) fn go_on(&mut self, bytes: &[u8]) -> Walked {
         loop {
             let rest = bytes.get(self.at..).unwrap_or_default();
             let &[first, marker, ..] = rest else { return Walked::Unfinished };
             if first != 0xff {
-                // The picture's own bytes; between segments, stray ones, which some cameras leave.
+                // Entropy-coded data, or the stray bytes that some cameras leave between segments.
                 self.at += rest.iter().position(|byte| *byte == 0xff).unwrap_or(rest.len());
                 continue;
             }
             match marker {
-                // Padding before a marker.
+                // Fill byte before a marker.
                 0xff => self.at += 1,
                 0xd8 => return Walked::Damaged("an image began inside another"),
                 0xd9 if self.scanned => return Walked::Ends(self.at + 2),
                 0xd9 => return Walked::Damaged("it ends before its pixels"),
-                // They count 0 to 7 round and round: one out of turn means that a piece is missing.
+                // Restart markers count 0 to 7 cyclically: a gap means that data is missing.
                 0xd0..=0xd7 if self.scanned => {
                     if marker & 7 != self.restart {
                         return Walked::Damaged("a piece of it is missing");
@@ -73,8 +73,8 @@ impl Walk {
     }
 }
 
-/// Whether these bytes are a JPEG up to its end marker. The decoder shows one that is cut short with grey for what is
-/// missing. Bytes after the end do no harm.
+/// Whether these bytes hold a JPEG up to its end marker; bytes after it do not matter. Needed because the decoder fills
+/// the missing part of a truncated image with grey.
 pub(super) fn is_whole(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0xff, 0xd8]) && matches!(Walk::default().go_on(bytes), Walked::Ends(_))
 }

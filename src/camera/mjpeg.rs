@@ -1,34 +1,34 @@
-//! A stream of JPEG images one after the other (Motion JPEG) cut into its images. Pure.
+//! Splits a stream of consecutive JPEG images (Motion JPEG) into single images. Pure.
 
 use super::jpeg::{Walk, Walked};
 
-/// Bytes of one image at most: eight times what a camera of 8192 x 8192 px at usual quality would send of itself.
+/// Size limit of one image, bytes: eight times what an 8192 x 8192 px camera would send at usual quality.
 const LARGEST: usize = 32 << 20;
 
-/// What comes out of the stream.
+/// A piece of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
     /// One image, from its start marker to its end marker.
     Image(Vec<u8>),
-    /// Bytes that are no whole image were passed over; the words say why.
+    /// Bytes that form no complete image were skipped; the text says why.
     Damaged(&'static str),
 }
 
-/// Cuts a stream, whatever pieces its bytes come in.
+/// Splits a stream that arrives in pieces of any size.
 #[derive(Clone, Debug, Default)]
 pub struct Splitter {
     bytes: Vec<u8>,
-    /// The walk through the image at the front of `bytes`; none before its start marker was found.
+    /// The walk through the image at the front of `bytes`; none until its start marker is found.
     walk: Option<Walk>,
 }
 
 impl Splitter {
-    /// Takes the next bytes.
+    /// Appends the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next image that is whole, or what was passed over; none until more bytes come.
+    /// The next complete image, or a note of what was skipped; none until more bytes arrive.
     pub fn next_piece(&mut self) -> Option<Piece> {
         let mut walk = match self.walk.take() {
             Some(walk) => walk,
@@ -40,7 +40,7 @@ impl Splitter {
                 Some(Piece::Image(std::mem::replace(&mut self.bytes, rest)))
             }
             Walked::Damaged(why) => {
-                // Another image may have begun behind the start of this one.
+                // Another image may start right after this start marker.
                 self.bytes.drain(..2);
                 Some(Piece::Damaged(why))
             }
@@ -55,10 +55,10 @@ impl Splitter {
         }
     }
 
-    /// Lets go of the bytes before the next start marker.
+    /// Discards the bytes before the next start marker.
     fn find_start(&mut self) -> Option<Walk> {
         let start = self.bytes.windows(3).position(|three| three == [0xff, 0xd8, 0xff]);
-        // The last two bytes may begin a start marker.
+        // The last two bytes may be part of a start marker.
         let passed = start.unwrap_or_else(|| self.bytes.len().saturating_sub(2));
         self.bytes.drain(..passed);
         start.map(|_| Walk::default())
@@ -106,7 +106,7 @@ mod tests {
         for length in (3..whole.len()).step_by(5) {
             let pieces = cut(&[&whole[..length], &after]);
             let found = pieces.iter().filter(|piece| **piece == Piece::Image(whole.clone())).count();
-            // A segment cut short takes its length, 64 KiB at most, out of the images behind it.
+            // A truncated segment swallows its length, at most 64 KiB, from the images after it.
             assert!(found >= 199 - (1 << 16) / whole.len(), "{found} after a cut to {length} bytes");
             assert!(found == 200 || length < whole.len() - 100, "in the scan the next image's start is seen: {length}");
         }
@@ -117,7 +117,7 @@ mod tests {
         let whole = jpeg(3);
         let mut stray = whole[..2].to_vec();
         stray.extend([0xff, 0xe1, 0, 4, 1, 2]);
-        // Bytes of no segment.
+        // Bytes outside any segment.
         stray.extend([0, 7, 0]);
         stray.extend(&whole[2..]);
         for frame in [&whole, &stray] {

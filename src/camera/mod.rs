@@ -1,4 +1,4 @@
-//! Where frames come from: one trait, and behind it a V4L2 device, a camera of the library nokhwa, another program, recorded files, a simulated
+//! Sources of frames behind one trait: a V4L2 device, a nokhwa camera, another program, recorded files, a simulated
 //! microscope, or a simulated stage over a real picture.
 
 pub mod command;
@@ -30,7 +30,7 @@ use crate::domain::frame::Frame;
 /// Opens the configured camera.
 ///
 /// # Errors
-/// When it is not there, or this build has no such camera.
+/// When it does not exist, or this build has no support for it.
 pub fn open(config: &CameraConfig) -> Result<Box<dyn Camera>, CameraError> {
     match &config.source {
         CameraSource::Simulated => Ok(Box::new(Simulated::new(config))),
@@ -51,12 +51,12 @@ pub fn open(config: &CameraConfig) -> Result<Box<dyn Camera>, CameraError> {
     }
 }
 
-/// What a camera is called in its calibration: its driver's name, else the words of the configuration.
+/// The camera's name in its calibration: the driver's name, else the configured source.
 #[must_use]
 pub fn name(config: &CameraConfig) -> String {
     let named = match &config.source {
         CameraSource::V4l(device) => {
-            // What a link of udev's points to now.
+            // Resolve a udev link to the current device.
             let device = device.canonicalize().unwrap_or_else(|_| device.clone());
             devices().into_iter().find(|found| found.path == device).map(|found| found.name)
         }
@@ -67,7 +67,7 @@ pub fn name(config: &CameraConfig) -> String {
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| config.source.to_string())
 }
 
-/// The cameras that the library nokhwa finds; none where this build has it not.
+/// The cameras that nokhwa finds; empty if this build has no nokhwa.
 #[must_use]
 pub(crate) fn library_cameras() -> Vec<LibraryCamera> {
     #[cfg(feature = "camera-nokhwa")]
@@ -76,14 +76,14 @@ pub(crate) fn library_cameras() -> Vec<LibraryCamera> {
     Vec::new()
 }
 
-/// What one read of a camera gives.
+/// The result of reading a camera once.
 #[derive(Debug)]
 pub enum Capture {
-    /// A whole frame.
+    /// A complete frame.
     Frame(Frame),
-    /// A frame that was torn or could not be decoded: counted and skipped. The words say what was wrong.
+    /// A frame that was torn or could not be decoded: counted and skipped. The text says what was wrong.
     Damaged(String),
-    /// A recording's end; nothing comes after it.
+    /// The end of a recording; nothing follows.
     End,
 }
 
@@ -91,46 +91,46 @@ pub enum Capture {
 pub trait Camera: Send {
     /// Waits for the next frame.
     ///
-    /// A live camera may block for as long as its driver does; whoever calls it watches the time.
+    /// A live camera may block for as long as its driver does; the caller enforces a timeout.
     ///
     /// # Errors
-    /// When the source is gone and has to be opened again.
+    /// When the source is gone and must be opened again.
     fn next_frame(&mut self) -> Result<Capture, CameraError>;
 
-    /// Whether every frame counts (a recording read as fast as it is used) rather than the newest one only.
+    /// Whether every frame counts (a recording read as fast as it is processed) rather than only the newest one.
     fn waits_for_reader(&self) -> bool {
         false
     }
 
-    /// One line for the log: what is open, and with which settings.
+    /// One line for the log: which source is open, with which settings.
     fn describe(&self) -> String;
 }
 
-/// Why a camera gives no frames.
+/// Why a camera delivers no frames.
 #[derive(Debug, thiserror::Error)]
 pub enum CameraError {
-    /// The source is not there, or cannot be opened.
+    /// The source does not exist or cannot be opened.
     #[error("{source_name}: {problem}; {remedy}")]
     Unusable {
         /// Device or path.
         source_name: String,
         /// What is wrong with it.
         problem: String,
-        /// What to do.
+        /// How to fix it.
         remedy: String,
     },
-    /// It was there and has gone.
+    /// The source was open and has gone.
     #[error("{source_name} stopped giving frames: {problem}")]
     Lost {
         /// Device or path.
         source_name: String,
-        /// What the driver said.
+        /// The driver's error.
         problem: String,
     },
-    /// A recording that cannot be played; the words say what to do.
+    /// The recording cannot be played; the text says how to fix it.
     #[error("{0}")]
     Recording(String),
-    /// This build has no such camera.
+    /// This build does not support the camera.
     #[error(
         "this build has no {0} cameras; build with `--features device`, or use --camera simulated, replay:PATH, pan:FILE or command:PROGRAM"
     )]
@@ -138,7 +138,7 @@ pub enum CameraError {
 }
 
 impl CameraError {
-    /// Whether waiting cannot help: the recording cannot be played, or this build lacks the camera.
+    /// Whether retrying is pointless: the recording cannot be played, or this build does not support the camera.
     #[must_use]
     pub fn is_final(&self) -> bool {
         matches!(self, Self::NotBuilt(_) | Self::Recording(_))

@@ -1,7 +1,7 @@
-//! Cameras by the library nokhwa, which also exists on macOS and Windows.
+//! Cameras through the nokhwa library, which also runs on macOS and Windows.
 //!
-//! The library waits for a frame as long as the driver does, and does not say how much of a buffer was filled: on Linux
-//! `v4l:` is the better way to the same cameras.
+//! The library blocks for as long as the driver does and does not report how much of a buffer was filled, so on Linux
+//! `v4l:` is the better choice for the same cameras.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +22,7 @@ use super::{Camera, CameraError, Capture};
 use crate::config::{CameraConfig, PixelFormat};
 use crate::domain::frame::Frame;
 
-// Controls of linux/v4l2-controls.h that the library has no name for; other systems refuse them.
+// Controls of linux/v4l2-controls.h that the library does not name; other systems refuse them.
 const AUTO_WHITE_BALANCE: KnownCameraControl = KnownCameraControl::Other(0x0098_090c);
 const AUTO_GAIN: KnownCameraControl = KnownCameraControl::Other(0x0098_0912);
 const AUTO_EXPOSURE: KnownCameraControl = KnownCameraControl::Other(0x009a_0901);
@@ -30,7 +30,7 @@ const EXPOSURE_ABSOLUTE: KnownCameraControl = KnownCameraControl::Other(0x009a_0
 /// `V4L2_EXPOSURE_MANUAL`.
 const EXPOSURE_MANUAL: ControlValueSetter = ControlValueSetter::Integer(1);
 
-/// An open camera of the library.
+/// An open nokhwa camera.
 pub struct NokhwaCamera {
     camera: nokhwa::Camera,
     name: String,
@@ -44,11 +44,11 @@ impl fmt::Debug for NokhwaCamera {
 }
 
 impl NokhwaCamera {
-    /// Opens the camera with this number or name, with the format, size and rate nearest to the configured ones, and sets
-    /// exposure, gain and white balance where its driver offers them (a warning in the log where not).
+    /// Opens the camera with this number or name, in the format, size and rate closest to the configured ones, and sets
+    /// exposure, gain and white balance where its driver offers them (otherwise logs a warning).
     ///
     /// # Errors
-    /// When there is no such camera, another program uses it, or it gives no format that can be read.
+    /// When there is no such camera, another program uses it, or it has no readable format.
     pub fn open(camera: &str, config: &CameraConfig) -> Result<Self, CameraError> {
         let name = format!("nokhwa:{camera}");
         let unusable = |problem: String, remedy: &str| CameraError::Unusable {
@@ -68,7 +68,7 @@ impl NokhwaCamera {
     }
 }
 
-/// The cameras of this machine with what they offer. One that cannot be opened is listed by its name alone.
+/// The cameras of this machine with what they offer. One that cannot be opened is listed by name only.
 #[must_use]
 pub fn list() -> Vec<LibraryCamera> {
     let cameras = guarded(|| nokhwa::query(ApiBackend::Auto)).unwrap_or_default();
@@ -92,7 +92,7 @@ pub fn list() -> Vec<LibraryCamera> {
     cameras
 }
 
-/// The name that its driver gives the camera with this number or name.
+/// The driver's name for the camera with this number or name.
 #[must_use]
 pub(crate) fn driver_name(camera: &str) -> Option<String> {
     find(camera).map(|info| info.human_name()).filter(|name| !name.is_empty())
@@ -101,13 +101,13 @@ pub(crate) fn driver_name(camera: &str) -> Option<String> {
 /// The camera with this number, else the first one with this name.
 fn find(camera: &str) -> Option<CameraInfo> {
     let mut cameras = guarded(|| nokhwa::query(ApiBackend::Auto)).ok()?;
-    // The system lists them in no order; of a camera's devices the first gives its frames.
+    // The system lists devices in no particular order; the first device of a camera is the one that delivers frames.
     cameras.sort_by_key(|info| info.index().as_index().unwrap_or(u32::MAX));
     let by_number = cameras.iter().find(|info| info.index().as_string() == camera);
     by_number.or_else(|| cameras.iter().find(|info| info.human_name().trim() == camera.trim())).cloned()
 }
 
-/// Calls the library, which panics on answers of some drivers.
+/// Calls the library and catches its panics: some drivers' answers make it panic.
 fn guarded<T>(work: impl FnOnce() -> Result<T, NokhwaError>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(done) => done.map_err(|error| error.to_string()),
@@ -144,7 +144,7 @@ fn open(info: &CameraInfo, name: &str, config: &CameraConfig) -> Result<nokhwa::
     Ok(camera)
 }
 
-/// The offer nearest to what is configured: first by size, then by rate, then by place in `wanted`.
+/// The offer closest to the configuration: first by size, then by rate, then by order in `wanted`.
 fn choose(offers: &[CameraFormat], wanted: &[FrameFormat], config: &CameraConfig) -> Option<CameraFormat> {
     let distance = |offer: &CameraFormat| {
         let size = u64::from(offer.width().abs_diff(config.width)) + u64::from(offer.height().abs_diff(config.height));
@@ -169,7 +169,7 @@ fn set_controls(camera: &mut nokhwa::Camera, name: &str, config: &CameraConfig) 
     ];
     for (what, value, automatic, manual, choices) in controls {
         let Some(value) = value else { continue };
-        // What is automatic would change the value again; not every driver has it.
+        // Automatic control would override the value; not every driver has it.
         if let Err(error) = camera.set_camera_control(automatic, manual) {
             log::debug!("{name}: no automatic {what} was switched off: {error}");
         }
@@ -182,7 +182,7 @@ fn set_controls(camera: &mut nokhwa::Camera, name: &str, config: &CameraConfig) 
     }
 }
 
-/// The picture in a buffer, which may be longer than the frame.
+/// Decodes a buffer, which may be longer than the frame.
 fn decode(buffer: &Buffer) -> Result<RgbImage, String> {
     let (width, height) = (buffer.resolution().width(), buffer.resolution().height());
     let format = buffer.source_frame_format();
@@ -247,7 +247,7 @@ fn formats_in_words(offers: &[CameraFormat]) -> Vec<String> {
         .collect()
 }
 
-/// Exposure, gain and white balance with their ranges, by the names of the configuration.
+/// Exposure, gain and white balance with their ranges, by their configuration names.
 fn controls_in_words(controls: &[CameraControl]) -> Vec<String> {
     let of = |control: &CameraControl| {
         let name = match control.control() {

@@ -1,34 +1,34 @@
-//! Keeps a recorded or simulated camera at its frame rate.
+//! Holds a recorded or simulated camera to its frame rate.
 
 use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longest time between two frames, s: slower would look like a stall.
+/// Longest interval between two frames, s: a slower pace would look like a stall.
 const SLOWEST: f64 = 2.0;
 
-/// When the next frame is due.
+/// Schedules the next frame.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// Time between frames; none means as fast as frames are used.
+    /// Time between frames; none means as fast as frames are processed.
     interval: Option<Duration>,
     due: Option<Instant>,
 }
 
 impl Pace {
-    /// `frame_rate` in frames a second; 0, or what is no rate, means no pace.
+    /// `frame_rate` in frames a second; 0 or an invalid rate means no pacing.
     pub(super) fn new(frame_rate: f64) -> Self {
         let interval = (frame_rate.is_finite() && frame_rate > 0.0)
             .then(|| Duration::from_secs_f64((1.0 / frame_rate).clamp(0.000_1, SLOWEST)));
         Self { interval, due: None }
     }
 
-    /// Whether frames come as fast as they are used.
+    /// Whether frames come as fast as they are processed.
     pub(super) fn is_free(&self) -> bool {
         self.interval.is_none()
     }
 
-    /// Waits until the next frame is due, and says how many were due before it and missed.
+    /// Waits until the next frame is due, and returns how many earlier ones were missed.
     pub(super) fn wait(&mut self) -> u64 {
         let Some(interval) = self.interval else { return 0 };
         let now = Instant::now();

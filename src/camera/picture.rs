@@ -1,4 +1,4 @@
-//! Pictures from files: which ones a path means, and their pixels as 8-bit RGB.
+//! Image files: which files a path selects, and their pixels as 8-bit RGB.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Cursor};
@@ -8,44 +8,40 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
 use super::jpeg;
 
-/// Shortest side of a picture that is looked at, px.
+/// Minimum side of an image, px.
 pub(crate) const SMALLEST_SIDE: u32 = 16;
-/// Longest side, px.
+/// Maximum side, px.
 pub(crate) const LARGEST_SIDE: u32 = 16_384;
-/// Most pixels.
+/// Maximum number of pixels.
 pub(crate) const MOST_PIXELS: u64 = 64_000_000;
-/// Largest file, bytes: 64 megapixels with four 16-bit channels, and a header.
+/// Maximum file size, bytes: 64 megapixels with four 16-bit channels, and a header.
 const LARGEST_FILE: u64 = MOST_PIXELS * 8 + 1_048_576;
-/// What the names of pictures end in.
+/// File extensions of images.
 const ENDINGS: [&str; 6] = ["jpg", "jpeg", "png", "bmp", "tif", "tiff"];
 
-/// Why a path gives no picture.
+/// Why a path gives no image.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
-    /// Nothing at this path.
+    /// The path does not exist.
     #[error("{path}: there is no such file or folder; check the spelling")]
     Missing {
-        /// The path asked for.
         path: PathBuf,
     },
-    /// It is there but cannot be read.
+    /// The path exists but cannot be read.
     #[error("{path}: cannot be read ({problem}); check its permissions and the disk")]
     Unreadable {
-        /// The path asked for.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         problem: std::io::Error,
     },
-    /// A folder or pattern without pictures.
+    /// A folder or pattern without images.
     #[error("{path}: no pictures here; it takes files ending in .jpg .jpeg .png .bmp .tif .tiff")]
     Empty {
-        /// The folder or pattern.
         path: PathBuf,
     },
-    /// A pattern that is no pattern.
+    /// An invalid pattern.
     #[error("{path}: not a pattern that can be searched ({problem}); write for example slides/*.jpg")]
     Pattern {
-        /// The pattern.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
@@ -53,13 +49,11 @@ pub enum PictureError {
     /// Neither JPEG, PNG, BMP nor TIFF.
     #[error("{path}: not a JPEG, PNG, BMP or TIFF picture; convert it to one of these")]
     Format {
-        /// The file.
         path: PathBuf,
     },
     /// Too small to show a cell.
     #[error("{path}: {width} x {height} px is too small to show a cell; it takes at least 16 x 16 px")]
     TooSmall {
-        /// The file.
         path: PathBuf,
         /// Its width, px.
         width: u32,
@@ -71,30 +65,28 @@ pub enum PictureError {
         "{path}: {width} x {height} px is too large; it takes at most 16384 px a side and 64 megapixels, so cut it into tiles"
     )]
     TooLarge {
-        /// The file.
         path: PathBuf,
         /// Its width, px.
         width: u32,
         /// Its height, px.
         height: u32,
     },
-    /// Begun as a picture and then broken.
+    /// The image starts correctly but is damaged.
     #[error("{path}: the picture is damaged ({problem}); copy it again from where it came")]
     Damaged {
-        /// The file.
         path: PathBuf,
         /// What is wrong.
         problem: String,
     },
 }
 
-/// The pictures that a path means: a picture itself, a folder's pictures, or those a pattern (`*`, `?`, `[..]`) finds.
+/// The images that a path selects: an image itself, those of a folder, or those matching a pattern (`*`, `?`, `[..]`).
 ///
-/// Sorted by name, numbers by their value (`frame2` before `frame10`). A file named outright is given back whatever
-/// its ending; folders and patterns give files with the ending of a picture only, and hidden files never.
+/// Sorted by name, with numbers by value (`frame2` before `frame10`). A file named explicitly is returned whatever its
+/// extension; folders and patterns return only files with an image extension, and never hidden ones.
 ///
 /// # Errors
-/// When nothing is there, it cannot be read, or no picture is found.
+/// When the path does not exist, cannot be read, or selects no image.
 pub fn list_pictures(path: impl AsRef<Path>) -> Result<Vec<PathBuf>, PictureError> {
     let path = path.as_ref();
     let mut pictures: Vec<PathBuf> = match fs::metadata(path) {
@@ -124,7 +116,7 @@ fn matches_of(path: &Path) -> Result<Vec<PathBuf>, PictureError> {
     }
     let found =
         glob::glob(&pattern).map_err(|e| PictureError::Pattern { path: path.to_owned(), problem: e.msg.to_owned() })?;
-    // A folder that may not be entered hides its files from a pattern, as it does in a shell.
+    // As in a shell, a pattern does not see the files of a folder that may not be entered.
     Ok(found.filter_map(Result::ok).collect())
 }
 
@@ -134,7 +126,7 @@ fn looks_like_a_picture(file: &Path) -> bool {
     !hidden && ENDINGS.contains(&ending.as_str())
 }
 
-/// Compares names with runs of digits by value, everything else by character.
+/// Compares names with runs of digits by value and everything else by character.
 fn natural_order(a: &str, b: &str) -> std::cmp::Ordering {
     let (mut a, mut b) = (a, b);
     loop {
@@ -160,12 +152,12 @@ fn leading_digits(text: &str) -> usize {
     text.bytes().take_while(u8::is_ascii_digit).count()
 }
 
-/// Reads a picture as 8-bit RGB: grey becomes equal parts, 16 bits become 8, and what is transparent becomes white.
+/// Reads an image as 8-bit RGB: grey is copied to all channels, 16 bits become 8, and transparent pixels become white.
 ///
-/// The size is checked in the header, before memory is taken for the pixels.
+/// The size is checked in the header, before memory is allocated for the pixels.
 ///
 /// # Errors
-/// When the file is missing, unreadable, of another format, too small, too large, or damaged (a JPEG cut short counts
+/// When the file is missing, unreadable, of another format, too small, too large, or damaged (a truncated JPEG counts
 /// as damaged although much of it could be shown).
 pub fn read_picture(path: impl AsRef<Path>) -> Result<RgbImage, PictureError> {
     let path = path.as_ref();
@@ -175,7 +167,7 @@ pub fn read_picture(path: impl AsRef<Path>) -> Result<RgbImage, PictureError> {
     };
     let damaged = |problem: String| PictureError::Damaged {
         path: path.to_owned(),
-        // Some decoders speak in several lines.
+        // Some decoders report errors of several lines.
         problem: problem.split_whitespace().collect::<Vec<_>>().join(" "),
     };
     let file = File::open(path).map_err(unreadable)?;
@@ -209,7 +201,8 @@ pub fn read_picture(path: impl AsRef<Path>) -> Result<RgbImage, PictureError> {
 /// Decodes a JPEG from memory, such as one frame of an MJPG camera.
 ///
 /// # Errors
-/// Words on what is wrong when it is cut short, no JPEG, too large, or not of the size that was `agreed` with the camera, px.
+/// Says what is wrong when the data is truncated, not a JPEG, too large, or not of the size `agreed` with the camera,
+/// px.
 pub(crate) fn decode_jpeg(bytes: &[u8], agreed: Option<(u32, u32)>) -> Result<RgbImage, String> {
     if !jpeg::is_whole(bytes) {
         return Err(format!("a frame in a buffer of {} bytes lacks its end or a piece", bytes.len()));

@@ -1,4 +1,4 @@
-//! Recorded frames: the pictures of a folder, of a pattern, or a single one, in the order of their names.
+//! Recorded frames: the images of a folder or pattern, or a single one, sorted by name.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,32 +13,30 @@ use crate::domain::frame::Frame;
 /// How a recording is played.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Playback {
-    /// Frames a second, played like a live camera whose frames nobody waits for; none: every frame counts, and the next
-    /// one is read when the one before is used.
+    /// Frames a second, played like a live camera that drops frames nobody takes; with none every frame counts, and
+    /// each is read once the previous one has been processed.
     pub frame_rate: Option<f64>,
-    /// Begin again after the last frame.
+    /// Start again after the last frame.
     pub repeat: bool,
 }
 
-/// Plays recorded frames.
 #[derive(Debug)]
 pub struct Replay {
     path: PathBuf,
     pictures: Vec<PathBuf>,
-    /// The next picture.
     next: usize,
     sequence: u64,
     repeat: bool,
     pace: Pace,
-    /// Whether any picture since the first one could be used.
+    /// Whether any image since the first one was usable.
     usable: bool,
 }
 
 impl Replay {
-    /// Lists the pictures that `path` means (see [`list_pictures`]). A relative path begins at the working folder.
+    /// Lists the images that `path` selects (see [`list_pictures`]). A relative path starts at the working folder.
     ///
     /// # Errors
-    /// When nothing is there or no picture is found.
+    /// When nothing exists there or no image is found.
     pub fn open(path: impl AsRef<Path>, playback: Playback) -> Result<Self, CameraError> {
         let path = path.as_ref();
         let pictures = list_pictures(path).map_err(|e| CameraError::Recording(e.to_string()))?;
@@ -53,7 +51,7 @@ impl Replay {
         })
     }
 
-    /// Pictures in one run of the recording.
+    /// Images in one pass through the recording.
     #[must_use]
     pub fn pictures(&self) -> usize {
         self.pictures.len()
@@ -63,13 +61,13 @@ impl Replay {
 impl Camera for Replay {
     fn next_frame(&mut self) -> Result<Capture, CameraError> {
         if self.next == self.pictures.len() {
-            // A recording without one good picture would repeat its damage as fast as the disk allows.
+            // Without a single good image, repeating would report damage as fast as the disk reads.
             if !self.repeat || !self.usable {
                 return Ok(Capture::End);
             }
             self.next = 0;
         }
-        // Every picture is played, however late.
+        // Every image is played, however late.
         let _ = self.pace.wait();
         let path = &self.pictures[self.next];
         let sequence = self.sequence;

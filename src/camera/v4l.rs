@@ -1,7 +1,7 @@
 //! V4L2 cameras: USB microscopes and board cameras with a kernel driver.
 //!
-//! A read waits no longer than the camera may be silent, so a driver that gives nothing lets go of the device. The kernel says
-//! how much of a buffer it filled, and whether the frame was damaged on its way.
+//! A read gives up before the stall time, so a silent driver releases the device. The kernel reports how many bytes of
+//! a buffer it filled, and whether the frame was damaged in transfer.
 
 use std::path::Path;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use super::{Camera, CameraError, Capture};
 use crate::config::{CameraConfig, PixelFormat};
 use crate::domain::frame::Frame;
 
-// Control numbers of linux/v4l2-controls.h.
+// Control IDs of linux/v4l2-controls.h.
 const AUTO_WHITE_BALANCE: u32 = 0x0098_090c;
 const EXPOSURE: u32 = 0x0098_0911;
 const AUTO_GAIN: u32 = 0x0098_0912;
@@ -42,7 +42,7 @@ const YUYV: [u8; 4] = *b"YUYV";
 /// Buffers that the driver fills in turn.
 const BUFFERS: u32 = 4;
 
-/// Share of the time a camera may be silent after which a read gives up, so that it does so before it is given up.
+/// Read timeout as a share of the stall time, so that a read gives up before the supervisor abandons its thread.
 const PATIENCE: f64 = 0.8;
 
 /// An open V4L2 camera.
@@ -72,11 +72,11 @@ struct Offer {
 }
 
 impl V4l {
-    /// Opens `device` with the size, rate and format nearest to the configured ones, and sets exposure, gain
-    /// and white balance where the driver offers them (a warning in the log where not).
+    /// Opens `device` in the size, rate and format closest to the configured ones, and sets exposure, gain and white
+    /// balance where the driver offers them (otherwise logs a warning).
     ///
     /// # Errors
-    /// When the device is not there, is used by another program, or gives neither MJPG nor YUYV.
+    /// When the device does not exist, is used by another program, or offers neither MJPG nor YUYV.
     pub fn open(device: &Path, config: &CameraConfig) -> Result<Self, CameraError> {
         let name = device.display().to_string();
         let unusable = |problem: String, remedy: &str| CameraError::Unusable {
@@ -118,7 +118,7 @@ impl V4l {
                 format.height
             );
         }
-        // Not every driver has a rate to set; what it gives is what there is.
+        // Not every driver can set a rate; then its own rate has to do.
         if let Err(e) = device.set_params(&Parameters::with_fps((offer.rate.round() as u32).max(1))) {
             log::debug!("{name}: the frame rate cannot be set: {e}");
         }
@@ -129,7 +129,7 @@ impl V4l {
     }
 }
 
-/// The picture of a filled buffer.
+/// Decodes a filled buffer.
 fn decode(bytes: &[u8], format: &Format) -> Result<RgbImage, String> {
     let (width, height) = (format.width, format.height);
     match format.fourcc.repr {
@@ -139,7 +139,7 @@ fn decode(bytes: &[u8], format: &Format) -> Result<RgbImage, String> {
             if stride <= row {
                 return yuyv_to_rgb(bytes, width, height).map_err(|e| e.to_string());
             }
-            // Some drivers fill rows up to a round length.
+            // Some drivers pad rows to a round length.
             let packed: Vec<u8> = bytes.chunks(stride).flat_map(|line| &line[..row.min(line.len())]).copied().collect();
             yuyv_to_rgb(&packed, width, height).map_err(|e| e.to_string())
         }
@@ -191,7 +191,7 @@ fn offers(device: &Device, config: &CameraConfig) -> io::Result<Vec<Offer>> {
                 ),
             });
         }
-        // A driver that lists no sizes brings what is asked for near to what it can.
+        // A driver that lists no sizes adjusts a requested one to the closest it supports.
         if sizes.is_empty() {
             sizes.push((config.width, config.height));
         }
@@ -215,7 +215,7 @@ fn offers(device: &Device, config: &CameraConfig) -> io::Result<Vec<Offer>> {
     Ok(offers)
 }
 
-/// The offer nearest to what is configured: first by size, then by rate, then by place in `wanted`.
+/// The offer closest to the configuration: first by size, then by rate, then by order in `wanted`.
 fn choose(offers: &[Offer], wanted: &[[u8; 4]], config: &CameraConfig) -> Option<Offer> {
     let distance = |offer: &Offer| {
         let size = u64::from(offer.width.abs_diff(config.width)) + u64::from(offer.height.abs_diff(config.height));
@@ -234,7 +234,7 @@ fn set_controls(device: &Device, name: &str, config: &CameraConfig) {
             log::warn!("{name}: the driver offers no {what}; camera.{what} is left out");
             return;
         };
-        // What is automatic would change the value again; not every driver has it.
+        // Automatic control would override the value; not every driver has it.
         if offered.contains(&automatic)
             && let Err(e) = device.set_control(Control { id: automatic, value: off })
         {

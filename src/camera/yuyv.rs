@@ -2,20 +2,20 @@
 
 use image::RgbImage;
 
-/// A buffer that cannot hold the frame it should.
+/// The buffer is too short for its frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a frame came with {given} of {needed} bytes")]
 pub struct ShortFrame {
-    /// Bytes given.
+    /// Bytes received.
     pub given: usize,
-    /// Bytes a whole frame has.
+    /// Bytes needed for a whole frame.
     pub needed: usize,
 }
 
-/// Turns YUYV into RGB: BT.601 with limited range (black 16, white 235), which is what UVC cameras give.
+/// Converts YUYV to RGB: BT.601 limited range (black 16, white 235), as UVC cameras deliver.
 ///
-/// `bytes` are rows of Y0 U Y1 V without padding; an odd `width` has half a pair at the end of each row. Bytes after the
-/// frame are left out.
+/// `bytes` are rows of Y0 U Y1 V without padding; an odd `width` has half a pair at the end of each row. Bytes after
+/// the frame are ignored.
 ///
 /// # Errors
 /// When there are fewer bytes than `width` x `height` pixels need.
@@ -36,7 +36,7 @@ pub(crate) fn yuyv_to_rgb(bytes: &[u8], width: u32, height: u32) -> Result<RgbIm
     RgbImage::from_raw(width, height, pixels).ok_or(short)
 }
 
-/// One pixel, in 1/256 as ITU-R BT.601 gives it: 298 = 256 x 255/219, and so on.
+/// One pixel, in fixed point of 1/256 as in ITU-R BT.601: 298 = 256 x 255/219, and so on.
 fn pixel(y: u8, u: u8, v: u8) -> [u8; 3] {
     let luma = 298 * (i32::from(y) - 16) + 128;
     let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);

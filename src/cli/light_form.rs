@@ -1,4 +1,4 @@
-//! How uneven light is taken out of pictures, as the command line says it.
+//! The `--flat-field` option: how uneven light is corrected.
 
 use std::convert::Infallible;
 use std::path::PathBuf;

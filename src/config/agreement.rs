@@ -1,11 +1,11 @@
-//! Values that must fit together.
+//! Checks values against each other.
 
 use std::path::Path;
 
 use super::keys::Refusal;
 use super::{CameraConfig, CameraSource, Config, DisplayKind, GpioBackend, SessionConfig, StoreConfig, WebConfig};
 
-/// Values that are good alone but not together: the key to change, and why.
+/// Values that are valid alone but conflict: section, key to change, and why.
 pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str, Refusal)> {
     let mut found = Vec::new();
     let CameraConfig { frame_rate, stall_seconds, source, paced, .. } = &config.camera;
@@ -37,7 +37,7 @@ pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str,
     found
 }
 
-/// A certificate without its key, or a folder that is not there.
+/// Rejects a certificate without its key and a catalogue folder that does not exist.
 fn web(web: &WebConfig) -> Vec<(&'static str, &'static str, Refusal)> {
     let mut found = Vec::new();
     for (given, missing, name) in [(&web.certificate, &web.key, "key"), (&web.key, &web.certificate, "certificate")] {
@@ -53,7 +53,7 @@ fn web(web: &WebConfig) -> Vec<(&'static str, &'static str, Refusal)> {
     found
 }
 
-/// Pictures belong to cells and cells to results, so none outlives what it belongs to.
+/// Pictures belong to cells and cells to results, so none may be kept longer than its owner.
 fn kept_in_turn(store: &StoreConfig) -> Vec<(&'static str, &'static str, Refusal)> {
     let StoreConfig { crops_days, cells_days, results_days, .. } = *store;
     let longer = |inner: u32, outer: u32| outer > 0 && (inner == 0 || inner > outer);
@@ -70,7 +70,7 @@ fn kept_in_turn(store: &StoreConfig) -> Vec<(&'static str, &'static str, Refusal
     found
 }
 
-/// Lines of one GPIO chip that two things want.
+/// Finds lines of one GPIO chip that are assigned twice.
 fn shared_lines(config: &Config) -> Vec<(&'static str, &'static str, Refusal)> {
     let (display, controls) = (&config.display, &config.controls);
     let mut lines: Vec<(&Path, u32, &'static str, &'static str)> = Vec::new();
@@ -92,7 +92,7 @@ fn shared_lines(config: &Config) -> Vec<(&'static str, &'static str, Refusal)> {
     let mut found = Vec::new();
     for (index, (chip, line, section, name)) in lines.iter().enumerate() {
         let earlier = lines[..index].iter().find(|(other_chip, other, other_section, _)| {
-            // Buttons that nobody reads can clash with each other, but not with the display.
+            // With the buttons off their lines may overlap each other, but still not the display's.
             other_chip == chip && other == line && (other_section == section || controls_used)
         });
         if let Some((_, _, other_section, other_name)) = earlier {

@@ -1,4 +1,4 @@
-//! Which camera: the words a person writes for it, in the file, a variable or a flag.
+//! The grammar of a camera source, as written in the file, a variable or a flag.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,29 +6,29 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// How much a word is like `simulated` (Jaro-Winkler, 0..1) to be taken for it.
+/// Jaro-Winkler similarity (0..1) from which a word is taken for a misspelt `simulated`.
 const ALIKE: f64 = 0.78;
 
-/// A camera by name. What [`FromStr`] takes, [`fmt::Display`] writes again.
+/// A camera source. [`fmt::Display`] writes what [`FromStr`] parses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum CameraSource {
     /// `simulated`: the simulated microscope.
     #[default]
     Simulated,
-    /// `replay:PATH`: recorded pictures, a folder, pattern or single file; relative to the working folder.
+    /// `replay:PATH`: recorded pictures; a folder, pattern or single file, relative to the working folder.
     Replay(PathBuf),
-    /// `pan:FILE`: a simulated stage over a large picture; the picture, or a plan (`.toml`) that names it.
+    /// `pan:FILE`: a simulated stage over a large picture; FILE is the picture or a plan (`.toml`) that names it.
     Pan(PathBuf),
-    /// `v4l:/dev/videoN`, or a link of udev's below `/dev/v4l`, which keeps its name when N changes.
+    /// `v4l:/dev/videoN`, or a udev link below `/dev/v4l`, which keeps its name when N changes.
     V4l(PathBuf),
-    /// `nokhwa:INDEX` or `nokhwa:NAME`: a camera by the library nokhwa, by its number or its driver's name for it.
+    /// `nokhwa:INDEX` or `nokhwa:NAME`: a camera opened through the nokhwa library, by number or driver name.
     Nokhwa(String),
-    /// `command:PROGRAM ARGUMENTS`: a program that writes Motion JPEG to its standard output, as a shell takes it.
+    /// `command:PROGRAM ARGUMENTS`: a shell command that writes Motion JPEG to its standard output.
     Command(String),
 }
 
-/// Words that name no camera.
+/// The text names no camera source.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is no camera; a camera is \"simulated\", \"replay:PATH\" (folder, pattern or picture), \"pan:FILE\" (picture or \
@@ -38,7 +38,7 @@ pub enum CameraSource {
 pub struct UnknownSource(String);
 
 impl UnknownSource {
-    /// The camera that was probably meant, or an example.
+    /// The camera source that was probably meant, or else an example.
     pub(super) fn probably(&self) -> String {
         let text = &self.0;
         match text.split_once(':') {
@@ -61,7 +61,7 @@ impl FromStr for CameraSource {
 
     fn from_str(words: &str) -> Result<Self, Self::Err> {
         match words.split_once(':') {
-            // No path and no argument of a program can hold it.
+            // Neither a path nor a program argument can contain NUL.
             _ if words.contains('\0') => Err(UnknownSource(words.to_owned())),
             None if words == "simulated" => Ok(Self::Simulated),
             Some(("replay", path)) if !path.is_empty() => Ok(Self::Replay(path.into())),
@@ -74,7 +74,7 @@ impl FromStr for CameraSource {
     }
 }
 
-/// `/dev/videoN`, or a path below `/dev/v4l` without `..`.
+/// Accepts `/dev/videoN`, or a path below `/dev/v4l` without `..`.
 fn is_video_device(path: &Path) -> bool {
     if let Ok(link) = path.strip_prefix("/dev/v4l") {
         let inside = link.components().all(|part| matches!(part, std::path::Component::Normal(_)));

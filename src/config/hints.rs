@@ -1,4 +1,4 @@
-//! What was probably meant by a name or a line that is wrong.
+//! Suggests what a misspelt name or malformed line was meant to be.
 
 use std::path::Path;
 
@@ -55,7 +55,7 @@ pub(super) fn outside_section(name: &str, place: Location) -> ConfigProblem {
 pub(super) fn unknown_variable(name: &str, text: &str, place: Location) -> ConfigProblem {
     let known: Vec<String> = sections::keys().map(ConfigKey::variable).collect();
     let all = known.iter().map(String::as_str).chain(OTHER_VARIABLES.iter().copied());
-    // Every name begins alike, so only what comes after is compared.
+    // All names share the prefix, so only the rest is compared.
     let rest = name.strip_prefix(PREFIX).unwrap_or(name);
     let nearest = keys::nearest(rest, all.map(|name| name.strip_prefix(PREFIX).unwrap_or(name)));
     let (hint, write) = match nearest {
@@ -74,7 +74,7 @@ pub(super) fn syntax_problem(file: &Path, text: &str, error: &toml::de::Error) -
     ConfigProblem { place, what: message, write }
 }
 
-/// A line that could have been meant by one that is no TOML.
+/// Suggests a valid line in place of one that is not TOML.
 fn instead_of(line: &str) -> String {
     let general = || "key = value, a section as [name], text in quotes".to_owned();
     if let Some(section) = line.strip_prefix('[') {

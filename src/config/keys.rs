@@ -1,19 +1,19 @@
-//! What a key accepts, and what to write instead of a wrong value.
+//! What each key accepts, and what to write instead of a wrong value.
 //!
-//! One rule serves the file, the environment and [`super::Config::check`], so that all three refuse the same values in
-//! the same words.
+//! The file, the environment and [`super::Config::check`] share one rule, so all three refuse the same values with the
+//! same words.
 
 use toml::Value;
 
 use super::camera_source::CameraSource;
 use super::values::{ListenAddress, SerialPort};
 
-/// What a key accepts.
+/// The values a key accepts.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Accepts {
-    /// Words of 1 to so many characters, none of them a control character.
+    /// Text of 1 to this many characters, without control characters.
     Text(usize),
-    /// The words of a [`CameraSource`].
+    /// A [`CameraSource`].
     Camera,
     /// `pty`, `none` or a device path.
     Port,
@@ -23,7 +23,7 @@ pub(super) enum Accepts {
     Language,
     /// A path from the root.
     Device,
-    /// A path; empty stands for none, or for the usual place.
+    /// A path; empty means none, or the default location.
     Folder,
     /// A path to a file.
     File,
@@ -31,31 +31,31 @@ pub(super) enum Accepts {
     Flag,
     /// A whole number within a range.
     Whole(i64, i64),
-    /// A whole number within a range, that is written in base 16.
+    /// A whole number within a range, written in hexadecimal.
     Hex(i64, i64),
     /// A number within a range.
     Number(f64, f64),
     /// One of these words.
     OneOf(&'static [&'static str]),
-    /// One of the rates serial ports have.
+    /// A standard serial baud rate.
     Baud,
 }
 
-/// One key.
+/// One configuration key.
 #[derive(Debug)]
 pub(super) struct ConfigKey {
     pub section: &'static str,
     pub name: &'static str,
-    /// The comment above it in the shipped file, line by line.
+    /// The comment above the key in the shipped file, line by line.
     pub comment: &'static [&'static str],
     pub accepts: Accepts,
-    /// What the number counts, for the sentence of a refusal.
+    /// Unit of the number, for the refusal message.
     pub unit: &'static str,
-    /// A good value, as TOML; empty: the default is one.
+    /// A valid value, as TOML; empty if the default is one.
     pub example: &'static str,
-    /// Whether it may be left out, and taken back by `"none"`.
+    /// Whether the key may be left out; `"none"` then clears it.
     pub optional: bool,
-    /// What holds where it is not set.
+    /// The value used when the key is not set.
     pub default: fn() -> Option<Value>,
 }
 
@@ -65,37 +65,37 @@ pub(super) const fn key(accepts: Accepts) -> ConfigKey {
     ConfigKey { section: "", name: "", comment: &[], accepts, unit: "", example: "", optional: false, default }
 }
 
-/// A key that may have none.
+/// A key that may be unset.
 pub(super) const fn optional(accepts: Accepts) -> ConfigKey {
     ConfigKey { optional: true, ..key(accepts) }
 }
 
 impl ConfigKey {
-    /// With what its number counts.
+    /// Sets the unit of the number.
     pub(super) const fn unit(self, unit: &'static str) -> Self {
         Self { unit, ..self }
     }
 
-    /// With a good value, as TOML, where the default is none.
+    /// Sets a valid value, as TOML, for a key without a default.
     pub(super) const fn example(self, example: &'static str) -> Self {
         Self { example, ..self }
     }
 }
 
-/// Bits a second that serial ports have.
+/// Standard serial baud rates, bits a second.
 pub(super) const BAUDS: [u32; 14] =
     [1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 500_000, 921_600, 1_000_000, 1_500_000];
 
-/// Groups of the differential, by the words `class::Group` has for them.
+/// Groups of the differential, by their `class::Group` codes.
 pub(super) const GROUPS: &[&str] =
     &["blasts", "immature-granulocytes", "neutrophils", "lymphocytes", "monocytes", "eosinophils", "basophils"];
 
-/// The longest frame interval or stall that is still noticed within five seconds.
+/// Stall times, s, short enough to be noticed within five seconds.
 pub(super) const STALL_SECONDS: (f64, f64) = (0.5, 4.5);
 
 use Accepts::{Baud, Camera, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Port, Text, Whole};
 
-/// The word among `known` that was most likely meant.
+/// The closest match to `word` among `known`.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
@@ -112,7 +112,7 @@ pub(super) struct Refusal {
 }
 
 impl ConfigKey {
-    /// Looks at one value. `shown` is the value as the person wrote it.
+    /// Checks one value. `shown` is the value as the user wrote it.
     pub(super) fn refuse(&self, value: &Value, shown: &str) -> Option<Refusal> {
         let what = match (self.accepts, value) {
             (Text(longest), Value::String(text)) => refuse_text(text, longest),
@@ -149,12 +149,12 @@ impl ConfigKey {
         what.map(|what| Refusal { what: format!("{} = {shown} {what}", self.name), write: self.example_line() })
     }
 
-    /// A whole line with a good value.
+    /// A complete line with a valid value.
     pub(super) fn example_line(&self) -> String {
         format!("{} = {}", self.name, self.good_value())
     }
 
-    /// A good value as TOML: the example, or else the default.
+    /// A valid value as TOML: the example, else the default.
     fn good_value(&self) -> String {
         match (self.default)() {
             Some(default) if self.example.is_empty() => self.as_toml(&default),
@@ -162,12 +162,12 @@ impl ConfigKey {
         }
     }
 
-    /// A good value as the text of a variable or of a word.
+    /// A valid value as plain text, as a variable holds it.
     pub(super) fn good_text(&self) -> String {
         self.good_value().trim_matches('"').to_owned()
     }
 
-    /// The key in the shipped file: with its default, or commented out with the example.
+    /// The line in the shipped file: the default, or the example commented out.
     pub(super) fn shipped_line(&self) -> String {
         match (self.default)() {
             Some(default) => format!("{} = {}", self.name, self.as_toml(&default)),
@@ -183,8 +183,8 @@ impl ConfigKey {
         }
     }
 
-    /// Whether this value takes the key back: `""` where it may be left out or stands for the usual place, `"none"` where it
-    /// may be left out.
+    /// Whether this value clears the key: `""` if the key is optional or empty means the default location, `"none"` if
+    /// it is optional.
     pub(super) fn is_none(&self, value: &Value) -> bool {
         match value {
             Value::String(text) if text.is_empty() => self.optional || matches!(self.accepts, Folder),
@@ -193,12 +193,13 @@ impl ConfigKey {
         }
     }
 
-    /// Name of the variable that overrides the key.
+    /// Name of the environment variable that overrides the key.
     pub(super) fn variable(&self) -> String {
         format!("LEUKOSCOPE_{}_{}", self.section, self.name).to_uppercase()
     }
 
-    /// Turns the text of a variable into the value it stands for; text that fits no type stays text, to be refused.
+    /// Parses a variable's text into the key's type. Text that does not parse stays text, and the check then refuses
+    /// it.
     pub(super) fn value_of(&self, text: &str) -> Value {
         let text = text.trim();
         let as_text = || Value::String(text.to_owned());
@@ -267,8 +268,8 @@ fn refuse_text(text: &str, longest: usize) -> Option<String> {
     }
 }
 
-/// Whether this is the tag of a language, and so the name of a catalogue: letters and digits in parts of 1 to 8 joined by
-/// hyphens, letters first.
+/// Whether this is a language tag, and so a valid catalogue name: parts of 1 to 8 letters and digits joined by hyphens,
+/// the first part letters only.
 #[must_use]
 pub(crate) fn is_language(tag: &str) -> bool {
     let part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());

@@ -1,5 +1,5 @@
-//! Limits that were set on the page: kept in the state folder, since the configuration file belongs to whoever installed
-//! the station. They come before the file.
+//! Limits set on the page. They override the configuration file, and are kept in the state folder because the file
+//! belongs to the installer.
 
 use std::fs;
 use std::io;
@@ -15,7 +15,7 @@ use super::{Config, Flags};
 use crate::domain::flag::Share;
 use crate::system::file;
 
-/// The file, in the state folder.
+/// File name in the state folder.
 pub const FILE: &str = "limits.json";
 
 /// Limits of counts and flags.
@@ -30,7 +30,7 @@ pub struct Limits {
     pub flags: Flags,
 }
 
-/// Limits of the flags, all of them: one that is left out is no wish for its default.
+/// The limits of all flags. Every field is required: a missing one must not silently mean the default.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(remote = "Flags", deny_unknown_fields)]
 struct AllFlags {
@@ -42,14 +42,14 @@ struct AllFlags {
     immature_granulocytes_percent: f64,
     /// Per 100 cells of the differential.
     nucleated_red_per_100: f64,
-    /// Percent of the white cells.
+    /// Percent of all white cells.
     unclassified_percent: f64,
-    /// Nucleated red cells per 100 white cells from which the estimate of white cells is given without them.
+    /// Nucleated red cells per 100 white cells from which the white cell estimate is also given without them.
     correct_white_from: f64,
 }
 
 impl Flags {
-    /// The limit of a share, in [`crate::domain::flag::ShareRow::unit`].
+    /// The limit of one share, in [`crate::domain::flag::ShareRow::unit`].
     #[must_use]
     pub const fn limit(&self, share: Share) -> f64 {
         match share {
@@ -68,22 +68,21 @@ pub enum LimitsError {
     /// The file cannot be read or written.
     #[error("{}: {problem}; the limits set on the page are kept there: check the disk, or delete it to go by [session] and [flags]", path.display())]
     File {
-        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         problem: io::Error,
     },
-    /// They are wrong.
+    /// The limits are invalid.
     #[error(transparent)]
     Wrong(#[from] ConfigError),
 }
 
 impl Limits {
-    /// The limits that were set, or none. A limit that the file does not have, since it was written by an earlier version,
-    /// is the one of `configured`; a log line names it.
+    /// The limits that were set, or none. A limit missing from the file, as after an upgrade, is taken from
+    /// `configured` and logged.
     ///
     /// # Errors
-    /// When the file cannot be read, or holds something else.
+    /// When the file cannot be read, or its content is invalid.
     pub fn read(state: &Path, configured: &Config) -> Result<Option<Self>, LimitsError> {
         let path = state.join(FILE);
         let bytes = match fs::read(&path) {
@@ -106,7 +105,7 @@ impl Limits {
         Ok(Some(limits))
     }
 
-    /// Keeps them.
+    /// Writes the limits to the state folder.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -116,10 +115,10 @@ impl Limits {
         written.and_then(|bytes| file::keep(&path, &bytes)).map_err(|problem| LimitsError::File { path, problem })
     }
 
-    /// Puts them into a configuration.
+    /// Applies the limits to a configuration.
     ///
     /// # Errors
-    /// When they are wrong, or do not fit the rest of it.
+    /// When they are invalid, or conflict with the rest of it.
     pub fn apply(&self, config: &mut Config) -> Result<(), LimitsError> {
         config.session.target = self.target;
         config.flags = self.flags.clone();
@@ -127,7 +126,7 @@ impl Limits {
     }
 }
 
-/// Puts whatever `kept` lacks of `configured` into it, and `name = value` of each into `added`.
+/// Copies what `kept` lacks from `configured`, and adds `name = value` of each to `added`.
 fn complete(kept: &mut Value, configured: Value, added: &mut Vec<String>) {
     let (Value::Object(kept), Value::Object(configured)) = (kept, configured) else { return };
     for (name, value) in configured {

@@ -1,9 +1,9 @@
-//! Reads a configuration file, lays the environment over it, and refuses what is wrong with the line and what to write.
+//! Reads a configuration file, applies the environment, and refuses errors with their line and a suggestion.
 //!
-//! A variable `LEUKOSCOPE_SECTION_KEY`, such as `LEUKOSCOPE_SERIAL_PORT`, overrides the file. A variable of that form that
-//! names no key is refused like a misspelt key in the file, so that a typing error never goes unnoticed;
-//! `OTHER_VARIABLES` belong to other parts of the program. Command-line flags change the [`Config`] later; whoever does
-//! that calls [`Config::check`].
+//! A variable `LEUKOSCOPE_SECTION_KEY`, such as `LEUKOSCOPE_SERIAL_PORT`, overrides the file. A variable of that form
+//! that names no key is refused like a misspelt key in the file, so that a typing error never goes unnoticed;
+//! `OTHER_VARIABLES` belong to other parts of the program. Command-line flags change the [`Config`] later; their caller
+//! then runs [`Config::check`].
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,21 +20,21 @@ use super::keys::{ConfigKey, Refusal};
 use super::problem::{ConfigError, ConfigProblem, Location};
 use super::sections;
 
-/// Variables that begin like settings but are read elsewhere.
+/// Variables with the settings prefix that are read elsewhere.
 pub(crate) const OTHER_VARIABLES: &[&str] = &["LEUKOSCOPE_MODELS", "LEUKOSCOPE_LOG"];
 
 pub(super) const PREFIX: &str = "LEUKOSCOPE_";
 
-/// No configuration is larger, in bytes; a larger file is some other file.
+/// Size limit of a configuration file, bytes; anything larger is some other file.
 const LARGEST: u64 = 1 << 20;
 
-/// More problems than this do not help anybody.
+/// Problems listed at most; a longer list helps nobody.
 const MOST_PROBLEMS: usize = 20;
 
-/// Reads the configuration: defaults, then `file`, then the variables of `env`.
+/// Loads the configuration: defaults, then `file`, then the variables of `env`.
 ///
 /// # Errors
-/// [`ConfigError::Unreadable`] when the file is not there or is no text; [`ConfigError::Wrong`] with every problem found.
+/// [`ConfigError::Unreadable`] when the file is missing or not text; [`ConfigError::Wrong`] with every problem found.
 pub fn load(file: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
     let mut found = Gathered::default();
     if let Some(file) = file {
@@ -44,7 +44,7 @@ pub fn load(file: Option<&Path>, env: impl Iterator<Item = (String, String)>) ->
     found.finish()
 }
 
-/// Reads the configuration from `text`, as if it stood in `file`, with no environment.
+/// Parses the configuration from `text` as if read from `file`, without an environment.
 ///
 /// # Errors
 /// [`ConfigError::Wrong`] with every problem found.
@@ -58,7 +58,7 @@ impl Config {
     /// Checks every value and the values against each other, after flags have changed some.
     ///
     /// # Errors
-    /// [`ConfigError::Wrong`]; the problems name `section.key`, since a changed value has no line any more.
+    /// [`ConfigError::Wrong`]; the problems name `section.key`, since a changed value no longer has a line.
     pub fn check(&self) -> Result<(), ConfigError> {
         let setting = |name: &str| Location::Setting(name.to_owned());
         if i64::try_from(self.camera.seed).is_err() {
@@ -67,7 +67,7 @@ impl Config {
         }
         let table = match Table::try_from(self) {
             Ok(table) => table,
-            // Numbers within i64 and text always can be written; a path with bytes that are no UTF-8 cannot.
+            // Text and i64 always serialize; a path that is not UTF-8 does not.
             Err(error) => {
                 let write = "paths of plain characters".into();
                 return wrong(vec![ConfigProblem { place: setting("configuration"), what: error.to_string(), write }]);
@@ -92,7 +92,7 @@ impl Config {
         if problems.is_empty() { Ok(()) } else { wrong(problems) }
     }
 
-    /// The folder for results, as [`super::Station::state`] describes it. It need not be there yet.
+    /// The folder for results, see [`super::Station::state`]. It need not exist yet.
     #[must_use]
     pub(crate) fn state_folder(&self) -> PathBuf {
         self.state_folder_from(|name| std::env::var_os(name).map(PathBuf::from))
@@ -115,7 +115,7 @@ impl Config {
         }
         match variable("HOME") {
             Some(home) => home.join(".local/state/leukoscope"),
-            // A process without a home still has a place that outlives it.
+            // A process without a home still needs a folder that outlives it.
             None => PathBuf::from("/var/lib/leukoscope"),
         }
     }
@@ -146,25 +146,25 @@ fn read_text(file: &Path) -> Result<String, ConfigError> {
     Ok(text)
 }
 
-/// What file and environment said so far.
+/// Settings collected so far from file and environment.
 #[derive(Default)]
 struct Gathered {
     table: Table,
     places: BTreeMap<(&'static str, &'static str), Location>,
-    /// Keys taken back by `"none"` or `""`.
+    /// Keys cleared by `"none"` or `""`.
     cleared: Vec<(&'static str, &'static str)>,
     problems: Vec<ConfigProblem>,
 }
 
 impl Gathered {
-    /// Reads a whole file. Only text that is no TOML ends here; wrong keys and values are kept for the end.
+    /// Reads a whole file. Returns early only on invalid TOML; wrong keys and values are collected.
     fn read_file(&mut self, file: &Path, text: &str) -> Result<(), ConfigError> {
         let (document, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
             let mut problems: Vec<ConfigProblem> =
                 errors.iter().map(|error| syntax_problem(file, text, error)).collect();
             problems.sort_by(|a, b| a.place.cmp(&b.place));
-            // One slip often upsets the parser several times on its line.
+            // One slip often causes several parser errors on its line.
             problems.dedup_by(|next, first| line_of(&next.place) == line_of(&first.place));
             return wrong(problems);
         }
@@ -241,7 +241,7 @@ impl Gathered {
         }
         let mut config: Config = match self.table.try_into() {
             Ok(config) => config,
-            // The rules let nothing through that the structs refuse; should they ever disagree, say what serde says.
+            // The rules should refuse all that the structs refuse; if they ever disagree, report serde's error.
             Err(error) => {
                 let place = Location::Setting("configuration".into());
                 return wrong(vec![ConfigProblem {
@@ -252,7 +252,7 @@ impl Gathered {
             }
         };
         if self.cleared.contains(&("display", "reset_line")) {
-            // The one optional key whose default is a value.
+            // The only optional key with a default, so clearing it must be explicit.
             config.display.reset_line = None;
         }
         for (section, name, Refusal { what, write }) in disagreements(&config) {
@@ -272,7 +272,7 @@ fn owned(value: &DeValue<'_>) -> Value {
         DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
         DeValue::Boolean(flag) => Value::Boolean(*flag),
         DeValue::Datetime(time) => Value::Datetime(*time),
-        // What is inside does not matter: no key takes a list or a table.
+        // No key takes a list or a table, so the content does not matter.
         DeValue::Array(_) => Value::Array(Vec::new()),
         DeValue::Table(_) => Value::Table(Table::new()),
     }

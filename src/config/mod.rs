@@ -1,4 +1,4 @@
-//! What can be set: `sections` has one row for each key. Reading, checking and overriding is [`load`]'s work.
+//! The configuration: `sections` has one row for each key; [`load`] reads, overrides and checks.
 
 mod agreement;
 mod camera_source;

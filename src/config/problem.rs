@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, where, and what to write instead.
+//! Configuration errors: what is wrong, where, and what to write instead.
 
 use std::fmt;
 use std::io;
@@ -7,23 +7,22 @@ use std::path::{Path, PathBuf};
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file cannot be read at all.
+    /// The file cannot be read.
     #[error("{}: {}; {remedy}", file.display(), problem)]
     Unreadable {
-        /// The file.
         file: PathBuf,
-        /// What the system said.
+        /// The system's error.
         problem: io::Error,
         /// What to do.
         remedy: &'static str,
     },
-    /// It was read, and something in it is wrong: every problem, in the order of the file.
+    /// The content is wrong: every problem, in file order.
     #[error("{}", list(.0))]
     Wrong(Vec<ConfigProblem>),
 }
 
 impl ConfigError {
-    /// The problems one by one; none when the file could not be read.
+    /// The individual problems; empty if the file could not be read.
     #[must_use]
     pub fn problems(&self) -> &[ConfigProblem] {
         match self {
@@ -33,10 +32,10 @@ impl ConfigError {
     }
 }
 
-/// One thing to put right.
+/// One problem to fix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigProblem {
-    /// Where it stands.
+    /// Where it is.
     pub place: Location,
     /// What is wrong, with the key and the value.
     pub what: String,
@@ -44,12 +43,11 @@ pub struct ConfigProblem {
     pub write: String,
 }
 
-/// Where a wrong value stands.
+/// Where a wrong value is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Location {
     /// In a file.
     File {
-        /// The file.
         file: PathBuf,
         /// Line, from 1.
         line: usize,
@@ -58,14 +56,14 @@ pub enum Location {
         /// The whole line.
         text: String,
     },
-    /// In the environment.
+    /// In this environment variable.
     Variable(String),
-    /// In a setting whose place is not known any more: a command-line flag, or the default.
+    /// In a setting with no known place: from a command-line flag or a default.
     Setting(String),
 }
 
 impl Location {
-    /// The place of a byte offset; an offset past the end is the end.
+    /// The location of a byte offset; an offset past the end means the end.
     pub(super) fn in_file(file: &Path, text: &str, offset: usize) -> Self {
         let mut offset = offset.min(text.len());
         while !text.is_char_boundary(offset) {
@@ -96,7 +94,7 @@ impl fmt::Display for ConfigProblem {
     }
 }
 
-/// A line as it is shown: without control characters, and no longer than a terminal is wide.
+/// A line for display: control characters removed, cut to terminal width.
 fn shortened(text: &str) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     match text.char_indices().nth(110) {

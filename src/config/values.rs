@@ -1,5 +1,4 @@
-//! Values with a grammar of their own. Each is parsed here and nowhere else, whether it comes from the file, a variable or
-//! a flag.
+//! Values with a grammar of their own. Each is parsed only here, whether it comes from the file, a variable or a flag.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -8,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Where serial lines go: `none`, `pty` or the path of a device from the root on.
+/// Where serial lines go: `none`, `pty` or the absolute path of a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum SerialPort {
@@ -20,7 +19,7 @@ pub enum SerialPort {
     Device(PathBuf),
 }
 
-/// The text names no port.
+/// The text is not a serial port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is no port; a port is \"pty\", \"none\" or the path of a device")]
 pub struct NotAPort;
@@ -54,13 +53,13 @@ impl fmt::Display for SerialPort {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ListenAddress {
-    /// Nowhere: there is no server.
+    /// No server.
     None,
-    /// At this address; port 0 lets the system choose one.
+    /// Listen on this address; with port 0 the system chooses the port.
     At(SocketAddr),
 }
 
-/// The text is no address to listen at.
+/// The text is not a listen address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is no address; it is \"none\" or an IP address and a port, \"0.0.0.0:8321\" for every network")]
 pub struct NotAnAddress;
@@ -85,7 +84,7 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// Files hold these values as text.
+/// Serializes these values as text.
 macro_rules! as_text {
     ($($type:ty: $error:ty),+) => {$(
         impl TryFrom<String> for $type {

@@ -1,4 +1,4 @@
-//! What a cell can be: the kinds that detection tells apart and the classes of Matek et al. 2019.
+//! Kinds of cell that the detector tells apart, and the classes of Matek et al. 2019.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-/// What detection tells apart.
+/// Kinds of cell that the detector tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub enum Kind {
     /// White cell (leukocyte), nucleated red cells included until they are classified.
@@ -79,20 +79,20 @@ macro_rules! classes {
                 self as usize
             }
 
-            /// The group a report rolls this class up to.
+            /// The group this class is reported under.
             #[must_use]
             pub const fn group(self) -> Group {
                 match self { $(Self::$variant => Group::$group,)+ }
             }
 
-            /// The key that gives a cell this class in the review: a letter of its English name where one is left.
+            /// The review key that assigns this class: a letter of its English name where one is free.
             #[must_use]
             pub const fn key(self) -> char {
                 match self { $(Self::$variant => $key,)+ }
             }
 
-            /// Place by maturation, from 0: blasts, granulopoiesis, the other white cells of blood, then what is no white
-            /// cell.
+            /// Place in the order of maturation, from 0: blasts, granulopoiesis, the other white cells of blood, then
+            /// everything that is not a white cell.
             #[must_use]
             pub const fn place(self) -> u8 {
                 match self { $(Self::$variant => $place,)+ }
@@ -100,9 +100,9 @@ macro_rules! classes {
 
             /// Share of the class among the nucleated cells of an adult's peripheral blood, 0..1.
             ///
-            /// Middles of the reference ranges for the manual differential in Bain, "Blood Cells", 5th ed., and Dacie and
-            /// Lewis, "Practical Haematology", 12th ed.; `NOT_IN_BLOOD` for what is not normally seen. Not normalised; 0
-            /// for PLT and UNK.
+            /// Midpoints of the reference ranges for the manual differential in Bain, "Blood Cells", 5th ed., and Dacie
+            /// and Lewis, "Practical Haematology", 12th ed.; `NOT_IN_BLOOD` for classes not normally seen. Not
+            /// normalised; 0 for PLT and UNK.
             #[must_use]
             pub const fn in_blood(self) -> f64 {
                 match self { $(Self::$variant => $blood,)+ }
@@ -111,11 +111,11 @@ macro_rules! classes {
     };
 }
 
-/// Share given to each class that does not belong in the blood of an adult: doubted, never ruled out.
+/// Share of each class not normally found in an adult's blood: unlikely, but never ruled out.
 const NOT_IN_BLOOD: f64 = 0.002;
 
-// Code, English name, group, key in the review, place by maturation, share in blood. The names in other languages are
-// `class.CODE` and, short, `short.CODE`.
+// Code, English name, group, review key, place in maturation, share in blood. Translations are under `class.CODE`,
+// short ones under `short.CODE`.
 classes! {
     /// Basophil.
     Bas "BAS" "basophil" Basophils 'b' 9 0.007;
@@ -149,13 +149,13 @@ classes! {
     Pmo "PMO" "promyelocyte" ImmatureGranulocytes 'p' 3 NOT_IN_BLOOD;
     /// Platelet.
     Plt "PLT" "platelet" Platelets 'v' 15 0.0;
-    /// Not named: too little certainty, or no cell of these classes.
+    /// Not named: too uncertain, or not a cell of these classes.
     Unk "UNK" "unclassified" Unclassified 'u' 16 0.0;
 }
 
 macro_rules! groups {
     ($($(#[$doc:meta])* $variant:ident $code:tt $name:literal $reported:ident;)+) => {
-        /// What a report rolls classes up to.
+        /// A group that a report joins classes into.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
         pub enum Group {
             $($(#[$doc])* #[serde(rename = $code)] $variant,)+
@@ -186,7 +186,7 @@ macro_rules! groups {
     };
 }
 
-// Code, English name, how its classes are reported. The names in other languages are `group.CODE`.
+// Code, English name, how its classes are reported. Translations are under `group.CODE`.
 groups! {
     /// Segmented and band neutrophils.
     Neutrophils "neutrophils" "neutrophils" Percent;
@@ -208,14 +208,14 @@ groups! {
     Smudge "smudge" "smudge cells" Per100;
     /// Platelets.
     Platelets "platelets" "platelets" Elsewhere;
-    /// Cells without a name.
+    /// Unclassified cells.
     Unclassified "unclassified" "unclassified" PercentOfAll;
 }
 
 /// How a class is reported.
 ///
-/// Nucleated red cells and smudge cells are reported per 100 white cells, as laboratories do (CLSI H20-A2); platelets and
-/// unclassified cells are no part of the differential either.
+/// Nucleated red cells and smudge cells are reported per 100 white cells, as laboratories do (CLSI H20-A2); platelets
+/// and unclassified cells are not part of the differential either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reported {
     /// In percent of the differential.
@@ -224,12 +224,12 @@ pub enum Reported {
     Per100,
     /// In percent of all white cells found.
     PercentOfAll,
-    /// Not among the white cells: by its kind.
+    /// Not a white cell: counted by its kind.
     Elsewhere,
 }
 
 impl CellClass {
-    /// Every class by maturation: see [`CellClass::place`].
+    /// Every class in order of maturation: see [`CellClass::place`].
     #[must_use]
     pub(crate) fn by_maturation() -> Vec<Self> {
         let mut classes = Self::ALL.to_vec();
@@ -243,7 +243,7 @@ impl CellClass {
         self.group().reported()
     }
 
-    /// Whether the class is one of the 100 % of a differential.
+    /// Whether the class counts towards the 100 % of a differential.
     #[must_use]
     pub const fn in_differential(self) -> bool {
         matches!(self.reported(), Reported::Percent)
@@ -256,7 +256,7 @@ impl fmt::Display for CellClass {
     }
 }
 
-/// A code that names no class.
+/// The code names no class.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no class of cells; the codes are {codes}", codes = codes())]
 pub struct UnknownClass(String);
@@ -310,7 +310,7 @@ mod tests {
         let places: BTreeSet<u8> = CellClass::ALL.iter().map(|class| class.place()).collect();
         assert!(places.into_iter().map(usize::from).eq(0..count));
         assert!(keys.iter().all(char::is_ascii_lowercase));
-        // The review takes these for itself: what mattered, and taking back.
+        // The review reserves these: `h` shows what mattered to the classifier, `z` undoes.
         assert!(!keys.contains(&'h') && !keys.contains(&'z'));
     }
 

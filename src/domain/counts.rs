@@ -1,4 +1,4 @@
-//! Cells by kind, and the lines of a differential.
+//! Cell counts by kind, and the lines of a differential.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -31,7 +31,7 @@ impl KindCounts {
         }
     }
 
-    /// The count of one kind, to change.
+    /// The count of one kind, mutable.
     pub const fn get_mut(&mut self, kind: Kind) -> &mut u32 {
         match kind {
             Kind::Wbc => &mut self.wbc,
@@ -44,15 +44,14 @@ impl KindCounts {
 /// One line of the differential.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ClassCount {
-    /// The class.
     pub class: CellClass,
-    /// Cells of it, each counted once.
+    /// Cells of this class, each counted once.
     pub count: u32,
-    /// Percent, 0..=100: of the differential for its classes; per 100 cells of the differential for EBO and KSC
-    /// (may pass 100); of all white cells found for UNK.
+    /// Percent, 0..=100: of the differential for its classes; per 100 cells of the differential for EBO and KSC (may
+    /// exceed 100); of all white cells found for UNK.
     pub percent: f64,
-    /// Lower end of the exact 95 % interval of `percent`. (Where a precision decides when the count ends it is the 97 %
-    /// one, which then holds the truth in 95 % of samples: see `statistics::precision`.)
+    /// Lower end of the exact 95 % interval of `percent`. (If a precision decides when the count ends, it is the 97 %
+    /// interval, which then holds the truth in 95 % of samples: see `statistics::precision`.)
     pub low: f64,
     /// Upper end of the exact 95 % interval of `percent`.
     pub high: f64,

@@ -1,7 +1,8 @@
-//! What a person must look at before a result is believed: one row a flag, one row a share that a flag goes by.
+//! Flags that a person must check before trusting a result: one row for each flag, one for each share that raises a
+//! flag.
 //!
-//! The rows say all that is specific to a flag. Its words are `flag.CODE` and `flagMeans.CODE` in every language, those of a
-//! share `evidence.CODE`; tests hold languages, configuration and documentation to the rows.
+//! The rows hold everything specific to a flag. Its translations are under `flag.CODE` and `flagMeans.CODE`, those of a
+//! share under `evidence.CODE`; tests check languages, configuration and documentation against the rows.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -26,13 +27,13 @@ macro_rules! flags {
                 match self { $(Self::$variant => $code,)+ }
             }
 
-            /// Short words for a small display, at most 16 characters.
+            /// Short text for a small display, at most 16 characters.
             #[must_use]
             pub const fn short(self) -> &'static str {
                 match self { $(Self::$variant => $short,)+ }
             }
 
-            /// The shares that raise it, each at its own limit; none where a flag goes by no limit.
+            /// The shares that raise it, each at its own limit; empty for a flag without a limit.
             #[must_use]
             pub const fn shares(self) -> &'static [Share] {
                 match self { $(Self::$variant => &[$(Share::$share),*],)+ }
@@ -43,7 +44,7 @@ macro_rules! flags {
 
 macro_rules! shares {
     ($($variant:ident $code:tt $name:literal of $cells:expr, $believed:ident, limit $limit:literal $unit:literal $words:literal;)+) => {
-        /// What a flag goes by.
+        /// A share that can raise a flag.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
         pub enum Share {
             $(#[serde(rename = $code)] $variant,)+
@@ -53,7 +54,7 @@ macro_rules! shares {
             /// Every share, in the order of the flags.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// What there is to know of it.
+            /// Its row in the table.
             #[must_use]
             pub const fn row(self) -> ShareRow {
                 match self {
@@ -72,7 +73,7 @@ macro_rules! shares {
     };
 }
 
-// Worst first. Code, words of a small display, the shares that raise it.
+// Worst first. Code, text for a small display, the shares that raise it.
 flags! {
     /// Blasts at or above the limit.
     Blasts "blasts" "BLASTS?" [Blasts];
@@ -82,14 +83,14 @@ flags! {
     NucleatedRedCells "nucleated-red-cells" "NUCL. RED CELLS?" [NucleatedRedCells];
     /// More unclassified white cells than the limit.
     ManyUnclassified "many-unclassified" "MANY UNKNOWN" [Unclassified];
-    /// The session ended before the target or the precision that was asked for was reached.
+    /// The session ended before it reached the requested target or precision.
     FewCells "few-cells" "FEW CELLS" [];
     /// The stage jumped: parts of the slide may have been counted twice.
     PossibleOverlap "possible-overlap" "MAY OVERLAP" [];
 }
 
-// Code, English name, the cells it counts, whether one cell is believed, and the limit: its key in [flags], its unit, the key
-// of its words.
+// Code, English name, the cells it counts, whether a single cell is enough, and the limit: its key in [flags], its
+// unit, its translation key.
 shares! {
     Blasts "blasts" "blasts"
         of Cells::Group(Group::Blasts), FromOne,
@@ -108,29 +109,29 @@ shares! {
         limit "unclassified_percent" "percent" "limit.unclassified";
 }
 
-/// What there is to know of a [`Share`].
+/// The row of a [`Share`].
 #[derive(Clone, Copy, Debug)]
 pub struct ShareRow {
     /// The word used in every output.
     pub code: &'static str,
-    /// The words a person reads, in English.
+    /// The English name.
     pub name: &'static str,
     /// The cells it counts.
     pub cells: Cells,
-    /// From how many white cells on it is believed.
+    /// How many white cells it takes to trust the share.
     pub believed: Believed,
     /// The key of its limit in `[flags]`.
     pub limit: &'static str,
-    /// What the limit counts.
+    /// Unit of the limit.
     pub unit: &'static str,
-    /// The key of the limit's words in every language.
+    /// Translation key of the limit.
     pub limit_words: &'static str,
 }
 
 /// The cells that a share counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cells {
-    /// One class, as it is reported: in percent or per 100.
+    /// One class, in the unit it is reported in: percent or per 100.
     Class(CellClass),
     /// A group, in percent of the differential.
     Group(Group),
@@ -147,12 +148,12 @@ impl Cells {
     }
 }
 
-/// From how many white cells on a share raises its flag.
+/// How many white cells must be counted before a share raises its flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Believed {
-    /// The first cell says enough.
+    /// A single cell is enough.
     FromOne,
-    /// Common cells tell their share only once enough are counted.
+    /// Common cells: the share is reliable only once enough are counted.
     FromEnough,
 }
 

@@ -1,18 +1,18 @@
-//! One picture from the camera: pixels, when it was taken, and which one it is. No input or output here.
+//! One camera frame: pixels, time and sequence number. No I/O here.
 
 use std::sync::Arc;
 
 use image::RgbImage;
 use jiff::Timestamp;
 
-/// A frame as the camera gave it: 8-bit RGB, row by row from the top left.
+/// A frame as the camera delivered it: 8-bit RGB, row by row from the top left.
 ///
 /// Cloning is cheap: the pixels are shared.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// Pixels, width x height x 3, 0..=255, in the camera's own colours.
     pub pixels: Arc<RgbImage>,
-    /// Number of this frame since the camera was opened, from 0. Gaps are frames that were skipped.
+    /// Frame number since the camera was opened, from 0. Gaps are skipped frames.
     pub sequence: u64,
     /// When the frame was taken, by the station's clock.
     pub taken: Timestamp,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// An upright box: `x`, `y` its top-left corner, `w`, `h` its size, all in pixels of the image it belongs to.
+/// An upright box: top-left corner `x`, `y` and size `w`, `h`, in pixels of its image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rect {
     pub x: f64,
@@ -18,25 +18,25 @@ impl Rect {
         Self { x, y, w, h }
     }
 
-    /// A box from its middle and size.
+    /// A box from its centre and size.
     #[must_use]
     pub fn around(centre: (f64, f64), w: f64, h: f64) -> Self {
         Self::new(centre.0 - w / 2.0, centre.1 - h / 2.0, w, h)
     }
 
-    /// Its middle.
+    /// The centre.
     #[must_use]
     pub fn centre(&self) -> (f64, f64) {
         (self.x + self.w / 2.0, self.y + self.h / 2.0)
     }
 
-    /// Mean of width and height: a round cell's diameter.
+    /// Mean of width and height, the diameter of a round cell.
     #[must_use]
     pub fn diameter(&self) -> f64 {
         f64::midpoint(self.w, self.h)
     }
 
-    /// Width times height; 0 for a box turned inside out.
+    /// Width times height; 0 for a box with a negative side.
     #[must_use]
     pub fn area(&self) -> f64 {
         self.w.max(0.0) * self.h.max(0.0)
@@ -62,13 +62,13 @@ impl Rect {
         both / (self.area() + other.area() - both)
     }
 
-    /// Whether all of it lies at least `margin` inside an image of `width` x `height`.
+    /// Whether the box lies at least `margin` inside an image of `width` x `height`.
     #[must_use]
     pub fn inside(&self, width: f64, height: f64, margin: f64) -> bool {
         self.x >= margin && self.y >= margin && self.x + self.w <= width - margin && self.y + self.h <= height - margin
     }
 
-    /// The same box with every length times `factor`.
+    /// The same box with every length multiplied by `factor`.
     #[must_use]
     pub fn scaled(&self, factor: f64) -> Self {
         Self::new(self.x * factor, self.y * factor, self.w * factor, self.h * factor)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::{ArrayBuilder, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A figure with its interval; written as `[value, low, high]`, to a ten-thousandth.
+/// A figure with its interval; serialized as `[value, low, high]`, rounded to 0.0001.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "[f64; 3]", into = "[f64; 3]")]
 pub struct Figure {
@@ -36,13 +36,13 @@ impl From<Figure> for [f64; 3] {
 }
 
 impl Figure {
-    /// Whether all three are numbers, none of them infinite.
+    /// Whether all three numbers are finite.
     #[must_use]
     pub fn is_finite(self) -> bool {
         self.value.is_finite() && self.low.is_finite() && self.high.is_finite()
     }
 
-    /// All three numbers times `factor`.
+    /// All three numbers multiplied by `factor`.
     #[must_use]
     pub fn scaled(self, factor: f64) -> Self {
         Self { value: self.value * factor, low: self.low * factor, high: self.high * factor }
@@ -56,7 +56,7 @@ impl Figure {
 }
 
 impl fmt::Display for Figure {
-    /// `4.1 (2.2 to 7.0)`, with the decimals that are asked for.
+    /// `4.1 (2.2 to 7.0)`, with the requested number of decimals.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = f.precision().unwrap_or(1);
         write!(f, "{:.decimals$} ({:.decimals$} to {:.decimals$})", self.value, self.low, self.high)

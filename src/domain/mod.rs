@@ -1,4 +1,4 @@
-//! The words that all rooms share. Data only: nothing here reads, writes or waits.
+//! The types that all rooms share. Data only: no I/O and no waiting.
 
 pub mod class;
 pub mod counts;

@@ -1,4 +1,4 @@
-//! Which composition of blood is brought into the classifier's answers.
+//! Which prevalence the classifier's answers are corrected for.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,15 +6,15 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Which composition is brought into the answers.
+/// Which prevalence the classifier's answers are corrected for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PrevalenceMode {
-    /// None: the network's answers as they are.
+    /// No correction: the network's answers unchanged.
     None,
-    /// That of usual blood, tempered.
+    /// The prevalence of normal blood, tempered.
     Blood,
-    /// The sample's own, estimated from its cells.
+    /// The sample's own prevalence, estimated from its cells.
     Sample,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for PrevalenceMode {
     }
 }
 
-/// A word that names no form.
+/// The text names no prevalence mode.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no form of prevalence; write none, blood or sample")]
 pub struct UnknownPrevalenceMode(String);

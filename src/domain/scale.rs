@@ -1,4 +1,4 @@
-//! Scales of pictures.
+//! Image scale.
 
 use std::cmp::Ordering;
 
@@ -7,28 +7,28 @@ use std::cmp::Ordering;
 pub struct MicrometresPerPixel(f64);
 
 impl MicrometresPerPixel {
-    /// That of a usual microscope's camera, where nothing is known.
+    /// The scale of a typical microscope camera, used when none is known.
     pub(crate) const USUAL: Self = Self(0.1);
 
-    /// A scale in micrometres a pixel; none that is no number, infinite, 0 or less.
+    /// A scale in micrometres a pixel; none if the number is NaN, infinite, 0 or negative.
     #[must_use]
     pub fn new(micrometres: f64) -> Option<Self> {
         (micrometres.is_finite() && micrometres > 0.0).then_some(Self(micrometres))
     }
 
-    /// The number, micrometres a pixel.
+    /// Micrometres a pixel.
     #[must_use]
     pub const fn get(self) -> f64 {
         self.0
     }
 
-    /// How many times as coarse it is as `other`.
+    /// How many times coarser it is than `other`.
     #[must_use]
     pub fn over(self, other: Self) -> f64 {
         self.0 / other.0
     }
 
-    /// The scale times `factor`; as it is where that makes none.
+    /// The scale multiplied by `factor`; unchanged if that gives no valid scale.
     #[must_use]
     pub fn times(self, factor: f64) -> Self {
         Self::new(self.0 * factor).unwrap_or(self)

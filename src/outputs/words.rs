@@ -1,4 +1,4 @@
-//! What persons read, in their language: the page's catalogues, by which reports are written, too.
+//! Translations: the page's catalogues, which reports use too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -15,24 +15,24 @@ macro_rules! languages {
     };
 }
 
-/// The catalogues that are part of the program, by their tags.
+/// The built-in catalogues, by language tag.
 pub(super) const SHIPPED: &[(&str, &str)] = languages!["en", "es", "fr"];
 
-/// A catalogue is no longer than this, in bytes.
+/// Size limit of a catalogue, bytes.
 const LONGEST_CATALOGUE: u64 = 1 << 20;
 
-/// The program's catalogues and a clinic's own.
+/// The built-in catalogues and a clinic's own.
 #[derive(Clone, Debug)]
 pub struct Catalogues(Option<PathBuf>);
 
 impl Catalogues {
-    /// With the clinic's own in this folder, `LANGUAGE.json` each, if there is one.
+    /// Uses the clinic's own catalogues in this folder, `LANGUAGE.json` each, if there is one.
     #[must_use]
     pub fn new(own: Option<PathBuf>) -> Self {
         Self(own)
     }
 
-    /// The file `LANGUAGE.json` of the clinic's own, if there is one.
+    /// The clinic's own file `LANGUAGE.json`, if there is one.
     pub(crate) fn own(&self, file: &str) -> Option<Vec<u8>> {
         let language = file.strip_suffix(".json")?;
         let folder = self.0.as_deref().filter(|_| is_language(language))?;
@@ -45,7 +45,7 @@ impl Catalogues {
         fs::read(&path).inspect_err(|problem| log::warn!("{}: {problem}", path.display())).ok()
     }
 
-    /// The languages that there are, the program's and the clinic's own, in the order of the alphabet.
+    /// The available languages, built-in and the clinic's own, in alphabetical order.
     #[must_use]
     pub fn languages(&self) -> Vec<String> {
         let own = self.0.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
@@ -55,14 +55,13 @@ impl Catalogues {
         tags.into_iter().collect()
     }
 
-    /// Whether there is a catalogue of a language, or of the one it is a kind of: `es` for `es-MX`.
+    /// Whether there is a catalogue for a language or its base language: `es` for `es-MX`.
     #[must_use]
     pub fn has(&self, language: &str) -> bool {
         self.languages().iter().any(|tag| tag == language || tag == general(language))
     }
 
-    /// What is said in a language; where its catalogue lacks a text, or there is none, what the language says that it is a
-    /// kind of, else in English.
+    /// The texts of a language; those it lacks come from its base language, then from English.
     #[must_use]
     pub fn words(&self, language: &str) -> Words {
         let mut texts = shipped("en");
@@ -82,7 +81,7 @@ impl Catalogues {
     }
 }
 
-/// The language that a tag is a kind of: `es` of `es-MX`, `es` of `es`.
+/// The base language of a tag: `es` of `es-MX`, `es` of `es`.
 fn general(language: &str) -> &str {
     language.split_once('-').map_or(language, |(general, _)| general)
 }
@@ -91,25 +90,24 @@ fn read(catalogue: &str) -> Option<BTreeMap<String, String>> {
     serde_json::from_str(catalogue).ok()
 }
 
-/// The program's own texts of a language; none where it has no such catalogue.
+/// The built-in texts of a language; empty if there is no such catalogue.
 fn shipped(language: &str) -> BTreeMap<String, String> {
     let found = SHIPPED.iter().find(|(tag, _)| *tag == language);
     found.and_then(|(_, text)| read(text)).unwrap_or_default()
 }
 
-/// What is said in one language.
+/// The texts of one language.
 #[derive(Clone, Debug, Serialize)]
 pub struct Words(BTreeMap<String, String>);
 
 impl Words {
-    /// The text of a key; the key itself where no catalogue has it.
+    /// The text of a key; the key itself if no catalogue has it.
     #[must_use]
     pub fn say<'a>(&'a self, key: &'a str) -> &'a str {
         self.0.get(key).map_or(key, String::as_str)
     }
 
-    /// The same words, each text that does not print in English where the English one does; and whether there is such a
-    /// text.
+    /// Replaces each text that cannot be printed by the English one where that can; returns whether any was replaced.
     pub(crate) fn printing(&self, prints: impl Fn(&str) -> bool) -> (Self, bool) {
         let mut texts = self.0.clone();
         let mut in_english = false;
@@ -134,7 +132,7 @@ impl Words {
         values.iter().fold(self.say(key).to_owned(), replaced)
     }
 
-    /// A number with so many decimals, as it is written in this language; a dash for what is none.
+    /// A number with this many decimals in the notation of this language; a dash if it is not finite.
     #[must_use]
     pub fn number(&self, value: f64, decimals: usize) -> String {
         if !value.is_finite() {
@@ -143,7 +141,7 @@ impl Words {
         format!("{value:.decimals$}").replace('.', self.say("number.decimal"))
     }
 
-    /// Two ends of an interval, to a tenth.
+    /// Both ends of an interval, to one decimal.
     #[must_use]
     pub fn interval(&self, low: f64, high: f64) -> String {
         format!("{} – {}", self.number(low, 1), self.number(high, 1))

@@ -1,4 +1,4 @@
-//! Frames that another program writes: read live, and named when the program fails.
+//! Frames from another program are read live, and a failing program is named in the error.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -43,7 +43,7 @@ fn the_newest_frame_of_a_program_is_read_and_then_the_next_ones() {
     let one = camera.next_frame().unwrap();
     assert!(shade(&one).abs_diff(40) < 4);
     std::fs::write(&go, "").unwrap();
-    // Both of the first pair may have come together, or one after the other.
+    // The first pair may arrive in one read or in two.
     let next = (0..2).map(|_| shade(&camera.next_frame().unwrap())).find(|shade| *shade > 150);
     assert!(next.is_some());
 }

@@ -1,4 +1,4 @@
-//! The simulated stage over real pictures: as a camera, and what a count makes of it.
+//! The simulated stage over real pictures: as a camera, and as input to a count.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -130,14 +130,14 @@ fn what_cannot_be_played_is_refused_for_good_with_the_path() {
     assert!(refused("c.png", "no picture").contains("c.png: not a JPEG"));
 }
 
-/// Fields of a folder whose names begin so, of this size.
+/// Fields in a folder with this name prefix and size.
 fn fields(folder: &Path, beginning: &str, size: (u32, u32), most: usize) -> Vec<PathBuf> {
     let named = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(beginning));
     let all = list_pictures(folder).expect("the pack is whole").into_iter().filter(named);
     all.filter(|path| image::image_dimensions(path).unwrap() == size).take(most).collect()
 }
 
-/// Lanes over a whole scan, half a field apart.
+/// Waypoints of lanes over a whole scan, half a field apart.
 fn lanes(scan: &RgbImage, field: (u32, u32)) -> Vec<Waypoint> {
     let (right, bottom) = (f64::from(scan.width() - field.0), f64::from(scan.height() - field.1));
     let mut way = Vec::new();
@@ -152,17 +152,17 @@ fn lanes(scan: &RgbImage, field: (u32, u32)) -> Vec<Waypoint> {
     }
 }
 
-/// What one kind of cell came to under a moving stage.
+/// The result for one kind of cell under a moving stage.
 #[derive(Clone, Copy, Debug, Default)]
 struct Figure {
     counted: usize,
-    /// Found by one look at the whole scan, of what came wholly into view.
+    /// Found in a single pass over the whole scan, among the cells that came fully into view.
     at_once: usize,
-    /// Labelled by persons, of what came wholly into view; white cells only.
+    /// Labelled by hand, among the cells that came fully into view; white cells only.
     labelled: usize,
-    /// Of these, counted cells that lie on a labelled one.
+    /// Counted cells that match a labelled one.
     right: usize,
-    /// Counted cells that lie where another one of the same kind counts.
+    /// Counted cells in the same place as another counted cell of their kind.
     twice: usize,
 }
 
@@ -176,16 +176,16 @@ impl std::ops::AddAssign for Figure {
     }
 }
 
-/// The white cells that persons marked in a field, px.
+/// The white cells labelled by hand in a field, px.
 fn labelled(path: &Path, size: (u32, u32)) -> Vec<Rect> {
     let boxes = yolo::parse(&std::fs::read_to_string(path.with_extension("txt")).unwrap()).unwrap();
-    // By the pack's README: chula boxes nothing but white cells, the others give them the number 0.
+    // According to the pack's README, chula labels only white cells; the others use class 0 for them.
     let all = path.components().any(|part| part.as_os_str() == "chula");
     let white = boxes.iter().filter(|area| all || area.class == 0);
     white.map(|area| area.in_pixels(size.0.into(), size.1.into())).collect()
 }
 
-/// White cells, red cells and platelets of one scan under a stage that moves `step` px a frame.
+/// Counts white cells, red cells and platelets of one scan under a stage that moves `step` px a frame.
 fn panned(vision: &Arc<Vision>, path: &Path, field: (u32, u32), step: f64) -> [Figure; 3] {
     let scan = read_picture(path).expect("the pack is whole");
     let labels = labelled(path, scan.dimensions());
@@ -222,7 +222,7 @@ fn panned(vision: &Arc<Vision>, path: &Path, field: (u32, u32), step: f64) -> [F
     }
     ledger.count(counter.finish());
     Kind::ALL.map(|kind| {
-        // The program takes a cell for whole where so much of it is left to the border.
+        // The tracker accepts a cell cut by the border as whole up to this share of its size.
         let share = if kind == Kind::Wbc { 0.08 } else { 0.05 };
         let seen = |areas: &[Rect]| {
             let wide = areas.iter().map(|area| {
@@ -246,11 +246,11 @@ fn panned(vision: &Arc<Vision>, path: &Path, field: (u32, u32), step: f64) -> [F
     })
 }
 
-/// The real fields that are larger than a camera's frame is made here, of a split: part, beginning of the names, size of
-/// the fields, of the frame, and how many fields.
+/// Real fields of a split that are larger than the camera frame used here: part, name prefix, size of the fields, size
+/// of the frame, number of fields.
 type Source = (&'static str, &'static str, (u32, u32), (u32, u32), usize);
 
-/// Counts over real fields, and the sum for each kind.
+/// Counts over real fields, summed for each kind.
 fn over(vision: &Arc<Vision>, sources: &[Source], step: f64) -> [Figure; 3] {
     let mut sum = [Figure::default(); 3];
     for (part, beginning, size, frame, most) in sources {
@@ -272,12 +272,12 @@ fn white_cells_of_real_fields_are_counted_once_and_as_often_as_persons_marked_th
     let sources = [("fields/txl/val", "bccd_", (640, 480), (480, 360), 12)];
     let [white, ..] = over(&crate::common::vision(), &sources, 60.0);
     assert!(crate::common::real("fields/txl/val").is_none() || white.labelled >= 6, "{white:?} makes no measurement");
-    // One cell more or less: processors round differently, and a cell at the limit tips over.
+    // A tolerance of one cell: rounding differs between processors and can tip a borderline cell.
     assert!(white.counted.abs_diff(white.labelled) <= 1 && white.right + 1 >= white.labelled, "{white:?}");
     assert_eq!(white.twice, 0, "{white:?}");
 }
 
-/// `cargo test --release --test camera pan -- --ignored --nocapture`: the figures of the documentation.
+/// Produces the figures in the documentation: `cargo test --release --test camera pan -- --ignored --nocapture`.
 #[test]
 #[ignore = "thousands of frames take minutes"]
 fn the_count_error_of_white_cells_over_real_fields_is_two_percent_at_most() {

@@ -1,4 +1,4 @@
-//! Recorded pictures: their order, their formats, and what is said about bad ones.
+//! Recorded pictures: order, formats, and error messages for bad ones.
 
 use std::fs;
 use std::path::Path;
@@ -154,7 +154,7 @@ fn pictures_too_small_or_too_large_are_refused_from_their_header() {
     }
 }
 
-/// The header of a 24-bit BMP whose pixels are missing.
+/// The header of a 24-bit BMP without its pixels.
 fn bmp_header(width: i32, height: i32) -> Vec<u8> {
     let mut bytes = b"BM".to_vec();
     bytes.extend([0; 8]);

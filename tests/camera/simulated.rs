@@ -1,4 +1,4 @@
-//! The simulated microscope: what it draws agrees with what it says is there.
+//! The simulated microscope draws what its ground truth says.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ fn microscope(seed: u64) -> SimulatedMicroscope {
     SimulatedMicroscope::new(SimulatedSettings { seed, ..SimulatedSettings::default() })
 }
 
-/// Mean colour of the pixels inside a cell's box, nearer to its centre than `share` of the way to the edge.
+/// Mean colour of the pixels in a cell's box whose distance from the centre is below `share` of the way to the edge.
 fn mean(image: &image::RgbImage, cell: &TruthCell, share: f32) -> [f32; 3] {
     let (cx, cy) = (cell.x + cell.w / 2.0, cell.y + cell.h / 2.0);
     let mut sum = [0.0; 3];

@@ -1,4 +1,4 @@
-//! The supervisor with cameras that do what real ones do on a bad day.
+//! The supervisor with cameras that fail the way real ones do.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,14 +21,14 @@ const QUICK: Patience = Patience {
     longest_wait: Duration::from_millis(20),
 };
 
-/// What a stand-in does at one read.
+/// What the stand-in camera does at one read.
 #[derive(Clone)]
 enum Act {
     Frame(u64),
     Damaged,
     End,
     Vanish,
-    /// Blocks like a driver whose cable was pulled, until the gate is told, and then gives a late frame.
+    /// Blocks like a driver whose cable was pulled until the gate opens, then delivers a late frame.
     Hang(Stop),
     Panic,
 }
@@ -70,7 +70,7 @@ fn gone() -> CameraError {
     CameraError::Lost { source_name: "stand-in".to_owned(), problem: "No such device".to_owned() }
 }
 
-/// A supervisor on its own thread; each opening plays the next script, after the last one the camera is not there.
+/// A supervisor on its own thread; each opening plays the next script, and after the last one the camera is missing.
 struct Rig {
     slot: Latest<Frame>,
     watch: CameraWatch,
@@ -131,7 +131,7 @@ fn every_frame_of_a_recording_comes_once_and_in_order_and_then_it_ends() {
 fn a_recording_is_not_over_before_its_last_frame_was_taken() {
     let rig = rig(true, vec![Some(vec![Act::Frame(0), Act::End])]);
     until("the frame waits", || rig.watch.counts().frames == 1);
-    // Longer than a stall: a busy reader is no fault of the camera.
+    // Longer than a stall: a busy reader is not a camera fault.
     thread::sleep(QUICK.stall * 4);
     assert!(!rig.thread.is_finished());
     assert_eq!(rig.opened.load(Ordering::SeqCst), 1);

@@ -1,4 +1,5 @@
-//! Every kind of camera as a person names it: in a file that `check-config` looks at, in a variable, and as a flag of `run`.
+//! Every kind of camera as a user selects it: in a file that `check-config` reads, in a variable, and as a flag of
+//! `run`.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -7,7 +8,7 @@ use leukoscope::config::CameraSource;
 
 use crate::common::{complained, models_folder, said};
 
-/// A folder of its own to run in, so that nothing that lies about is taken up.
+/// An empty folder to run in, so that no stray files are picked up.
 struct Place(tempfile::TempDir);
 
 impl Place {
@@ -32,7 +33,7 @@ impl Place {
         program
     }
 
-    /// `run --camera … --for 4`, which must end well; what it logged.
+    /// Runs `run --camera … --for 4`, which must succeed; returns its log.
     fn run(&self, camera: &str) -> String {
         let output = self.program(&["run", "--camera", camera, "--for", "4"]).output().unwrap();
         assert!(output.status.success(), "{camera}: {}", complained(&output));
@@ -44,13 +45,13 @@ impl Place {
         self.program(&["check-config", "l.toml"]).output().unwrap()
     }
 
-    /// Has `check-config` take a file with this camera.
+    /// Asserts that `check-config` accepts a file with this camera.
     fn is_good(&self, camera: &str) {
         let output = self.check_config(&format!("[camera]\nsource = {camera:?}\n"));
         assert_eq!(said(&output), "l.toml: good\n", "{camera}: {}", complained(&output));
     }
 
-    /// What `check-config` complains of in a file with this camera.
+    /// Asserts that `check-config` refuses a file with this camera; returns the message.
     fn is_refused(&self, camera: &str) -> String {
         let output = self.check_config(&format!("[camera]\nsource = {camera:?}\n"));
         assert_eq!(output.status.code(), Some(2), "{camera}: {}", said(&output));
@@ -78,7 +79,7 @@ fn a_recording_is_run_and_taken_by_the_file() {
     place.picture("a.png");
     let log = place.run("replay:a.png");
     assert!(log.contains("camera: recording a.png, 1 pictures"), "{log}");
-    // Whether the recording is there is seen when it is played.
+    // Whether the recording exists is checked only when it is played.
     place.is_good("replay:elsewhere/*.jpg");
     assert!(place.is_refused("replay:").contains("write: source = \"replay:/path/to/images\""));
 }

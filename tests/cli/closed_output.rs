@@ -1,8 +1,8 @@
-//! A reader such as `head` that goes away before the program has printed everything.
+//! Readers such as `head` that exit before the program has printed everything.
 
 use std::process::{Command, Output};
 
-/// Runs the program with a standard output that nobody reads any more.
+/// Runs the program with its standard output closed at the reading end.
 fn unread(arguments: &[&str]) -> Output {
     let state = tempfile::tempdir().unwrap();
     let (reader, writer) = std::io::pipe().unwrap();

@@ -1,4 +1,4 @@
-//! Configuration as a person at the device meets it: what is taken, and what is refused in which words.
+//! Configuration as a user meets it: what is accepted, and the exact message for what is refused.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use leukoscope::domain::class::{Group, Reported};
 use leukoscope::domain::flag::Share;
 use proptest::prelude::*;
 
-/// What the program says about a file with this text, which it must refuse.
+/// The message for a file with this text, which the program must refuse.
 fn refusal(text: &str) -> String {
     parse(text, Path::new("l.toml")).expect_err("this text must be refused").to_string()
 }
@@ -46,7 +46,7 @@ fn the_shipped_file_shows_every_key_and_each_of_its_commented_lines_can_be_used(
         })
         .collect();
     let config = parse(&uncommented, Path::new("shipped")).unwrap();
-    // Serializing a config in which every optional key is set lists every key the structs have.
+    // Serializing a config in which every optional key is set lists every key of the structs.
     let all = toml::Table::try_from(&config).unwrap();
     let shown: toml::Table = uncommented.parse().unwrap();
     let keys = |table: &toml::Table| -> Vec<String> {
@@ -59,7 +59,7 @@ fn the_shipped_file_shows_every_key_and_each_of_its_commented_lines_can_be_used(
     assert!(format!("{config:?}").matches("None").count() == config_nones(&config), "an optional key is not shown");
 }
 
-/// `None` also is the name of a display and of a GPIO back end.
+/// `None` is also the name of a display kind and of a GPIO back end.
 fn config_nones(config: &Config) -> usize {
     format!("{:?}{:?}", config.display.kind, config.controls.gpio).matches("None").count()
 }
@@ -384,7 +384,7 @@ proptest! {
                 prop_assert!(!error.problems().is_empty());
                 for problem in error.problems() {
                     if let leukoscope::config::problem::Location::File { line, .. } = &problem.place {
-                        // A problem at the very end stands on the line after the last line end.
+                        // A problem at the very end is on the line after the last newline.
                         prop_assert!((1..=lines + 1).contains(line), "line {} of {}", line, lines);
                     }
                 }

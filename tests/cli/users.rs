@@ -1,4 +1,4 @@
-//! Users, tokens and the audit trail on the command line, beside a store that a daemon holds.
+//! Users, tokens and the audit trail on the command line, while a daemon has the store open.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn leukoscope(state: &Path, arguments: &[&str], typed: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A command that asks for nothing may have ended.
+    // A command that reads no input may have exited already.
     let _ = child.stdin.take().unwrap().write_all(typed.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -29,7 +29,7 @@ fn said(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// The sentence of a command that ends with this code.
+/// The error message of a command, which must end with this exit code.
 fn refusal(output: &Output, code: i32) -> String {
     assert_eq!(output.status.code(), Some(code), "{output:?}");
     String::from_utf8(output.stderr.clone()).unwrap()

@@ -1,4 +1,4 @@
-//! Figures of a validation, each on cases small enough to work out by hand.
+//! Validation figures on cases small enough to work out by hand.
 
 use std::path::PathBuf;
 
@@ -133,7 +133,7 @@ fn the_json_has_the_keys_that_tools_read() {
     assert_eq!(json["labels"][0]["recall"].as_array().unwrap().len(), 3);
 }
 
-// Fields. Boxes are 20 px, 40 px apart, so that only equal places overlap.
+// Fields. Boxes are 20 px wide and 40 px apart, so that only identical places overlap.
 
 fn place(n: u32) -> Rect {
     Rect::new(f64::from(n) * 40.0, 0.0, 20.0, 20.0)

@@ -1,4 +1,4 @@
-//! Validation of a few real images from end to end, where the image pack and the models are at hand.
+//! End-to-end validation on a few real images, if the image pack and the models are available.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use leukoscope::domain::prevalence_mode::PrevalenceMode;
 use leukoscope::vision::Vision;
 use leukoscope::vision::models::Models;
 
-/// The image pack and the models, or a plain word that they are missing.
+/// The image pack and the models; prints a note and returns none if they are missing.
 fn ready() -> Option<(PathBuf, Models, Vision)> {
     let pack = std::env::var_os("SMEAR_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
@@ -28,7 +28,7 @@ fn ready() -> Option<(PathBuf, Models, Vision)> {
     Some((pack, models, vision))
 }
 
-/// The first `count` files of a folder that end in `ending`, by name.
+/// The first `count` files of a folder with this extension, by name.
 fn first(folder: &Path, ending: &str, count: usize) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|found| found == ending));
@@ -61,7 +61,7 @@ fn cells_are_measured_a_broken_image_is_reported_and_the_page_holds_the_mistakes
     assert_eq!(heard.last(), Some(&(14, 14)));
     assert_eq!(report.scores.confusion.counts.iter().flatten().sum::<u32>(), 6);
 
-    // The same images give the same figures, whatever the threads do.
+    // The same images must give the same figures, whatever the thread scheduling.
     let again = cells(&vision, folder.path(), PrevalenceMode::Sample, |_, _| ()).unwrap();
     assert_eq!(serde_json::to_string(&report).unwrap(), serde_json::to_string(&again).unwrap());
 

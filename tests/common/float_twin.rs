@@ -1,17 +1,17 @@
-//! The float network of which a quantized file is the rounded form.
+//! The float network that a quantized file was rounded from.
 
 use std::sync::Arc;
 
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 use tract_onnx::prelude::*;
 
-/// ONNX numbers of element types.
+/// ONNX codes of element types.
 const FLOAT: i32 = 1;
 const UINT8: i32 = 2;
 const INT8: i32 = 3;
 const INT32: i32 = 6;
 
-/// The same layers on floats: a convolution for `QLinearConv`, a sum for `QLinearAdd`, and after each the clamp at 0
+/// The same layers in floats: a convolution for `QLinearConv`, a sum for `QLinearAdd`, and after each a clamp at 0
 /// where its zero point is 0. Nothing else rounds or clips.
 pub fn float_model(quantized: &[u8]) -> TractResult<ModelProto> {
     let mut model = tract_onnx::onnx().proto_model_for_read(&mut &*quantized)?;
@@ -19,7 +19,7 @@ pub fn float_model(quantized: &[u8]) -> TractResult<ModelProto> {
     Ok(model)
 }
 
-/// [`float_model`], ready for one shape of input.
+/// [`float_model`], compiled for one input shape.
 pub fn float_twin(quantized: &[u8], shape: [usize; 4]) -> TractResult<Arc<TypedRunnableModel>> {
     let model = float_model(quantized)?;
     let reader = tract_onnx::onnx();
@@ -76,7 +76,7 @@ fn made(op: &str, input: Vec<String>, output: &str, attribute: Vec<AttributeProt
     }
 }
 
-/// Numbers of a constant, of any of the types these files have.
+/// The numbers of a constant, of any type these files use.
 fn numbers(graph: &GraphProto, name: &str) -> Vec<f32> {
     let tensor = graph.initializer.iter().find(|tensor| tensor.name == name).expect("a constant");
     let words = tensor.raw_data.as_chunks::<4>().0.iter();

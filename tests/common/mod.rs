@@ -1,4 +1,4 @@
-//! What several tests need: the program itself, the models, and the real images when they are there.
+//! Shared by several tests: the program itself, the models, and the real images if available.
 #![allow(dead_code, reason = "each test uses its own part")]
 
 pub mod float_twin;
@@ -21,13 +21,13 @@ pub fn models_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
 }
 
-/// The shipped models, ready.
+/// The shipped models, loaded.
 pub fn vision() -> Arc<Vision> {
     let models = Models::read(&models_folder()).expect("the shipped models are whole");
     Arc::new(Vision::new(&models, None, None).expect("the shipped models run"))
 }
 
-/// A folder of the real images; none, said plainly, where the pack is missing.
+/// A folder of the real images; prints a note and returns none if the pack is missing.
 pub fn real(part: &str) -> Option<PathBuf> {
     let pack = std::env::var_os("SMEAR_DATA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
@@ -58,12 +58,12 @@ pub fn complained(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// What counts, after everything a counter said of some frames.
+/// The cells that count after all updates of a counter.
 #[derive(Default)]
 pub struct Ledger(pub BTreeMap<CellId, CountedCell>);
 
 impl Ledger {
-    /// Takes what one frame added and changed.
+    /// Applies the additions and changes of one frame.
     pub fn take(&mut self, counted: Counted) {
         for revision in counted.revisions {
             match revision {
@@ -78,7 +78,7 @@ impl Ledger {
         self.count(counted.cells);
     }
 
-    /// Takes new cells.
+    /// Adds new cells.
     pub fn count(&mut self, cells: Vec<CountedCell>) {
         for cell in cells {
             let id = cell.id;
@@ -86,13 +86,13 @@ impl Ledger {
         }
     }
 
-    /// Cells of one kind, by the network's own answer.
+    /// Number of cells of one kind, by the network's own answer.
     pub fn of(&self, kind: Kind) -> usize {
         self.0.values().filter(|cell| kind_of(cell) == kind).count()
     }
 }
 
-/// What a cell counts as.
+/// The kind that a cell counts as.
 pub fn kind_of(cell: &CountedCell) -> Kind {
     match &cell.opinion {
         Some(opinion) if opinion.class == CellClass::Plt => Kind::Plt,

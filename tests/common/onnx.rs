@@ -1,4 +1,4 @@
-//! ONNX files made of bytes, small enough for a test: the protocol buffer messages of onnx.proto, written out.
+//! Writes ONNX files small enough for a test, as raw protocol buffer messages of onnx.proto.
 
 /// A message under construction.
 #[derive(Clone, Default)]
@@ -81,7 +81,7 @@ impl Graph {
         self.constant(name, shape, 6, &raw);
     }
 
-    /// A node named after its output; `lists` are attributes that are lists, `numbers` such that are numbers.
+    /// A node named after its output; `lists` are list attributes, `numbers` scalar ones.
     pub fn node(&mut self, op: &str, inputs: &[&str], output: &str, lists: &[(&str, &[i64])], numbers: &[(&str, i64)]) {
         let mut node = inputs.iter().fold(Message::default(), |message, input| message.text(1, input));
         node = node.text(2, output).text(3, output).text(4, op);
@@ -98,7 +98,6 @@ impl Graph {
         self.0 = std::mem::take(&mut self.0).message(1, &node);
     }
 
-    /// A `DepthToSpace`.
     pub fn shuffle(&mut self, input: &str, output: &str, block: i64, mode: &str) {
         let mode = Message::default().text(1, "mode").text(4, mode).number(20, 3);
         let block = Message::default().text(1, "blocksize").number(3, block).number(20, 2);

@@ -11,7 +11,7 @@ use leukoscope::domain::counts::{ClassCount, KindCounts};
 use leukoscope::store::Store;
 use leukoscope::store::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
 
-/// A moment, `second`s after one that never changes.
+/// A time `second`s after a fixed moment.
 pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).unwrap()
 }
@@ -39,7 +39,7 @@ pub fn settings() -> Settings {
     start("").settings
 }
 
-/// A cell that the program is so sure of.
+/// A cell with this class and probability from the classifier.
 pub fn cell(number: i64, kind: Kind, class: Option<CellClass>, probability: f64) -> CellRecord {
     CellRecord {
         number,
@@ -66,7 +66,7 @@ pub fn six_cells() -> Vec<CellChange> {
     six_pictured(|number| vec![0xff, 0xd8, number])
 }
 
-/// The same, each white cell with the picture that its number has.
+/// The same cells, each white one with the picture for its number.
 pub fn six_pictured(picture: impl Fn(u8) -> Vec<u8>) -> Vec<CellChange> {
     let white = |number, class, sure| put(cell(number, Kind::Wbc, Some(class), sure), Some(&picture(number as u8)));
     vec![
@@ -79,7 +79,7 @@ pub fn six_pictured(picture: impl Fn(u8) -> Vec<u8>) -> Vec<CellChange> {
     ]
 }
 
-/// The result that [`six_cells`] come to.
+/// The result of [`six_cells`].
 pub fn result(sample: &str) -> Snapshot {
     let line = |class, count, percent| ClassCount { class, count, percent, low: 5.0, high: 95.0 };
     Snapshot {
@@ -107,20 +107,20 @@ pub fn result(sample: &str) -> Snapshot {
     }
 }
 
-/// A session of [`six_cells`] that has its result.
+/// A session of [`six_cells`] with its result.
 pub fn session(store: &Store, sample: &str) -> SessionId {
     let id = store.begin(&start(sample)).unwrap();
     store.finish(id, &six_cells(), &result(sample), &settings()).unwrap();
     id
 }
 
-/// Keeps a result by itself and gives its number.
+/// Stores a single result and returns its number.
 pub fn kept(store: &Store, result: &Snapshot) -> u64 {
     let id = store.begin(&start(&result.sample)).unwrap();
     store.finish(id, &[], result, &settings()).unwrap()
 }
 
-/// A whole picture of this shade, 48x40 px.
+/// A complete 48x40 px picture of this shade.
 pub fn jpeg(shade: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     let picture = RgbImage::from_pixel(48, 40, image::Rgb([shade, 120, 180]));

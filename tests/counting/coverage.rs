@@ -1,7 +1,7 @@
-//! How often the intervals hold the truth: summed up exactly where that can be done, by simulation elsewhere.
+//! How often the intervals hold the truth: summed exactly where possible, by simulation elsewhere.
 //!
-//! The tests draw few samples, so that they end soon. The figures of `docs/statistics.md` are those of
-//! `cargo test --release --test counting coverage -- --ignored --nocapture`, with many.
+//! The tests draw few samples to stay short. `cargo test --release --test counting coverage -- --ignored --nocapture`
+//! draws many and gives the figures of `docs/statistics.md`.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use leukoscope::domain::interval::Figure;
 
 pub(super) type Differential = &'static [(CellClass, f64)];
 
-/// Middles of reference ranges, a left shift, and an acute leukaemia, each with classes of half a percent.
+/// Midpoints of reference ranges, a left shift, and an acute leukaemia, each with classes of half a percent.
 pub(super) const NORMAL: Differential =
     &[(Ngs, 0.575), (Lyt, 0.30), (Mon, 0.06), (Ngb, 0.03), (Eos, 0.025), (Bas, 0.005), (Lya, 0.005)];
 pub(super) const LEFT_SHIFT: Differential = &[
@@ -36,7 +36,7 @@ pub(super) const SAMPLES: [(&str, Differential); 3] =
     [("normal", NORMAL), ("left shift", LEFT_SHIFT), ("leukaemia", LEUKAEMIA)];
 pub(super) const TARGETS: [u32; 3] = [100, 200, 500];
 
-/// Draws `n` cells; `shares` add up to 1.
+/// Draws `n` cells; `shares` must sum to 1.
 pub(super) fn draw<K: Copy + Ord>(shares: &[(K, f64)], n: u32, dice: &mut Rng) -> BTreeMap<K, u32> {
     let mut counts = BTreeMap::new();
     for _ in 0..n {
@@ -55,7 +55,8 @@ pub(super) fn holds(figure: Figure, truth: f64) -> bool {
     figure.low <= truth && truth <= figure.high
 }
 
-/// The least share that a coverage of 95 % shows in so many samples, with a thousandth of error.
+/// The lowest share that a true coverage of 95 % still shows in this many samples, at an error rate of one in a
+/// thousand.
 pub(super) fn at_least(samples: u32) -> f64 {
     0.95 - 3.1 * (0.95 * 0.05 / f64::from(samples)).sqrt()
 }
@@ -72,7 +73,7 @@ fn binomial(n: u32, p: f64) -> Vec<f64> {
     probabilities
 }
 
-/// How often the exact interval of `n` cells holds the share `p`, and its mean width: exactly, no simulation.
+/// Coverage of the exact interval of `n` cells at share `p`, and its mean width, computed exactly without simulation.
 fn of_one_share(n: u32, p: f64) -> (f64, f64) {
     let of = |(k, probability): (usize, &f64)| {
         let figure = exact(k as u32, n, LEVEL);
@@ -99,7 +100,7 @@ fn the_interval_of_each_class_holds_its_share_in_95_of_100_samples() {
     }
 }
 
-/// How often all intervals hold at once, by method, and the mean width of one.
+/// How often all intervals hold at once, by method, and their mean width.
 fn all_at_once(differential: Differential, n: u32, samples: u32, dice: &mut Rng) -> [(&'static str, f64, f64); 4] {
     let mut held =
         [("Bonferroni, exact", 0.0, 0.0), ("Sison-Glaz", 0.0, 0.0), ("Goodman", 0.0, 0.0), ("each alone", 0.0, 0.0)];
@@ -148,8 +149,8 @@ fn the_simultaneous_intervals_hold_all_shares_in_95_of_100_samples() {
     simultaneous(300);
 }
 
-/// How often the interval holds `p` when counting goes on, `step` cells at a time from `from` on, until it is no wider than
-/// `width`, at the latest at `most` cells; and the mean number of cells. Summed up exactly.
+/// Coverage of `p` when counting continues from `from` cells in steps of `step` until the interval is no wider than
+/// `width`, or until `most` cells; and the mean number of cells. Summed exactly.
 fn until_narrow(p: f64, width: f64, [from, step, most]: [u32; 3], level: f64) -> (f64, f64) {
     let mut state = vec![1.0];
     let (mut n, mut covered, mut cells) = (0, 0.0, 0.0);
@@ -176,7 +177,7 @@ fn until_narrow(p: f64, width: f64, [from, step, most]: [u32; 3], level: f64) ->
     (covered, cells)
 }
 
-/// The least coverage over a grid of shares from 0.1 to 50 %, and the share where it is.
+/// The lowest coverage over a grid of shares from 0.1 to 50 %, and the share where it occurs.
 fn least_until_narrow(width: f64, steps: [u32; 3], level: f64, grid: f64) -> (f64, f64) {
     let shares = std::iter::successors(Some(0.001), |p| Some(p * grid)).take_while(|p| *p <= 0.5);
     let coverages = shares.map(|p| (until_narrow(p, width, steps, level).0, p));
@@ -205,8 +206,8 @@ fn poisson(mean: f64, dice: &mut Rng) -> u32 {
     }
 }
 
-/// How often estimates per microlitre hold the truth: white cells, platelets. Fields differ in density; the red count
-/// entered has its own error.
+/// How often estimates per microlitre hold the truth: white cells, platelets. Fields differ in density, and the entered
+/// red count has its own error.
 fn per_microlitre(white: f64, fields: u32, samples: u32, dice: &mut Rng) -> [f64; 2] {
     let (red, platelets, cv) = (4.5e6, 250_000.0, 0.02);
     let mut held = [0.0; 2];
@@ -218,7 +219,7 @@ fn per_microlitre(white: f64, fields: u32, samples: u32, dice: &mut Rng) -> [f64
             counts.wbc += poisson(density * white, dice);
             counts.plt += poisson(density * platelets, dice);
         }
-        // The sum of twelve even numbers is as good as normal here.
+        // The sum of twelve uniform numbers is close enough to normal here.
         let normal = (0..12).map(|_| dice.f64()).sum::<f64>() - 6.0;
         let known = RedCellInputs {
             red_count: RedCount::new(red / 1e6 * (1.0 + cv * normal)),

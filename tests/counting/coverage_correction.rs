@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::coverage::{Differential, LEFT_SHIFT, TARGETS, at_least, draw, holds};
 
-/// The shape of the shipped classifier's errors: neighbours in the row of maturation, and cells without a name.
+/// The error pattern of the shipped classifier: neighbours in maturation, and unclassified cells.
 fn rates() -> BTreeMap<CellClass, Vec<(CellClass, f64)>> {
     BTreeMap::from([
         (Bas, vec![(Bas, 0.93), (Ngs, 0.01), (Unk, 0.06)]),
@@ -41,7 +41,7 @@ fn measured(rates: &BTreeMap<CellClass, Vec<(CellClass, f64)>>, cells: u32, dice
     })
 }
 
-/// Of one class: samples whose interval holds the truth, counted and corrected; sums of the two figures and the two widths.
+/// For one class: samples whose interval holds the truth, counted and corrected; sums of both figures and both widths.
 #[derive(Clone, Copy, Default)]
 struct Held {
     counted: u32,
@@ -50,7 +50,7 @@ struct Held {
     widths: [f64; 2],
 }
 
-/// Counted and corrected percentages against the truth, by class; and the samples that were corrected at all.
+/// Counted and corrected percentages against the truth, by class; and how many samples were corrected at all.
 fn correction(
     differential: Differential,
     [n, tested, samples]: [u32; 3],
@@ -62,7 +62,7 @@ fn correction(
     for _ in 0..samples {
         let matrix = measured(&rates, tested, dice);
         let mut answers = BTreeMap::new();
-        // The target counts named cells.
+        // The target counts only named cells.
         while answers.iter().filter(|(class, _)| **class != Unk).map(|(_, count)| count).sum::<u32>() < n {
             let truth = *draw(differential, 1, dice).keys().next().unwrap();
             let answer = *draw(&rates[&truth], 1, dice).keys().next().unwrap();

@@ -1,4 +1,4 @@
-//! The simulated microscope's truth against the final tally, by the code that counts live.
+//! Compares the final tally of the live counting code with the simulated microscope's ground truth.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings};
 use leukoscope::counting::counter::Counter;
 use leukoscope::domain::class::Kind;
 
-/// Counts frames of a simulated scan, and says by kind how many cells were counted and were there.
+/// Counts frames of a simulated scan; returns the counted and the true number of cells for each kind.
 fn scan(settings: SimulatedSettings, frames: u64) -> BTreeMap<Kind, (usize, usize)> {
     let microscope = SimulatedMicroscope::new(settings);
     let mut counter = Counter::new(crate::common::vision());

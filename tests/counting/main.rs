@@ -1,4 +1,4 @@
-//! A stream of frames to cells that are each counted once.
+//! A stream of frames, with each cell counted once.
 
 #[path = "../common/mod.rs"]
 mod common;

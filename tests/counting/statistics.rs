@@ -1,4 +1,4 @@
-//! Statistics as a person asks for them on the command line.
+//! Statistics on the command line.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Each cell once: the tracker over drawn slides whose every cell is known, with detections as a detector makes them.
+//! Counting each cell once: the tracker over synthetic slides with known cells and realistic detections.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use leukoscope::vision::optics::focus;
 
 const SIZE: (f64, f64) = (640.0, 480.0);
 
-/// How far the edges of a found box are off, px.
+/// Error of a detected box's edges, px.
 const OFF: f64 = 2.0;
 
-/// A slide drawn at once, and its cells.
+/// A slide rendered in one piece, and its cells.
 struct Slide {
     pan: Pan,
     cells: Vec<(Kind, Rect)>,
@@ -32,7 +32,7 @@ impl Slide {
         let area = |cell: &leukoscope::camera::simulated::TruthCell| {
             Rect::new(cell.x.into(), cell.y.into(), cell.w.into(), cell.h.into())
         };
-        // Two cells of a kind that lie almost on each other count as one, here as in the tracker.
+        // Two cells of one kind that nearly coincide count as one, here as in the tracker.
         let mut cells: Vec<(Kind, Rect)> = Vec::new();
         for (kind, area) in truth.iter().filter(|cell| cell.whole).map(|cell| (cell.kind, area(cell))) {
             let on = |(of, other): &(Kind, Rect)| {
@@ -47,8 +47,8 @@ impl Slide {
         Self { pan: Pan::new(scan, plan), cells }
     }
 
-    /// What a detector finds at a place: boxes a little off, one cell in twenty missed, more of them out of focus, and a
-    /// white cell called a red one now and then.
+    /// Simulated detections at a place: boxes slightly off, one cell in twenty missed, more when out of focus, and now
+    /// and then a white cell detected as a red one.
     fn detections(&self, frame: u64, at: (f64, f64), rng: &mut fastrand::Rng) -> Vec<Detection> {
         let missed = if self.pan.is_defocused(frame) { 0.5 } else { 0.05 };
         let mut found = Vec::new();
@@ -66,14 +66,14 @@ impl Slide {
         found
     }
 
-    /// Lets a tracker follow frames; what counts at the end with its place on the scan, and what was said of the frames.
+    /// Tracks frames; returns the cells that count at the end, and the registration of each frame.
     fn follow(&self, frames: usize) -> (BTreeMap<CellId, Kind>, Vec<Registration>) {
         let mut rng = fastrand::Rng::with_seed(9);
         let mut tracker = Tracker::new();
         let (mut counted, mut all) = (BTreeMap::new(), Vec::new());
         let mut kept: Option<((f64, f64), RgbImage)> = None;
         for (frame, at) in (0..).zip(self.pan.course().take(frames)) {
-            // A stage at rest need not be drawn anew a thousand times; its detections flicker all the same.
+            // A stage at rest need not be rendered a thousand times; its detections vary all the same.
             let image = match kept.take().filter(|(place, _)| *place == at && frame > 30) {
                 Some((_, image)) => image,
                 None => self.pan.draw(frame, at),
@@ -96,11 +96,11 @@ impl Slide {
         (counted, all)
     }
 
-    /// Cells of a kind that came wholly into view: those that surely did, and with them those that may seem so.
+    /// Cells of a kind that came fully into view: those that certainly did, and those that may appear to have.
     fn seen(&self, kind: Kind, frames: usize) -> (usize, usize) {
         let boxes: Vec<Rect> = self.cells.iter().filter(|(of, _)| *of == kind).map(|(_, area)| *area).collect();
         let seen = |margin| self.pan.seen(&boxes, frames as u64, margin).into_iter().filter(|seen| *seen).count();
-        // Part of a white cell of 130 px is left to the border before it is taken for whole.
+        // A white cell of 130 px may be partly cut by the border and still be accepted as whole.
         (seen(11.0 + OFF), seen(2.0 - OFF))
     }
 }
@@ -113,7 +113,7 @@ fn point(x: f64, y: f64) -> Waypoint {
     Waypoint { x, y, ..Waypoint::default() }
 }
 
-/// Every white cell, and the others to two in a hundred.
+/// Asserts that every white cell is counted once, and the others to within 2 %.
 fn counts_each_once(slide: &Slide, frames: usize) -> Vec<Registration> {
     let (counted, placed) = slide.follow(frames);
     for kind in Kind::ALL {
@@ -212,7 +212,7 @@ fn a_thing_shown_by_few_of_the_frames_that_should_have_does_not_stay_counted() {
     }
 }
 
-/// `cargo test --release --test counting track -- --ignored --nocapture`: some minutes.
+/// Takes some minutes: `cargo test --release --test counting track -- --ignored --nocapture`.
 #[test]
 #[ignore = "100 000 frames take minutes"]
 fn memory_stays_flat_over_a_hundred_thousand_frames() {
@@ -222,7 +222,8 @@ fn memory_stays_flat_over_a_hundred_thousand_frames() {
         status.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4
     };
     let mut at_half = 0;
-    // An endless slide: cells and pixels follow from the place alone. 24 new cells a frame pass the limit in the middle.
+    // An endless slide: cells and pixels depend on the position alone. At 24 new cells a frame the limit is passed
+    // halfway.
     for frame in 0..100_000_i64 {
         let left = frame * 40;
         let hash = |column: i64, row: i64| (column * 0x9e37 + row * 0x85eb + column * row * 77) as u64 % 10_007;

@@ -1,7 +1,7 @@
-//! Screens as pictures a reviewer can read, under `tests/outputs/screens`.
+//! Screens compared with pictures that a reviewer can read, under `tests/outputs/screens`.
 //!
-//! `LEUKOSCOPE_SCREENS=write cargo test --test outputs display` rewrites them; with a folder in `LEUKOSCOPE_SCREENS_PNG` the same
-//! screens are written there as PNG files, to be looked at.
+//! `LEUKOSCOPE_SCREENS=write cargo test --test outputs display` rewrites them; with a folder in
+//! `LEUKOSCOPE_SCREENS_PNG` the same screens are also written there as PNG files for viewing.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use leukoscope::outputs::display::draw::{Theme, draw};
 use leukoscope::outputs::display::terminal::{braille, line};
 use proptest::prelude::*;
 
-/// A panel that takes no dot outside.
+/// A panel that rejects pixels outside its area.
 struct Strict<C> {
     size: Size,
     dots: BTreeMap<(i32, i32), C>,
@@ -57,7 +57,7 @@ fn one_colour(canvas: &Canvas<BinaryColor>) -> String {
     (0..height).map(row).fold(String::new(), |text, row| text + &row + "\n")
 }
 
-/// Bright dots in braille, then every colour with how many dots have it.
+/// Bright pixels in braille, then every colour with its pixel count.
 fn colours(canvas: &Canvas<Rgb888>) -> String {
     let Size { width, height } = canvas.size();
     let mut bright = Canvas::new(width, height, BinaryColor::Off);
@@ -81,7 +81,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outputs/screens")
 }
 
-/// Compares a picture with its file, and says which rows differ.
+/// Compares a picture with its file, and lists the rows that differ.
 fn compare(name: &str, picture: &str) -> Result<(), String> {
     let path = folder().join(format!("{name}.txt"));
     if std::env::var("LEUKOSCOPE_SCREENS").is_ok_and(|value| value == "write") {
@@ -186,7 +186,7 @@ fn a_panel_of_twice_the_size_shows_the_same_with_larger_dots() {
     }
 }
 
-/// Pictures that a person must tell apart differ on every panel.
+/// Screens that a person must tell apart differ on every panel.
 #[test]
 fn flag_and_trouble_change_the_picture_on_every_panel() {
     for (width, height) in [(128, 64), (64, 128), (128, 32), (240, 135), (240, 240), (320, 240), (480, 320)] {

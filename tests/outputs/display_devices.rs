@@ -1,4 +1,4 @@
-//! Displays as devices: what goes over the bus, what is in the file, and what happens when they fail.
+//! Displays as devices: bus traffic, file contents, and failures.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -52,7 +52,7 @@ fn dots(width: u32, height: u32, dots: &[(i32, i32)]) -> Canvas<BinaryColor> {
     canvas
 }
 
-/// The bytes of data of each page that was written, by its number.
+/// The data bytes of each page written, by page number.
 fn pages(bus: &Bus) -> Vec<(u8, Vec<u8>)> {
     let written: Vec<_> = bus.written.take();
     written
@@ -103,7 +103,7 @@ fn sh1106_gets_all_pages_once_and_then_only_those_that_changed() {
 
 #[test]
 fn sh1106_turns_the_picture_clockwise() {
-    // The upper left dot of the picture goes to the upper right, lower right and lower left corner of the glass.
+    // The upper left pixel of the picture moves to the upper right, lower right and lower left corner of the glass.
     for (turns, size, page, column, bit) in
         [(0, (128, 64), 0, 0, 0), (1, (64, 128), 0, 127, 0), (2, (128, 64), 7, 127, 7), (3, (64, 128), 7, 0, 7)]
     {
@@ -142,7 +142,7 @@ fn ssd1306_shows_the_dots_of_the_picture_turned_clockwise_and_nothing_twice() {
         let mut display = Ssd1306Display::start(bus.clone(), 0x3d, turns).unwrap();
         let setup = bus.written.take();
         assert!(setup.iter().all(|(address, bytes)| *address == 0x3d && bytes[0] == 0x00), "commands only");
-        // The controller turns half a turn by itself: it is told to mirror columns and rows, or not.
+        // The controller turns by 180 degrees itself, through its commands to mirror columns and rows.
         let command = |code: u8| setup.iter().any(|(_, bytes)| bytes[1..] == [code]);
         let mirrored = (command(0xa1), command(0xc8));
         assert!(mirrored.0 || command(0xa0));
@@ -159,7 +159,7 @@ fn ssd1306_shows_the_dots_of_the_picture_turned_clockwise_and_nothing_twice() {
         assert_eq!(memory.len(), 1024);
         let lit: Vec<_> = (0..1024).filter(|&i| memory[i] != 0).collect();
         assert_eq!(lit.len(), 1, "{turns} quarter turns");
-        // Glass as most modules mount it: A1 and C8 put column 0, row 0 at the upper left.
+        // The glass as most modules mount it: A1 and C8 put column 0, row 0 at the upper left.
         let (at, byte) = (lit[0], memory[lit[0]]);
         let x = if mirrored.0 { at % 128 } else { 127 - at % 128 };
         let y = at / 128 * 8 + byte.trailing_zeros() as usize;
@@ -238,7 +238,7 @@ fn a_size_no_panel_has_is_refused_before_any_device_is_touched() {
     assert!(words.contains("/dev/spidev-none"), "{words}");
 }
 
-/// Keeps the samples it was shown, and fails at some of them.
+/// Records the samples it was shown, and fails at some of them.
 struct Recorder {
     shown: Arc<Mutex<Vec<String>>>,
     fails_at: Option<&'static str>,

@@ -1,4 +1,4 @@
-//! Buttons and lights through lines of our own.
+//! Buttons and lights on simulated GPIO lines.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use leukoscope::station::requests::Commands;
 use leukoscope::system::latest::Latest;
 use leukoscope::system::stop::Stop;
 
-/// Lines that play edges and keep what was switched; they tell stop once all is played.
+/// Lines that play back edges and record what was switched; they signal stop at the end of the script.
 struct Script {
     edges: VecDeque<(Button, bool)>,
     switched: Arc<Mutex<Vec<(Light, bool)>>>,

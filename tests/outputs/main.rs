@@ -1,4 +1,4 @@
-//! What leaves the station: display, serial line, metrics, report; buttons and lights.
+//! Outputs of the station: display, serial line, metrics, report; buttons and lights.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,4 @@
-//! What watches the station finds its figures in one file.
+//! The metrics file holds the station's figures for monitoring.
 
 use std::fs;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ fn the_last_state_is_written_at_the_end_and_a_bad_place_is_said() {
         &stop,
         &|words| assert_eq!(words, None),
     );
-    // Within one figure the order of the labels is free.
+    // The order of labels within a metric is not fixed.
     let sorted = |text: String| {
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
         lines.sort();

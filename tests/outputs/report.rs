@@ -32,7 +32,7 @@ impl Bench {
         Self { store, _folder: folder }
     }
 
-    /// With a result that has all that warns, and no cells.
+    /// With a result that raises every warning, and no cells.
     fn warned() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
@@ -86,7 +86,7 @@ impl Bench {
     }
 }
 
-/// A report for people, taken apart as far as a test needs.
+/// A PDF report, parsed as far as the tests need.
 struct Pdf(Vec<u8>);
 
 impl Pdf {
@@ -94,7 +94,7 @@ impl Pdf {
         self.0.windows(what.len()).filter(|window| *window == what.as_bytes()).count()
     }
 
-    /// How often a text is printed; letters beyond ASCII make the writer put all of it down as digits.
+    /// How often a text is printed; a text with non-ASCII letters is written in hexadecimal.
     fn says(&self, text: &str) -> usize {
         let mut digits = String::new();
         for byte in text.bytes() {
@@ -107,7 +107,7 @@ impl Pdf {
         self.count("/Type /Page\n")
     }
 
-    /// What is printed on each page, as Latin-1 and without blanks and line breaks.
+    /// The text printed on each page, in Latin-1 without spaces and line breaks.
     fn printed(&self) -> Vec<String> {
         let streams = self.0.split(|byte| *byte == b'\n').fold(vec![String::new()], |mut streams, line| {
             if line == b"endstream" {
@@ -121,7 +121,7 @@ impl Pdf {
     }
 }
 
-/// The bytes of a string of a PDF, in parentheses or as digits.
+/// The bytes of a PDF string, in parentheses or hexadecimal.
 fn shown(text: &[u8]) -> Vec<u8> {
     let inner = &text[1..text.len() - 1];
     if text[0] == b'<' {
@@ -134,7 +134,7 @@ fn shown(text: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// A report of this form as the lines of its table.
+/// The CSV report as records.
 fn table(bench: &Bench) -> Vec<csv::StringRecord> {
     let csv = bench.text(ReportFormat::Csv, "en");
     csv::ReaderBuilder::new().from_reader(csv.as_bytes()).records().collect::<Result<_, _>>().unwrap()
@@ -147,7 +147,7 @@ fn every_page_of_an_unsigned_report_says_so_and_none_of_a_signed_one_does() {
         .map(|(n, class)| put(cell(n, Kind::Wbc, Some(*class), 0.9), Some(&jpeg(n as u8))))
         .collect();
     let bench = Bench::with("A-1", &many);
-    // One line of the table for each class, as the reviewer's answer makes them.
+    // A review makes the table list every class, one line each.
     bench.store.reclassify(1, 1, Some(CellClass::Myo), "rita", at(80)).unwrap();
     let unsigned = bench.pdf("en");
     assert!(unsigned.pages() > 1, "{} pages", unsigned.pages());
@@ -183,7 +183,7 @@ fn a_broken_picture_is_left_out_and_an_empty_session_is_a_report_too() {
     cells.push(put(cell(8, Kind::Wbc, Some(CellClass::Eos), 0.9), Some(b"no picture")));
     let bench = Bench::with("A-1", &cells);
     let pdf = bench.pdf("en");
-    // Both eosinophils; none of them is a line of the result, which this test does not count anew.
+    // Both eosinophils are left out; neither is a line of the result, which this test does not recompute.
     assert_eq!(pdf.count("DCTDecode"), 4);
     bench.store.reclassify(1, 1, Some(CellClass::Mon), "rita", at(80)).unwrap();
     let pdf = bench.pdf("en");
@@ -244,7 +244,7 @@ fn a_sample_id_of_64_wide_letters_stands_whole_on_every_page_and_over_nothing_el
     let sample = "W".repeat(64);
     let pdf = Bench::with(&sample, &six_pictured(jpeg)).pdf("en");
     assert_eq!(pdf.printed().iter().filter(|page| page.contains(&sample)).count(), pdf.pages());
-    // A line of it is no wider than the sheet: 499 pt hold 48 of these letters at 11 pt.
+    // A line must fit the sheet: 499 pt hold 48 of these letters at 11 pt.
     assert_eq!(pdf.count(&"W".repeat(48)), pdf.pages());
     assert_eq!(pdf.count(&"W".repeat(49)), 0);
 }

@@ -1,4 +1,4 @@
-//! The serial sink over real pseudo-terminals: what a host reads, what it may send, and what survives a pulled cable.
+//! The serial sink over real pseudo-terminals: what a host reads, what it may send, and recovery from a pulled cable.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +76,7 @@ fn a_signature_sends_the_result_again_as_final_and_once_only() {
     let (folder, traffic) = bench.end();
     assert_eq!(traffic.results, 3);
 
-    // After a restart nothing is owed; what is signed then is.
+    // After a restart no lines are pending; only what is signed then is sent.
     let bench = Bench::start_in(folder, "pty", LineFormat::Json);
     let mut host = Host::open(&bench.path);
     host.json_of("hello");

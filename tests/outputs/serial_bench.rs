@@ -53,7 +53,7 @@ pub(super) fn done(sample: &str) -> Snapshot {
     Snapshot { phase: Phase::Done, ending: Some(Ending::TargetReached), ..snapshot(sample, 100) }
 }
 
-/// A running sink and what it is fed with.
+/// A running sink with its inputs.
 pub(super) struct Bench {
     pub(super) folder: tempfile::TempDir,
     pub(super) newest: Latest<Arc<Snapshot>>,
@@ -162,7 +162,7 @@ impl Host {
     }
 }
 
-/// A device that can be plugged and pulled: a pseudo-terminal behind a link.
+/// A device that can be plugged in and pulled out: a pseudo-terminal behind a link.
 pub(super) struct Cable {
     pub(super) host: Host,
 }

@@ -1,4 +1,4 @@
-//! Bytes from the host: every request in every form, and nothing that upsets the program.
+//! Bytes from the host: every request in every form, and garbage that must not upset the program.
 
 use leukoscope::counting::session::sample::NoSampleId;
 use leukoscope::counting::session::snapshot::Command;

@@ -1,4 +1,4 @@
-//! Whatever stands in a state, a line is one line that a host can take apart.
+//! Whatever a state contains, its serial line is a single line that a host can parse.
 
 use leukoscope::config::LineFormat;
 use leukoscope::counting::session::snapshot::{FrameCounts, Phase, Snapshot};
@@ -71,7 +71,7 @@ fn an_update_is_this_line_of_json() {
     );
 }
 
-/// Takes a CSV line apart as RFC 4180 says.
+/// Parses a CSV line according to RFC 4180.
 fn fields(line: &str) -> Vec<String> {
     let mut fields = vec![String::new()];
     let mut quoted = false;

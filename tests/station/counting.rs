@@ -1,4 +1,4 @@
-//! The counting thread, driven through its ports: commands and frames in, snapshots and kept results out.
+//! The counting thread driven through its ports: commands and frames in, snapshots and stored results out.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use leukoscope::store::{FILE, Store};
 use leukoscope::system::latest::Latest;
 use leukoscope::system::stop::Stop;
 
-/// A counting thread and what it is connected to.
+/// A counting thread and its connections.
 struct Thread {
     commands: Commands,
     frames: Latest<Frame>,
@@ -40,7 +40,7 @@ struct Thread {
 }
 
 impl Thread {
-    /// A station that waits for its first sample, and counts each to `target` cells.
+    /// Starts a station that waits for its first sample, and counts each one to `target` cells.
     fn start(state: &Path, target: u32) -> Self {
         let (stop, troubles) = (Stop::new(), Troubles::default());
         let (frames, newest) = (Latest::default(), Latest::default());
@@ -79,7 +79,7 @@ impl Thread {
         self.commands.ask(command).unwrap();
     }
 
-    /// Waits for a state like this.
+    /// Waits for a matching state.
     fn wait_for(&self, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
         let until = Instant::now() + Duration::from_mins(3);
         let mut last = None;
@@ -93,7 +93,7 @@ impl Thread {
         panic!("no state with {what}; the last was {last:?}");
     }
 
-    /// Shows a frame; returns while it is looked at, before its cells count.
+    /// Shows a frame; returns while it is being analysed, before its cells count.
     fn show(&self, picture: &Arc<RgbImage>) {
         self.frames.put(Frame::new((**picture).clone(), 0, Timestamp::now()));
         assert!(self.frames.wait_until_free(Duration::from_mins(3)));
@@ -111,7 +111,7 @@ impl Drop for Thread {
     }
 }
 
-/// A field that shows some whole white cells of the differential, more than enough for a target of one.
+/// A field with whole white cells of the differential, more than enough for a target of one.
 fn field_of_white_cells() -> Arc<RgbImage> {
     let microscope = SimulatedMicroscope::new(SimulatedSettings { step_px: 400.0, ..SimulatedSettings::default() });
     let white = |index: &u64| {
@@ -133,7 +133,7 @@ fn results_fail(state: &Path, fail: bool) {
     .unwrap();
 }
 
-/// Samples in the store, oldest first, each with the sample id of its result if it has one.
+/// The stored samples, oldest first, each with the sample id of its result if it has one.
 fn kept(store: &Store) -> Vec<(String, Option<String>)> {
     let (mut found, mut id) = (Vec::new(), 1);
     while let Some(session) = store.session(id).unwrap() {
@@ -153,7 +153,7 @@ fn a_result_that_the_store_refused_is_never_filed_under_the_next_sample() {
     counting.wait_for("A being counted", |now| now.sample == "A" && now.phase == Phase::Counting);
     results_fail(state.path(), true);
     counting.show(&field);
-    // The field that is being looked at reaches the target, and the store refuses the result.
+    // The field being analysed reaches the target, and the store refuses the result.
     counting.ask(Command::NewSample(Some("B".into())));
     counting.wait_for("the store's refusal", |now| now.trouble.as_ref().is_some_and(|words| words.contains("no room")));
     assert_eq!(kept(&counting.store), [("A".to_owned(), None)], "B waits until the result of A is safe");

@@ -1,4 +1,4 @@
-//! The daemon as a whole: started, counted, told to end.
+//! The daemon as a whole: started, counting, stopped.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use leukoscope::store::{FILE, Store};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 
-/// A running daemon, ended when the test is.
+/// A running daemon; dropping it ends the process.
 struct Daemon {
     child: Child,
     serial: BufReader<fs::File>,
@@ -48,13 +48,13 @@ impl Daemon {
         Self { child, serial, state }
     }
 
-    /// Reads serial lines until one is as wanted.
+    /// Reads serial lines until one matches.
     fn wait_for(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let until = Instant::now() + Duration::from_mins(2);
         let mut line = String::new();
         while Instant::now() < until {
             if self.serial.buffer().is_empty() {
-                // A read would wait for ever where nothing comes.
+                // Without a timeout, a read would block for ever when nothing arrives.
                 let second = Timespec { tv_sec: 1, tv_nsec: 0 };
                 let mut port = [PollFd::new(self.serial.get_ref(), PollFlags::IN)];
                 if poll(&mut port, Some(&second)).unwrap() == 0 {
@@ -139,7 +139,7 @@ fn the_cells_that_are_kept_are_those_that_the_result_counts_each_with_its_pictur
         assert!(image::load_from_memory(&picture).is_ok(), "{cell:?}");
         *kept.entry(cell.class.unwrap()).or_default() += 1;
     }
-    // What looked like a white cell and is called a platelet counts as one.
+    // A cell detected as white but classified as a platelet counts as a platelet.
     kept.remove(&CellClass::Plt);
     let counted = result.snapshot.classes.iter().map(|line| (line.class, line.count));
     assert_eq!(kept, counted.collect());
@@ -160,7 +160,7 @@ fn a_result_that_cannot_be_kept_is_shown_to_nobody_until_it_is() {
         line["trouble"].as_str().is_some_and(|trouble| trouble.contains("no room"))
     };
     let before = daemon.wait_for("the trouble", shown);
-    // Nothing changes, so nothing is sent by itself; whoever asks hears the same.
+    // Nothing changes, so nothing is sent unprompted; a status request must get the same answer.
     let asked = Instant::now();
     let again = loop {
         daemon.send("status");
@@ -245,7 +245,7 @@ fn sighup_reads_a_new_target_and_refuses_a_wrong_one() {
 #[test]
 fn a_recording_of_real_fields_is_counted_to_its_end() {
     let Some(folder) = real("fields/txl/test") else { return };
-    // The first BCCD fields: a few seconds of work, one white cell or two each.
+    // The first BCCD fields: a few seconds of work, one or two white cells each.
     let pattern = format!("replay:{}/bccd_*0*", folder.display());
     let mut daemon = Daemon::start(&["--camera", &pattern, "--target", "100000"]);
     let last = daemon.wait_for("the result", |line| line["type"] == "preliminary");

@@ -1,4 +1,4 @@
-//! The daemon as it is started, stopped and supervised.
+//! Starting, stopping and supervising the daemon.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,4 @@
-//! The watchdog keeps systemd quiet only while every part moves.
+//! The watchdog notifies systemd only while every part makes progress.
 
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
@@ -46,7 +46,7 @@ fn a_part_is_watched_from_its_registration_and_alive_after_a_beat() {
     assert_eq!(alive(Instant::now() + Duration::from_secs(4), &watchdog.beats()), Ok(()));
 }
 
-/// Runs one of the tests below as a process of its own, under the eyes of a notification socket.
+/// Runs one of the tests below in its own process, with a notification socket.
 fn under_systemd(test: &str) -> (std::process::ExitStatus, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
@@ -116,5 +116,5 @@ fn as_a_program_that_gets_signals() {
     signal_hook::low_level::raise(signal_hook::consts::SIGTERM).unwrap();
     assert!(stop.wait(Duration::from_secs(10)));
     signal_hook::low_level::raise(signal_hook::consts::SIGTERM).unwrap();
-    // Not reached; a test that came here would end well, with exit code 0.
+    // Not reached; a test that got here would exit with code 0.
 }

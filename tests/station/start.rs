@@ -1,4 +1,4 @@
-//! What the daemon refuses at its start, how it leaves the terminal then, and what it keeps of what is in force.
+//! What the daemon refuses at start, how it leaves the terminal then, and which settings it stores.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -10,7 +10,7 @@ use leukoscope::vision::models::Models;
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-/// The daemon in this folder, for a moment at most.
+/// The daemon in this folder, running only briefly.
 fn daemon(state: &Path, arguments: &[&str]) -> Command {
     set_up(Command::new(env!("CARGO_BIN_EXE_leukoscope")), state, arguments)
 }
@@ -26,7 +26,7 @@ fn set_up(mut command: Command, state: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// What it said, which must be a refusal of its input.
+/// Its error message, which must be a refusal of its input.
 fn refusal(Output { status, stderr, .. }: Output) -> String {
     let said = String::from_utf8(stderr).unwrap();
     assert_eq!(status.code(), Some(2), "{said}");
@@ -64,7 +64,7 @@ fn a_taken_port_of_the_page_leaves_the_terminal_its_echo() {
     unlockpt(&terminal).unwrap();
     let path = ptsname(&terminal, Vec::new()).unwrap();
     let ours = rustix::fs::open(path.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-    // Keys are read only where the terminal is the program's own; its settings are gone with the shell that owns it.
+    // Keys are read only from the controlling terminal, whose settings are lost with the shell that owns it.
     let mut shell = Command::new("setsid");
     let script = r#""$0" "$@"; code=$?; stty -a >&2; exit $code"#;
     shell.args(["--ctty", "sh", "-c", script, env!("CARGO_BIN_EXE_leukoscope")]);

@@ -1,4 +1,4 @@
-//! A whole station without the program around it: its ports are all that a display, a page or a serial host has.
+//! A whole station without the program around it: displays, the page and serial hosts see only its ports.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use leukoscope::station::wiring::{Parts, Ports, RunningStation, Station};
 use leukoscope::store::Store;
 use leukoscope::system::latest::Latest;
 
-/// A station with the simulated camera that waits for its first sample.
+/// A station with the simulated camera, waiting for its first sample.
 fn station(state: &Path) -> Station {
     let mut config = Config {
         camera: CameraConfig { source: CameraSource::Simulated, frame_rate: 2.0, ..CameraConfig::default() },
@@ -40,7 +40,7 @@ fn started(mut station: Station) -> (Ports, Latest<Arc<Snapshot>>, RunningStatio
     (ports, newest, station.start().unwrap())
 }
 
-/// Waits for a state like this.
+/// Waits for a matching state.
 fn wait_for(newest: &Latest<Arc<Snapshot>>, what: &str, wanted: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
     let until = Instant::now() + Duration::from_mins(3);
     let mut last = None;
@@ -102,7 +102,7 @@ fn limits_that_change_while_it_counts_hold_for_the_count_and_stand_in_its_record
 #[test]
 fn whoever_asks_more_than_can_wait_hears_so_at_once_and_it_is_counted() {
     let state = tempfile::tempdir().unwrap();
-    // Nothing runs yet, as where the counting stands still.
+    // Nothing has been started, as if the counting had stalled.
     let station = station(state.path());
     let ports = station.ports();
     for _ in 0..MOST_COMMANDS {

@@ -1,4 +1,4 @@
-//! Whoever can write the file can take lines out of the trail: each way of doing so that leaves traces is found.
+//! Anyone who can write the file can remove lines from the trail: every tampering that leaves traces must be found.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use crate::common::stored::{at, kept, result, session};
 use leukoscope::store::{AuditVerdict, FILE, Store, StoreError};
 
-/// A session that is signed and one that is not: begin, result, sign, begin, result.
+/// A signed and an unsigned session: begin, result, sign, begin, result.
 fn filled(folder: &Path) {
     let store = Store::open(folder).unwrap();
     let id = session(&store, "A-1");
@@ -16,7 +16,7 @@ fn filled(folder: &Path) {
     assert!(matches!(store.verify_audit().unwrap(), AuditVerdict::Whole { entries: 5, .. }));
 }
 
-/// What is found wrong once this was done to the file behind the program's back.
+/// The problem reported after this tampering with the file.
 fn found(tampering: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path());
@@ -43,7 +43,7 @@ fn lines_that_were_taken_out_are_missed_wherever_they_stood() {
 fn a_trail_that_is_gone_as_a_whole_is_missed_by_what_it_told_of() {
     let all = found("DELETE FROM audit; DELETE FROM meta WHERE name = 'audit_head'; DELETE FROM signature");
     assert_eq!(all, "1: the begin of session 1 is not in the trail: lines are missing");
-    // The last line went, and what is kept of it was set to the one before.
+    // The last line was removed, and the stored head set to the line before.
     let last = found(
         "DELETE FROM audit WHERE number = 5; \
          UPDATE meta SET value = (SELECT number || ' ' || hash FROM audit WHERE number = 4) WHERE name = 'audit_head'",

@@ -1,4 +1,4 @@
-//! Cells to train by, and the commands that give results out.
+//! Export of cells for training, and the commands that export results.
 
 use std::io;
 use std::path::Path;
@@ -50,7 +50,7 @@ impl Bench {
         command
     }
 
-    /// How often the console did this, to the session or in general.
+    /// How often the console's action was recorded in the trail, for the session or without one.
     fn noted(&self, action: &str, session: Option<i64>) -> usize {
         let trail = self.store.audit(None, None, 100).unwrap();
         let is = |entry: &&leukoscope::store::records::AuditEntry| {

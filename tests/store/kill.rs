@@ -1,4 +1,4 @@
-//! Power cuts, as far as a process can be cut: a writer is killed at random moments, and nothing it said was kept is lost.
+//! Simulated power cuts: a writer is killed at random moments, and nothing it acknowledged may be lost.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -12,10 +12,10 @@ use leukoscope::store::{AuditVerdict, Store};
 /// How often the writer is killed.
 const KILLS: usize = 100;
 
-/// Set for the process that writes: the folder.
+/// Environment variable that holds the folder of the writing process.
 const FOLDER: &str = "LEUKOSCOPE_TEST_KILL_FOLDER";
 
-/// Writes sessions for ever, and says each number once it is kept.
+/// Writes sessions for ever, and prints each number once it is stored.
 fn write(folder: &Path) {
     let store = Store::open(folder).unwrap();
     loop {
@@ -48,7 +48,7 @@ fn a_hundred_kills_lose_nothing_that_was_acknowledged() {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(writer.stdout.take().unwrap()).lines().map_while(Result::ok);
-        // Once it writes, at any moment of a session, which takes some milliseconds.
+        // Wait until it writes, then kill it at any moment of a session, which takes some milliseconds.
         said.extend(lines.by_ref().find(|line| line.starts_with("signed")));
         std::thread::sleep(Duration::from_micros(chance.u64(0..20_000)));
         writer.kill().unwrap();
@@ -72,7 +72,7 @@ fn a_hundred_kills_lose_nothing_that_was_acknowledged() {
             ["signed", id] => {
                 assert!(store.session(id.parse().unwrap()).unwrap().unwrap().signature.is_some(), "{line}");
             }
-            // Words of the test's own frame, or a line that the kill cut.
+            // Output of the test harness, or a line cut off by the kill.
             _ => continue,
         }
         checked += 1;

@@ -1,4 +1,4 @@
-//! What is kept, and what becomes of it in bad times.
+//! What the store keeps, and how it behaves when things go wrong.
 
 mod audit;
 #[path = "../common/mod.rs"]

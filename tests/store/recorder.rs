@@ -1,4 +1,4 @@
-//! What the counting hands over is in the store as the result says, also where the disk fails in between.
+//! The store ends up holding what the result says, even if the disk fails in between.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,12 +26,12 @@ fn white(id: u32, class: CellClass) -> CountedCell {
     CountedCell { id: CellId(id), kind: Kind::Wbc, opinion, at: OnSlide::default(), picture: None }
 }
 
-/// As [`result`] has them.
+/// The four white cells of [`result`].
 fn four() -> Vec<CountedCell> {
     vec![white(1, CellClass::Ngs), white(2, CellClass::Ngs), white(3, CellClass::Ngs), white(4, CellClass::Lyt)]
 }
 
-/// Makes every result fail, or no more.
+/// Makes every result fail, or stops doing so.
 fn results_fail(folder: &Path, fail: bool) {
     let file = rusqlite::Connection::open(folder.join(FILE)).unwrap();
     let sql = if fail {
@@ -48,7 +48,7 @@ fn a_result_that_is_kept_at_the_second_try_has_the_names_that_its_cells_were_set
     let store = Store::open(folder.path()).unwrap();
     let recorder = Recorder::start(store.clone(), Troubles::default(), Drops::default()).unwrap();
     recorder.begin(start("A-1"));
-    // One was called a band until the composition of all was known.
+    // One was called a band until the composition of the whole sample was known.
     let mut cells = four();
     cells[1] = white(2, CellClass::Ngb);
     recorder.counted(&cells, &[]);
@@ -61,7 +61,7 @@ fn a_result_that_is_kept_at_the_second_try_has_the_names_that_its_cells_were_set
 
     let id = recorder.session().unwrap();
     assert_eq!(store.cells(id, None, Some(CellClass::Ngs)).unwrap().len(), 3);
-    // A person's answer about one cell changes nothing about the others.
+    // A review of one cell must not change the others.
     store.reclassify(id, 4, Some(CellClass::Lya), "ana", at(70)).unwrap();
     let reviewed = store.session(id).unwrap().unwrap().reviewed_result.unwrap();
     let counts: Vec<_> = reviewed.classes.iter().map(|line| (line.class, line.count)).collect();
@@ -101,7 +101,7 @@ fn a_store_that_stands_still_holds_up_no_count_and_costs_pictures_first_then_red
     while recorder.session().is_none() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    // Another program writes, and is not done.
+    // Another program holds a write transaction.
     let file = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
     file.execute_batch("BEGIN IMMEDIATE").unwrap();
     let red =

@@ -1,4 +1,4 @@
-//! What is kept how long: pictures go first, then cells, results last, and signed results never.
+//! Retention: pictures go first, then cells, then results; signed results are never deleted.
 
 use crate::common::stored::{cell, put, result, settings, start};
 use jiff::{Timestamp, ToSpan as _};
@@ -23,7 +23,7 @@ impl Bench {
         Self { store, folder, now: "2026-11-01T12:00:00Z".parse().unwrap() }
     }
 
-    /// The same after the program was started again.
+    /// The same store after a restart.
     fn started_again(self) -> Self {
         let Self { store, folder, now } = self;
         drop(store);
@@ -34,7 +34,7 @@ impl Bench {
         self.store.retain(rules, self.now, &Stop::new()).unwrap()
     }
 
-    /// A session that ended so many days ago, with so many white cells.
+    /// A session that ended this many days ago, with this many white cells.
     fn session(&self, days: i64, cells: i64) -> SessionId {
         let ended = self.now.checked_sub((24 * days).hours()).unwrap();
         let id = self.store.begin(&SessionStart { started: ended, ..start("A") }).unwrap();
@@ -46,7 +46,7 @@ impl Bench {
         id
     }
 
-    /// Pictures, cells, and whether there is a result.
+    /// Remaining pictures and cells, and whether the result remains.
     fn left(&self, id: SessionId) -> (usize, usize, bool) {
         let cells = self.store.cells(id, None, None).unwrap();
         let pictures = cells.iter().filter(|cell| cell.has_crop).count();
@@ -144,7 +144,7 @@ fn results_never_go_by_size_and_a_store_that_stays_too_large_says_so() {
 #[test]
 fn a_session_of_this_run_is_not_old_whatever_the_clock_said_when_it_ended() {
     let bench = Bench::new();
-    // The board began in 1970, and was told the time after the count.
+    // The board's clock started in 1970 and was set only after the count.
     let id = bench.session(20_000, 3);
     let done = bench.retain(&rules(1, 1, 1, 0));
     assert_eq!((done.crops, done.cells, done.results), (0, 0, 0));
@@ -168,7 +168,7 @@ fn nothing_more_is_taken_away_once_the_program_is_to_end() {
 fn a_file_that_never_shrinks_holds_up_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let made = rusqlite::Connection::open(folder.path().join(leukoscope::store::FILE)).unwrap();
-    // As a copy that was rebuilt by hand may be.
+    // A copy rebuilt by hand can look like this.
     made.execute_batch(include_str!("stores/form-1.sql")).unwrap();
     drop(made);
     let store = Store::open(folder.path()).unwrap();

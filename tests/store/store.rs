@@ -1,4 +1,4 @@
-//! What is kept: cells and results as they were counted, persons' answers beside the program's, signatures that stay.
+//! The store: cells and results as counted, reviews beside the program's classes, signatures that cannot be changed.
 
 use crate::common::stored::{at, cell, put, result, session, settings, six_cells, start};
 use leukoscope::domain::class::{CellClass, Kind};

@@ -1,4 +1,4 @@
-//! A store that is damaged, lost, full or read-only is told of, and nothing is begun afresh in its place.
+//! A damaged, lost, full or read-only store is reported, and never silently replaced by a new one.
 
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -107,7 +107,7 @@ fn a_file_that_is_gone_or_emptied_is_told_of_and_none_is_made_in_its_place() {
         let error = Store::open(folder.path()).unwrap_err();
         assert!(matches!(error, StoreError::Lost { .. }), "{error}");
         assert_eq!(fs::metadata(&path).map_or(0, |found| found.len()), 0);
-        // What the sentence says helps.
+        // Following the advice in the message must help.
         fs::remove_file(folder.path().join("leukoscope.lock")).unwrap();
         assert_eq!(Store::open(folder.path()).unwrap().last(), 0);
     }
@@ -121,7 +121,7 @@ fn a_first_start_that_was_cut_off_before_there_was_a_store_is_a_first_start_agai
     assert_eq!(Store::open(folder.path()).unwrap().last(), 0);
 }
 
-/// Runs `work` on a disk of a megabyte; says so plainly and does nothing where that needs more rights than there are.
+/// Runs `work` on a disk of 1 MB; prints a note and does nothing without the rights to mount one.
 fn on_small_disk(work: impl FnOnce(&Path, &dyn Fn(&str))) {
     let place = tempfile::tempdir().unwrap();
     let mount = |options: &str| {
@@ -134,7 +134,7 @@ fn on_small_disk(work: impl FnOnce(&Path, &dyn Fn(&str))) {
     }
     let again = |options: &str| {
         let once = || Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(place.path()).status();
-        // Busy for a moment where another test starts a program: that holds our files until it is one.
+        // Briefly busy if another test is starting a program: the child holds our files open until it executes.
         let done = (0..50).any(|_| {
             let done = once().unwrap().success();
             if !done {
@@ -173,7 +173,7 @@ fn a_full_disk_is_told_of_nothing_acknowledged_is_lost_and_counting_goes_on_with
         assert!(last > 2, "only {last} results fit");
         assert_eq!(store.all().unwrap().len() as u64, last);
         drop(store);
-        // Somebody makes room, here by a larger disk.
+        // Make room, here by enlarging the disk.
         let more = Command::new("mount").args(["-o", "remount,size=20m"]).arg(disk).status().unwrap();
         assert!(more.success());
         let store = Store::open(&folder).unwrap();
@@ -183,7 +183,7 @@ fn a_full_disk_is_told_of_nothing_acknowledged_is_lost_and_counting_goes_on_with
     });
 }
 
-/// Fills the disk to its last byte.
+/// Both eosinophils are left out; neither is a line of the result, which this test does not recompute.
 fn fill(disk: &Path) {
     let mut file = fs::File::create(disk.join("filler")).unwrap();
     for size in [4096, 1] {
@@ -221,7 +221,7 @@ fn a_start_that_has_nothing_to_bring_in_writes_nothing() {
 
 #[test]
 fn a_store_that_was_in_the_lost_file_beside_it_alone_is_told_of() {
-    // As earlier versions left it until the first thousand pages: one empty page, all else in `-wal`.
+    // The state left by earlier versions during the first thousand pages: one empty page, everything else in `-wal`.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE);
     let file = rusqlite::Connection::open(&path).unwrap();
@@ -244,7 +244,7 @@ fn a_store_that_was_in_the_lost_file_beside_it_alone_is_told_of() {
 fn a_new_store_is_in_its_own_file_before_it_is_said_that_there_is_one() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
-    // What is left when the power fails and `-wal` is lost.
+    // What remains when the power fails and `-wal` is lost.
     let copy = tempfile::tempdir().unwrap();
     for name in [FILE, "leukoscope.lock"] {
         fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
@@ -303,7 +303,7 @@ fn a_read_only_disk_is_told_of_and_can_still_be_read() {
     });
 }
 
-/// The store as the first version with one wrote it: one signed session of six cells, one unsigned, a user.
+/// A store as the first version with one wrote it: one signed session of six cells, one unsigned, a user.
 #[test]
 fn a_store_of_every_earlier_form_opens_and_says_the_same() {
     let forms = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/stores");

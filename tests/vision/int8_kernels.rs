@@ -1,4 +1,4 @@
-//! Quantized convolutions: every kernel of this machine gives the integers that ONNX's definitions give.
+//! Quantized convolutions: every kernel of this machine gives the integers of ONNX's definitions.
 
 use leukoscope::int8::{Convolution, Kernel, Layer, LayerError};
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ pub(super) fn kernels() -> impl Iterator<Item = Kernel> {
     Kernel::ALL.into_iter().filter(|kernel| kernel.is_available())
 }
 
-/// `QLinearConv` by its definition, one image `[H, W, C]`, in numbers so wide that nothing rounds but the end.
+/// `QLinearConv` by its definition, one image `[H, W, C]`, in types wide enough that only the final step rounds.
 pub(super) fn by_definition(layer: &Layer<'_>, input: &[u8], height: usize, width: usize) -> Vec<u8> {
     let mut output = Vec::new();
     for (y, x) in (0..height).step_by(layer.stride).flat_map(|y| (0..width).step_by(layer.stride).map(move |x| (y, x)))
@@ -46,7 +46,7 @@ proptest! {
         seed: u64,
     ) {
         let mut random = fastrand::Rng::with_seed(seed);
-        // The largest products there are, or any.
+        // The largest possible products, or random ones.
         let weights: Vec<i8> = (0..channels_in * channels_out * side * side)
             .map(|_| if extreme { i8::MIN } else { random.i8(..) }).collect();
         let input: Vec<u8> = (0..channels_in * height * width)

@@ -1,4 +1,5 @@
-//! Quantized networks: the same integers on every kernel, and what cannot be computed exactly is refused in words.
+//! Quantized networks: every kernel gives the same integers, and what cannot be computed exactly is refused with a
+//! reason.
 
 use crate::common::float_twin::float_twin;
 use crate::common::models_folder;
@@ -14,7 +15,7 @@ use crate::int8_kernels::{by_definition, kernels};
 const SIDE: usize = 10;
 const WIDTH: usize = 20;
 
-/// A node of the test network that a test may change.
+/// A node of the test network that a test may modify.
 #[derive(Clone)]
 struct Second {
     strides: Vec<i64>,
@@ -53,7 +54,8 @@ fn biases() -> Vec<i32> {
     (0..).map(|channel: i32| 400 * channel - 3000).take(WIDTH).collect()
 }
 
-/// Quantized, a strided convolution, a second one with a zero point, the sum of both: `sum`, and the first, `first`.
+/// Quantizes the input, then a strided convolution, a second one with a zero point, and the sum of both; outputs `sum`
+/// and the first convolution, `first`.
 fn network(second: &Second) -> Vec<u8> {
     let mut graph = Graph::new(SIDE);
     for (name, scale) in [("s_crop", 1.0 / 255.0), ("s_first", 0.03), ("s_second", second.y_scale), ("s_sum", 0.04)] {
@@ -90,14 +92,14 @@ fn network(second: &Second) -> Vec<u8> {
     graph.file(&["sum", "first"])
 }
 
-/// `images` pictures of any bytes, `[N, 3, H, W]`.
+/// `images` random pictures, `[N, 3, H, W]`.
 fn pictures(images: usize) -> (Vec<u8>, Array<4>) {
     let bytes: Vec<u8> = some(images * 3 * SIDE * SIDE, 3).into_iter().map(i8::cast_unsigned).collect();
     let values = bytes.iter().map(|byte| f32::from(*byte) / 255.0).collect();
     (bytes, Array { shape: [images, 3, SIDE, SIDE], values })
 }
 
-/// What `network` must give for each picture: the bytes of `three` and `one`, `[H, W, C]`.
+/// The expected output of `network` for each picture: the bytes of `three` and `one`, `[H, W, C]`.
 fn expected(bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let plane = SIDE * SIDE;
     let Second { w_scale, y_scale, .. } = Second::default();
@@ -129,7 +131,7 @@ fn expected(bytes: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     bytes.chunks(3 * plane).map(one_picture).collect()
 }
 
-/// `[N, C, H, W]` of numbers in units of `scale` to a byte list `[H, W, C]` for each picture.
+/// Converts `[N, C, H, W]` in units of `scale` to bytes `[H, W, C]` for each picture.
 fn bytes_of(array: &Array<4>, scale: f32) -> Vec<Vec<u8>> {
     let [_, channels, height, width] = array.shape;
     let plane = height * width;
@@ -151,7 +153,7 @@ fn a_network_gives_the_integers_of_the_definitions_on_every_kernel_whatever_the_
         let (sums, firsts): (Vec<_>, Vec<_>) = expected(&bytes).into_iter().unzip();
         assert_eq!(bytes_of(&first, 0.03), firsts, "{kernel}, {images} pictures");
         assert_eq!(bytes_of(&sum, 0.04), sums, "{kernel}, {images} pictures");
-        // Neither all black nor all clipped: the numbers say something.
+        // Neither all black nor all clipped, so the comparison means something.
         let middle = sums.concat().iter().filter(|byte| (1..255).contains(*byte)).count();
         assert!(middle > sums.concat().len() / 4, "{middle}");
     }
@@ -185,7 +187,7 @@ fn what_cannot_be_computed_is_refused_and_named() {
     }
 }
 
-/// What `DepthToSpace` makes of `[1, C, H, W]`, by its definition.
+/// `DepthToSpace` of `[1, C, H, W]`, by its definition.
 fn shuffled(array: &Array<4>, block: usize, mode: &str) -> Array<4> {
     let [images, depth, height, width] = array.shape;
     let (channels, rows, columns) = (depth / block / block, height * block, width * block);
@@ -279,10 +281,11 @@ fn the_shipped_detector_says_what_its_numbers_say_without_rounding() {
     let view = answer[0].try_as_plain_ram().unwrap();
     let wanted = view.as_slice::<f32>().unwrap();
     let plane = width * height / 16;
-    // Places that a kind of cell is thought likely at.
+    // Positions where the detector expects a cell of some kind.
     let hot: Vec<usize> = (0..plane).filter(|at| (0..3).any(|kind| wanted[kind * plane + at] > 0.3)).collect();
     assert!(hot.len() > 100, "a field has cells: {}", hot.len());
-    // Three heats, the middle's offset in cells, the logarithm of the size: on average, and the largest.
+    // Three heat maps, the centre's offset in cells, the logarithm of the size: limits of the mean and the largest
+    // error.
     let limits = [(0.01, 0.05), (0.01, 0.05), (0.01, 0.05), (0.02, 0.1), (0.02, 0.1), (0.01, 0.04), (0.01, 0.04)];
     for (channel, (mean, most)) in limits.into_iter().enumerate() {
         let off: Vec<f32> =

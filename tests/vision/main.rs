@@ -1,4 +1,4 @@
-//! One image to its cells.
+//! Finding and classifying the cells of one image.
 
 #[path = "../common/mod.rs"]
 mod common;

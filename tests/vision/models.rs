@@ -1,4 +1,4 @@
-//! Models that do not belong together, or are damaged, are refused with a sentence that says which.
+//! Mismatched or damaged models are refused with a message that says which.
 
 use std::fs;
 use std::path::Path;

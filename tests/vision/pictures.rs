@@ -1,4 +1,4 @@
-//! `analyze`, `classify` and `count` on pictures good and bad, through the program itself.
+//! `analyze`, `classify` and `count` on good and bad pictures, through the program itself.
 
 use std::fs;
 use std::path::Path;
@@ -80,7 +80,7 @@ fn one_bad_picture_is_named_and_the_others_are_done() {
     assert!(!complaint.contains("panicked"), "{complaint}");
 }
 
-/// The header of a bitmap of 20,000 x 20,000 px with no pixels behind it.
+/// The header of a 20,000 x 20,000 px bitmap, without its pixels.
 fn huge_bitmap_header() -> Vec<u8> {
     let mut bytes = b"BM".to_vec();
     bytes.extend([0; 8]);
@@ -158,7 +158,7 @@ fn the_same_field_twice_is_counted_once() {
 #[test]
 fn fields_that_have_nothing_in_common_are_each_counted_in_full() {
     let Some(folder) = real("fields/txl/test") else { return };
-    // Single fields with a white cell in the middle of each: what they share is the composition.
+    // Single fields, each with a white cell in the middle: similar composition, but no overlap.
     let pattern = folder.join("pbc_*a*.jpg");
     let count = |path: &Path| {
         let output = leukoscope(arguments("count", path));
@@ -169,7 +169,7 @@ fn fields_that_have_nothing_in_common_are_each_counted_in_full() {
     let (together, flags) = count(&pattern);
     let apart: u64 = leukoscope::camera::picture::list_pictures(&pattern).unwrap().iter().map(|one| count(one).0).sum();
     assert!(!flags.contains("possible-overlap"), "{flags}");
-    // A scale shared from field to field moves a box here and there over a threshold.
+    // The scale carried from field to field can move a box across a threshold.
     assert!((together as f64 - apart as f64).abs() <= 0.03 * apart as f64, "{together} together, {apart} apart");
 }
 
@@ -182,7 +182,7 @@ fn real_fields_show_their_white_cell() {
         .filter(|path| path.extension().is_some_and(|end| end != "txt"))
         .collect();
     pictures.sort();
-    // Every twelfth keeps the test short; `validate fields` measures all.
+    // Every twelfth picture keeps the test short; `validate fields` measures all.
     let (mut found, mut there) = (0, 0);
     for picture in pictures.iter().step_by(12) {
         let output = leukoscope(arguments("analyze", picture));
@@ -198,7 +198,7 @@ fn real_fields_show_their_white_cell() {
     assert!(f64::from(found as u32) >= 0.9 * f64::from(there as u32), "{found} of {there} white cells");
 }
 
-/// The shipped models, made to state that every class was as frequent as the others in training.
+/// The shipped models, changed to declare that all classes were equally frequent in training.
 fn models_with_a_prior() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for file in ["model.toml", "cells.onnx", "detector.onnx"] {

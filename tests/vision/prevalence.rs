@@ -1,4 +1,4 @@
-//! How frequent classes are, brought into answers: what it must mend, and what it must not hide.
+//! Prevalence correction of the classifier's answers: what it must fix, and what it must not hide.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 /// The classes of the shipped model.
 const CLASSES: [CellClass; 17] = [Bas, Ebo, Eos, Ksc, Lya, Lyt, Mmz, Mob, Mon, Myb, Myo, Ngb, Ngs, Pmb, Pmo, Plt, Unk];
 
-/// Each class as frequent as the others.
+/// All classes equally frequent.
 const EVEN: [f64; 17] = [1.0 / 17.0; 17];
 
 const UNKNOWN_BELOW: f64 = 0.67;
@@ -20,7 +20,7 @@ fn correction(form: impl Into<Option<PrevalenceMode>>) -> PriorShift {
     PriorShift::new(form.into(), &CLASSES, Some(&EVEN), UNKNOWN_BELOW)
 }
 
-/// An opinion with these probabilities, the rest spread over all classes.
+/// A prediction with these probabilities, the rest spread over all classes.
 fn opinion(probabilities: &[(CellClass, f64)]) -> Prediction {
     let rest = (1.0 - probabilities.iter().map(|(_, p)| p).sum::<f64>()) / 17.0;
     let of = |class: CellClass| probabilities.iter().find(|(other, _)| *other == class).map_or(0.0, |(_, p)| *p);
@@ -29,7 +29,7 @@ fn opinion(probabilities: &[(CellClass, f64)]) -> Prediction {
     Prediction::of(ranked, UNKNOWN_BELOW)
 }
 
-/// Which classes are taken for which, about as a classifier of single cells does it: (truth, answers with frequencies).
+/// The classes a true class is taken for, roughly as a classifier of single cells confuses them: (answer, frequency).
 fn taken_for(truth: CellClass) -> Vec<(CellClass, f64)> {
     match truth {
         Ngs => vec![(Ngs, 0.80), (Ngb, 0.14), (Mmz, 0.02), (Eos, 0.02), (Mon, 0.01), (Unk, 0.01)],
@@ -45,8 +45,8 @@ fn taken_for(truth: CellClass) -> Vec<(CellClass, f64)> {
     }
 }
 
-/// What a calibrated network would say of cells of `slide`, each with its truth: a cell is taken for a class as often as
-/// the matrix says, and the probabilities are the ones that evenly frequent classes then give.
+/// Predictions of a calibrated network for the cells of `slide`, each with its truth: answers are as frequent as in the
+/// confusion matrix, with the probabilities that equally frequent classes imply.
 fn slide(slide: &[(CellClass, usize)], dice: &mut fastrand::Rng) -> Vec<(CellClass, Prediction)> {
     let chance = |truth: CellClass, taken: CellClass| {
         taken_for(truth).iter().find(|(class, _)| *class == taken).map_or(0.002, |(_, p)| *p)
@@ -61,7 +61,7 @@ fn slide(slide: &[(CellClass, usize)], dice: &mut fastrand::Rng) -> Vec<(CellCla
                 left <= 0.0
             });
             let taken = taken.map_or(*truth, |(class, _)| *class);
-            // Sharper or flatter than the matrix from cell to cell, as real answers are; right on average.
+            // Sharper or flatter than the matrix from cell to cell, as real answers are; correct on average.
             let sharpness = 0.7 + 0.6 * dice.f64();
             let weights: Vec<f64> = CLASSES.iter().map(|class| chance(*class, taken).powf(sharpness)).collect();
             let sum: f64 = weights.iter().sum();
@@ -73,7 +73,7 @@ fn slide(slide: &[(CellClass, usize)], dice: &mut fastrand::Rng) -> Vec<(CellCla
     cells
 }
 
-/// Cells of `truth` whose forced answer is one of `answers`, uncorrected and corrected.
+/// Number of cells of `truth` whose forced answer is one of `answers`, uncorrected and corrected.
 fn named(cells: &[(CellClass, Prediction)], truth: CellClass, answers: &[CellClass]) -> (usize, usize) {
     let of = |opinion: &dyn Fn(&Prediction) -> CellClass| {
         cells.iter().filter(|(own, said)| *own == truth && answers.contains(&opinion(said))).count()
@@ -134,7 +134,7 @@ fn normal_blood_loses_most_of_its_false_immature_cells() {
 
 #[test]
 fn a_blast_the_network_is_sure_of_stays_one_and_is_shown_as_such() {
-    // Among two hundred lymphocytes the composition alone would name it a lymphocyte.
+    // Among two hundred lymphocytes the composition alone would turn it into a lymphocyte.
     let mut opinions = vec![opinion(&[(Lyt, 0.98)]); 200];
     opinions.push(opinion(&[(Myo, 0.69), (Lyt, 0.30)]));
     correction(PrevalenceMode::Sample).correct_all(&mut opinions);
@@ -144,7 +144,7 @@ fn a_blast_the_network_is_sure_of_stays_one_and_is_shown_as_such() {
     assert!(kept.probability < 0.3, "the probability is the corrected one: {}", kept.probability);
     assert_eq!(kept.to_string(), format!("MYO {:.0} % (uncorrected 69 %)", kept.probability * 100.0));
     assert!(BLAST_KEPT.contains("uncorrected"));
-    // One that the network itself would not have named is not forced on anybody.
+    // A blast that the network itself would not have named is not kept.
     let doubtful = opinion(&[(Myo, 0.6), (Lyt, 0.38)]);
     assert_eq!(doubtful.class, Unk);
     let mut opinions = vec![opinion(&[(Lyt, 0.98)]); 200];

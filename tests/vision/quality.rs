@@ -1,4 +1,4 @@
-//! Which frames count: good fields of every source do, spoiled ones do not, and what is said to the person at the knob.
+//! Which frames count: good fields of every source do, spoiled ones do not; and the advice given to the operator.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use leukoscope::vision::quality::focus::FocusHistory;
 use leukoscope::vision::quality::{Gate, Quality, Verdict, assess};
 use serde_json::Value;
 
-/// A picture on its own.
+/// Judges a single picture.
 fn judge(vision: &Vision, image: &RgbImage) -> Quality {
     let balanced = vision.balanced(image);
     let scale = vision.scale(&balanced).unwrap();
@@ -28,7 +28,7 @@ fn times(image: &RgbImage, factor: f64) -> RgbImage {
     image
 }
 
-/// Some pictures of a part of the pack, evenly taken.
+/// Some pictures of a part of the pack, evenly spaced.
 fn some(part: &str, count: usize) -> Vec<PathBuf> {
     let Some(folder) = real(part) else { return Vec::new() };
     let all = list_pictures(folder).unwrap();
@@ -69,7 +69,7 @@ fn blurred_frames_of_a_moving_session_are_not_counted_and_the_others_are() {
     let (mut missed, mut wrong) = (Vec::new(), Vec::new());
     for index in 0..40 {
         let frame = microscope.draw(index).0;
-        // After a beginning in focus every fifth frame is heavily out of it.
+        // After a start in focus, every fifth frame is heavily defocused.
         let blurred = index >= 8 && index % 5 == 0;
         let shown = if blurred { imageops::fast_blur(&frame, 6.0) } else { frame };
         let counted = counter.frame(&shown).unwrap();

@@ -1,5 +1,5 @@
-//! The saliency map points at what the answer came from: hiding what it calls salient costs the answer more than hiding
-//! as much elsewhere (the deletion test of Samek et al. 2017).
+//! The saliency map shows what the answer depends on: hiding salient pixels lowers the probability more than hiding as
+//! many elsewhere (the deletion test of Samek et al. 2017).
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,13 +14,13 @@ use leukoscope::vision::Vision;
 /// Share of the pixels that are hidden.
 const HIDDEN: f64 = 0.15;
 
-/// Random rivals tried for each cell.
+/// Random masks tried for each cell.
 const RIVALS: usize = 4;
 
-/// Real pictures taken of each class.
+/// Real pictures used for each class.
 const EACH: usize = 5;
 
-/// The crop with the pixels of `mask` replaced by those of a copy so blurred that a cell is only a shade.
+/// The crop with the pixels of `mask` taken from a copy blurred until a cell is only a shade.
 fn hidden(crop: &RgbImage, blurred: &RgbImage, mask: &[bool]) -> RgbImage {
     let mut picture = crop.clone();
     for ((pixel, blurred), _) in picture.pixels_mut().zip(blurred.pixels()).zip(mask).filter(|(_, hide)| **hide) {
@@ -29,7 +29,7 @@ fn hidden(crop: &RgbImage, blurred: &RgbImage, mask: &[bool]) -> RgbImage {
     picture
 }
 
-/// What the answer's probability falls to, on average.
+/// The probability of the original answer after hiding, summed over crops.
 #[derive(Debug, Default)]
 struct Tally {
     cells: usize,
@@ -40,7 +40,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Hides the salient pixels of a crop, as many scattered ones, and the salient ones' shape at other places.
+    /// Hides the salient pixels of a crop, as many scattered ones, and the salient shape moved elsewhere.
     fn add(&mut self, vision: &Vision, crop: &RgbImage, random: &mut fastrand::Rng) {
         let before = vision.classify(std::slice::from_ref(crop)).unwrap().remove(0);
         let (class, whole) = before.ranked[0];
@@ -64,7 +64,7 @@ impl Tally {
             crops.push(hidden(crop, &blurred, &mask_of(&order[..count])));
         }
         for _ in 0..RIVALS {
-            // At least a quarter of the crop away, going around at its edges, so that it is as connected as before.
+            // Shifted by at least a quarter of the crop, wrapping around, so that the mask keeps its connectedness.
             let mut away = || random.usize(side / 4..side - side / 4);
             let (dx, dy) = (away(), away());
             let moved: Vec<bool> =
@@ -98,7 +98,7 @@ impl Tally {
     }
 }
 
-/// The shipped models, if they say where they look.
+/// The shipped models, if they support saliency.
 fn explaining() -> Option<std::sync::Arc<Vision>> {
     let vision = vision();
     if vision.explains() {
@@ -160,7 +160,7 @@ fn field_with_white_cells(vision: &Vision) -> RgbImage {
     (0..).step_by(40).map(|number| microscope.draw(number).0).find(with_white).unwrap()
 }
 
-/// Crops of white cells of simulated fields.
+/// Crops of white cells from simulated fields.
 fn simulated_cells(vision: &Vision, wanted: usize) -> Vec<RgbImage> {
     let microscope = SimulatedMicroscope::new(SimulatedSettings::default());
     let mut crops = Vec::new();

@@ -1,4 +1,4 @@
-//! The interface as page and programs use it, over real sockets and a real store.
+//! The API as the page and other programs use it, over real sockets and a real store.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! A calibration asked of the running count: by the frames of the camera it holds, kept, and in force at once.
+//! Calibration requested from the running station: uses the frames of its camera, is stored, and applies at once.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ fn optics(flat_field: FlatFieldChoice) -> Optics {
     Optics { camera: Some(camera), objective: Some(objective), flat_field, ..Optics::default() }
 }
 
-/// Runs a count behind `source` while `work` asks things of it.
+/// Runs the counting thread on `source` while `work` sends requests to it.
 fn counting(
     state: &Path,
     source: &str,
@@ -105,7 +105,7 @@ fn the_scale_of_the_red_cells_in_view_is_kept_and_cells_are_no_empty_field() {
 
         let refused = request(calibration_requests, Step::Light).unwrap_err().to_string();
         assert!(refused.contains("no empty field"), "{refused}");
-        // What was refused changed nothing.
+        // A refused calibration changes nothing.
         assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(found.calibration));
 
         commands.ask(Command::Start).unwrap();
@@ -132,10 +132,10 @@ fn the_light_of_an_empty_field_is_kept_with_its_fall_off() {
         |calibration_requests, _, _| {
             let found = request(calibration_requests, Step::Light).unwrap();
             let fall_off = found.calibration.light.as_ref().unwrap().fall_off();
-            // A quarter at each edge's middle, half in the corners.
+            // A quarter at the middle of each edge, half in the corners.
             assert!((0.4..0.52).contains(&fall_off), "{fall_off}");
             assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(found.calibration));
-            // Ten of the eleven frames served, and the one that lay ready did not: whoever asks now hears what is wrong.
+            // Ten of the eleven frames were used and the one that lay ready was not, so a further request is refused.
             assert!(matches!(request(calibration_requests, Step::Scale), Err(NotCalibrated::FewFrames(_))));
         },
     );
@@ -179,7 +179,7 @@ fn an_admin_calibrates_by_what_is_in_view_and_hears_what_is_wrong() {
             Ok(Calibrated { calibration, words: "found".into() }),
         ] {
             let wish: CalibrationRequest = wished.recv().unwrap();
-            // As the counting thread does it: in force before whoever asked hears of it.
+            // Like the counting thread: the calibration applies before the answer is sent.
             if let Ok(Calibrated { calibration, .. }) = &answer {
                 in_force.calibrate(calibration.clone());
             }

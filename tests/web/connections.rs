@@ -1,4 +1,4 @@
-//! Connections that are slow, greedy, stuck or do not speak TLS, over real sockets, and what comes of them.
+//! Slow, greedy, stuck or non-TLS connections over real sockets, and how the server handles them.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use crate::station::{PASSWORD, Station, read_answer};
 use leukoscope::outputs::web::Timeouts;
 
-/// Short waits, so that the tests are.
+/// Short timeouts keep the tests short.
 const SHORT: Timeouts = Timeouts {
     header: Duration::from_millis(600),
     body: Duration::from_millis(600),
     stalled: Duration::from_millis(600),
 };
 
-/// Sends `head`, then a byte of `rest` each tenth of a second, and says after how long the server had enough.
+/// Sends `head`, then one byte of `rest` every tenth of a second; returns the time until the server hangs up.
 fn drip(station: &Station, head: &str, rest: &str) -> Duration {
     let mut stream = station.connect();
     let began = Instant::now();
@@ -45,7 +45,7 @@ fn bodies_are_bounded_whether_or_not_they_say_how_long_they_are() {
     stream.write_all(head.as_bytes()).unwrap();
     let chunk = format!("4000\r\n{}\r\n", " ".repeat(0x4000));
     for _ in 0..5 {
-        // The server may answer and hang up before it has all of it.
+        // The server may answer and hang up before it has received everything.
         let _ = stream.write_all(chunk.as_bytes());
     }
     assert_eq!(read_answer(&mut *stream).unwrap().status, 413);
@@ -54,7 +54,7 @@ fn bodies_are_bounded_whether_or_not_they_say_how_long_they_are() {
 #[test]
 fn a_connection_that_begins_with_the_preface_of_http_2_is_closed_and_the_server_goes_on() {
     let station = Station::at_device();
-    // As a fuzzer found it: the preface of RFC 9113, section 3.4, and frames that are none.
+    // Found by a fuzzer: the preface of RFC 9113, section 3.4, followed by invalid frames.
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\0\0\0\0\n".to_vec();
     bytes.extend([0; 48]);
     bytes.extend([0xae; 91]);
@@ -93,7 +93,7 @@ fn slow_clients_are_dropped_in_time() {
         "POST /api/login HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n"
     );
     assert!(drip(&station, &head, " ") < patience, "a slow body");
-    // One that sends nothing at all, and one that keeps its connection for nothing.
+    // One client that sends nothing, and one that keeps an idle connection.
     for first in [String::new(), format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")] {
         let mut stream = station.connect();
         stream.write_all(first.as_bytes()).unwrap();
@@ -151,7 +151,7 @@ fn one_address_cannot_hold_every_connection() {
 #[test]
 fn whoever_stops_before_or_within_the_beginning_of_tls_is_dropped_in_time() {
     let station = Station::at("0.0.0.0:0", |web| web.timeouts = SHORT);
-    // Nothing; the type of a first message; and all but the end of what says how long it is.
+    // Nothing; the type of a first message; and its header without the last byte of the length.
     for first in [&[][..], &[0x16], &[0x16, 3, 1, 2]] {
         let mut stream = TcpStream::connect(station.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

@@ -32,7 +32,7 @@ fn watch_with(station: &Station, header: Option<(&'static str, &str)>) -> Socket
     tungstenite::client(request, station.connect()).unwrap_or_else(|error| panic!("{error}")).0
 }
 
-/// The next message that is text or a picture.
+/// The next text or binary message.
 fn next(socket: &mut Socket) -> Message {
     loop {
         match socket.read().unwrap() {
@@ -46,7 +46,7 @@ fn text(socket: &mut Socket) -> Value {
     serde_json::from_str(next(socket).to_text().unwrap()).unwrap()
 }
 
-/// A frame that no JPEG makes small.
+/// A frame of noise that JPEG cannot compress well.
 fn noisy(width: u32, height: u32) -> LiveView {
     let mut chance = fastrand::Rng::with_seed(1);
     let picture = RgbImage::from_fn(width, height, |_, _| Rgb([chance.u8(..), chance.u8(..), chance.u8(..)]));
@@ -55,7 +55,7 @@ fn noisy(width: u32, height: u32) -> LiveView {
     LiveView { picture: Arc::new(picture), boxes: vec![found] }
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 fn until(what: &str, mut so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !so() {
@@ -133,7 +133,7 @@ fn a_watcher_that_takes_nothing_holds_up_nobody_and_is_dropped() {
     let (done, ended) = std::sync::mpsc::channel::<()>();
     let showing = std::thread::spawn(move || {
         let mut longest = Duration::ZERO;
-        // Until told to end, without a busy wait.
+        // Runs until told to end, without a busy wait.
         while ended.recv_timeout(Duration::from_millis(20)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
             let began = Instant::now();
             live.show(view.clone());
@@ -143,7 +143,7 @@ fn a_watcher_that_takes_nothing_holds_up_nobody_and_is_dropped() {
     });
     let mut pictures = 0;
     let began = Instant::now();
-    // The other one sees on, until the stuck one's buffers are full and it is dropped.
+    // The other watcher keeps receiving until the stuck one's buffers are full and it is dropped.
     while station.live.watchers() > 1 {
         pictures += u32::from(next(&mut socket).is_binary());
         assert!(began.elapsed() < Duration::from_mins(1), "it was never dropped");
@@ -161,7 +161,7 @@ fn a_stream_ends_with_its_login() {
     let mut socket = watch(&station, Some(&cookie));
     text(&mut socket);
     assert_eq!(station.by(&cookie, "POST", "/api/logout", "").status, 204);
-    // A sign of life from the person is no login.
+    // An activity message does not replace a login.
     socket.send(Message::text("here")).unwrap();
     let Message::Close(Some(farewell)) = next(&mut socket) else { panic!("it goes on") };
     assert_eq!(u16::from(farewell.code), 1008);
@@ -180,7 +180,7 @@ fn a_stream_ends_with_its_token_or_with_the_password_it_was_begun_under() {
     station.store.remove_token("host", "console", now).unwrap();
     station.store.set_user("otto", None, None, Some("another horse battery"), "console", now).unwrap();
     for socket in &mut sockets {
-        // Without a word from the watcher: it is looked at every few seconds.
+        // Ends without any message from the watcher: logins are checked every few seconds.
         let Message::Close(Some(farewell)) = next(socket) else { panic!("it goes on") };
         assert_eq!(u16::from(farewell.code), 1008);
     }

@@ -1,4 +1,5 @@
-//! Reviewing and signing as the page and programs do it, over real sockets and a real store, and what the trail tells.
+//! Review and signature as the page and other programs do them, over real sockets and a real store, and their audit
+//! trail.
 
 use std::fmt::Write as _;
 

@@ -1,9 +1,9 @@
-//! What strangers try at the page, over real sockets, and what comes of it.
+//! Attacks on the page over real sockets, and how it answers.
 
 use crate::station::{PASSWORD, Station};
 use leukoscope::store::records::Role;
 
-/// What takes more than an operator's role: the first three a reviewer's, the others an admin's.
+/// Requests that need more than an operator's role: the first three a reviewer's, the others an admin's.
 const CHANGES: [(&str, &str, &str); 11] = [
     ("PUT", "/api/sessions/1/cells", r#"{"cells":[2],"class":"EOS"}"#),
     ("POST", "/api/sessions/1/undo", ""),
@@ -97,7 +97,7 @@ fn forged_and_stale_cookies_are_worth_nothing() {
     for wrong in [&forged, "leukoscope=", "leukoscope=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "other=1"] {
         assert_eq!(station.by(wrong, "GET", "/api/live", "").status, 401, "{wrong}");
     }
-    // A new login in the same browser takes the place of the one before.
+    // A new login in the same browser replaces the old one.
     let body = format!(r#"{{"name":"rita","password":"{PASSWORD}"}}"#);
     let again = station.by(&cookie, "POST", "/api/login", &body);
     let second = again.cookie().split(';').next().unwrap().to_owned();
@@ -126,7 +126,7 @@ fn requests_from_the_pages_of_other_sites_change_nothing() {
         assert!(matches!(answer.status, 400 | 403), "{lines:?}: {answer:?}");
         answer.error();
     }
-    // What a form can send without asking first.
+    // A form can send this without a CORS preflight.
     let text = station.raw(
         format!(
             "POST /api/live/commands HTTP/1.1\r\nHost: {}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{start}",
@@ -259,7 +259,7 @@ fn who_is_shut_out_or_gets_another_role_is_so_at_once() {
     let secret = r#"{"password":"another horse battery"}"#;
     assert_eq!(station.by(&ada, "PATCH", "/api/users/rita", secret).status, 204);
     assert_eq!(station.by(&rita, "GET", "/api/live", "").status, 401, "a new password ends logins");
-    // By the command line, behind the server's back.
+    // Disabled on the command line, behind the server's back.
     station.store.set_user("ada", None, Some(false), None, "console", jiff::Timestamp::now()).unwrap();
     assert_eq!(station.by(&ada, "GET", "/api/live", "").status, 401);
 }
@@ -273,12 +273,12 @@ fn a_password_or_lock_from_another_process_ends_every_login_before_it() {
     station.store.set_user("otto", None, None, Some(secret), "console", now()).unwrap();
     assert_eq!(station.by(&otto, "GET", "/api/live", "").code(), "login-needed");
     assert_eq!(station.try_login("otto", secret).status, 204);
-    // Nobody asks under the login while the user is shut out.
+    // No request is made under the login while the user is locked out.
     for enabled in [false, true] {
         station.store.set_user("rita", None, Some(enabled), None, "console", now()).unwrap();
     }
     assert_eq!(station.by(&rita, "GET", "/api/live", "").code(), "login-needed");
-    // A login whose password was looked at just before another one was set.
+    // A login whose password was checked just before it was changed.
     let (_, early) = station.store.log_in("otto", secret).unwrap().unwrap();
     station.store.set_user("otto", None, None, Some(PASSWORD), "console", now()).unwrap();
     assert_ne!(station.store.account("otto").unwrap().unwrap().1, early);
@@ -324,7 +324,7 @@ fn an_own_password_cannot_be_guessed_for_long() {
 
 #[test]
 fn idle_logins_end() {
-    // The rule is the login table's; here it is that the configured time arrives there.
+    // The login table tests the rule; this tests that the configured time reaches it.
     let station = Station::at("127.0.0.1:0", |web| web.config.idle_minutes = 0);
     let answer = station.try_login("otto", PASSWORD);
     assert_eq!(answer.status, 204);

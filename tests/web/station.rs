@@ -1,4 +1,4 @@
-//! A station's page as the tests meet it: a server at a free port, and requests byte by byte over real sockets.
+//! A station's web server for the tests: on a free port, with requests sent byte by byte over real sockets.
 #![allow(dead_code, reason = "each test uses its own part")]
 
 use std::fmt::Write as _;
@@ -29,7 +29,7 @@ use tempfile::TempDir;
 
 use crate::common::stored;
 
-/// Who there is, all with [`PASSWORD`].
+/// The users, all with [`PASSWORD`].
 pub const USERS: [(&str, Role); 3] = [("otto", Role::Operator), ("rita", Role::Reviewer), ("ada", Role::Admin)];
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -47,7 +47,7 @@ pub struct Station {
     tls: bool,
 }
 
-/// An answer.
+/// An HTTP response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -59,12 +59,12 @@ pub trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
 impl Station {
-    /// At the loopback address, for this device only.
+    /// On the loopback address, for this device only.
     pub fn at_device() -> Self {
         Self::at("127.0.0.1:0", |_| {})
     }
 
-    /// At every address, as in a network.
+    /// On every address, as in a network.
     pub fn in_network() -> Self {
         Self::at("0.0.0.0:0", |_| {})
     }
@@ -109,7 +109,7 @@ impl Station {
         format!("{}://{}", if self.tls { "https" } else { "http" }, self.host())
     }
 
-    /// A connection; over TLS, trusting the certificate that the station published, where it speaks that.
+    /// A connection; over TLS if the station uses it, trusting the certificate that the station published.
     pub fn connect(&self) -> Box<dyn Stream> {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -128,7 +128,7 @@ impl Station {
         Box::new(StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), stream))
     }
 
-    /// Sends these bytes on a connection of their own and reads the answer.
+    /// Sends these bytes on their own connection and reads the answer.
     pub fn raw(&self, bytes: &[u8]) -> Answer {
         let mut stream = self.connect();
         stream.write_all(bytes).unwrap();
@@ -136,7 +136,7 @@ impl Station {
         read_answer(&mut stream).expect("an answer")
     }
 
-    /// A request with these further lines of head, such as `Cookie: …`.
+    /// A request with these extra header lines, such as `Cookie: …`.
     pub fn ask(&self, method: &str, path: &str, lines: &[&str], body: &str) -> Answer {
         let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         if !lines.iter().any(|line| line.starts_with("Host:")) {
@@ -161,14 +161,14 @@ impl Station {
         self.ask("POST", "/api/login", &[&format!("Origin: {}", self.origin())], &body)
     }
 
-    /// Logs in and gives the cookie as `leukoscope=…`.
+    /// Logs in and returns the cookie as `leukoscope=…`.
     pub fn login(&self, name: &str) -> String {
         let answer = self.try_login(name, PASSWORD);
         assert_eq!(answer.status, 204, "{answer:?}");
         answer.cookie().split(';').next().unwrap().to_owned()
     }
 
-    /// A request as the page sends it for a user: with cookie and origin.
+    /// A request as the page sends it for a user, with cookie and origin.
     pub fn by(&self, cookie: &str, method: &str, path: &str, body: &str) -> Answer {
         self.ask(method, path, &[&format!("Cookie: {cookie}"), &format!("Origin: {}", self.origin())], body)
     }
@@ -183,19 +183,18 @@ impl Station {
         self.store.add_token("host", role, "console", Timestamp::now()).unwrap()
     }
 
-    /// Actions in the audit trail, the first first, with who did them.
+    /// Both eosinophils are left out; neither is a line of the result, which this test does not recompute.
     pub fn trail(&self) -> Vec<(String, String)> {
         let mut entries = self.store.audit(None, None, 1000).unwrap();
         entries.reverse();
         entries.into_iter().map(|entry| (entry.by, entry.action)).collect()
     }
 
-    /// Ends the server.
     pub fn end(&mut self) {
         self.stop.tell();
         if let Some(thread) = self.thread.take() {
             let ended = thread.join();
-            // A test that fails already must not abort them all.
+            // Panicking again in a failing test would abort the whole run.
             assert!(ended.is_ok() || std::thread::panicking(), "the server panicked");
         }
     }
@@ -220,7 +219,7 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The sentence of an error, which every error must have beside its code.
+    /// The message of an error; every error must have one beside its code.
     pub fn error(&self) -> String {
         let body = self.json();
         let known = |key: &String| ["error", "code", "retry_after"].contains(&key.as_str());
@@ -235,7 +234,7 @@ impl Answer {
     }
 }
 
-/// Logs in and gives what asks as the page does: by method, path and body, which null leaves out.
+/// Logs in and returns a function that sends requests as the page does: method, path, and body (null for none).
 pub fn login(station: &Station, name: &str) -> impl Fn(&str, &str, serde_json::Value) -> Answer {
     let cookie = station.login(name);
     move |method, path, body| {
@@ -244,7 +243,7 @@ pub fn login(station: &Station, name: &str) -> impl Fn(&str, &str, serde_json::V
     }
 }
 
-/// Reads one answer; none when the connection ended without one.
+/// Reads one answer; none if the connection ended without one.
 pub fn read_answer(stream: &mut dyn Stream) -> Option<Answer> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];

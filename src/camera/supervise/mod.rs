@@ -1,9 +1,9 @@
-//! Keeps a camera going: opens it, reads it on a thread of its own, notices when it stalls or vanishes, and opens it
-//! again. It hands on frames and publishes what state the camera is in.
+//! Keeps a camera running: opens it, reads it on its own thread, notices when it stalls or disappears, and opens it
+//! again. Hands on frames and publishes the state of the camera.
 //!
-//! A driver may block for ever when a cable is pulled, and no thread can be ended from outside. So a reader that is
-//! stuck is abandoned: its token is taken away, and what it still reads is thrown away. At most [`MOST_STUCK`] such
-//! threads may be left at a time; then no new one is started until one comes free, and the state says so.
+//! A driver may block for ever when a cable is pulled, and a thread cannot be ended from outside. So a stuck reader is
+//! abandoned: its token is revoked, and whatever it still reads is discarded. At most [`MOST_STUCK`] such threads may
+//! exist at a time; then no new one is started until one returns, and the state says so.
 
 mod reader;
 
@@ -20,7 +20,7 @@ use crate::system::stop::Stop;
 
 /// Reader threads that may hang in a driver at the same time.
 pub const MOST_STUCK: usize = 3;
-/// How often counters and the stop signal are looked at while frames come, s.
+/// How often counters and the stop signal are checked while frames arrive, s.
 const GLANCE: Duration = Duration::from_millis(100);
 /// Longest time that a stall may go unnoticed.
 const LONGEST_STALL: Duration = Duration::from_millis(4_900);
@@ -28,20 +28,20 @@ const SHORTEST_STALL: Duration = Duration::from_millis(200);
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// What the camera is doing, for the person at the device.
+/// The state of the camera, for the person at the device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CameraState {
     /// Being opened for the first time.
     Opening,
-    /// Gives frames; the words say what is open, and with which settings.
+    /// Delivers frames; the text says what is open, and with which settings.
     Running(String),
-    /// Gone or stalled; the words say why. It is tried again.
+    /// Gone or stalled; the text says why. Reopening is being tried.
     Lost(String),
-    /// The recording is over, or the program ends.
+    /// The recording is over, or the program is ending.
     Ended,
 }
 
-/// Frames by what became of them, since the program began.
+/// Frames since the program began, by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CameraCounts {
     /// Whole frames handed on.
@@ -50,34 +50,34 @@ pub struct CameraCounts {
     pub damaged: u64,
     /// Overwritten by a newer one before anybody took them.
     pub skipped: u64,
-    /// Times a camera that had given frames was opened again with success.
+    /// How often a camera that had delivered frames was successfully reopened.
     pub reopened: u64,
 }
 
-/// What [`Supervisor::run`] came to.
+/// The result of [`Supervisor::run`].
 #[derive(Debug)]
 pub enum Outcome {
-    /// The stop signal came.
+    /// The stop signal arrived.
     Stopped,
     /// The recording is over, and its last frame was taken.
     RecordingOver,
-    /// No waiting will help, as with a recording that is not there.
+    /// Retrying is pointless, as with a missing recording.
     Failed(CameraError),
 }
 
-/// How soon the supervisor acts.
+/// Timing of the supervisor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Patience {
-    /// Without a frame for this long, the camera is opened again; 200 ms to 4.9 s.
+    /// Time without a frame after which the camera is reopened; 200 ms to 4.9 s.
     pub stall: Duration,
-    /// Wait before the second try; doubled for each one after it.
+    /// Wait before the second attempt; doubled for each further one.
     pub first_wait: Duration,
-    /// Longest wait between two tries.
+    /// Longest wait between two attempts.
     pub longest_wait: Duration,
 }
 
 impl Patience {
-    /// The usual waits, 0.5 to 5 s, with the configured stall time (seconds).
+    /// The default waits, 0.5 to 5 s, with the configured stall time (seconds).
     #[must_use]
     pub fn with_stall(seconds: f64) -> Self {
         let stall = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_STALL);
@@ -85,7 +85,7 @@ impl Patience {
     }
 }
 
-/// What other threads see of the camera. Clones share it.
+/// The camera's state as other threads see it. Clones share it.
 #[derive(Clone, Debug)]
 pub struct CameraWatch(Arc<Watched>);
 
@@ -103,13 +103,13 @@ struct Watched {
 }
 
 impl CameraWatch {
-    /// What the camera is doing.
+    /// The state of the camera.
     #[must_use]
     pub fn state(&self) -> CameraState {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Frames by what became of them.
+    /// Frame counts by outcome.
     #[must_use]
     pub fn counts(&self) -> CameraCounts {
         CameraCounts {
@@ -120,14 +120,14 @@ impl CameraWatch {
         }
     }
 
-    /// When the camera last showed that it is watched over: with every frame, every plain failure to open, and the
-    /// recording's end. It stands still while readers hang in a driver, so a watchdog can act on it.
+    /// When the supervision last made progress: with every frame, every plain failure to open, and the end of a
+    /// recording. It stands still while readers hang in a driver, so a watchdog can act on it.
     #[must_use]
     pub fn last_progress(&self) -> Instant {
         self.0.began + Duration::from_millis(self.0.progress.load(Ordering::Relaxed))
     }
 
-    /// Reader threads that hang in a driver now.
+    /// Reader threads currently stuck in a driver.
     #[must_use]
     pub fn stuck_readers(&self) -> usize {
         self.0.stuck.load(Ordering::Relaxed)
@@ -142,21 +142,21 @@ impl CameraWatch {
     }
 }
 
-/// Opens a camera, as often as it takes.
+/// Opens a camera; called again after each loss.
 type Opener = dyn Fn() -> Result<Box<dyn Camera>, CameraError> + Send + Sync;
 
-/// Why one run over an open camera ended.
+/// Why a run over an open camera ended.
 enum RunEnd {
     Stopped,
     RecordingOver,
-    /// The camera is gone; whether it had given a frame before.
+    /// The camera is gone; the flag says whether it had delivered a frame before.
     Lost(CameraError, bool),
     Stalled {
         frames: bool,
     },
 }
 
-/// Watches over one camera.
+/// Supervises one camera.
 pub struct Supervisor {
     open: Arc<Opener>,
     patience: Patience,
@@ -195,13 +195,13 @@ impl Supervisor {
         Self { open: Arc::new(open), patience, watch: CameraWatch(Arc::new(watched)) }
     }
 
-    /// What other threads may look at.
+    /// State and counters for other threads.
     #[must_use]
     pub fn watch(&self) -> CameraWatch {
         self.watch.clone()
     }
 
-    /// Keeps the camera going until the stop signal, the recording's end, or an error that waiting cannot mend.
+    /// Keeps the camera running until the stop signal, the end of the recording, or an error that retrying cannot fix.
     #[must_use]
     pub fn run(&self, stop: &Stop) -> Outcome {
         let mut backoff = Backoff::new(self.patience.first_wait, self.patience.longest_wait);
@@ -212,7 +212,7 @@ impl Supervisor {
                 RunEnd::RecordingOver => break Outcome::RecordingOver,
                 RunEnd::Lost(error, _) if error.is_final() => break Outcome::Failed(error),
                 RunEnd::Lost(error, frames) => {
-                    // Waiting for a camera is healthy, unless an older reader hangs and may be what holds it.
+                    // Waiting for a camera is healthy, unless a stuck reader may be holding the device.
                     if self.watch.stuck_readers() == 0 {
                         self.watch.progress();
                     }
@@ -266,7 +266,7 @@ impl Supervisor {
                         log::info!("camera: gives frames again");
                     }
                 }
-                // A camera that only gives torn frames is alive; opening it again would not mend it.
+                // A camera that delivers only torn frames is alive; reopening would not help.
                 Some(ReaderEvent::Damaged | ReaderEvent::Waiting) => self.watch.progress(),
                 Some(ReaderEvent::End) => {
                     self.watch.progress();
@@ -290,7 +290,7 @@ impl Supervisor {
         }
     }
 
-    /// Waits while too many readers hang; says whether the stop signal came.
+    /// Waits while too many readers are stuck; returns whether the stop signal arrived.
     fn wait_for_a_free_reader(&self, stop: &Stop) -> bool {
         while self.watch.stuck_readers() >= MOST_STUCK {
             self.report_loss(format!(

@@ -1,4 +1,4 @@
-//! One reader thread: opens the camera, reads it, and puts frames into the slot for as long as it holds its token.
+//! A reader thread: opens the camera, reads it, and puts frames into the slot while it holds its token.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -13,20 +13,19 @@ use crate::camera::{CameraError, Capture};
 use crate::domain::frame::Frame;
 use crate::system::stop::Stop;
 
-/// How often a reader that waits for a free slot looks up.
+/// How often a reader waiting for a free slot checks it.
 const LOOK_UP: Duration = Duration::from_millis(50);
-/// Reports under way; the supervisor takes them at once, and a reader waits where it has to.
+/// Queue length of reports; the supervisor takes them at once, and a reader blocks if the queue is full.
 const REPORTS: usize = 16;
 
-/// What a reader tells the supervisor.
+/// A reader's report to the supervisor.
 pub(super) enum ReaderEvent {
-    /// The camera is open: what it is.
+    /// The camera is open; its description.
     Opened(String),
     /// A frame was handed on.
     Frame,
-    /// A frame was damaged.
     Damaged,
-    /// A frame waits for a reader of the recording who is busy.
+    /// A frame of a recording waits because its consumer is busy.
     Waiting,
     /// The recording is over and its last frame was taken.
     End,
@@ -41,7 +40,7 @@ struct Token {
     finished: bool,
 }
 
-/// The supervisor's end of a reader thread. Dropping it takes the reader's token away.
+/// The supervisor's handle of a reader thread. Dropping it revokes the reader's token.
 pub(super) struct Reader {
     token: Arc<Mutex<Token>>,
     reports: Receiver<ReaderEvent>,
@@ -52,13 +51,13 @@ impl Reader {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system cannot start one.
     pub(super) fn start(open: Arc<Opener>, watch: &CameraWatch, stop: &Stop) -> std::io::Result<Self> {
         let (sender, reports) = bounded(REPORTS);
         let token = Arc::<Mutex<Token>>::default();
         let work = Work { token: Arc::clone(&token), reports: sender, watch: watch.clone(), stop: stop.clone() };
         thread::Builder::new().name("camera".to_owned()).spawn(move || {
-            // A driver library may panic on what a device answers; to the supervisor that is a camera lost.
+            // A driver library may panic on what a device answers; the supervisor treats that as a lost camera.
             let ended = catch_unwind(AssertUnwindSafe(|| work.read(&*open)));
             let report = match ended {
                 Ok(report) => report,
@@ -100,7 +99,7 @@ struct Work {
 }
 
 impl Work {
-    /// Reads until the end. None when nobody is to hear of it.
+    /// Reads until the end. Returns none when nobody listens any more.
     fn read(&self, open: &Opener) -> Option<ReaderEvent> {
         let mut camera = match open() {
             Ok(camera) => camera,
@@ -121,7 +120,7 @@ impl Work {
         }
     }
 
-    /// Whether this reader still works for anybody.
+    /// Some while the supervisor still wants this reader.
     fn wanted(&self) -> Option<()> {
         (!self.stop.told() && !lock(&self.token).taken_away).then_some(())
     }
@@ -140,7 +139,7 @@ impl Work {
     fn damaged(&self, problem: &str) -> Option<()> {
         self.wanted()?;
         let before = self.watch.0.damaged.fetch_add(1, Ordering::Relaxed);
-        // A loose cable tears every frame: after the first few, one line in a hundred tells enough.
+        // A loose cable tears every frame: after the first few, one line in a hundred is enough.
         if before < 5 || before.is_multiple_of(100) {
             log::warn!("camera: damaged frame passed over: {problem}");
         }
@@ -150,7 +149,7 @@ impl Work {
     fn hand_on(&self, mut frame: Frame, every_frame_counts: bool) -> Option<()> {
         loop {
             {
-                // Held while the frame is put, so that no frame comes after the token was taken away.
+                // Held while the frame is put, so that no frame arrives after the token was revoked.
                 let token = lock(&self.token);
                 if token.taken_away || self.stop.told() {
                     return None;
@@ -178,7 +177,7 @@ impl Work {
         Some(())
     }
 
-    /// Out of the driver for good: no more stuck, whatever was thought of this thread.
+    /// The thread has left the driver for good, so it no longer counts as stuck.
     fn finish(&self, report: Option<ReaderEvent>) {
         {
             let mut token = lock(&self.token);
@@ -188,7 +187,7 @@ impl Work {
             }
         }
         if let Some(report) = report {
-            // Nobody to hear it: the supervisor has given this reader up.
+            // Fails if the supervisor has abandoned this reader; then nobody needs the report.
             let _ = self.tell(report);
         }
     }

@@ -1,4 +1,4 @@
-//! `[camera]` and `[optics]`: where frames come from, and what they were taken through.
+//! `[camera]` and `[optics]`: the source of frames, and the optics they were taken through.
 
 use serde::{Deserialize, Serialize};
 
@@ -61,17 +61,17 @@ pub enum PixelFormat {
     Yuyv,
 }
 
-/// Ways to take out uneven light.
+/// How uneven light is corrected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FlatFieldChoice {
-    /// By the calibration of this camera and objective if there is one, else learned while the stage moves.
+    /// The calibration of this camera and objective if there is one, else learned while the stage moves.
     #[default]
     Auto,
-    /// By the calibration; without one the program does not start.
+    /// The calibration; without one the program does not start.
     Stored,
     /// Learned while the stage moves.
     Learned,
-    /// Not at all.
+    /// No correction.
     None,
 }

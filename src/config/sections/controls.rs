@@ -22,14 +22,14 @@ section! {
     }
 }
 
-/// Ways to GPIO.
+/// GPIO back ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GpioBackend {
     /// No buttons or lights.
     None,
-    /// The kernel's character device: any board.
+    /// The kernel's character device: works on any board.
     Cdev,
-    /// A Raspberry Pi's registers (feature `gpio-rppal`).
+    /// The registers of a Raspberry Pi (feature `gpio-rppal`).
     Rppal,
 }

@@ -1,4 +1,4 @@
-//! `[quality]`, `[models]`, `[session]` and `[flags]`: what is counted, and what is said of it.
+//! `[quality]`, `[models]`, `[session]` and `[flags]`: what is counted, and how it is reported and flagged.
 
 use std::path::PathBuf;
 

@@ -37,7 +37,6 @@ section! {
     }
 }
 
-/// Kinds of display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DisplayKind {

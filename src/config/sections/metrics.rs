@@ -1,4 +1,4 @@
-//! `[metrics]`: figures of the running program for whatever watches the station.
+//! `[metrics]`: figures of the running program for monitoring.
 
 use std::path::PathBuf;
 

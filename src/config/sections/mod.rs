@@ -1,18 +1,18 @@
 //! Every key, one row each.
 //!
 //! A row holds the name of the key, its type, its default, what it accepts, and the comment above it in
-//! `systemd/leukoscope.toml`. The field of the struct with its documentation, [`Default`], the check of the file and of
-//! the environment, and the text of the shipped file all come from it. After a change of a row,
-//! `UPDATE_SHIPPED=1 cargo test --test cli shipped` writes the shipped file anew.
+//! `systemd/leukoscope.toml`. The struct field and its documentation, [`Default`], the checks of file and environment,
+//! and the text of the shipped file are all generated from it. After changing a row, rewrite the shipped file with
+//! `UPDATE_SHIPPED=1 cargo test --test cli shipped`.
 
 use serde::{Deserialize, Serialize};
 
 use super::keys::ConfigKey;
 
-/// One section: its struct, and [`Section`] for whatever goes through all keys.
+/// One section: its struct, and its [`Section`] for code that iterates over all keys.
 ///
-/// `"name", Struct: Derived { rows }`; the comment above the name stands above the section in the shipped file. A row
-/// reads `key: Type = default => rule;`.
+/// `"name", Struct: Derived { rows }`; the comment above the name becomes the section's comment in the shipped file. A
+/// row reads `key: Type = default => rule;`.
 macro_rules! section {
     (
         $(#[doc = $heading:literal])*
@@ -123,7 +123,7 @@ pub(super) const SECTIONS: [Section; 13] = [
 #[derive(Debug)]
 pub(super) struct Section {
     pub name: &'static str,
-    /// The comment above it in the shipped file, line by line.
+    /// The comment above the section in the shipped file, line by line.
     pub heading: &'static [&'static str],
     pub keys: &'static [ConfigKey],
 }
@@ -133,7 +133,7 @@ pub(super) fn keys() -> impl Iterator<Item = &'static ConfigKey> + Clone {
     SECTIONS.iter().flat_map(|section| section.keys)
 }
 
-/// The key of this name, if there is one.
+/// Looks up a key by name.
 pub(super) fn find(section: &str, name: &str) -> Option<&'static ConfigKey> {
     keys().find(|key| key.section == section && key.name == name)
 }
@@ -143,7 +143,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
     SECTIONS.iter().map(|section| section.name)
 }
 
-/// What the shipped file begins with.
+/// The header of the shipped file.
 const HEAD: &str = "\
 # leukoscope: every setting with its default.
 #
@@ -152,8 +152,8 @@ const HEAD: &str = "\
 # LEUKOSCOPE_SERIAL_PORT=/dev/ttyUSB0, which goes before this file; a flag of the command line goes before both.
 ";
 
-/// The text of `systemd/leukoscope.toml`: every key with its comment and its default. A key without a default is shown
-/// with its example, commented out.
+/// The text of `systemd/leukoscope.toml`: every key with its comment and default. A key without a default appears as
+/// its example, commented out.
 #[must_use]
 pub fn shipped_file() -> String {
     let mut lines = Vec::new();

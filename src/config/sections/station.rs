@@ -1,4 +1,4 @@
-//! `[station]`: who and where this device is.
+//! `[station]`: name of this device and where it keeps results.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `[store]`: how long what is kept is kept.
+//! `[store]`: how long pictures, cells and results are kept.
 
 use crate::config::keys::Accepts::Whole;
 use crate::config::keys::key;

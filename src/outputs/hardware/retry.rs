@@ -1,4 +1,4 @@
-//! Keeps a device going: tries again with growing pauses, and tells about trouble once, not at every try.
+//! Keeps a device running: retries with growing pauses, and reports trouble once instead of at every attempt.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::system::stop::Stop;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Calls `once` until it ends well or `stop` is told, with a pause after each error.
+/// Calls `once` until it succeeds or `stop` is told, with a pause after each error.
 ///
-/// `once` calls the function it is given as soon as the device works: that ends the trouble and shortens the pauses
-/// again. `trouble` hears a sentence when an error comes or changes, and none when the device works again.
+/// `once` calls the function it is given as soon as the device works; that clears the trouble and resets the pauses.
+/// `trouble` gets a sentence when an error appears or changes, and none when the device works again.
 pub fn retry<E: Display>(
     device: &str,
     stop: &Stop,

@@ -1,7 +1,7 @@
-//! HTTP/1 only: a connection that begins with HTTP/2's preface is closed.
+//! HTTP/1 only: a connection that starts with the HTTP/2 preface is closed.
 //!
-//! hyper-util's `http1_only` does not hold for connections that may be upgraded (web sockets), and the limits of heads and
-//! their time are HTTP/1's: a client that speaks HTTP/2 would have none.
+//! hyper-util's `http1_only` does not cover upgradable connections (web sockets), and the limits on the size and time
+//! of request heads apply to HTTP/1 only: an HTTP/2 client would have no limits.
 
 use std::io;
 use std::pin::Pin;
@@ -10,10 +10,10 @@ use std::task::{Context, Poll, ready};
 use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The preface begins with this (RFC 9113, section 3.4); no method of HTTP/1 that is served here does.
+/// Start of the HTTP/2 preface (RFC 9113, section 3.4); no HTTP/1 method served here starts with it.
 const PREFACE: &[u8] = b"PRI ";
 
-/// Wraps the streams of an acceptor; behind TLS it sees what was deciphered.
+/// Wraps the streams of an acceptor; behind TLS it sees the decrypted bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Http1Only<A>(pub(super) A);
 
@@ -35,11 +35,11 @@ where
     }
 }
 
-/// A stream that fails as soon as its first bytes are the preface's.
+/// A stream that fails once its first bytes match the preface.
 #[derive(Debug)]
 pub(super) struct WithoutPreface<S> {
     stream: S,
-    /// Bytes of the preface read so far; none once the stream began otherwise.
+    /// Bytes of the preface matched so far; none once the stream has started differently.
     matched: Option<usize>,
 }
 

@@ -1,4 +1,5 @@
-//! The lists of the program that the page goes by, as a script: the page has none of its own.
+//! Generates the page's lists of classes, flags and limits from the program's tables, so the page keeps no copy of its
+//! own.
 
 use std::fmt::Write as _;
 
@@ -7,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::class::{CellClass, Reported};
 use crate::domain::flag::{Flag, Share};
 
-/// The script, by which the page imports classes, flags and limits.
+/// The script from which the page imports these lists.
 pub(super) fn script() -> String {
     let codes = |of: &dyn Fn(CellClass) -> bool| {
         CellClass::by_maturation().into_iter().filter(|class| of(*class)).map(CellClass::code).collect::<Vec<_>>()

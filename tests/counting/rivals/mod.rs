@@ -1,4 +1,4 @@
-//! Two published methods of simultaneous intervals for multinomial shares, to hold the program's own against.
+//! Two published methods of simultaneous intervals for multinomial shares, for comparison with the program's own.
 
 use leukoscope::domain::interval::Figure;
 use statrs::distribution::{ChiSquared, ContinuousCDF, Discrete, Poisson};
@@ -34,7 +34,8 @@ pub fn sison_glaz(counts: &[u32]) -> Vec<Figure> {
     counts.iter().map(figure).collect()
 }
 
-/// The probability that every count of a multinomial sample with the shares that were seen is within `c` of what was seen.
+/// The probability that every count of a multinomial sample with the observed shares is within `c` of the observed
+/// count.
 fn within(counts: &[u32], n: u32, c: u32) -> f64 {
     let (mut ln_all, mut mean, mut variance, mut third, mut fourth) = (0.0_f64, 0.0, 0.0_f64, 0.0, 0.0);
     for count in counts {

@@ -1,4 +1,4 @@
-//! Snapshots that the tests of displays show.
+//! Snapshots for the display tests.
 
 use jiff::Timestamp;
 use leukoscope::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
@@ -151,7 +151,7 @@ pub fn hundred_thousand() -> Snapshot {
     }
 }
 
-/// All of them, by the name of their pictures.
+/// All snapshots, by the names of their pictures.
 pub fn all() -> Vec<(&'static str, Snapshot)> {
     vec![
         ("waiting", waiting()),

@@ -1,9 +1,9 @@
-// The station's interface: see docs/web-api.md.
+// Client of the station's API: see docs/web-api.md.
 
 import { knows, number, t } from "./words.js";
 
 export class ApiError extends Error {
-  // `code` names the kind of error; null where there was no answer that says one.
+  // `code` names the kind of error; null if no answer arrived that gives one.
   constructor(status, code, message) {
     super(message);
     this.status = status;
@@ -11,7 +11,7 @@ export class ApiError extends Error {
   }
 }
 
-// `patience`: how long to wait for the whole answer, ms; for ever without one.
+// `patience`: how long to wait for the complete answer, ms; without it there is no limit.
 export const get = (path, patience) => ask("GET", path, undefined, patience);
 export const send = (method, path, body, patience) => ask(method, path, body ?? {}, patience);
 
@@ -37,22 +37,22 @@ async function ask(method, path, body, patience) {
   }
   if (response.ok) return answer;
   const code = answer?.code ?? null;
-  // A wrong password is no login that ended.
+  // A wrong password does not mean that the login has expired.
   if (response.status === 401 && path !== "/api/login" && code !== "wrong-password") goToLogin();
   throw new ApiError(response.status, code, words(answer));
 }
 
-// In the page's language where the catalogue has words for it, else the station's sentence.
+// The error in the page's language if the catalogue has it, else the station's sentence.
 function words(answer) {
   const key = `error.${answer?.code}`;
   if (knows(key)) return t(key, { minutes: number(Math.max(1, Math.ceil((answer.retry_after ?? 60) / 60))) });
   return answer?.error ?? t("error.answer");
 }
 
-// The address of the login, and back to this one afterwards.
+// Address of the login view, with the way back to the current one.
 export const loginAddress = () => (location.hash === "" ? "#/login" : `#/login?then=${encodeURIComponent(location.hash)}`);
 
-// Where that leads back to; never to another site.
+// The address to return to after the login; never another site.
 export function target(then) {
   try {
     const hash = decodeURIComponent(then);

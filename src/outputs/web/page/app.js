@@ -1,4 +1,4 @@
-// The frame around the views: who is here, in which language, and which view the address asks for.
+// The shell around the views: user, language, and the view that the address selects.
 
 import { get, loginAddress, send, target } from "./api.js";
 import { fill, h } from "./dom.js";
@@ -22,7 +22,7 @@ const VIEWS = [
   [/^#\/login(?:\?then=(.*))?$/, login, ""],
 ];
 const ORDER = ["operator", "reviewer", "admin"];
-// How often it is asked whether the login still holds, ms; the station does not take that for a person.
+// How often to check that the login is still valid, ms; the station does not count this as activity.
 const STILL_IN = 60_000;
 
 const context = {
@@ -56,14 +56,14 @@ async function start() {
   } catch (problem) {
     console.error(problem);
     await load("en");
-    // Where not even the texts came, there are none to say it with.
+    // If not even the texts could be loaded, fall back to English.
     const unreachable = knows("error.unreachable") ? t("error.unreachable") : "The station does not answer.";
     const words = problem.status === 0 ? unreachable : problem.message;
     fill(document.getElementById("main"), h("p", { class: "problem", role: "alert" }, words));
     setTimeout(start, 5000);
     return;
   }
-  // Somebody logged in meanwhile, in another tab.
+  // The user has logged in meanwhile, in another tab.
   const [, then] = /^#\/login\?then=(.*)$/.exec(location.hash) ?? [];
   if (then && context.me.role && context.me.name !== "device") history.replaceState(null, "", target(then));
   await show();
@@ -90,7 +90,7 @@ async function leave() {
   try {
     await send("POST", "/api/logout");
   } catch (problem) {
-    // Nobody must go away in the belief that the login ended.
+    // The user must not leave believing that the logout worked.
     document.getElementById("main").prepend(h("p", { class: "problem", role: "alert" }, problem.message));
     return;
   }
@@ -99,14 +99,14 @@ async function leave() {
   await start();
 }
 
-// A view that nobody touches is not left open once its login ended.
+// Closes a view left unattended once its login has expired.
 async function stillIn() {
   if (!context.me?.role) return;
   const me = await get("/api/me").catch(() => null);
   if (!me || !context.me?.role) return;
   if (me.role === null) {
     context.me = me;
-    // The login itself is left as it is; somebody may be typing there.
+    // Leave the login view alone; somebody may be typing there.
     if (location.hash.startsWith("#/login")) bar("");
     else await show();
   } else if (me.role !== context.me.role || me.name !== context.me.name) {
@@ -115,7 +115,7 @@ async function stillIn() {
 }
 
 async function show() {
-  // Before it is known who asks there is nothing to show.
+  // Nothing to show until the user is known.
   if (!context.me) return;
   const mine = (turn += 1);
   end?.();
@@ -128,7 +128,7 @@ async function show() {
   document.title = `${place ? t(`nav.${place}`) : t("nav.login")} · ${context.me.station}`;
   const root = h("div", { class: "view" });
   fill(main, root);
-  // A reader is told that the page changed; no ring is drawn round all of it.
+  // Tells screen readers that the page changed; `main` shows no focus ring.
   main.focus({ preventScroll: true });
   scrollTo(0, 0);
   try {

@@ -1,4 +1,4 @@
-// The table of a result, with a bar and its interval in each line: for live counts, results and comparisons.
+// The table of a result, each line with a bar and its interval: for live counts, results and comparisons.
 
 import { h } from "./dom.js";
 import { APART, PER_100 } from "./tables.js";
@@ -18,12 +18,12 @@ export function bar(value, low, high) {
   );
 }
 
-// The same bar under a name, where a screen is too narrow for a column of bars.
+// The same bar below the name, for screens too narrow for a column of bars.
 export const below = (value, low, high) => h("span", { class: "below" }, bar(value, low, high));
 
-// The line of a class that was not seen: 0 with the exact upper end of its interval. (Where a precision decides when the count
-// ends, intervals are the 97 % ones; see docs/statistics.md.) Classes outside the differential are per 100 cells of it, the
-// unclassified of all white cells.
+// The line of a class that was not seen: 0 with the exact upper end of its interval. (If a precision decides when the
+// count ends, intervals are the 97 % ones; see docs/statistics.md.) Classes outside the differential are per 100 of its
+// cells, the unclassified a share of all white cells.
 export function absent(code, result) {
   const n = code === "UNK" ? result.kinds.WBC : result.counted;
   const most = n > 0 ? 1 - (result.statistics?.precision ? 0.015 : 0.025) ** (1 / n) : 1;
@@ -31,12 +31,12 @@ export function absent(code, result) {
   return { class: code, count: 0, percent: 0, low: 0, high: high * 100 };
 }
 
-// `before`: the program's own lines, shown beside where a person changed something.
+// `before`: the program's own lines, shown next to those that a person changed.
 export function differential(snapshot, before) {
   const own = new Map((before?.classes ?? []).map((line) => [line.class, line.count]));
   const changed = before && differs(snapshot, before);
   const shown = new Map(snapshot.classes.map((line) => [line.class, line]));
-  // A class that a person emptied still stands there, with what the program had counted.
+  // A class that a review emptied keeps its line, showing the program's count.
   for (const [code] of changed ? own : []) if (!shown.has(code)) shown.set(code, absent(code, snapshot));
   const lines = [...shown.values()];
   const row = (line) =>

@@ -1,8 +1,8 @@
-// Elements from code. No text ever becomes markup here.
+// Builds elements from code. Text is never parsed as markup.
 
 const PLAIN = new Set(["value", "checked", "disabled", "hidden", "selected", "indeterminate"]);
 
-// `props`: class, dataset, on (listeners by event), vars (custom properties of CSS), and attributes or properties by name.
+// `props`: class, dataset, on (listeners by event), vars (CSS custom properties), and attributes or properties by name.
 export function h(tag, props, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props ?? {})) {
@@ -24,7 +24,7 @@ function put(element, child) {
   else element.append(child);
 }
 
-// Puts these in place of what is in `element`.
+// Replaces the content of `element`.
 export function fill(element, ...children) {
   element.replaceChildren();
   put(element, children);

@@ -1,5 +1,5 @@
-// What this browser remembers: language and look, and for as long as the tab is open comments not yet signed. One that
-// keeps nothing goes by its own.
+// What this browser stores: language and theme, and unsigned comments while the tab is open. A browser without storage
+// uses its own preferences.
 
 export function preferred(name) {
   try {
@@ -14,13 +14,13 @@ export function keep(name, value) {
     if (value) localStorage.setItem(name, value);
     else localStorage.removeItem(name);
   } catch {
-    // Nothing to be done, and nothing is lost but the choice.
+    // Nothing can be done, and only the choice is lost.
   }
 }
 
 const DRAFT = "draft/";
 
-// A person's comment on a session. It outlives a login that ended, and nobody else is shown it.
+// A person's comment on a session. It survives an expired login and is shown to nobody else.
 export function draft(person, session) {
   try {
     return sessionStorage.getItem(`${DRAFT}${person}/${session}`) ?? "";
@@ -34,7 +34,7 @@ export function keepDraft(person, session, text) {
     if (text) sessionStorage.setItem(`${DRAFT}${person}/${session}`, text);
     else sessionStorage.removeItem(`${DRAFT}${person}/${session}`);
   } catch {
-    // It still stands in the form.
+    // The form still holds it.
   }
 }
 
@@ -42,6 +42,6 @@ export function dropDrafts() {
   try {
     for (const key of Object.keys(sessionStorage)) if (key.startsWith(DRAFT)) sessionStorage.removeItem(key);
   } catch {
-    // None was kept.
+    // None was stored.
   }
 }

@@ -1,9 +1,9 @@
-// What the page says, in the language of whoever reads it. A catalogue is a flat list of texts with {names} in them.
+// The page's texts in the reader's language. A catalogue is a flat list of texts with {names} in them.
 
 let texts = {};
 let tag = "en";
 
-// Reads a language. The station puts English under it, so that a catalogue which lacks a text still says it.
+// Loads a language. The station fills texts missing from its catalogue with English.
 export async function load(language) {
   texts = (await catalogue(language)) ?? (await catalogue("en")) ?? texts;
   tag = language;
@@ -30,7 +30,7 @@ export function number(value, digits = 0) {
   return new Intl.NumberFormat(tag, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 }
 
-// Parts of one as percent; the space before the sign does not break.
+// A share (0..1) as percent, with a no-break space before the sign.
 export const share = (value) => (value === null || value === undefined ? "–" : `${number(value * 100)}\u00a0%`);
 
 export function date(time) {
@@ -43,7 +43,7 @@ export const shortName = (code) => t(`short.${code}`);
 export const flagName = (flag) => t(`flag.${flag}`);
 export const statusName = (status) => t(`status.${status}`);
 export const roleName = (role) => t(`role.${role}`);
-// A language's name in itself.
+// A language's own name for itself.
 export function languageName(language) {
   try {
     return new Intl.DisplayNames([language], { type: "language" }).of(language) ?? language;

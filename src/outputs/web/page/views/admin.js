@@ -1,4 +1,4 @@
-// What only admins see: users, tokens, the audit trail.
+// Admin views: users, tokens, the audit trail.
 
 import { get, send } from "../api.js";
 import { field, fill, h } from "../dom.js";
@@ -8,7 +8,7 @@ const ROLES = ["operator", "reviewer", "admin"];
 
 const choice = (chosen) => h("select", {}, ROLES.map((role) => h("option", { value: role, selected: role === chosen }, roleName(role))));
 
-// A card whose `act` runs what may fail, says so, and lists anew.
+// A card whose `act` runs something that may fail, shows the error, and reloads the list.
 function card(title, list) {
   const said = h("p", { class: "problem", role: "alert", hidden: true });
   const place = h("div", { class: "wide" });
@@ -98,7 +98,7 @@ export async function audit() {
   }
   async function list() {
     const { entries, whole, problem } = await get(`/api/audit?limit=50${before ? `&before=${before}` : ""}`);
-    // The station looks through the whole trail once, for the first page.
+    // The station verifies the whole trail once, for the first page.
     if (whole !== null) {
       verdict.className = whole ? "good" : "problem";
       fill(verdict, whole ? t("audit.whole") : t("audit.broken", { problem }));

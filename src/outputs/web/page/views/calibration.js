@@ -1,4 +1,4 @@
-// Light and scale of the microscope: what is in force, and for admins the two steps that take them anew.
+// Light and scale of the microscope: the calibration in force, and for admins the two steps that renew it.
 
 import { get, send } from "../api.js";
 import { fill, h } from "../dom.js";

@@ -18,10 +18,10 @@ export async function show(root, ids) {
     h("td", {}, number(line.count)),
     h("td", {}, number(line.percent, 1), h("small", { class: "interval" }, ` ${interval(line.low, line.high)}`), bar(line.percent, line.low, line.high)),
   ];
-  // Two intervals that do not touch are no accident of counting; those that do may still be different.
+  // Intervals that do not overlap cannot be explained by counting error; overlapping ones may still differ.
   const apart = (a, b) => a.low > b.high || b.low > a.high;
   const row = (code) => {
-    // A class that one side lacks was looked for there, too.
+    // A class missing on one side was looked for there too, so it is a count of 0.
     const [a, b] = lines.map((one, n) => one.get(code) ?? absent(code, results[n]));
     return h("tr", { class: apart(a, b) ? "differs" : null },
       h("th", { scope: "row" }, className(code), " ", h("abbr", { class: "code" }, code)),

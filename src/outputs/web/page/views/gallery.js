@@ -1,4 +1,4 @@
-// The cells of a session by class, least sure first, to look at, to confirm, and to give another class.
+// The cells of a session by class, least certain first, to look at, confirm or reclassify.
 
 import { get } from "../api.js";
 import { changed, inForce, kinds, seen } from "../classes.js";
@@ -13,13 +13,13 @@ import { tiles } from "./gallery/tiles.js";
 export async function show(root, [id, wish], context) {
   await told(id);
   let [detail, { cells }] = await Promise.all([get(`/api/sessions/${id}`), get(`/api/sessions/${id}/cells?kind=WBC`)]);
-  // Somebody went on to another view meanwhile.
+  // The user has moved on to another view meanwhile.
   if (!root.isConnected) return null;
   const open = detail.status === "preliminary" && context.may("reviewer");
   const keys = new Map(context.classes.map(({ code, key }) => [key, code]));
   const { isBlast, flagged, reason } = kinds(context.classes);
   const byNumber = new Map(cells.map((cell) => [cell.number, cell]));
-  // The cell that keys are for, where a range began, and every cell that is chosen.
+  // The cell that keys act on, the start of the range, and all selected cells.
   let chosen = null;
   let anchor = null;
   let selected = new Set();
@@ -46,7 +46,8 @@ export async function show(root, [id, wish], context) {
 
   const scale = () => (detail.reviewed_result ?? detail.counted_result)?.um_per_px;
   const urgent = (code) => isBlast(code) || code === "UNK" || flagged(code, detail.flags);
-  // Blasts come first, then what else must be looked at, then the rest, each by how many there were when it was arranged.
+  // Blasts first, then whatever else must be looked at, then the rest; each by the number of cells at the time of
+  // arranging.
   const ranks = new Map();
   function rank(code) {
     if (!ranks.has(code)) ranks.set(code, (isBlast(code) ? 0 : urgent(code) ? 1e6 : 2e6) - (tally(cells).get(code) ?? 0));
@@ -64,7 +65,7 @@ export async function show(root, [id, wish], context) {
     line.draw({ cells, result: detail.reviewed_result, rank, urgent, left: cells.filter(reason).length });
   }
 
-  // The cells are picked as they are now, and stay in view when they change.
+  // Filters by the cells' present classes; cells that change later stay in view.
   function filter(what) {
     const which = what === TO_REVIEW ? reason : what === ALL ? () => true : (cell) => inForce(cell) === what;
     history.replaceState(null, "", `#/session/${id}/gallery${what === ALL ? "" : `?show=${what}`}`);
@@ -88,7 +89,7 @@ export async function show(root, [id, wish], context) {
     aside.show(chosen, selected.size);
   }
 
-  // Choosing.
+  // Selection.
 
   function choose(cell, more = new Set([cell.number])) {
     chosen = cell;
@@ -96,7 +97,7 @@ export async function show(root, [id, wish], context) {
     if (more.size === 1 && more.has(cell.number)) anchor = cell.number;
     list.mark(selected, cell.number);
     aside.show(cell, selected.size);
-    // The tile that gets the focus must not lie under the panel.
+    // Keep the focused tile clear of the panel.
     aside.element.parentElement.style.setProperty("--panel", `${aside.element.offsetHeight}px`);
     list.focus(cell.number);
   }
@@ -110,7 +111,7 @@ export async function show(root, [id, wish], context) {
   function toggle(cell) {
     const more = new Set(selected);
     if (!more.delete(cell.number)) more.add(cell.number);
-    // One is always chosen.
+    // One cell is always selected.
     if (more.size === 0) return choose(cell);
     choose(more.has(cell.number) ? cell : byNumber.get([...more].at(-1)), more);
   }
@@ -133,7 +134,7 @@ export async function show(root, [id, wish], context) {
     if (next) choose(next, further ? range(next) : undefined);
   }
 
-  // Changing. The cells are those chosen at the press, and the next one is chosen at once.
+  // Changes. They apply to the cells selected at the press, and the next cell is selected at once.
 
   function give(classOf, words) {
     if (!open || !chosen) return;
@@ -171,7 +172,7 @@ export async function show(root, [id, wish], context) {
     const one = numbers.length === 1 && number(numbers[0]);
     const words = numbers.length === 0 ? problem.message
       : t(one ? "gallery.putBack" : "gallery.putBackMany", { n: one || number(numbers.length), problem: problem.message });
-    // Whoever went on must hear of it, too: before a result is signed without it.
+    // Also tell a user who has left the gallery, before the result is signed without the change.
     if (!root.isConnected) return document.getElementById("main").prepend(h("p", { class: "problem", role: "alert" }, words));
     fill(said, words);
     said.hidden = false;
@@ -185,7 +186,7 @@ export async function show(root, [id, wish], context) {
   function pressed(event) {
     const key = event.key.toLowerCase();
     const moves = { arrowright: 1, arrowleft: -1, arrowdown: list.across(chosen?.number), arrowup: -list.across(chosen?.number) };
-    // Buttons beside the tiles keep the keys that press them.
+    // Buttons outside the tiles keep the keys that press them.
     const elsewhere = event.target.closest("button, a") && !event.target.closest(".tile");
     let act = null;
     if (event.altKey) return;
@@ -199,7 +200,7 @@ export async function show(root, [id, wish], context) {
     else if (keys.has(key)) act = () => giveOne(keys.get(key));
     if (!act) return;
     event.preventDefault();
-    // A key held down is one press.
+    // A held key counts as one press.
     if (!event.repeat) act();
   }
 

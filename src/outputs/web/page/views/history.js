@@ -1,4 +1,4 @@
-// All sessions, to search in, to open, or to lay two side by side.
+// All sessions: search, open, or compare two.
 
 import { get } from "../api.js";
 import { field, fill, h } from "../dom.js";
@@ -38,7 +38,7 @@ export async function show(root) {
     return String(query);
   }
 
-  // In the address, so that going back from a session finds them again.
+  // Keeps the search in the address, so that going back from a session restores it.
   function remember() {
     const kept = new URLSearchParams(Object.entries(filters).map(([name, input]) => [name, input.value.trim()]).filter(([, value]) => value));
     if (beside) kept.set("beside", beside);
@@ -48,7 +48,7 @@ export async function show(root) {
   async function list(further) {
     const first = further ? offset + PAGE : 0;
     const query = wanted(first);
-    // A search by Enter is told again when its field is left.
+    // A search by Enter fires again when its field loses focus.
     if (asked === query) return;
     asked = query;
     remember();
@@ -63,7 +63,7 @@ export async function show(root) {
       more.hidden = sessions.length < PAGE;
     } catch (problem) {
       if (asked !== query) return;
-      // The same may be asked again.
+      // Allow the same search again.
       asked = null;
       fill(said, problem.message);
       said.hidden = false;
@@ -76,7 +76,7 @@ export async function show(root) {
     const flags = () => session.flags.map((flag) => h("span", { class: `flag ${flag}` }, flagName(flag)));
     return h("tr", {},
       h("td", {}, h("label", { class: "pick" }, box)),
-      // On a phone the flags stand under the sample, and less is told of the rest.
+      // On a phone the flags move below the sample, and the other columns are hidden.
       h("th", { scope: "row" }, h("a", { class: "target", href: `#/session/${session.id}` }, session.sample), h("div", { class: "small-only" }, date(session.started), " ", flags())),
       h("td", { class: "wide-only" }, date(session.started)),
       h("td", {}, h("span", { class: "badge", dataset: { status: session.status } }, statusName(session.status))),

@@ -1,4 +1,4 @@
-// The count as it goes on: picture, counts, focus, and what to do next.
+// The running count: picture, counts, focus, and what to do next.
 
 import { get, send } from "../api.js";
 import { differential } from "../differential.js";
@@ -8,7 +8,7 @@ import { newSample, stopping } from "./live/dialogs.js";
 import { picture } from "./live/picture.js";
 import { stream } from "./live/stream.js";
 
-// A verdict on the picture is told once it lasted so long, ms; fields go by faster.
+// A verdict on the frame is shown only once it has lasted this long, ms; fields pass faster.
 const LASTS = 700;
 
 export async function show(root) {
@@ -61,7 +61,7 @@ export async function show(root) {
     }
   }
 
-  // What to do next is said once, not at every count: a reader would never stop.
+  // Announced only when it changes, not at every count, or a screen reader would never stop.
   let told = "";
   let coming = "";
   let waits = 0;
@@ -97,7 +97,7 @@ export async function show(root) {
     progress.value = Math.min(snapshot.counted, snapshot.target);
     focus.value = quality?.focus ?? 0;
     if (where !== "counting") ending.close();
-    // After a count the way on is a new sample; Start would begin one without a name.
+    // After a count the next step is a new sample; Start would begin one without an id.
     start.hidden = where !== "waiting";
     stop.hidden = where !== "counting";
     for (const button of [start, stop, another]) button.disabled = false;

@@ -1,4 +1,4 @@
-// Logging in.
+// The login view.
 
 import { send, target } from "../api.js";
 import { field, fill, h } from "../dom.js";

@@ -8,7 +8,7 @@ import { told } from "./gallery/review.js";
 import { signing } from "./signing.js";
 
 export async function show(root, [id], context) {
-  // The result is of all that was given in the gallery.
+  // Wait until all changes made in the gallery have reached the station, so the result includes them.
   await told(id);
   const detail = await get(`/api/sessions/${id}`);
   const result = detail.reviewed_result;
@@ -64,7 +64,7 @@ function flags(result) {
       evidence.filter((one) => one.flag === flag).map(figure)))));
 }
 
-// A flag can go by more than one share; each says its own figure.
+// A flag can be raised by more than one share; each shows its own figure.
 function figure({ of, figure: [value, low, high], limit, beyond_chance: beyond }) {
   const words = t(beyond ? "result.evidence" : "result.evidenceChance", { value: number(value, 1), interval: interval(low, high), limit: number(limit, 1) });
   return h("small", { class: "figure" }, t("result.evidenceOf", { of: t(`evidence.${of}`), words }));

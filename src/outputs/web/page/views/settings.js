@@ -1,4 +1,4 @@
-// Language and look, what is in force, and for admins limits, users, tokens and the audit trail.
+// Language and theme, settings in force, and for admins limits, users, tokens and the audit trail.
 
 import { get, send } from "../api.js";
 import { field, fill, h } from "../dom.js";
@@ -66,7 +66,7 @@ function limits({ session, flags }, admin) {
     admin && h("button", { class: "button primary" }, t("settings.keep")));
 }
 
-// One's own; the other logins end with it.
+// The user's own password; changing it ends the other logins.
 function password(name) {
   const input = (autocomplete, more) => h("input", { type: "password", autocomplete, required: true, ...more });
   const old = input("current-password");

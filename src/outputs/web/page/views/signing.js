@@ -1,4 +1,4 @@
-// The signature under a result, and what of it no person has looked at yet.
+// The signature below a result, and which of its cells nobody has looked at.
 
 import { get, loginAddress, send } from "../api.js";
 import { SURE, kinds, seen } from "../classes.js";
@@ -29,7 +29,7 @@ export async function signing(detail, context) {
     } catch (problem) {
       fill(said, problem.message);
       said.hidden = false;
-      // What was looked at is not what would be signed.
+      // The result has changed since it was looked at.
       anew.hidden = problem.code !== "changed";
       password.value = "";
       button.disabled = false;
@@ -39,14 +39,14 @@ export async function signing(detail, context) {
     h("h2", {}, t("sign.title")),
     h("p", {}, t("sign.means")),
     unseen(detail, cells, context),
-    // For password keepers: whose password it is.
+    // Tells password managers whose password it is.
     h("input", { type: "text", autocomplete: "username", value: name, hidden: true }),
     field(t("sign.comment"), comment),
     field(t("sign.password", { name }), password),
     said, h("div", { class: "buttons" }, button, anew));
 }
 
-// How many were seen; and where cells that should be were not, which ones, and the tick that says it is known.
+// How many cells were looked at; if any that should have been were not, lists them and asks for a tick to confirm.
 function unseen(detail, cells, context) {
   const { reason } = kinds(context.classes);
   const left = { blasts: 0, unclassified: 0, unsure: 0 };
@@ -56,7 +56,7 @@ function unseen(detail, cells, context) {
   }
   const lines = Object.entries(left).filter(([, count]) => count > 0);
   const count = h("p", {}, t("gallery.seen", { seen: number(seen(cells)), n: number(cells.length) }));
-  // Where the cells are gone, or never were kept, nobody can look at them any more.
+  // If the cells are gone or were never stored, nobody can look at them any more.
   const gone = cells.length === 0 && (detail.reviewed_result?.kinds.WBC ?? 0) > 0;
   if (lines.length === 0 && !gone) return count;
   const tick = h("input", { type: "checkbox", required: true, name: "nevertheless" });

@@ -1,4 +1,4 @@
-// A line of classes with their counts, to show only the cells of one; and the cells that still should be looked at.
+// The classes with their counts, as filters; and the cells that still should be looked at.
 
 import { inForce } from "../../classes.js";
 import { fill, h } from "../../dom.js";
@@ -21,7 +21,7 @@ export function chips(show) {
     return button;
   }
 
-  // `result`: with persons' answers, none where the session has none. `rank` orders the classes.
+  // `result`: with the reviewers' answers; none if the session has no result. `rank` orders the classes.
   function draw({ cells, result, rank, urgent, left }) {
     const lines = new Map((result?.classes ?? []).map((line) => [line.class, line]));
     const now = tally(cells);
@@ -36,7 +36,7 @@ export function chips(show) {
         return button;
       }),
     ];
-    // What holds the focus stays in its place.
+    // Keep the focused element in place.
     const there = [...element.children];
     if (there.length !== wanted.length || wanted.some((one, n) => one !== there[n])) {
       const focused = wanted.find((one) => one === document.activeElement);

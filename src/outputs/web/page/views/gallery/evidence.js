@@ -1,9 +1,10 @@
-// What in a cell mattered, in place of its picture. The station makes it, which takes a while and may fail.
+// Shows which parts of a cell mattered, in place of its picture. The station computes this, which takes a while and may
+// fail.
 
 export const pictureOf = (id, cell) => `/api/sessions/${id}/cells/${cell.number}/crop.jpg`;
 const mapOf = (id, cell) => `/api/sessions/${id}/cells/${cell.number}/saliency.png`;
 
-// For the picture in `place`. Whoever left before it came does not get it any more.
+// Loads it for the picture in `place`, unless the user has moved on before it arrives.
 export function evidence(place, id, cell, failed) {
   let picture = null;
   let map = null;

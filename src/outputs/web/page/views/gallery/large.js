@@ -1,17 +1,17 @@
-// One cell enlarged, how large it is, and where on the slide it lies.
+// One cell enlarged, its size, and its place on the slide.
 
 import { inForce } from "../../classes.js";
 import { h } from "../../dom.js";
 import { className, number, t } from "../../words.js";
 import { pictureOf } from "./evidence.js";
 
-// The crop is shown so many times as large as the network sees it, as far as the screen lets it.
+// Magnification of the crop over the network's input, as far as the screen allows.
 const TIMES = 4;
-// Size of the map, CSS px.
+// Width of the map, CSS px.
 const WIDE = 280;
 const HIGHEST = 180;
 
-// `umPerPx`: micrometres a pixel of the camera, if known.
+// `umPerPx`: micrometres a camera pixel, if known.
 export function enlarge(root, id, cell, cells, umPerPx) {
   const picture = h("img", { class: "enlarged", alt: className(inForce(cell)), src: pictureOf(id, cell) });
   picture.onload = () => (picture.width = picture.naturalWidth * TIMES);
@@ -29,14 +29,14 @@ export function enlarge(root, id, cell, cells, umPerPx) {
   dialog.showModal();
 }
 
-// The part of the slide that the cell lies on: every white cell there, and this one marked.
+// Map of the patch around the cell: every white cell on it, with this one marked.
 function map(cell, near) {
   const canvas = h("canvas", { class: "map", role: "img", "aria-label": t("gallery.place", { n: number(near.length) }) });
   const [left, top] = [Math.min(...near.map((one) => one.x)), Math.min(...near.map((one) => one.y))];
   const [right, bottom] = [Math.max(...near.map((one) => one.x + one.w)), Math.max(...near.map((one) => one.y + one.h))];
   const margin = 14;
   const scale = Math.min((WIDE - 2 * margin) / (right - left), (HIGHEST - 2 * margin) / (bottom - top));
-  // A slide is searched in strips; a flat one needs no high map.
+  // A slide is scanned in strips; a flat strip needs no tall map.
   const high = Math.max(4 * margin, (bottom - top) * scale + 2 * margin);
   const sharp = window.devicePixelRatio || 1;
   [canvas.width, canvas.height] = [WIDE * sharp, high * sharp];

@@ -1,12 +1,12 @@
-// The chosen cell, and the classes it can be given. Built once and changed in place, so that a button does not go from under
-// the finger or the focus.
+// The selected cell and the classes it can be given. Built once and updated in place, so that a button does not move
+// away from the finger or lose the focus.
 
 import { inForce, inOrder, kinds, programs } from "../../classes.js";
 import { fill, h } from "../../dom.js";
 import { className, number, share, shortName, t } from "../../words.js";
 import { evidence, pictureOf } from "./evidence.js";
 
-// `act`: give(code), confirm(), undo(), enlarge(). `open`: whether the person may change cells.
+// `act`: give(code), confirm(), undo(), enlarge(). `open`: whether the user may change cells.
 export function panel(id, classes, open, act) {
   const { isBlast } = kinds(classes);
   const large = h("button", { class: "large", type: "button", on: { click: act.enlarge } });
@@ -51,7 +51,7 @@ export function panel(id, classes, open, act) {
     fill(missing, t("gallery.noEvidence", { n: number(which.number) }));
   }
 
-  // One cell, or how many.
+  // Shows one cell, or how many are selected.
   function show(next, many) {
     nothing.hidden = Boolean(next);
     of.hidden = !next;

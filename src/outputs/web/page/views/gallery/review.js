@@ -1,28 +1,28 @@
-// The classes that a person gives cells: on the page at once, at the station one request after the other.
+// The classes that a person gives to cells: shown at once, sent to the station one request at a time.
 
 import { get, send } from "../../api.js";
 
-// The station takes no more cells in one request.
+// The station accepts at most this many cells in one request.
 const AT_ONCE = 500;
-// How long one request may take before it counts as lost, ms.
+// Timeout of one request, ms.
 const PATIENCE = 30_000;
 
-// What every review of this page still has to tell the station, by the session's number.
+// Requests still to be sent for each session number, from every review on this page.
 const lines = new Map();
 let unsent = 0;
 
-// When all that was given so far has reached the station, or was given up and said.
+// Resolves once all changes so far have reached the station, or have failed and been reported.
 export const told = (id) => lines.get(id) ?? Promise.resolve();
 
 addEventListener("beforeunload", (event) => {
   if (unsent > 0) event.preventDefault();
 });
 
-// `tell.changed(numbers)`, `tell.session(detail)`, `tell.failed(numbers, problem)` and `tell.undone(numbers)` say what became
-// of it. `name`: the person's.
+// `tell.changed(numbers)`, `tell.session(detail)`, `tell.failed(numbers, problem)` and `tell.undone(numbers)` report
+// the outcome. `name`: the reviewer's.
 export function review(id, name, cells, tell) {
   const byNumber = new Map(cells.map((cell) => [cell.number, cell]));
-  // What the station is known to have, and how many requests are on their way for a cell.
+  // The state known to be on the station, and the number of requests under way for each cell.
   const kept = new Map(cells.map((cell) => [cell.number, cell.by_person]));
   const underWay = new Map();
   const steps = [];
@@ -32,7 +32,7 @@ export function review(id, name, cells, tell) {
     tell.session(session);
   }
 
-  // In line behind what was asked before. The station's word holds for a cell once nothing later is asked of it.
+  // Queues behind earlier requests. The station's answer applies to a cell once no later request for it is pending.
   function queue(numbers, work, { done = () => false, failed }) {
     for (const number of numbers) underWay.set(number, (underWay.get(number) ?? 0) + 1);
     unsent += 1;
@@ -47,14 +47,14 @@ export function review(id, name, cells, tell) {
         }
       } catch (wrong) {
         problem = wrong;
-        // The station may have done it and the answer was lost, or somebody else was first: what it has is what counts.
+        // The station may have done it and the answer was lost, or somebody else was first: what it has now counts.
         try {
           const [session, { cells: now }] = await Promise.all([get(`/api/sessions/${id}`, PATIENCE), get(`/api/sessions/${id}/cells?kind=WBC`, PATIENCE)]);
           records = now;
           take(records, session);
           if (done()) problem = null;
         } catch {
-          // Still out of reach: what was known before stands.
+          // Still unreachable: keep what was known before.
         }
       }
       for (const number of numbers) underWay.set(number, underWay.get(number) - 1);
@@ -64,23 +64,23 @@ export function review(id, name, cells, tell) {
       tell.changed(settled);
       if (problem) failed(problem);
     });
-    // What goes wrong in telling the page must not hold up what is asked next.
+    // An error while updating the page must not block later requests.
     lines.set(id, next.catch((problem) => console.error(problem)));
   }
 
-  // `classOf` says the class of each, null for the program's. Cells that have it already are left alone.
+  // `classOf` gives the class of each cell, null for the program's. Cells that already have it are skipped.
   function give(chosen, classOf) {
     const at = new Date().toISOString();
     const wanted = new Map();
     for (const cell of chosen) {
       const code = classOf(cell);
-      // What is on its way may take it from the cell again.
+      // A pending request may still change the cell's class.
       if ((cell.by_person?.class ?? null) === code && !underWay.get(cell.number)) continue;
       if (!wanted.has(code)) wanted.set(code, []);
       wanted.get(code).push(cell.number);
       cell.by_person = code === null ? null : { class: code, by: name, at };
     }
-    // A press that takes several requests is taken back as one.
+    // A press that takes several requests is undone as one.
     let joined = false;
     for (const [code, all] of wanted) {
       for (let from = 0; from < all.length; from += AT_ONCE) {
@@ -99,7 +99,7 @@ export function review(id, name, cells, tell) {
     tell.changed([...wanted.values()].flat());
   }
 
-  // Takes the latest press back, of this visit or an earlier one. Gives the cells where it is known at once which.
+  // Undoes the latest press, of this visit or an earlier one. Returns the affected cells if they are known at once.
   function undo() {
     const numbers = [];
     let step;
@@ -116,7 +116,7 @@ export function review(id, name, cells, tell) {
     queue(
       numbers,
       async () => {
-        // What never reached the station is gone already; the one before it stays.
+        // A change that never reached the station is already gone; the one before it stays.
         if (step?.failed) return null;
         const answer = await send("POST", `/api/sessions/${id}/undo`, undefined, PATIENCE);
         tell.undone(answer.cells.map((cell) => cell.number));

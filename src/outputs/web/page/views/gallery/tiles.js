@@ -1,22 +1,21 @@
-// The pictures of the cells, by class. What has been arranged stays where it is while classes change, so that nothing jumps
-// under the finger.
+// The cell pictures by class. Tiles keep their places while classes change, so that nothing moves under the finger.
 
 import { changed, inForce, programs } from "../../classes.js";
 import { fill, h } from "../../dom.js";
 import { className, number, share, shortName, t } from "../../words.js";
 import { evidence, pictureOf } from "./evidence.js";
 
-// A pointer must rest on a cell for so long, ms, before the station is asked for what mattered in it.
+// How long a pointer must rest on a cell, ms, before the station is asked which parts of it mattered.
 const REST = 250;
 
-// `rank(code)` orders the classes. `pick(cell, event)` is told of a click, `reached(cell)` of a focus that came otherwise, and
-// `noEvidence(cell)` where the station has none.
+// `rank(code)` orders the classes. `pick(cell, event)` handles a click, `reached(cell)` a focus without one, and
+// `noEvidence(cell)` a cell for which the station has no evidence.
 export function tiles(id, { rank, pick, reached, noEvidence }) {
   const element = h("div", { class: "groups" });
   const shown = new Map();
   let headings = new Map();
   let resting = 0;
-  // A press moves the focus before it is known whether it adds to what is chosen.
+  // A press moves the focus before the click shows whether it extends the selection.
   let pressing = false;
   element.addEventListener("pointerdown", () => (pressing = true));
   for (const event of ["pointerup", "pointercancel", "pointerleave"]) element.addEventListener(event, () => (pressing = false));
@@ -91,12 +90,12 @@ export function tiles(id, { rank, pick, reached, noEvidence }) {
           : t("gallery.cell", { n: cell.number, class: className(code), sure: share(cell.probability) }));
   }
 
-  // How many cells have each class now, wherever they lie.
+  // The number of cells in each class now, wherever their tiles are.
   function counts(of) {
     for (const [code, place] of headings) fill(place, number(of.get(code) ?? 0));
   }
 
-  // Marks what is chosen; `reach` is the one that Tab leads to.
+  // Marks the selected cells; `reach` is the tile that Tab leads to.
   function mark(chosen, reach) {
     for (const [which, { button }] of shown) {
       button.tabIndex = which === reach ? 0 : -1;
@@ -105,7 +104,7 @@ export function tiles(id, { rank, pick, reached, noEvidence }) {
     }
   }
 
-  // Tiles in a line, as wide as the page lets them be.
+  // Tiles in a row at the present page width.
   function across(which) {
     const tops = [...(shown.get(which)?.button.parentElement.children ?? [])].map((one) => one.offsetTop);
     return Math.max(1, tops.filter((top) => top === tops[0]).length);

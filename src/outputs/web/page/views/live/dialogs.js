@@ -1,16 +1,16 @@
-// What is asked before a count begins or ends.
+// Dialogs before a count begins or ends.
 
 import { field, fill, h } from "../../dom.js";
 import { t } from "../../words.js";
 
-// `ask(body)` tells the station, and throws where it refuses. `running()` names the count that would end, else null.
+// `ask(body)` sends a command and throws if the station refuses. `running()` names the count that would end, else null.
 export function newSample(ask, running) {
   const id = h("input", { maxlength: 64, autocomplete: "off", autocapitalize: "characters" });
   const red = h("input", { inputmode: "decimal", autocomplete: "off" });
   const ends = h("p", { class: "notice", hidden: true });
   const wrong = h("p", { class: "problem", role: "alert", hidden: true });
   const button = h("button", { class: "button primary" }, t("live.begin"));
-  // The sample was begun, and only its red count is still to be told.
+  // The sample has begun, and only its red count is still to be sent.
   let begun = false;
 
   function refuse(words) {
@@ -33,7 +33,7 @@ export function newSample(ask, running) {
     try {
       const name = id.value.trim();
       if (!begun) await ask(name ? { command: "new", sample: name } : { command: "new" });
-      // Somebody closed the dialog meanwhile: what it began is on the page behind it.
+      // The dialog was closed meanwhile; the new sample shows on the page behind it.
       if (!dialog.open) return;
       begun = true;
       id.disabled = true;
@@ -56,7 +56,7 @@ export function newSample(ask, running) {
         button,
         h("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, t("cancel")))));
 
-  // What was typed for a sample that began is of no use to the next; after Cancel it still stands there.
+  // Clears the fields once their sample has begun, so the next one starts empty; Cancel keeps them.
   function clear() {
     wrong.hidden = true;
     if (begun) id.value = red.value = "";
@@ -73,7 +73,7 @@ export function newSample(ask, running) {
   return { element: dialog, open };
 }
 
-// Ends the running count, once the person says so a second time.
+// Ends the running count after a second confirmation.
 export function stopping(ask, running) {
   const words = h("p", {});
   const wrong = h("p", { class: "problem", role: "alert", hidden: true });
@@ -105,7 +105,7 @@ export function stopping(ask, running) {
     if (!count) return;
     fill(words, t("live.stopMeans", count));
     dialog.showModal();
-    // A second Enter by mistake ends nothing.
+    // An accidental second Enter must not end the count.
     no.focus();
   }
 

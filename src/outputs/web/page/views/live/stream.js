@@ -1,22 +1,22 @@
-// The stream of states and pictures, and what is done when it breaks off.
+// The stream of states and pictures, and its reconnection.
 
 import { get, goToLogin } from "../../api.js";
 
-// A person who moves keeps the login; the station is told at most so often, ms.
+// Shortest time between two activity messages, ms; they keep the login of an active user alive.
 const SIGN_OF_LIFE = 60_000;
-// The station says where the count stands every few seconds; after so long without a word the link is dead, ms.
+// The station reports the state every few seconds; after this long without a message the link is dead, ms.
 const SILENCE = 20_000;
 const AGAIN = 2000;
 const LOGGED_OUT = 1008;
 
-// `told.state(message)`, `told.view(view, blob)` and `told.lost()`. Gives what ends it.
+// `told.state(message)`, `told.view(view, blob)` and `told.lost()` receive the stream. Returns a function that ends it.
 export function stream(told) {
   let socket = null;
   let over = false;
   let timer = 0;
   let alive = 0;
 
-  // Asked first, so that a login which ended leads to the login, and what is shown is true at once.
+  // Fetched first, so that an expired login leads to the login view and the page is current at once.
   async function connect() {
     try {
       const now = await get("/api/live", SILENCE);
@@ -55,7 +55,7 @@ export function stream(told) {
 
   function heard() {
     clearTimeout(timer);
-    // Closing a dead link takes long itself, so it is not waited for.
+    // Closing a dead link takes long itself, so do not wait for it.
     timer = setTimeout(() => {
       socket.close();
       lost(0);
