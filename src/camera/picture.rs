@@ -24,9 +24,7 @@ const ENDINGS: [&str; 6] = ["jpg", "jpeg", "png", "bmp", "tif", "tiff"];
 pub enum PictureError {
     /// The path does not exist.
     #[error("{path}: there is no such file or folder; check the spelling")]
-    Missing {
-        path: PathBuf,
-    },
+    Missing { path: PathBuf },
     /// The path exists but cannot be read.
     #[error("{path}: cannot be read ({problem}); check its permissions and the disk")]
     Unreadable {
@@ -36,9 +34,7 @@ pub enum PictureError {
     },
     /// A folder or pattern without images.
     #[error("{path}: no pictures here; it takes files ending in .jpg .jpeg .png .bmp .tif .tiff")]
-    Empty {
-        path: PathBuf,
-    },
+    Empty { path: PathBuf },
     /// An invalid pattern.
     #[error("{path}: not a pattern that can be searched ({problem}); write for example slides/*.jpg")]
     Pattern {
@@ -48,9 +44,7 @@ pub enum PictureError {
     },
     /// Neither JPEG, PNG, BMP nor TIFF.
     #[error("{path}: not a JPEG, PNG, BMP or TIFF picture; convert it to one of these")]
-    Format {
-        path: PathBuf,
-    },
+    Format { path: PathBuf },
     /// Too small to show a cell.
     #[error("{path}: {width} x {height} px is too small to show a cell; it takes at least 16 x 16 px")]
     TooSmall {
