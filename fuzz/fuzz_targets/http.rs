@@ -11,11 +11,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use leukoscope::config::{Flags, SessionConfig, WebConfig};
-use leukoscope::outputs::web::{self, InForce, Timeouts, Web};
 use leukoscope::outputs::web::{self, Timeouts, Web};
 use leukoscope::station::drops::Drops;
 use leukoscope::station::in_force::InForce;
-use leukoscope::station::live_view::Live;
 use leukoscope::station::live_view::Live;
 use leukoscope::station::pipeline::CalibrationRequest;
 use leukoscope::station::requests::Commands;
