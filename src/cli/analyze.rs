@@ -140,7 +140,7 @@ fn rounded(value: f64, parts: f64) -> f64 {
 /// Result for one picture.
 struct AnalyzedPicture {
     size: (u32, u32),
-    told: ScaleEstimates,
+    scale_estimates: ScaleEstimates,
     /// `None` while the picture waits for the scale of others.
     field: Option<Field>,
     quality: Option<Quality>,
@@ -153,9 +153,9 @@ impl AnalyzedPicture {
 }
 
 /// Scales found in readable pictures, to decide which pictures share one.
-fn told(pictures: &[ListedPicture], seen: &[Option<AnalyzedPicture>]) -> Vec<(ImageGroup, ScaleEstimates)> {
+fn estimates(pictures: &[ListedPicture], seen: &[Option<AnalyzedPicture>]) -> Vec<(ImageGroup, ScaleEstimates)> {
     let read = pictures.iter().zip(seen);
-    read.filter_map(|(picture, seen)| seen.as_ref().map(|seen| (seen.group(picture), seen.told))).collect()
+    read.filter_map(|(picture, seen)| seen.as_ref().map(|seen| (seen.group(picture), seen.scale_estimates))).collect()
 }
 
 /// Detects and classifies the cells of pictures.
@@ -179,18 +179,18 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
         |_| true,
         |_, image| {
             let balanced = vision.balanced(image);
-            let told = vision.told(&balanced)?;
-            let sure = told.scale().filter(|scale| !scale.source.is_guess());
+            let scale_estimates = vision.estimate_scale(&balanced)?;
+            let sure = scale_estimates.scale().filter(|scale| !scale.source.is_guess());
             let field = sure.map(|scale| vision.analyze_at(&balanced, Some(scale))).transpose()?;
             let quality = field.as_ref().map(|field| quality(image, &balanced, field));
-            Ok(AnalyzedPicture { size: image.dimensions(), told, field, quality })
+            Ok(AnalyzedPicture { size: image.dimensions(), scale_estimates, field, quality })
         },
     )?;
     // Pictures without red cells use the scale of those that have some.
-    let shared = shared::groups(&told(&pictures, &seen), shared::by_red_cells);
+    let shared = shared::groups(&estimates(&pictures, &seen), shared::by_red_cells);
     for (picture, seen) in pictures.iter().zip(seen.iter_mut().flatten()) {
         if seen.field.is_none() {
-            let scale = shared.get(&seen.group(picture)).map(|shared| shared.scale).or(seen.told.scale());
+            let scale = shared.get(&seen.group(picture)).map(|shared| shared.scale).or(seen.scale_estimates.scale());
             let image = read_picture(&picture.path).blame_run()?;
             let balanced = vision.balanced(&image);
             let field = vision.analyze_at(&balanced, scale);
@@ -304,11 +304,11 @@ pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
         "measuring",
         |_| true,
         |_, image| {
-            let told = vision.told(&vision.balanced(image))?;
-            Ok(AnalyzedPicture { size: image.dimensions(), told, field: None, quality: None })
+            let scale_estimates = vision.estimate_scale(&vision.balanced(image))?;
+            Ok(AnalyzedPicture { size: image.dimensions(), scale_estimates, field: None, quality: None })
         },
     )?;
-    let shared = shared::groups(&told(&pictures, &measured), shared::by_any_cells);
+    let shared = shared::groups(&estimates(&pictures, &measured), shared::by_any_cells);
     shared::log(&shared);
     let mut seen = each(
         &pictures,
@@ -317,7 +317,7 @@ pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
         |at, image| {
             let own = measured[at].as_ref();
             let common = own.and_then(|own| shared.get(&own.group(&pictures[at]))).map(|shared| shared.scale);
-            let scale = common.or(own.and_then(|own| own.told.scale()));
+            let scale = common.or(own.and_then(|own| own.scale_estimates.scale()));
             Ok((vision.classify_middle_at(&vision.balanced(image), scale)?, scale))
         },
     )?;

@@ -113,7 +113,7 @@ pub fn run(
     let mut failed = false;
     loop {
         // Checked before the last `take`, so that the final state is written.
-        let ends = stop.told();
+        let ends = stop.requested();
         waiting = newest.take(if ends { Duration::ZERO } else { TURN }).or(waiting);
         if ends || written.is_none_or(|at| at.elapsed() >= pause) {
             if let Some(snapshot) = waiting.take() {

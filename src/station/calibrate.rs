@@ -126,16 +126,16 @@ pub(crate) fn with_scale(
     mut seen: impl FnMut(),
 ) -> Result<Calibration, NotCalibrated> {
     let vision = vision.measuring(fixed(&calibration).unwrap_or(Lighting::Own));
-    let mut told = Vec::new();
+    let mut scales = Vec::new();
     for frame in frames {
-        told.extend(vision.told(&vision.balanced(frame))?.red_cells.map(MicrometresPerPixel::get));
+        scales.extend(vision.estimate_scale(&vision.balanced(frame))?.red_cells.map(MicrometresPerPixel::get));
         seen();
     }
-    told.sort_by(f64::total_cmp);
-    if told.is_empty() || told.len() < ENOUGH.min(frames.len()) {
-        return Err(NotCalibrated::FewRedCells { with: told.len(), of: frames.len() });
+    scales.sort_by(f64::total_cmp);
+    if scales.is_empty() || scales.len() < ENOUGH.min(frames.len()) {
+        return Err(NotCalibrated::FewRedCells { with: scales.len(), of: frames.len() });
     }
-    let at = |share: f64| told[((told.len() - 1) as f64 * share).round() as usize];
+    let at = |share: f64| scales[((scales.len() - 1) as f64 * share).round() as usize];
     if (at(0.75) - at(0.25)) / at(0.5) > SPREAD {
         return Err(NotCalibrated::Disagreement);
     }

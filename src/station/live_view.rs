@@ -67,7 +67,7 @@ pub struct LiveBox {
 impl Live {
     /// Publishes the state. Call it with every snapshot the other sinks get, and the store's id of the session it
     /// belongs to.
-    pub fn tell(&self, session: Option<SessionId>, snapshot: Arc<Snapshot>) {
+    pub fn publish(&self, session: Option<SessionId>, snapshot: Arc<Snapshot>) {
         self.0.state.send_replace(State { session, snapshot: Some(snapshot) });
     }
 

@@ -17,7 +17,7 @@ const RETENTION: Duration = Duration::from_hours(1);
 /// # Errors
 /// If the thread cannot be started.
 pub fn start(store: Store, rules: StoreConfig, stop: Stop, troubles: &Troubles) -> io::Result<JoinHandle<()>> {
-    let (whole, trouble) = (troubles.teller(Part::Store), troubles.teller(Part::Retention));
+    let (whole, trouble) = (troubles.reporter(Part::Store), troubles.reporter(Part::Retention));
     thread::Builder::new().name("retention".into()).spawn(move || {
         // Checked here rather than before counting starts, because it reads the whole file, which takes minutes on a
         // memory card.

@@ -37,7 +37,7 @@ impl Troubles {
     }
 
     /// A function through which one part reports its problem.
-    pub(crate) fn teller(&self, part: Part) -> impl Fn(Option<String>) + Send + use<> {
+    pub(crate) fn reporter(&self, part: Part) -> impl Fn(Option<String>) + Send + use<> {
         let board = self.clone();
         move |words| board.set(part, words)
     }

@@ -129,7 +129,7 @@ impl Station {
     /// If a thread cannot be started; those already running get the stop signal.
     pub fn start(self) -> io::Result<RunningStation> {
         let stop = self.ports.stop.clone();
-        self.started().inspect_err(|_| stop.tell())
+        self.started().inspect_err(|_| stop.request())
     }
 
     fn started(self) -> io::Result<RunningStation> {
@@ -147,7 +147,7 @@ impl Station {
             )
         };
         let camera = supervisor.watch();
-        let mut threads = vec![capture(supervisor, stop.clone(), troubles.teller(Part::Camera))?];
+        let mut threads = vec![capture(supervisor, stop.clone(), troubles.reporter(Part::Camera))?];
         threads.push(thread("counting", {
             let connections = PipelinePorts {
                 frames,
@@ -228,14 +228,14 @@ impl RunningStation {
 
     /// Ends a running count and stores its result; returns once every thread has ended.
     pub fn end(mut self) {
-        self.stop.tell();
+        self.stop.request();
         self.threads.drain(..).for_each(join);
     }
 }
 
 impl Drop for RunningStation {
     fn drop(&mut self) {
-        self.stop.tell();
+        self.stop.request();
     }
 }
 

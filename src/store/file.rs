@@ -190,7 +190,7 @@ impl Store {
         let told = stop.clone();
         connection.progress_handler(STEPS, Some(move || told.told())).map_err(of_database(path))?;
         match quick_check(&connection, path, "PRAGMA quick_check") {
-            Err(_) if stop.told() => Ok(()),
+            Err(_) if stop.requested() => Ok(()),
             Err(StoreError::Damaged { path, problem }) => Err(StoreError::PartlyDamaged { path, problem }),
             done => done,
         }

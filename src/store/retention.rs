@@ -81,7 +81,7 @@ impl Store {
         }
         let most = u64::from(rules.megabytes) * 1_000_000;
         let any = Old { before: LAST_TIME.to_owned(), newest: SessionId::MAX };
-        while rules.megabytes > 0 && self.in_use()? > most && !stop.told() {
+        while rules.megabytes > 0 && self.in_use()? > most && !stop.requested() {
             if let Some(id) = self.next(PICTURES, Some(&any), stop)? {
                 self.write(|transaction| without_crops(transaction, id, now, "size"))?;
                 done.crops += 1;
@@ -89,7 +89,7 @@ impl Store {
                 self.write(|transaction| without_cells(transaction, id, now, "size"))?;
                 done.cells += 1;
             } else {
-                done.too_large = !stop.told();
+                done.too_large = !stop.requested();
                 break;
             }
         }
@@ -113,7 +113,7 @@ impl Store {
 
     /// The oldest session that is old enough and meets the condition; `None` once told to stop.
     fn next(&self, condition: &str, old: Option<&Old>, stop: &Stop) -> Result<Option<SessionId>, StoreError> {
-        let Some(Old { before, newest }) = old.filter(|_| !stop.told()) else { return Ok(None) };
+        let Some(Old { before, newest }) = old.filter(|_| !stop.requested()) else { return Ok(None) };
         self.read(|transaction| {
             let mut select = transaction.prepare_cached(&format!(
                 "SELECT id FROM session WHERE coalesce(ended, started) < ?1 AND id <= ?2 AND {condition} \
@@ -135,7 +135,7 @@ impl Store {
     fn give_back(&self, stop: &Stop) -> Result<(), StoreError> {
         let Some(writer) = &self.0.writer else { return Ok(()) };
         let mut free = i64::MAX;
-        while !stop.told() {
+        while !stop.requested() {
             let left = vacuum(&recovered(writer)).map_err(|problem| self.failed(problem.into()))?;
             // A file rebuilt by hand may be unable to shrink; its free pages are reused instead.
             if left == 0 || left >= free {

@@ -15,14 +15,14 @@ impl Stop {
     }
 
     /// Gives the signal to every holder.
-    pub fn tell(&self) {
+    pub fn request(&self) {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.0.1.notify_all();
     }
 
     /// Whether the signal has been given.
     #[must_use]
-    pub fn told(&self) -> bool {
+    pub fn requested(&self) -> bool {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -30,7 +30,8 @@ impl Stop {
     #[must_use]
     pub fn wait(&self, time: Duration) -> bool {
         let guard = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (told, _) = self.0.1.wait_timeout_while(guard, time, |told| !*told).unwrap_or_else(PoisonError::into_inner);
-        *told
+        let (requested, _) =
+            self.0.1.wait_timeout_while(guard, time, |requested| !*requested).unwrap_or_else(PoisonError::into_inner);
+        *requested
     }
 }

@@ -192,7 +192,7 @@ impl Vision {
     ///
     /// # Errors
     /// When the detector fails.
-    pub fn told(&self, balanced: &RgbImage) -> Result<ScaleEstimates, VisionError> {
+    pub fn estimate_scale(&self, balanced: &RgbImage) -> Result<ScaleEstimates, VisionError> {
         match self.stated {
             Some(_) => Ok(ScaleEstimates { stated: self.stated, ..ScaleEstimates::default() }),
             None => Ok(scale::estimate_scale(&self.detector, balanced)?),
@@ -204,7 +204,7 @@ impl Vision {
     /// # Errors
     /// When the detector fails.
     pub fn scale(&self, balanced: &RgbImage) -> Result<Option<Scale>, VisionError> {
-        Ok(self.told(balanced)?.scale())
+        Ok(self.estimate_scale(balanced)?.scale())
     }
 
     /// Finds the cells of a white-balanced image.

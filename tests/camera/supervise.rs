@@ -103,7 +103,7 @@ impl Rig {
     }
 
     fn end(self) -> Outcome {
-        self.stop.tell();
+        self.stop.request();
         self.thread.join().unwrap()
     }
 }

@@ -253,7 +253,7 @@ impl Screen for Recorder {
         }
         self.shown.lock().unwrap().push(snapshot.sample.clone());
         if snapshot.sample == self.last {
-            self.stop.tell();
+            self.stop.request();
         }
         Ok(())
     }
@@ -288,7 +288,7 @@ fn the_snapshot_put_before_the_end_is_still_shown() {
         scope.spawn(|| run(&config, &seen, &after, &|trouble| panic!("{trouble:?}")));
         newest.put_when_free(sample("one"), Duration::from_secs(5)).unwrap();
         newest.put_when_free(sample("two"), Duration::from_secs(5)).unwrap();
-        stop.tell();
+        stop.request();
     });
     assert!(path.exists());
     assert!(newest.take(Duration::ZERO).is_none(), "the last snapshot was taken");
@@ -301,7 +301,7 @@ fn a_missing_display_is_told_once_and_ends_with_the_program() {
     let (newest, stop, told) = (Latest::default(), Stop::new(), RefCell::new(Vec::new()));
     run(&config, &newest, &stop, &|trouble| {
         if trouble.is_some() {
-            stop.tell();
+            stop.request();
         }
         told.borrow_mut().push(trouble);
     });

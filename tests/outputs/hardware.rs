@@ -24,7 +24,7 @@ impl Lines for Script {
     fn wait(&mut self, _: Duration) -> Result<Vec<(Button, bool)>, LineError> {
         let edge = self.edges.pop_front();
         if edge.is_none() {
-            self.stop.tell();
+            self.stop.request();
         }
         Ok(edge.into_iter().collect())
     }
@@ -82,7 +82,7 @@ fn a_missing_chip_is_told_with_a_remedy_and_tried_until_the_end() {
     let (commands, _received) = Commands::new(Drops::default());
     run(&config, &Latest::default(), &commands, &stop, &|trouble| {
         if trouble.is_some() {
-            stop.tell();
+            stop.request();
         }
         told.lock().unwrap().extend(trouble);
     });

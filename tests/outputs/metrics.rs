@@ -69,7 +69,7 @@ fn the_last_state_is_written_at_the_end_and_a_bad_place_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let (newest, stop) = (Latest::default(), Stop::new());
     newest.put(Arc::new(snapshot()));
-    stop.tell();
+    stop.request();
     let file = folder.path().join("leukoscope.prom");
     metrics::run(
         &MetricsConfig { file: Some(file.clone()), seconds: 5.0 },

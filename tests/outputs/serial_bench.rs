@@ -95,7 +95,7 @@ impl Bench {
     }
 
     pub(super) fn end(mut self) -> (tempfile::TempDir, Traffic) {
-        self.stop.tell();
+        self.stop.request();
         let traffic = self.thread.take().unwrap().join().unwrap();
         (self.folder, traffic)
     }

@@ -102,7 +102,7 @@ impl Thread {
 
 impl Drop for Thread {
     fn drop(&mut self) {
-        self.stop.tell();
+        self.stop.request();
         if let Some(Err(panic)) = self.running.take().map(JoinHandle::join)
             && !thread::panicking()
         {

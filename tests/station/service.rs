@@ -93,7 +93,7 @@ fn as_a_service_whose_vision_stops() {
         std::thread::yield_now();
     }
     assert!(!stop.wait(Duration::from_millis(200)));
-    stop.tell();
+    stop.request();
     thread.join().unwrap();
     service::stopping();
 }
@@ -112,7 +112,7 @@ fn as_a_program_that_gets_signals() {
     let _listener = service::listen(stop.clone(), move || reloaded.send(()).unwrap()).unwrap();
     signal_hook::low_level::raise(signal_hook::consts::SIGHUP).unwrap();
     heard.recv_timeout(Duration::from_secs(10)).unwrap();
-    assert!(!stop.told());
+    assert!(!stop.requested());
     signal_hook::low_level::raise(signal_hook::consts::SIGTERM).unwrap();
     assert!(stop.wait(Duration::from_secs(10)));
     signal_hook::low_level::raise(signal_hook::consts::SIGTERM).unwrap();

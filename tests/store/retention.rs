@@ -158,7 +158,7 @@ fn nothing_more_is_taken_away_once_the_program_is_to_end() {
     let id = bench.session(900, 3);
     let bench = bench.started_again();
     let stop = Stop::new();
-    stop.tell();
+    stop.request();
     let done = bench.store.retain(&rules(1, 1, 1, 1), bench.now, &stop).unwrap();
     assert_eq!((done.crops, done.cells, done.results, done.too_large), (0, 0, 0, false));
     assert_eq!(bench.left(id), (3, 3, true));

@@ -280,7 +280,7 @@ fn damage_among_the_cells_does_not_keep_the_station_from_counting_and_is_told_of
     let told = troubles.worst().unwrap();
     assert!(told.contains("is damaged") && told.contains("take the last good copy"), "{told}");
     assert_eq!(store.last(), 20);
-    stop.tell();
+    stop.request();
     store.check_whole(&stop).unwrap();
 }
 

@@ -83,7 +83,7 @@ fn counting(
         move || drop(supervisor.run(&stop))
     });
     work(&calibration_requests, &commands, &newest);
-    stop.tell();
+    stop.request();
     counting.join().unwrap();
     capturing.join().unwrap();
 }

@@ -67,13 +67,13 @@ fn until(what: &str, mut so: impl FnMut() -> bool) {
 #[test]
 fn a_watcher_is_told_the_state_at_once_and_every_change() {
     for station in [Station::at_device(), Station::in_network()] {
-        station.live.tell(Some(7), Arc::new(stored::result("A-1")));
+        station.live.publish(Some(7), Arc::new(stored::result("A-1")));
         let cookie = station.login("otto");
         let mut socket = watch(&station, Some(&cookie));
         let state = text(&mut socket);
         assert_eq!((&state["type"], &state["session"]), (&json!("state"), &json!(7)));
         assert_eq!(state["snapshot"]["sample"], "A-1");
-        station.live.tell(Some(8), Arc::new(stored::result("A-2")));
+        station.live.publish(Some(8), Arc::new(stored::result("A-2")));
         let state = text(&mut socket);
         assert_eq!((&state["session"], &state["snapshot"]["sample"]), (&json!(8), &json!("A-2")));
         let now = station.by(&cookie, "GET", "/api/live", "").json();

@@ -191,7 +191,7 @@ impl Station {
     }
 
     pub fn end(&mut self) {
-        self.stop.tell();
+        self.stop.request();
         if let Some(thread) = self.thread.take() {
             let ended = thread.join();
             // Panicking again in a failing test would abort the whole run.

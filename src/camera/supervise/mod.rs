@@ -249,7 +249,7 @@ impl Supervisor {
         let mut description = None;
         let mut heard = Instant::now();
         loop {
-            if stop.told() {
+            if stop.requested() {
                 return RunEnd::Stopped;
             }
             match reader.report(self.patience.stall.min(GLANCE)) {

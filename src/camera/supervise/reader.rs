@@ -105,7 +105,7 @@ impl Work {
             Ok(camera) => camera,
             Err(error) => return Some(ReaderEvent::Failed(error)),
         };
-        self.tell(ReaderEvent::Opened(camera.describe()))?;
+        self.send(ReaderEvent::Opened(camera.describe()))?;
         let every_frame_counts = camera.waits_for_reader();
         loop {
             match camera.next_frame() {
@@ -122,10 +122,10 @@ impl Work {
 
     /// Some while the supervisor still wants this reader.
     fn wanted(&self) -> Option<()> {
-        (!self.stop.told() && !lock(&self.token).taken_away).then_some(())
+        (!self.stop.requested() && !lock(&self.token).taken_away).then_some(())
     }
 
-    fn tell(&self, mut report: ReaderEvent) -> Option<()> {
+    fn send(&self, mut report: ReaderEvent) -> Option<()> {
         loop {
             self.wanted()?;
             report = match self.reports.send_timeout(report, LOOK_UP) {
@@ -143,7 +143,7 @@ impl Work {
         if before < 5 || before.is_multiple_of(100) {
             log::warn!("camera: damaged frame passed over: {problem}");
         }
-        self.tell(ReaderEvent::Damaged)
+        self.send(ReaderEvent::Damaged)
     }
 
     fn hand_on(&self, mut frame: Frame, every_frame_counts: bool) -> Option<()> {
@@ -151,7 +151,7 @@ impl Work {
             {
                 // Held while the frame is put, so that no frame arrives after the token was revoked.
                 let token = lock(&self.token);
-                if token.taken_away || self.stop.told() {
+                if token.taken_away || self.stop.requested() {
                     return None;
                 }
                 if !every_frame_counts {
@@ -166,13 +166,13 @@ impl Work {
             self.wait_until_taken()?;
         }
         self.watch.0.frames.fetch_add(1, Ordering::Relaxed);
-        self.tell(ReaderEvent::Frame)
+        self.send(ReaderEvent::Frame)
     }
 
     /// Waits until the slot is empty.
     fn wait_until_taken(&self) -> Option<()> {
         while !self.watch.0.slot.wait_until_free(LOOK_UP) {
-            self.tell(ReaderEvent::Waiting)?;
+            self.send(ReaderEvent::Waiting)?;
         }
         Some(())
     }
@@ -188,7 +188,7 @@ impl Work {
         }
         if let Some(report) = report {
             // Fails if the supervisor has abandoned this reader; then nobody needs the report.
-            let _ = self.tell(report);
+            let _ = self.send(report);
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn start_outputs(
             commands: commands.clone(),
             stop: outputs_stop.clone(),
         };
-        let trouble = troubles.teller(Part::Serial);
+        let trouble = troubles.reporter(Part::Serial);
         Box::new(move || {
             let traffic = serial::run(serial, port, trouble);
             log::debug!("serial: {traffic:?}");
@@ -44,17 +44,17 @@ pub(super) fn start_outputs(
     })?;
     start("display", {
         let (display, newest, ends) = (config.display.clone(), station.sink(), outputs_stop.clone());
-        let trouble = troubles.teller(Part::Display);
+        let trouble = troubles.reporter(Part::Display);
         Box::new(move || display::run(&display, &newest, &ends, &trouble))
     })?;
     start("controls", {
         let (controls, newest, ends) = (config.controls.clone(), station.sink(), outputs_stop.clone());
-        let (commands, trouble) = (commands.clone(), troubles.teller(Part::Controls));
+        let (commands, trouble) = (commands.clone(), troubles.reporter(Part::Controls));
         Box::new(move || hardware::run(&controls, &newest, &commands, &ends, &trouble))
     })?;
     start("metrics", {
         let (metrics, newest, ends) = (config.metrics.clone(), station.sink(), outputs_stop.clone());
-        let trouble = troubles.teller(Part::Metrics);
+        let trouble = troubles.reporter(Part::Metrics);
         Box::new(move || metrics::run(&metrics, &newest, &drops, &ends, &trouble))
     })?;
     if config.display.kind == DisplayKind::Terminal {

@@ -73,18 +73,18 @@ pub fn cells(
     let labelled = files::labelled_cells(folder)?;
     let steps = 2 * labelled.len();
     let measured = parallel::in_order(&labelled, |(path, _)| measure(vision, path), |done, _| progress(done, steps));
-    let told: Vec<(ImageGroup, ScaleEstimates)> =
-        measured.iter().filter_map(|told| told.as_ref().ok().copied()).collect();
-    let shared = shared::groups(&told, shared::by_any_cells);
+    let estimates: Vec<(ImageGroup, ScaleEstimates)> =
+        measured.iter().filter_map(|estimates| estimates.as_ref().ok().copied()).collect();
+    let shared = shared::groups(&estimates, shared::by_any_cells);
     shared::log(&shared);
     let tasks: Vec<(&Path, Result<Option<Scale>, String>)> = labelled
         .iter()
         .zip(measured)
-        .map(|((path, _), told)| {
-            let scale = |(group, told): (ImageGroup, ScaleEstimates)| {
-                shared.get(&group).map(|shared| shared.scale).or(told.scale())
+        .map(|((path, _), estimates)| {
+            let scale = |(group, estimates): (ImageGroup, ScaleEstimates)| {
+                shared.get(&group).map(|shared| shared.scale).or(estimates.scale())
             };
-            (path.as_path(), told.map(scale))
+            (path.as_path(), estimates.map(scale))
         })
         .collect();
     let half = labelled.len();
@@ -167,8 +167,9 @@ impl CellsReport {
 
 fn measure(vision: &Vision, path: &Path) -> Result<(ImageGroup, ScaleEstimates), String> {
     let image = read_picture(path).map_err(|error| error.to_string())?;
-    let told = vision.told(&vision.balanced(&image)).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok((ImageGroup { root: 0, size: image.dimensions() }, told))
+    let estimates =
+        vision.estimate_scale(&vision.balanced(&image)).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok((ImageGroup { root: 0, size: image.dimensions() }, estimates))
 }
 
 fn answer(vision: &Vision, path: &Path, scale: Option<Scale>) -> Result<Prediction, String> {

@@ -83,8 +83,8 @@ pub(super) fn wrong_fields(report: &FieldsReport) -> Vec<WrongField> {
 }
 
 fn judge(report: &FieldsReport, outcome: &FieldOutcome) -> Vec<(Kind, BoxOutcomes)> {
-    let told = report.scores.kinds.iter().filter(|(_, score)| score.recall.is_some());
-    told.map(|(kind, _)| (*kind, outcome.judge(*kind))).collect()
+    let shown = report.scores.kinds.iter().filter(|(_, score)| score.recall.is_some());
+    shown.map(|(kind, _)| (*kind, outcome.judge(*kind))).collect()
 }
 
 fn draw(canvas: &mut RgbImage, kinds: &[(Kind, BoxOutcomes)], factor: f64) {

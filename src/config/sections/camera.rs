@@ -10,7 +10,7 @@ section! {
     "camera", CameraConfig {
         /// "simulated" (a microscope without hardware), "replay:PATH" (a folder, pattern or image), "pan:FILE" (a simulated stage
         /// over a large image, or its plan in TOML), "v4l:/dev/videoN" (or a link below /dev/v4l/by-id, which keeps its name when N
-        /// changes), "nokhwa:INDEX" or "nokhwa:NAME" (the same by another library), or "command:PROGRAM ARGUMENTS" (a program that
+        /// changes), "nokhwa:INDEX" or "nokhwa:NAME" (the same through another library), or "command:PROGRAM ARGUMENTS" (a program that
         /// writes Motion JPEG to its standard output, such as rpicam-vid for the cameras of a Raspberry Pi).
         source: CameraSource = CameraSource::Simulated => key(Camera);
         /// Size to ask the camera for, pixels, 64 to 8192. Larger shows cells finer and is slower.
@@ -30,7 +30,7 @@ section! {
         repeat: bool = false => key(Flag);
         /// Replay: at frame_rate like a live camera (true), or every image as fast as it is counted (false).
         paced: bool = false => key(Flag);
-        /// Simulated and pan: the number that fixes slide, stage and noise, from 0 on. The same number gives the same slide.
+        /// Simulated and pan: seed of slide, stage and noise, 0 or more. The same number gives the same slide.
         seed: u64 = 1 => key(Whole(0, i64::MAX));
         /// Seconds without a frame after which the camera is opened again, 0.5 to 4.5. Longer for a slow camera.
         stall_seconds: f64 = 4.0 => key(Number(STALL_SECONDS.0, STALL_SECONDS.1)).unit("seconds");
@@ -45,7 +45,7 @@ section! {
         /// moves), "stored" (by the calibration; without one the program does not start), "learned", or "none".
         /// `leukoscope calibrate` takes a calibration.
         flat_field: FlatFieldChoice = FlatFieldChoice::Auto => key(OneOf(&["auto", "stored", "learned", "none"]));
-        /// Name of the camera in its calibration, 1 to 64 characters. Without it the one its driver gives.
+        /// Name of the camera in its calibration, 1 to 64 characters. Without it the driver's name for it.
         camera: Option<String> = None => optional(Text(64)).example(r#""microscope camera""#);
         /// Name of the objective in the calibration, 1 to 32 characters. Set it where objectives are changed.
         objective: Option<String> = None => optional(Text(32)).example(r#""100x""#);

@@ -11,7 +11,7 @@ use crate::domain::prevalence_mode::PrevalenceMode;
 
 section! {
     "quality", QualityConfig {
-        /// Leave out frames that are blurred, too dark, too bright, too thick, too thin or empty. They are counted by why.
+        /// Leave out frames that are blurred, too dark, too bright, too thick, too thin or empty. They are counted by reason.
         gate: bool = true => key(Flag);
     }
 }
@@ -20,14 +20,14 @@ section! {
     "models", ModelsConfig {
         /// Folder of model.toml. Empty: $LEUKOSCOPE_MODELS, else /usr/share/leukoscope/models.
         folder: Option<PathBuf> = None => key(Folder).example(r#""/usr/share/leukoscope/models""#);
-        /// Probability under which a cell is called unknown, 0 to 1. Without it the model's own limit holds.
+        /// Probability under which a cell is left unclassified, 0 to 1. Without it the model's own limit holds.
         unknown_below: Option<f64> = None => optional(Number(0.0, 1.0)).unit("as a probability").example("0.6");
-        /// How frequent classes are is brought into their names: "sample" (as the cells counted so far show it), "blood" (as in
-        /// usual blood, half believed), or "none" (what the network alone says). Results hold the uncorrected counts as well.
+        /// How frequent each class is taken to be: "sample" (as in the cells counted so far), "blood" (as in usual blood, with half
+        /// the weight), or "none" (the network alone decides). Results hold the uncorrected counts as well.
         prevalence: PrevalenceMode = PrevalenceMode::Sample => key(OneOf(&["none", "blood", "sample"]));
-        /// What the classifier is known to confuse: a file that `leukoscope validate cells DIR --confusion FILE` wrote from your own
-        /// labelled cells. Results then hold percentages corrected for it beside the counted ones. Without it, confusion.toml of the
-        /// models' folder, which holds for another laboratory's stain.
+        /// The classes that the classifier confuses: a file that `leukoscope validate cells DIR --confusion FILE` wrote from your
+        /// own labelled cells. Results then hold corrected percentages beside the counted ones. Without it, confusion.toml of the
+        /// models' folder, which was measured on another laboratory's stain.
         confusion: Option<PathBuf> = None => optional(File).example(r#""/etc/leukoscope/confusion.toml""#);
     }
 }
@@ -37,17 +37,17 @@ section! {
         /// White cells of the differential to count, 1 to 100000. 100 is usual, 200 for a closer look, 500 for rare cells. A number
         /// set on the page comes first.
         target: u32 = 100 => key(Whole(1, 100_000)).unit("cells");
-        /// Count on past the target until the share of this group is known precisely enough: "blasts", "immature-granulocytes",
+        /// Go on past the target until the share of this group is precise enough: "blasts", "immature-granulocytes",
         /// "neutrophils", "lymphocytes", "monocytes", "eosinophils" or "basophils". Without it the target ends the count.
         precision_of: Option<Group> = None => optional(OneOf(GROUPS)).example(r#""blasts""#);
-        /// How precisely: its interval no wider than this, percentage points, 0.1 to 50. Two points take 210 cells without a
+        /// Precise enough: its interval is no wider than this, percentage points, 0.1 to 50. Two points take 210 cells without a
         /// blast, and some 2300 with five in a hundred.
         precision_points: f64 = 2.0 => key(Number(0.1, 50.0)).unit("percentage points");
-        /// Cells at which the count ends even so, 1 to 100000, not less than target; a result that is not precise enough is flagged.
+        /// Cells at which the count ends in any case, 1 to 100000, not less than target; a result not precise enough is flagged.
         at_most: u32 = 1000 => key(Whole(1, 100_000)).unit("cells");
-        /// How exact the red counts are that persons enter for estimates per microlitre: coefficient of variation, percent, 0 to 20.
+        /// Error of the red counts entered for estimates per microlitre: coefficient of variation, percent, 0 to 20.
         red_count_cv_percent: f64 = 2.0 => key(Number(0.0, 20.0)).unit("percent");
-        /// Begin to count as soon as the program is up; false waits for the start button or `start` on the serial port.
+        /// Begin to count when the program starts; false waits for the start button or `start` on the serial port.
         autostart: bool = true => key(Flag);
     }
 }
@@ -66,7 +66,7 @@ section! {
         /// Cells without a name, percent of all white cells, 0 to 100.
         unclassified_percent: f64 = 10.0 => key(Number(0.0, 100.0)).unit("percent");
         /// Not a flag: nucleated red cells per 100 white cells, 0 to 100, from which the estimate of white cells per microlitre is
-        /// given without them, too.
+        /// also given without them.
         correct_white_from: f64 = 5.0 => key(Number(0.0, 100.0)).unit("per 100 white cells");
     }
 }

@@ -32,7 +32,7 @@ section! {
         reset_line: Option<u32> = Some(27) => optional(Whole(0, 1023)).unit("as a line of the GPIO chip");
         /// Quarter turns clockwise, 0 to 3.
         rotation: u8 = 0 => key(Whole(0, 3)).unit("quarter turns");
-        /// File of a PNG display. Its folder must be there.
+        /// File of a PNG display. Its folder must exist.
         png: PathBuf = "leukoscope.png".into() => key(File);
     }
 }

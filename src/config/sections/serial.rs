@@ -8,7 +8,7 @@ use crate::config::values::SerialPort;
 
 section! {
     "serial", SerialConfig {
-        /// "pty" (a fresh pseudo-terminal, whose path the program prints), "none", or a device such as "/dev/ttyUSB0".
+        /// "pty" (a new pseudo-terminal, whose path the program prints), "none", or a device such as "/dev/ttyUSB0".
         port: SerialPort = SerialPort::Pty => key(Port).example(r#""/dev/ttyUSB0""#);
         /// Bits a second: 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 500000, 921600, 1000000, 1500000.
         baud: u32 = 115_200 => key(Baud);

@@ -8,11 +8,11 @@ section! {
     "store", StoreConfig {
         /// Days for the pictures of cells, 0 to 36500. They take most of the room.
         crops_days: u32 = 90 => key(Whole(0, 36_500)).unit("days");
-        /// Days for cells with their classes, 0 to 36500. Those that a person reviewed and nobody signed stay.
+        /// Days for cells with their classes, 0 to 36500. Reviewed cells that nobody signed stay.
         cells_days: u32 = 365 => key(Whole(0, 36_500)).unit("days");
-        /// Days for results, 0 to 36500. Mind how long the law asks for them. Signed results stay for ever.
+        /// Days for results, 0 to 36500. The law may require a time. Signed results stay for ever.
         results_days: u32 = 0 => key(Whole(0, 36_500)).unit("days");
-        /// Size of the store, megabytes, 100 to 1000000, from which the oldest sessions lose pictures, then cells, before their time.
+        /// Size of the store, megabytes, 100 to 1000000. Above it the oldest sessions lose pictures, then cells, before their time.
         megabytes: u32 = 2000 => key(Whole(100, 1_000_000)).unit("megabytes");
     }
 }

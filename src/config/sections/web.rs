@@ -10,7 +10,7 @@ use crate::config::values::ListenAddress;
 section! {
     /// The page for browsers, and the interface for programs (docs/web-api.md).
     "web", WebConfig {
-        /// Address and port, or "none". At 127.0.0.1 the page is there for this device only, and counts and looks without a login.
+        /// Address and port, or "none". At 127.0.0.1 only this device reaches the page, and counting and viewing need no login.
         /// At any other address, such as "0.0.0.0:8321" (every network), it speaks TLS only and asks for a login:
         /// `leukoscope user add` makes the first one.
         listen: ListenAddress = ListenAddress::At(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 8321)) => key(Listen);
@@ -20,10 +20,9 @@ section! {
         key: Option<PathBuf> = None => key(Folder).example(r#""/etc/leukoscope/key.pem""#);
         /// Minutes without a request after which a login ends, 1 to 480.
         idle_minutes: u32 = 15 => key(Whole(1, 480)).unit("minutes");
-        /// Language of the page where the browser asks for none that there is: "en", another one that the page offers, or one
-        /// of your own.
+        /// Language of the page when the browser asks for none of those available: "en", another of the page's, or one of your own.
         language: String = "en".into() => key(Language);
-        /// Folder of catalogues of your own, LANGUAGE.json each; they come before those of the program. Empty: none.
+        /// Folder of your own translations, LANGUAGE.json each; they take precedence over the program's. Empty: none.
         catalogues: Option<PathBuf> = None => key(Folder).example(r#""/etc/leukoscope/languages""#);
     }
 }

@@ -1,6 +1,6 @@
 //! From frames to cells counted once: analyses each frame, then follows the stage and classifies white cells.
 
-mod look;
+mod analyzer;
 mod white;
 
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ use crate::vision::optics::focus;
 use crate::vision::prediction::Prediction;
 use crate::vision::quality::{Gate, Quality};
 use crate::vision::{SAME_PLATELET, Vision, VisionError};
-pub use look::{DetectedFrame, FrameAnalyzer};
+pub use analyzer::{DetectedFrame, FrameAnalyzer};
 use white::White;
 
 /// A cell that counts from now on.
@@ -92,7 +92,7 @@ const LOOKS: usize = 4;
 #[derive(Debug)]
 pub struct Counter {
     vision: Arc<Vision>,
-    looker: FrameAnalyzer,
+    analyzer: FrameAnalyzer,
     tracker: Tracker,
     /// Frames placed.
     frame: u64,
@@ -114,7 +114,7 @@ impl Counter {
     #[must_use]
     pub fn behind(vision: Arc<Vision>, gate: Gate) -> Self {
         Self {
-            looker: FrameAnalyzer::behind(Arc::clone(&vision), gate),
+            analyzer: FrameAnalyzer::behind(Arc::clone(&vision), gate),
             vision,
             tracker: Tracker::new(),
             frame: 0,
@@ -126,10 +126,10 @@ impl Counter {
 
     /// Begins another slide under the same microscope and keeps what was learned about the light.
     pub fn begin(&mut self, gate: Gate) {
-        self.looker.begin(gate);
-        let looker =
-            std::mem::replace(&mut self.looker, FrameAnalyzer::behind(Arc::clone(&self.vision), Gate::new(true)));
-        *self = Self { looker, ..Self::new(Arc::clone(&self.vision)) };
+        self.analyzer.begin(gate);
+        let analyzer =
+            std::mem::replace(&mut self.analyzer, FrameAnalyzer::behind(Arc::clone(&self.vision), Gate::new(true)));
+        *self = Self { analyzer, ..Self::new(Arc::clone(&self.vision)) };
     }
 
     /// Time taken by each stage for the latest frames.
@@ -143,28 +143,28 @@ impl Counter {
     /// # Errors
     /// If a network fails on it; its cells are then not counted.
     pub fn frame(&mut self, image: &RgbImage) -> Result<Counted, VisionError> {
-        let looked = self.looker.look(image)?;
-        self.take(looked)
+        let detected = self.analyzer.analyze(image)?;
+        self.take(detected)
     }
 
     /// Counts an analysed frame while analysing the next one: on two cores, throughput is that of the slower half.
     /// Either half may fail on its own.
     pub(crate) fn frame_while(
         &mut self,
-        looked: DetectedFrame,
+        detected: DetectedFrame,
         next: &RgbImage,
     ) -> (Result<Counted, VisionError>, Result<DetectedFrame, VisionError>) {
         // Taken out, so that each half owns its part of the counter.
         let idle = FrameAnalyzer::behind(Arc::clone(&self.vision), Gate::new(true));
-        let mut looker = std::mem::replace(&mut self.looker, idle);
+        let mut analyzer = std::mem::replace(&mut self.analyzer, idle);
         let both = std::thread::scope(|scope| {
-            let looking = scope.spawn(|| looker.look(next));
-            let counted = self.take(looked);
+            let analyzing = scope.spawn(|| analyzer.analyze(next));
+            let counted = self.take(detected);
             // Analysis does not panic; if it ever did, this thread must panic, too, because this is the one that is
             // watched.
-            (counted, looking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            (counted, analyzing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
-        self.looker = looker;
+        self.analyzer = analyzer;
         both
     }
 
@@ -172,8 +172,8 @@ impl Counter {
     ///
     /// # Errors
     /// If a network fails on it.
-    pub fn look(&mut self, image: &RgbImage) -> Result<DetectedFrame, VisionError> {
-        self.looker.look(image)
+    pub fn detect(&mut self, image: &RgbImage) -> Result<DetectedFrame, VisionError> {
+        self.analyzer.analyze(image)
     }
 
     /// Second half: which of the cells are new, and their classes. Call it with frames in the order they were
@@ -181,19 +181,19 @@ impl Counter {
     ///
     /// # Errors
     /// If a network fails on it; its cells are then not counted.
-    pub fn take(&mut self, looked: DetectedFrame) -> Result<Counted, VisionError> {
+    pub fn take(&mut self, detected: DetectedFrame) -> Result<Counted, VisionError> {
         let began = Instant::now();
-        let (optics, detect) = looked.took;
+        let (optics, detect) = detected.took;
         self.timings.note(Stage::Optics, optics);
         self.timings.note(Stage::Detect, detect);
-        let counted = self.place(looked);
+        let counted = self.place(detected);
         self.timings.note(Stage::Frame, optics + detect + began.elapsed());
         counted
     }
 
-    fn place(&mut self, looked: DetectedFrame) -> Result<Counted, VisionError> {
+    fn place(&mut self, detected: DetectedFrame) -> Result<Counted, VisionError> {
         let began = Instant::now();
-        let DetectedFrame { balanced, cells: detections, quality, counts, um_per_px, .. } = looked;
+        let DetectedFrame { balanced, cells: detections, quality, counts, um_per_px, .. } = detected;
         let Some(scale) = counts else {
             return Ok(Counted { in_view: detections, um_per_px, quality, ..Counted::default() });
         };
@@ -282,7 +282,7 @@ impl Counter {
             let twin =
                 detections.iter().any(|other| other.kind == Kind::Plt && other.area.iou(&cell.area) > SAME_PLATELET);
             let white = self.white.entry(id).or_default();
-            white.look(sharpness, opinion, cell.score, twin, self.frame, crop);
+            white.observe(sharpness, opinion, cell.score, twin, self.frame, crop);
             if !white.wanted {
                 continue;
             }

@@ -59,7 +59,15 @@ impl White {
     }
 
     /// Adds a view; `twin` means that a platelet was detected at its place.
-    pub fn look(&mut self, sharpness: f64, opinion: Prediction, score: f64, twin: bool, now: u64, picture: RgbImage) {
+    pub fn observe(
+        &mut self,
+        sharpness: f64,
+        opinion: Prediction,
+        score: f64,
+        twin: bool,
+        now: u64,
+        picture: RgbImage,
+    ) {
         self.twin |= twin;
         self.latest = now;
         if self.views.first().is_none_or(|best| sharpness > best.sharpness) {
@@ -132,10 +140,10 @@ mod tests {
     #[test]
     fn a_cell_first_seen_out_of_focus_takes_the_name_its_sharp_views_give() {
         let mut white = White::default();
-        white.look(0.02, says(0.1), 0.9, false, 1, RgbImage::default());
+        white.observe(0.02, says(0.1), 0.9, false, 1, RgbImage::default());
         assert_eq!(white.opinion(0.6).unwrap().class, CellClass::Lyt);
         assert!(white.wants(0.2, 2), "a much sharper view is taken at once");
-        white.look(0.2, says(0.97), 0.9, false, 2, RgbImage::default());
+        white.observe(0.2, says(0.97), 0.9, false, 2, RgbImage::default());
         let opinion = white.opinion(0.6).unwrap();
         assert_eq!(opinion, says(0.97), "the blurred view has no say any more");
         assert!(!white.wants(0.03, 9));
@@ -147,7 +155,7 @@ mod tests {
         for (frame, ngs) in [(0, 0.9), (3, 0.9), (6, 0.4)] {
             assert!(white.wants(0.1, frame));
             assert!(!white.wants(0.1, frame.saturating_sub(1)) || frame == 0);
-            white.look(0.1, says(ngs), 0.9, false, frame, RgbImage::default());
+            white.observe(0.1, says(ngs), 0.9, false, frame, RgbImage::default());
         }
         assert!(!white.wants(0.11, 99) && white.wants(0.12, 99));
         let opinion = white.opinion(0.6).unwrap();
@@ -159,7 +167,7 @@ mod tests {
     fn a_platelet_found_as_a_white_cell_too_counts_once() {
         let mut white = White::default();
         let plt = Prediction::of(vec![(CellClass::Plt, 0.9), (CellClass::Lyt, 0.1)], 0.6);
-        white.look(0.1, plt.clone(), 0.9, true, 0, RgbImage::default());
+        white.observe(0.1, plt.clone(), 0.9, true, 0, RgbImage::default());
         assert_eq!(white.kind(&plt), None);
         assert_eq!(white.kind(&says(0.9)), Some(Kind::Wbc));
     }

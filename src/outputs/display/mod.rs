@@ -132,7 +132,7 @@ pub fn run_once(
     }
     loop {
         // Read before taking the snapshot, so that a result published before the stop is still shown.
-        let ends = stop.told();
+        let ends = stop.requested();
         if let Some(snapshot) = newest.take(if ends { Duration::ZERO } else { PAUSE }) {
             *last = Some(Arc::clone(&snapshot));
             screen.show(&snapshot)?;

@@ -50,14 +50,14 @@ pub fn run(commands: &Commands, stop: &Stop) {
         return;
     }
     let result = KeyMode::enter().and_then(|_mode| {
-        while !stop.told() {
+        while !stop.requested() {
             if !event::poll(TURN)? {
                 continue;
             }
             if let Event::Key(key) = event::read()? {
                 match action(&key) {
                     Some(Action::Command(command)) => send(commands, command),
-                    Some(Action::Quit) => stop.tell(),
+                    Some(Action::Quit) => stop.request(),
                     None => {}
                 }
             }

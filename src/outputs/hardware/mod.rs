@@ -119,7 +119,7 @@ pub fn run_once(
     let mut snapshot: Option<Arc<Snapshot>> = None;
     let mut shown = [None; Light::ALL.len()];
     works();
-    while !stop.told() {
+    while !stop.requested() {
         let mut pressed = Vec::new();
         for (button, down) in lines.wait(TURN)? {
             pressed.extend(buttons.edge(button, down, begin.elapsed()));

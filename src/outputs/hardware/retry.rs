@@ -20,27 +20,27 @@ pub fn retry<E: Display>(
     mut once: impl FnMut(&mut dyn FnMut()) -> Result<(), E>,
 ) {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
-    let mut told: Option<String> = None;
-    while !stop.told() {
+    let mut reported: Option<String> = None;
+    while !stop.requested() {
         let result = once(&mut || {
             backoff.reset();
-            if told.take().is_some() {
+            if reported.take().is_some() {
                 log::info!("{device} works again");
                 trouble(None);
             }
         });
         let Err(error) = result else { break };
         let words = error.to_string();
-        if told.as_ref() != Some(&words) {
+        if reported.as_ref() != Some(&words) {
             log::warn!("{words}");
             trouble(Some(words.clone()));
-            told = Some(words);
+            reported = Some(words);
         }
         if stop.wait(backoff.pause()) {
             break;
         }
     }
-    if told.is_some() {
+    if reported.is_some() {
         trouble(None);
     }
 }
@@ -60,9 +60,9 @@ mod tests {
 
     #[test]
     fn trouble_is_told_once_and_its_end_too() {
-        let told = RefCell::new(Vec::new());
+        let reported = RefCell::new(Vec::new());
         let mut turns = 0;
-        retry("display", &Stop::new(), &|words| told.borrow_mut().push(words), |works| {
+        retry("display", &Stop::new(), &|words| reported.borrow_mut().push(words), |works| {
             turns += 1;
             if turns < 3 {
                 return Err("no answer");
@@ -71,13 +71,13 @@ mod tests {
             works();
             Ok(())
         });
-        assert_eq!(*told.borrow(), [Some("no answer".to_owned()), None]);
+        assert_eq!(*reported.borrow(), [Some("no answer".to_owned()), None]);
     }
 
     #[test]
     fn nothing_is_tried_after_the_signal() {
         let stop = Stop::new();
-        stop.tell();
+        stop.request();
         retry("display", &stop, &|_| panic!("no trouble"), |_| -> Result<(), String> { panic!("no try") });
     }
 }

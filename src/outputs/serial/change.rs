@@ -22,17 +22,17 @@ pub(super) enum Difference {
 
 impl Difference {
     /// Compares `state` with the last state sent.
-    pub(super) fn between(told: Option<&Snapshot>, state: &Snapshot) -> Self {
-        let Some(told) = told else { return Self::Great };
-        if (&told.sample, told.phase, told.ending, &told.trouble)
+    pub(super) fn between(sent: Option<&Snapshot>, state: &Snapshot) -> Self {
+        let Some(sent) = sent else { return Self::Great };
+        if (&sent.sample, sent.phase, sent.ending, &sent.trouble)
             != (&state.sample, state.phase, state.ending, &state.trouble)
         {
             Self::Great
-        } else if (told.started, told.target, told.counted, told.kinds)
+        } else if (sent.started, sent.target, sent.counted, sent.kinds)
             != (state.started, state.target, state.counted, state.kinds)
-            || told.classes != state.classes
-            || told.flags != state.flags
-            || looks(told) != looks(state)
+            || sent.classes != state.classes
+            || sent.flags != state.flags
+            || looks(sent) != looks(state)
         {
             Self::Small
         } else {

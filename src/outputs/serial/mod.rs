@@ -130,7 +130,7 @@ pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<St
     let mut port = port;
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut last_problem = String::new();
-    while !stop.told() {
+    while !stop.requested() {
         let opened = match port.take() {
             Some(port) => Ok(port),
             None => Port::open(&link.serial.config),
@@ -142,7 +142,7 @@ pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<St
                 trouble(None);
                 let since = Instant::now();
                 let problem = link.serve(&mut open);
-                if stop.told() {
+                if stop.requested() {
                     break;
                 }
                 // A port that keeps coming and going must not be reopened just as fast.
@@ -208,7 +208,7 @@ struct Link {
     traffic: Traffic,
     state: Option<Arc<Snapshot>>,
     /// State of the last update line.
-    told: Option<Arc<Snapshot>>,
+    sent: Option<Arc<Snapshot>>,
     /// Earliest time of the next update.
     next_update: Instant,
     next_error: Instant,
@@ -227,7 +227,7 @@ impl Link {
             incoming: Incoming::default(),
             traffic: Traffic::default(),
             state: None,
-            told: None,
+            sent: None,
             next_update: now,
             next_error: now,
             next_result: now,
@@ -246,7 +246,7 @@ impl Link {
         let mut buffer = [0; 1024];
         loop {
             let now = Instant::now();
-            if self.serial.stop.told() {
+            if self.serial.stop.requested() {
                 let idle = self.outbox.is_idle() && self.due().is_none();
                 let left = port.on_the_wire()?;
                 if idle && left == 0 {
@@ -317,7 +317,7 @@ impl Link {
     /// Queues an update if the state changed and its time has come; drops it if the previous line has not left yet.
     fn queue_update(&mut self, waiting: u64, now: Instant) {
         let Some(state) = self.state.clone() else { return };
-        let change = Difference::between(self.told.as_deref(), &state);
+        let change = Difference::between(self.sent.as_deref(), &state);
         if change == Difference::None
             || (change == Difference::Small && now < self.next_update)
             || !self.outbox.greeted()

@@ -114,10 +114,10 @@ impl Counting {
         let mut frames = Vec::with_capacity(FRAMES);
         let _old = self.connections.frames.take(Duration::ZERO);
         let mut waited = Instant::now();
-        while frames.len() < FRAMES && waited.elapsed() < PATIENCE && !self.connections.stop.told() {
+        while frames.len() < FRAMES && waited.elapsed() < PATIENCE && !self.connections.stop.requested() {
             self.connections.pulse.beat();
-            if self.told.elapsed() >= super::REFRESH {
-                self.tell();
+            if self.published.elapsed() >= super::REFRESH {
+                self.publish();
             }
             if let Some(frame) = self.connections.frames.take(super::WAIT) {
                 self.view.show(&frame, &[], &[]);

@@ -35,7 +35,7 @@ impl Counting {
         );
         self.unkept = Some(Unkept { result, settings: self.current.settings.clone(), again: Instant::now() });
         self.keep();
-        self.tell();
+        self.publish();
     }
 
     pub(super) fn keep(&mut self) {

@@ -85,10 +85,10 @@ struct Counting {
     vision: Arc<Vision>,
     counter: Counter,
     /// The detected frame that is counted while the next one is detected.
-    looked: Option<(DetectedFrame, Frame)>,
+    detected: Option<(DetectedFrame, Frame)>,
     view: SessionView,
     /// Time the detection took when no other frame was counted meanwhile.
-    looked_alone: Duration,
+    detected_alone: Duration,
     session: Session,
     connections: PipelinePorts,
     /// Settings in force in this loop: a session, its record and its result use the same ones.
@@ -105,7 +105,7 @@ struct Counting {
     rate: Rate,
     /// The state published last, and when.
     state: Option<Arc<Snapshot>>,
-    told: Instant,
+    published: Instant,
 }
 
 /// Counts into `session` until the stop signal. `first`, if given, is carried out at once.
@@ -114,8 +114,8 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         station: station.to_owned(),
         counter: Counter::behind(Arc::clone(&vision), Gate::new(connections.gate)),
         vision,
-        looked: None,
-        looked_alone: Duration::ZERO,
+        detected: None,
+        detected_alone: Duration::ZERO,
         view: SessionView::new(connections.live.clone()),
         session,
         current: connections.in_force.now(),
@@ -128,21 +128,21 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         um_per_px: None,
         rate: Rate::default(),
         state: None,
-        told: Instant::now(),
+        published: Instant::now(),
     };
     counting.take_what_is_in_force();
     if let Some(command) = first {
         counting.command(command);
     }
-    counting.tell();
-    while !counting.connections.stop.told() {
+    counting.publish();
+    while !counting.connections.stop.requested() {
         counting.step();
     }
     // A sample still waiting behind a result that is not stored does not begin any more.
     counting.next = None;
     counting.end(Ending::Shutdown);
     counting.keep();
-    counting.tell();
+    counting.publish();
 }
 
 impl Counting {
@@ -157,12 +157,12 @@ impl Counting {
         }
         if self.session.phase() == Phase::Counting {
             // A detected frame waits for the next one only as long as that one takes to arrive.
-            let patience = if self.looked.is_some() { SOON } else { WAIT };
+            let patience = if self.detected.is_some() { SOON } else { WAIT };
             match self.connections.frames.take(patience) {
                 Some(frame) => self.frame(&frame),
-                None if self.looked.is_some() => self.count_looked(),
+                None if self.detected.is_some() => self.count_detected(),
                 // During shutdown the camera ends too; that is not the end of a recording.
-                None if self.camera_ended() && !self.connections.stop.told() => self.end(Ending::RecordingOver),
+                None if self.camera_ended() && !self.connections.stop.requested() => self.end(Ending::RecordingOver),
                 None => {}
             }
         } else {
@@ -176,10 +176,10 @@ impl Counting {
         }
         if self.unkept.as_ref().is_some_and(|unkept| Instant::now() >= unkept.again) {
             self.keep();
-            self.tell();
+            self.publish();
         }
-        if self.told.elapsed() >= REFRESH {
-            self.tell();
+        if self.published.elapsed() >= REFRESH {
+            self.publish();
         }
     }
 
@@ -210,12 +210,12 @@ impl Counting {
             }
             Command::RedCount(count) => self.session.set_red_count(count),
         }
-        self.tell();
+        self.publish();
     }
 
     fn begin(&mut self, id: Option<String>) {
         self.session.begin(id, Timestamp::now());
-        self.looked = None;
+        self.detected = None;
         self.view.begin();
         self.counter.begin(Gate::new(self.connections.gate));
         self.at_start = self.connections.camera.counts();
@@ -239,38 +239,38 @@ impl Counting {
         if self.does_not_fit(pixels.dimensions()) {
             return;
         }
-        let looked = match self.looked.take() {
+        let detected = match self.detected.take() {
             None => {
-                let looked = self.counter.look(pixels);
-                self.looked_alone = began.elapsed();
-                looked
+                let detected = self.counter.detect(pixels);
+                self.detected_alone = began.elapsed();
+                detected
             }
             Some((before, its_frame)) => {
-                let (counted, looked) = self.counter.frame_while(before, pixels);
-                self.looked_alone = Duration::ZERO;
+                let (counted, detected) = self.counter.frame_while(before, pixels);
+                self.detected_alone = Duration::ZERO;
                 self.rate.step(began.elapsed());
                 self.counted(counted, &its_frame);
-                looked
+                detected
             }
         };
         if began.elapsed() > SLOW {
             log::warn!("a frame of {}x{} px took {:.1?}", pixels.width(), pixels.height(), began.elapsed());
         }
-        match looked {
+        match detected {
             // The frame counted meanwhile may have ended the session.
-            Ok(looked) => {
-                self.looked = Some((looked, frame.clone())).filter(|_| self.session.phase() == Phase::Counting);
+            Ok(detected) => {
+                self.detected = Some((detected, frame.clone())).filter(|_| self.session.phase() == Phase::Counting);
             }
             Err(error) => self.counted(Err(error), frame),
         }
     }
 
     /// Counts the detected frame, if there is one.
-    fn count_looked(&mut self) {
-        if let Some((looked, frame)) = self.looked.take() {
+    fn count_detected(&mut self) {
+        if let Some((detected, frame)) = self.detected.take() {
             let began = Instant::now();
-            let counted = self.counter.take(looked);
-            self.rate.step(began.elapsed().max(std::mem::take(&mut self.looked_alone)));
+            let counted = self.counter.take(detected);
+            self.rate.step(began.elapsed().max(std::mem::take(&mut self.detected_alone)));
             self.counted(counted, &frame);
         }
     }
@@ -302,7 +302,7 @@ impl Counting {
                 self.connections.troubles.set(Part::Vision, Some(error.to_string()));
             }
         }
-        self.tell();
+        self.publish();
     }
 
     /// Whether the frame size differs from the one the light was calibrated with: the flat field would be wrong.
@@ -311,7 +311,7 @@ impl Counting {
         let lit = self.current.calibration.as_ref().filter(|_| fixed);
         let Some(problem) = lit.and_then(|calibration| calibration.fits(size).err()) else { return false };
         self.connections.troubles.set(Part::Vision, Some(problem.to_string()));
-        self.tell();
+        self.publish();
         true
     }
 
@@ -327,7 +327,7 @@ impl Counting {
     /// ending.
     fn end(&mut self, ending: Ending) {
         if self.session.phase() == Phase::Counting {
-            self.count_looked();
+            self.count_detected();
         }
         if self.session.phase() == Phase::Counting {
             let rest = self.counter.finish();
@@ -361,7 +361,7 @@ impl Counting {
 
     /// Publishes the state to every sink. A result that is not on disk could still be lost, so until it is stored the
     /// sinks keep showing the state from before the count ended.
-    fn tell(&mut self) {
+    fn publish(&mut self) {
         let snapshot = match self.state.as_deref().filter(|_| self.unkept.is_some()) {
             Some(before) => {
                 Snapshot { trouble: self.connections.troubles.worst(), time: Timestamp::now(), ..before.clone() }
@@ -373,7 +373,7 @@ impl Counting {
         for sink in &self.connections.sinks {
             sink.put(Arc::clone(&snapshot));
         }
-        self.connections.live.tell(self.connections.recorder.session(), snapshot);
-        self.told = Instant::now();
+        self.connections.live.publish(self.connections.recorder.session(), snapshot);
+        self.published = Instant::now();
     }
 }

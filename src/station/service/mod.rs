@@ -73,7 +73,7 @@ pub fn listen(stop: Stop, reload: impl Fn() + Send + 'static) -> std::io::Result
                 reload();
             } else {
                 log::info!("told to end by {}", signal_hook::low_level::signal_name(signal).unwrap_or("a signal"));
-                stop.tell();
+                stop.request();
             }
         }
     })?;

@@ -98,7 +98,7 @@ impl Watchdog {
         // At most a thousand times a second, whatever the unit says.
         let pause = (interval / 2).max(Duration::from_millis(1));
         let mut stuck = None;
-        while !stop.told() {
+        while !stop.requested() {
             let now = alive(Instant::now(), &self.beats());
             match now {
                 Ok(()) => {

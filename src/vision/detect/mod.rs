@@ -84,7 +84,7 @@ impl Detector {
     /// # Errors
     /// When the scale makes the image too large for the network, or the network fails.
     pub fn detect(&self, image: &RgbImage, um_per_px: MicrometresPerPixel) -> Result<Vec<Detection>, DetectError> {
-        self.look(image, um_per_px, &self.card.thresholds)
+        self.detect_above(image, um_per_px, &self.card.thresholds)
     }
 
     /// The same down to the score `lowest` (0..1) for every kind, for drawing precision over recall.
@@ -97,10 +97,10 @@ impl Detector {
         um_per_px: MicrometresPerPixel,
         lowest: f64,
     ) -> Result<Vec<Detection>, DetectError> {
-        self.look(image, um_per_px, &vec![lowest; self.card.kinds.len()])
+        self.detect_above(image, um_per_px, &vec![lowest; self.card.kinds.len()])
     }
 
-    fn look(
+    fn detect_above(
         &self,
         image: &RgbImage,
         um_per_px: MicrometresPerPixel,

@@ -22,7 +22,7 @@ pub fn fields_page(report: &FieldsReport, about: &About) -> String {
         " were looked at as the device does it, and the cells found held against those marked by hand."
         @if report.unlabelled > 0 { " " (report.unlabelled) " more have no marks and were passed over." }
         @if report.unreadable > 0 { " " (report.unreadable) " more could not be read." }
-        @if report.without_scale > 0 { " In " (report.without_scale) " nothing told the scale, so nothing was found." }
+        @if report.without_scale > 0 { " In " (report.without_scale) " nothing showed the scale, so nothing was found." }
     };
     let body = html! {
         div.figures { @for (kind, score) in &report.scores.kinds { (kind_figures(*kind, score)) } }
@@ -88,19 +88,19 @@ fn kind_table(report: &FieldsReport) -> Markup {
 }
 
 fn curves(report: &FieldsReport) -> Markup {
-    let told: Vec<(&Kind, &KindScore)> =
+    let shown: Vec<(&Kind, &KindScore)> =
         report.scores.kinds.iter().filter(|(_, score)| score.ap50.is_some() && !score.curve.is_empty()).collect();
-    if told.is_empty() {
+    if shown.is_empty() {
         return html! {};
     }
     let mut marks = Vec::new();
-    for (style, (_, score)) in told.iter().enumerate() {
+    for (style, (_, score)) in shown.iter().enumerate() {
         marks.push(Mark::Line(style, score.curve.iter().map(|point| (point.recall, point.precision)).collect()));
         if let (Some(precision), Some(recall)) = (score.precision, score.recall) {
             marks.push(Mark::Dot(style, (recall.value, precision.value), ""));
         }
     }
-    let names: Vec<&str> = told.iter().map(|(kind, _)| plural(**kind)).collect();
+    let names: Vec<&str> = shown.iter().map(|(kind, _)| plural(**kind)).collect();
     let chart = Chart {
         title: "Precision over recall".into(),
         x: "marked cells found (recall), %",

@@ -71,7 +71,7 @@ impl FrameAnalyzer {
     ///
     /// # Errors
     /// If a network fails on it.
-    pub fn look(&mut self, image: &RgbImage) -> Result<DetectedFrame, VisionError> {
+    pub fn analyze(&mut self, image: &RgbImage) -> Result<DetectedFrame, VisionError> {
         let began = Instant::now();
         if self.size != image.dimensions() {
             self.size = image.dimensions();
@@ -87,7 +87,7 @@ impl FrameAnalyzer {
         let found = self.find(&balanced)?;
         let (scale, cells) = found.map_or((None, Vec::new()), |(scale, cells)| (Some(scale), cells));
         let quality = self.gate.judge(image, &balanced, &cells, scale);
-        let mut looked = DetectedFrame {
+        let mut detected = DetectedFrame {
             balanced,
             cells,
             quality,
@@ -98,10 +98,10 @@ impl FrameAnalyzer {
         if quality.refused() && !self.gate.is_open() {
             // A refused frame does not affect the scale, and none of its cells counts.
             (self.scale, self.told) = before;
-            looked.counts = None;
-            looked.um_per_px = self.scale.map(|scale| scale.um_per_px);
+            detected.counts = None;
+            detected.um_per_px = self.scale.map(|scale| scale.um_per_px);
         }
-        Ok(looked)
+        Ok(detected)
     }
 
     /// Detects at the current scale, or at a new one if that no longer fits.
