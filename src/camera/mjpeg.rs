@@ -8,7 +8,7 @@ const LARGEST: usize = 32 << 20;
 /// A piece of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// One image, from its start marker to its end marker.
+    /// One image, from its start marker to its end marker, or to the next start marker if the camera left that out.
     Image(Vec<u8>),
     /// Bytes that form no complete image were skipped; the text says why.
     Damaged(&'static str),
@@ -35,7 +35,7 @@ impl Splitter {
             None => self.find_start()?,
         };
         match walk.go_on(&self.bytes) {
-            Walked::Ends(end) => {
+            Walked::Ends(end) | Walked::NextBegins(end) => {
                 let rest = self.bytes.split_off(end);
                 Some(Piece::Image(std::mem::replace(&mut self.bytes, rest)))
             }
@@ -44,11 +44,11 @@ impl Splitter {
                 self.bytes.drain(..2);
                 Some(Piece::Damaged(why))
             }
-            Walked::Unfinished if self.bytes.len() > LARGEST => {
+            Walked::Unfinished { .. } if self.bytes.len() > LARGEST => {
                 self.bytes.clear();
                 Some(Piece::Damaged("it does not end"))
             }
-            Walked::Unfinished => {
+            Walked::Unfinished { .. } => {
                 self.walk = Some(walk);
                 None
             }

@@ -4,7 +4,6 @@
 //! `v4l:` is the better choice for the same cameras.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::RgbImage;
 use jiff::Timestamp;
@@ -21,6 +20,7 @@ use super::yuyv::yuyv_to_rgb;
 use super::{Camera, CameraError, Capture};
 use crate::config::{CameraConfig, PixelFormat};
 use crate::domain::frame::Frame;
+use crate::system::panics::contained;
 
 // Controls of linux/v4l2-controls.h that the library does not name; other systems refuse them.
 const AUTO_WHITE_BALANCE: KnownCameraControl = KnownCameraControl::Other(0x0098_090c);
@@ -109,9 +109,9 @@ fn find(camera: &str) -> Option<CameraInfo> {
 
 /// Calls the library and catches its panics: some drivers' answers make it panic.
 fn guarded<T>(work: impl FnOnce() -> Result<T, NokhwaError>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(done) => done.map_err(|error| error.to_string()),
-        Err(_) => Err("the camera library failed".to_owned()),
+    match contained(work) {
+        Some(done) => done.map_err(|error| error.to_string()),
+        None => Err("the camera library failed".to_owned()),
     }
 }
 

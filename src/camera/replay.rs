@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::pace::Pace;
-use super::picture::{list_pictures, read_picture};
+use super::picture::{Listing, find_pictures, read_picture};
 use super::{Camera, CameraError, Capture};
 use crate::domain::frame::Frame;
 
@@ -33,13 +33,15 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Lists the images that `path` selects (see [`list_pictures`]). A relative path starts at the working folder.
+    /// Lists the images that `path` selects (see [`find_pictures`]). A relative path starts at the working folder.
     ///
     /// # Errors
     /// When nothing exists there or no image is found.
     pub fn open(path: impl AsRef<Path>, playback: Playback) -> Result<Self, CameraError> {
         let path = path.as_ref();
-        let pictures = list_pictures(path).map_err(|e| CameraError::Recording(e.to_string()))?;
+        let Listing { pictures, left_out } =
+            find_pictures(path, false).map_err(|e| CameraError::Recording(e.to_string()))?;
+        left_out.log(path, "");
         Ok(Self {
             path: path.to_owned(),
             pictures,

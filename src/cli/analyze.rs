@@ -164,7 +164,7 @@ fn estimates(pictures: &[ListedPicture], seen: &[Option<AnalyzedPicture>]) -> Ve
 /// With exit code 2 for wrong input, 1 if output or a network fails.
 pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
     let (vision, _) = vision_as_is(&arguments.vision)?;
-    let pictures = list(&arguments.paths)?;
+    let pictures = list(&arguments.paths, arguments.recursive)?;
     let files: Vec<PathBuf> = pictures.iter().map(|picture| picture.path.clone()).collect();
     let vision = Arc::new(vision.lit(lighting(&arguments.field, &files)?));
     if let Some(folder) = &arguments.annotate {
@@ -298,7 +298,7 @@ struct ClassLine<'a> {
 pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
     let (vision, _) = vision(&arguments.vision)?;
     let mut explanations = Explanations::asked(arguments.saliency.as_deref(), &vision)?;
-    let pictures = list(&arguments.paths)?;
+    let pictures = list(&arguments.paths, arguments.recursive)?;
     let measured = each(
         &pictures,
         "measuring",

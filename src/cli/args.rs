@@ -287,6 +287,9 @@ pub struct AnalyzeArguments {
     /// Pictures or folders.
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
+    /// Also read the folders in a folder.
+    #[arg(long)]
+    pub recursive: bool,
     /// JSON Lines, one object per picture.
     #[arg(long)]
     pub json: bool,
@@ -307,6 +310,9 @@ pub struct ClassifyArguments {
     /// Single-cell pictures or folders of them.
     #[arg(required = true)]
     pub paths: Vec<PathBuf>,
+    /// Also read the folders in a folder.
+    #[arg(long)]
+    pub recursive: bool,
     /// JSON Lines, one object per picture.
     #[arg(long)]
     pub json: bool,
@@ -321,6 +327,9 @@ pub struct ClassifyArguments {
 pub struct CountArguments {
     /// Folder of pictures, taken in the order of their names.
     pub path: PathBuf,
+    /// Also read the folders in it.
+    #[arg(long)]
+    pub recursive: bool,
     /// Red count of the sample, 10^12 per litre (millions per microlitre); gives estimates of white cells and
     /// platelets per microlitre. Only for fields that were not picked for their cells.
     #[arg(long, value_name = "COUNT")]

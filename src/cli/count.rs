@@ -6,11 +6,11 @@ use std::env;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use crate::camera::picture::{list_pictures, read_picture};
+use crate::camera::picture::read_picture;
 use crate::cli::args::CountArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::counting_vision;
-use crate::cli::pictures::progress;
+use crate::cli::pictures::{list_one, progress};
 use crate::config::load::load;
 use crate::config::{Config, SessionConfig};
 use crate::counting::counter::Counter;
@@ -57,7 +57,7 @@ struct Recording {
 /// # Errors
 /// With exit code 2 for wrong input (unreadable pictures are left out, counted and named), 1 if a network fails.
 pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
-    let pictures = list_pictures(&arguments.path).blame_input()?;
+    let pictures = list_one(&arguments.path, arguments.recursive)?;
     let station = match &arguments.config {
         Some(file) => load(Some(file), env::vars()).blame_input()?,
         None => Config::default(),

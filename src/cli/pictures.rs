@@ -2,14 +2,14 @@
 //! others.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use image::RgbImage;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::camera::picture::{list_pictures, read_picture};
+use crate::camera::picture::{Listing, find_pictures, read_picture};
 use crate::cli::args::VisionArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::vision::Vision;
@@ -64,15 +64,25 @@ pub struct ListedPicture {
     pub root: usize,
 }
 
-/// Every picture that `paths` match, in order.
+/// The pictures that a path selects; logs what it leaves out.
 ///
 /// # Errors
 /// With exit code 2 if nothing can be listed.
-pub fn list(paths: &[PathBuf]) -> Result<Vec<ListedPicture>, Failure> {
+pub(crate) fn list_one(path: &Path, recursive: bool) -> Result<Vec<PathBuf>, Failure> {
+    let Listing { pictures, left_out } = find_pictures(path, recursive).blame_input()?;
+    left_out.log(path, "; --recursive reads subfolders");
+    Ok(pictures)
+}
+
+/// Every picture that `paths` select, in order.
+///
+/// # Errors
+/// With exit code 2 if nothing can be listed.
+pub fn list(paths: &[PathBuf], recursive: bool) -> Result<Vec<ListedPicture>, Failure> {
     let mut pictures = Vec::new();
     for (at, path) in paths.iter().enumerate() {
-        let found = list_pictures(path).blame_input()?;
-        let root = if found == [path.as_path()] { 0 } else { at + 1 };
+        let found = list_one(path, recursive)?;
+        let root = if path.is_file() || found == [path.as_path()] { 0 } else { at + 1 };
         pictures.extend(found.into_iter().map(|path| ListedPicture { path, root }));
     }
     Ok(pictures)

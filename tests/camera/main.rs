@@ -4,6 +4,7 @@ mod command;
 #[path = "../common/mod.rs"]
 mod common;
 mod pan;
+mod pictures;
 mod replay;
 mod simulated;
 mod supervise;

@@ -39,6 +39,16 @@ pub fn real(part: &str) -> Option<PathBuf> {
     None
 }
 
+/// The folder of users' inputs that failed once; prints a note and returns none if it is missing.
+pub fn cases() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cases");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("NOT TESTED on users' inputs: {} is missing", folder.display());
+    None
+}
+
 /// Runs the program with these arguments.
 pub fn leukoscope<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = A>) -> Output {
     Command::new(env!("CARGO_BIN_EXE_leukoscope"))

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::camera::picture::PictureError;
+use crate::camera::picture::{PictureError, endings};
 
 pub use cells::{CellsReport, cells};
 pub use estimate::Estimate;
@@ -55,7 +55,7 @@ pub enum ValidateError {
     )]
     NoLabels { path: PathBuf },
     /// The class folders have no pictures.
-    #[error("the class folders in {} hold no pictures; it takes .jpg .jpeg .png .bmp .tif .tiff", path.display())]
+    #[error("the class folders in {} hold no pictures; it takes {}", path.display(), endings())]
     NoCells { path: PathBuf },
     /// A folder's name is not a label.
     #[error("folder {}: {source}; rename the folder or move it elsewhere", path.display())]

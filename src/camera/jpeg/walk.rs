@@ -1,12 +1,17 @@
-//! The JPEG parser shared by files, camera buffers and streams. Pure.
+//! Finds the end of a JPEG image. Pure.
 
 /// The result of a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Walked {
+pub(in crate::camera) enum Walked {
     /// The bytes end before the image does.
-    Unfinished,
-    /// The image is complete and ends before this byte.
+    Unfinished {
+        /// Whether a scan (pixel data) has begun, so that only the end marker may be missing.
+        scanned: bool,
+    },
+    /// The image has its end marker and ends before this byte.
     Ends(usize),
+    /// Another image begins at this byte, after the scan of this one, whose end marker is missing.
+    NextBegins(usize),
     /// The image is damaged; the text says how.
     Damaged(&'static str),
 }
@@ -14,7 +19,7 @@ pub(super) enum Walked {
 /// A walk from an image's start marker to its end marker by segment lengths (ITU-T T.81, annex B), so that the end
 /// marker of a preview inside a header does not end the image.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Walk {
+pub(in crate::camera) struct Walk {
     /// Offset of the next byte to check, from the start marker. It may lie beyond the bytes received so far.
     at: usize,
     /// Whether a scan (pixel data) has begun.
@@ -32,10 +37,10 @@ impl Default for Walk {
 
 impl Walk {
     /// Continues through `bytes`, which hold the image from its start marker and grow from call to call.
-    pub(super) fn go_on(&mut self, bytes: &[u8]) -> Walked {
+    pub(in crate::camera) fn go_on(&mut self, bytes: &[u8]) -> Walked {
         loop {
             let rest = bytes.get(self.at..).unwrap_or_default();
-            let &[first, marker, ..] = rest else { return Walked::Unfinished };
+            let &[first, marker, ..] = rest else { return Walked::Unfinished { scanned: self.scanned } };
             if first != 0xff {
                 // Entropy-coded data, or the stray bytes that some cameras leave between segments.
                 self.at += rest.iter().position(|byte| *byte == 0xff).unwrap_or(rest.len());
@@ -44,6 +49,8 @@ impl Walk {
             match marker {
                 // Fill byte before a marker.
                 0xff => self.at += 1,
+                // Entropy-coded data never holds a start marker.
+                0xd8 if self.scanned => return Walked::NextBegins(self.at),
                 0xd8 => return Walked::Damaged("an image began inside another"),
                 0xd9 if self.scanned => return Walked::Ends(self.at + 2),
                 0xd9 => return Walked::Damaged("it ends before its pixels"),
@@ -58,7 +65,9 @@ impl Walk {
                 // A stuffed byte, or a marker without a segment.
                 0x00..=0xbf | 0xd0..=0xd7 => self.at += 2,
                 0xc0..=0xfe => {
-                    let Some(&[high, low]) = rest.get(2..4) else { return Walked::Unfinished };
+                    let Some(&[high, low]) = rest.get(2..4) else {
+                        return Walked::Unfinished { scanned: self.scanned };
+                    };
                     let length = usize::from(u16::from_be_bytes([high, low]));
                     if length < 2 {
                         return Walked::Damaged("a segment says that it is shorter than its own length");
@@ -71,12 +80,6 @@ impl Walk {
             }
         }
     }
-}
-
-/// Whether these bytes hold a JPEG up to its end marker; bytes after it do not matter. Needed because the decoder fills
-/// the missing part of a truncated image with grey.
-pub(super) fn is_whole(bytes: &[u8]) -> bool {
-    bytes.starts_with(&[0xff, 0xd8]) && matches!(Walk::default().go_on(bytes), Walked::Ends(_))
 }
 
 #[cfg(test)]
@@ -92,15 +95,8 @@ mod tests {
         bytes
     }
 
-    #[test]
-    fn a_jpeg_is_whole_only_with_its_last_marker_after_its_pixels() {
-        let mut bytes = jpeg();
-        assert!(is_whole(&bytes));
-        for cut in 1..bytes.len() {
-            assert!(!is_whole(&bytes[..cut]), "cut at {cut} of {}", bytes.len());
-        }
-        bytes.extend([0; 64]);
-        assert!(is_whole(&bytes), "padding after the end is what many cameras send");
+    fn is_whole(bytes: &[u8]) -> bool {
+        matches!(Walk::default().go_on(bytes), Walked::Ends(_))
     }
 
     #[test]
@@ -123,7 +119,9 @@ mod tests {
         let whole = Walk::default().go_on(&bytes);
         assert_eq!(whole, Walked::Ends(bytes.len() - 9));
         let mut walk = Walk::default();
-        let found = (0..=bytes.len()).map(|length| walk.go_on(&bytes[..length])).find(|at| *at != Walked::Unfinished);
+        let found = (0..=bytes.len())
+            .map(|length| walk.go_on(&bytes[..length]))
+            .find(|at| !matches!(at, Walked::Unfinished { .. }));
         assert_eq!(found, Some(whole));
     }
 }
