@@ -5,6 +5,7 @@ mod closed_output;
 #[path = "../common/mod.rs"]
 mod common;
 mod config;
+mod hostile;
 mod pictures;
 mod users;
 mod validate;

@@ -59,6 +59,8 @@ impl<'a> Jpeg<'a> {
             Walked::Unfinished { scanned: false } => return Err(missing()),
             Walked::Damaged(why) => return Err(why.to_owned()),
         };
+        // Half a marker would make one with what follows.
+        let data = &data[..data.iter().rposition(|byte| *byte != 0xff).map_or(0, |last| last + 1)];
         let segments = segments(data);
         let data = repaired(data, &segments);
         let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&data[..]), DecoderOptions::default());
@@ -108,7 +110,8 @@ impl<'a> Jpeg<'a> {
         // Strict: what is no more than a warning otherwise means that pixels are made up.
         let options = DecoderOptions::default().set_strict_mode(true).jpeg_set_out_colorspace(colours);
         JpegDecoder::new_with_options(ZCursor::new(data), options).decode().map_err(|error| {
-            let error = error.to_string();
+            // The library quotes some of its words.
+            let error = error.to_string().replace('"', "");
             if error.contains("Exhausted") || error.contains("Premature") {
                 "its end or a piece of it is missing".to_owned()
             } else {
