@@ -19,7 +19,7 @@ const SCAN: u8 = 0xda;
 /// An APP0 segment with the mark of Motion JPEG in AVI files. It makes the decoder take the Huffman tables of ITU-T T.81,
 /// annex K, for those that the image lacks.
 const MOTION_JPEG: [u8; 16] = [0xff, 0xe0, 0, 14, b'A', b'V', b'I', b'1', 0, 0, 0, 0, 0, 0, 0, 0];
-/// Filler that stands for what may be missing of a scan, without a byte that begins a marker.
+/// Fillers that stand for what may be missing of a scan, without a byte that begins a marker.
 const FILLERS: [u8; 2] = [0x55, 0xaa];
 /// Length of a filler, bytes: more than one row of blocks of the widest image that ends in nothing but end-of-block codes.
 const FILLER_LENGTH: usize = 4096;
@@ -77,24 +77,23 @@ impl<'a> Jpeg<'a> {
         })
     }
 
-    /// The pixels as stored, with `orientation` not applied. `thorough` decodes twice, which also notices when only the last
-    /// blocks are missing; otherwise an image with an end marker may lack the last 8 bytes of its scan.
+    /// The pixels as stored, with `orientation` not applied. `thorough` decodes three times, which also notices
+    /// when only the last blocks are missing; otherwise an image with an end marker may lack the last 20 bytes of its scan.
     ///
     /// # Errors
     /// Says what is wrong when a piece of the scan is missing or damaged.
     pub fn decode(&self, thorough: bool) -> Result<RgbImage, String> {
-        let pixels = if thorough || !self.ends || self.progressive || self.size.0 < WIDE {
+        // Without an end marker the decoder says when it runs out of bytes; at the marker it goes on with zeros.
+        let runs_out = !self.progressive && self.size.0 >= WIDE;
+        let pixels = if runs_out { self.pixels(&self.data)? } else { self.pixels(&self.filled(FILLERS[0]))? };
+        if thorough || !self.ends || !runs_out {
             // The same pixels whatever follows the scan: nothing of it is missing.
-            let [pixels, others] = FILLERS.map(|filler| self.pixels(&self.filled(filler)));
-            let pixels = pixels?;
-            if pixels != others? {
-                return Err("its end or a piece of it is missing".to_owned());
+            for filler in FILLERS {
+                if pixels != self.pixels(&self.filled(filler))? {
+                    return Err("its end or a piece of it is missing".to_owned());
+                }
             }
-            pixels
-        } else {
-            // Without an end marker the decoder says when it runs out of bytes; at the marker it goes on with zeros.
-            self.pixels(&self.data)?
-        };
+        }
         let pixels = if self.grey { pixels.iter().flat_map(|value| [*value; 3]).collect() } else { pixels };
         RgbImage::from_raw(self.size.0, self.size.1, pixels)
             .ok_or_else(|| "its size is not that of its pixels".to_owned())
