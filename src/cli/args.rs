@@ -191,6 +191,9 @@ pub struct ExportArguments {
     /// Only cells of this session; may be given more than once.
     #[arg(long, value_name = "NUMBER")]
     pub session: Vec<i64>,
+    /// Also cells of signed results that no reviewer looked at, with the program's class and without a reviewer.
+    #[arg(long)]
+    pub all: bool,
     /// Configuration file of the station.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -186,7 +186,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     running.watch_over(seconds);
     service::stopping();
     running.end();
-    outputs_stop.tell();
+    outputs_stop.request();
     outputs.into_iter().chain(page).for_each(join);
     Ok(())
 }
