@@ -35,9 +35,11 @@ pub(super) fn settle(connection: &Connection, witness: Option<&Witness>) -> Resu
     }
     let head = audit::head(connection)?;
     match witness {
-        None if meta(connection, WITNESSED)?.is_some() => copy(connection, now, before, None)?,
+        None if meta(connection, WITNESSED)?.is_some() => copy(connection, now, before.as_deref(), None)?,
         None => {}
-        Some(witness) if before.as_ref() != Some(&witness.store) => copy(connection, now, before, Some(witness))?,
+        Some(witness) if before.as_ref() != Some(&witness.store) => {
+            copy(connection, now, before.as_deref(), Some(witness))?
+        }
         Some(witness) if lost(connection, head.0, witness)? => {
             let detail = json!({"line": witness.line, "hash": witness.hash, "last": head.0});
             audit::note(connection, DEVICE, now, LOST, None, &detail)?;
@@ -64,7 +66,7 @@ pub(super) fn lost(connection: &Connection, last: i64, witness: &Witness) -> rus
 fn copy(
     connection: &Connection,
     now: Timestamp,
-    before: Option<String>,
+    before: Option<&str>,
     witness: Option<&Witness>,
 ) -> Result<(), StoreProblem> {
     // A store that has just got its identity needs no other.
@@ -104,7 +106,8 @@ impl Store {
             let read = || Ok::<_, StoreProblem>((so_far(&writer)?, is_witnessed(&writer)?));
             read().map_err(|problem| self.failed(problem))?
         };
-        if now.as_ref() == found || !self.witness() || witnessed {
+        let kept = now.as_ref() == found || self.witness();
+        if !kept || witnessed {
             return Ok(());
         }
         // Only now: a start that is cut off between the two must not take the store for a copy.

@@ -35,3 +35,16 @@ pub(crate) fn sample_id(text: &str) -> Result<String, NoSampleId> {
     }
     Ok(id.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_that_nobody_named_is_called_by_its_second_and_a_number_if_that_is_taken() {
+        let now = Timestamp::from_second(1_790_000_080).unwrap();
+        assert_eq!(nameless(now, |_| false), "20260921-141440");
+        let taken = ["20260921-141440", "20260921-141440-2"];
+        assert_eq!(nameless(now, |id| taken.contains(&id)), "20260921-141440-3");
+    }
+}
