@@ -58,11 +58,11 @@ pub enum CliCommand {
     User(UserArguments),
     /// Tokens, with which programs use the API of the page: add, list or remove them.
     Token(TokenArguments),
-    /// The audit trail: who changed or viewed what, and whether a line is missing or was changed.
+    /// The audit trail: who changed or viewed what, and whether it or what it speaks of was changed or is missing.
     Audit(AuditArguments),
     /// Write the report of a session. Viewing a signed one is noted in the audit trail.
     Report(ReportArguments),
-    /// Write reviewed cells as training pictures: DIR/CLASS/*.png and DIR/manifest.csv.
+    /// Write the cells that reviewers looked at as training pictures: DIR/CLASS/*.png and DIR/manifest.csv.
     Export(ExportArguments),
     /// List the cameras, serial ports, I2C and SPI buses and GPIO chips of this machine.
     Devices {
@@ -161,7 +161,8 @@ pub enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Verify every line; prints the number of lines and the last hash. Exit code 1 if one is missing or was changed.
+    /// Verify every line and the rows it speaks of; prints the number of lines and the last hash. Exit code 1 if
+    /// something is missing or was changed.
     Verify {
         /// A hash printed by an earlier run: the trail must still have a line with it.
         #[arg(long, value_name = "HASH")]
@@ -191,6 +192,9 @@ pub struct ExportArguments {
     /// Only cells of this session; may be given more than once.
     #[arg(long, value_name = "NUMBER")]
     pub session: Vec<i64>,
+    /// Also cells of signed results that no reviewer looked at, with the program's class and without a reviewer.
+    #[arg(long)]
+    pub all: bool,
     /// Configuration file of the station.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

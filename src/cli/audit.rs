@@ -10,8 +10,8 @@ use crate::store::AuditVerdict;
 /// Prints or verifies the audit trail; the daemon may be running.
 ///
 /// # Errors
-/// With exit code 1 if a line is missing or was changed, or the store cannot be read; 2 if the configuration is
-/// wrong.
+/// With exit code 1 if a line is missing, or it or what it speaks of was changed, or the store cannot be read; 2 if
+/// the configuration is wrong.
 pub fn audit(arguments: &AuditArguments) -> Result<(), Failure> {
     let Some(store) = station::to_read(arguments.config.as_deref())? else {
         if let AuditCommand::Verify { known: Some(_) } = &arguments.command {
@@ -37,13 +37,22 @@ pub fn audit(arguments: &AuditArguments) -> Result<(), Failure> {
             }
         }
         AuditCommand::Verify { known } => match store.verify_audit().blame_run()? {
-            AuditVerdict::Whole { entries, hash } => {
+            AuditVerdict::Whole { entries, hash, unhashed, notes } => {
                 if let Some(known) = known
                     && !store.audit(None, None, u32::MAX).blame_run()?.iter().any(|entry| entry.hash == *known)
                 {
                     return Err(broken("no line has the hash that was written down: the trail was replaced"));
                 }
                 println!("whole: {entries} lines, the last with hash {hash}");
+                if unhashed > 0 {
+                    println!(
+                        "of {unhashed} sessions only the lines and signatures were verified: they are from versions whose \
+                         lines do not hash what they speak of"
+                    );
+                }
+                for note in notes {
+                    println!("{note}");
+                }
             }
             AuditVerdict::Broken { number, why } => return Err(broken(&format!("line {number}: {why}"))),
         },
@@ -52,7 +61,7 @@ pub fn audit(arguments: &AuditArguments) -> Result<(), Failure> {
 }
 
 fn broken(why: &str) -> Failure {
-    let words = "the audit trail is not whole";
+    let words = "the audit trail and the store are not whole";
     let remedy = "keep a copy of the store as it is, and find out who had access to it";
     Failure { code: 1, error: anyhow::anyhow!("{words}: {why}; {remedy}") }
 }

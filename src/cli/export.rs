@@ -1,4 +1,4 @@
-//! `export`: reviewed cells as training pictures.
+//! `export`: cells that reviewers looked at, as training pictures.
 
 use std::env;
 
@@ -38,11 +38,17 @@ pub fn export(arguments: &ExportArguments) -> Result<(), Failure> {
             by.note("console", Timestamp::now(), "export", Some(id), &json!({"cells": to})).blame_run()?;
         }
     }
-    let done = export::export(&store, &sessions, scale.ok(), &arguments.dir).map_err(blame)?;
+    let done = export::export(&store, &sessions, scale.ok(), arguments.all, &arguments.dir).map_err(blame)?;
     if done.cells == 0 {
-        println!("no reviewed cell with a picture; nothing was written");
+        println!("no cell with a picture that a reviewer looked at; nothing was written");
     } else {
         println!("{} cells of {} sessions in {}", done.cells, done.sessions, arguments.dir.display());
+    }
+    if done.unseen > 0 {
+        println!(
+            "left out: {} of signed results that no reviewer looked at; --all adds them, without a reviewer",
+            done.unseen
+        );
     }
     if done.nameless > 0 {
         println!("left out: {} that have no name although their result is signed", done.nameless);

@@ -68,9 +68,9 @@ struct Standing {
 }
 
 fn as_json(detail: SessionDetail) -> serde_json::Result<Option<String>> {
-    let SessionDetail { summary, reviewed_result, signature, .. } = detail;
+    let SessionDetail { summary, reviewed_result, signature, store, .. } = detail;
     let (Some(sequence), Some(snapshot)) = (summary.result, reviewed_result) else { return Ok(None) };
-    let result = StoredResult { sequence, session: summary.id, station: summary.station, snapshot, signature };
+    let result = StoredResult { sequence, store, session: summary.id, station: summary.station, snapshot, signature };
     serde_json::to_string(&Standing { status: summary.status, result }).map(Some)
 }
 

@@ -36,13 +36,30 @@ impl<T> Clone for Requests<T> {
     }
 }
 
+/// A command and who gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Name for the audit trail: a user, `token:NAME`, `device`, or `device:` and what passed the command on.
+    pub by: String,
+    /// What to do.
+    pub command: Command,
+}
+
+impl Asked {
+    /// A command by somebody.
+    #[must_use]
+    pub fn by(by: impl Into<String>, command: Command) -> Self {
+        Self { by: by.into(), command }
+    }
+}
+
 /// Sender for commands.
-pub type Commands = Requests<Command>;
+pub type Commands = Requests<Asked>;
 
 impl Commands {
     /// Both ends of a queue of at most [`MOST_COMMANDS`] commands.
     #[must_use]
-    pub fn new(drops: Drops) -> (Self, Receiver<Command>) {
+    pub fn new(drops: Drops) -> (Self, Receiver<Asked>) {
         Self::within(MOST_COMMANDS, Dropped::Command, drops)
     }
 }

@@ -20,7 +20,7 @@ use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::pipeline::{self, CalibrationRequest, Calibrator, PipelinePorts};
 use crate::station::recorder::Recorder;
-use crate::station::requests::{Commands, Requests};
+use crate::station::requests::{Asked, Commands, Requests};
 use crate::station::retention;
 use crate::station::service;
 use crate::station::service::watchdog::{Pulse, Watchdog};
@@ -84,7 +84,7 @@ pub struct Ports {
 pub struct Station {
     parts: Parts,
     ports: Ports,
-    asked: Receiver<Command>,
+    asked: Receiver<Asked>,
     calibrations_asked: Receiver<CalibrationRequest>,
     sinks: Vec<Latest<Arc<Snapshot>>>,
 }

@@ -1,5 +1,6 @@
 //! Audit trail: every line holds a hash over itself and the line before, so that a changed or missing one is
-//! detected.
+//! detected. A line that changes a session, a user or a token also holds hashes of the rows it speaks of, as they are
+//! after it; `verify` compares them with the rows.
 //!
 //! Number and hash of the last line are also stored separately, and in every signature. Whoever can write the file
 //! and knows its format can forge a whole new trail; only a hash written down elsewhere reveals that (`leukoscope
@@ -12,29 +13,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::records::{AuditEntry, SessionId};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem};
+use super::{Store, StoreError, StoreProblem, schema};
+
+/// Name in the trail for what the program does on its own, and for a person at the device without a login.
+pub(super) const DEVICE: &str = "device";
 
 /// Hash before the first line.
 const BEFORE_ALL: &str = "leukoscope";
-
-/// Result of verifying the whole trail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AuditVerdict {
-    /// Nothing is missing or changed.
-    Whole {
-        /// Number of lines.
-        entries: i64,
-        /// Hash of the last line; empty if there is none.
-        hash: String,
-    },
-    /// A line is missing or was changed.
-    Broken {
-        /// The first wrong line.
-        number: i64,
-        /// What is wrong, in words.
-        why: String,
-    },
-}
 
 impl Store {
     /// Adds a line to the trail.
@@ -63,78 +48,15 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<AuditEntry>, StoreError> {
         self.read(|transaction| {
-            let mut select = transaction.prepare_cached(
-                "SELECT number, at, person, action, session, detail, hash FROM audit \
-                 WHERE (?1 IS NULL OR session = ?1) AND number < ?2 ORDER BY number DESC LIMIT ?3",
-            )?;
+            let mut select = transaction.prepare_cached(&format!(
+                "SELECT {} FROM audit WHERE (?1 IS NULL OR session = ?1) AND number < ?2 ORDER BY number DESC LIMIT ?3",
+                columns(transaction)?
+            ))?;
             let rows = select.query_map(params![session, before.unwrap_or(i64::MAX), limit], line)?;
             rows.map(|row| row?.entry()).collect()
         })
     }
-
-    /// Verifies every line of the trail.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub fn verify_audit(&self) -> Result<AuditVerdict, StoreError> {
-        self.read(|transaction| {
-            let mut select = transaction
-                .prepare("SELECT number, at, person, action, session, detail, hash FROM audit ORDER BY number")?;
-            let broken = |number, why: &str| Ok(AuditVerdict::Broken { number, why: why.to_owned() });
-            let (mut number, mut hash) = (0, String::new());
-            for row in select.query_map([], line)? {
-                let row = row?;
-                number += 1;
-                if row.number != number {
-                    return broken(number, "the line is missing");
-                }
-                if row.hash != row.hash_after(&hash) {
-                    return broken(number, "the line, or the one before it, was changed");
-                }
-                hash = row.hash;
-            }
-            if head(transaction)? != (number, hash.clone()) {
-                return broken(number + 1, "lines at the end are missing, or what is kept of the last one was changed");
-            }
-            let mut signed = transaction.prepare(
-                "SELECT signature.audit_number, signature.audit_hash, audit.hash, audit.detail, signature.session, \
-                     signature.person, signature.at, comment, snapshot, sha256 FROM signature \
-                     LEFT JOIN audit ON audit.number = signature.audit_number",
-            )?;
-            let mut rows = signed.query([])?;
-            while let Some(row) = rows.next()? {
-                let at: i64 = row.get(0)?;
-                let (then, now): (String, Option<String>) = (row.get(1)?, row.get(2)?);
-                if now != Some(then) {
-                    return broken(at, "a signature holds another hash of the line");
-                }
-                let text = |column| row.get::<_, String>(column);
-                let detail: Value = serde_json::from_str(&text(3)?)?;
-                let hash = signature_hash(row.get(4)?, &text(5)?, &text(6)?, &text(7)?, &text(8)?);
-                if hash != text(9)? || detail["sha256"] != hash {
-                    return broken(at, "the result that was signed there, or its signature, was changed");
-                }
-            }
-            let unsigned = "SELECT number FROM audit WHERE action = 'sign' \
-                 AND number NOT IN (SELECT audit_number FROM signature) ORDER BY number LIMIT 1";
-            if let Some(at) = transaction.query_row(unsigned, [], |row| row.get(0)).optional()? {
-                return broken(at, "the signature that was made there is missing");
-            }
-            // A trail deleted as a whole has no broken line, so look for sessions and results without one.
-            if let Some(what) = transaction.query_row(UNTOLD, [], |row| row.get::<_, String>(0)).optional()? {
-                return broken(number + 1, &format!("{what} is not in the trail: lines are missing"));
-            }
-            Ok(AuditVerdict::Whole { entries: number, hash })
-        })
-    }
 }
-
-/// A session or a result that has no line.
-const UNTOLD: &str = "SELECT 'the begin of session ' || id FROM session WHERE NOT EXISTS \
-     (SELECT 1 FROM audit WHERE audit.session = id AND action = 'begin') \
-     UNION ALL SELECT 'result ' || sequence FROM result WHERE NOT EXISTS (SELECT 1 FROM audit \
-     WHERE audit.session = result.session AND action = 'result' \
-     AND json_extract(detail, '$.result') = sequence) LIMIT 1";
 
 /// Adds a line within a transaction; returns its number and hash.
 pub(super) fn note(
@@ -145,6 +67,19 @@ pub(super) fn note(
     session: Option<SessionId>,
     detail: &Value,
 ) -> rusqlite::Result<(i64, String)> {
+    vouch(connection, by, at, action, session, detail, None)
+}
+
+/// Same, for a line that holds hashes of the rows it speaks of.
+pub(super) fn vouch(
+    connection: &Connection,
+    by: &str,
+    at: Timestamp,
+    action: &str,
+    session: Option<SessionId>,
+    detail: &Value,
+    rows: Option<&Value>,
+) -> rusqlite::Result<(i64, String)> {
     let (last, before) = head(connection)?;
     let mut line = AuditLine {
         number: last + 1,
@@ -153,14 +88,25 @@ pub(super) fn note(
         action: action.to_owned(),
         session,
         detail: detail.to_string(),
+        rows: rows.map(Value::to_string),
         hash: String::new(),
     };
     line.hash = line.hash_after(&before);
     connection
         .prepare_cached(
-            "INSERT INTO audit (number, at, person, action, session, detail, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO audit (number, at, person, action, session, detail, hash, row_hashes) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
-        .execute(params![line.number, line.at, line.by, line.action, line.session, line.detail, line.hash])?;
+        .execute(params![
+            line.number,
+            line.at,
+            line.by,
+            line.action,
+            line.session,
+            line.detail,
+            line.hash,
+            line.rows
+        ])?;
     connection
         .prepare_cached(
             "INSERT INTO meta (name, value) VALUES ('audit_head', ?1) ON CONFLICT DO UPDATE SET value = ?1",
@@ -170,7 +116,7 @@ pub(super) fn note(
 }
 
 /// Number and hash of the last line, as stored separately; 0 and an empty hash if there is none.
-fn head(connection: &Connection) -> rusqlite::Result<(i64, String)> {
+pub(super) fn head(connection: &Connection) -> rusqlite::Result<(i64, String)> {
     let kept: Option<String> =
         connection.query_row("SELECT value FROM meta WHERE name = 'audit_head'", [], |row| row.get(0)).optional()?;
     let kept = kept.unwrap_or_default();
@@ -178,18 +124,26 @@ fn head(connection: &Connection) -> rusqlite::Result<(i64, String)> {
     Ok((number.parse().unwrap_or(-1), hash.to_owned()))
 }
 
-/// A line as stored.
-struct AuditLine {
-    number: i64,
-    at: String,
-    by: String,
-    action: String,
-    session: Option<SessionId>,
-    detail: String,
-    hash: String,
+/// Columns of [`line`].
+pub(super) fn columns(connection: &Connection) -> rusqlite::Result<String> {
+    let rows = schema::since_identity(connection, "row_hashes")?;
+    Ok(format!("number, at, person, action, session, detail, hash, {rows}"))
 }
 
-fn line(row: &Row<'_>) -> rusqlite::Result<AuditLine> {
+/// A line as stored.
+pub(super) struct AuditLine {
+    pub(super) number: i64,
+    at: String,
+    by: String,
+    pub(super) action: String,
+    pub(super) session: Option<SessionId>,
+    pub(super) detail: String,
+    pub(super) hash: String,
+    /// Hashes of the rows it speaks of, as JSON.
+    pub(super) rows: Option<String>,
+}
+
+pub(super) fn line(row: &Row<'_>) -> rusqlite::Result<AuditLine> {
     Ok(AuditLine {
         number: row.get(0)?,
         at: row.get(1)?,
@@ -198,20 +152,24 @@ fn line(row: &Row<'_>) -> rusqlite::Result<AuditLine> {
         session: row.get(4)?,
         detail: row.get(5)?,
         hash: row.get(6)?,
+        rows: row.get(7)?,
     })
 }
 
 impl AuditLine {
     /// SHA-256 over the previous hash and the line as a JSON list, hexadecimal.
-    fn hash_after(&self, before: &str) -> String {
+    pub(super) fn hash_after(&self, before: &str) -> String {
         let before = if before.is_empty() { BEFORE_ALL } else { before };
-        let Self { number, at, by, action, session, detail, .. } = self;
-        let words = serde_json::json!([before, number, at, by, action, session, detail]);
+        let Self { number, at, by, action, session, detail, rows, .. } = self;
+        let words = match rows {
+            Some(rows) => serde_json::json!([before, number, at, by, action, session, detail, rows]),
+            None => serde_json::json!([before, number, at, by, action, session, detail]),
+        };
         hexadecimal(&Sha256::digest(words.to_string()))
     }
 
     fn entry(self) -> Result<AuditEntry, StoreProblem> {
-        let Self { number, at, by, action, session, detail, hash } = self;
+        let Self { number, at, by, action, session, detail, rows, hash } = self;
         Ok(AuditEntry {
             number,
             at: read_time(&at)?,
@@ -219,6 +177,7 @@ impl AuditLine {
             action,
             session,
             detail: serde_json::from_str(&detail)?,
+            rows: rows.as_deref().map(serde_json::from_str).transpose()?,
             hash,
         })
     }

@@ -4,13 +4,11 @@ use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 use serde_json::json;
 
+use super::audit::DEVICE;
 use super::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, audit, results};
+use super::{Store, StoreError, StoreProblem, audit, digest, results};
 use crate::counting::session::snapshot::Snapshot;
-
-/// Name in the audit trail for what the program does on its own.
-const DEVICE: &str = "device";
 
 impl Store {
     /// Records the start of a count.
@@ -24,7 +22,9 @@ impl Store {
                 params![start.sample, start.station, time(start.started), serde_json::to_string(&start.settings)?],
             )?;
             let id = transaction.last_insert_rowid();
-            audit::note(transaction, DEVICE, start.started, "begin", Some(id), &json!({"sample": start.sample}))?;
+            let rows = digest::of_session(transaction, id, &[digest::SESSION])?;
+            let detail = json!({"sample": start.sample});
+            audit::vouch(transaction, &start.by, start.started, "begin", Some(id), &detail, Some(&rows))?;
             Ok(id)
         })
     }
@@ -50,9 +50,28 @@ impl Store {
         result: &Snapshot,
         settings: &Settings,
     ) -> Result<u64, StoreError> {
+        self.finish_stopped(session, changes, result, settings, None)
+    }
+
+    /// Same for a count that `stopped_by` ended, by the name for the audit trail.
+    ///
+    /// # Errors
+    /// As [`Store::finish`].
+    pub(crate) fn finish_stopped(
+        &self,
+        session: SessionId,
+        changes: &[CellChange],
+        result: &Snapshot,
+        settings: &Settings,
+        stopped_by: Option<&str>,
+    ) -> Result<u64, StoreError> {
         let result = results::with_finite_numbers(result.clone());
         let number = self.write(|transaction| {
             change(transaction, session, changes)?;
+            let before = digest::of_session(transaction, session, &[digest::SESSION])?;
+            if let Some(by) = stopped_by {
+                audit::note(transaction, by, result.time, "stop", Some(session), &json!({}))?;
+            }
             transaction.execute("DELETE FROM crop WHERE session = ?1 AND number IN (SELECT number FROM cell WHERE session = ?1 AND withdrawn)", [session])?;
             transaction.execute("DELETE FROM cell WHERE session = ?1 AND withdrawn", [session])?;
             let sequence = results::next(transaction)?;
@@ -62,9 +81,13 @@ impl Store {
                 params![session, time(result.time), result.sample, serde_json::to_string(settings)?],
             )?;
             let detail = json!({"result": sequence, "counted": result.counted});
-            audit::note(transaction, DEVICE, result.time, "result", Some(session), &detail)?;
+            // Here and not with every cell, so that recording one stays quick: the whole session is read once.
+            let rows = digest::with_before(digest::of_all(transaction, session)?, before);
+            audit::vouch(transaction, DEVICE, result.time, "result", Some(session), &detail, Some(&rows))?;
             Ok(sequence.cast_unsigned())
         })?;
+        // Before anybody sees the number.
+        self.witness();
         super::recovered(&self.0.numbers).insert(number);
         Ok(number)
     }
@@ -75,8 +98,10 @@ pub(super) fn interrupt(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     let mut open = transaction.prepare("SELECT id FROM session WHERE state = 'counting'")?;
     let open: Vec<SessionId> = open.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for session in open {
+        let before = digest::of_session(transaction, session, &[digest::SESSION])?;
         transaction.execute("UPDATE session SET state = 'interrupted' WHERE id = ?1", [session])?;
-        audit::note(transaction, DEVICE, Timestamp::now(), "interrupted", Some(session), &json!({}))?;
+        let rows = digest::with_before(digest::of_all(transaction, session)?, before);
+        audit::vouch(transaction, DEVICE, Timestamp::now(), "interrupted", Some(session), &json!({}), Some(&rows))?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Exports reviewed cells as training pictures: `DIR/CLASS/SESSION-CELL.png` and `DIR/manifest.csv`, the layout that
+//! Exports cells that reviewers looked at as training pictures: `DIR/CLASS/SESSION-CELL.png` and `DIR/manifest.csv`, the layout that
 //! `models/training/` reads with `--device DIR`.
 
 use std::collections::BTreeSet;
@@ -27,11 +27,13 @@ pub struct Exported {
     pub cells: usize,
     /// Sessions they come from.
     pub sessions: usize,
-    /// Cells of signed sessions that have no class, neither from the program nor from a reviewer.
+    /// White cells of signed results that no reviewer looked at, left out unless asked for.
+    pub unseen: usize,
+    /// Cells asked for that have no class, neither from the program nor from a reviewer.
     pub nameless: usize,
-    /// Reviewed cells without a stored picture.
+    /// Cells without a stored picture.
     pub without_picture: usize,
-    /// Reviewed cells whose picture cannot be read.
+    /// Cells whose picture cannot be read.
     pub damaged: usize,
 }
 
@@ -78,8 +80,9 @@ pub fn look_up(store: &Store, sessions: &[SessionId], folder: &Path) -> Result<V
     asked.into_iter().map(found).collect()
 }
 
-/// Writes the reviewed white cells of these sessions to `folder`: those that a person classified, and all classified
-/// ones of signed results. If there are none, nothing is written. `scale` is the SHA-256 of a classifier and the true
+/// Writes white cells of these sessions to `folder`: those that a reviewer looked at and gave a class or confirmed it;
+/// with `unseen` also the rest of those with a class in signed results, without a reviewer. If there are none, nothing
+/// is written. `scale` is the SHA-256 of a classifier and the true
 /// micrometres per pixel of crops cut for it, for sessions of versions that did not store the scale.
 ///
 /// # Errors
@@ -88,6 +91,7 @@ pub fn export(
     store: &Store,
     sessions: &[SessionSummary],
     scale: Option<(&str, f64)>,
+    unseen: bool,
     folder: &Path,
 ) -> Result<Exported, ExportError> {
     let mut written = Folder { path: folder, manifest: None };
@@ -101,7 +105,10 @@ pub fn export(
         let sample = hexadecimal(&Sha256::digest(&detail.summary.sample)[..8]);
         let before = done.cells;
         for cell in store.cells(id, Some(Kind::Wbc), None)? {
-            let Some((reviewer, date)) = review(&detail, &cell) else { continue };
+            let Some((reviewer, date)) = review(&detail, &cell, unseen) else {
+                done.unseen += usize::from(detail.signature.is_some());
+                continue;
+            };
             let class = cell.class_in_force().filter(|class| *class != CellClass::Unk || cell.by_person.is_some());
             let Some(class) = class else {
                 done.nameless += 1;
@@ -158,10 +165,12 @@ impl Folder<'_> {
     }
 }
 
-/// Who decided on a cell, and when: the person who classified it, else the one who signed.
-fn review<'a>(detail: &'a SessionDetail, cell: &'a CellRecord) -> Option<(&'a str, Timestamp)> {
+/// Who looked at a cell, and when. With `unseen`, of one that nobody looked at in a signed result: nobody, and when it
+/// was signed.
+fn review<'a>(detail: &'a SessionDetail, cell: &'a CellRecord, unseen: bool) -> Option<(&'a str, Timestamp)> {
     let person = cell.by_person.as_ref().map(|person| (person.by.as_str(), person.at));
-    person.or_else(|| detail.signature.as_ref().map(|signature| (signature.by.as_str(), signature.at)))
+    // A signature is no look at every cell: naming the signer here would pass the program's classes off as a person's.
+    person.or_else(|| detail.signature.as_ref().filter(|_| unseen).map(|signature| ("", signature.at)))
 }
 
 /// Scale of a session's crops, as text: as stored, else that of its classifier if that is the one in `scale`; empty

@@ -6,9 +6,12 @@
 mod audit;
 mod cells;
 mod counting;
+mod digest;
 mod error;
 pub mod export;
 mod file;
+mod first_use;
+mod identity;
 pub mod records;
 mod results;
 mod retention;
@@ -18,6 +21,8 @@ mod schema;
 mod sessions;
 mod text;
 mod users;
+mod verify;
+mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -29,7 +34,6 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-pub use audit::AuditVerdict;
 pub(crate) use audit::hexadecimal;
 pub use error::StoreError;
 use error::of_database;
@@ -40,6 +44,8 @@ pub use retention::Retained;
 pub use review::ReviewError;
 pub use users::Stamp;
 pub(crate) use users::token_hash;
+pub use verify::{AuditVerdict, Verified};
+use witness::Witness;
 
 /// File name of the database.
 pub const FILE: &str = "leukoscope.sqlite";
@@ -101,6 +107,8 @@ impl Store {
         file::prepare(&writer, form).map_err(&failed)?;
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
         schema::migrate(&transaction, form).map_err(&failed)?;
+        let witness = Witness::read(folder)?;
+        identity::settle(&transaction, witness.as_ref()).map_err(|problem| failed_at(&path, problem))?;
         counting::interrupt(&transaction).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
         if !made {
@@ -115,7 +123,9 @@ impl Store {
             lock.write_all(file::MADE).and_then(|()| lock.sync_all()).map_err(of_file(folder))?;
         }
         drop(failed);
-        Self::with(path, Some(writer), Some(lock))
+        let store = Self::with(path, Some(writer), Some(lock))?;
+        store.witness_start(witness.as_ref())?;
+        Ok(store)
     }
 
     /// Opens the store of `folder` for occasional writes (users, tokens, the audit trail), even while another process
@@ -191,6 +201,16 @@ impl Store {
         done.map_err(|problem| self.failed(problem))
     }
 
+    /// Same for what must not be lost without a trace: the witness beside the store is written, too.
+    fn write_witnessed<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreProblem>,
+    ) -> Result<T, StoreError> {
+        let done = self.write(work)?;
+        self.witness();
+        Ok(done)
+    }
+
     /// Runs `work` on the current state.
     fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreProblem>) -> Result<T, StoreError> {
         let mut reader = recovered(&self.0.reader);
@@ -203,12 +223,16 @@ impl Store {
     }
 
     fn failed(&self, problem: StoreProblem) -> StoreError {
-        match problem {
-            StoreProblem::Database(problem) => of_database(&self.0.path)(problem),
-            StoreProblem::Content(problem) => StoreError::Damaged { path: self.0.path.clone(), problem },
-            StoreProblem::Refused(words) => StoreError::Refused(words),
-            StoreProblem::Review(problem) => StoreError::Review(problem),
-        }
+        failed_at(&self.0.path, problem)
+    }
+}
+
+fn failed_at(path: &Path, problem: StoreProblem) -> StoreError {
+    match problem {
+        StoreProblem::Database(problem) => of_database(path)(problem),
+        StoreProblem::Content(problem) => StoreError::Damaged { path: path.to_owned(), problem },
+        StoreProblem::Refused(words) => StoreError::Refused(words),
+        StoreProblem::Review(problem) => StoreError::Review(problem),
     }
 }
 

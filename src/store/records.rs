@@ -28,6 +28,8 @@ pub struct SessionStart {
     pub started: Timestamp,
     /// Settings in force.
     pub settings: Settings,
+    /// Who began it, by the name for the audit trail.
+    pub by: String,
 }
 
 /// Settings, models and calibration in force for a session.
@@ -164,6 +166,9 @@ pub struct SessionDetail {
     pub counted_result: Option<Snapshot>,
     /// The result with the review applied; the signed one once it is signed.
     pub reviewed_result: Option<Snapshot>,
+    /// Identity of the store that gave the result its number: with it the number is unique for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
     /// SHA-256 of `reviewed_result` as served, hexadecimal; a signature names it, so that nothing unseen is signed.
     pub fingerprint: Option<String>,
     /// White cells whose class from review differs from the program's.
@@ -233,7 +238,9 @@ pub struct AuditEntry {
     pub number: i64,
     /// When it happened.
     pub at: Timestamp,
-    /// Name of the user, `device` for the program itself, `console` for the command line.
+    /// Name of the user, `token:NAME` for a program, `device` for the program itself and a person at the device without
+    /// a login, `device:button`, `device:key` and `device:serial` for what sent a command, `console` for the command
+    /// line.
     pub by: String,
     /// What was done.
     pub action: String,
@@ -242,6 +249,9 @@ pub struct AuditEntry {
     pub session: Option<SessionId>,
     /// Details, as JSON.
     pub detail: serde_json::Value,
+    /// SHA-256 of the rows that the line speaks of, by kind, hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<serde_json::Value>,
     /// SHA-256 over the previous hash and all the fields above, hexadecimal.
     pub hash: String,
 }

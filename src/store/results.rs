@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::records::{SessionId, Signature};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, recovered};
+use super::{Store, StoreError, StoreProblem, recovered, schema};
 use crate::counting::session::snapshot::Snapshot;
 
 /// A result as stored.
@@ -15,6 +15,9 @@ use crate::counting::session::snapshot::Snapshot;
 pub struct StoredResult {
     /// Number of the result, from 1, never reused in one folder.
     pub sequence: u64,
+    /// Identity of the store that gave it: with it the number is unique for ever, also among copies of a store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
     /// Number of its session.
     pub session: SessionId,
     /// Name of the counting station.
@@ -27,11 +30,20 @@ pub struct StoredResult {
     pub signature: Option<Signature>,
 }
 
-const COLUMNS: &str = "SELECT result.sequence, result.session, session.station, coalesce(signature.snapshot, result.snapshot), \
-     signature.person, signature.at, signature.comment, signature.sha256 \
-     FROM result JOIN session ON session.id = result.session LEFT JOIN signature ON signature.session = result.session";
+/// The store that numbered a result: results from versions that did not say belong to the first identity.
+pub(super) const STORE: &str = "coalesce(result.store, (SELECT value FROM meta WHERE name = 'first_store'))";
 
-type Columns = (i64, SessionId, String, String, Option<(String, String, String, String)>);
+fn select(connection: &Connection, end: &str) -> rusqlite::Result<String> {
+    let store = schema::since_identity(connection, STORE)?;
+    Ok(format!(
+        "SELECT result.sequence, result.session, session.station, coalesce(signature.snapshot, result.snapshot), \
+         signature.person, signature.at, signature.comment, signature.sha256, {store} \
+         FROM result JOIN session ON session.id = result.session LEFT JOIN signature ON signature.session = result.session \
+         {end}"
+    ))
+}
+
+type Columns = (i64, SessionId, String, String, Option<(String, String, String, String)>, Option<String>);
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
     let person: Option<String> = row.get(4)?;
@@ -39,16 +51,16 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
         Some(person) => Some((person, row.get(5)?, row.get(6)?, row.get(7)?)),
         None => None,
     };
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, signature))
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, signature, row.get(8)?))
 }
 
-fn result((sequence, session, station, snapshot, signature): Columns) -> Result<StoredResult, StoreProblem> {
+fn result((sequence, session, station, snapshot, signature, store): Columns) -> Result<StoredResult, StoreProblem> {
     let signature = match signature {
         Some((by, at, comment, sha256)) => Some(Signature { by, at: read_time(&at)?, comment, sha256 }),
         None => None,
     };
     let snapshot = serde_json::from_str(&snapshot)?;
-    Ok(StoredResult { sequence: sequence.cast_unsigned(), session, station, snapshot, signature })
+    Ok(StoredResult { sequence: sequence.cast_unsigned(), store, session, station, snapshot, signature })
 }
 
 impl Store {
@@ -58,7 +70,7 @@ impl Store {
     /// If it cannot be read.
     pub fn find(&self, sequence: u64) -> Result<Option<StoredResult>, StoreError> {
         self.read(|transaction| {
-            let sql = format!("{COLUMNS} WHERE result.sequence = ?1");
+            let sql = select(transaction, "WHERE result.sequence = ?1")?;
             let found = transaction.query_row(&sql, [sequence.cast_signed()], columns).optional()?;
             found.map(result).transpose()
         })
@@ -70,7 +82,7 @@ impl Store {
     /// If it cannot be read.
     pub fn result_of(&self, session: SessionId) -> Result<Option<StoredResult>, StoreError> {
         self.read(|transaction| {
-            let sql = format!("{COLUMNS} WHERE result.session = ?1");
+            let sql = select(transaction, "WHERE result.session = ?1")?;
             let found = transaction.query_row(&sql, [session], columns).optional()?;
             found.map(result).transpose()
         })
@@ -82,7 +94,7 @@ impl Store {
     /// If one cannot be read.
     pub fn all(&self) -> Result<Vec<StoredResult>, StoreError> {
         self.read(|transaction| {
-            let mut select = transaction.prepare(&format!("{COLUMNS} ORDER BY result.sequence"))?;
+            let mut select = transaction.prepare(&select(transaction, "ORDER BY result.sequence")?)?;
             let rows = select.query_map([], columns)?;
             rows.map(|row| result(row?)).collect()
         })
@@ -130,12 +142,23 @@ pub(super) fn signed(connection: &Connection) -> rusqlite::Result<BTreeMap<i64, 
     rows.collect()
 }
 
-/// Number of the next result: never reused, even if retention deleted the result.
-pub(super) fn next(transaction: &Transaction<'_>) -> rusqlite::Result<i64> {
+/// Number of the next result: never reused, even if retention deleted the result, or an older copy took the place of
+/// the store.
+pub(super) fn next(connection: &Connection) -> rusqlite::Result<i64> {
     let given: Option<String> =
-        transaction.query_row("SELECT value FROM meta WHERE name = 'last_result'", [], |row| row.get(0)).optional()?;
-    let kept: i64 = transaction.query_row("SELECT coalesce(max(sequence), 0) FROM result", [], |row| row.get(0))?;
+        connection.query_row("SELECT value FROM meta WHERE name = 'last_result'", [], |row| row.get(0)).optional()?;
+    let kept: i64 = connection.query_row("SELECT coalesce(max(sequence), 0) FROM result", [], |row| row.get(0))?;
     Ok(given.and_then(|given| given.parse::<i64>().ok()).unwrap_or(0).max(kept).saturating_add(1))
+}
+
+/// Gives no number up to this one any more.
+pub(super) fn give_after(connection: &Connection, number: i64) -> rusqlite::Result<()> {
+    if number < next(connection)? { Ok(()) } else { given(connection, number) }
+}
+
+fn given(connection: &Connection, number: i64) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO meta (name, value) VALUES ('last_result', ?1) ON CONFLICT DO UPDATE SET value = ?1";
+    connection.execute(sql, [number.to_string()]).map(drop)
 }
 
 pub(super) fn insert(
@@ -145,14 +168,11 @@ pub(super) fn insert(
     snapshot: &Snapshot,
 ) -> Result<(), StoreProblem> {
     transaction.execute(
-        "INSERT INTO result (sequence, session, at, snapshot) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO result (sequence, session, at, snapshot, store) \
+         VALUES (?1, ?2, ?3, ?4, (SELECT value FROM meta WHERE name = 'store'))",
         params![sequence, session, time(snapshot.time), serde_json::to_string(snapshot)?],
     )?;
-    transaction.execute(
-        "INSERT INTO meta (name, value) VALUES ('last_result', ?1) ON CONFLICT DO UPDATE SET value = ?1",
-        [sequence.to_string()],
-    )?;
-    Ok(())
+    Ok(given(transaction, sequence)?)
 }
 
 /// Replaces NaN and infinite numbers: JSON would write them as `null`, and the result could not be read back.

@@ -170,7 +170,10 @@ fn without_cells(transaction: &Transaction<'_>, id: SessionId, now: Timestamp, w
     );
     transaction.execute(&sql, params![id, time(now)])?;
     let gone = transaction.execute("DELETE FROM cell WHERE session = ?1", [id])?;
-    note(transaction, "device", now, "remove cells", Some(id), &json!({"cells": gone, "why": why}))?;
+    let reclassified: Option<u32> =
+        transaction.query_row("SELECT reclassified FROM session WHERE id = ?1", [id], |row| row.get(0))?;
+    let detail = json!({"cells": gone, "reclassified": reclassified, "why": why});
+    note(transaction, "device", now, "remove cells", Some(id), &detail)?;
     Ok(())
 }
 

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::audit::{hexadecimal, note, signature_hash};
+use super::audit::{hexadecimal, signature_hash, vouch};
 use super::records::{CellNumber, CellRecord, SessionId, Signature};
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, cells, recovered, refused, sessions};
+use super::{Store, StoreError, StoreProblem, cells, digest, recovered, refused, sessions};
 use crate::counting::session::snapshot::Snapshot;
 use crate::domain::class::{CellClass, Kind};
 
@@ -73,8 +73,9 @@ impl Store {
         // A cell named twice changes once.
         let cells: BTreeSet<CellNumber> = cells.iter().copied().collect();
         let code = class.map(CellClass::code);
-        self.write(|transaction| {
+        self.write_witnessed(|transaction| {
             open_for_review(transaction, session)?;
+            let before = review_hashes(transaction, session)?;
             let mut changes = Vec::new();
             for &cell in &cells {
                 let before =
@@ -102,7 +103,9 @@ impl Store {
                 let from = before.class_in_force().map(CellClass::code);
                 changes.push(json!({"cell": cell, "from": from, "program": before.class.map(CellClass::code)}));
             }
-            note(transaction, by, at, "reclassify", Some(session), &json!({"to": code, "cells": changes}))?;
+            let rows = digest::with_before(review_hashes(transaction, session)?, before);
+            let detail = json!({"to": code, "cells": changes});
+            vouch(transaction, by, at, "reclassify", Some(session), &detail, Some(&rows))?;
             now(transaction, session, cells)
         })
     }
@@ -113,8 +116,9 @@ impl Store {
     /// A refusal if the session is signed, or somebody else changed one of the cells since; else if it cannot be
     /// written.
     pub fn undo(&self, session: SessionId, by: &str, at: Timestamp) -> Result<Vec<CellRecord>, StoreError> {
-        self.write(|transaction| {
+        self.write_witnessed(|transaction| {
             open_for_review(transaction, session)?;
+            let before = review_hashes(transaction, session)?;
             // All changes by one person at one time are one step.
             let mut select = transaction.prepare_cached(
                 "SELECT id, cell, before_class, before_person, before_at, EXISTS (SELECT 1 FROM reclassification AS later \
@@ -137,7 +141,8 @@ impl Store {
                 transaction.execute("UPDATE reclassification SET undone = 1 WHERE id = ?1", [id])?;
                 changes.push(json!({"cell": cell, "to": to}));
             }
-            note(transaction, by, at, "undo", Some(session), &json!({"cells": changes}))?;
+            let rows = digest::with_before(review_hashes(transaction, session)?, before);
+            vouch(transaction, by, at, "undo", Some(session), &json!({"cells": changes}), Some(&rows))?;
             now(transaction, session, step.iter().map(|change| change.cell))
         })
     }
@@ -199,7 +204,8 @@ impl Store {
             let snapshot = serde_json::to_string(&result)?;
             let sha256 = signature_hash(session, by, &time(at), comment, &snapshot);
             let detail = json!({"sha256": sha256, "counted": result.counted});
-            let (number, hash) = note(transaction, by, at, "sign", Some(session), &detail)?;
+            let rows = digest::of_all(transaction, session)?;
+            let (number, hash) = vouch(transaction, by, at, "sign", Some(session), &detail, Some(&rows))?;
             transaction.execute(
                 "INSERT INTO signature (session, person, at, comment, snapshot, sha256, audit_number, audit_hash) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -207,9 +213,15 @@ impl Store {
             )?;
             Ok((Signature { by: by.to_owned(), at, comment: comment.to_owned(), sha256 }, number, of))
         })?;
+        self.witness();
         recovered(&self.0.signed).insert(number, of);
         Ok(signature)
     }
+}
+
+/// Hashes of what a review changes.
+fn review_hashes(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Result<Value> {
+    digest::of_session(transaction, session, &[digest::CLASSES, digest::REVIEW])
 }
 
 /// SHA-256 of a result as served, hexadecimal.

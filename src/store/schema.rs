@@ -7,7 +7,8 @@ pub(super) const APPLICATION: i64 = 0x4C45_554B;
 
 /// Migrations from each version to the next, starting with the empty file. Never changed once released; new ones are
 /// appended.
-pub(super) const STEPS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+pub(super) const STEPS: &[&str] =
+    &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
 /// Format version that this program writes.
 #[expect(clippy::cast_possible_wrap, reason = "a handful")]
@@ -16,6 +17,14 @@ pub(super) const FORM: i64 = STEPS.len() as i64;
 /// Format version of a file, 0 for an empty one.
 pub(super) fn form(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// First version whose lines of the trail hash rows, and whose results name their store.
+const IDENTITY: i64 = 3;
+
+/// A column as it is called in this file, or `NULL` in a file of an earlier version that was opened for reading.
+pub(super) fn since_identity(connection: &Connection, column: &'static str) -> rusqlite::Result<&'static str> {
+    Ok(if form(connection)? >= IDENTITY { column } else { "NULL" })
 }
 
 /// Migrates a file to the current version, within one transaction. A current file is not touched: such a start writes

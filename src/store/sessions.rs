@@ -1,17 +1,23 @@
 //! Lists of sessions, and single sessions.
 
-use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::records::{SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, cells, review};
+use super::{Store, StoreError, StoreProblem, cells, results, review, schema};
 use crate::counting::session::snapshot::Snapshot;
 use crate::domain::class::Kind;
 use crate::store::reviewed::reviewed;
 
-const SELECT: &str = "SELECT session.id, result.sequence, sample, station, started, ended, state, settings, \
-     result.snapshot, signature.person, signature.at, signature.comment, signature.sha256, signature.snapshot \
-     FROM session LEFT JOIN result ON result.session = session.id LEFT JOIN signature ON signature.session = session.id";
+fn select(connection: &Connection, end: &str) -> rusqlite::Result<String> {
+    let store = schema::since_identity(connection, results::STORE)?;
+    Ok(format!(
+        "SELECT session.id, result.sequence, sample, station, started, ended, state, settings, result.snapshot, \
+         signature.person, signature.at, signature.comment, signature.sha256, signature.snapshot, {store} FROM session \
+         LEFT JOIN result ON result.session = session.id LEFT JOIN signature ON signature.session = session.id {end}"
+    ))
+}
 
 /// Number of white cells of session `?1` whose class from review differs from the program's.
 pub(super) const RECLASSIFIED: &str =
@@ -37,12 +43,14 @@ impl Store {
         });
         let limit = if query.limit == 0 { USUAL } else { query.limit.min(MOST) };
         self.read(|transaction| {
-            let mut select = transaction.prepare_cached(&format!(
-                "{SELECT} WHERE (?1 IS NULL OR instr(lower(sample), lower(?1)) > 0) AND (?2 IS NULL OR started >= ?2) \
+            let sql = select(
+                transaction,
+                "WHERE (?1 IS NULL OR instr(lower(sample), lower(?1)) > 0) AND (?2 IS NULL OR started >= ?2) \
                  AND (?3 IS NULL OR started < ?3) AND (?4 IS NULL OR ?4 = CASE WHEN signature.session IS NOT NULL \
                  THEN 'final' WHEN state = 'done' THEN 'preliminary' ELSE state END) \
-                 ORDER BY started DESC, session.id DESC LIMIT ?5 OFFSET ?6"
-            ))?;
+                 ORDER BY started DESC, session.id DESC LIMIT ?5 OFFSET ?6",
+            )?;
+            let mut select = transaction.prepare_cached(&sql)?;
             let (from, to) = (query.from.map(time), query.to.map(time));
             let rows = select.query_map(params![query.sample, from, to, status, limit, query.offset], columns)?;
             rows.map(|row| detail(transaction, row?, false).map(|detail| detail.summary)).collect()
@@ -55,9 +63,22 @@ impl Store {
     /// If they cannot be read.
     pub(crate) fn all_sessions(&self) -> Result<Vec<SessionSummary>, StoreError> {
         self.read(|transaction| {
-            let mut select = transaction.prepare(&format!("{SELECT} ORDER BY started, session.id"))?;
+            let mut select = transaction.prepare(&select(transaction, "ORDER BY started, session.id")?)?;
             let rows = select.query_map([], columns)?;
             rows.map(|row| detail(transaction, row?, false).map(|detail| detail.summary)).collect()
+        })
+    }
+
+    /// Whether a session that began in the second of this time has this sample id.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn has_sample(&self, sample: &str, second: Timestamp) -> Result<bool, StoreError> {
+        let from = Timestamp::from_second(second.as_second()).unwrap_or(second);
+        let to = Timestamp::from_second(second.as_second().saturating_add(1)).unwrap_or(Timestamp::MAX);
+        self.read(|transaction| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM session WHERE started >= ?1 AND started < ?2 AND sample = ?3)";
+            Ok(transaction.query_row(sql, params![time(from), time(to), sample], |row| row.get(0))?)
         })
     }
 
@@ -71,7 +92,7 @@ impl Store {
 }
 
 pub(super) fn one(transaction: &Transaction<'_>, id: SessionId) -> Result<Option<SessionDetail>, StoreProblem> {
-    let mut select = transaction.prepare_cached(&format!("{SELECT} WHERE session.id = ?1"))?;
+    let mut select = transaction.prepare_cached(&select(transaction, "WHERE session.id = ?1")?)?;
     let row = select.query_row([id], columns).optional()?;
     row.map(|row| detail(transaction, row, true)).transpose()
 }
@@ -87,6 +108,7 @@ struct Columns {
     settings: Option<String>,
     snapshot: Option<String>,
     signature: Option<[String; 5]>,
+    store: Option<String>,
 }
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
@@ -106,6 +128,7 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
         settings: row.get(7)?,
         snapshot: row.get(8)?,
         signature,
+        store: row.get(14)?,
     })
 }
 
@@ -151,7 +174,16 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         signed_by: signature.as_ref().map(|signature| signature.by.clone()),
     };
     let fingerprint = reviewed_result.as_ref().filter(|_| whole).map(review::fingerprint).transpose()?;
-    Ok(SessionDetail { summary, settings, counted_result, reviewed_result, fingerprint, reclassified, signature })
+    Ok(SessionDetail {
+        summary,
+        settings,
+        counted_result,
+        reviewed_result,
+        store: row.store.filter(|_| row.sequence.is_some()),
+        fingerprint,
+        reclassified,
+        signature,
+    })
 }
 
 #[cfg(test)]

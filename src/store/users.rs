@@ -9,13 +9,14 @@ use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
-use serde_json::json;
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::audit::{hexadecimal, note};
+use super::audit::{hexadecimal, note, vouch};
+use super::first_use::USED;
 use super::records::{Role, User};
-use super::{Store, StoreError, StoreProblem, refused};
+use super::{Store, StoreError, StoreProblem, digest, refused};
 
 /// Shortest password, characters.
 pub(crate) const SHORTEST_PASSWORD: usize = 10;
@@ -46,7 +47,7 @@ impl Store {
     pub fn add_user(&self, name: &str, role: Role, password: &str, by: &str, at: Timestamp) -> Result<(), StoreError> {
         check_name(name).map_err(StoreError::Refused)?;
         let hash = checked_hash(password)?;
-        self.write(|transaction| {
+        self.write_witnessed(|transaction| {
             let added = transaction.execute(
                 "INSERT INTO user (name, role, password) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
                 params![name, role.word(), hash],
@@ -54,8 +55,8 @@ impl Store {
             if added == 0 {
                 return refused(format!("there is a user {name} already"));
             }
-            note(transaction, by, at, "add user", None, &json!({"user": name, "role": role}))?;
-            Ok(())
+            let detail = json!({"user": name, "role": role});
+            note_user(transaction, by, at, "add user", name, &detail)
         })
     }
 
@@ -73,7 +74,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let hash = password.map(checked_hash).transpose()?;
-        self.write(|transaction| {
+        self.write_witnessed(|transaction| {
             let changed = transaction.execute(
                 "UPDATE user SET role = coalesce(?2, role), enabled = coalesce(?3, enabled), \
                  password = coalesce(?4, password) WHERE name = ?1",
@@ -91,8 +92,7 @@ impl Store {
                 )?;
             }
             let detail = json!({"user": name, "role": role, "enabled": enabled, "password": hash.is_some()});
-            note(transaction, by, at, "change user", None, &detail)?;
-            Ok(())
+            note_user(transaction, by, at, "change user", name, &detail)
         })
     }
 
@@ -154,7 +154,7 @@ impl Store {
         check_length(new)?;
         let Some(before) = self.checked(name, old)? else { return Ok(None) };
         let hash = hash(new).map_err(StoreError::Refused)?;
-        self.write(|transaction| {
+        self.write_witnessed(|transaction| {
             // Does not override an administrator who disabled the user or set another password meanwhile.
             let changed = transaction.execute(
                 "UPDATE user SET password = ?2 WHERE name = ?1 AND password = ?3 AND enabled",
@@ -163,7 +163,8 @@ impl Store {
             if changed == 0 {
                 return Ok(None);
             }
-            note(transaction, name, at, "change user", None, &json!({"user": name, "password": true}))?;
+            let detail = json!({"user": name, "password": true});
+            note_user(transaction, name, at, "change user", name, &detail)?;
             Ok(known(transaction, name)?.map(|known| known.stamp))
         })
     }
@@ -185,7 +186,7 @@ impl Store {
         check_name(name).map_err(StoreError::Refused)?;
         let secret = random().map_err(|problem| StoreError::Refused(format!("no random numbers: {problem}")))?;
         let secret = BASE64_URL_SAFE_NO_PAD.encode(secret);
-        self.write(|transaction| {
+        self.write_witnessed(|transaction| {
             let added = transaction.execute(
                 "INSERT INTO token (name, role, sha256) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO NOTHING",
                 params![name, role.word(), token_hash(&secret)],
@@ -193,7 +194,8 @@ impl Store {
             if added == 0 {
                 return refused(format!("there is a token {name} already"));
             }
-            note(transaction, by, at, "add token", None, &json!({"token": name, "role": role}))?;
+            let rows = json!({"token": digest::of_token(transaction, name)?});
+            vouch(transaction, by, at, "add token", None, &json!({"token": name, "role": role}), Some(&rows))?;
             Ok(())
         })?;
         Ok(secret)
@@ -238,7 +240,10 @@ impl Store {
     /// # Errors
     /// If it cannot be written.
     pub fn remove_token(&self, name: &str, by: &str, at: Timestamp) -> Result<bool, StoreError> {
-        self.write(|transaction| {
+        self.write_witnessed(|transaction| {
+            // A secret that comes back is new.
+            let used = format!("DELETE FROM meta WHERE name = (SELECT '{USED}' || sha256 FROM token WHERE name = ?1)");
+            transaction.execute(&used, [name])?;
             let removed = transaction.execute("DELETE FROM token WHERE name = ?1", [name])? > 0;
             if removed {
                 note(transaction, by, at, "remove token", None, &json!({"token": name}))?;
@@ -272,6 +277,20 @@ impl FromStr for Role {
         let known = [Self::Operator, Self::Reviewer, Self::Admin].into_iter().find(|known| known.word() == word);
         known.ok_or_else(|| UnknownRole(word.to_owned()))
     }
+}
+
+/// Adds a line about a user, with the hash of what is stored of them.
+fn note_user(
+    transaction: &Transaction<'_>,
+    by: &str,
+    at: Timestamp,
+    action: &str,
+    name: &str,
+    detail: &Value,
+) -> Result<(), StoreProblem> {
+    let rows = json!({"user": digest::of_user(transaction, name)?});
+    vouch(transaction, by, at, action, None, detail, Some(&rows))?;
+    Ok(())
 }
 
 type Columns = (String, String, bool);

@@ -31,6 +31,7 @@ pub fn start(sample: &str) -> SessionStart {
             um_per_px: None,
             unknown_below: None,
         },
+        by: "device".to_owned(),
     }
 }
 

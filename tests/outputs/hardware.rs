@@ -9,7 +9,7 @@ use leukoscope::counting::session::snapshot::Command;
 use leukoscope::outputs::hardware::decide::{Button, Light, lights};
 use leukoscope::outputs::hardware::{LineError, Lines, devices, open, run, run_once};
 use leukoscope::station::drops::Drops;
-use leukoscope::station::requests::Commands;
+use leukoscope::station::requests::{Asked, Commands};
 use leukoscope::system::latest::Latest;
 use leukoscope::system::stop::Stop;
 
@@ -53,7 +53,8 @@ fn presses_become_commands_and_lights_follow_the_count() {
     let mut worked = false;
     run_once(Box::new(script), &newest, &commands, &stop, &mut || worked = true).unwrap();
     assert!(worked);
-    assert_eq!(received.try_iter().collect::<Vec<_>>(), [Command::Start, Command::NewSample(None), Command::Stop]);
+    let pressed = [Command::Start, Command::NewSample(None), Command::Stop];
+    assert_eq!(received.try_iter().collect::<Vec<_>>(), pressed.map(|command| Asked::by("device:button", command)));
     assert_eq!(
         *switched.lock().unwrap(),
         [(Light::Running, true), (Light::Trouble, false), (Light::Running, false), (Light::Trouble, false)]

@@ -97,12 +97,33 @@ fn a_mark_of_a_version_without_signatures_sends_no_old_ones() {
 }
 
 #[test]
+fn a_host_that_has_later_results_than_a_restored_copy_gets_every_new_one_under_a_new_number() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("serial.sent"), "5 40\n").unwrap();
+    let bench = Bench::start_in(folder, "pty", LineFormat::Json);
+    assert_eq!(crate::common::stored::kept(&bench.results, &done("A-6")), 6);
+    let mut host = Host::open(&bench.path);
+    let sent = host.json_of("preliminary");
+    assert_eq!((&sent["result"], &sent["sample"]), (&6.into(), &"A-6".into()));
+    let store = bench.results.find(6).unwrap().unwrap().store.unwrap();
+    assert_eq!((sent["store"].as_str(), store.len()), (Some(store.as_str()), 32));
+    bench.results.sign(1, "rita", crate::common::stored::at(95), "").unwrap();
+    assert_eq!(host.json_of("final")["store"], store.as_str(), "signatures go on, too");
+    let (folder, _) = bench.end();
+    assert!(std::fs::read_to_string(folder.path().join("serial.sent")).unwrap().starts_with("6 "));
+}
+
+#[test]
 fn a_host_commands_the_session_and_asks_for_a_result_again() {
     let bench = Bench::start("pty", LineFormat::Json);
     let mut host = Host::open(&bench.path);
     host.json_of("hello");
     host.say(b"start\r\nstop\rnew A-17\n\n{\"command\":\"new\"}\n");
-    let next = || bench.commands.recv_timeout(PATIENCE).unwrap();
+    let next = || {
+        let asked = bench.commands.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(asked.by, "device:serial");
+        asked.command
+    };
     assert_eq!(next(), Command::Start);
     assert_eq!(next(), Command::Stop);
     assert_eq!(next(), Command::NewSample(Some("A-17".into())));

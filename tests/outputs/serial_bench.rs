@@ -9,13 +9,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use leukoscope::config::{LineFormat, SerialConfig};
-use leukoscope::counting::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
+use leukoscope::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
 use leukoscope::domain::class::CellClass;
 use leukoscope::domain::counts::{ClassCount, KindCounts};
 use leukoscope::outputs::serial::sent::SentMark;
 use leukoscope::outputs::serial::{Serial, Traffic, open_at_start, run};
 use leukoscope::station::drops::Drops;
-use leukoscope::station::requests::Commands;
+use leukoscope::station::requests::{Asked, Commands};
 use leukoscope::store::Store;
 use leukoscope::system::latest::Latest;
 use leukoscope::system::stop::Stop;
@@ -58,7 +58,7 @@ pub(super) struct Bench {
     pub(super) folder: tempfile::TempDir,
     pub(super) newest: Latest<Arc<Snapshot>>,
     pub(super) results: Store,
-    pub(super) commands: crossbeam_channel::Receiver<Command>,
+    pub(super) commands: crossbeam_channel::Receiver<Asked>,
     pub(super) trouble: Arc<Mutex<Vec<Option<String>>>>,
     pub(super) stop: Stop,
     pub(super) thread: Option<JoinHandle<Traffic>>,

@@ -66,7 +66,7 @@ fn an_update_is_this_line_of_json() {
         render(&line("bench", SerialMessage::Error("no")), LineFormat::Csv).trim_end_matches(','),
         format!(
             "error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n",
-            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 6)
+            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 7)
         )
     );
 }
@@ -95,7 +95,7 @@ proptest! {
         sample in any::<String>(), trouble in any::<Option<String>>(), station in any::<String>(), percent in any::<f64>()
     ) {
         let state = snapshot(sample.clone(), trouble.clone(), percent);
-        let result = StoredResult { sequence: 4, session: 1, station: station.clone(), snapshot: state.clone(), signature: None };
+        let result = StoredResult { sequence: 4, store: None, session: 1, station: station.clone(), snapshot: state.clone(), signature: None };
         let header = fields(&csv_header());
         for message in [SerialMessage::Update(&state), SerialMessage::Status(&state), SerialMessage::Result(&result), SerialMessage::Error(&sample)] {
             let json = render(&line(&station, message), LineFormat::Json);
@@ -116,7 +116,8 @@ proptest! {
 #[test]
 fn a_result_is_preliminary_until_it_is_signed() {
     let snapshot = snapshot("A-1".into(), None, 50.0);
-    let mut result = StoredResult { sequence: 3, session: 1, station: "bench".into(), snapshot, signature: None };
+    let mut result =
+        StoredResult { sequence: 3, store: None, session: 1, station: "bench".into(), snapshot, signature: None };
     let of = |result: &StoredResult, format| render(&line("bench", SerialMessage::Result(result)), format);
     let json =
         |result: &StoredResult| serde_json::from_str::<serde_json::Value>(&of(result, LineFormat::Json)).unwrap();
@@ -138,8 +139,14 @@ fn a_result_is_preliminary_until_it_is_signed() {
 #[test]
 fn no_line_that_comes_back_from_an_echoing_terminal_is_taken_for_a_request() {
     let state = snapshot("A-1".into(), Some("the camera, /dev/video0, is gone".into()), 50.0);
-    let counted =
-        StoredResult { sequence: 3, session: 1, station: "bench".into(), snapshot: state.clone(), signature: None };
+    let counted = StoredResult {
+        sequence: 3,
+        store: None,
+        session: 1,
+        station: "bench".into(),
+        snapshot: state.clone(),
+        signature: None,
+    };
     let at = "2026-03-01T11:00:00Z".parse().unwrap();
     let signature = Signature { by: "rita".into(), at, comment: String::new(), sha256: "ab".into() };
     let signed = StoredResult { signature: Some(signature), ..counted.clone() };

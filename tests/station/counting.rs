@@ -14,6 +14,7 @@ use leukoscope::camera::supervise::{Patience, Supervisor};
 use leukoscope::config::{CameraConfig, Flags, Optics, SessionConfig};
 use leukoscope::counting::session::Session;
 use leukoscope::counting::session::snapshot::{Command, Ending, Phase, Snapshot};
+use leukoscope::counting::statistics::per_red_cell::RedCount;
 use leukoscope::domain::class::CellClass;
 use leukoscope::domain::frame::Frame;
 use leukoscope::station::drops::Drops;
@@ -21,7 +22,7 @@ use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
 use leukoscope::station::pipeline::{self, CalibrationRequest, Calibrator, PipelinePorts};
 use leukoscope::station::recorder::Recorder;
-use leukoscope::station::requests::Commands;
+use leukoscope::station::requests::{Asked, Commands};
 use leukoscope::station::service::watchdog::Watchdog;
 use leukoscope::station::trouble::Troubles;
 use leukoscope::store::records::Settings;
@@ -76,7 +77,7 @@ impl Thread {
     }
 
     fn ask(&self, command: Command) {
-        self.commands.ask(command).unwrap();
+        self.commands.ask(Asked::by("otto", command)).unwrap();
     }
 
     /// Waits for a matching state.
@@ -189,4 +190,44 @@ fn a_stop_or_a_new_sample_means_the_same_where_the_last_field_reaches_the_target
     assert_eq!(next.counted, 0);
     let of = |sample: &str| (sample.to_owned(), Some(sample.to_owned()));
     assert_eq!(kept(&counting.store)[..2], [of("A"), of("B")]);
+}
+
+#[test]
+fn what_an_operator_asks_for_stands_under_the_operators_name() {
+    let state = tempfile::tempdir().unwrap();
+    let counting = Thread::start(state.path(), 100);
+    let red = |count| Command::RedCount(RedCount::new(count).unwrap());
+    counting.ask(red(4.0));
+    counting.ask(Command::NewSample(Some("A".into())));
+    counting.ask(red(4.5));
+    counting.ask(red(4.5));
+    counting.ask(Command::Stop);
+    counting.wait_for("the end of A", |now| now.phase == Phase::Done);
+    let mut lines = counting.store.audit(None, None, 100).unwrap();
+    lines.reverse();
+    let told: Vec<_> = lines.iter().map(|line| (line.by.as_str(), line.action.as_str(), line.session)).collect();
+    let expected = [
+        ("otto", "red count", None),
+        ("otto", "begin", Some(1)),
+        ("otto", "red count", Some(1)),
+        ("otto", "stop", Some(1)),
+        ("device", "result", Some(1)),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!((&lines[0].detail["red_count"], &lines[2].detail["red_count"]), (&4.0.into(), &4.5.into()));
+}
+
+#[test]
+fn samples_that_nobody_named_have_different_ids_however_fast_they_follow_each_other() {
+    let state = tempfile::tempdir().unwrap();
+    let counting = Thread::start(state.path(), 100);
+    for _ in 0..5 {
+        counting.ask(Command::NewSample(None));
+    }
+    counting.ask(Command::NewSample(Some("last".into())));
+    counting.wait_for("the last one", |now| now.sample == "last");
+    let store = counting.store.clone();
+    drop(counting);
+    let samples: std::collections::BTreeSet<String> = kept(&store).into_iter().map(|(sample, _)| sample).collect();
+    assert_eq!(samples.len(), 6, "{samples:?}");
 }

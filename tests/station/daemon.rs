@@ -205,6 +205,13 @@ fn a_host_stops_a_count_and_begins_the_next_sample() {
     assert_eq!(daemon.exit_code(), Some(0));
     let samples: Vec<_> = daemon.kept_results().into_iter().map(|result| result["sample"].clone()).collect();
     assert_eq!(samples, ["A1", "B2"]);
+    let mut trail = Store::open(daemon.state.path()).unwrap().audit(None, None, 100).unwrap();
+    trail.reverse();
+    let told: Vec<_> = trail.iter().map(|line| (line.by.as_str(), line.action.as_str(), line.session)).collect();
+    let by_host = [("device:serial", "stop", Some(1)), ("device:serial", "begin", Some(2))];
+    let expected = [("device", "begin", Some(1)), by_host[0], ("device", "result", Some(1)), by_host[1]];
+    assert_eq!(told[..4], expected);
+    assert_eq!(told[4..], [("device", "result", Some(2))], "nobody stopped it: the program ended");
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn found(tampering: &str) -> String {
     let file = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
     file.execute_batch(&format!("DROP TRIGGER audit_is_kept; DROP TRIGGER signature_is_kept; {tampering}")).unwrap();
     drop(file);
-    match Store::open(folder.path()).unwrap().verify_audit().unwrap() {
+    match Store::open_to_read(folder.path()).unwrap().unwrap().verify_audit().unwrap() {
         AuditVerdict::Broken { number, why } => format!("{number}: {why}"),
         AuditVerdict::Whole { .. } => "whole".to_owned(),
     }

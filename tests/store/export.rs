@@ -31,7 +31,12 @@ impl Bench {
     }
 
     fn export(&self, scale: Option<(&str, f64)>, to: &Path) -> Result<Exported, ExportError> {
-        export(&self.store, &look_up(&self.store, &[], to)?, scale, to)
+        export(&self.store, &look_up(&self.store, &[], to)?, scale, false, to)
+    }
+
+    /// Also cells that no reviewer looked at.
+    fn export_all(&self, scale: Option<(&str, f64)>, to: &Path) -> Exported {
+        export(&self.store, &look_up(&self.store, &[], to).unwrap(), scale, true, to).unwrap()
     }
 
     /// Exit code, standard output and standard error.
@@ -80,9 +85,14 @@ fn reviewed_cells_are_exported_in_the_form_that_training_reads() {
     std::fs::remove_dir_all(&to).unwrap();
 
     bench.store.sign(1, "ada", at(90), "").unwrap();
-    assert_eq!(bench.export(Some(("another", 0.2)), &to).unwrap().cells, 4);
+    let signed = bench.export(Some(("another", 0.2)), &to).unwrap();
+    assert_eq!((signed.cells, signed.unseen), (1, 3), "a signature is no look at every cell");
+    std::fs::remove_dir_all(&to).unwrap();
+    let all = bench.export_all(Some(("another", 0.2)), &to);
+    assert_eq!((all.cells, all.unseen), (4, 0));
     let manifest = std::fs::read_to_string(to.join("manifest.csv")).unwrap();
-    assert!(manifest.contains("NGS/1-1.png,NGS,NGS,ada,bc4e7be982ab79ec,,"), "{manifest}");
+    assert!(manifest.contains("NGS/1-1.png,NGS,NGS,,bc4e7be982ab79ec,,"), "{manifest}");
+    assert!(manifest.contains("NGB/1-2.png,NGB,NGS,rita,") && !manifest.contains("ada"), "{manifest}");
 }
 
 #[test]
@@ -93,7 +103,7 @@ fn the_manifest_has_the_columns_that_the_training_asks_for() {
     let bench = Bench::new();
     bench.store.sign(1, "ada", at(90), "").unwrap();
     let to = bench.folder.path().join("export");
-    bench.export(None, &to).unwrap();
+    bench.export_all(None, &to);
     let manifest = std::fs::read_to_string(to.join("manifest.csv")).unwrap();
     assert_eq!(manifest.lines().next().unwrap(), columns.join(","));
 }
@@ -104,7 +114,7 @@ fn the_scale_that_was_kept_with_a_session_holds_whatever_model_came_later() {
     bench.store.sign(1, "ada", at(90), "").unwrap();
     for (name, scale) in [("later", Some(("another", 0.2))), ("same", Some(("ab12", 0.3))), ("none", None)] {
         let to = bench.folder.path().join(name);
-        assert_eq!(bench.export(scale, &to).unwrap().cells, 4);
+        assert_eq!(bench.export_all(scale, &to).cells, 4);
         let manifest = std::fs::read_to_string(to.join("manifest.csv")).unwrap();
         assert_eq!(manifest.matches(",0.15520,").count(), 4, "{manifest}");
     }
@@ -118,7 +128,7 @@ fn pictures_that_are_damaged_are_left_out_and_counted() {
     cells.push(crate::common::stored::put(eosinophil(8), Some(b"no picture")));
     let bench = Bench::with(&cells, None);
     bench.store.sign(1, "rita", at(90), "").unwrap();
-    let done = bench.export(None, &bench.folder.path().join("export")).unwrap();
+    let done = bench.export_all(None, &bench.folder.path().join("export"));
     assert_eq!((done.cells, done.damaged), (4, 2));
 }
 
@@ -138,9 +148,12 @@ fn the_commands_write_what_is_asked_and_who_looked_at_signed_results_is_in_the_t
     assert_eq!(leukoscope(&["report", "1", "--output", "one.csv", "--language", "es-MX"]).0, Some(0));
     assert!(std::fs::read_to_string(to.path().join("one.csv")).unwrap().contains("Neutrófilo"));
     assert_eq!(bench.noted("view", Some(1)), 2);
-    assert_eq!(leukoscope(&["export", "cells"]).0, Some(0));
+    let none = leukoscope(&["export", "cells"]).1;
+    assert!(none.contains("left out: 4 of signed results that no reviewer looked at; --all adds them"), "{none}");
+    assert!(!to.path().join("cells").exists());
+    assert_eq!(leukoscope(&["export", "cells", "--all"]).0, Some(0));
     assert!(to.path().join("cells/LYT/1-4.png").exists());
-    assert_eq!(bench.noted("export", Some(1)), 1);
+    assert_eq!(bench.noted("export", Some(1)), 2);
     assert_eq!((leukoscope(&["sessions"]).0, leukoscope(&["sessions", "--json"]).0), (Some(0), Some(0)));
     assert_eq!(bench.noted("view", None), 2, "one line a list");
 
@@ -157,7 +170,7 @@ fn the_commands_write_what_is_asked_and_who_looked_at_signed_results_is_in_the_t
         assert!(said.contains(words), "{arguments:?}: {said}");
     }
     assert!(!to.path().join("new").exists(), "a refused export leaves its folder alone");
-    assert_eq!(bench.noted("export", Some(1)), 1, "and no line");
+    assert_eq!(bench.noted("export", Some(1)), 2, "and no line");
 }
 
 #[test]

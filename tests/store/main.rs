@@ -3,9 +3,11 @@
 mod audit;
 #[path = "../common/mod.rs"]
 mod common;
+mod copies;
 mod export;
 mod kill;
 mod recorder;
 mod retention;
 mod store;
+mod tampering;
 mod trouble;

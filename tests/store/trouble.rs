@@ -320,6 +320,11 @@ fn a_store_of_every_earlier_form_opens_and_says_the_same() {
         assert_eq!(path.file_name().unwrap().to_str().unwrap(), format!("form-{form}.sql"));
         drop(file);
         found += 1;
+        // The commands that only read do so before the program brought the file to its own form.
+        let reader = Store::open_to_read(folder.path()).unwrap().unwrap();
+        assert_eq!(reader.find(1).unwrap().unwrap().signature.unwrap().by, "rita");
+        assert!(matches!(reader.verify_audit().unwrap(), AuditVerdict::Whole { entries: 7, .. }), "form {form}");
+        drop(reader);
 
         let store = Store::open(folder.path()).unwrap();
         let signed = store.session(1).unwrap().unwrap();
@@ -330,10 +335,16 @@ fn a_store_of_every_earlier_form_opens_and_says_the_same() {
         assert_eq!(store.crop(1, 1).unwrap().unwrap()[..2], [0xff, 0xd8]);
         assert_eq!(store.session(2).unwrap().unwrap().summary.status, Status::Preliminary);
         assert!(store.check_password("rita", "correct horse battery").unwrap().is_some());
-        assert!(matches!(store.verify_audit().unwrap(), AuditVerdict::Whole { entries: 7, .. }));
+        // A copy of a store that had an identity says so in a line of its own.
+        let identified = i64::from(form >= 3);
+        let AuditVerdict::Whole { entries, unhashed, .. } = store.verify_audit().unwrap() else {
+            panic!("form {form}")
+        };
+        assert_eq!((entries, unhashed > 0), (7 + identified, form < 3), "form {form}");
         let id = store.begin(&start("A-3")).unwrap();
         store.finish(id, &crate::common::stored::six_cells(), &result("A-3"), &settings()).unwrap();
         store.sign(id, "rita", at(200), "").unwrap();
+        assert!(matches!(store.verify_audit().unwrap(), AuditVerdict::Whole { .. }), "form {form}");
         drop(store);
         let file = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
         let brought: i64 = file.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();

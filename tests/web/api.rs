@@ -165,7 +165,8 @@ fn commands_reach_the_count_and_wrong_ones_do_not() {
     ] {
         assert_eq!(ask(good.clone()).status, 202, "{good}");
     }
-    let asked: Vec<_> = station.asked.try_iter().collect();
+    let (by, asked): (Vec<_>, Vec<_>) = station.asked.try_iter().map(|asked| (asked.by, asked.command)).unzip();
+    assert!(by.iter().all(|by| by == "device"), "{by:?}");
     assert_eq!((&asked[0], &asked[1]), (&Command::Start, &Command::NewSample(Some("A-17".into()))));
     assert_eq!((&asked[2], &asked[4], asked.len()), (&Command::NewSample(None), &Command::Stop, 5));
     for wrong in [

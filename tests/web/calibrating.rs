@@ -21,7 +21,7 @@ use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
 use leukoscope::station::pipeline::{self, Calibrated, CalibrationRequest, Calibrator, PipelinePorts};
 use leukoscope::station::recorder::Recorder;
-use leukoscope::station::requests::{Commands, Requests};
+use leukoscope::station::requests::{Asked, Commands, Requests};
 use leukoscope::station::service::watchdog::Watchdog;
 use leukoscope::station::trouble::Troubles;
 use leukoscope::store::Store;
@@ -108,7 +108,7 @@ fn the_scale_of_the_red_cells_in_view_is_kept_and_cells_are_no_empty_field() {
         // A refused calibration changes nothing.
         assert_eq!(Calibration::find(state.path(), &setup()).unwrap(), Some(found.calibration));
 
-        commands.ask(Command::Start).unwrap();
+        commands.ask(Asked::by("device", Command::Start)).unwrap();
         while newest.take(Duration::from_mins(1)).unwrap().phase != Phase::Counting {}
         assert!(matches!(request(calibration_requests, Step::Scale), Err(NotCalibrated::Counting)));
     });

@@ -62,7 +62,7 @@ fn a_reviewer_reclassifies_takes_back_and_signs_and_the_trail_tells() {
 
     let trail = station.trail();
     let by_rita: Vec<_> = trail.iter().filter(|(by, _)| by == "rita").map(|(_, action)| action.as_str()).collect();
-    assert_eq!(by_rita, ["reclassify", "reclassify", "undo", "reclassify", "sign", "view"]);
+    assert_eq!(by_rita, ["login", "reclassify", "reclassify", "undo", "reclassify", "sign", "view"]);
 }
 
 #[test]

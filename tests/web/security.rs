@@ -232,8 +232,8 @@ fn browsers_are_told_to_keep_others_out() {
 fn each_role_may_what_is_its_own_and_no_more() {
     let station = Station::in_network();
     station.session("A-1");
-    let trail = station.trail();
     let (otto, rita) = (station.login("otto"), station.login("rita"));
+    let trail = station.trail();
     for (at, (method, path, body)) in CHANGES.into_iter().enumerate() {
         for (who, refused) in [(&otto, true), (&rita, at >= 3)] {
             if refused {
@@ -330,4 +330,56 @@ fn idle_logins_end() {
     assert_eq!(answer.status, 204);
     let cookie = answer.cookie().split(';').next().unwrap().to_owned();
     assert_eq!(station.by(&cookie, "GET", "/api/me", "").json()["name"], "device");
+}
+
+#[test]
+fn logins_logouts_and_wrong_passwords_have_lines_but_not_one_each() {
+    let mut station = Station::in_network();
+    let before = station.trail().len();
+    let otto = station.login("otto");
+    assert_eq!(station.by(&otto, "POST", "/api/live/commands", r#"{"command":"start"}"#).status, 202);
+    assert_eq!(station.asked.try_recv().unwrap().by, "otto");
+    for _ in 0..4 {
+        assert_eq!(station.try_login("rita", "wrong horse battery").status, 401);
+        assert_eq!(station.try_login("secret typed as a name", "x").status, 401);
+    }
+    assert_eq!(station.try_login("secret typed as a name", "x").status, 401);
+    assert_eq!(station.try_login("secret typed as a name", "x").status, 429);
+    assert_eq!(station.by(&otto, "POST", "/api/logout", "").status, 204);
+    let lines = || {
+        let mut lines = station.store.audit(None, None, 100).unwrap();
+        lines.reverse();
+        lines.into_iter().skip(before).collect::<Vec<_>>()
+    };
+    let told: Vec<_> = lines().into_iter().map(|line| (line.by, line.action)).collect();
+    let told: Vec<_> = told.iter().map(|(by, action)| (by.as_str(), action.as_str())).collect();
+    let expected = [
+        ("otto", "login"),
+        ("device", "wrong password"),
+        ("device", "wrong password"),
+        ("device", "login held up"),
+        ("otto", "logout"),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!((&lines()[1].detail["user"], &lines()[1].detail["from"]), (&"rita".into(), &"127.0.0.1".into()));
+    // What was counted meanwhile is written at the end.
+    station.end();
+    let mut lines = station.store.audit(None, None, 100).unwrap();
+    lines.retain(|line| line.action == "wrong password");
+    let times = |user: serde_json::Value| -> u64 {
+        lines.iter().filter(|line| line.detail["user"] == user).map(|line| line.detail["times"].as_u64().unwrap()).sum()
+    };
+    assert_eq!((times("rita".into()), times(serde_json::Value::Null), lines.len()), (4, 5, 4));
+    assert!(lines.iter().all(|line| !line.detail.to_string().contains("secret")), "{lines:?}");
+}
+
+#[test]
+fn a_token_has_a_line_when_it_is_first_used_and_none_after() {
+    let station = Station::in_network();
+    let bearer = format!("Authorization: Bearer {}", station.token(Role::Operator));
+    for _ in 0..3 {
+        assert_eq!(station.get("/api/sessions", &[&bearer]).status, 200);
+    }
+    let of_token: Vec<_> = station.trail().into_iter().filter(|(by, _)| by == "token:host").collect();
+    assert_eq!(of_token, [("token:host".to_owned(), "first use".to_owned())]);
 }

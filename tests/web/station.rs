@@ -12,13 +12,12 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use jiff::Timestamp;
 use leukoscope::config::WebConfig;
-use leukoscope::counting::session::snapshot::Command;
 use leukoscope::outputs::web::{self, Timeouts, Web};
 use leukoscope::station::drops::Drops;
 use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
 use leukoscope::station::pipeline::CalibrationRequest;
-use leukoscope::station::requests::Commands;
+use leukoscope::station::requests::{Asked, Commands};
 use leukoscope::store::Store;
 use leukoscope::store::records::{Role, SessionId};
 use leukoscope::system::stop::Stop;
@@ -36,7 +35,7 @@ pub const PASSWORD: &str = "correct horse battery";
 pub struct Station {
     pub address: SocketAddr,
     pub live: Live,
-    pub asked: Receiver<Command>,
+    pub asked: Receiver<Asked>,
     pub in_force: InForce,
     pub wished: Receiver<CalibrationRequest>,
     pub drops: Drops,

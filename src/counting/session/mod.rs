@@ -132,7 +132,7 @@ impl Session {
     /// Begins a sample from zero, under this id or else one made from the time. Discards the previous count: end a
     /// running one with [`Session::finish`] and store its result first.
     pub fn begin(&mut self, id: Option<String>, now: Timestamp) {
-        self.sample = id.unwrap_or_else(|| now.strftime("%Y%m%d-%H%M%S").to_string());
+        self.sample = id.unwrap_or_else(|| sample::nameless(now, |_| false));
         self.phase = Phase::Counting;
         self.ending = None;
         self.started = Some(now);

@@ -56,7 +56,7 @@ pub fn run(commands: &Commands, stop: &Stop) {
             }
             if let Event::Key(key) = event::read()? {
                 match action(&key) {
-                    Some(Action::Command(command)) => send(commands, command),
+                    Some(Action::Command(command)) => send(commands, "device:key", command),
                     Some(Action::Quit) => stop.request(),
                     None => {}
                 }

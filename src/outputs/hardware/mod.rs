@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Controls, GpioBackend};
 use crate::counting::session::snapshot::{Command, Snapshot};
-use crate::station::requests::{Commands, NotPassedOn};
+use crate::station::requests::{Asked, Commands, NotPassedOn};
 use crate::system::latest::Latest;
 use crate::system::stop::Stop;
 use decide::{Button, Buttons, Light, lights};
@@ -126,7 +126,7 @@ pub fn run_once(
         }
         pressed.extend(buttons.settled(begin.elapsed()));
         for button in pressed {
-            send(commands, button.command());
+            send(commands, "device:button", button.command());
         }
         snapshot = newest.take(Duration::ZERO).or(snapshot);
         let wanted = snapshot.as_deref().map_or([false; 2], |snapshot| lights(snapshot, begin.elapsed()));
@@ -140,10 +140,11 @@ pub fn run_once(
     Light::ALL.into_iter().try_for_each(|light| lines.switch(light, false))
 }
 
-/// Passes a command on without waiting: a button must not hang because the count is busy.
-pub(crate) fn send(commands: &Commands, command: Command) {
+/// Passes a command on without waiting: a button must not hang because the count is busy. `by` is the name for the
+/// audit trail.
+pub(crate) fn send(commands: &Commands, by: &str, command: Command) {
     let words = format!("{command:?}");
-    match commands.ask(command) {
+    match commands.ask(Asked::by(by, command)) {
         Ok(()) => {}
         Err(NotPassedOn::Busy) => log::warn!("the count is busy; {words} is dropped, press again"),
         Err(NotPassedOn::Ending) => log::debug!("the count has ended; {words} is dropped"),

@@ -86,6 +86,11 @@ impl<'a> SerialLine<'a> {
         if let SerialMessage::Result(result) = self.message { result.signature.as_ref() } else { None }
     }
 
+    /// Identity of the store that numbered the result.
+    fn store(&self) -> Option<&'a str> {
+        if let SerialMessage::Result(result) = self.message { result.store.as_deref() } else { None }
+    }
+
     fn error(&self) -> Option<&'a str> {
         if let SerialMessage::Error(text) = self.message { Some(text) } else { None }
     }
@@ -117,6 +122,8 @@ struct JsonLine<'a> {
     session: Option<JsonSession<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<&'a Signature>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
 }
@@ -220,6 +227,7 @@ fn json(line: &SerialLine<'_>) -> String {
         station: line.station,
         session,
         signature: line.signature(),
+        store: line.store(),
         message: line.error(),
     };
     // Only text, numbers and maps with text keys, so serialization cannot fail.
@@ -252,7 +260,7 @@ pub fn csv_header() -> String {
         let code = class.code();
         let _ = write!(header, ",corrected_{code},corrected_low_{code},corrected_high_{code}");
     }
-    header.push_str(",verdict,focus,refused,signed_by,signed_at,comment\r\n");
+    header.push_str(",verdict,focus,refused,signed_by,signed_at,comment,store\r\n");
     header
 }
 
@@ -318,6 +326,7 @@ fn csv(line: &SerialLine<'_>) -> String {
     fields.push(of(|s| s.frames.refused.total().to_string()));
     let signed = |field: fn(&Signature) -> String| line.signature().map(field).unwrap_or_default();
     fields.extend([signed(|s| s.by.clone()), signed(|s| s.at.to_string()), signed(|s| s.comment.clone())]);
+    fields.push(line.store().unwrap_or_default().to_owned());
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text

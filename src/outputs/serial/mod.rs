@@ -29,7 +29,7 @@ use self::port::{Port, PortError};
 use self::sent::SentMark;
 use crate::config::{SerialConfig, SerialPort};
 use crate::counting::session::snapshot::Snapshot;
-use crate::station::requests::{Commands, NotPassedOn};
+use crate::station::requests::{Asked, Commands, NotPassedOn};
 use crate::store::Store;
 use crate::system::backoff::Backoff;
 use crate::system::latest::Latest;
@@ -55,6 +55,9 @@ const FULL_PORT_PAUSE: Duration = Duration::from_millis(5);
 
 /// Shortest interval between error lines: noise on the wire must not crowd out results.
 const ERROR_PACE: Duration = Duration::from_secs(1);
+
+/// Name of the host in the audit trail.
+const BY: &str = "device:serial";
 
 /// Settings and connections of the serial thread.
 #[derive(Debug)]
@@ -348,7 +351,7 @@ impl Link {
 
     fn answer(&mut self, request: Result<Request, IncomingError>, now: Instant) {
         let problem = match request {
-            Ok(Request::Session(command)) => match self.serial.commands.ask(command) {
+            Ok(Request::Session(command)) => match self.serial.commands.ask(Asked::by(BY, command)) {
                 Ok(()) => return,
                 Err(NotPassedOn::Busy) => "busy; send the request again".to_owned(),
                 Err(NotPassedOn::Ending) => "the program is ending".to_owned(),

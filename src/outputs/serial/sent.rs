@@ -11,6 +11,9 @@ use crate::system::file;
 /// Name of the [`SentMark`] file.
 pub(crate) const SENT_FILE: &str = "serial.sent";
 
+/// No device gives so many results: a higher mark is nonsense.
+const MOST: u64 = 1 << 40;
+
 /// Numbers of the last result and the last signature sent, kept across restarts.
 #[derive(Debug)]
 pub struct SentMark {
@@ -44,10 +47,13 @@ impl SentMark {
             log::warn!("{}: holds no numbers; every result goes to the serial host again", path.display());
             (0, Some(0))
         });
-        // A mark from a different store must not hold back new results, and versions without signatures stored no
-        // signature number.
+        // The host has results up to this number, even if an older copy of the store was put in its place since: the
+        // store goes on after it, and the mark never goes back.
+        results.number_after(sequence)?;
+        // A signature is numbered by its line of the trail. In an older copy those start earlier, and a mark must not
+        // hold back new ones. Versions without signatures stored no number.
         let newest = results.last_signed();
-        Ok(Self { path, sequence: sequence.min(results.last()), signature: signature.unwrap_or(newest).min(newest) })
+        Ok(Self { path, sequence, signature: signature.unwrap_or(newest).min(newest) })
     }
 
     /// Number of the last result sent.
@@ -83,7 +89,7 @@ impl SentMark {
 /// Parses the result number and, if present, the signature number.
 fn numbers(text: &[u8]) -> Option<(u64, Option<i64>)> {
     let mut words = std::str::from_utf8(text).ok()?.split_whitespace();
-    let sequence = words.next()?.parse().ok()?;
+    let sequence = words.next()?.parse().ok().filter(|sequence| *sequence <= MOST)?;
     let signature = words.next().map(str::parse).transpose().ok()?;
     Some((sequence, signature))
 }

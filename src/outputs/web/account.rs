@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::app::{App, SharedApp, blocking, blocking_in};
 use super::error::{ApiError, Body};
 use super::guard::{COOKIE_NAME, Caller, How, Peer};
+use super::repeats::Event;
 use crate::store::StoreError;
 use crate::store::records::Role;
 
@@ -69,6 +70,9 @@ pub(super) async fn login(
     let of = name.clone();
     let work = move |app: &App| app.store.log_in(&of, &password);
     let (user, stamp) = try_password(&app, &name, address, work).await?.ok_or_else(ApiError::wrong_login)?;
+    // Noted before anything is shown.
+    let event = Event::new("login", Some(user.name.clone()), address);
+    blocking(&app, move |app: &App| app.note_repeat(event)).await?;
     let cookie = {
         let mut logins = app.logins();
         // Ends the login this browser had before, which may be somebody else's.
@@ -89,17 +93,36 @@ pub(super) async fn try_password<T: Send + 'static>(
     address: IpAddr,
     work: impl FnOnce(&App) -> Result<Option<T>, StoreError> + Send + 'static,
 ) -> Result<Option<T>, ApiError> {
-    let attempt = app.throttle().attempt(name, address, Instant::now()).map_err(ApiError::too_often)?;
+    let attempt = app.throttle().attempt(name, address, Instant::now());
+    let attempt = match attempt {
+        Ok(attempt) => attempt,
+        Err(wait) => {
+            note_try(app, "login held up", name, address).await;
+            return Err(ApiError::too_often(wait));
+        }
+    };
     let tried = match app.password_permit().await {
         Ok(turn) => blocking_in(app, turn, work).await,
         Err(busy) => Err(busy),
     };
     match &tried {
         Ok(Some(_)) => app.throttle().succeeded(&attempt),
-        Ok(None) => log::warn!("page: a wrong name or password from {address}"),
+        Ok(None) => {
+            log::warn!("page: a wrong name or password from {address}");
+            note_try(app, "wrong password", name, address).await;
+        }
         Err(_) => app.throttle().not_tried(&attempt),
     }
     tried
+}
+
+/// Notes a try that failed. It fails whether or not it can be noted.
+async fn note_try(app: &SharedApp, action: &'static str, name: &str, address: IpAddr) {
+    let name = name.to_owned();
+    let noted = blocking(app, move |app: &App| app.note_try(action, &name, address)).await;
+    if noted.is_err() {
+        log::error!("page: a {action} from {address} could not be written to the audit trail");
+    }
 }
 
 /// Change one's own password. Ends every other login of the user.
@@ -135,8 +158,12 @@ pub(super) async fn change_password(
     (status = 204, description = "The cookie is worth nothing any more"),
 ))]
 pub(super) async fn logout(State(app): State<SharedApp>, caller: Option<Caller>) -> Result<Response, ApiError> {
-    if let Some(Caller { how: How::Login(id), .. }) = caller {
+    if let Some(Caller { name, how: How::Login(id), address, .. }) = caller {
         app.logins().end(&id);
+        let event = Event::new("logout", Some(name), address);
+        if blocking(&app, move |app: &App| app.note_repeat(event)).await.is_err() {
+            log::error!("page: a logout from {address} could not be written to the audit trail");
+        }
     }
     with_cookie(&app, "", "; Max-Age=0")
 }

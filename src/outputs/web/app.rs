@@ -1,6 +1,6 @@
 //! State shared by all handlers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::error::ApiError;
 use super::logins::Logins;
+use super::repeats::Repeats;
 use super::throttle::Throttle;
 use super::{Timeouts, Web};
 use crate::outputs::words::Catalogues;
@@ -56,6 +57,9 @@ pub(super) struct App {
     logins: Mutex<Logins>,
     throttle: Mutex<Throttle>,
     viewed: Mutex<Viewed>,
+    repeats: Mutex<Repeats>,
+    /// Hashes of tokens whose first use the trail holds.
+    used_tokens: Mutex<HashSet<String>>,
 }
 
 /// When a caller last viewed a signed session, per form.
@@ -82,6 +86,8 @@ impl App {
             pictures: Arc::new(Semaphore::new(1)),
             calibrations: Arc::new(Semaphore::new(1)),
             viewed: Mutex::default(),
+            repeats: Mutex::default(),
+            used_tokens: Mutex::default(),
             logins: Mutex::new(Logins::new(idle)),
             throttle: Mutex::default(),
         }
@@ -111,6 +117,14 @@ impl App {
 
     pub(super) fn viewed(&self) -> MutexGuard<'_, Viewed> {
         self.viewed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn repeats(&self) -> MutexGuard<'_, Repeats> {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn used_tokens(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.used_tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn throttle(&self) -> MutexGuard<'_, Throttle> {

@@ -11,10 +11,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde_json::json;
 
 use super::app::{App, SharedApp, blocking};
 use super::error::{ApiError, check_length};
 use super::logins::LoginId;
+use super::network::host;
 use crate::store::records::{Role, User};
 use crate::store::token_hash;
 
@@ -182,6 +185,15 @@ async fn by_token(app: &SharedApp, bearer: &str, address: IpAddr) -> Result<Call
     let of = hash.clone();
     let user = blocking(app, move |app: &App| app.store.token_by_hash(&of)).await?;
     let User { name, role, .. } = user.ok_or_else(ApiError::log_in)?;
+    if !app.used_tokens().contains(&hash) {
+        let (name, hash) = (name.clone(), hash.clone());
+        blocking(app, move |app: &App| {
+            app.store.note_token_use(&name, &hash, &json!({"from": host(address)}), Timestamp::now())?;
+            app.used_tokens().insert(hash);
+            Ok::<_, ApiError>(())
+        })
+        .await?;
+    }
     Ok(Caller { name, role, how: How::Token(hash), address })
 }
 

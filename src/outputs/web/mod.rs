@@ -17,6 +17,7 @@ mod http1;
 mod logins;
 mod network;
 mod openapi;
+mod repeats;
 mod report;
 mod review;
 mod routes;
@@ -53,6 +54,9 @@ use crate::station::requests::{Commands, Requests};
 use crate::store::Store;
 use crate::system::stop::Stop;
 use crate::vision::Vision;
+
+/// How often to write what was counted for the audit trail without a line.
+const REPEATS: Duration = Duration::from_secs(10);
 
 /// How long requests may still take after the program is told to stop, and then how long the work they began.
 const GOODBYE: Duration = Duration::from_millis(700);
@@ -201,13 +205,16 @@ fn run(
 ) {
     let encoding = runtime.spawn(app.live.clone().encode());
     let serving = runtime.spawn(serving);
-    while !stop.wait(Duration::from_hours(1)) {}
+    while !stop.wait(REPEATS) {
+        app.note_repeats(false);
+    }
     handle.graceful_shutdown(Some(GOODBYE));
     let ended = runtime.block_on(async { tokio::time::timeout(2 * GOODBYE, serving).await });
     if let Ok(Ok(Err(problem))) = ended {
         log::error!("page: {problem}");
     }
     encoding.abort();
+    app.note_repeats(true);
     // Streams end here; the server does not wait for disk reads that still run.
     runtime.shutdown_timeout(GOODBYE / 2);
 }

@@ -19,6 +19,7 @@ use crate::counting::session::sample::sample_id;
 use crate::counting::session::snapshot::{Command, Snapshot};
 use crate::counting::statistics::per_red_cell::{NoRedCount, RedCount};
 use crate::station::live_view::{self, PACE};
+use crate::station::requests::Asked;
 use crate::store::records::SessionId;
 
 /// Watchers at once.
@@ -99,7 +100,7 @@ pub(super) async fn command(
 ) -> Result<StatusCode, ApiError> {
     let command = asked.into_command()?;
     log::info!("page: {} asks for {command:?}", caller.by());
-    app.commands.ask(command)?;
+    app.commands.ask(Asked::by(caller.by(), command))?;
     Ok(StatusCode::ACCEPTED)
 }
 

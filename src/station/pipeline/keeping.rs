@@ -15,16 +15,22 @@ pub(super) struct Unkept {
     result: Snapshot,
     /// Settings in force when the count ended.
     settings: Settings,
+    /// Who stopped the count, if somebody did.
+    stopped_by: Option<String>,
     /// When to try to store it again.
     pub(super) again: Instant,
 }
 
 /// A requested sample, with its id if one was given.
-pub(super) struct NextSample(pub(super) Option<String>);
+pub(super) struct NextSample {
+    pub(super) id: Option<String>,
+    /// Who requested it, by the name for the audit trail.
+    pub(super) by: String,
+}
 
 impl Counting {
     /// Stores the result of a count that just ended, before any sink shows it as done.
-    pub(super) fn ended(&mut self) {
+    pub(super) fn ended(&mut self, stopped_by: Option<String>) {
         let result = self.snapshot();
         log::info!(
             "sample {}: {} white cells, {} in the differential, flags {:?}",
@@ -33,15 +39,17 @@ impl Counting {
             result.counted,
             result.flags
         );
-        self.unkept = Some(Unkept { result, settings: self.current.settings.clone(), again: Instant::now() });
+        let settings = self.current.settings.clone();
+        self.unkept = Some(Unkept { result, settings, stopped_by, again: Instant::now() });
         self.keep();
         self.publish();
     }
 
     pub(super) fn keep(&mut self) {
-        let Some(Unkept { result, settings, again }) = &mut self.unkept else { return };
+        let Some(Unkept { result, settings, stopped_by, again }) = &mut self.unkept else { return };
         let named = self.session.named().collect();
-        match self.connections.recorder.finish(named, result.clone(), settings.clone()) {
+        let (kept, of, by) = (result.clone(), settings.clone(), stopped_by.clone());
+        match self.connections.recorder.finish_stopped(named, kept, of, by) {
             Ok(number) => {
                 log::info!("sample {}: result {number} is kept", result.sample);
                 self.unkept = None;
@@ -60,9 +68,9 @@ impl Counting {
     /// time.
     pub(super) fn begin_next(&mut self) {
         if self.unkept.is_none()
-            && let Some(NextSample(id)) = self.next.take()
+            && let Some(NextSample { id, by }) = self.next.take()
         {
-            self.begin(id);
+            self.begin(id, by);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The counting thread: takes frames and commands, gives snapshots and results. The only place that knows every stage.
 
 mod calibrating;
+mod commands;
 mod judged;
 mod keeping;
 mod rate;
@@ -21,14 +22,16 @@ use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
 use crate::counting::counter::{Counted, Counter, DetectedFrame};
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
+use crate::counting::statistics::per_red_cell::RedCount;
 use crate::domain::frame::Frame;
 use crate::domain::scale::MicrometresPerPixel;
 use crate::station::in_force::{Current, InForce};
 use crate::station::live_view::Live;
 use crate::station::recorder::Recorder;
+use crate::station::requests::Asked;
 use crate::station::service::watchdog::Pulse;
 use crate::station::trouble::{Part, Troubles};
-use crate::store::records::{SessionStart, Settings};
+use crate::store::records::Settings;
 use crate::system::latest::Latest;
 use crate::system::stop::Stop;
 use crate::vision::optics::calibration::scale_doubt;
@@ -45,7 +48,7 @@ pub struct PipelinePorts {
     /// Whether frames come from a recording, which waits until each is read.
     pub recording: bool,
     /// Commands from people and serial hosts.
-    pub commands: Receiver<Command>,
+    pub commands: Receiver<Asked>,
     /// One slot per sink for the newest snapshot.
     pub sinks: Vec<Latest<Arc<Snapshot>>>,
     /// Stores cells, and results before any sink shows them.
@@ -80,6 +83,9 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// Frames slower than this are logged: somebody is waiting.
 const SLOW: Duration = Duration::from_secs(1);
 
+/// Who gave the first command, by the name for the audit trail.
+const DEVICE: &str = "device";
+
 struct Counting {
     station: String,
     vision: Arc<Vision>,
@@ -95,6 +101,10 @@ struct Counting {
     current: Arc<Current>,
     /// A result that is not on disk yet.
     unkept: Option<Unkept>,
+    /// Ids made for samples that nobody named, of the newest second.
+    made: Vec<String>,
+    /// The red count that the trail holds for the running sample, or for the next.
+    red_noted: Option<RedCount>,
     /// The sample to begin once the previous result is on disk.
     next: Option<NextSample>,
     /// The camera's counts when the session began.
@@ -121,6 +131,8 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         current: connections.in_force.now(),
         connections,
         unkept: None,
+        made: Vec::new(),
+        red_noted: None,
         next: None,
         at_start: CameraCounts::default(),
         used: 0,
@@ -132,7 +144,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
     };
     counting.take_what_is_in_force();
     if let Some(command) = first {
-        counting.command(command);
+        counting.command(Asked::by(DEVICE, command));
     }
     counting.publish();
     while !counting.connections.stop.requested() {
@@ -140,7 +152,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
     }
     // A sample still waiting behind a result that is not stored does not begin any more.
     counting.next = None;
-    counting.end(Ending::Shutdown);
+    counting.end(Ending::Shutdown, None);
     counting.keep();
     counting.publish();
 }
@@ -149,8 +161,8 @@ impl Counting {
     fn step(&mut self) {
         self.connections.pulse.beat();
         self.take_what_is_in_force();
-        while let Ok(command) = self.connections.commands.try_recv() {
-            self.command(command);
+        while let Ok(asked) = self.connections.commands.try_recv() {
+            self.command(asked);
         }
         while let Ok(request) = self.connections.calibration_requests.try_recv() {
             self.calibrate(&request);
@@ -162,7 +174,9 @@ impl Counting {
                 Some(frame) => self.frame(&frame),
                 None if self.detected.is_some() => self.count_detected(),
                 // During shutdown the camera ends too; that is not the end of a recording.
-                None if self.camera_ended() && !self.connections.stop.requested() => self.end(Ending::RecordingOver),
+                None if self.camera_ended() && !self.connections.stop.requested() => {
+                    self.end(Ending::RecordingOver, None)
+                }
                 None => {}
             }
         } else {
@@ -191,45 +205,6 @@ impl Counting {
 
     fn camera_ended(&self) -> bool {
         self.connections.camera.state() == CameraState::Ended
-    }
-
-    fn command(&mut self, command: Command) {
-        if self.unkept.is_some() && matches!(command, Command::Start | Command::NewSample(_)) {
-            log::warn!("{command:?} is not done while the last result could not be kept");
-            return;
-        }
-        match command {
-            Command::Start if self.session.phase() == Phase::Counting => {}
-            Command::Start => self.begin(None),
-            Command::Stop => self.end(Ending::Stopped),
-            Command::NewSample(id) => {
-                self.end(Ending::Stopped);
-                // The new sample begins even if the last field reached the target before this stop did.
-                self.next = Some(NextSample(id));
-                self.begin_next();
-            }
-            Command::RedCount(count) => self.session.set_red_count(count),
-        }
-        self.publish();
-    }
-
-    fn begin(&mut self, id: Option<String>) {
-        self.session.begin(id, Timestamp::now());
-        self.detected = None;
-        self.view.begin();
-        self.counter.begin(Gate::new(self.connections.gate));
-        self.at_start = self.connections.camera.counts();
-        self.used = 0;
-        self.judged.begin();
-        self.rate = Rate::default();
-        let snapshot = self.session.snapshot(Timestamp::now());
-        log::info!("sample {}: counting to {}", snapshot.sample, snapshot.target);
-        self.connections.recorder.begin(SessionStart {
-            sample: snapshot.sample,
-            station: self.station.clone(),
-            started: snapshot.started.unwrap_or(snapshot.time),
-            settings: self.current.settings.clone(),
-        });
     }
 
     /// Detects on a frame while the one before it is counted.
@@ -294,7 +269,7 @@ impl Counting {
                 self.connections.recorder.counted(&cells, &revisions);
                 self.session.revise(&revisions);
                 if self.session.add(&cells, jumped) {
-                    self.ended();
+                    self.ended(None);
                 }
             }
             Err(error) => {
@@ -324,17 +299,18 @@ impl Counting {
 
     /// Ends a running count, whether by command, end of recording or shutdown. The detected frame is counted first,
     /// then the cells of a lone last field that its border cuts. If either reaches the target, that is the recorded
-    /// ending.
-    fn end(&mut self, ending: Ending) {
+    /// ending, and nobody stopped it.
+    fn end(&mut self, ending: Ending, stopped_by: Option<String>) {
         if self.session.phase() == Phase::Counting {
             self.count_detected();
         }
         if self.session.phase() == Phase::Counting {
             let rest = self.counter.finish();
             self.connections.recorder.counted(&rest, &[]);
-            let reached = self.session.add(&rest, false);
-            if reached || self.session.finish(ending) {
-                self.ended();
+            if self.session.add(&rest, false) {
+                self.ended(None);
+            } else if self.session.finish(ending) {
+                self.ended(stopped_by);
             }
         }
     }

@@ -4,22 +4,25 @@
 //! transaction, and acknowledged. Failed writes stay in memory and are retried. As the backlog grows, pictures are
 //! dropped first, then records of red cells and platelets. White cells and results are never dropped.
 
+mod running;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
-use image::RgbImage;
-use image::codecs::jpeg::JpegEncoder;
+use jiff::Timestamp;
+use serde_json::Value;
 
+use self::running::{RunningSession, SeenCell};
 use crate::counting::counter::{CountedCell, Revision};
 use crate::counting::session::snapshot::Snapshot;
-use crate::counting::track::{CellId, OnSlide};
+use crate::counting::track::CellId;
 use crate::domain::class::Kind;
 use crate::station::drops::{Dropped, Drops};
 use crate::station::trouble::{Part, Troubles};
-use crate::store::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
+use crate::store::records::{CellChange, SessionId, SessionStart, Settings};
 use crate::store::{Store, StoreError};
 use crate::vision::prediction::Prediction;
 
@@ -29,9 +32,6 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Delay before a failed write is retried.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// JPEG quality of the crops, 1..=100: keeps the texture of nuclei at about 6 kB per crop.
-const QUALITY: u8 = 90;
-
 /// Backlog of changes at which crops are dropped: about 60 MB if every change had one.
 const MOST_WITH_PICTURES: usize = 10_000;
 
@@ -39,28 +39,35 @@ const MOST_WITH_PICTURES: usize = 10_000;
 /// white cells of a count, without crops, and the few withdrawn cells are queued beyond this.
 const MOST_WITH_RED_CELLS: usize = 50_000;
 
+/// Lines of the trail waiting for a store that cannot be written, at most.
+const MOST_NOTES: usize = 100;
+
 /// Messages from the counting thread.
 enum RecorderMessage {
     Begin(Box<SessionStart>),
     Cell(SeenCell),
     Withdrawn(CellId),
+    Note(Box<Noted>),
     Finish(Box<Finish>),
+}
+
+/// A line for the audit trail.
+struct Noted {
+    by: String,
+    at: Timestamp,
+    action: &'static str,
+    detail: Value,
+    /// Whether it is about the running session.
+    of_session: bool,
+    session: Option<SessionId>,
 }
 
 struct Finish {
     named: Vec<(CellId, Prediction)>,
     result: Snapshot,
     settings: Settings,
+    stopped_by: Option<String>,
     answer: Sender<Result<u64, StoreError>>,
-}
-
-/// A cell as the counting thread reports it.
-struct SeenCell {
-    id: CellId,
-    kind: Kind,
-    at: Option<OnSlide>,
-    opinion: Option<Prediction>,
-    picture: Option<Arc<RgbImage>>,
 }
 
 /// The counting thread's handle to the recorder.
@@ -71,6 +78,7 @@ pub struct Recorder {
     unwritten: Arc<AtomicUsize>,
     drops: Drops,
     session: Arc<AtomicI64>,
+    store: Store,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -86,21 +94,37 @@ impl Recorder {
         let unwritten = Arc::<AtomicUsize>::default();
         let session = Arc::<AtomicI64>::default();
         let keeper = Keeper {
-            store,
+            store: store.clone(),
             troubles,
             session: Arc::clone(&session),
             unwritten: Arc::clone(&unwritten),
             running: None,
+            notes: Vec::new(),
             again: None,
         };
         let thread = thread::Builder::new().name("recorder".to_owned()).spawn(move || keeper.run(&incoming))?;
-        Ok(Self { messages: Some(messages), unwritten, drops, session, thread: Some(thread) })
+        Ok(Self { messages: Some(messages), unwritten, drops, session, store, thread: Some(thread) })
     }
 
     /// Id of the running or latest session, once the store has assigned one.
     #[must_use]
     pub fn session(&self) -> Option<SessionId> {
         Some(self.session.load(Ordering::Relaxed)).filter(|id| *id > 0)
+    }
+
+    /// Whether a stored session that began in this second has this sample id.
+    #[must_use]
+    pub(crate) fn has_sample(&self, sample: &str, second: Timestamp) -> bool {
+        self.store.has_sample(sample, second).unwrap_or_else(|problem| {
+            log::error!("{problem}");
+            false
+        })
+    }
+
+    /// Adds a line to the audit trail, `of_session` if it is about the running one. Retried until it is written.
+    pub(crate) fn note(&self, by: &str, action: &'static str, detail: Value, of_session: bool) {
+        let (by, at) = (by.to_owned(), Timestamp::now());
+        self.send(RecorderMessage::Note(Box::new(Noted { by, at, action, detail, of_session, session: None })));
     }
 
     /// Starts recording a new session.
@@ -160,8 +184,22 @@ impl Recorder {
         result: Snapshot,
         settings: Settings,
     ) -> Result<u64, StoreError> {
+        self.finish_stopped(named, result, settings, None)
+    }
+
+    /// Same for a count that `stopped_by` ended, by the name for the audit trail.
+    ///
+    /// # Errors
+    /// As [`Recorder::finish`].
+    pub(crate) fn finish_stopped(
+        &self,
+        named: Vec<(CellId, Prediction)>,
+        result: Snapshot,
+        settings: Settings,
+        stopped_by: Option<String>,
+    ) -> Result<u64, StoreError> {
         let (answer, answered) = bounded(1);
-        self.send(RecorderMessage::Finish(Box::new(Finish { named, result, settings, answer })));
+        self.send(RecorderMessage::Finish(Box::new(Finish { named, result, settings, stopped_by, answer })));
         answered.recv().unwrap_or(Err(StoreError::Closed))
     }
 
@@ -191,16 +229,10 @@ struct Keeper {
     session: Arc<AtomicI64>,
     unwritten: Arc<AtomicUsize>,
     running: Option<RunningSession>,
+    /// Lines of the trail not yet written.
+    notes: Vec<Noted>,
     /// When to retry after a failed write.
     again: Option<Instant>,
-}
-
-struct RunningSession {
-    start: SessionStart,
-    id: Option<SessionId>,
-    /// Latest record of each white cell, so that a better view changes only what it shows.
-    white: std::collections::HashMap<CellId, CellRecord>,
-    waiting: Vec<CellChange>,
 }
 
 impl Keeper {
@@ -229,12 +261,7 @@ impl Keeper {
                 // Last chance to write the previous session's cells; whatever fails here is lost. Its result is already
                 // stored or no longer pending.
                 self.write();
-                self.running = Some(RunningSession {
-                    start: *start,
-                    id: None,
-                    white: std::collections::HashMap::new(),
-                    waiting: Vec::new(),
-                });
+                self.running = Some(RunningSession::new(*start));
                 self.again = None;
                 self.write();
             }
@@ -248,10 +275,19 @@ impl Keeper {
                     running.waiting.push(CellChange::Withdrawn(id.0.into()));
                 }
             }
+            RecorderMessage::Note(mut noted) => {
+                if noted.of_session {
+                    noted.session = self.running.as_ref().and_then(|running| running.id);
+                }
+                if self.notes.len() < MOST_NOTES {
+                    self.notes.push(*noted);
+                }
+                self.write();
+            }
             RecorderMessage::Finish(finish) => {
-                let Finish { named, result, settings, answer } = *finish;
                 // The caller may be gone.
-                let _ = answer.send(self.finish(named, &result, &settings));
+                let (answer, done) = self.finish(*finish);
+                let _ = answer.send(done);
             }
         }
     }
@@ -261,14 +297,18 @@ impl Keeper {
         if self.again.is_some_and(|again| Instant::now() < again) {
             return;
         }
-        let Some(running) = &mut self.running else { return };
-        let done = running.begun(&self.store, &self.session).and_then(|id| {
-            if !running.waiting.is_empty() {
-                self.store.change_cells(id, &running.waiting)?;
-                running.waiting.clear();
-            }
-            Ok(())
-        });
+        let done = match &mut self.running {
+            Some(running) => running.begun(&self.store, &self.session).and_then(|id| {
+                if !running.waiting.is_empty() {
+                    self.store.change_cells(id, &running.waiting)?;
+                    running.waiting.clear();
+                }
+                Ok(())
+            }),
+            None if self.notes.is_empty() => return,
+            None => Ok(()),
+        };
+        let done = done.and_then(|()| self.write_notes());
         self.again = done.is_err().then(|| Instant::now() + AGAIN);
         match done {
             Ok(()) => self.troubles.set(Part::Cells, None),
@@ -279,104 +319,41 @@ impl Keeper {
         }
     }
 
-    fn finish(
+    /// Adds pending lines to the trail, oldest first.
+    fn write_notes(&mut self) -> Result<(), StoreError> {
+        let running = self.running.as_ref().and_then(|running| running.id);
+        while let Some(Noted { by, at, action, detail, of_session, session }) = self.notes.first() {
+            let session = session.or(running.filter(|_| *of_session));
+            self.store.note(by, *at, action, session, detail)?;
+            self.notes.remove(0);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, finish: Finish) -> (Sender<Result<u64, StoreError>>, Result<u64, StoreError>) {
+        let Finish { named, result, settings, stopped_by, answer } = finish;
+        if let Some(running) = &mut self.running {
+            // Pending changes stay queued if this fails; names already settled are not settled again.
+            running.settle(named);
+        }
+        let done = self.store_result(&result, &settings, stopped_by.as_deref());
+        (answer, done)
+    }
+
+    fn store_result(
         &mut self,
-        named: Vec<(CellId, Prediction)>,
         result: &Snapshot,
         settings: &Settings,
+        stopped_by: Option<&str>,
     ) -> Result<u64, StoreError> {
         let Some(running) = &mut self.running else { return Err(StoreError::Closed) };
         let id = running.begun(&self.store, &self.session)?;
-        // Pending changes stay queued if this fails; names already settled are not settled again.
-        running.settle(named);
-        let number = self.store.finish(id, &running.waiting, result, settings)?;
+        self.write_notes()?;
+        let Some(running) = &mut self.running else { return Err(StoreError::Closed) };
+        let number = self.store.finish_stopped(id, &running.waiting, result, settings, stopped_by)?;
         self.running = None;
         self.again = None;
         self.troubles.set(Part::Cells, None);
         Ok(number)
-    }
-}
-
-impl RunningSession {
-    /// The session id; assigned now if the store could not do so before.
-    fn begun(&mut self, store: &Store, session: &AtomicI64) -> Result<SessionId, StoreError> {
-        if let Some(id) = self.id {
-            return Ok(id);
-        }
-        let id = store.begin(&self.start)?;
-        self.id = Some(id);
-        session.store(id, Ordering::Relaxed);
-        Ok(id)
-    }
-
-    fn saw(&mut self, seen: SeenCell) {
-        let SeenCell { id, kind, at, opinion, picture } = seen;
-        let known = self.white.get(&id).cloned();
-        let Some(mut cell) = known.or_else(|| at.map(|at| record(id, kind, at))) else { return };
-        if let Some(at) = at {
-            cell.set_place(at);
-        }
-        if let Some(opinion) = opinion {
-            cell.name(&opinion);
-            self.white.insert(id, cell.clone());
-        }
-        let crop = picture.and_then(|picture| jpeg(&picture));
-        self.waiting.push(CellChange::Put { cell, crop });
-    }
-
-    /// Gives the white cells their final names.
-    fn settle(&mut self, named: Vec<(CellId, Prediction)>) {
-        for (id, opinion) in named {
-            let Some(cell) = self.white.get_mut(&id) else { continue };
-            let before = cell.clone();
-            cell.name(&opinion);
-            if *cell != before {
-                self.waiting.push(CellChange::Put { cell: cell.clone(), crop: None });
-            }
-        }
-    }
-}
-
-/// A record with only its position filled in.
-fn record(id: CellId, kind: Kind, at: OnSlide) -> CellRecord {
-    let mut cell = CellRecord {
-        number: id.0.into(),
-        kind,
-        patch: 0,
-        x: 0.0,
-        y: 0.0,
-        w: 0.0,
-        h: 0.0,
-        class: None,
-        probability: None,
-        ranked: Vec::new(),
-        by_person: None,
-        has_crop: false,
-    };
-    cell.set_place(at);
-    cell
-}
-
-impl CellRecord {
-    fn set_place(&mut self, at: OnSlide) {
-        let OnSlide { patch, area } = at;
-        (self.patch, self.x, self.y, self.w, self.h) = (patch, area.x, area.y, area.w, area.h);
-    }
-
-    fn name(&mut self, opinion: &Prediction) {
-        self.class = Some(opinion.class);
-        self.probability = Some(opinion.probability);
-        self.ranked.clone_from(&opinion.raw().ranked);
-    }
-}
-
-fn jpeg(picture: &RgbImage) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    match JpegEncoder::new_with_quality(&mut bytes, QUALITY).encode_image(picture) {
-        Ok(()) => Some(bytes),
-        Err(error) => {
-            log::warn!("a cell's picture is not kept: {error}");
-            None
-        }
     }
 }

@@ -1,0 +1,122 @@
+//! The session being recorded: its cells as the counting thread reports them, and the changes not yet written.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use image::RgbImage;
+use image::codecs::jpeg::JpegEncoder;
+
+use crate::counting::track::{CellId, OnSlide};
+use crate::domain::class::Kind;
+use crate::store::records::{CellChange, CellRecord, SessionId, SessionStart};
+use crate::store::{Store, StoreError};
+use crate::vision::prediction::Prediction;
+
+/// JPEG quality of the crops, 1..=100: keeps the texture of nuclei at about 6 kB per crop.
+const QUALITY: u8 = 90;
+
+/// A cell as the counting thread reports it.
+pub(super) struct SeenCell {
+    pub(super) id: CellId,
+    pub(super) kind: Kind,
+    pub(super) at: Option<OnSlide>,
+    pub(super) opinion: Option<Prediction>,
+    pub(super) picture: Option<Arc<RgbImage>>,
+}
+
+pub(super) struct RunningSession {
+    pub(super) start: SessionStart,
+    pub(super) id: Option<SessionId>,
+    /// Latest record of each white cell, so that a better view changes only what it shows.
+    pub(super) white: HashMap<CellId, CellRecord>,
+    pub(super) waiting: Vec<CellChange>,
+}
+
+impl RunningSession {
+    pub(super) fn new(start: SessionStart) -> Self {
+        Self { start, id: None, white: HashMap::new(), waiting: Vec::new() }
+    }
+
+    /// The session id; assigned now if the store could not do so before.
+    pub(super) fn begun(&mut self, store: &Store, session: &AtomicI64) -> Result<SessionId, StoreError> {
+        if let Some(id) = self.id {
+            return Ok(id);
+        }
+        let id = store.begin(&self.start)?;
+        self.id = Some(id);
+        session.store(id, Ordering::Relaxed);
+        Ok(id)
+    }
+
+    pub(super) fn saw(&mut self, seen: SeenCell) {
+        let SeenCell { id, kind, at, opinion, picture } = seen;
+        let known = self.white.get(&id).cloned();
+        let Some(mut cell) = known.or_else(|| at.map(|at| record(id, kind, at))) else { return };
+        if let Some(at) = at {
+            cell.set_place(at);
+        }
+        if let Some(opinion) = opinion {
+            cell.name(&opinion);
+            self.white.insert(id, cell.clone());
+        }
+        let crop = picture.and_then(|picture| jpeg(&picture));
+        self.waiting.push(CellChange::Put { cell, crop });
+    }
+
+    /// Gives the white cells their final names.
+    pub(super) fn settle(&mut self, named: Vec<(CellId, Prediction)>) {
+        for (id, opinion) in named {
+            let Some(cell) = self.white.get_mut(&id) else { continue };
+            let before = cell.clone();
+            cell.name(&opinion);
+            if *cell != before {
+                self.waiting.push(CellChange::Put { cell: cell.clone(), crop: None });
+            }
+        }
+    }
+}
+
+/// A record with only its position filled in.
+fn record(id: CellId, kind: Kind, at: OnSlide) -> CellRecord {
+    let mut cell = CellRecord {
+        number: id.0.into(),
+        kind,
+        patch: 0,
+        x: 0.0,
+        y: 0.0,
+        w: 0.0,
+        h: 0.0,
+        class: None,
+        probability: None,
+        ranked: Vec::new(),
+        by_person: None,
+        has_crop: false,
+    };
+    cell.set_place(at);
+    cell
+}
+
+impl CellRecord {
+    fn set_place(&mut self, at: OnSlide) {
+        let OnSlide { patch, area } = at;
+        (self.patch, self.x, self.y, self.w, self.h) = (patch, area.x, area.y, area.w, area.h);
+    }
+
+    fn name(&mut self, opinion: &Prediction) {
+        self.class = Some(opinion.class);
+        self.probability = Some(opinion.probability);
+        self.ranked.clone_from(&opinion.raw().ranked);
+    }
+}
+
+fn jpeg(picture: &RgbImage) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match JpegEncoder::new_with_quality(&mut bytes, QUALITY).encode_image(picture) {
+        Ok(()) => Some(bytes),
+        Err(error) => {
+            log::warn!("a cell's picture is not kept: {error}");
+            None
+        }
+    }
+}

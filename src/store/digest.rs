@@ -1,0 +1,159 @@
+//! SHA-256 hashes of rows, for the lines of the audit trail that speak of them.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, ErrorCode, Params, params};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+use super::audit::hexadecimal;
+use super::records::SessionId;
+
+/// One kind of rows of a session.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Name in the line.
+    pub(super) name: &'static str,
+    /// What changed, in words, if the hash differs.
+    pub(super) what: &'static str,
+    /// Nearly all of the file: takes long to hash.
+    pub(super) large: bool,
+    sql: &'static str,
+}
+
+/// The session itself. What retention takes away from it is told by the lines of retention.
+pub(super) const SESSION: usize = 0;
+/// Cells as counted.
+pub(super) const CELLS: usize = 2;
+/// Crops of the cells.
+pub(super) const PICTURES: usize = 3;
+/// Classes that reviewers gave to the cells.
+pub(super) const CLASSES: usize = 4;
+/// Record of those classes, with what was undone.
+pub(super) const REVIEW: usize = 5;
+
+/// All kinds of rows of a session. A signature has columns of its own for its hash.
+pub(super) const PARTS: [Part; 6] = [
+    Part {
+        name: "session",
+        what: "the sample, the times or the settings",
+        large: false,
+        sql: "SELECT id, sample, station, started, ended, state, settings FROM session WHERE id = ?1",
+    },
+    Part {
+        name: "result",
+        what: "the result",
+        large: false,
+        sql: "SELECT sequence, session, at, snapshot, store FROM result WHERE session = ?1",
+    },
+    Part {
+        name: "cells",
+        what: "a cell",
+        large: true,
+        sql: "SELECT number, kind, withdrawn, patch, x, y, w, h, class, probability, ranked FROM cell \
+              WHERE session = ?1 ORDER BY number",
+    },
+    Part {
+        name: "pictures",
+        what: "a picture",
+        large: true,
+        sql: "SELECT number, jpeg FROM crop WHERE session = ?1 ORDER BY number",
+    },
+    Part {
+        name: "classes",
+        what: "a class that a reviewer gave",
+        large: false,
+        sql: "SELECT number, person_class, person, person_at FROM cell WHERE session = ?1 AND person_class IS NOT NULL \
+              ORDER BY number",
+    },
+    Part {
+        name: "review",
+        what: "the record of the review",
+        large: false,
+        sql: "SELECT cell, before_class, before_person, before_at, class, person, at, undone FROM reclassification \
+              WHERE session = ?1 ORDER BY id",
+    },
+];
+
+impl Part {
+    pub(super) fn hash(&self, connection: &Connection, session: SessionId) -> rusqlite::Result<String> {
+        of_rows(connection, self.sql, params![session])
+    }
+}
+
+/// Hashes of these parts of a session, by name.
+pub(super) fn of_session(connection: &Connection, session: SessionId, parts: &[usize]) -> rusqlite::Result<Value> {
+    let mut hashes = Map::new();
+    for part in parts.iter().filter_map(|part| PARTS.get(*part)) {
+        let hash = match part.hash(connection, session) {
+            Ok(hash) => Value::from(hash),
+            // Damage among the cells must keep neither a result from being stored nor the station from counting. The
+            // line says that it does not know, and verifying the trail reports that.
+            Err(problem) if problem.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => Value::Null,
+            Err(problem) => return Err(problem),
+        };
+        hashes.insert(part.name.to_owned(), hash);
+    }
+    Ok(Value::Object(hashes))
+}
+
+/// Every part.
+pub(super) fn of_all(connection: &Connection, session: SessionId) -> rusqlite::Result<Value> {
+    of_session(connection, session, &[0, 1, 2, 3, 4, 5])
+}
+
+/// Adds the hashes of the same parts before a lawful change.
+pub(super) fn with_before(mut hashes: Value, before: Value) -> Value {
+    if let Some(hashes) = hashes.as_object_mut() {
+        hashes.insert("before".to_owned(), before);
+    }
+    hashes
+}
+
+/// A user's role, password hash and whether they may log in, for the line that changes them.
+pub(super) fn of_user(connection: &Connection, name: &str) -> rusqlite::Result<String> {
+    let sql = "SELECT name, role, password, enabled, (SELECT value FROM meta WHERE meta.name = 'shut out ' || user.name) \
+               FROM user WHERE name = ?1";
+    of_rows(connection, sql, params![name])
+}
+
+/// A token's role and the hash of its secret.
+pub(super) fn of_token(connection: &Connection, name: &str) -> rusqlite::Result<String> {
+    of_rows(connection, "SELECT name, role, sha256 FROM token WHERE name = ?1", params![name])
+}
+
+/// The hash of no rows.
+pub(super) fn of_nothing() -> String {
+    hexadecimal(&Sha256::digest(b""))
+}
+
+/// SHA-256 over every value of the rows, each with its type and, if it has one, its length.
+fn of_rows(connection: &Connection, sql: &str, parameters: impl Params) -> rusqlite::Result<String> {
+    let mut select = connection.prepare_cached(sql)?;
+    let columns = select.column_count();
+    let mut rows = select.query(parameters)?;
+    let mut hash = Sha256::new();
+    while let Some(row) = rows.next()? {
+        for column in 0..columns {
+            match row.get_ref(column)? {
+                ValueRef::Null => hash.update([0]),
+                ValueRef::Integer(number) => {
+                    hash.update([1]);
+                    hash.update(number.to_be_bytes());
+                }
+                ValueRef::Real(number) => {
+                    hash.update([2]);
+                    hash.update(number.to_bits().to_be_bytes());
+                }
+                ValueRef::Text(bytes) => long(&mut hash, 3, bytes),
+                ValueRef::Blob(bytes) => long(&mut hash, 4, bytes),
+            }
+        }
+    }
+    Ok(hexadecimal(&hash.finalize()))
+}
+
+fn long(hash: &mut Sha256, kind: u8, bytes: &[u8]) {
+    hash.update([kind]);
+    hash.update((bytes.len() as u64).to_be_bytes());
+    hash.update(bytes);
+}
