@@ -9,6 +9,7 @@ mod counting;
 mod error;
 pub mod export;
 mod file;
+mod passwords;
 pub mod records;
 mod results;
 mod retention;

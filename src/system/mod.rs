@@ -6,3 +6,4 @@ pub mod latest;
 pub mod logging;
 pub mod stop;
 pub mod timing;
+pub mod zone;

@@ -21,7 +21,7 @@ use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
 use leukoscope::station::pipeline::{self, CalibrationRequest, Calibrator, PipelinePorts};
 use leukoscope::station::recorder::Recorder;
-use leukoscope::station::requests::Commands;
+use leukoscope::station::requests::{Commands, NotPassedOn};
 use leukoscope::station::service::watchdog::Watchdog;
 use leukoscope::station::trouble::Troubles;
 use leukoscope::store::records::Settings;
@@ -60,8 +60,10 @@ impl Thread {
             camera: supervisor.watch(),
             recording: false,
             commands: asked,
+            running: commands.running(),
             sinks: vec![newest.clone()],
             recorder: Recorder::start(store.clone(), troubles.clone(), drops.clone()).unwrap(),
+            store: Some(store.clone()),
             in_force: InForce::new(Settings { session: limits, ..stored::settings() }, None),
             live: Live::default(),
             troubles,
@@ -189,4 +191,35 @@ fn a_stop_or_a_new_sample_means_the_same_where_the_last_field_reaches_the_target
     assert_eq!(next.counted, 0);
     let of = |sample: &str| (sample.to_owned(), Some(sample.to_owned()));
     assert_eq!(kept(&counting.store)[..2], [of("A"), of("B")]);
+}
+
+#[test]
+fn a_signed_sample_that_is_counted_again_shows_its_earlier_result_and_the_next_one_does_not() {
+    let state = tempfile::tempdir().unwrap();
+    {
+        let store = Store::open(state.path()).unwrap();
+        let id = stored::session(&store, "A");
+        store.sign(id, "rita", Timestamp::now(), "").unwrap();
+    }
+    let counting = Thread::start(state.path(), 1000);
+    counting.ask(Command::NewSample(Some("A".into())));
+    let again = counting.wait_for("the sample", |now| now.sample == "A");
+    assert_eq!(again.earlier.as_ref().map(|earlier| (earlier.session, earlier.by.as_str())), Some((1, "rita")));
+    counting.ask(Command::NewSample(Some("B".into())));
+    assert_eq!(counting.wait_for("the next", |now| now.sample == "B").earlier, None);
+    assert_eq!(counting.store.find(2).unwrap().unwrap().snapshot.earlier, again.earlier, "it is kept with the result");
+}
+
+#[test]
+fn a_red_count_after_the_end_of_its_sample_is_nobodys() {
+    let state = tempfile::tempdir().unwrap();
+    let counting = Thread::start(state.path(), 1000);
+    let red = || Command::RedCount("3.9".parse().unwrap());
+    assert_eq!(counting.commands.ask(red()), Err(NotPassedOn::NoCount));
+    counting.ask(Command::NewSample(Some("A".into())));
+    counting.ask(red());
+    counting.wait_for("the sample", |now| now.sample == "A");
+    counting.ask(Command::Stop);
+    counting.wait_for("the end", |now| now.phase == Phase::Done);
+    assert_eq!(counting.commands.ask(red()), Err(NotPassedOn::NoCount));
 }

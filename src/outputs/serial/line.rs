@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::config::LineFormat;
-use crate::counting::session::snapshot::{Ending, Phase, Snapshot};
+use crate::counting::session::snapshot::{EarlierResult, Ending, LookedAt, Phase, Snapshot};
 use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::per_red_cell::PerRedCell;
 use crate::counting::statistics::precision::Precision;
@@ -149,6 +149,10 @@ struct JsonSession<'a> {
     quality: Option<JsonQuality>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<Refusals>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    looked_at: Option<LookedAt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earlier: Option<&'a EarlierResult>,
 }
 
 #[derive(Serialize)]
@@ -211,6 +215,8 @@ fn json(line: &SerialLine<'_>) -> String {
         trouble: snapshot.trouble.as_deref(),
         quality: snapshot.quality.map(JsonQuality::of),
         refused: Some(snapshot.frames.refused).filter(|refused| refused.total() > 0),
+        looked_at: snapshot.looked_at,
+        earlier: snapshot.earlier.as_ref(),
     });
     let line = JsonLine {
         kind: line.kind(),
@@ -252,7 +258,7 @@ pub fn csv_header() -> String {
         let code = class.code();
         let _ = write!(header, ",corrected_{code},corrected_low_{code},corrected_high_{code}");
     }
-    header.push_str(",verdict,focus,refused,signed_by,signed_at,comment\r\n");
+    header.push_str(",verdict,focus,refused,signed_by,signed_at,comment,looked_at,looked_at_of,earlier_result\r\n");
     header
 }
 
@@ -318,6 +324,10 @@ fn csv(line: &SerialLine<'_>) -> String {
     fields.push(of(|s| s.frames.refused.total().to_string()));
     let signed = |field: fn(&Signature) -> String| line.signature().map(field).unwrap_or_default();
     fields.extend([signed(|s| s.by.clone()), signed(|s| s.at.to_string()), signed(|s| s.comment.clone())]);
+    let looked_at = snapshot.and_then(|s| s.looked_at);
+    fields.push(looked_at.map(|looked| looked.cells.to_string()).unwrap_or_default());
+    fields.push(looked_at.map(|looked| looked.of.to_string()).unwrap_or_default());
+    fields.push(of(|s| s.earlier.as_ref().map(|earlier| earlier.result.to_string()).unwrap_or_default()));
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text

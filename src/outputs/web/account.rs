@@ -17,6 +17,7 @@ use super::error::{ApiError, Body};
 use super::guard::{COOKIE_NAME, Caller, How, Peer};
 use crate::store::StoreError;
 use crate::store::records::Role;
+use crate::system::zone::{self, ZonePart};
 
 /// Credentials of a login.
 #[derive(Deserialize, ToSchema)]
@@ -32,7 +33,7 @@ pub(super) struct Login {
 pub(super) struct NewPassword {
     /// The current password.
     old: String,
-    /// At least 10 characters.
+    /// At least 12 characters, and not one that anybody would try.
     new: String,
 }
 
@@ -51,6 +52,8 @@ pub(super) struct Me {
     login_needed: bool,
     /// Name of the station.
     station: String,
+    /// Offsets of the station's time zone, in their order, for a page that shows its times.
+    zone: Vec<ZonePart>,
 }
 
 /// Log in with name and password.
@@ -153,6 +156,7 @@ pub(super) async fn me(State(app): State<SharedApp>, caller: Option<Caller>) -> 
         languages,
         login_needed: app.login_needed,
         station: app.station.clone(),
+        zone: zone::parts(Timestamp::now()),
     }))
 }
 
