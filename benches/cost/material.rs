@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings};
+use leukoscope::vision::card_seal::sealed;
 use leukoscope::vision::models::Models;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
@@ -39,6 +40,7 @@ fn main() -> anyhow::Result<()> {
         card = card.replace(sha256, &digest);
         std::fs::write(folder.join(name), floats)?;
     }
+    let card = sealed(&card).context("the card is no TOML")?;
     std::fs::write(folder.join("model.toml"), card)?;
 
     pictures(&folder, frames)

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from card import sealed
 from quantize import IMAGE, Grid, QuantClassifier, QuantConv, QuantDetector, QuantResidual, QuantUp, Stack
 
 OPSET = 13
@@ -168,4 +169,4 @@ def save(out: Path, detector: bytes, cells: bytes, settings: dict[str, dict[str,
             lines.append(f"{key} = {text}")
     write_atomically(out / "detector.onnx", detector)
     write_atomically(out / "cells.onnx", cells)
-    write_atomically(out / "model.toml", ("\n".join(lines) + "\n").encode())
+    write_atomically(out / "model.toml", sealed("\n".join(lines) + "\n").encode())

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from card import KEY, seal
 from sources import Wrong
 
 CARD = "model.toml"
@@ -38,6 +39,8 @@ def check(folder: Path) -> list[str]:
     """The names of the three files in `folder`, found whole, fitting together and running."""
     try:
         card = tomllib.loads((folder / CARD).read_text())
+        if card.get(KEY) != seal(card):
+            raise Wrong(f"{folder / CARD}: changed since it was written ({KEY} differs). Make it again with 'quantize'.")
         d, c = card["detector"], card["classifier"]
         for table in (d, c):
             path = folder / table["file"]

@@ -72,12 +72,11 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     let mut counter = Counter::behind(vision, Gate::new(!arguments.no_gate));
     // Counts the whole recording, however many cells it shows.
     let limits = SessionConfig { target: u32::MAX, precision_of: None, ..station.session };
-    let mut session = Session::new(limits, station.flags, correction).with_confusion(confusion);
+    let mut session = Session::new(limits, station.flags, correction)
+        .with_confusion(confusion)
+        .with_first_red_count(arguments.red_count);
     // A recording has no clock; the session uses the time only for names and lines that are not printed here.
     let now = jiff::Timestamp::UNIX_EPOCH;
-    if let Some(count) = arguments.red_count {
-        session.set_red_count(count);
-    }
     session.begin(None, now);
 
     let (mut frames, mut frames_skipped) = (0, 0);

@@ -22,9 +22,13 @@ use crate::system::file;
 pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
     let config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
     let id = arguments.session;
-    let output = arguments.output.clone().unwrap_or_else(|| PathBuf::from(format!("leukoscope-{id}.pdf")));
-    let ending = output.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    let form: ReportFormat = ending.parse().blame_input()?;
+    let form = match &arguments.output {
+        Some(output) => {
+            let ending = output.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+            ending.parse::<ReportFormat>().blame_input()?
+        }
+        None => ReportFormat::Pdf,
+    };
     let language = arguments.language.as_deref().unwrap_or(&config.web.language);
     let catalogues = Catalogues::new(config.web.catalogues.clone());
     if !catalogues.has(language) {
@@ -44,6 +48,8 @@ pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
     }
     let cells = report::cells(&store, id, form).blame_run()?;
     let bytes = report::make(form, &detail, &cells, &words).blame_run()?;
+    let named = || PathBuf::from(report::file_name(id, &detail.summary.sample, form));
+    let output = arguments.output.clone().unwrap_or_else(named);
     file::replace(&output, &bytes).map_err(|problem| Failure {
         code: 1,
         error: anyhow::anyhow!("{}: {problem}; choose another place with --output", output.display()),

@@ -12,6 +12,7 @@ use crate::cli::failure::{Blame, Failure};
 use crate::cli::station;
 use crate::store::StoredResult;
 use crate::store::records::{SessionDetail, Status};
+use crate::system::zone;
 
 /// Lists the sessions, oldest first, or the results as JSON; a daemon may be running.
 ///
@@ -82,7 +83,7 @@ fn text(detail: &SessionDetail) -> String {
         Status::Preliminary => "preliminary".to_owned(),
         Status::Final => format!("final, signed by {}", session.signed_by.as_deref().unwrap_or("?")),
     };
-    let started = session.started.strftime("%Y-%m-%d %H:%M UTC");
+    let started = zone::minute(session.started);
     let mut line = format!("{:>4}  {started}  {}  {status}", session.id, session.sample);
     // Writing to a String cannot fail.
     if let Some(number) = session.result {

@@ -3,10 +3,12 @@
 //! The file, the environment and [`super::Config::check`] share one rule, so all three refuse the same values with the
 //! same words.
 
+use regex::{Regex, RegexBuilder};
 use toml::Value;
 
 use super::camera_source::CameraSource;
 use super::values::{ListenAddress, SerialPort};
+use crate::domain::letters::unfit_in_line;
 
 /// The values a key accepts.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +37,8 @@ pub(super) enum Accepts {
     Hex(i64, i64),
     /// A number within a range.
     Number(f64, f64),
+    /// A regular expression; empty means none.
+    Pattern,
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// A standard serial baud rate.
@@ -93,7 +97,9 @@ pub(super) const GROUPS: &[&str] =
 /// Stall times, s, short enough to be noticed within five seconds.
 pub(super) const STALL_SECONDS: (f64, f64) = (0.5, 4.5);
 
-use Accepts::{Baud, Camera, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Port, Text, Whole};
+use Accepts::{
+    Baud, Camera, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Pattern, Port, Text, Whole,
+};
 
 /// The closest match to `word` among `known`.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -141,6 +147,9 @@ impl ConfigKey {
                     Some(format!("is no number to count with; it must be {}", self.range(&low, &high)))
                 }
             }
+            (Pattern, Value::String(text)) => whole_pattern(text)
+                .err()
+                .map(|_| "is no regular expression, or one that takes too much memory".to_owned()),
             (OneOf(words), Value::String(text)) => return self.refuse_word(text, words),
             (Baud, Value::Integer(number)) => (!BAUDS.iter().any(|baud| i64::from(*baud) == *number))
                 .then(|| format!("is no rate of a serial port; the rates are {}", list(BAUDS.iter()))),
@@ -231,7 +240,7 @@ impl ConfigKey {
             Baud => format!("one of {}, without quotes", list(BAUDS.iter())),
             OneOf(words) => format!("one of {}, in quotes", quoted(words)),
             Device | Folder | File => "a path in quotes".to_owned(),
-            Text(_) | Camera | Port | Listen | Language => "text in quotes".to_owned(),
+            Text(_) | Pattern | Camera | Port | Listen | Language => "text in quotes".to_owned(),
         }
     }
 
@@ -264,8 +273,18 @@ fn refuse_text(text: &str, longest: usize) -> Option<String> {
     } else if text.chars().any(char::is_control) {
         Some("has a control character in it".to_owned())
     } else {
-        None
+        unfit_in_line(text).map(|letters| format!("holds {letters}, which reports cannot print"))
     }
+}
+
+/// Most memory of a compiled pattern, bytes: far more than the form of an id takes, and little on a small board.
+const LARGEST_PATTERN: usize = 1 << 22;
+
+/// A regular expression that matches whole texts only.
+pub(crate) fn whole_pattern(pattern: &str) -> Result<Regex, regex::Error> {
+    // Compiled alone first, so that an unbalanced parenthesis does not close the group around it.
+    RegexBuilder::new(pattern).size_limit(LARGEST_PATTERN).build()?;
+    RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(LARGEST_PATTERN).build()
 }
 
 /// Whether this is a language tag, and so a valid catalogue name: parts of 1 to 8 letters and digits joined by hyphens,

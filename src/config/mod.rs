@@ -11,7 +11,7 @@ mod sections;
 mod values;
 
 pub use camera_source::{CameraSource, UnknownSource};
-pub(crate) use keys::is_language;
+pub(crate) use keys::{is_language, whole_pattern};
 pub use sections::{
     CameraConfig, Config, Controls, DisplayConfig, DisplayKind, Flags, FlatFieldChoice, GpioBackend, LineFormat,
     MetricsConfig, ModelsConfig, Optics, PixelFormat, QualityConfig, SerialConfig, SessionConfig, Station, StoreConfig,

@@ -6,5 +6,6 @@ pub mod flag;
 pub mod frame;
 pub mod geometry;
 pub mod interval;
+pub mod letters;
 pub mod prevalence_mode;
 pub mod scale;

@@ -1,10 +1,14 @@
-//! Requests to the counting thread from people and serial hosts. Sending never blocks: when the queue is full, the
-//! sender gets an error.
+//! Requests to the counting thread from people and serial hosts. Sending never blocks: when the queue is full, or a
+//! command cannot be carried out, the sender gets an error.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
+use crate::counting::session::sample::{NoSampleId, check_form};
 use crate::counting::session::snapshot::Command;
 use crate::station::drops::{Dropped, Drops};
+use crate::station::in_force::InForce;
 
 /// Most commands queued at once. A person at the device, a page and a serial host send a few a second, and the counting
 /// thread drains the queue with every frame, about ten times a second. A full queue therefore means that the thread is
@@ -12,7 +16,7 @@ use crate::station::drops::{Dropped, Drops};
 pub const MOST_COMMANDS: usize = 16;
 
 /// Why a request was not queued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotPassedOn {
     /// The queue is full.
     #[error("the count is busy; ask again")]
@@ -20,6 +24,12 @@ pub enum NotPassedOn {
     /// The counting thread has ended.
     #[error("the count does not listen; the program is ending")]
     Ending,
+    /// A red count for no sample: the next one may be another patient's.
+    #[error("no sample is being counted; begin it first, then send its red count")]
+    NoCount,
+    /// A sample id that does not fit.
+    #[error(transparent)]
+    Sample(#[from] NoSampleId),
 }
 
 /// Sender for one kind of request; clones share the queue.
@@ -53,14 +63,72 @@ impl Asked {
     }
 }
 
-/// Sender for commands.
-pub type Commands = Requests<Asked>;
+/// Sender for commands; clones share the queue. Every command of a person or a host passes through here.
+#[derive(Clone, Debug)]
+pub struct Commands {
+    requests: Requests<Asked>,
+    running: Running,
+    in_force: Option<InForce>,
+}
 
 impl Commands {
     /// Both ends of a queue of at most [`MOST_COMMANDS`] commands.
     #[must_use]
     pub fn new(drops: Drops) -> (Self, Receiver<Asked>) {
-        Self::within(MOST_COMMANDS, Dropped::Command, drops)
+        let (requests, queue) = Requests::within(MOST_COMMANDS, Dropped::Command, drops);
+        (Self { requests, running: Running::default(), in_force: None }, queue)
+    }
+
+    /// Also holds sample ids to the pattern in force.
+    #[must_use]
+    pub fn limited_by(self, in_force: InForce) -> Self {
+        Self { in_force: Some(in_force), ..self }
+    }
+
+    /// For the counting thread, to say whether a sample runs.
+    #[must_use]
+    pub fn running(&self) -> Running {
+        self.running.clone()
+    }
+
+    /// Queues a command without blocking.
+    ///
+    /// # Errors
+    /// If the queue is full or the counting thread has ended, the sample id does not fit the pattern in force, or a red
+    /// count comes while no sample runs.
+    pub fn ask(&self, asked: Asked) -> Result<(), NotPassedOn> {
+        if let (Command::NewSample(Some(id)), Some(in_force)) = (&asked.command, &self.in_force) {
+            check_form(id, &in_force.now().settings.session.sample_pattern)?;
+        }
+        let mut running = self.running.locked();
+        let then = match asked.command {
+            Command::Start | Command::NewSample(_) => true,
+            Command::Stop => false,
+            Command::RedCount(_) if *running => true,
+            Command::RedCount(_) => return Err(NotPassedOn::NoCount),
+        };
+        self.requests.ask(asked)?;
+        *running = then;
+        Ok(())
+    }
+}
+
+/// Whether a sample runs, once the queued commands are carried out. A red count sent right after `new` thus belongs to
+/// the sample that begins.
+#[derive(Clone, Debug, Default)]
+pub struct Running(Arc<Mutex<bool>>);
+
+impl Running {
+    /// The counting thread says whether a sample runs. While commands wait in its queue, those decide.
+    pub(crate) fn settle(&self, counting: bool, queue: &Receiver<Asked>) {
+        let mut running = self.locked();
+        if queue.is_empty() {
+            *running = counting;
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, bool> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -95,6 +95,7 @@ impl Station {
     pub fn new(parts: Parts) -> Self {
         let drops = Drops::default();
         let (commands, asked) = Commands::new(drops.clone());
+        let commands = commands.limited_by(parts.in_force.clone());
         let (calibration_requests, calibrations_asked) = CalibrationRequest::requests(drops.clone());
         let ports = Ports {
             commands,
@@ -135,7 +136,7 @@ impl Station {
     fn started(self) -> io::Result<RunningStation> {
         let Self { parts, ports, asked, calibrations_asked, sinks } = self;
         let Parts { config, vision, confusion, in_force, store, red_count, sample } = parts;
-        let Ports { live, troubles, drops, stop, .. } = ports;
+        let Ports { live, troubles, drops, stop, commands, .. } = ports;
         let watchdog = Watchdog::default();
         let frames = Latest::default();
         let supervisor = {
@@ -154,8 +155,10 @@ impl Station {
                 camera: camera.clone(),
                 recording: !config.camera.paced && matches!(config.camera.source, CameraSource::Replay(_)),
                 commands: asked,
+                running: commands.running(),
                 sinks,
                 recorder: Recorder::start(store.clone(), troubles.clone(), drops)?,
+                store: Some(store.clone()),
                 in_force,
                 live,
                 troubles: troubles.clone(),
@@ -261,13 +264,10 @@ fn first_session(
     vision: &Vision,
     confusion: ConfusionSource,
 ) -> (Session, Option<Command>) {
-    let mut session =
+    let session =
         Session::new(config.session.clone(), config.flags.clone(), vision.correction(Some(config.models.prevalence)))
-            .with_confusion(confusion);
-    if let Some(count) = red_count {
-        // No count is running, so this goes to the first sample.
-        session.set_red_count(count);
-    }
+            .with_confusion(confusion)
+            .with_first_red_count(red_count);
     let first = match sample {
         Some(id) => Some(Command::NewSample(Some(id))),
         None => config.session.autostart.then_some(Command::Start),

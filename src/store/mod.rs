@@ -12,6 +12,7 @@ pub mod export;
 mod file;
 mod first_use;
 mod identity;
+mod passwords;
 pub mod records;
 mod results;
 mod retention;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::config::{Flags, SessionConfig};
-use crate::counting::session::snapshot::Snapshot;
+use crate::counting::session::snapshot::{LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
 
@@ -43,7 +43,7 @@ pub struct Settings {
     pub session: SessionConfig,
     /// Limits of the flags.
     pub flags: Flags,
-    /// SHA-256 of the classifier and detector files, hexadecimal.
+    /// SHA-256 of the classifier and detector files and of the values of their card, hexadecimal.
     pub models: BTreeMap<String, String>,
     /// Camera, objective and time of the calibration in force, in words.
     pub calibration: Option<String>,
@@ -173,6 +173,9 @@ pub struct SessionDetail {
     pub fingerprint: Option<String>,
     /// White cells whose class from review differs from the program's.
     pub reclassified: u32,
+    /// How many of the white cells a person looked at; when it was signed, once it is. Unknown for results of versions
+    /// that did not count them.
+    pub looked_at: Option<LookedAt>,
     pub signature: Option<Signature>,
 }
 

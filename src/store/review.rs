@@ -11,8 +11,9 @@ use super::audit::{hexadecimal, signature_hash, vouch};
 use super::records::{CellNumber, CellRecord, SessionId, Signature};
 use super::text::time;
 use super::{Store, StoreError, StoreProblem, cells, digest, recovered, refused, sessions};
-use crate::counting::session::snapshot::Snapshot;
+use crate::counting::session::snapshot::{LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Kind};
+use crate::domain::letters::unfit_in_comment;
 
 /// Longest comment, characters.
 const LONGEST_COMMENT: usize = 2000;
@@ -164,10 +165,10 @@ impl Store {
         self.sign_if(session, by, at, comment, |_| true)
     }
 
-    /// Signs the result only if its fingerprint is `seen`.
+    /// Signs the result only if its fingerprint is `seen`. The comment is a person's: every letter of it must print.
     ///
     /// # Errors
-    /// As [`Store::sign`]; a refusal if the result has another fingerprint.
+    /// As [`Store::sign`]; a refusal if the result has another fingerprint, or a letter of the comment does not print.
     pub(crate) fn sign_seen(
         &self,
         session: SessionId,
@@ -176,7 +177,14 @@ impl Store {
         comment: &str,
         seen: &str,
     ) -> Result<Signature, StoreError> {
-        self.sign_if(session, by, at, comment, |fingerprint| fingerprint == seen)
+        let comment = comment.replace("\r\n", "\n");
+        if let Some(letters) = unfit_in_comment(&comment) {
+            return Err(StoreError::Refused(format!(
+                "the comment holds {letters}, which reports cannot print; write it without: letters of western Europe, \
+                 digits, signs and line breaks"
+            )));
+        }
+        self.sign_if(session, by, at, &comment, |fingerprint| fingerprint == seen)
     }
 
     fn sign_if(
@@ -193,17 +201,23 @@ impl Store {
                 return refused(format!("the comment is longer than {LONGEST_COMMENT} characters; shorten it"));
             }
             let detail = sessions::one(transaction, session)?;
-            let found =
-                detail.and_then(|detail| Some((detail.summary.result?, detail.reviewed_result?, detail.fingerprint?)));
-            let Some((of, result, fingerprint)) = found else {
+            let found = detail.and_then(|detail| {
+                Some((detail.summary.result?, detail.reviewed_result?, detail.fingerprint?, detail.looked_at))
+            });
+            let Some((of, result, fingerprint, looked_at)) = found else {
                 return refused(format!("session {session} has no result to sign"));
             };
             if !seen(&fingerprint) {
                 return Err(ReviewError::Changed(session).into());
             }
+            // Part of what is signed: reports and hosts show it beside the signature.
+            let result = Snapshot { looked_at, ..result };
             let snapshot = serde_json::to_string(&result)?;
             let sha256 = signature_hash(session, by, &time(at), comment, &snapshot);
-            let detail = json!({"sha256": sha256, "counted": result.counted});
+            let mut detail = json!({"sha256": sha256, "counted": result.counted});
+            if let Some(LookedAt { cells, of }) = result.looked_at {
+                detail["looked_at"] = json!({"cells": cells, "of": of});
+            }
             let rows = digest::of_all(transaction, session)?;
             let (number, hash) = vouch(transaction, by, at, "sign", Some(session), &detail, Some(&rows))?;
             transaction.execute(

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use super::records::{SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
 use super::{Store, StoreError, StoreProblem, cells, results, review, schema};
-use crate::counting::session::snapshot::Snapshot;
+use crate::counting::session::snapshot::{EarlierResult, LookedAt, Snapshot};
 use crate::domain::class::Kind;
 use crate::store::reviewed::reviewed;
 
@@ -89,6 +89,24 @@ impl Store {
     pub fn session(&self, id: SessionId) -> Result<Option<SessionDetail>, StoreError> {
         self.read(|transaction| one(transaction, id))
     }
+
+    /// The latest signed result of exactly this sample id.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn signed_before(&self, sample: &str) -> Result<Option<EarlierResult>, StoreError> {
+        self.read(|transaction| {
+            let mut select = transaction.prepare_cached(
+                "SELECT session.id FROM session JOIN signature ON signature.session = session.id \
+                 WHERE session.sample = ?1 ORDER BY session.id DESC LIMIT 1",
+            )?;
+            let Some(id) = select.query_row([sample], |row| row.get(0)).optional()? else { return Ok(None) };
+            Ok(one(transaction, id)?.and_then(|SessionDetail { summary, .. }| {
+                let SessionSummary { id: session, started, counted, .. } = summary;
+                Some(EarlierResult { session, result: summary.result?, started, counted, by: summary.signed_by? })
+            }))
+        })
+    }
 }
 
 pub(super) fn one(transaction: &Transaction<'_>, id: SessionId) -> Result<Option<SessionDetail>, StoreProblem> {
@@ -147,6 +165,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         }
         None => (None, None),
     };
+    let signed_looked_at = signed.as_ref().and_then(|signed| signed.looked_at);
     let reviewed_result = match (signed, &counted_result, &settings) {
         (Some(signed), _, _) => Some(signed),
         (None, Some(result), Some(settings)) if whole || reclassified > 0 => {
@@ -173,6 +192,10 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         flags: reviewed_result.as_ref().map(|result| result.flags.clone()).unwrap_or_default(),
         signed_by: signature.as_ref().map(|signature| signature.by.clone()),
     };
+    let looked_at = match &reviewed_result {
+        Some(result) if whole && signature.is_none() => Some(looked_at(transaction, row.id, result.kinds.wbc)?),
+        _ => signed_looked_at,
+    };
     let fingerprint = reviewed_result.as_ref().filter(|_| whole).map(review::fingerprint).transpose()?;
     Ok(SessionDetail {
         summary,
@@ -182,8 +205,19 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         store: row.store.filter(|_| row.sequence.is_some()),
         fingerprint,
         reclassified,
+        looked_at,
         signature,
     })
+}
+
+/// How many white cells a person looked at. Cells that retention has deleted were not: a reviewed one stays until it
+/// is signed.
+fn looked_at(transaction: &Transaction<'_>, session: SessionId, counted: u32) -> Result<LookedAt, StoreProblem> {
+    let mut select = transaction.prepare_cached(
+        "SELECT count(*), count(person_class) FROM cell WHERE session = ?1 AND kind = 'WBC' AND NOT withdrawn",
+    )?;
+    let (stored, cells): (u32, u32) = select.query_row([session], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(LookedAt { cells, of: stored.max(counted) })
 }
 
 #[cfg(test)]

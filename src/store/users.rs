@@ -15,14 +15,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::audit::{hexadecimal, note, vouch};
 use super::first_use::USED;
+use super::passwords::{LONGEST_PASSWORD, check_new_password};
 use super::records::{Role, User};
 use super::{Store, StoreError, StoreProblem, digest, refused};
-
-/// Shortest password, characters.
-pub(crate) const SHORTEST_PASSWORD: usize = 10;
-
-/// Longest password, bytes: a longer one is no safer, and takes time to hash.
-const LONGEST_PASSWORD: usize = 1024;
 
 /// A hash that matches no password: checking an unknown name then takes as long as checking a known one.
 static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hash(&BASE64_URL_SAFE_NO_PAD.encode(random().ok()?)).ok());
@@ -43,10 +38,10 @@ impl Store {
     /// Adds a user.
     ///
     /// # Errors
-    /// A refusal if the name is taken or invalid, or the password is too short; else if it cannot be written.
+    /// A refusal if the name is taken or invalid, or the password is too weak; else if it cannot be written.
     pub fn add_user(&self, name: &str, role: Role, password: &str, by: &str, at: Timestamp) -> Result<(), StoreError> {
         check_name(name).map_err(StoreError::Refused)?;
-        let hash = checked_hash(password)?;
+        let hash = checked_hash(name, password)?;
         self.write_witnessed(|transaction| {
             let added = transaction.execute(
                 "INSERT INTO user (name, role, password) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
@@ -63,7 +58,7 @@ impl Store {
     /// Changes the given fields of a user.
     ///
     /// # Errors
-    /// A refusal if there is no such user, or the password is too short; else if it cannot be written.
+    /// A refusal if there is no such user, or the password is too weak; else if it cannot be written.
     pub fn set_user(
         &self,
         name: &str,
@@ -73,7 +68,7 @@ impl Store {
         by: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let hash = password.map(checked_hash).transpose()?;
+        let hash = password.map(|password| checked_hash(name, password)).transpose()?;
         self.write_witnessed(|transaction| {
             let changed = transaction.execute(
                 "UPDATE user SET role = coalesce(?2, role), enabled = coalesce(?3, enabled), \
@@ -143,7 +138,7 @@ impl Store {
     /// Changes a user's own password; returns the new stamp for logins, or `None` if the old password is wrong.
     ///
     /// # Errors
-    /// A refusal if the new password is too short; else if it cannot be written.
+    /// A refusal if the new password is too weak; else if it cannot be written.
     pub(crate) fn change_password(
         &self,
         name: &str,
@@ -151,7 +146,7 @@ impl Store {
         new: &str,
         at: Timestamp,
     ) -> Result<Option<Stamp>, StoreError> {
-        check_length(new)?;
+        check_new_password(name, new).map_err(StoreError::Refused)?;
         let Some(before) = self.checked(name, old)? else { return Ok(None) };
         let hash = hash(new).map_err(StoreError::Refused)?;
         self.write_witnessed(|transaction| {
@@ -339,21 +334,9 @@ fn check_name(name: &str) -> Result<(), String> {
         .to_owned())
 }
 
-fn checked_hash(password: &str) -> Result<String, StoreError> {
-    check_length(password)?;
+fn checked_hash(name: &str, password: &str) -> Result<String, StoreError> {
+    check_new_password(name, password).map_err(StoreError::Refused)?;
     hash(password).map_err(StoreError::Refused)
-}
-
-fn check_length(password: &str) -> Result<(), StoreError> {
-    if password.chars().count() < SHORTEST_PASSWORD {
-        let words =
-            format!("a password has at least {SHORTEST_PASSWORD} characters; three or four words are a good one");
-        return Err(StoreError::Refused(words));
-    }
-    if password.len() > LONGEST_PASSWORD {
-        return Err(StoreError::Refused(format!("a password has at most {LONGEST_PASSWORD} bytes")));
-    }
-    Ok(())
 }
 
 /// Argon2id with 19 MiB, two passes and one lane: the minimum recommended by OWASP's password storage cheat sheet

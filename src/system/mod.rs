@@ -7,3 +7,4 @@ pub mod logging;
 pub(crate) mod panics;
 pub mod stop;
 pub mod timing;
+pub mod zone;

@@ -3,6 +3,7 @@
 mod analysis;
 pub mod annotate;
 pub mod box_margin;
+pub mod card_seal;
 pub mod classify;
 pub mod crop;
 pub mod detect;

@@ -1,6 +1,5 @@
 //! Models folder: reads and checks `model.toml`, and checks each network against its sha256.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,12 +7,16 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::domain::class::{CellClass, Kind};
+use crate::vision::card_seal::{hexadecimal, seal_of};
 use crate::vision::optics::white_balance::WhiteBalance;
 
 /// `model.toml`: what the two networks expect, and how to read their outputs.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelCard {
+    /// SHA-256 over all other values, hexadecimal: see [`crate::vision::card_seal`].
+    #[serde(default)]
+    pub card_sha256: String,
     pub white_balance: WhiteBalance,
     pub detector: DetectorCard,
     pub classifier: ClassifierCard,
@@ -85,6 +88,13 @@ pub enum ModelError {
     /// `model.toml` is not valid.
     #[error("{}: {problem}; install the model.toml that belongs to these networks", path.display())]
     Card { path: PathBuf, problem: String },
+    /// `model.toml` was changed since it was written.
+    #[error(
+        "{} was changed since it was written: its values have the card_sha256 {found}, and in it stands {}; copy it again \
+         from the release of these networks. If it was changed on purpose, check every value and write card_sha256 = \
+         \"{found}\" above its first section", path.display(), if expected.is_empty() { "none" } else { expected.as_str() }
+    )]
+    Unsealed { path: PathBuf, found: String, expected: String },
     /// A network's bytes are not the released ones.
     #[error(
         "{} is not the file that model.toml describes (sha256 is {found}, should be {expected}); copy both files again from one release",
@@ -121,6 +131,10 @@ impl Models {
         let card: ModelCard = toml::from_str(&text)
             .map_err(|error| ModelError::Card { path: path.clone(), problem: error.message().to_owned() })?;
         card.check().map_err(|problem| ModelError::Card { path: path.clone(), problem })?;
+        let seal = seal_of(&text).unwrap_or_default();
+        if !seal.eq_ignore_ascii_case(&card.card_sha256) {
+            return Err(ModelError::Unsealed { path, found: seal, expected: card.card_sha256 });
+        }
         let detector = read_checked(&folder.join(&card.detector.file), &card.detector.sha256)?;
         let classifier = read_checked(&folder.join(&card.classifier.file), &card.classifier.sha256)?;
         Ok(Self { card, folder: folder.to_owned(), detector, classifier })
@@ -145,67 +159,80 @@ impl Models {
 }
 
 impl ModelCard {
+    /// Refuses every number outside the range in which such a network can work at all.
     fn check(&self) -> Result<(), String> {
-        let share = |name: &str, value: f64| {
-            (value > 0.0 && value < 1.0).then_some(()).ok_or(format!("{name} is {value}, not between 0 and 1"))
-        };
-        let scale = |name: &str, value: f64| {
-            (0.01..=2.0).contains(&value).then_some(()).ok_or(format!("{name} is {value}, not 0.01 to 2 um a pixel"))
-        };
-        share("white_balance.percentile", self.white_balance.percentile)?;
-        if self.white_balance.level == 0 {
-            return Err("white_balance.level is 0, not 1 to 255".into());
+        within("white_balance.percentile", self.white_balance.percentile, 0.5, 0.9999)?;
+        within("white_balance.level", f64::from(self.white_balance.level), 128.0, 255.0)?;
+        self.detector.check()?;
+        self.classifier.check()?;
+        for source in &self.training {
+            if source.images > MOST_IMAGES {
+                return Err(format!("training.images is {}, not 0 to {MOST_IMAGES}", source.images));
+            }
         }
-        let detector = &self.detector;
-        scale("detector.um_per_px", detector.um_per_px)?;
-        if detector.stride == 0
-            || detector.size_multiple == 0
-            || !detector.size_multiple.is_multiple_of(detector.stride)
-        {
+        Ok(())
+    }
+}
+
+/// Most images of one source of training: more is a slip of the pen.
+const MOST_IMAGES: u64 = 100_000_000;
+
+/// Plausible scales of the networks, um per pixel: finer than any objective resolves, and a white cell of 10 px.
+const SCALES: (f64, f64) = (0.02, 1.2);
+
+fn within(name: &str, value: f64, low: f64, high: f64) -> Result<(), String> {
+    // A NaN is in no range.
+    if (low..=high).contains(&value) { Ok(()) } else { Err(format!("{name} is {value}, not {low} to {high}")) }
+}
+
+impl DetectorCard {
+    fn check(&self) -> Result<(), String> {
+        within("detector.um_per_px", self.um_per_px, SCALES.0, SCALES.1)?;
+        within("detector.stride", f64::from(self.stride), 1.0, 32.0)?;
+        within("detector.size_multiple", f64::from(self.size_multiple), 1.0, 256.0)?;
+        if !self.size_multiple.is_multiple_of(self.stride) {
             return Err("detector.size_multiple is not a multiple of detector.stride".into());
         }
-        if detector.kinds != Kind::ALL {
+        if self.kinds != Kind::ALL {
             return Err("detector.kinds is not [\"WBC\", \"RBC\", \"PLT\"]".into());
         }
-        for (name, values) in [("thresholds", &detector.thresholds), ("nms_iou", &detector.nms_iou)] {
-            if values.len() != detector.kinds.len() {
-                return Err(format!("detector.{name} has {} values for {} kinds", values.len(), detector.kinds.len()));
+        for (name, values) in [("thresholds", &self.thresholds), ("nms_iou", &self.nms_iou)] {
+            if values.len() != self.kinds.len() {
+                return Err(format!("detector.{name} has {} values for {} kinds", values.len(), self.kinds.len()));
             }
             for value in values {
-                share(&format!("detector.{name}"), *value)?;
+                within(&format!("detector.{name}"), *value, 0.02, 0.98)?;
             }
         }
-        let classifier = &self.classifier;
-        scale("classifier.um_per_px", classifier.um_per_px)?;
-        if !(16..=512).contains(&classifier.size) {
-            return Err(format!("classifier.size is {}, not 16 to 512", classifier.size));
-        }
-        if classifier.classes.len() < 2 {
+        Ok(())
+    }
+}
+
+impl ClassifierCard {
+    fn check(&self) -> Result<(), String> {
+        within("classifier.um_per_px", self.um_per_px, SCALES.0, SCALES.1)?;
+        within("classifier.size", f64::from(self.size), 16.0, 512.0)?;
+        within("classifier.temperature", self.temperature, 0.05, 20.0)?;
+        within("classifier.unknown_below", self.unknown_below, 0.0, 0.99)?;
+        if self.classes.len() < 2 {
             return Err("classifier.classes names fewer than two classes".into());
         }
-        let mut once = classifier.classes.clone();
+        let mut once = self.classes.clone();
         once.sort_unstable();
         if let Some(twice) = once.iter().zip(&once[1..]).find_map(|(one, next)| (one == next).then_some(one)) {
             return Err(format!("classifier.classes names {twice} twice"));
         }
-        if !(classifier.temperature > 0.0 && classifier.temperature.is_finite()) {
-            return Err(format!("classifier.temperature is {}, not above 0", classifier.temperature));
+        let Some(prior) = &self.prior else { return Ok(()) };
+        if prior.len() != self.classes.len() {
+            let (values, classes) = (prior.len(), self.classes.len());
+            return Err(format!("classifier.prior has {values} values for {classes} classes"));
         }
-        if !(0.0..1.0).contains(&classifier.unknown_below) {
-            return Err(format!("classifier.unknown_below is {}, not 0 to 1", classifier.unknown_below));
+        if let Some(value) = prior.iter().find(|value| !(**value > 0.0 && **value < 1.0)) {
+            return Err(format!("classifier.prior is {value}, not between 0 and 1"));
         }
-        if let Some(prior) = &classifier.prior {
-            if prior.len() != classifier.classes.len() {
-                let (values, classes) = (prior.len(), classifier.classes.len());
-                return Err(format!("classifier.prior has {values} values for {classes} classes"));
-            }
-            for value in prior {
-                share("classifier.prior", *value)?;
-            }
-            let sum: f64 = prior.iter().sum();
-            if (sum - 1.0).abs() > 0.01 {
-                return Err(format!("classifier.prior adds up to {sum}, not to 1"));
-            }
+        let sum: f64 = prior.iter().sum();
+        if (sum - 1.0).abs() > 0.01 {
+            return Err(format!("classifier.prior adds up to {sum}, not to 1"));
         }
         Ok(())
     }
@@ -213,10 +240,7 @@ impl ModelCard {
 
 fn read_checked(path: &Path, expected: &str) -> Result<Vec<u8>, ModelError> {
     let bytes = fs::read(path).map_err(|source| ModelError::Unreadable { path: path.to_owned(), source })?;
-    let mut found = String::with_capacity(64);
-    for byte in Sha256::digest(&bytes) {
-        let _ = write!(found, "{byte:02x}"); // Writing to a String cannot fail.
-    }
+    let found = hexadecimal(&Sha256::digest(&bytes));
     if !found.eq_ignore_ascii_case(expected) {
         return Err(ModelError::Altered { path: path.to_owned(), found, expected: expected.to_owned() });
     }

@@ -96,7 +96,7 @@ fn a_key_like_no_other_gets_the_list_of_its_section() {
         refusal("[session]\nzzz = 1\n"),
         "l.toml:2:1: unknown key `zzz` in [session]; [session] has no such key\n  2 | zzz = 1\n  \
          write: one of target, precision_of, precision_points, at_most, \
-         red_count_cv_percent, autostart, or nothing"
+         red_count_cv_percent, autostart, sample_pattern, or nothing"
     );
 }
 
@@ -158,6 +158,13 @@ fn values_of_the_wrong_kind_are_refused_with_the_right_kind() {
         ("serial", "format = [\"json\"]", "format = [\"json\"] must be one of \"json\", \"csv\", in quotes"),
         ("station", "name = \"\"", "name = \"\" is empty; it must have 1 to 32 characters"),
         ("station", "name = \"a\\tb\"", "name = \"a\\tb\" has a control character in it"),
+        ("station", "name = \"血\"", "name = \"血\" holds “血” (U+8840), which reports cannot print"),
+        (
+            "session",
+            "sample_pattern = \"[A-Z\"",
+            "sample_pattern = \"[A-Z\" is no regular expression, or one that takes too much memory",
+        ),
+        ("session", "sample_pattern = 7", "sample_pattern = 7 must be text in quotes"),
         (
             "serial",
             "port = \"ttyUSB0\"",

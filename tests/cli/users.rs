@@ -83,8 +83,8 @@ fn what_cannot_be_is_refused_in_a_sentence_and_changes_nothing() {
     let state = tempfile::tempdir().unwrap();
     let folder = state.path();
     let add = |name: &str, role: &str, typed: &str| leukoscope(folder, &["user", "add", name, "--role", role], typed);
-    assert!(refusal(&add("ada", "admin", "short\n"), 2).contains("at least 10 characters"));
-    assert!(refusal(&add("ada", "admin", ""), 2).contains("at least 10 characters"));
+    assert!(refusal(&add("ada", "admin", "short\n"), 2).contains("at least 12 characters"));
+    assert!(refusal(&add("ada", "admin", ""), 2).contains("at least 12 characters"));
     assert!(refusal(&add("ada", "chief", PASSWORD), 2).contains("write operator, reviewer or admin"));
     assert!(refusal(&add("a da", "admin", PASSWORD), 2).contains("1 to 32 letters"));
     assert!(refusal(&add("console", "admin", PASSWORD), 2).contains("is not `device` or `console`"));

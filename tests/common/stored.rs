@@ -105,6 +105,8 @@ pub fn result(sample: &str) -> Snapshot {
         stages: Vec::new(),
         um_per_px: Some(0.1),
         quality: None,
+        looked_at: None,
+        earlier: None,
     }
 }
 

@@ -218,6 +218,50 @@ fn a_program_gets_the_session_its_cells_and_the_notice() {
     assert_eq!(json["settings"]["models"]["classifier"], "ab12");
 }
 
+#[test]
+fn an_id_of_digits_keeps_its_zeros_and_times_have_no_fractions_in_a_spreadsheet() {
+    let bench = Bench::with("0012345678901", &six_pictured(jpeg));
+    bench.store.sign(1, "rita", at(90), "12-03").unwrap();
+    let csv = bench.text(ReportFormat::Csv, "es");
+    assert!(csv.starts_with("\u{feff}section,"), "{}", &csv[..20]);
+    assert!(csv.contains("\nsession,sample,,'0012345678901,"), "{csv}");
+    assert!(csv.contains("\nsession,comment,,'12-03,"), "{csv}");
+    for name in ["started", "ended", "signed"] {
+        let line = csv.lines().find(|line| line.starts_with(&format!("session,{name},"))).unwrap();
+        let time = line.split(',').nth(3).unwrap();
+        assert_eq!(time.len(), "2026-11-29T10:12:03+01:00".len(), "{line}");
+        assert!(!time.contains('.'), "{line}");
+    }
+}
+
+#[test]
+fn a_report_says_how_many_cells_were_looked_at() {
+    let bench = Bench::with("A-1", &six_pictured(jpeg));
+    assert!(bench.pdf("en").printed().concat().contains("0of4cellslookedatbyaperson."));
+    bench.store.reclassify(1, 2, Some(CellClass::Ngs), "rita", at(80)).unwrap();
+    bench.store.sign(1, "rita", at(90), "").unwrap();
+    assert!(bench.pdf("en").printed().concat().contains("1of4cellslookedatbyaperson."));
+    assert!(table(&bench).iter().any(|line| line.iter().take(4).eq(["session", "looked at", "", "1"])));
+    let json: serde_json::Value = serde_json::from_str(&bench.text(ReportFormat::Json, "en")).unwrap();
+    assert_eq!(json["looked_at"], serde_json::json!({"cells": 1, "of": 4}));
+}
+
+#[test]
+fn a_report_of_a_sample_counted_again_names_the_signed_result_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let first = store.begin(&start("A-1")).unwrap();
+    store.finish(first, &six_pictured(jpeg), &result("A-1"), &start("A-1").settings).unwrap();
+    store.sign(first, "rita", at(90), "").unwrap();
+    let mut again = result("A-1");
+    again.earlier = store.signed_before("A-1").unwrap();
+    let id = store.begin(&start("A-1")).unwrap();
+    store.finish(id, &[], &again, &start("A-1").settings).unwrap();
+    let detail = store.session(id).unwrap().unwrap();
+    let pdf = Pdf(make(ReportFormat::Pdf, &detail, &[], &words("en")).unwrap());
+    assert!(pdf.printed().concat().contains("A-1hasasignedresultalready:session1of2026-09-21"));
+}
+
 proptest! {
     #[test]
     fn whatever_stands_in_a_sample_or_comment_there_is_a_report_with_the_sample_on_every_page(

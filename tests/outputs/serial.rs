@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leukoscope::config::{LineFormat, SerialConfig};
-use leukoscope::counting::session::snapshot::Command;
+use leukoscope::counting::session::snapshot::{Command, Snapshot};
+use leukoscope::domain::class::CellClass;
 use leukoscope::outputs::serial::port::PortError;
 use leukoscope::outputs::serial::sent::SentMark;
 use leukoscope::outputs::serial::{check_port, open_at_start};
@@ -44,7 +45,8 @@ fn a_host_reads_a_header_and_lines_of_as_many_fields_as_csv() {
         header.starts_with("type,sequence,result,time,station,sample,phase,ending,started,target,counted,WBC,RBC,PLT")
     );
     assert!(header.ends_with(
-        "corrected_UNK,corrected_low_UNK,corrected_high_UNK,verdict,focus,refused,signed_by,signed_at,comment"
+        "corrected_UNK,corrected_low_UNK,corrected_high_UNK,verdict,focus,refused,signed_by,signed_at,comment,looked_at,\
+         looked_at_of,earlier_result"
     ));
     let hello = host.line();
     assert!(hello.starts_with("hello,1,0,"), "{hello}");
@@ -138,6 +140,46 @@ fn a_host_commands_the_session_and_asks_for_a_result_again() {
     host.json_of("update");
     host.say(b"status\n");
     assert_eq!(host.json_of("status")["sample"], "A-17");
+    bench.end();
+}
+
+#[test]
+fn a_red_count_between_samples_is_refused_and_one_right_after_new_is_not() {
+    let bench = Bench::start("pty", LineFormat::Json);
+    let mut host = Host::open(&bench.path);
+    host.json_of("hello");
+    host.say(b"red 3.9\n");
+    let said = host.json_of("error")["message"].as_str().unwrap().to_owned();
+    assert!(said.contains("no sample is being counted"), "{said}");
+    assert_eq!(bench.commands.try_iter().count(), 0);
+    host.say(b"new A-17\nred 3.9\nstop\n");
+    let next = || bench.commands.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(next(), Command::NewSample(Some("A-17".into())));
+    assert!(matches!(next(), Command::RedCount(_)));
+    assert_eq!(next(), Command::Stop);
+    // Error lines keep their pace.
+    std::thread::sleep(Duration::from_millis(1100));
+    host.say(b"red 3.9\n");
+    host.json_of("error");
+    assert_eq!(bench.commands.try_iter().count(), 0);
+    bench.end();
+}
+
+#[test]
+fn a_final_line_says_how_many_cells_were_looked_at_and_a_repeated_sample_its_earlier_result() {
+    let bench = Bench::start("pty", LineFormat::Json);
+    let mut host = Host::open(&bench.path);
+    host.json_of("hello");
+    let id = crate::common::stored::session(&bench.results, "A-1");
+    bench.results.reclassify(id, 2, None, "rita", crate::common::stored::at(80)).unwrap();
+    bench.results.reclassify(id, 3, Some(CellClass::Ngs), "rita", crate::common::stored::at(81)).unwrap();
+    bench.results.sign(id, "rita", crate::common::stored::at(90), "").unwrap();
+    let line = host.json_of("final");
+    assert_eq!(line["looked_at"], serde_json::json!({"cells": 1, "of": 4}));
+    let again = Snapshot { earlier: bench.results.signed_before("A-1").unwrap(), ..snapshot("A-1", 3) };
+    bench.newest.put(Arc::new(again));
+    let line = host.json_of("update");
+    assert_eq!((&line["earlier"]["result"], &line["earlier"]["by"]), (&1.into(), &"rita".into()));
     bench.end();
 }
 

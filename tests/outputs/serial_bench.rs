@@ -46,6 +46,8 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         stages: Vec::new(),
         um_per_px: None,
         quality: None,
+        looked_at: None,
+        earlier: None,
     }
 }
 

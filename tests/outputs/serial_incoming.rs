@@ -62,7 +62,7 @@ fn what_is_no_request_is_refused_in_words_that_help() {
     let long = [vec![b'x'; LONGEST_LINE + 1], b"\nstart\n".to_vec()].concat();
     assert_eq!(push(&long), [Err(IncomingError::TooLong), Ok(Request::Session(Command::Start))]);
     let id = format!("new {}\n", "x".repeat(65));
-    assert_eq!(push(id.as_bytes()), [Err(IncomingError::BadSample(NoSampleId))]);
+    assert_eq!(push(id.as_bytes()), [Err(IncomingError::BadSample(NoSampleId::Length))]);
 }
 
 proptest! {

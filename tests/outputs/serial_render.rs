@@ -41,6 +41,8 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         stages: Vec::new(),
         um_per_px: None,
         quality: None,
+        looked_at: None,
+        earlier: None,
     }
 }
 

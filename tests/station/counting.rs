@@ -22,7 +22,7 @@ use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
 use leukoscope::station::pipeline::{self, CalibrationRequest, Calibrator, PipelinePorts};
 use leukoscope::station::recorder::Recorder;
-use leukoscope::station::requests::{Asked, Commands};
+use leukoscope::station::requests::{Asked, Commands, NotPassedOn};
 use leukoscope::station::service::watchdog::Watchdog;
 use leukoscope::station::trouble::Troubles;
 use leukoscope::store::records::Settings;
@@ -61,8 +61,10 @@ impl Thread {
             camera: supervisor.watch(),
             recording: false,
             commands: asked,
+            running: commands.running(),
             sinks: vec![newest.clone()],
             recorder: Recorder::start(store.clone(), troubles.clone(), drops.clone()).unwrap(),
+            store: Some(store.clone()),
             in_force: InForce::new(Settings { session: limits, ..stored::settings() }, None),
             live: Live::default(),
             troubles,
@@ -197,7 +199,6 @@ fn what_an_operator_asks_for_stands_under_the_operators_name() {
     let state = tempfile::tempdir().unwrap();
     let counting = Thread::start(state.path(), 100);
     let red = |count| Command::RedCount(RedCount::new(count).unwrap());
-    counting.ask(red(4.0));
     counting.ask(Command::NewSample(Some("A".into())));
     counting.ask(red(4.5));
     counting.ask(red(4.5));
@@ -207,14 +208,13 @@ fn what_an_operator_asks_for_stands_under_the_operators_name() {
     lines.reverse();
     let told: Vec<_> = lines.iter().map(|line| (line.by.as_str(), line.action.as_str(), line.session)).collect();
     let expected = [
-        ("otto", "red count", None),
         ("otto", "begin", Some(1)),
         ("otto", "red count", Some(1)),
         ("otto", "stop", Some(1)),
         ("device", "result", Some(1)),
     ];
     assert_eq!(told, expected);
-    assert_eq!((&lines[0].detail["red_count"], &lines[2].detail["red_count"]), (&4.0.into(), &4.5.into()));
+    assert_eq!(lines[1].detail["red_count"], 4.5);
 }
 
 #[test]
@@ -230,4 +230,35 @@ fn samples_that_nobody_named_have_different_ids_however_fast_they_follow_each_ot
     drop(counting);
     let samples: std::collections::BTreeSet<String> = kept(&store).into_iter().map(|(sample, _)| sample).collect();
     assert_eq!(samples.len(), 6, "{samples:?}");
+}
+
+#[test]
+fn a_signed_sample_that_is_counted_again_shows_its_earlier_result_and_the_next_one_does_not() {
+    let state = tempfile::tempdir().unwrap();
+    {
+        let store = Store::open(state.path()).unwrap();
+        let id = stored::session(&store, "A");
+        store.sign(id, "rita", Timestamp::now(), "").unwrap();
+    }
+    let counting = Thread::start(state.path(), 1000);
+    counting.ask(Command::NewSample(Some("A".into())));
+    let again = counting.wait_for("the sample", |now| now.sample == "A");
+    assert_eq!(again.earlier.as_ref().map(|earlier| (earlier.session, earlier.by.as_str())), Some((1, "rita")));
+    counting.ask(Command::NewSample(Some("B".into())));
+    assert_eq!(counting.wait_for("the next", |now| now.sample == "B").earlier, None);
+    assert_eq!(counting.store.find(2).unwrap().unwrap().snapshot.earlier, again.earlier, "it is kept with the result");
+}
+
+#[test]
+fn a_red_count_after_the_end_of_its_sample_is_nobodys() {
+    let state = tempfile::tempdir().unwrap();
+    let counting = Thread::start(state.path(), 1000);
+    let red = || Command::RedCount("3.9".parse().unwrap());
+    assert_eq!(counting.commands.ask(Asked::by("otto", red())), Err(NotPassedOn::NoCount));
+    counting.ask(Command::NewSample(Some("A".into())));
+    counting.ask(red());
+    counting.wait_for("the sample", |now| now.sample == "A");
+    counting.ask(Command::Stop);
+    counting.wait_for("the end", |now| now.phase == Phase::Done);
+    assert_eq!(counting.commands.ask(Asked::by("otto", red())), Err(NotPassedOn::NoCount));
 }

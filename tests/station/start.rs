@@ -36,10 +36,18 @@ fn refusal(Output { status, stderr, .. }: Output) -> String {
 #[test]
 fn a_sample_id_of_the_command_line_obeys_the_rule_of_all_others() {
     let state = tempfile::tempdir().unwrap();
-    for id in ["", " ", "A\u{7}1", &"x".repeat(65)] {
+    for id in ["", " ", "A\u{7}1", "A-\u{200b}17", "\u{202e}A-17", &"x".repeat(65)] {
         let said = refusal(daemon(state.path(), &["--display", "none", "--sample", id]).output().unwrap());
         assert!(said.contains("--sample: a sample id has 1 to 64 characters"), "{said}");
     }
+    let patterned = |pattern: &str, id: &str| {
+        let mut daemon = daemon(state.path(), &["--display", "none", "--sample", id]);
+        refusal(daemon.env("LEUKOSCOPE_SESSION_SAMPLE_PATTERN", pattern).output().unwrap())
+    };
+    let said = patterned("[A-Z]-[0-9]+", "Maria Lopez 1961-03-05");
+    assert!(said.contains("--sample: the sample id does not have the form") && said.contains("[A-Z]-[0-9]+"), "{said}");
+    let said = patterned("[A-Z", "A-17");
+    assert!(said.contains("is no regular expression"), "{said}");
 }
 
 #[test]

@@ -209,7 +209,8 @@ fn models_with_a_prior() -> tempfile::TempDir {
     let without: Vec<&str> = card.lines().filter(|line| !line.starts_with("prior")).collect();
     let classes = leukoscope::vision::models::Models::read(folder.path()).unwrap().card.classifier.classes.len();
     let prior = format!("[classifier]\nprior = {:?}", vec![1.0 / classes as f64; classes]);
-    fs::write(&path, without.join("\n").replacen("[classifier]", &prior, 1)).unwrap();
+    let card = without.join("\n").replacen("[classifier]", &prior, 1);
+    fs::write(&path, leukoscope::vision::card_seal::sealed(&card).unwrap()).unwrap();
     folder
 }
 

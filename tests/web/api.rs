@@ -59,7 +59,7 @@ fn reports_are_files() {
     let id = station.session("A-1");
     let pdf = station.get(&format!("/api/sessions/{id}/report.pdf"), &[]);
     assert_eq!(pdf.header("content-type"), Some("application/pdf"));
-    let name = format!("attachment; filename=\"leukoscope-{id}.pdf\"");
+    let name = format!("attachment; filename=\"leukoscope-{id}-A-1.pdf\"");
     assert_eq!(pdf.header("content-disposition"), Some(name.as_str()));
     assert!(pdf.body.starts_with(b"%PDF-"));
     let json = station.get(&format!("/api/sessions/{id}/report.json"), &[]).json();
@@ -114,7 +114,7 @@ fn an_admin_keeps_users_and_tokens() {
     assert_eq!(ada("POST", "/api/users", new.clone()).status, 201);
     assert_eq!(ada("POST", "/api/users", new).status, 409);
     let short = ada("POST", "/api/users", json!({"name": "bob", "role": "operator", "password": "short"}));
-    assert!(short.status == 409 && short.error().contains("at least 10"), "{short:?}");
+    assert!(short.status == 409 && short.error().contains("at least 12"), "{short:?}");
     assert_eq!(station.try_login("eve", "eight horses too many").status, 204);
     let users = ada("GET", "/api/users", Value::Null);
     assert!(!String::from_utf8_lossy(&users.body).contains("argon2"));
@@ -185,6 +185,89 @@ fn commands_reach_the_count_and_wrong_ones_do_not() {
         answer.error();
     }
     assert_eq!(station.asked.try_iter().count(), 0);
+}
+
+#[test]
+fn an_id_with_letters_that_do_not_show_is_refused_and_they_are_named() {
+    let station = Station::at_device();
+    for (id, named) in [
+        ("A-\u{200b}17", "U+200B"),
+        ("A-17\u{202e}", "U+202E"),
+        ("\u{feff}A-17", "U+FEFF"),
+        ("A\u{ad}17", "U+00AD"),
+        ("A\u{a0}17", "U+00A0"),
+        ("\u{5d0}17", "“\u{5d0}” (U+05D0)"),
+        ("A\t17", "U+0009"),
+        ("A-17\n", "U+000A"),
+    ] {
+        let body = json!({"command": "new", "sample": id}).to_string();
+        let answer = station.ask("POST", "/api/live/commands", &[], &body);
+        assert_eq!((answer.status, answer.code().as_str()), (400, "request"), "{id:?}");
+        assert!(answer.error().contains(named), "{}", answer.error());
+    }
+    assert_eq!(station.asked.try_iter().count(), 0);
+}
+
+#[test]
+fn a_red_count_between_samples_is_refused() {
+    let station = Station::at_device();
+    let ask = |body: Value| station.ask("POST", "/api/live/commands", &[], &body.to_string());
+    let red = json!({"command": "red", "red_count": 3.9});
+    let answer = ask(red.clone());
+    assert_eq!((answer.status, answer.code().as_str()), (409, "no-count"), "{answer:?}");
+    assert_eq!(ask(json!({"command": "new", "sample": "A-17"})).status, 202);
+    assert_eq!(ask(red.clone()).status, 202, "the sample begins before it");
+    assert_eq!(ask(json!({"command": "stop"})).status, 202);
+    assert_eq!(ask(red).status, 409, "the next sample is another one");
+}
+
+#[test]
+fn the_id_of_a_signed_sample_is_begun_again_with_a_warning() {
+    let station = Station::at_device();
+    let ask = |sample: &str| {
+        let body = json!({"command": "new", "sample": sample}).to_string();
+        station.ask("POST", "/api/live/commands", &[], &body).json()
+    };
+    let id = station.session("A-17");
+    assert_eq!(ask("A-17"), json!({"warning": null, "earlier": null}), "it is not signed");
+    station.store.sign(id, "rita", jiff::Timestamp::now(), "").unwrap();
+    let answer = ask("A-17");
+    assert_eq!((&answer["earlier"]["session"], &answer["earlier"]["by"]), (&json!(id), &json!("rita")));
+    let said = answer["warning"].as_str().unwrap();
+    assert!(said.contains("A-17 has a signed result already") && said.contains("4 cells, signed by rita"), "{said}");
+    assert_eq!(ask("A-1")["warning"], Value::Null, "a part of the id is another one");
+}
+
+#[test]
+fn a_name_with_a_date_of_birth_does_not_fit_the_pattern_of_the_laboratory() {
+    let station = Station::at_device();
+    let ask = |sample: &str| {
+        let body = json!({"command": "new", "sample": sample}).to_string();
+        station.ask("POST", "/api/live/commands", &[], &body)
+    };
+    assert_eq!(ask("Maria Lopez 1961-03-05").status, 202, "without a pattern");
+    let with = |pattern: &str| {
+        let pattern = pattern.to_owned();
+        let change = |before: &leukoscope::store::records::Settings| {
+            let session = leukoscope::config::SessionConfig { sample_pattern: pattern, ..before.session.clone() };
+            Ok::<_, ()>((session, before.flags.clone()))
+        };
+        station.in_force.change_limits(change).unwrap();
+    };
+    with("[A-Z]{1,3}-[0-9]{1,8}");
+    let answer = ask("Maria Lopez 1961-03-05");
+    assert_eq!((answer.status, answer.code().as_str()), (400, "request"));
+    assert!(answer.error().contains("[A-Z]{1,3}-[0-9]{1,8}"), "{}", answer.error());
+    assert_eq!(ask("A-17").status, 202);
+    let shown = station.get("/api/settings", &[]).json();
+    assert_eq!(shown["settings"]["session"]["sample_pattern"], "[A-Z]{1,3}-[0-9]{1,8}");
+}
+
+#[test]
+fn the_page_learns_the_zone_of_the_station() {
+    let me = Station::at_device().get("/api/me", &[]).json();
+    let zone = me["zone"].as_array().unwrap();
+    assert!(!zone.is_empty() && zone.iter().all(|part| part["offset"].is_i64() && part["name"].is_string()), "{me}");
 }
 
 #[test]

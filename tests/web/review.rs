@@ -151,6 +151,48 @@ fn a_view_of_a_signed_session_is_one_line_of_the_trail_per_user_and_form_and_of_
 }
 
 #[test]
+fn the_signature_holds_how_many_cells_were_looked_at() {
+    let station = Station::in_network();
+    let rita = login(&station, "rita");
+    for (given, cells) in [(json!([]), 0), (json!([2, 3]), 2)] {
+        let id = station.session("A-1");
+        if cells > 0 {
+            rita("PUT", &format!("/api/sessions/{id}/cells"), json!({"cells": given, "class": "NGS"}));
+        }
+        let before = rita("GET", &format!("/api/sessions/{id}"), Value::Null).json();
+        assert_eq!(before["looked_at"], json!({"cells": cells, "of": 4}));
+        let body = json!({"password": PASSWORD, "fingerprint": before["fingerprint"]});
+        assert_eq!(rita("POST", &format!("/api/sessions/{id}/sign"), body).status, 200);
+        let signed = rita("GET", &format!("/api/sessions/{id}"), Value::Null).json();
+        assert_eq!(signed["looked_at"], json!({"cells": cells, "of": 4}));
+        assert_eq!(signed["reviewed_result"]["looked_at"], signed["looked_at"], "part of what is signed");
+        let trail = station.store.audit(Some(id), None, 1000).unwrap();
+        let line = trail.iter().find(|entry| entry.action == "sign").unwrap();
+        assert_eq!(line.detail["looked_at"], json!({"cells": cells, "of": 4}));
+    }
+}
+
+#[test]
+fn a_comment_that_no_report_can_print_is_refused_letter_by_letter() {
+    let station = Station::in_network();
+    let id = station.session("A-1");
+    let rita = login(&station, "rita");
+    let seen = rita("GET", &format!("/api/sessions/{id}"), Value::Null).json();
+    let sign = |comment: &str| {
+        let body = json!({"password": PASSWORD, "comment": comment, "fingerprint": seen["fingerprint"]});
+        rita("POST", &format!("/api/sessions/{id}/sign"), body)
+    };
+    for (comment, named) in
+        [("бласты", "“б” (U+0431)"), ("a\u{202e}b", "U+202E"), ("a\u{0}b", "U+0000"), ("a\tb", "U+0009")]
+    {
+        let answer = sign(comment);
+        assert_eq!((answer.status, answer.code().as_str()), (409, "request"), "{comment:?}");
+        assert!(answer.error().contains(named), "{}", answer.error());
+    }
+    assert_eq!(sign("Répéter\u{202f}:\r\nfrottis épais").json()["comment"], "Répéter\u{202f}:\nfrottis épais");
+}
+
+#[test]
 fn a_program_may_review_but_not_sign() {
     let station = Station::in_network();
     let id = station.session("A-1");

@@ -247,6 +247,41 @@ fn each_role_may_what_is_its_own_and_no_more() {
 }
 
 #[test]
+fn an_admins_token_never_becomes_a_person() {
+    let station = Station::in_network();
+    let token = format!("Authorization: Bearer {}", station.token(Role::Admin));
+    let trail = station.trail();
+    for (method, path, body) in [
+        ("PATCH", "/api/users/rita", r#"{"password":"another horse battery"}"#),
+        ("PATCH", "/api/users/rita", r#"{"enabled":false}"#),
+        ("POST", "/api/users", r#"{"name":"eve","role":"reviewer","password":"another horse battery"}"#),
+        ("POST", "/api/tokens", r#"{"name":"eve","role":"admin"}"#),
+        ("DELETE", "/api/tokens/host", ""),
+        ("PUT", "/api/me/password", r#"{"old":"correct horse battery","new":"another horse battery"}"#),
+        ("POST", "/api/sessions/1/sign", r#"{"password":"correct horse battery","fingerprint":""}"#),
+    ] {
+        let answer = station.ask(method, path, &[&token], body);
+        assert_eq!((answer.status, answer.code().as_str()), (403, "may-not"), "{method} {path}: {answer:?}");
+    }
+    assert_eq!(station.trail(), trail, "nothing was done");
+    assert_eq!(station.get("/api/users", &[&token]).status, 200, "it may look");
+}
+
+#[test]
+fn a_new_password_is_none_that_anybody_would_try_and_an_old_one_stays() {
+    let station = Station::in_network();
+    let ada = station.login("ada");
+    for password in ["          ", "password123", "password1234", "aaaaaaaaaaaa", "bobbobbobbob", "123456789012"] {
+        let body = serde_json::json!({"name": "bob", "role": "operator", "password": password}).to_string();
+        let answer = station.by(&ada, "POST", "/api/users", &body);
+        assert_eq!((answer.status, answer.code().as_str()), (409, "request"), "{password}");
+        let body = serde_json::json!({"password": password}).to_string();
+        assert_eq!(station.by(&ada, "PATCH", "/api/users/rita", &body).status, 409, "{password}");
+    }
+    assert_eq!(station.try_login("rita", PASSWORD).status, 204);
+}
+
+#[test]
 fn who_is_shut_out_or_gets_another_role_is_so_at_once() {
     let station = Station::in_network();
     let (otto, rita, ada) = (station.login("otto"), station.login("rita"), station.login("ada"));
@@ -298,7 +333,7 @@ fn a_user_changes_the_own_password_and_is_the_only_one_still_logged_in() {
     let new = "another horse battery";
     assert_eq!(change(&here, "wrong horse battery", new).code(), "wrong-password");
     let short = change(&here, PASSWORD, "short");
-    assert!(short.code() == "request" && short.error().contains("at least 10"), "{short:?}");
+    assert!(short.code() == "request" && short.error().contains("at least 12"), "{short:?}");
     assert_eq!(station.by(&elsewhere, "GET", "/api/live", "").status, 200, "nothing changed so far");
     assert_eq!(change(&here, PASSWORD, new).status, 204);
     assert_eq!(station.by(&here, "GET", "/api/live", "").status, 200, "this login goes on");
@@ -382,4 +417,27 @@ fn a_token_has_a_line_when_it_is_first_used_and_none_after() {
     }
     let of_token: Vec<_> = station.trail().into_iter().filter(|(by, _)| by == "token:host").collect();
     assert_eq!(of_token, [("token:host".to_owned(), "first use".to_owned())]);
+}
+
+#[test]
+fn the_page_never_parses_text_as_markup() {
+    fn scripts(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                scripts(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "js") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    scripts(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/outputs/web/page"), &mut found);
+    assert!(found.len() > 20);
+    for path in found {
+        let script = std::fs::read_to_string(&path).unwrap();
+        for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "DOMParser", "eval(", "setHTML"] {
+            assert!(!script.contains(way), "{way} in {}", path.display());
+        }
+    }
 }

@@ -87,7 +87,7 @@ impl Station {
             vision: None,
             in_force: in_force.clone(),
             live: live.clone(),
-            commands,
+            commands: commands.limited_by(in_force.clone()),
             calibration_requests,
             timeouts: Timeouts::default(),
             stop: stop.clone(),

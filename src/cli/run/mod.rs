@@ -17,7 +17,7 @@ use crate::cli::lighting::{check_size, configured};
 use crate::config::limits::{self, Limits};
 use crate::config::load::load;
 use crate::config::{CameraSource, Config};
-use crate::counting::session::sample::sample_id;
+use crate::counting::session::sample::{check_form, sample_id};
 use crate::counting::statistics::confusion;
 use crate::outputs::serial::port::Port;
 use crate::outputs::serial::sent::SentMark;
@@ -121,7 +121,12 @@ fn settings(config: &Config, models: &Models, unknown_below: f64) -> Settings {
         camera: config.camera.source.to_string(),
         session: config.session.clone(),
         flags: config.flags.clone(),
-        models: [file("detector", &models.card.detector.sha256), file("classifier", &classifier.sha256)].into(),
+        models: [
+            file("card", &models.card.card_sha256),
+            file("detector", &models.card.detector.sha256),
+            file("classifier", &classifier.sha256),
+        ]
+        .into(),
         calibration: None,
         um_per_px: Some(CropForm::of(&models.card).um_per_px),
         unknown_below: Some(unknown_below),
@@ -141,7 +146,12 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     });
     let seconds = seconds.transpose()?;
     let sample = arguments.sample.as_deref().map(sample_id).transpose();
-    let sample = sample.map_err(|problem| Failure::input(format!("--sample: {problem}")))?;
+    let formed = sample.and_then(|sample| {
+        let form = &config.session.sample_pattern;
+        sample.as_deref().map(|id| check_form(id, form)).transpose()?;
+        Ok(sample)
+    });
+    let sample = formed.map_err(|problem| Failure::input(format!("--sample: {problem}")))?;
 
     let Prepared { vision, confusion, in_force, store, sent, port } = prepare(&config)?;
 

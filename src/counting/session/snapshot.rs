@@ -55,6 +55,30 @@ pub struct FrameCounts {
     pub refused: Refusals,
 }
 
+/// How many white cells of a result a person confirmed or gave another class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LookedAt {
+    /// Cells looked at.
+    pub cells: u32,
+    /// White cells in all.
+    pub of: u32,
+}
+
+/// A signed result of the same sample id, from before this count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EarlierResult {
+    /// Number of its session.
+    pub session: i64,
+    /// Number of the result.
+    pub result: u64,
+    /// When its count began.
+    pub started: Timestamp,
+    /// Cells of the differential.
+    pub counted: u32,
+    /// Who signed it.
+    pub by: String,
+}
+
 /// The state of a session at one moment. Every sink renders this and nothing else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
@@ -108,6 +132,12 @@ pub struct Snapshot {
     /// Quality of the newest frame; none before the first.
     #[serde(default)]
     pub quality: Option<Quality>,
+    /// How many cells a person had looked at when it was signed; only in signed results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_at: Option<LookedAt>,
+    /// The latest signed result that this sample id had when the count began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<EarlierResult>,
 }
 
 impl Snapshot {
@@ -127,6 +157,6 @@ pub enum Command {
     Stop,
     /// End the count if one runs, and begin the next sample, under this id if one is given.
     NewSample(Option<String>),
-    /// Set the red count of the running sample, or else of the next one.
+    /// Set the red count of the running sample.
     RedCount(RedCount),
 }

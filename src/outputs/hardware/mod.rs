@@ -148,5 +148,6 @@ pub(crate) fn send(commands: &Commands, by: &str, command: Command) {
         Ok(()) => {}
         Err(NotPassedOn::Busy) => log::warn!("the count is busy; {words} is dropped, press again"),
         Err(NotPassedOn::Ending) => log::debug!("the count has ended; {words} is dropped"),
+        Err(refused) => log::warn!("{words} is dropped: {refused}"),
     }
 }

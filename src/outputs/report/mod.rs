@@ -56,6 +56,16 @@ impl ReportFormat {
     }
 }
 
+/// File name of a session's report: its number and the sample id, in characters safe in every file system.
+#[must_use]
+pub(crate) fn file_name(session: SessionId, sample: &str, form: ReportFormat) -> String {
+    let safe = |letter: char| if letter.is_ascii_alphanumeric() || "-_.".contains(letter) { letter } else { '_' };
+    let sample: String = sample.chars().map(safe).collect();
+    let sample = sample.trim_matches(['_', '.', '-']);
+    let before = if sample.is_empty() { "" } else { "-" };
+    format!("leukoscope-{session}{before}{sample}.{}", form.ending())
+}
+
 /// A cell and its picture (JPEG), if one is stored.
 pub type Pictured = (CellRecord, Option<Vec<u8>>);
 
@@ -97,5 +107,22 @@ pub fn make(
         ReportFormat::Pdf => Ok(pdf::pdf(detail, cells, words)),
         ReportFormat::Csv => table::csv(detail, words),
         ReportFormat::Json => json::json(detail, cells, words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_filed_under_its_sample_wherever_it_is_saved() {
+        for (sample, name) in [
+            ("A-17", "leukoscope-12-A-17.pdf"),
+            ("../../etc/passwd", "leukoscope-12-etc_passwd.pdf"),
+            ("Ñ 7\"/\\;", "leukoscope-12-7.pdf"),
+            ("..", "leukoscope-12.pdf"),
+        ] {
+            assert_eq!(file_name(12, sample, ReportFormat::Pdf), name);
+        }
     }
 }

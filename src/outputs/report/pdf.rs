@@ -8,11 +8,12 @@ use super::paper::{BODY, GOOD, GOOD_TINT, INK, LEFT, Paper, RIGHT, RULE, SMALL, 
 use super::pictures::pictures;
 use super::typeface::{self, PdfFace};
 use crate::config::Flags;
-use crate::counting::session::snapshot::Snapshot;
+use crate::counting::session::snapshot::{EarlierResult, LookedAt, Snapshot};
 use crate::domain::flag::Share;
 use crate::domain::interval::Figure;
 use crate::outputs::words::Words;
 use crate::store::records::{SessionDetail, Settings, Status};
+use crate::system::zone;
 
 /// Sample id at the top of every sheet: baseline of its first line, line height, and maximum number of lines. Ids of
 /// 64 letters take four.
@@ -44,6 +45,7 @@ pub(super) fn pdf(detail: &SessionDetail, cells: &[Pictured], words: &Words) -> 
     let sample = sample(&words.with("report.sample", &[("sample", &detail.summary.sample)]));
     let mut paper = Paper::new(under(&sample) - 46.0);
     if let Some(result) = &detail.reviewed_result {
+        earlier(&mut paper, result, words);
         flags(&mut paper, result, words);
         let classes = classes(result, detail.counted_result.as_ref());
         differential(&mut paper, detail, result, &classes, words);
@@ -104,7 +106,7 @@ fn draw_frame(
     for (line, text) in sample.iter().enumerate() {
         sheet.text(LEFT, SAMPLE - SAMPLE_LINE * line as f32, SAMPLE_TYPE, text);
     }
-    let time = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    let time = zone::minute;
     let ended = summary.ended.map(time).unwrap_or_default();
     let when =
         words.with("report.when", &[("id", &summary.id), ("started", &time(summary.started)), ("ended", &ended)]);
@@ -191,16 +193,34 @@ fn signature(paper: &mut Paper, detail: &SessionDetail, words: &Words) {
         if detail.summary.status == Status::Preliminary {
             paper.heading(words.say("result.signature"), 20.0);
             paper.paragraph(LEFT, RIGHT, BODY, words.say("report.unsigned"));
+            looked_at(paper, detail, words);
         }
         return;
     };
     paper.heading(words.say("result.signature"), 40.0);
-    let at = signature.at.strftime("%Y-%m-%d %H:%M:%S UTC");
+    let at = zone::second(signature.at);
     paper.paragraph(LEFT, RIGHT, STRONG, &words.with("result.signed", &[("by", &signature.by), ("at", &at)]));
+    looked_at(paper, detail, words);
     if !signature.comment.is_empty() {
         paper.paragraph(LEFT, RIGHT, BODY, &signature.comment);
     }
     paper.paragraph(LEFT, RIGHT, SMALL, &format!("SHA-256 {}", signature.sha256));
+}
+
+/// How many cells a person looked at, if that is known.
+fn looked_at(paper: &mut Paper, detail: &SessionDetail, words: &Words) {
+    if let Some(LookedAt { cells, of }) = detail.looked_at {
+        paper.paragraph(LEFT, RIGHT, STRONG, &words.with("result.lookedAt", &[("n", &cells), ("of", &of)]));
+    }
+}
+
+/// The signed result that the sample had before it was counted again.
+fn earlier(paper: &mut Paper, result: &Snapshot, words: &Words) {
+    let Some(EarlierResult { session, started, counted, by, .. }) = &result.earlier else { return };
+    let started = zone::minute(*started);
+    let values: [(&str, &dyn std::fmt::Display); 5] =
+        [("sample", &result.sample), ("id", session), ("started", &started), ("n", counted), ("by", by)];
+    paper.paragraph(LEFT, RIGHT, STRONG, &words.with("live.earlier", &values));
 }
 
 fn force(paper: &mut Paper, settings: Option<&Settings>, words: &Words) {

@@ -1,19 +1,23 @@
 //! CSV report: one table, one figure per line.
 
-use crate::counting::session::snapshot::Snapshot;
+use crate::counting::session::snapshot::{LookedAt, Snapshot};
 use crate::domain::interval::Figure;
 use crate::outputs::words::Words;
 use crate::store::records::{SessionDetail, Settings};
+use crate::system::zone;
 
 use super::ReportError;
 use super::differential::classes;
 use super::pdf::{code, key, limit_lines};
 
+/// Without it, spreadsheets read letters with accents in the encoding of their system.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 const COLUMNS: [&str; 7] = ["section", "name", "code", "value", "low", "high", "program"];
 
 /// Lines of the table. Numbers have a decimal point in every language.
 pub(super) fn csv(detail: &SessionDetail, words: &Words) -> Result<Vec<u8>, ReportError> {
-    let mut lines = CsvTable(csv::Writer::from_writer(Vec::new()));
+    let mut lines = CsvTable(csv::Writer::from_writer(BYTE_ORDER_MARK.to_vec()));
     lines.line(&COLUMNS.map(str::to_owned))?;
     session(&mut lines, detail, words)?;
     if let Some(result) = &detail.reviewed_result {
@@ -31,6 +35,16 @@ impl CsvTable {
 
     fn fact(&mut self, section: &str, name: &str, value: &str) -> Result<(), ReportError> {
         self.coded(section, name, "", value)
+    }
+
+    /// What people and devices entered: a spreadsheet must not take it for a number or a date.
+    fn entered(&mut self, section: &str, name: &str, value: &str) -> Result<(), ReportError> {
+        if looks_like_a_number(value) {
+            let [section, name] = [section, name].map(str::to_owned);
+            let none = String::new;
+            return self.line(&[section, name, none(), format!("'{value}"), none(), none(), none()]);
+        }
+        self.fact(section, name, value)
     }
 
     fn coded(&mut self, section: &str, name: &str, code: &str, value: &str) -> Result<(), ReportError> {
@@ -64,33 +78,56 @@ fn harmless(text: &str) -> String {
     }
 }
 
+/// Whether a spreadsheet could take the text for a number, a date or a truth value and so change it: `0012345` would
+/// lose its zeros, `3-4` and `MAR7` become dates. The guard is the one against formulas, an apostrophe in front.
+fn looks_like_a_number(text: &str) -> bool {
+    const MONTHS: [&str; 20] = [
+        "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "ene", "abr", "ago", "dic",
+        "avr", "mai", "jui", "aou",
+    ];
+    let text = text.to_lowercase();
+    let Some(first) = text.chars().next() else { return false };
+    let month =
+        MONTHS.iter().any(|month| text.starts_with(month)) && text.chars().any(|letter| letter.is_ascii_digit());
+    let truth = ["true", "false", "verdadero", "falso", "vrai", "faux"].contains(&text.as_str());
+    // Those that `harmless` guards get one apostrophe, not two.
+    let guarded = harmless(&text) != text;
+    !guarded && (!first.is_alphabetic() || month || truth)
+}
+
 fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Result<(), ReportError> {
     let summary = &detail.summary;
     let status = words.say(&key("status", summary.status)).to_owned();
     lines.fact("session", "notice", words.say("notice"))?;
     lines.coded("session", "status", &code(summary.status), &status)?;
-    let mut fact = |name: &str, value: &str| lines.fact("session", name, value);
-    fact("sample", &summary.sample)?;
-    fact("session", &summary.id.to_string())?;
-    fact("station", &summary.station)?;
-    fact("started", &summary.started.to_string())?;
-    fact("ended", &summary.ended.map(|time| time.to_string()).unwrap_or_default())?;
-    fact("reclassified", &detail.reclassified.to_string())?;
+    lines.entered("session", "sample", &summary.sample)?;
+    lines.fact("session", "session", &summary.id.to_string())?;
+    lines.entered("session", "station", &summary.station)?;
+    lines.fact("session", "started", &zone::rfc3339(summary.started))?;
+    lines.fact("session", "ended", &summary.ended.map(zone::rfc3339).unwrap_or_default())?;
+    lines.fact("session", "reclassified", &detail.reclassified.to_string())?;
+    if let Some(LookedAt { cells, of }) = detail.looked_at {
+        lines.fact("session", "looked at", &cells.to_string())?;
+        lines.fact("session", "looked at of", &of.to_string())?;
+    }
     if let Some(signature) = &detail.signature {
-        fact("reviewer", &signature.by)?;
-        fact("signed", &signature.at.to_string())?;
-        fact("comment", &signature.comment)?;
-        fact("sha256", &signature.sha256)?;
+        lines.entered("session", "reviewer", &signature.by)?;
+        lines.fact("session", "signed", &zone::rfc3339(signature.at))?;
+        lines.entered("session", "comment", &signature.comment)?;
+        lines.fact("session", "sha256", &signature.sha256)?;
+    }
+    if let Some(earlier) = detail.reviewed_result.as_ref().and_then(|result| result.earlier.as_ref()) {
+        lines.fact("session", "earlier signed session", &earlier.session.to_string())?;
     }
     if let Some(settings) = &detail.settings {
-        fact("version", &settings.version)?;
-        fact("camera", &settings.camera)?;
-        fact("calibration", settings.calibration.as_deref().unwrap_or(""))?;
+        lines.fact("session", "version", &settings.version)?;
+        lines.entered("session", "camera", &settings.camera)?;
+        lines.entered("session", "calibration", settings.calibration.as_deref().unwrap_or(""))?;
         for (model, sha256) in &settings.models {
-            fact(&format!("{model} sha256"), sha256)?;
+            lines.fact("session", &format!("{model} sha256"), sha256)?;
         }
         if let Some(probability) = settings.unknown_below {
-            fact("unclassified below probability", &probability.to_string())?;
+            lines.fact("session", "unclassified below probability", &probability.to_string())?;
         }
         limits(lines, settings, words)?;
     }
@@ -180,5 +217,15 @@ mod tests {
             assert!(harmless(first).starts_with('\''), "{first}");
         }
         assert_eq!(harmless("A-17"), "A-17");
+    }
+
+    #[test]
+    fn an_id_stays_what_it_is_in_a_spreadsheet() {
+        for id in ["0012345678901", "1E5", "3-4", "12/7", "MAR7", "dec-1", "TRUE", ".5", "(5)", "€5", "12 A"] {
+            assert!(looks_like_a_number(id), "{id}");
+        }
+        for id in ["A-17", "Marta", "X0012", "", "=1", "-5", "+1"] {
+            assert!(!looks_like_a_number(id), "{id}");
+        }
     }
 }

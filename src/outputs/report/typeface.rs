@@ -1,6 +1,8 @@
 //! The two typefaces every PDF reader has, Helvetica and Helvetica-Bold: their letters and letter widths. Widths are
 //! Adobe's metrics of the standard 14 fonts (Core 14 AFM), in thousandths of the font size.
 
+use crate::domain::letters::win_ansi;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PdfFace {
     Plain,
@@ -23,26 +25,6 @@ const BOLD: [u16; 95] = [
     280, 389, 584,
 ];
 
-/// Letters whose code in `WinAnsi` (PDF 32000-1, annex D) differs from Unicode.
-const MOVED: [(char, u8); 16] = [
-    ('€', 0x80),
-    ('‚', 0x82),
-    ('„', 0x84),
-    ('…', 0x85),
-    ('Š', 0x8A),
-    ('Œ', 0x8C),
-    ('Ž', 0x8E),
-    ('‘', 0x91),
-    ('’', 0x92),
-    ('“', 0x93),
-    ('”', 0x94),
-    ('•', 0x95),
-    ('–', 0x96),
-    ('—', 0x97),
-    ('œ', 0x9C),
-    ('ž', 0x9E),
-];
-
 /// Spaces that do not break a line.
 const HARD_SPACES: [char; 2] = ['\u{a0}', '\u{202f}'];
 
@@ -60,10 +42,10 @@ pub(super) fn prints(text: &str) -> bool {
 }
 
 fn byte(letter: char) -> u8 {
-    match letter {
-        ' '..='~' | '\u{a0}'..='\u{ff}' => letter as u8,
-        _ if letter.is_control() || letter.is_whitespace() => b' ',
-        _ => MOVED.iter().find(|(moved, _)| *moved == letter).map_or(MISSING, |(_, byte)| *byte),
+    match win_ansi(letter) {
+        Some(code) => code,
+        None if letter.is_control() || letter.is_whitespace() => b' ',
+        None => MISSING,
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::config::LineFormat;
-use crate::counting::session::snapshot::{Ending, Phase, Snapshot};
+use crate::counting::session::snapshot::{EarlierResult, Ending, LookedAt, Phase, Snapshot};
 use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::per_red_cell::PerRedCell;
 use crate::counting::statistics::precision::Precision;
@@ -156,6 +156,10 @@ struct JsonSession<'a> {
     quality: Option<JsonQuality>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<Refusals>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    looked_at: Option<LookedAt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    earlier: Option<&'a EarlierResult>,
 }
 
 #[derive(Serialize)]
@@ -218,6 +222,8 @@ fn json(line: &SerialLine<'_>) -> String {
         trouble: snapshot.trouble.as_deref(),
         quality: snapshot.quality.map(JsonQuality::of),
         refused: Some(snapshot.frames.refused).filter(|refused| refused.total() > 0),
+        looked_at: snapshot.looked_at,
+        earlier: snapshot.earlier.as_ref(),
     });
     let line = JsonLine {
         kind: line.kind(),
@@ -260,7 +266,8 @@ pub fn csv_header() -> String {
         let code = class.code();
         let _ = write!(header, ",corrected_{code},corrected_low_{code},corrected_high_{code}");
     }
-    header.push_str(",verdict,focus,refused,signed_by,signed_at,comment,store\r\n");
+    header.push_str(",verdict,focus,refused,signed_by,signed_at,comment,store");
+    header.push_str(",looked_at,looked_at_of,earlier_result\r\n");
     header
 }
 
@@ -327,6 +334,10 @@ fn csv(line: &SerialLine<'_>) -> String {
     let signed = |field: fn(&Signature) -> String| line.signature().map(field).unwrap_or_default();
     fields.extend([signed(|s| s.by.clone()), signed(|s| s.at.to_string()), signed(|s| s.comment.clone())]);
     fields.push(line.store().unwrap_or_default().to_owned());
+    let looked_at = snapshot.and_then(|s| s.looked_at);
+    fields.push(looked_at.map(|looked| looked.cells.to_string()).unwrap_or_default());
+    fields.push(looked_at.map(|looked| looked.of.to_string()).unwrap_or_default());
+    fields.push(of(|s| s.earlier.as_ref().map(|earlier| earlier.result.to_string()).unwrap_or_default()));
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text

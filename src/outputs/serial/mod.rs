@@ -355,6 +355,10 @@ impl Link {
                 Ok(()) => return,
                 Err(NotPassedOn::Busy) => "busy; send the request again".to_owned(),
                 Err(NotPassedOn::Ending) => "the program is ending".to_owned(),
+                Err(refused @ (NotPassedOn::NoCount | NotPassedOn::Sample(_))) => {
+                    self.traffic.refused += 1;
+                    refused.to_string()
+                }
             },
             Ok(Request::Status) => match self.state.clone() {
                 Some(state) => return self.push_answer(SerialMessage::Status(&state)),

@@ -18,6 +18,7 @@ use super::guard::{COOKIE_NAME, Caller, How, Peer};
 use super::repeats::Event;
 use crate::store::StoreError;
 use crate::store::records::Role;
+use crate::system::zone::{self, ZonePart};
 
 /// Credentials of a login.
 #[derive(Deserialize, ToSchema)]
@@ -33,7 +34,7 @@ pub(super) struct Login {
 pub(super) struct NewPassword {
     /// The current password.
     old: String,
-    /// At least 10 characters.
+    /// At least 12 characters, and not one that anybody would try.
     new: String,
 }
 
@@ -52,6 +53,8 @@ pub(super) struct Me {
     login_needed: bool,
     /// Name of the station.
     station: String,
+    /// Offsets of the station's time zone, in their order, for a page that shows its times.
+    zone: Vec<ZonePart>,
 }
 
 /// Log in with name and password.
@@ -180,6 +183,7 @@ pub(super) async fn me(State(app): State<SharedApp>, caller: Option<Caller>) -> 
         languages,
         login_needed: app.login_needed,
         station: app.station.clone(),
+        zone: zone::parts(Timestamp::now()),
     }))
 }
 

@@ -32,7 +32,7 @@ pub(super) struct NewUser {
     /// 1 to 32 letters, digits, `.`, `-` or `_`.
     name: String,
     role: Role,
-    /// At least 10 characters.
+    /// At least 12 characters, and not one that anybody would try.
     password: String,
 }
 
@@ -43,7 +43,7 @@ pub(super) struct ChangedUser {
     role: Option<Role>,
     /// Whether the user may log in. Users cannot be deleted, because the audit trail names them.
     enabled: Option<bool>,
-    /// At least 10 characters. Ends every login of the user.
+    /// At least 12 characters, and not one that anybody would try. Ends every login of the user.
     password: Option<String>,
 }
 

@@ -44,6 +44,7 @@ const FILES: &[Asset] = page![
     "views/gallery/panel.js",
     "views/gallery/review.js",
     "views/gallery/tiles.js",
+    "views/gallery/typing.js",
     "views/history.js",
     "views/live.js",
     "views/live/dialogs.js",
@@ -54,6 +55,7 @@ const FILES: &[Asset] = page![
     "views/settings.js",
     "views/signing.js",
     "words.js",
+    "zone.js",
 ];
 
 /// `GET /`.

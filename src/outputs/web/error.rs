@@ -79,6 +79,8 @@ pub(super) enum Code {
     OtherSite,
     /// Not possible while a count runs.
     Counting,
+    /// Not possible while no sample is being counted.
+    NoCount,
 }
 
 impl ApiError {
@@ -150,7 +152,12 @@ impl ApiError {
 
 impl From<NotPassedOn> for ApiError {
     fn from(problem: NotPassedOn) -> Self {
-        Self::busy(problem.to_string())
+        let words = problem.to_string();
+        match problem {
+            NotPassedOn::Busy | NotPassedOn::Ending => Self::busy(words),
+            NotPassedOn::NoCount => Self::new(StatusCode::CONFLICT, Code::NoCount, words),
+            NotPassedOn::Sample(_) => Self::request(words),
+        }
     }
 }
 

@@ -10,10 +10,9 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use super::error::ErrorBody;
 use super::guard::COOKIE_NAME;
-use super::routes::declared;
+use super::routes::{Needs, declared};
 use super::stream::StateMessage;
 use crate::station::live_view::{BoxMessage, ViewMessage};
-use crate::store::records::Role;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -51,12 +50,12 @@ pub(super) fn frame() -> utoipa::openapi::OpenApi {
 }
 
 /// Adds what all routes share: the role needed, and the form of errors.
-pub(super) fn describe(paths: &mut Paths, role: Option<Role>) {
+pub(super) fn describe(paths: &mut Paths, needs: Needs) {
     for item in paths.paths.values_mut() {
         let operations =
             [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten();
         for operation in operations {
-            describe_role(operation, role);
+            describe_needs(operation, needs);
             let error = ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).build();
             let response = ResponseBuilder::new().description("Not done").content("application/json", error).build();
             operation.responses.responses.entry("default".into()).or_insert(RefOr::T(response));
@@ -64,15 +63,17 @@ pub(super) fn describe(paths: &mut Paths, role: Option<Role>) {
     }
 }
 
-fn describe_role(operation: &mut Operation, role: Option<Role>) {
-    let Some(role) = role else { return };
-    let role = format!("Role: {}.", role.word());
+fn describe_needs(operation: &mut Operation, needs: Needs) {
+    let Some(role) = needs.role else { return };
+    let person = if needs.person { " No token." } else { "" };
+    let role = format!("Role: {}.{person}", role.word());
     operation.description = Some(match operation.description.take() {
         Some(words) => format!("{words}\n\n{role}"),
         None => role,
     });
     let by = |name: &str| SecurityRequirement::new(name, Vec::<String>::new());
-    operation.security = Some(vec![by("login"), by("token")]);
+    let programs = (!needs.person).then(|| by("token"));
+    operation.security = Some(std::iter::once(by("login")).chain(programs).collect());
 }
 
 #[cfg(test)]
@@ -85,8 +86,9 @@ mod tests {
         assert!(described["openapi"].as_str().unwrap().starts_with("3.1"));
         assert_eq!(crate::outputs::web::paths().len(), 30);
         let users = &described["paths"]["/api/users"]["post"];
-        assert!(users["description"].as_str().unwrap().ends_with("Role: admin."), "{users}");
-        assert_eq!(users["security"].as_array().unwrap().len(), 2);
+        assert!(users["description"].as_str().unwrap().ends_with("Role: admin. No token."), "{users}");
+        assert_eq!(users["security"].as_array().unwrap().len(), 1);
+        assert_eq!(described["paths"]["/api/users"]["get"]["security"].as_array().unwrap().len(), 2);
         assert!(described["paths"]["/api/login"]["post"].get("security").is_none());
     }
 

@@ -74,11 +74,12 @@ async fn report(
     }
     // The pictures of a whole session are in memory meanwhile, so one report at a time.
     let turn = app.picture_permit().await?;
-    let bytes = blocking_in(&app, turn, move |app: &App| {
+    let (bytes, sample) = blocking_in(&app, turn, move |app: &App| {
         let detail = app.view(id, &caller, form.ending())?;
         let cells = report::cells(&app.store, id, form)?;
         let words = app.catalogues.words(language.as_deref().unwrap_or(&app.language));
-        report::make(form, &detail, &cells, &words).map_err(|problem| ApiError::internal(&problem))
+        let bytes = report::make(form, &detail, &cells, &words).map_err(|problem| ApiError::internal(&problem))?;
+        Ok::<_, ApiError>((bytes, detail.summary.sample))
     })
     .await?;
     let kind = match form {
@@ -86,7 +87,7 @@ async fn report(
         ReportFormat::Csv => "text/csv; charset=utf-8",
         ReportFormat::Json => "application/json",
     };
-    let name = format!("attachment; filename=\"leukoscope-{id}.{}\"", form.ending());
+    let name = format!("attachment; filename=\"{}\"", report::file_name(id, &sample, form));
     let name = HeaderValue::try_from(name).map_err(|problem| ApiError::internal(&problem))?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static(kind)), (CONTENT_DISPOSITION, name)], bytes).into_response())
 }

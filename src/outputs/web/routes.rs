@@ -17,13 +17,26 @@ use crate::store::records::Role;
 
 /// One route; the handler declares its method, path and description.
 struct Route {
-    /// Role needed; `None` is open to anybody.
-    role: Option<Role>,
+    needs: Needs,
     declared: UtoipaMethodRouter<SharedApp>,
 }
 
+/// What a caller needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Needs {
+    /// Role needed; `None` is open to anybody.
+    pub(super) role: Option<Role>,
+    /// Whether only a logged-in person may do it: a token that was stolen must not make itself a person, who signs.
+    pub(super) person: bool,
+}
+
 fn route(role: impl Into<Option<Role>>, declared: UtoipaMethodRouter<SharedApp>) -> Route {
-    Route { role: role.into(), declared }
+    Route { needs: Needs { role: role.into(), person: false }, declared }
+}
+
+/// A route for persons only.
+fn personal(role: Role, declared: UtoipaMethodRouter<SharedApp>) -> Route {
+    Route { needs: Needs { role: Some(role), person: true }, declared }
 }
 
 /// All API routes.
@@ -33,7 +46,7 @@ fn table() -> Vec<Route> {
         route(None, routes!(account::login)),
         route(None, routes!(account::logout)),
         route(None, routes!(account::me)),
-        route(Operator, routes!(account::change_password)),
+        personal(Operator, routes!(account::change_password)),
         route(None, routes!(openapi::document)),
         route(Operator, routes!(stream::now)),
         route(Operator, routes!(stream::watch)),
@@ -45,7 +58,7 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(sessions::crop)),
         route(Operator, routes!(sessions::saliency)),
         route(Reviewer, routes!(review::undo)),
-        route(Reviewer, routes!(review::sign)),
+        personal(Reviewer, routes!(review::sign)),
         route(Operator, routes!(report::pdf)),
         route(Operator, routes!(report::csv)),
         route(Operator, routes!(report::json)),
@@ -54,21 +67,21 @@ fn table() -> Vec<Route> {
         route(Admin, routes!(settings::change)),
         route(Admin, routes!(calibration::calibrate)),
         route(Admin, routes!(admin::users)),
-        route(Admin, routes!(admin::add_user)),
-        route(Admin, routes!(admin::change_user)),
+        personal(Admin, routes!(admin::add_user)),
+        personal(Admin, routes!(admin::change_user)),
         route(Admin, routes!(admin::tokens)),
-        route(Admin, routes!(admin::add_token)),
-        route(Admin, routes!(admin::remove_token)),
+        personal(Admin, routes!(admin::add_token)),
+        personal(Admin, routes!(admin::remove_token)),
         route(Admin, routes!(admin::audit)),
     ]
 }
 
 /// Every route with its role check and description.
 pub(super) fn declared() -> OpenApiRouter<SharedApp> {
-    table().into_iter().fold(OpenApiRouter::with_openapi(openapi::frame()), |router, Route { role, declared }| {
+    table().into_iter().fold(OpenApiRouter::with_openapi(openapi::frame()), |router, Route { needs, declared }| {
         let (schemas, mut paths, handlers) = declared;
-        openapi::describe(&mut paths, role);
-        router.routes((schemas, paths, handlers.layer(middleware::from_fn_with_state(role, check_role))))
+        openapi::describe(&mut paths, needs);
+        router.routes((schemas, paths, handlers.layer(middleware::from_fn_with_state(needs, check_caller))))
     })
 }
 
@@ -87,10 +100,15 @@ pub(super) fn router(app: SharedApp) -> Router {
         .with_state(app)
 }
 
-/// Lets a request through if the caller has the role.
-async fn check_role(State(needed): State<Option<Role>>, request: Request, next: Next) -> Result<Response, ApiError> {
-    let Some(needed) = needed else { return Ok(next.run(request).await) };
+/// Lets a request through if the caller has the role and, where a person is needed, is no program.
+async fn check_caller(State(needs): State<Needs>, request: Request, next: Next) -> Result<Response, ApiError> {
+    let Some(needed) = needs.role else { return Ok(next.run(request).await) };
     let caller = request.extensions().get::<Caller>().ok_or_else(ApiError::log_in)?;
+    if needs.person && matches!(caller.how, How::Token(_)) {
+        return Err(ApiError::may_not(
+            "only a person signs or changes users, passwords and tokens; log in with name and password",
+        ));
+    }
     if caller.role >= needed {
         return Ok(next.run(request).await);
     }

@@ -16,11 +16,12 @@ use super::app::{App, SharedApp, blocking};
 use super::error::{ApiError, Body, ErrorBody};
 use super::guard::{Caller, How, user_of};
 use crate::counting::session::sample::sample_id;
-use crate::counting::session::snapshot::{Command, Snapshot};
+use crate::counting::session::snapshot::{Command, EarlierResult, Snapshot};
 use crate::counting::statistics::per_red_cell::{NoRedCount, RedCount};
 use crate::station::live_view::{self, PACE};
 use crate::station::requests::Asked;
 use crate::store::records::SessionId;
+use crate::system::zone;
 
 /// Watchers at once.
 const WATCHERS: usize = 16;
@@ -62,9 +63,10 @@ pub(super) struct StateMessage<'a> {
 #[serde(deny_unknown_fields)]
 pub(super) struct CommandBody {
     command: CommandWord,
-    /// Sample id, 1 to 64 characters; with `new` only.
+    /// Sample id, 1 to 64 characters that show and print, in the form of `[session] sample_pattern`; with `new` only.
     sample: Option<String>,
-    /// Red count, 0.1 to 10, in 10^12 per litre (millions per microlitre); with `red` only.
+    /// Red count, 0.1 to 10, in 10^12 per litre (millions per microlitre); with `red` only, and only
+    /// while a sample is counted.
     red_count: Option<f64>,
 }
 
@@ -77,7 +79,7 @@ enum CommandWord {
     Stop,
     /// End the running count, if any, and begin the next sample.
     New,
-    /// Set the red count of the sample.
+    /// Set the red count of the sample being counted.
     Red,
 }
 
@@ -88,20 +90,41 @@ pub(super) async fn now(State(app): State<SharedApp>) -> Json<Now> {
     Json(Now { session, snapshot: snapshot.map(|snapshot| Snapshot::clone(&snapshot)) })
 }
 
-/// Send a command to the count. It takes effect within a moment; the state shows when it has.
+/// Answer to a command that was passed on.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PassedOn {
+    /// Sentence for a person if something about the command should be known, else null.
+    warning: Option<String>,
+    /// The signed result that the new sample's id has already.
+    earlier: Option<EarlierResult>,
+}
+
+/// Send a command to the count. It takes effect within a moment; the state shows when it has. A sample whose id has a
+/// signed result already begins all the same; the answer warns and names that result.
 #[utoipa::path(post, path = "/api/live/commands", tag = "live", request_body = CommandBody, responses(
-    (status = 202, description = "Passed on to the count"),
+    (status = 202, description = "Passed on to the count", body = PassedOn),
+    (status = 409, description = "A red count while no sample is counted", body = ErrorBody),
     (status = 503, description = "Too much was asked already; ask again", body = ErrorBody),
 ))]
 pub(super) async fn command(
     State(app): State<SharedApp>,
     caller: Caller,
     Body(asked): Body<CommandBody>,
-) -> Result<StatusCode, ApiError> {
+) -> Result<(StatusCode, Json<PassedOn>), ApiError> {
     let command = asked.into_command()?;
     log::info!("page: {} asks for {command:?}", caller.by());
+    let sample = if let Command::NewSample(Some(id)) = &command { Some(id.clone()) } else { None };
     app.commands.ask(Asked::by(caller.by(), command))?;
-    Ok(StatusCode::ACCEPTED)
+    let Some(sample) = sample else {
+        return Ok((StatusCode::ACCEPTED, Json(PassedOn { warning: None, earlier: None })));
+    };
+    let of = sample.clone();
+    let earlier = blocking(&app, move |app: &App| app.store.signed_before(&of)).await?;
+    let warning = earlier.as_ref().map(|EarlierResult { session, started, counted, by, .. }| {
+        let started = zone::minute(*started);
+        format!("sample {sample} has a signed result already: session {session} of {started}, {counted} cells, signed by {by}")
+    });
+    Ok((StatusCode::ACCEPTED, Json(PassedOn { warning, earlier })))
 }
 
 impl CommandBody {

@@ -29,7 +29,9 @@ impl Counting {
                 self.begin_next();
             }
             Command::RedCount(count) => {
-                self.session.set_red_count(count);
+                if !self.session.set_red_count(count) {
+                    log::warn!("a red count is not used: its sample ended before it arrived");
+                }
                 // A host may send the same one again and again.
                 if self.red_noted.replace(count) != Some(count) {
                     let counting = self.session.phase() == Phase::Counting;
@@ -55,6 +57,7 @@ impl Counting {
         self.red_noted = None;
         let snapshot = self.session.snapshot(Timestamp::now());
         log::info!("sample {}: counting to {}", snapshot.sample, snapshot.target);
+        self.look_up_earlier(&snapshot.sample);
         self.connections.recorder.begin(SessionStart {
             sample: snapshot.sample,
             station: self.station.clone(),

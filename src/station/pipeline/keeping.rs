@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Counting;
-use crate::counting::session::snapshot::Snapshot;
+use crate::counting::session::snapshot::{EarlierResult, Snapshot};
 use crate::station::trouble::Part;
 use crate::store::records::Settings;
 
@@ -61,6 +61,20 @@ impl Counting {
                 self.connections.troubles.set(Part::Results, Some(error.to_string()));
                 *again = Instant::now() + KEEP_AGAIN;
             }
+        }
+    }
+
+    /// Looks up whether the sample has a signed result already, for everybody to see while it is counted again.
+    pub(super) fn look_up_earlier(&mut self, sample: &str) {
+        let found = self.connections.store.as_ref().map(|store| store.signed_before(sample)).transpose();
+        self.earlier = found
+            .unwrap_or_else(|problem| {
+                log::error!("whether sample {sample} has an earlier result cannot be read: {problem}");
+                None
+            })
+            .flatten();
+        if let Some(EarlierResult { session, by, .. }) = &self.earlier {
+            log::warn!("sample {sample} has a signed result already: session {session}, signed by {by}");
         }
     }
 

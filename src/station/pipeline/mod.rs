@@ -21,16 +21,17 @@ use self::view::SessionView;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
 use crate::counting::counter::{Counted, Counter, DetectedFrame};
 use crate::counting::session::Session;
-use crate::counting::session::snapshot::{Command, Ending, FrameCounts, Phase, Snapshot};
+use crate::counting::session::snapshot::{EarlierResult, Ending, FrameCounts, Phase, Snapshot};
 use crate::counting::statistics::per_red_cell::RedCount;
 use crate::domain::frame::Frame;
 use crate::domain::scale::MicrometresPerPixel;
 use crate::station::in_force::{Current, InForce};
 use crate::station::live_view::Live;
 use crate::station::recorder::Recorder;
-use crate::station::requests::Asked;
+use crate::station::requests::{Asked, Running};
 use crate::station::service::watchdog::Pulse;
 use crate::station::trouble::{Part, Troubles};
+use crate::store::Store;
 use crate::store::records::Settings;
 use crate::system::latest::Latest;
 use crate::system::stop::Stop;
@@ -49,10 +50,14 @@ pub struct PipelinePorts {
     pub recording: bool,
     /// Commands from people and serial hosts.
     pub commands: Receiver<Asked>,
+    /// Tells the senders of commands whether a sample runs.
+    pub running: Running,
     /// One slot per sink for the newest snapshot.
     pub sinks: Vec<Latest<Arc<Snapshot>>>,
     /// Stores cells, and results before any sink shows them.
     pub recorder: Recorder,
+    /// Where earlier results of a sample are looked up.
+    pub store: Option<Store>,
     /// Limits, settings and calibration: read once per loop, changed by a calibration.
     pub in_force: InForce,
     /// The page's live view.
@@ -112,6 +117,8 @@ struct Counting {
     used: u64,
     judged: QualityLog,
     um_per_px: Option<f64>,
+    /// A signed result that the sample had before.
+    earlier: Option<EarlierResult>,
     rate: Rate,
     /// The state published last, and when.
     state: Option<Arc<Snapshot>>,
@@ -138,6 +145,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         used: 0,
         judged: QualityLog::new(),
         um_per_px: None,
+        earlier: None,
         rate: Rate::default(),
         state: None,
         published: Instant::now(),
@@ -329,6 +337,7 @@ impl Counting {
             stages: self.counter.times(),
             um_per_px: self.um_per_px,
             quality: self.judged.newest,
+            earlier: self.earlier.clone(),
             ..self.session.snapshot(Timestamp::now())
         };
         snapshot.mark_experimental(self.vision.experimental());
@@ -338,6 +347,8 @@ impl Counting {
     /// Publishes the state to every sink. A result that is not on disk could still be lost, so until it is stored the
     /// sinks keep showing the state from before the count ended.
     fn publish(&mut self) {
+        let running = self.session.phase() == Phase::Counting || self.next.is_some();
+        self.connections.running.settle(running, &self.connections.commands);
         let snapshot = match self.state.as_deref().filter(|_| self.unkept.is_some()) {
             Some(before) => {
                 Snapshot { trouble: self.connections.troubles.worst(), time: Timestamp::now(), ..before.clone() }

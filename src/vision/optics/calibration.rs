@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::system::zone;
 use crate::vision::optics::flat_field::{Illumination, LightError};
 
 /// Subfolder of the state folder that holds calibrations.
@@ -39,7 +40,7 @@ impl Calibration {
     pub(crate) fn in_words(&self) -> String {
         let Setup { camera, objective } = &self.setup;
         let objective = if objective.is_empty() { String::new() } else { format!(", {objective}") };
-        format!("{camera}{objective}, {}", self.taken.strftime("%Y-%m-%d %H:%M UTC"))
+        format!("{camera}{objective}, {}", zone::minute(self.taken))
     }
 }
 

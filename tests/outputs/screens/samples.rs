@@ -30,6 +30,8 @@ pub fn waiting() -> Snapshot {
         stages: Vec::new(),
         um_per_px: None,
         quality: None,
+        looked_at: None,
+        earlier: None,
     }
 }
 

@@ -4,6 +4,7 @@ import { get, loginAddress, send, target } from "./api.js";
 import { fill, h } from "./dom.js";
 import { dropDrafts, preferred } from "./kept.js";
 import { knows, load, roleName, t } from "./words.js";
+import { setZone } from "./zone.js";
 import * as compare from "./views/compare.js";
 import * as gallery from "./views/gallery.js";
 import * as sessions from "./views/history.js";
@@ -51,6 +52,7 @@ async function start() {
   else delete document.documentElement.dataset.theme;
   try {
     context.me = await get("/api/me");
+    setZone(context.me.zone);
     await load(chosenLanguage(context.me));
     context.classes = context.me.role ? await get("/api/classes") : [];
   } catch (problem) {

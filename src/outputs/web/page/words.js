@@ -1,5 +1,7 @@
 // The page's texts in the reader's language. A catalogue is a flat list of texts with {names} in them.
 
+import { inZone } from "./zone.js";
+
 let texts = {};
 let tag = "en";
 
@@ -33,9 +35,10 @@ export function number(value, digits = 0) {
 // A share (0..1) as percent, with a no-break space before the sign.
 export const share = (value) => (value === null || value === undefined ? "–" : `${number(value * 100)}\u00a0%`);
 
+// A time in the station's zone, the same on the page and on paper.
 export function date(time) {
   if (!time) return "–";
-  return new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "short" }).format(new Date(time));
+  return inZone(time);
 }
 
 export const className = (code) => t(`class.${code}`);

@@ -39,7 +39,7 @@ export async function users(context) {
       h("td", {}, h("button", { class: "button small", disabled: name === context.me.name, on: { click: () => change({ enabled: !enabled }) } }, t(enabled ? "users.disable" : "users.enable"))));
   }
   const name = h("input", { required: true, maxlength: 32, autocomplete: "off", autocapitalize: "none" });
-  const password = h("input", { type: "password", required: true, minlength: 10, autocomplete: "new-password" });
+  const password = h("input", { type: "password", required: true, minlength: 12, autocomplete: "new-password" });
   const role = choice("operator");
   const submit = (event) => {
     event.preventDefault();

@@ -9,6 +9,10 @@ import { enlarge } from "./gallery/large.js";
 import { panel } from "./gallery/panel.js";
 import { review, told } from "./gallery/review.js";
 import { tiles } from "./gallery/tiles.js";
+import { typing } from "./gallery/typing.js";
+
+// Keys with a use of their own, beside those of the classes.
+const BOUND = new Set([" ", "z", "h", "backspace"]);
 
 export async function show(root, [id, wish], context) {
   await told(id);
@@ -23,6 +27,8 @@ export async function show(root, [id, wish], context) {
   let chosen = null;
   let anchor = null;
   let selected = new Set();
+  // What was chosen before the present burst of keys.
+  let before = null;
 
   const status = h("span", { class: "badge" });
   const counted = h("p", { class: "soft" });
@@ -30,7 +36,8 @@ export async function show(root, [id, wish], context) {
   const several = h("button", { class: "button small", type: "button", "aria-pressed": "false", on: { click: () => pickSeveral(several.getAttribute("aria-pressed") !== "true") } }, t("gallery.select"));
   const line = chips(filter);
   const list = tiles(id, { rank, pick, reached: (cell) => cell !== chosen && choose(cell), noEvidence });
-  const aside = panel(id, context.classes, open, { give: giveOne, confirm, undo, enlarge: () => chosen && enlarge(root, id, chosen, cells, scale()) });
+  const aside = panel(id, context.classes, open, { give: (code) => giveOne(code), confirm: () => confirm(), undo: () => undo(), enlarge: () => chosen && enlarge(root, id, chosen, cells, scale()) });
+  const typed = typing((key) => BOUND.has(key.toLowerCase()) || keys.has(key.toLowerCase()), scanned);
   const work = review(id, context.me.name, cells, { changed: drawCells, session: (now) => ((detail = now), head()), failed, undone });
 
   fill(root, h("div", { class: "gallery", tabindex: -1, on: { keydown: pressed } },
@@ -136,11 +143,11 @@ export async function show(root, [id, wish], context) {
 
   // Changes. They apply to the cells selected at the press, and the next cell is selected at once.
 
-  function give(classOf, words) {
+  function give(classOf, words, held) {
     if (!open || !chosen) return;
     const order = list.order();
     const those = order.filter((one) => selected.has(one)).map((one) => byNumber.get(one));
-    work.give(those, classOf);
+    work.give(those, classOf, held);
     said.hidden = true;
     context.announce(those.length > 1 ? t("gallery.givenMany", { n: number(those.length) }) : words(those[0]));
     pickSeveral(false);
@@ -148,18 +155,19 @@ export async function show(root, [id, wish], context) {
     step(1);
   }
 
-  function giveOne(code) {
-    give(() => code, (cell) => t("gallery.given", { n: number(cell.number), class: className(inForce(cell)) }));
+  // `held` resolves to whether the change is to be sent; without it, it is sent at once.
+  function giveOne(code, held) {
+    give(() => code, (cell) => t("gallery.given", { n: number(cell.number), class: className(inForce(cell)) }), held);
   }
 
-  function confirm() {
-    give(inForce, (cell) => t("gallery.confirmed", { n: number(cell.number), class: className(inForce(cell)) }));
+  function confirm(held) {
+    give(inForce, (cell) => t("gallery.confirmed", { n: number(cell.number), class: className(inForce(cell)) }), held);
   }
 
-  function undo() {
+  function undo(held) {
     if (!open) return;
     said.hidden = true;
-    const [first] = work.undo();
+    const [first] = work.undo(held);
     if (list.order().includes(first)) choose(byNumber.get(first));
   }
 
@@ -183,21 +191,35 @@ export async function show(root, [id, wish], context) {
     aside.withoutEvidence(cell);
   }
 
+  // A scanner typed: nothing of it is sent, and the cell before it is chosen again.
+  function scanned() {
+    if (!open) return;
+    const words = t("gallery.scanned");
+    fill(said, words);
+    said.hidden = false;
+    if (before && root.isConnected && list.order().includes(before.number)) choose(before);
+  }
+
   function pressed(event) {
     const key = event.key.toLowerCase();
+    if (!event.altKey && !event.ctrlKey && !event.metaKey) {
+      if (!typed.take(event)) return event.preventDefault();
+      if (typed.first()) before = chosen;
+    }
+    const held = typed.held();
     const moves = { arrowright: 1, arrowleft: -1, arrowdown: list.across(chosen?.number), arrowup: -list.across(chosen?.number) };
     // Buttons outside the tiles keep the keys that press them.
     const elsewhere = event.target.closest("button, a") && !event.target.closest(".tile");
     let act = null;
     if (event.altKey) return;
-    if (event.ctrlKey || event.metaKey) act = key === "z" && !event.shiftKey ? undo : null;
+    if (event.ctrlKey || event.metaKey) act = key === "z" && !event.shiftKey ? () => undo() : null;
     else if (key in moves) return step(moves[key], event.shiftKey && open), event.preventDefault();
-    else if (key === "enter" && !elsewhere) act = confirm;
+    else if (key === "enter" && !elsewhere) act = () => confirm(held);
     else if (key === " " && !elsewhere) act = () => chosen && open && toggle(chosen);
-    else if (key === "z") act = undo;
+    else if (key === "z") act = () => undo(held);
     else if (key === "h") act = aside.toggle;
-    else if (key === "backspace") act = () => giveOne(null);
-    else if (keys.has(key)) act = () => giveOne(keys.get(key));
+    else if (key === "backspace") act = () => giveOne(null, held);
+    else if (keys.has(key)) act = () => giveOne(keys.get(key), held);
     if (!act) return;
     event.preventDefault();
     // A held key counts as one press.
@@ -205,5 +227,8 @@ export async function show(root, [id, wish], context) {
   }
 
   filter(wish ?? ALL);
-  return list.end;
+  return () => {
+    typed.end();
+    list.end();
+  };
 }

@@ -3,6 +3,7 @@
 import { get } from "../api.js";
 import { field, fill, h } from "../dom.js";
 import { date, flagName, number, statusName, t } from "../words.js";
+import { dayBegins } from "../zone.js";
 
 const PAGE = 50;
 
@@ -29,12 +30,8 @@ export async function show(root) {
     const query = new URLSearchParams({ offset: first, limit: PAGE });
     if (sample.value.trim()) query.set("sample", sample.value.trim());
     if (status.value) query.set("status", status.value);
-    if (from.value) query.set("from", new Date(`${from.value}T00:00`).toISOString());
-    if (to.value) {
-      const end = new Date(`${to.value}T00:00`);
-      end.setDate(end.getDate() + 1);
-      query.set("to", end.toISOString());
-    }
+    if (from.value) query.set("from", dayBegins(from.value));
+    if (to.value) query.set("to", dayBegins(to.value, 1));
     return String(query);
   }
 

@@ -3,7 +3,7 @@
 import { get, send } from "../api.js";
 import { differential } from "../differential.js";
 import { fill, h } from "../dom.js";
-import { flagName, number, t } from "../words.js";
+import { date, flagName, number, t } from "../words.js";
 import { newSample, stopping } from "./live/dialogs.js";
 import { picture } from "./live/picture.js";
 import { stream } from "./live/stream.js";
@@ -20,6 +20,7 @@ export async function show(root) {
   const progress = h("progress", { max: 100, value: 0, "aria-label": t("live.progress") });
   const counted = h("p", { class: "counted" });
   const focus = h("meter", { min: 0, max: 1, low: 0.5, high: 0.75, optimum: 1, value: 0, "aria-label": t("live.focus") });
+  const earlier = h("p", { class: "notice", hidden: true });
   const flags = h("ul", { class: "flags" });
   const table = h("div", {});
   const kinds = h("p", { class: "soft" });
@@ -43,7 +44,7 @@ export async function show(root) {
       h("section", { class: "numbers", "aria-label": t("live.counts") },
         h("div", { class: "line" }, sample, phase),
         counted, progress,
-        h("div", { class: "buttons" }, start, stop, another, review), said,
+        h("div", { class: "buttons" }, start, stop, another, review), said, earlier,
         flags, table, kinds)),
     fresh.element, ending.element,
   );
@@ -85,6 +86,17 @@ export async function show(root) {
     trouble.hidden = words === "";
   }
 
+  // Says that the sample has a signed result already.
+  let repeats = null;
+  function repeated({ sample: name, earlier: before }) {
+    const which = before ? `${name} ${before.session}` : "";
+    if (which === repeats) return;
+    repeats = which;
+    earlier.hidden = !before;
+    fill(earlier, before && [t("live.earlier", { sample: name, id: before.session, by: before.by, started: date(before.started), n: number(before.counted) }), " ",
+      h("a", { href: `#/session/${before.session}` }, t("live.earlierShow"))]);
+  }
+
   function tell({ session, snapshot }) {
     if (!snapshot) return;
     count = snapshot;
@@ -105,6 +117,7 @@ export async function show(root) {
     if (session !== null) review.href = `#/session/${session}/gallery`;
     worried(snapshot.trouble ?? "");
     advise(where === "counting" && quality && quality.verdict !== "good" ? `verdict.${quality.verdict}` : `next.${where}`);
+    repeated(snapshot);
     fill(flags, snapshot.flags.map((flag) => h("li", { class: `flag ${flag}` }, flagName(flag))));
     fill(table, differential(snapshot));
     fill(kinds, t("live.kinds", { wbc: number(snapshot.kinds.WBC), rbc: number(snapshot.kinds.RBC), plt: number(snapshot.kinds.PLT) }));

@@ -41,17 +41,24 @@ function body(detail, result) {
       h("h2", {}, t("result.differential")),
       h("p", {}, t("result.counted", { counted: number(result.counted), target: number(result.target), ending: t(`ending.${result.ending}`) }),
         detail.reclassified > 0 && ` ${t("result.reclassified", { n: number(detail.reclassified) })}`),
+      lookedAt(detail),
       differential(result, counted)),
     groups(result),
     others(result),
     detail.signature && h("section", { class: "card signature" },
       h("h2", {}, t("result.signature")),
       h("p", {}, t("result.signed", { by: detail.signature.by, at: date(detail.signature.at) })),
+      lookedAt(detail),
       detail.signature.comment && h("blockquote", {}, detail.signature.comment),
       h("p", { class: "soft hash" }, `SHA-256 ${detail.signature.sha256}`)),
     force(detail.settings),
     h("p", { class: "soft" }, t("notice")),
   ];
+}
+
+// How many cells a person looked at; unknown for results of versions that did not count them.
+function lookedAt({ looked_at: looked }) {
+  return looked && h("p", {}, t("result.lookedAt", { n: number(looked.cells), of: number(looked.of) }));
 }
 
 function flags(result) {
@@ -88,6 +95,7 @@ function others(result) {
     h("h2", {}, t("result.others")),
     h("ul", { class: "plain" },
       h("li", {}, t("live.kinds", { wbc: number(result.kinds.WBC), rbc: number(result.kinds.RBC), plt: number(result.kinds.PLT) })),
+      result.earlier && h("li", {}, earlier(result)),
       line("result.whitePer1000", per?.WBC_per_1000, 1),
       line("result.plateletsPer1000", per?.PLT_per_1000, 1),
       line("result.whitePerUl", per?.estimates?.WBC_per_ul, 0),
@@ -95,6 +103,12 @@ function others(result) {
       line("result.plateletsPerUl", per?.estimates?.PLT_per_ul, 0),
       per?.note && h("li", {}, per.note),
       h("li", {}, t("result.frames", { used: number(result.frames.used), refused: number(Object.values(result.frames.refused ?? {}).reduce((a, b) => a + b, 0)) }))));
+}
+
+// The result of this sample that was signed before it was counted again.
+function earlier({ sample, earlier: { session, by, started, counted } }) {
+  return [t("live.earlier", { sample, id: session, by, started: date(started), n: number(counted) }), " ",
+    h("a", { href: `#/session/${session}` }, t("live.earlierShow"))];
 }
 
 function force(settings) {

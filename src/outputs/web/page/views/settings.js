@@ -70,7 +70,7 @@ function limits({ session, flags }, admin) {
 function password(name) {
   const input = (autocomplete, more) => h("input", { type: "password", autocomplete, required: true, ...more });
   const old = input("current-password");
-  const fresh = input("new-password", { minlength: 10 });
+  const fresh = input("new-password", { minlength: 12 });
   const again = input("new-password");
   const said = h("p", { role: "status" });
   const button = h("button", { class: "button primary" }, t("password.change"));

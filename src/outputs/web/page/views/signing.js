@@ -55,9 +55,10 @@ function unseen(detail, cells, context) {
     if (why) left[why] += 1;
   }
   const lines = Object.entries(left).filter(([, count]) => count > 0);
-  const count = h("p", {}, t("gallery.seen", { seen: number(seen(cells)), n: number(cells.length) }));
   // If the cells are gone or were never stored, nobody can look at them any more.
   const gone = cells.length === 0 && (detail.reviewed_result?.kinds.WBC ?? 0) > 0;
+  const of = gone ? detail.reviewed_result.kinds.WBC : cells.length;
+  const count = h("p", {}, h("b", {}, t("gallery.seen", { seen: number(seen(cells)), n: number(of) })));
   if (lines.length === 0 && !gone) return count;
   const tick = h("input", { type: "checkbox", required: true, name: "nevertheless" });
   return h("div", { class: "notice unseen" },

@@ -68,8 +68,9 @@ export function review(id, name, cells, tell) {
     lines.set(id, next.catch((problem) => console.error(problem)));
   }
 
-  // `classOf` gives the class of each cell, null for the program's. Cells that already have it are skipped.
-  function give(chosen, classOf) {
+  // `classOf` gives the class of each cell, null for the program's. Cells that already have it are skipped. If `held`
+  // resolves to false, nothing is sent and the cells are as before.
+  function give(chosen, classOf, held = Promise.resolve(true)) {
     const at = new Date().toISOString();
     const wanted = new Map();
     for (const cell of chosen) {
@@ -87,7 +88,13 @@ export function review(id, name, cells, tell) {
         const step = { numbers: all.slice(from, from + AT_ONCE), failed: false, joined };
         joined = true;
         steps.push(step);
-        queue(step.numbers, () => send("PUT", `/api/sessions/${id}/cells`, { cells: step.numbers, class: code }, PATIENCE), {
+        const work = async () => {
+          if (await held) return send("PUT", `/api/sessions/${id}/cells`, { cells: step.numbers, class: code }, PATIENCE);
+          step.failed = true;
+          forget(step);
+          return null;
+        };
+        queue(step.numbers, work, {
           done: () => step.numbers.every((number) => (kept.get(number)?.class ?? null) === code),
           failed: (problem) => {
             step.failed = true;
@@ -99,24 +106,33 @@ export function review(id, name, cells, tell) {
     tell.changed([...wanted.values()].flat());
   }
 
+  function forget(step) {
+    const at = steps.indexOf(step);
+    if (at >= 0) steps.splice(at, 1);
+  }
+
   // Undoes the latest press, of this visit or an earlier one. Returns the affected cells if they are known at once.
-  function undo() {
+  function undo(held = Promise.resolve(true)) {
     const numbers = [];
     let step;
     do {
       step = steps.pop();
       numbers.push(...(step?.numbers ?? []));
-      back(step);
+      back(step, held);
     } while (step?.joined);
     return numbers;
   }
 
-  function back(step) {
+  function back(step, held) {
     const numbers = step?.numbers ?? [];
     queue(
       numbers,
       async () => {
         // A change that never reached the station is already gone; the one before it stays.
+        if (!(await held)) {
+          if (step && !step.failed) steps.push(step);
+          return null;
+        }
         if (step?.failed) return null;
         const answer = await send("POST", `/api/sessions/${id}/undo`, undefined, PATIENCE);
         tell.undone(answer.cells.map((cell) => cell.number));

@@ -1,7 +1,14 @@
 // Dialogs before a count begins or ends.
 
+import { get } from "../../api.js";
 import { field, fill, h } from "../../dom.js";
-import { t } from "../../words.js";
+import { date, number, t } from "../../words.js";
+
+// The latest signed session of this sample id, if there is one.
+async function signedBefore(sample) {
+  const { sessions } = await get(`/api/sessions?status=final&limit=500&sample=${encodeURIComponent(sample)}`);
+  return sessions.find((one) => one.sample === sample) ?? null;
+}
 
 // `ask(body)` sends a command and throws if the station refuses. `running()` names the count that would end, else null.
 export function newSample(ask, running) {
@@ -9,9 +16,25 @@ export function newSample(ask, running) {
   const red = h("input", { inputmode: "decimal", autocomplete: "off" });
   const ends = h("p", { class: "notice", hidden: true });
   const wrong = h("p", { class: "problem", role: "alert", hidden: true });
+  const earlier = h("p", { class: "notice", role: "alert", hidden: true });
+  const pattern = h("span", {});
   const button = h("button", { class: "button primary" }, t("live.begin"));
   // The sample has begun, and only its red count is still to be sent.
   let begun = false;
+  // The id that was signed before and is to be counted again all the same.
+  let again = null;
+
+  // Names the earlier signed result of this id, once; the second press begins. Returns whether it did.
+  async function warned(name) {
+    if (name === "" || name === again) return false;
+    const found = await signedBefore(name);
+    again = found && name;
+    earlier.hidden = !found;
+    fill(button, t(found ? "live.beginAgain" : "live.begin"));
+    fill(earlier, found && [t("live.earlier", { sample: name, id: found.id, by: found.signed_by, started: date(found.started), n: number(found.counted) }), " ",
+      h("a", { href: `#/session/${found.id}`, target: "_blank" }, t("live.earlierShow"))]);
+    return Boolean(found);
+  }
 
   function refuse(words) {
     fill(wrong, words);
@@ -32,6 +55,7 @@ export function newSample(ask, running) {
     button.disabled = true;
     try {
       const name = id.value.trim();
+      if (!begun && (await warned(name))) return;
       if (!begun) await ask(name ? { command: "new", sample: name } : { command: "new" });
       // The dialog was closed meanwhile; the new sample shows on the page behind it.
       if (!dialog.open) return;
@@ -49,7 +73,8 @@ export function newSample(ask, running) {
     h("form", { class: "card", on: { submit } },
       h("h2", {}, t("live.new")),
       ends,
-      field(t("live.sample"), id, t("live.sampleHint")),
+      field(t("live.sample"), id, [t("live.sampleHint"), pattern]),
+      earlier,
       field(t("live.red"), red, t("live.redHint")),
       wrong,
       h("div", { class: "buttons" },
@@ -61,10 +86,20 @@ export function newSample(ask, running) {
     wrong.hidden = true;
     if (begun) id.value = red.value = "";
     begun = id.disabled = false;
+    again = null;
+    earlier.hidden = true;
+    fill(button, t("live.begin"));
+  }
+
+  // The form that the laboratory's ids have, beside the field.
+  async function showPattern() {
+    const { settings } = await get("/api/settings");
+    fill(pattern, settings.session.sample_pattern && ` ${t("live.samplePattern", { pattern: settings.session.sample_pattern })}`);
   }
 
   function open() {
     const count = running();
+    showPattern().catch((problem) => console.warn(problem));
     ends.hidden = count === null;
     fill(ends, count && t("live.newEnds", count));
     dialog.showModal();
