@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
@@ -21,6 +21,7 @@ use crate::station::drops::{Dropped, Drops};
 use crate::station::trouble::{Part, Troubles};
 use crate::store::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
 use crate::store::{Store, StoreError};
+use crate::system::threads::{join, thread};
 use crate::vision::prediction::Prediction;
 
 /// Interval between cell writes.
@@ -93,7 +94,7 @@ impl Recorder {
             running: None,
             again: None,
         };
-        let thread = thread::Builder::new().name("recorder".to_owned()).spawn(move || keeper.run(&incoming))?;
+        let thread = thread("recorder", move || keeper.run(&incoming))?;
         Ok(Self { messages: Some(messages), unwritten, drops, session, thread: Some(thread) })
     }
 
@@ -178,8 +179,8 @@ impl Drop for Recorder {
     /// Writes everything pending before the program continues.
     fn drop(&mut self) {
         drop(self.messages.take());
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            log::error!("the recorder ended by a bug; its words are above");
+        if let Some(thread) = self.thread.take() {
+            join(thread);
         }
     }
 }

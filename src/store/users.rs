@@ -3,9 +3,6 @@
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -14,6 +11,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::audit::{hexadecimal, note};
+use super::passwords::{hash, is_right, random};
 use super::records::{Role, User};
 use super::{Store, StoreError, StoreProblem, refused};
 
@@ -171,9 +169,7 @@ impl Store {
     fn checked(&self, name: &str, password: &str) -> Result<Option<StoredUser>, StoreError> {
         let found = self.read(|transaction| known(transaction, name))?;
         let hash = found.as_ref().map(|known| known.hash.as_str()).or(NOBODY.as_deref()).unwrap_or_default();
-        let right = password.len() <= LONGEST_PASSWORD
-            && PasswordHash::new(hash)
-                .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
+        let right = password.len() <= LONGEST_PASSWORD && is_right(password, hash);
         Ok(found.filter(|known| right && known.user.enabled))
     }
 
@@ -335,17 +331,4 @@ fn check_length(password: &str) -> Result<(), StoreError> {
         return Err(StoreError::Refused(format!("a password has at most {LONGEST_PASSWORD} bytes")));
     }
     Ok(())
-}
-
-/// Argon2id with 19 MiB, two passes and one lane: the minimum recommended by OWASP's password storage cheat sheet
-/// (2024), which a board with 512 MB can afford beside counting.
-fn hash(password: &str) -> Result<String, String> {
-    let hash = Argon2::default().hash_password(password.as_bytes());
-    hash.map(|hash| hash.to_string()).map_err(|problem| format!("the password cannot be hashed: {problem}"))
-}
-
-fn random() -> Result<[u8; 32], getrandom::Error> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)?;
-    Ok(bytes)
 }

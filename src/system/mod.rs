@@ -1,8 +1,12 @@
-//! Shared helpers: files written whole, backoff, the stop signal, newest-value slots, the log, stage times.
+//! Shared helpers: files written whole, backoff, the stop signal, threads, newest-value slots, the log, the clock, stage
+//! times.
 
 pub mod backoff;
+pub mod clock;
 pub mod file;
+pub mod holder;
 pub mod latest;
 pub mod logging;
 pub mod stop;
+pub mod threads;
 pub mod timing;
