@@ -5,6 +5,7 @@ mod closed_output;
 #[path = "../common/mod.rs"]
 mod common;
 mod config;
+mod count;
 mod special_files;
 mod users;
 mod validate;

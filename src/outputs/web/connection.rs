@@ -54,13 +54,18 @@ struct OpenConnections {
 }
 
 impl OpenConnections {
-    /// Places for this host and all others together.
-    fn places(&self, host: IpAddr) -> usize {
+    /// Free places for this host, of which it may have half.
+    fn free(&self, host: IpAddr) -> usize {
+        let of_all = PLACES.saturating_sub(self.all);
+        if self.is_own(host) { of_all.max((PLACES + RESERVED).saturating_sub(self.all).min(RESERVED)) } else { of_all }
+    }
+
+    /// Whether this is the device itself or a known host.
+    fn is_own(&self, host: IpAddr) -> bool {
         // Not all of 127.0.0.0/8: a program that misbehaves may take any of its addresses, and browsers take this one.
-        let device =
-            host == IpAddr::V4(Ipv4Addr::LOCALHOST) || host == super::network::host(Ipv6Addr::LOCALHOST.into());
-        let known = self.known.get(&host).is_some_and(|used| used.elapsed() < KNOWN);
-        if device || known { PLACES + RESERVED } else { PLACES }
+        host == IpAddr::V4(Ipv4Addr::LOCALHOST)
+            || host == super::network::host(Ipv6Addr::LOCALHOST.into())
+            || self.known.get(&host).is_some_and(|used| used.elapsed() < KNOWN)
     }
 }
 
@@ -85,7 +90,7 @@ impl ConnectionLimiter {
     fn enter(&self, address: IpAddr) -> Option<ConnectionSlot> {
         let host = host(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = taken.places(host).saturating_sub(taken.all);
+        let free = taken.free(host);
         if 2 * taken.by_host.get(&host).copied().unwrap_or(0) >= free {
             return None;
         }
