@@ -7,7 +7,7 @@
 //!
 //! | room | what is in it |
 //! |---|---|
-//! | [`system`] | atomic file writes, retry pauses, the stop signal, newest-value slots, log lines, times |
+//! | [`system`] | atomic file writes, retry pauses, the stop signal, threads, newest-value slots, log lines, the clock, times |
 //! | [`domain`] | the types that all rooms share: class, frame, geometry |
 //! | [`config`] | the configuration file: its keys, what each may hold, and what to write instead |
 //! | [`camera`] | every source of frames |

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use leukoscope::cli::args::{Arguments, CliCommand, ValidateCommand};
 use leukoscope::cli::{
-    analyze, audit, calibrate, check_config, closed_output, count, devices, export, report, run, sessions, users,
+    analyze, audit, calibrate, check_config, clock, count, devices, export, output, report, run, sessions, users,
     validate,
 };
 use leukoscope::system::logging;
@@ -13,9 +13,6 @@ use leukoscope::system::logging;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     logging::start(arguments.verbose);
-    if !matches!(arguments.command, None | Some(CliCommand::Run(_))) {
-        closed_output::end_quietly();
-    }
     let done = match arguments.command {
         None => run::run(&arguments.run),
         Some(CliCommand::Run(arguments)) => run::run(&arguments),
@@ -36,12 +33,15 @@ fn main() -> ExitCode {
         Some(CliCommand::Audit(arguments)) => audit::audit(&arguments),
         Some(CliCommand::Report(arguments)) => report::report(&arguments),
         Some(CliCommand::Export(arguments)) => export::export(&arguments),
+        Some(CliCommand::Clock { confirm, config }) => clock::clock(config.as_deref(), confirm),
         Some(CliCommand::Devices { json }) => devices::devices(json),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("leukoscope: {:#}", failure.error);
+            if failure.code != 0 {
+                output::aside(format_args!("leukoscope: {:#}", failure.error));
+            }
             ExitCode::from(failure.code)
         }
     }

@@ -124,6 +124,18 @@ fn no_source_file_is_longer_than_400_lines() {
 }
 
 #[test]
+fn nothing_is_printed_past_the_door_to_standard_output() {
+    let printing = |text: &str| {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+        ["println!(", "print!(", "dbg!("].into_iter().any(|door| code.contains(door))
+    };
+    // `println!` panics where the reader is gone; `cli/output.rs` ends quietly.
+    let wrong: Vec<String> =
+        sources().iter().filter(|(_, text)| printing(text)).map(|(file, _)| file.display().to_string()).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn the_map_of_the_house_lists_the_rooms_in_their_order() {
     let sources = sources();
     let map: Vec<&str> = sources[Path::new("lib.rs")]

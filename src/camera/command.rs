@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,9 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// Characters of the program's last line that are quoted in a message.
 const LAST_WORDS: usize = 200;
+
+/// Process groups of the programs that run: the program that counts may end while a reader still waits for one of them.
+static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
 /// A running program that delivers frames. Dropping it ends the program and everything the program started.
 #[derive(Debug)]
@@ -65,9 +68,11 @@ impl CommandCamera {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| unusable(error.to_string()))?;
+        groups().extend(group(&child));
         let last_words = Arc::<Mutex<String>>::default();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let (Some(stdout), Some(stderr)) = (stdout, stderr) else {
+            end(&mut child);
             return Err(unusable("it has no output".to_owned()));
         };
         let kept = Arc::clone(&last_words);
@@ -206,9 +211,34 @@ impl Drop for CommandCamera {
     }
 }
 
+/// Ends every program that still runs, and everything it started: for the end of the process, which a reader that
+/// waits for frames does not see. Takes up to half a second.
+pub fn end_programs() {
+    let left = std::mem::take(&mut *groups());
+    for group in &left {
+        let _ = kill_process_group(*group, Signal::TERM);
+    }
+    let deadline = Instant::now() + GRACE;
+    while Instant::now() < deadline && left.iter().any(|group| test_kill_process_group(*group).is_ok()) {
+        thread::sleep(Duration::from_millis(10));
+    }
+    for group in left {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+fn groups() -> MutexGuard<'static, Vec<Pid>> {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn group(child: &Child) -> Option<Pid> {
+    Pid::from_raw(child.id().cast_signed())
+}
+
 /// Ends a program and everything it started.
 fn end(child: &mut Child) {
-    let Some(group) = Pid::from_raw(child.id().cast_signed()) else { return };
+    let Some(group) = group(child) else { return };
+    groups().retain(|other| *other != group);
     // SIGTERM lets a camera program shut down its sensor properly; SIGKILL ends one that does not react.
     let _ = kill_process_group(group, Signal::TERM);
     let deadline = Instant::now() + GRACE;

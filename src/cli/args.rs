@@ -64,6 +64,15 @@ pub enum CliCommand {
     Report(ReportArguments),
     /// Write the cells that reviewers looked at as training pictures: DIR/CLASS/*.png and DIR/manifest.csv.
     Export(ExportArguments),
+    /// Say whether the station believes the clock; nothing is deleted for its age while it does not.
+    Clock {
+        /// The clock is right: believe it from now on.
+        #[arg(long)]
+        confirm: bool,
+        /// Configuration file of the station.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// List the cameras, serial ports, I2C and SPI buses and GPIO chips of this machine.
     Devices {
         /// As JSON.
@@ -235,6 +244,9 @@ pub struct RunArguments {
     /// Stop after this many seconds.
     #[arg(long = "for", value_name = "SECONDS")]
     pub seconds: Option<f64>,
+    /// Reread the limits on SIGHUP, as under systemd; otherwise SIGHUP ends the program, as when its terminal closes.
+    #[arg(long)]
+    pub reload_on_hangup: bool,
 }
 
 #[derive(Clone, Debug, Default, Args)]

@@ -1,10 +1,8 @@
 //! `audit`: who changed or viewed what.
 
-use std::io::{self, Write as _};
-
 use crate::cli::args::{AuditArguments, AuditCommand};
 use crate::cli::failure::{Blame, Failure};
-use crate::cli::station;
+use crate::cli::{output, station};
 use crate::store::AuditVerdict;
 
 /// Prints or verifies the audit trail; the daemon may be running.
@@ -17,12 +15,11 @@ pub fn audit(arguments: &AuditArguments) -> Result<(), Failure> {
         if let AuditCommand::Verify { known: Some(_) } = &arguments.command {
             return Err(broken("nothing is kept any more, although a hash of it was written down"));
         }
-        eprintln!("nothing is kept yet, so there is no trail");
+        output::aside("nothing is kept yet, so there is no trail");
         return Ok(());
     };
     match &arguments.command {
         AuditCommand::List { session, json } => {
-            let mut out = io::stdout().lock();
             let mut entries = store.audit(*session, None, u32::MAX).blame_run()?;
             entries.reverse();
             for entry in entries {
@@ -33,7 +30,7 @@ pub fn audit(arguments: &AuditArguments) -> Result<(), Failure> {
                     let session = entry.session.map(|session| format!("  session {session}")).unwrap_or_default();
                     format!("{:>6}  {at}  {}  {}{session}  {}", entry.number, entry.by, entry.action, entry.detail)
                 };
-                writeln!(out, "{line}").blame_run()?;
+                output::line(line)?;
             }
         }
         AuditCommand::Verify { known } => match store.verify_audit().blame_run()? {
@@ -43,15 +40,15 @@ pub fn audit(arguments: &AuditArguments) -> Result<(), Failure> {
                 {
                     return Err(broken("no line has the hash that was written down: the trail was replaced"));
                 }
-                println!("whole: {entries} lines, the last with hash {hash}");
+                output::line(format_args!("whole: {entries} lines, the last with hash {hash}"))?;
                 if unhashed > 0 {
-                    println!(
+                    output::line(format_args!(
                         "of {unhashed} sessions only the lines and signatures were verified: they are from versions whose \
                          lines do not hash what they speak of"
-                    );
+                    ))?;
                 }
                 for note in notes {
-                    println!("{note}");
+                    output::line(&note)?;
                 }
             }
             AuditVerdict::Broken { number, why } => return Err(broken(&format!("line {number}: {why}"))),

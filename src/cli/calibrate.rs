@@ -7,6 +7,7 @@ use image::RgbImage;
 use crate::camera::{self, Capture};
 use crate::cli::args::{CalibrateArguments, VisionArguments};
 use crate::cli::failure::{Blame, Failure};
+use crate::cli::output;
 use crate::cli::pictures::{progress, vision_as_is};
 use crate::config::Config;
 use crate::config::load::load;
@@ -49,10 +50,11 @@ pub fn calibrate(arguments: &CalibrateArguments) -> Result<(), Failure> {
     let what = calibrate::in_words(step, &calibration, frames.len());
     let path = calibration.store(&state).blame_run()?;
     let objective = Some(calibration.setup.objective.as_str()).filter(|name| !name.is_empty()).unwrap_or("any");
-    println!("{}, objective {objective}, {}x{} px: {what}", calibration.setup.camera, size.0, size.1);
-    println!("kept in {}", path.display());
+    let (camera, (width, height)) = (&calibration.setup.camera, size);
+    output::line(format_args!("{camera}, objective {objective}, {width}x{height} px: {what}"))?;
+    output::line(format_args!("kept in {}", path.display()))?;
     if calibration.um_per_px.is_none() {
-        println!("next, with cells in view: leukoscope calibrate --scale");
+        output::line("next, with cells in view: leukoscope calibrate --scale")?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::camera::picture::read_picture;
 use crate::cli::args::CountArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::counting_vision;
+use crate::cli::output;
 use crate::cli::pictures::{list_one, progress};
 use crate::config::load::load;
 use crate::config::{Config, SessionConfig};
@@ -55,7 +56,8 @@ struct Recording {
 /// Counts a recorded session.
 ///
 /// # Errors
-/// With exit code 2 for wrong input (unreadable pictures are left out, counted and named), 1 if a network fails.
+/// With exit code 2 for wrong input (unreadable pictures are left out, counted and named), 1 if a network fails or, after
+/// the count, if most pictures were unreadable.
 pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     let pictures = list_one(&arguments.path, arguments.recursive)?;
     let station = match &arguments.config {
@@ -129,12 +131,20 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
             flags: result.flags,
             statistics: result.statistics,
         };
-        println!("{}", serde_json::to_string(&recording).blame_run()?);
+        output::line(serde_json::to_string(&recording).blame_run()?)?;
     } else {
         if refused.total() > 0 {
-            println!("{} of {frames} frames not counted: {refused}", refused.total());
+            output::line(format_args!("{} of {frames} frames not counted: {refused}", refused.total()))?;
         }
-        print!("{}", text(&result, frames, frames_skipped));
+        output::text(text(&result, frames, frames_skipped))?;
+    }
+    if frames_skipped > frames {
+        let all = frames + frames_skipped;
+        let error = anyhow::anyhow!(
+            "{frames_skipped} of {all} pictures could not be read, so this is the count of the fewer ones; the messages \
+             above name them"
+        );
+        return Err(Failure { code: 1, error });
     }
     Ok(())
 }

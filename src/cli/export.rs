@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::cli::args::ExportArguments;
 use crate::cli::failure::{Blame, Failure};
-use crate::cli::station;
+use crate::cli::{output, station};
 use crate::config::load::load;
 use crate::store::export::{self, ExportError};
 use crate::store::records::{SessionId, Status};
@@ -40,9 +40,14 @@ pub fn export(arguments: &ExportArguments) -> Result<(), Failure> {
     }
     let done = export::export(&store, &sessions, scale.ok(), arguments.all, &arguments.dir).map_err(blame)?;
     if done.cells == 0 {
-        println!("no cell with a picture that a reviewer looked at; nothing was written");
+        output::line("no cell with a picture that a reviewer looked at; nothing was written")?;
     } else {
-        println!("{} cells of {} sessions in {}", done.cells, done.sessions, arguments.dir.display());
+        output::line(format_args!(
+            "{} cells of {} sessions in {}",
+            done.cells,
+            done.sessions,
+            arguments.dir.display()
+        ))?;
     }
     if done.unseen > 0 {
         println!(
@@ -51,13 +56,13 @@ pub fn export(arguments: &ExportArguments) -> Result<(), Failure> {
         );
     }
     if done.nameless > 0 {
-        println!("left out: {} that have no name although their result is signed", done.nameless);
+        output::line(format_args!("left out: {} that have no name although their result is signed", done.nameless))?;
     }
     if done.without_picture > 0 {
-        println!("left out: {} whose picture is not kept any more", done.without_picture);
+        output::line(format_args!("left out: {} whose picture is not kept any more", done.without_picture))?;
     }
     if done.damaged > 0 {
-        println!("left out: {} whose picture is damaged; check the memory card", done.damaged);
+        output::line(format_args!("left out: {} whose picture is damaged; check the memory card", done.damaged))?;
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! Failures of commands: exit code 2 for wrong input, 1 for trouble while running.
+//! Failures of commands: exit code 2 for wrong input, 1 for trouble while running, 0 for a reader who has seen enough.
 
 use std::fmt::Display;
 
 /// A failure with its exit code.
 #[derive(Debug)]
 pub struct Failure {
-    /// 1: trouble while running; 2: wrong input.
+    /// 0: nobody reads any more, which is not said; 1: trouble while running; 2: wrong input.
     pub code: u8,
     /// What happened, for the person at the device.
     pub error: anyhow::Error,
@@ -16,6 +16,12 @@ impl Failure {
     #[must_use]
     pub fn input(sentence: impl Display) -> Self {
         Self { code: 2, error: anyhow::anyhow!("{sentence}") }
+    }
+
+    /// The reader of standard output has closed it: the command ends, and well.
+    #[must_use]
+    pub(crate) fn closed_output() -> Self {
+        Self { code: 0, error: anyhow::anyhow!("standard output is closed") }
     }
 }
 

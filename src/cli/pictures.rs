@@ -1,7 +1,7 @@
 //! Pictures named on the command line: listed, read, and processed with a progress bar; a bad one does not affect the
 //! others.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::camera::picture::{Listing, find_pictures, read_picture};
 use crate::cli::args::VisionArguments;
 use crate::cli::failure::{Blame, Failure};
+use crate::cli::output;
 use crate::vision::Vision;
 use crate::vision::models::Models;
 
@@ -131,14 +132,9 @@ pub(crate) fn print_each<T>(
     results: &[Option<T>],
     mut line: impl FnMut(&ListedPicture, &T) -> anyhow::Result<String>,
 ) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
     for (picture, result) in pictures.iter().zip(results) {
         let Some(result) = result else { continue };
-        let text = line(picture, result).blame_run()?;
-        if let Err(error) = writeln!(out, "{text}") {
-            // The reader has seen enough (`| head`), which is no failure of ours.
-            return if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error).blame_run() };
-        }
+        output::line(line(picture, result).blame_run()?)?;
     }
     let unreadable = results.iter().filter(|result| result.is_none()).count();
     if unreadable > 0 {

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::cli::args::ReportArguments;
 use crate::cli::failure::{Blame, Failure};
+use crate::cli::output::line;
 use crate::cli::station;
 use crate::config::load::load;
 use crate::outputs::report::{self, ReportFormat};
@@ -54,6 +55,5 @@ pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
         code: 1,
         error: anyhow::anyhow!("{}: {problem}; choose another place with --output", output.display()),
     })?;
-    println!("{}", output.display());
-    Ok(())
+    line(output.display())
 }

@@ -1,7 +1,6 @@
 //! `sessions`: what this station has counted.
 
 use std::fmt::Write as _;
-use std::io;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -9,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::cli::failure::{Blame, Failure};
-use crate::cli::station;
+use crate::cli::{output, station};
 use crate::store::StoredResult;
 use crate::store::records::{SessionDetail, Status};
 use crate::system::zone;
@@ -20,25 +19,15 @@ use crate::system::zone;
 /// With exit code 2 if the configuration is wrong, 1 if the store cannot be read, or if signed results are shown and
 /// the audit trail cannot be written.
 pub fn sessions(config: Option<&Path>, json: bool) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match list(config, json, &mut out)? {
-        // The reader, such as `head`, has seen enough.
-        Err(problem) if problem.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.blame_run(),
-    }
-}
-
-/// The inner result is that of writing to `out`.
-fn list(config: Option<&Path>, json: bool, out: &mut impl io::Write) -> Result<io::Result<()>, Failure> {
     let Some(store) = station::to_read(config)? else {
-        return Ok(if json { Ok(()) } else { writeln!(out, "nothing is kept yet") });
+        return if json { Ok(()) } else { output::line("nothing is kept yet") };
     };
     let mut sessions = store.all_sessions().blame_run()?;
     if json {
         sessions.retain(|session| session.result.is_some());
         sessions.sort_by_key(|session| session.result);
     } else if sessions.is_empty() {
-        return Ok(writeln!(out, "no session in {} yet", store.path().display()));
+        return output::line(format_args!("no session in {} yet", store.path().display()));
     }
     let signed = sessions.iter().filter(|session| session.status == Status::Final).count();
     if signed > 0 {
@@ -51,13 +40,11 @@ fn list(config: Option<&Path>, json: bool, out: &mut impl io::Write) -> Result<i
         // Retention may have deleted it meanwhile.
         let Some(detail) = store.session(session.id).blame_run()? else { continue };
         let line = if json { as_json(detail).blame_run()? } else { Some(text(&detail)) };
-        if let Some(line) = line
-            && let Err(problem) = writeln!(out, "{line}")
-        {
-            return Ok(Err(problem));
+        if let Some(line) = line {
+            output::line(line)?;
         }
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// Current state of a result: signed, or with the review so far.

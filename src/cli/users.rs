@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::cli::args::{TokenArguments, TokenCommand, UserArguments, UserCommand};
 use crate::cli::failure::{Blame, Failure};
-use crate::cli::station;
+use crate::cli::{output, station};
 use crate::store::StoreError;
 use crate::store::records::User;
 
@@ -26,7 +26,7 @@ pub fn user(arguments: &UserArguments) -> Result<(), Failure> {
             let password = password(name)?;
             let store = station::to_write(config)?;
             store.add_user(name, *role, &password, CONSOLE, now).map_err(blamed)?;
-            println!("{name} may log in as {}", role.word());
+            output::line(format_args!("{name} may log in as {}", role.word()))?;
         }
         UserCommand::Set { name, role, password: change, disable, enable } => {
             if role.is_none() && !(*change || *disable || *enable) {
@@ -36,11 +36,11 @@ pub fn user(arguments: &UserArguments) -> Result<(), Failure> {
             let store = station::to_write(config)?;
             let enabled = (*disable || *enable).then_some(*enable);
             store.set_user(name, *role, enabled, password.as_deref(), CONSOLE, now).map_err(blamed)?;
-            println!("{name} was changed");
+            output::line(format_args!("{name} was changed"))?;
         }
         UserCommand::List => {
             let store = station::to_read(config)?;
-            list(&store.map_or_else(|| Ok(Vec::new()), |store| store.users()).blame_run()?, "user");
+            list(&store.map_or_else(|| Ok(Vec::new()), |store| store.users()).blame_run()?, "user")?;
         }
     }
     Ok(())
@@ -57,30 +57,33 @@ pub fn token(arguments: &TokenArguments) -> Result<(), Failure> {
         TokenCommand::Add { name, role } => {
             let secret = station::to_write(config)?.add_token(name, *role, CONSOLE, now).map_err(blamed)?;
             // Only the secret goes to standard output, so that a script can take it.
-            eprintln!("the token of {name}, to be sent as `Authorization: Bearer …`; it cannot be shown again:");
-            println!("{secret}");
+            output::aside(format_args!(
+                "the token of {name}, to be sent as `Authorization: Bearer …`; it cannot be shown again:"
+            ));
+            output::line(secret)?;
         }
         TokenCommand::Remove { name } => {
             if !station::to_write(config)?.remove_token(name, CONSOLE, now).map_err(blamed)? {
                 return Err(Failure::input(format!("there is no token {name}")));
             }
-            println!("the token of {name} is worth nothing any more");
+            output::line(format_args!("the token of {name} is worth nothing any more"))?;
         }
         TokenCommand::List => {
             let store = station::to_read(config)?;
-            list(&store.map_or_else(|| Ok(Vec::new()), |store| store.tokens()).blame_run()?, "token");
+            list(&store.map_or_else(|| Ok(Vec::new()), |store| store.tokens()).blame_run()?, "token")?;
         }
     }
     Ok(())
 }
 
-fn list(users: &[User], what: &str) {
+fn list(users: &[User], what: &str) -> Result<(), Failure> {
     if users.is_empty() {
-        eprintln!("there is no {what} yet");
+        output::aside(format_args!("there is no {what} yet"));
     }
     for User { name, role, enabled } in users {
-        println!("{name}  {}{}", role.word(), if *enabled { "" } else { "  disabled" });
+        output::line(format_args!("{name}  {}{}", role.word(), if *enabled { "" } else { "  disabled" }))?;
     }
+    Ok(())
 }
 
 /// Asks at the terminal, twice; otherwise takes the first line of standard input.

@@ -14,6 +14,8 @@ pub enum Part {
     Cells,
     Vision,
     Optics,
+    /// The clock may be wrong.
+    Clock,
     Serial,
     Display,
     Controls,

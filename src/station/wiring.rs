@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
@@ -21,13 +21,14 @@ use crate::station::live_view::Live;
 use crate::station::pipeline::{self, CalibrationRequest, Calibrator, PipelinePorts};
 use crate::station::recorder::Recorder;
 use crate::station::requests::{Asked, Commands, Requests};
-use crate::station::retention;
+use crate::station::retention::{self, Pace};
 use crate::station::service;
 use crate::station::service::watchdog::{Pulse, Watchdog};
 use crate::station::trouble::{Part, Troubles};
 use crate::store::Store;
 use crate::system::latest::Latest;
 use crate::system::stop::Stop;
+use crate::system::threads::{join, thread};
 use crate::vision::Vision;
 
 /// Longest time for a frame, on the slowest board, before the watchdog calls the counting stuck.
@@ -180,7 +181,7 @@ impl Station {
             let (watchdog, stop) = (watchdog.clone(), stop.clone());
             move || watchdog.run(&stop)
         })?);
-        threads.push(retention::start(store, config.store, stop.clone(), &troubles)?);
+        threads.push(retention::start(store, config.store, Pace::default(), stop.clone(), &troubles)?);
         let pulse = watchdog.watch("camera", CAMERA_ALLOWANCE);
         Ok(RunningStation { camera, pulse, troubles, stop, threads })
     }
@@ -273,20 +274,4 @@ fn first_session(
         None => config.session.autostart.then_some(Command::Start),
     };
     (session, first)
-}
-
-/// Starts a named thread.
-///
-/// # Errors
-/// If the system cannot start another thread.
-pub fn thread(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name(name.into()).spawn(body)
-}
-
-/// Waits for a thread to end; logs its name if it panicked.
-pub fn join(thread: JoinHandle<()>) {
-    let name = thread.thread().name().unwrap_or_default().to_owned();
-    if thread.join().is_err() {
-        log::error!("the {name} thread ended by a bug; its words are above");
-    }
 }

@@ -66,10 +66,15 @@ pub enum StoreError {
     },
     /// Another process is writing to the store.
     #[error(
-        "results in {} are being written by another leukoscope; stop that one, or give this one its own folder with \
-         `state` in [station]", .0.display()
+        "results in {} are being written by another leukoscope{by}; stop that one, or give this one its own folder with \
+         `state` in [station]", folder.display()
     )]
-    InUse(PathBuf),
+    InUse {
+        /// The state folder.
+        folder: PathBuf,
+        /// `, NAME (process N)`, if known.
+        by: String,
+    },
     /// The request is not allowed, or what it names does not exist.
     #[error("{0}")]
     Refused(String),

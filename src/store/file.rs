@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::{of_database, of_file};
 use super::{Store, StoreError, schema};
+use crate::system::holder;
 use crate::system::stop::Stop;
 
 /// File that the writing process holds locked.
@@ -40,10 +41,17 @@ pub(super) fn lock(folder: &Path, patience: Duration) -> Result<File, StoreError
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) if asked.elapsed() < patience => thread::sleep(LOOK),
-            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse(folder.to_owned())),
+            Err(TryLockError::WouldBlock) => return Err(in_use(folder)),
             Err(TryLockError::Error(problem)) => return Err(of_file(&path)(problem)),
         }
     }
+}
+
+/// The error of a store that another process writes to, with that process as far as this one may see.
+pub(super) fn in_use(folder: &Path) -> StoreError {
+    let holder = File::open(folder.join(LOCK_FILE)).ok().and_then(|file| holder::of_lock(&file));
+    let by = holder.map(|holder| format!(", {holder}")).unwrap_or_default();
+    StoreError::InUse { folder: folder.to_owned(), by }
 }
 
 /// Whether a store ever existed at `path`.

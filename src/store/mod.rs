@@ -5,6 +5,7 @@
 
 mod audit;
 mod cells;
+mod clock;
 mod counting;
 mod digest;
 mod error;
@@ -12,6 +13,7 @@ pub mod export;
 mod file;
 mod first_use;
 mod identity;
+mod password_rules;
 mod passwords;
 pub mod records;
 mod results;
@@ -30,18 +32,20 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub(crate) use audit::hexadecimal;
+pub use clock::ClockVerdict;
 pub use error::StoreError;
 use error::of_database;
 pub(crate) use error::of_file;
 use records::SessionId;
 pub use results::StoredResult;
-pub use retention::Retained;
+pub use retention::{Due, Notice, Retained};
 pub use review::ReviewError;
 pub use users::Stamp;
 pub(crate) use users::token_hash;
@@ -73,6 +77,8 @@ struct Inner {
     /// When it was opened, by the monotonic clock, and the last session that existed then.
     opened: Instant,
     earlier: SessionId,
+    /// Time of the last line of the trail then.
+    newest: Option<Timestamp>,
     /// Held while this process may write.
     _lock: Option<File>,
 }
@@ -137,7 +143,7 @@ impl Store {
     pub fn open_beside(folder: &Path) -> Result<Self, StoreError> {
         // A daemon holds the lock for long, so waiting for it would only make the person wait.
         match Self::open_within(folder, Duration::ZERO) {
-            Err(StoreError::InUse(_)) => {}
+            Err(StoreError::InUse { .. }) => {}
             done => return done,
         }
         let path = folder.join(FILE);
@@ -145,7 +151,7 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let writer = Connection::open_with_flags(&path, flags).map_err(&failed)?;
         if schema::form(&writer).map_err(&failed)? != schema::FORM {
-            return Err(StoreError::InUse(folder.to_owned()));
+            return Err(file::in_use(folder));
         }
         file::prepare(&writer, schema::FORM).map_err(&failed)?;
         drop(failed);
@@ -175,16 +181,37 @@ impl Store {
         let signed = Mutex::new(results::signed(&reader).map_err(&failed)?);
         let earlier = reader.query_row("SELECT coalesce(max(id), 0) FROM session", [], |row| row.get(0));
         let earlier = earlier.map_err(&failed)?;
+        let newest = clock::newest(&reader).map_err(&failed)?;
         drop(failed);
         let (writer, reader) = (writer.map(Mutex::new), Mutex::new(reader));
         let opened = Instant::now();
-        Ok(Self(Arc::new(Inner { path, writer, reader, numbers, signed, opened, earlier, _lock: lock })))
+        Ok(Self(Arc::new(Inner { path, writer, reader, numbers, signed, opened, earlier, newest, _lock: lock })))
     }
 
     /// Path of the database file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// Lets the write in progress end, for up to `patience`, and admits no other: the process may be ended then without
+    /// losing half a transaction. Returns whether none is in progress any more.
+    #[must_use]
+    pub fn halt(&self, patience: Duration) -> bool {
+        let Some(writer) = &self.0.writer else { return true };
+        let asked = Instant::now();
+        loop {
+            match writer.try_lock() {
+                Ok(writer) => {
+                    // Never given back.
+                    std::mem::forget(writer);
+                    return true;
+                }
+                Err(TryLockError::Poisoned(_)) => return true,
+                Err(TryLockError::WouldBlock) if asked.elapsed() >= patience => return false,
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
     }
 
     /// Runs `work` in a transaction that is on disk when this returns, or did not happen.

@@ -1,24 +1,51 @@
 //! Retention: deletes crops first, then cells, then results. Signatures and signed results are kept for ever.
+//!
+//! What is deleted cannot be had again, so [`Store::due`] says what would be deleted, and [`Store::retain`] deletes no
+//! more than was announced.
 
-use jiff::{Timestamp, ToSpan as _};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::json;
 
 use super::audit::note;
+use super::clock::days_before;
 use super::file::write_through;
 use super::records::SessionId;
 use super::text::time;
 use super::{Store, StoreError, StoreProblem, recovered, sessions};
 use crate::config::StoreConfig;
+use crate::system::clock::EARLIEST;
 use crate::system::stop::Stop;
 
 /// Pages returned to the disk per step, so that the counting does not wait for long.
 const PAGES_AT_ONCE: u32 = 256;
 
-const HOURS_A_DAY: i64 = 24;
+const HOURS_A_DAY: u64 = 24;
 
-/// Sorts after every stored time.
-const LAST_TIME: &str = "A";
+/// Sessions with a plausible time before `?2`, none later than `?3`.
+const AGED: &str = "coalesce(ended, started) >= ?1 AND coalesce(ended, started) < ?2 AND id <= ?3";
+
+/// What may be deleted, as it was announced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notice {
+    /// What the rules call too old at this time; `None` if nothing may go for its age.
+    pub age: Option<Timestamp>,
+    /// Whether crops and cells may go because the store is too large.
+    pub size: bool,
+}
+
+/// What would be deleted, in sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Sessions whose crops are too old.
+    pub crops: usize,
+    /// Sessions whose cells are too old.
+    pub cells: usize,
+    /// Sessions whose unsigned results are too old.
+    pub results: usize,
+    /// Whether crops or cells have to go because the store is too large.
+    pub size: bool,
+}
 
 /// What was deleted, in sessions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +71,7 @@ const CELLS: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM cell WHERE ce
 const RESULTS: &str = "state <> 'counting' AND NOT EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id) \
      AND NOT EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id AND person_class IS NOT NULL)";
 
-/// Sessions old enough to delete from.
+/// Sessions old enough to delete from, oldest first by their number: the clock may have been wrong when one ended.
 struct Old {
     /// Ended before this, or begun before this if they never ended.
     before: String,
@@ -53,25 +80,49 @@ struct Old {
 }
 
 impl Store {
-    /// Deletes what is older than the rules allow, and then, while the store is too large, crops and cells of the
-    /// oldest sessions. Works one session at a time, so that the counting goes on and a stop takes effect soon. Each
-    /// deletion is noted in the audit trail.
+    /// Counts what the rules call too old at `age` (nothing if `None`), and tells whether the store is too large and
+    /// something can be deleted for that.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn due(&self, rules: &StoreConfig, age: Option<Timestamp>) -> Result<Due, StoreError> {
+        let too_old = |days: u32, condition: &str| -> Result<usize, StoreError> {
+            self.older_than(days, age)?.map_or(Ok(0), |old| self.count(condition, &old))
+        };
+        let size = self.too_large(rules)? && (self.first(PICTURES)?.is_some() || self.first(CELLS)?.is_some());
+        Ok(Due {
+            crops: too_old(rules.crops_days, PICTURES)?,
+            cells: too_old(rules.cells_days, CELLS)?,
+            results: too_old(rules.results_days, RESULTS)?,
+            size,
+        })
+    }
+
+    /// Deletes what was announced: what is older than the rules allow, and then, while the store is too large, crops
+    /// and cells of the oldest sessions. Works one session at a time, so that the counting goes on and a stop takes
+    /// effect soon. Each deletion is noted in the audit trail at `now`.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn retain(&self, rules: &StoreConfig, now: Timestamp, stop: &Stop) -> Result<Retained, StoreError> {
+    pub fn retain(
+        &self,
+        rules: &StoreConfig,
+        notice: Notice,
+        now: Timestamp,
+        stop: &Stop,
+    ) -> Result<Retained, StoreError> {
         let mut done = Retained::default();
-        let crops = self.older_than(rules.crops_days, now);
+        let crops = self.older_than(rules.crops_days, notice.age)?;
         while let Some(id) = self.next(PICTURES, crops.as_ref(), stop)? {
             self.write(|transaction| without_crops(transaction, id, now, "age"))?;
             done.crops += 1;
         }
-        let cells = self.older_than(rules.cells_days, now);
+        let cells = self.older_than(rules.cells_days, notice.age)?;
         while let Some(id) = self.next(CELLS, cells.as_ref(), stop)? {
             self.write(|transaction| without_cells(transaction, id, now, "age"))?;
             done.cells += 1;
         }
-        let results = self.older_than(rules.results_days, now);
+        let results = self.older_than(rules.results_days, notice.age)?;
         while let Some(id) = self.next(RESULTS, results.as_ref(), stop)? {
             let gone = self.write(|transaction| without_result(transaction, id, now))?;
             if let Some(number) = gone {
@@ -79,17 +130,14 @@ impl Store {
             }
             done.results += 1;
         }
-        let most = u64::from(rules.megabytes) * 1_000_000;
-        let any = Old { before: LAST_TIME.to_owned(), newest: SessionId::MAX };
-        while rules.megabytes > 0 && self.in_use()? > most && !stop.requested() {
-            if let Some(id) = self.next(PICTURES, Some(&any), stop)? {
+        while notice.size && !stop.requested() && self.too_large(rules)? {
+            if let Some(id) = self.first(PICTURES)? {
                 self.write(|transaction| without_crops(transaction, id, now, "size"))?;
                 done.crops += 1;
-            } else if let Some(id) = self.next(CELLS, Some(&any), stop)? {
+            } else if let Some(id) = self.first(CELLS)? {
                 self.write(|transaction| without_cells(transaction, id, now, "size"))?;
                 done.cells += 1;
             } else {
-                done.too_large = !stop.requested();
                 break;
             }
         }
@@ -97,30 +145,61 @@ impl Store {
             self.give_back(stop)?;
         }
         done.bytes = self.in_use()?;
+        done.too_large = !stop.requested()
+            && self.too_large(rules)?
+            && self.first(PICTURES)?.is_none()
+            && self.first(CELLS)?.is_none();
         Ok(done)
     }
 
-    /// What is older than this many days; nothing if `days` is 0. On a board without a battery the clock may have
-    /// been set after a session ended, so a session begun since the store was opened cannot be older than that.
-    fn older_than(&self, days: u32, now: Timestamp) -> Option<Old> {
-        if days == 0 {
-            return None;
-        }
-        let before = now.checked_sub((HOURS_A_DAY * i64::from(days)).hours()).ok().map(time)?;
-        let opened_before = self.0.opened.elapsed().as_secs() / 3600 >= HOURS_A_DAY.cast_unsigned() * u64::from(days);
-        Some(Old { before, newest: if opened_before { SessionId::MAX } else { self.0.earlier } })
+    /// What is older than this many days at `now`; nothing if `days` is 0 or there is no `now`.
+    ///
+    /// A session's times alone do not show its age, because the clock may have been wrong. So it must also have begun
+    /// before every session that is young, and before the store was opened, unless that is as long ago; and a time
+    /// before 2026 shows nothing at all.
+    fn older_than(&self, days: u32, now: Option<Timestamp>) -> Result<Option<Old>, StoreError> {
+        let Some((now, before)) = now.filter(|_| days > 0).and_then(|now| Some((now, days_before(now, days)?))) else {
+            return Ok(None);
+        };
+        let young: Option<SessionId> = self.read(|transaction| {
+            let sql = "SELECT min(id) FROM session WHERE coalesce(ended, started) BETWEEN ?1 AND ?2";
+            Ok(transaction.query_row(sql, params![before, time(now)], |row| row.get(0))?)
+        })?;
+        let opened_before = self.0.opened.elapsed().as_secs() / 3600 >= HOURS_A_DAY * u64::from(days);
+        let newest = if opened_before { SessionId::MAX } else { self.0.earlier };
+        Ok(Some(Old { before, newest: young.map_or(newest, |young| newest.min(young - 1)) }))
     }
 
     /// The oldest session that is old enough and meets the condition; `None` once told to stop.
     fn next(&self, condition: &str, old: Option<&Old>, stop: &Stop) -> Result<Option<SessionId>, StoreError> {
-        let Some(Old { before, newest }) = old.filter(|_| !stop.requested()) else { return Ok(None) };
+        let Some(old) = old.filter(|_| !stop.requested()) else { return Ok(None) };
         self.read(|transaction| {
-            let mut select = transaction.prepare_cached(&format!(
-                "SELECT id FROM session WHERE coalesce(ended, started) < ?1 AND id <= ?2 AND {condition} \
-                 ORDER BY coalesce(ended, started), id LIMIT 1"
-            ))?;
-            Ok(select.query_row(params![before, newest], |row| row.get(0)).optional()?)
+            let sql = format!("SELECT id FROM session WHERE {AGED} AND {condition} ORDER BY id LIMIT 1");
+            let mut select = transaction.prepare_cached(&sql)?;
+            Ok(select.query_row(params![earliest()?, old.before, old.newest], |row| row.get(0)).optional()?)
         })
+    }
+
+    /// How many sessions are old enough and meet the condition.
+    fn count(&self, condition: &str, old: &Old) -> Result<usize, StoreError> {
+        self.read(|transaction| {
+            let sql = format!("SELECT count(*) FROM session WHERE {AGED} AND {condition}");
+            let count: i64 =
+                transaction.query_row(&sql, params![earliest()?, old.before, old.newest], |row| row.get(0))?;
+            Ok(usize::try_from(count).unwrap_or_default())
+        })
+    }
+
+    /// The oldest session of all that meets the condition.
+    fn first(&self, condition: &str) -> Result<Option<SessionId>, StoreError> {
+        self.read(|transaction| {
+            let sql = format!("SELECT id FROM session WHERE {condition} ORDER BY id LIMIT 1");
+            Ok(transaction.prepare_cached(&sql)?.query_row([], |row| row.get(0)).optional()?)
+        })
+    }
+
+    fn too_large(&self, rules: &StoreConfig) -> Result<bool, StoreError> {
+        Ok(rules.megabytes > 0 && self.in_use()? > u64::from(rules.megabytes) * 1_000_000)
     }
 
     /// Bytes in use in the file.
@@ -153,6 +232,11 @@ fn vacuum(writer: &Connection) -> rusqlite::Result<i64> {
     let mut rows = step.query([])?;
     while rows.next()?.is_some() {}
     writer.pragma_query_value(None, "freelist_count", |row| row.get(0))
+}
+
+/// The earliest time that shows a session's age, as stored.
+fn earliest() -> Result<String, StoreProblem> {
+    Ok(time(Timestamp::from_second(EARLIEST)?))
 }
 
 fn without_crops(transaction: &Transaction<'_>, id: SessionId, now: Timestamp, why: &str) -> Result<(), StoreProblem> {

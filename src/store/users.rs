@@ -3,9 +3,6 @@
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -15,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::audit::{hexadecimal, note, vouch};
 use super::first_use::USED;
-use super::passwords::{LONGEST_PASSWORD, check_new_password};
+use super::password_rules::{LONGEST_PASSWORD, check_new_password};
+use super::passwords::{hash, is_right, random};
 use super::records::{Role, User};
 use super::{Store, StoreError, StoreProblem, digest, refused};
 
@@ -167,9 +165,7 @@ impl Store {
     fn checked(&self, name: &str, password: &str) -> Result<Option<StoredUser>, StoreError> {
         let found = self.read(|transaction| known(transaction, name))?;
         let hash = found.as_ref().map(|known| known.hash.as_str()).or(NOBODY.as_deref()).unwrap_or_default();
-        let right = password.len() <= LONGEST_PASSWORD
-            && PasswordHash::new(hash)
-                .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok());
+        let right = password.len() <= LONGEST_PASSWORD && is_right(password, hash);
         Ok(found.filter(|known| right && known.user.enabled))
     }
 
@@ -337,17 +333,4 @@ fn check_name(name: &str) -> Result<(), String> {
 fn checked_hash(name: &str, password: &str) -> Result<String, StoreError> {
     check_new_password(name, password).map_err(StoreError::Refused)?;
     hash(password).map_err(StoreError::Refused)
-}
-
-/// Argon2id with 19 MiB, two passes and one lane: the minimum recommended by OWASP's password storage cheat sheet
-/// (2024), which a board with 512 MB can afford beside counting.
-fn hash(password: &str) -> Result<String, String> {
-    let hash = Argon2::default().hash_password(password.as_bytes());
-    hash.map(|hash| hash.to_string()).map_err(|problem| format!("the password cannot be hashed: {problem}"))
-}
-
-fn random() -> Result<[u8; 32], getrandom::Error> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)?;
-    Ok(bytes)
 }

@@ -1,10 +1,14 @@
-//! Shared helpers: files written whole, backoff, the stop signal, newest-value slots, contained panics, the log, stage times.
+//! Shared helpers: files written whole, backoff, the stop signal, threads, newest-value slots, contained panics, the log,
+//! the clock, stage times.
 
 pub mod backoff;
+pub mod clock;
 pub mod file;
+pub mod holder;
 pub mod latest;
 pub mod logging;
 pub(crate) mod panics;
 pub mod stop;
+pub mod threads;
 pub mod timing;
 pub mod zone;

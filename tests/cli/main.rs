@@ -5,8 +5,10 @@ mod closed_output;
 #[path = "../common/mod.rs"]
 mod common;
 mod config;
+mod count;
 mod hostile;
 mod pictures;
+mod special_files;
 mod users;
 mod validate;
 mod validate_images;

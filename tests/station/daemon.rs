@@ -235,7 +235,8 @@ fn sighup_reads_a_new_target_and_refuses_a_wrong_one() {
     let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
     let write = |target: &str| fs::write(file.path(), format!("[session]\ntarget = {target}\n")).unwrap();
     write("100000");
-    let mut daemon = Daemon::start(&["--camera", "simulated", "--config", file.path().to_str().unwrap()]);
+    let config = file.path().to_str().unwrap();
+    let mut daemon = Daemon::start(&["--camera", "simulated", "--reload-on-hangup", "--config", config]);
     let early = daemon.wait_for("a white cell", |line| counted(line) > 0);
     write("\"many\"");
     daemon.signal("-HUP");

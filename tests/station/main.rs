@@ -1,9 +1,11 @@
 //! Starting, stopping and supervising the daemon.
 
+mod clock;
 #[path = "../common/mod.rs"]
 mod common;
 mod counting;
 mod daemon;
+mod ending;
 mod service;
 mod start;
 mod wiring;

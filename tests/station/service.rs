@@ -4,8 +4,8 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use leukoscope::station::service;
 use leukoscope::station::service::watchdog::{Beat, Watchdog, alive};
+use leukoscope::station::service::{self, Hangup};
 use leukoscope::system::stop::Stop;
 use proptest::prelude::*;
 
@@ -109,7 +109,7 @@ fn sigterm_stops_sighup_reloads_and_a_second_sigterm_ends_at_once() {
 fn as_a_program_that_gets_signals() {
     let stop = Stop::new();
     let (reloaded, heard) = std::sync::mpsc::channel();
-    let _listener = service::listen(stop.clone(), move || reloaded.send(()).unwrap()).unwrap();
+    let _listener = service::listen(stop.clone(), Hangup::Reloads, move || reloaded.send(()).unwrap()).unwrap();
     signal_hook::low_level::raise(signal_hook::consts::SIGHUP).unwrap();
     heard.recv_timeout(Duration::from_secs(10)).unwrap();
     assert!(!stop.requested());

@@ -5,7 +5,7 @@ use jiff::{Timestamp, ToSpan as _};
 use leukoscope::config::StoreConfig;
 use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::store::records::{SessionId, SessionStart, Status};
-use leukoscope::store::{AuditVerdict, Retained, Store};
+use leukoscope::store::{AuditVerdict, ClockVerdict, Due, Notice, Retained, Store};
 use leukoscope::system::stop::Stop;
 
 const PICTURE: usize = 6000;
@@ -20,7 +20,7 @@ impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        Self { store, folder, now: "2026-11-01T12:00:00Z".parse().unwrap() }
+        Self { store, folder, now: "2029-11-01T12:00:00Z".parse().unwrap() }
     }
 
     /// The same store after a restart.
@@ -31,7 +31,12 @@ impl Bench {
     }
 
     fn retain(&self, rules: &StoreConfig) -> Retained {
-        self.store.retain(rules, self.now, &Stop::new()).unwrap()
+        self.store.retain(rules, self.all(), self.now, &Stop::new()).unwrap()
+    }
+
+    /// The notice that lets everything go.
+    fn all(&self) -> Notice {
+        Notice { age: Some(self.now), size: true }
     }
 
     /// A session that ended this many days ago, with this many white cells.
@@ -66,7 +71,7 @@ fn rules(crops: u32, cells: u32, results: u32, megabytes: u32) -> StoreConfig {
 #[test]
 fn by_age_pictures_go_first_then_cells_and_results_last() {
     let bench = Bench::new();
-    let [old, older, oldest] = [40, 100, 800].map(|days| bench.session(days, 3));
+    let [oldest, older, old] = [800, 100, 40].map(|days| bench.session(days, 3));
     let young = bench.session(5, 3);
     let bench = bench.started_again();
     let done = bench.retain(&rules(30, 90, 700, 0));
@@ -74,8 +79,8 @@ fn by_age_pictures_go_first_then_cells_and_results_last() {
     assert_eq!((bench.left(young), bench.left(old)), ((3, 3, true), (0, 3, true)));
     assert_eq!(bench.left(older), (0, 0, true));
     assert_eq!(bench.store.session(oldest).unwrap(), None);
-    assert_eq!(bench.store.after(0), Some(1), "results keep their numbers");
-    assert_eq!(bench.store.find(3).unwrap(), None);
+    assert_eq!(bench.store.after(0), Some(2), "results keep their numbers");
+    assert_eq!(bench.store.find(1).unwrap(), None);
     let again = bench.retain(&rules(30, 90, 700, 0));
     assert_eq!((again.crops, again.cells, again.results), (0, 0, 0));
     assert_eq!(bench.trail(), 4 * 2 + 6);
@@ -149,7 +154,88 @@ fn a_session_of_this_run_is_not_old_whatever_the_clock_said_when_it_ended() {
     let done = bench.retain(&rules(1, 1, 1, 0));
     assert_eq!((done.crops, done.cells, done.results), (0, 0, 0));
     assert_eq!(bench.left(id), (3, 3, true));
-    assert_eq!(bench.started_again().retain(&rules(1, 0, 0, 0)).crops, 1);
+    let bench = bench.started_again();
+    assert_eq!(bench.retain(&rules(1, 1, 1, 0)).crops, 0, "a time before 2026 shows no age");
+    // Ten years behind, after a session of today.
+    let today = bench.session(0, 3);
+    let behind = bench.session(800, 3);
+    let bench = bench.started_again();
+    assert_eq!(bench.retain(&rules(1, 1, 1, 0)).crops, 0);
+    assert_eq!([today, behind].map(|id| bench.left(id)), [(3, 3, true); 2]);
+}
+
+#[test]
+fn only_what_was_announced_is_deleted() {
+    let bench = Bench::new();
+    let [old, young] = [100, 5].map(|days| bench.session(days, 3));
+    let bench = bench.started_again();
+    let rules = rules(30, 90, 0, 0);
+    assert_eq!(bench.store.due(&rules, None).unwrap(), Due::default());
+    assert_eq!(bench.store.due(&rules, Some(bench.now)).unwrap(), Due { crops: 1, cells: 1, results: 0, size: false });
+    let nothing = bench.store.retain(&rules, Notice::default(), bench.now, &Stop::new()).unwrap();
+    assert_eq!((nothing.crops, nothing.cells), (0, 0));
+    let announced = Notice { age: Some(bench.now.checked_sub((24 * 20).hours()).unwrap()), size: true };
+    let done = bench.store.retain(&rules, announced, bench.now, &Stop::new()).unwrap();
+    assert_eq!((done.crops, done.cells), (1, 0), "its cells were not too old then");
+    assert_eq!((bench.left(old), bench.left(young)), ((0, 3, true), (3, 3, true)));
+}
+
+#[test]
+fn a_store_that_is_too_large_is_announced_before_anything_goes() {
+    let bench = Bench::new();
+    for days in [3, 2, 1] {
+        bench.session(days, 100);
+    }
+    assert!(!bench.store.due(&rules(0, 0, 0, 100), None).unwrap().size);
+    let tight = rules(0, 0, 0, 1);
+    assert!(bench.store.due(&tight, None).unwrap().size);
+    let done = bench.store.retain(&tight, Notice::default(), bench.now, &Stop::new()).unwrap();
+    assert_eq!((done.crops, done.too_large), (0, false), "there is something to delete, but not yet");
+}
+
+#[test]
+fn a_clock_years_ahead_is_doubted_until_a_person_or_a_time_service_vouches_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let now: Timestamp = "2026-11-29T12:00:00Z".parse().unwrap();
+    let ahead: Timestamp = "2036-02-07T06:28:16Z".parse().unwrap();
+    let later = |days: i64| now.checked_add((24 * days).hours()).unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(
+        store.clock("1970-01-01T00:00:00Z".parse().unwrap(), false).unwrap(),
+        ClockVerdict::Doubted { latest: None }
+    );
+    assert_eq!(store.clock(now, false).unwrap(), ClockVerdict::Believed);
+    drop(store);
+    // What a run under the wrong clock writes does not make it a believed one.
+    for _ in 0..2 {
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(store.clock(ahead, false).unwrap(), ClockVerdict::Doubted { latest: Some(now) });
+        store.begin(&SessionStart { started: ahead, ..start("A") }).unwrap();
+    }
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(store.clock(later(30), false).unwrap(), ClockVerdict::Believed);
+    assert_eq!(store.clock(later(60), false).unwrap(), ClockVerdict::Believed, "a month after the last time");
+    let behind = "2026-01-02T00:00:00Z".parse().unwrap();
+    assert_eq!(store.clock(behind, false).unwrap(), ClockVerdict::Doubted { latest: Some(later(60)) });
+    assert_eq!(store.clock(later(160), true).unwrap(), ClockVerdict::Believed, "a time service says so");
+    store.confirm_clock("console", later(400)).unwrap();
+    assert_eq!(store.clock(later(401), false).unwrap(), ClockVerdict::Believed);
+    assert!(store.confirm_clock("console", Timestamp::UNIX_EPOCH).unwrap_err().is_refusal());
+    assert_eq!(store.audit(None, None, 1).unwrap()[0].action, "confirm clock");
+}
+
+#[test]
+fn a_store_of_an_earlier_version_is_judged_by_its_last_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.begin(&start("A")).unwrap();
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    let ahead = "2036-02-07T06:28:16Z".parse().unwrap();
+    assert_eq!(
+        store.clock(ahead, false).unwrap(),
+        ClockVerdict::Doubted { latest: Some(crate::common::stored::at(0)) }
+    );
 }
 
 #[test]
@@ -159,7 +245,7 @@ fn nothing_more_is_taken_away_once_the_program_is_to_end() {
     let bench = bench.started_again();
     let stop = Stop::new();
     stop.request();
-    let done = bench.store.retain(&rules(1, 1, 1, 1), bench.now, &stop).unwrap();
+    let done = bench.store.retain(&rules(1, 1, 1, 1), bench.all(), bench.now, &stop).unwrap();
     assert_eq!((done.crops, done.cells, done.results, done.too_large), (0, 0, 0, false));
     assert_eq!(bench.left(id), (3, 3, true));
 }
@@ -172,7 +258,7 @@ fn a_file_that_never_shrinks_holds_up_nothing() {
     made.execute_batch(include_str!("stores/form-1.sql")).unwrap();
     drop(made);
     let store = Store::open(folder.path()).unwrap();
-    let bench = Bench { store, folder, now: "2026-11-01T12:00:00Z".parse().unwrap() };
+    let bench = Bench { store, folder, now: "2029-11-01T12:00:00Z".parse().unwrap() };
     bench.session(900, 100);
     let bench = bench.started_again();
     assert_eq!(bench.retain(&rules(30, 0, 0, 0)).crops, 2);

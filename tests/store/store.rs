@@ -192,9 +192,33 @@ fn users_have_passwords_that_nobody_can_read_and_tokens_are_shown_once() {
 fn a_second_writer_is_refused_and_a_reader_is_not() {
     let (folder, store) = store();
     let id = session(&store, "A-1");
-    assert!(matches!(Store::open(folder.path()), Err(StoreError::InUse(_))));
+    assert!(matches!(Store::open(folder.path()), Err(StoreError::InUse { .. })));
     let reader = Store::open_to_read(folder.path()).unwrap().unwrap();
     assert!(reader.session(id).unwrap().is_some());
     assert!(reader.sign(id, "ana", at(1), "").unwrap_err().is_refusal());
     assert!(Store::open_to_read(&folder.path().join("nowhere")).unwrap().is_none());
+}
+
+/// Memory of this process, MB.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() / 1000
+}
+
+#[test]
+fn checking_passwords_on_many_threads_takes_the_memory_of_one() {
+    let (_folder, store) = store();
+    store.add_user("ada", Role::Admin, "three little words", "console", at(0)).unwrap();
+    let before = resident();
+    for _ in 0..3 {
+        std::thread::scope(|scope| {
+            for _ in 0..10 {
+                scope.spawn(|| store.check_password("ada", "something else").unwrap());
+            }
+        });
+    }
+    let taken = resident().saturating_sub(before);
+    // Ten threads with their own 19 MiB would take 200; other tests of this process run meanwhile.
+    assert!(taken < 100, "{taken} MB more than before");
 }

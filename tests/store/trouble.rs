@@ -275,7 +275,8 @@ fn damage_among_the_cells_does_not_keep_the_station_from_counting_and_is_told_of
     let store = Store::open(folder.path()).unwrap();
     let troubles = Troubles::default();
     let stop = Stop::new();
-    let looking = retention::start(store.clone(), StoreConfig::default(), stop.clone(), &troubles).unwrap();
+    let (rules, pace) = (StoreConfig::default(), retention::Pace::default());
+    let looking = retention::start(store.clone(), rules, pace, stop.clone(), &troubles).unwrap();
     looking.join().unwrap();
     let told = troubles.worst().unwrap();
     assert!(told.contains("is damaged") && told.contains("take the last good copy"), "{told}");

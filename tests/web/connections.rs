@@ -1,7 +1,7 @@
 //! Slow, greedy, stuck or non-TLS connections over real sockets, and how the server handles them.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::station::{PASSWORD, Station, read_answer};
@@ -12,6 +12,7 @@ const SHORT: Timeouts = Timeouts {
     header: Duration::from_millis(600),
     body: Duration::from_millis(600),
     stalled: Duration::from_millis(600),
+    silent: Duration::from_millis(600),
 };
 
 /// Sends `head`, then one byte of `rest` every tenth of a second; returns the time until the server hangs up.
@@ -71,6 +72,20 @@ fn a_connection_that_begins_with_the_preface_of_http_2_is_closed_and_the_server_
     answer.clear();
     let _ = slowly.read_to_end(&mut answer);
     assert!(answer.is_empty(), "{answer:?}");
+    assert_eq!(station.get("/", &[]).status, 200);
+}
+
+#[test]
+fn http_2_is_not_spoken_over_tls_either() {
+    let station = Station::in_network();
+    for preface in [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"[..], b"PRI * HTTP/2.0"] {
+        let mut stream = station.connect();
+        // Fails once the station has closed the connection.
+        let _ = stream.write_all(preface).and_then(|()| stream.flush());
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert!(answer.is_empty(), "{answer:?}");
+    }
     assert_eq!(station.get("/", &[]).status, 200);
 }
 
@@ -162,6 +177,94 @@ fn whoever_stops_before_or_within_the_beginning_of_tls_is_dropped_in_time() {
         assert!(began.elapsed() < Duration::from_secs(5), "{first:?}: {:?}", began.elapsed());
     }
     assert_eq!(station.get("/", &[]).status, 200, "everybody else is served");
+}
+
+#[test]
+fn whoever_stops_after_the_handshake_is_dropped_in_time() {
+    let station = Station::at("0.0.0.0:0", |web| web.timeouts = SHORT);
+    let host = station.host();
+    let part = |length: usize| {
+        format!(
+            "POST /api/login HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{{"
+        )
+    };
+    // Not a byte, half a head, half a body that is read, half a body that nobody reads, and an idle connection.
+    let firsts = [
+        String::new(),
+        "GET / HTTP/1.1\r\nX-Half: ".to_owned(),
+        part(50),
+        format!("GET / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 50\r\n\r\nhalf"),
+        format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"),
+    ];
+    std::thread::scope(|scope| {
+        for first in firsts {
+            let station = &station;
+            scope.spawn(move || {
+                let mut stream = station.connect();
+                // An empty write makes the handshake, too.
+                stream.write_all(first.as_bytes()).and_then(|()| stream.flush()).unwrap();
+                let began = Instant::now();
+                let mut rest = Vec::new();
+                let _ = stream.read_to_end(&mut rest);
+                assert!(began.elapsed() < Duration::from_secs(5), "{first:?}: {:?}", began.elapsed());
+            });
+        }
+    });
+    assert_eq!(station.get("/", &[]).status, 200, "everybody else is served");
+}
+
+#[test]
+fn a_watcher_that_answers_nothing_is_dropped_in_time() {
+    let station = Station::at("127.0.0.1:0", |web| web.timeouts = SHORT);
+    let mut stream = station.connect();
+    let upgrade = format!(
+        "GET /api/live/stream HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        station.host()
+    );
+    stream.write_all(upgrade.as_bytes()).unwrap();
+    let began = Instant::now();
+    let mut rest = Vec::new();
+    // It reads what comes, and answers no ping.
+    let _ = stream.read_to_end(&mut rest);
+    assert!(rest.starts_with(b"HTTP/1.1 101 "), "{:?}", String::from_utf8_lossy(&rest));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+/// A connection from this address of the loopback network.
+fn connect_from(runtime: &tokio::runtime::Runtime, from: [u8; 4], to: SocketAddr) -> Option<TcpStream> {
+    runtime.block_on(async {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from((from, 0))).unwrap();
+        socket.connect(to).await.ok()?.into_std().ok()
+    })
+}
+
+#[test]
+fn five_hundred_slow_connections_leave_places_for_the_stations_own_people() {
+    for station in [Station::at_device(), Station::in_network()] {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut held = Vec::new();
+        for round in 0..5 {
+            for last in 2..102 {
+                let stream = connect_from(&runtime, [127, 0, 0, last], station.address);
+                held.extend(stream.and_then(|mut stream| {
+                    stream.set_nonblocking(false).ok()?;
+                    // Half a head, or half of the first message of TLS.
+                    let half: &[u8] = if round % 2 == 0 { b"GET / HTTP/1.1\r\nX-Slow: " } else { &[0x16, 3, 1] };
+                    stream.write_all(half).ok()?;
+                    Some(stream)
+                }));
+            }
+        }
+        assert_eq!(held.len(), 500);
+        let began = Instant::now();
+        assert_eq!(station.get("/", &[]).status, 200, "whoever is at the device");
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        if station.login_needed() {
+            assert_eq!(station.try_login("ada", PASSWORD).status, 204);
+        }
+    }
 }
 
 #[test]

@@ -201,6 +201,39 @@ fn passwords_cannot_be_guessed_for_long() {
 }
 
 #[test]
+fn right_passwords_at_once_all_log_in() {
+    let station = Station::at_device();
+    std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..8).map(|_| scope.spawn(|| station.try_login("otto", PASSWORD))).collect();
+        for answer in tries.into_iter().map(|thread| thread.join().unwrap()) {
+            // On a very slow machine some may be told to wait, but none that it was wrong.
+            assert!(answer.status == 204 || answer.code() == "busy", "{answer:?}");
+        }
+    });
+    assert_eq!(station.try_login("otto", PASSWORD).status, 204);
+}
+
+#[test]
+fn wrong_passwords_at_once_are_no_more_than_one_after_the_other() {
+    let station = Station::at_device();
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..12).map(|_| scope.spawn(|| station.try_login("otto", "wrong horse battery"))).collect();
+        tries.into_iter().map(|thread| thread.join().unwrap().status).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 5, "{statuses:?}");
+    assert_eq!(station.try_login("otto", PASSWORD).status, 429);
+}
+
+#[test]
+fn the_description_is_the_same_bytes_every_time() {
+    let station = Station::at_device();
+    let [first, second] = [(), ()].map(|()| station.get("/api/openapi.json", &[]));
+    assert_eq!(first.header("content-type"), Some("application/json"));
+    assert_eq!(first.body, second.body);
+    assert!(first.json()["openapi"].as_str().unwrap().starts_with("3.1"));
+}
+
+#[test]
 fn a_wrong_token_is_refused_even_at_the_device() {
     let station = Station::at_device();
     assert_eq!(station.get("/api/live", &["Authorization: Bearer wrong"]).status, 401);

@@ -100,6 +100,11 @@ impl Station {
         Self { address, live, asked, in_force, wished, drops, store, state, stop, thread: Some(running.thread), tls }
     }
 
+    /// Whether it listens off the loopback address.
+    pub fn login_needed(&self) -> bool {
+        self.tls
+    }
+
     pub fn host(&self) -> String {
         format!("localhost:{}", self.address.port())
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use self::outputs::start_outputs;
 use crate::camera;
+use crate::camera::command::end_programs;
 use crate::cli::args::RunArguments;
 use crate::cli::at_device;
 use crate::cli::failure::{Blame, Failure};
@@ -24,11 +25,12 @@ use crate::outputs::serial::sent::SentMark;
 use crate::outputs::web::{self, Timeouts, Web};
 use crate::outputs::{display, serial};
 use crate::station::in_force::InForce;
-use crate::station::service;
-use crate::station::wiring::{Parts, Station, join};
+use crate::station::service::{self, Hangup, last_resort};
+use crate::station::wiring::{Parts, Station};
 use crate::store::Store;
 use crate::store::records::Settings;
 use crate::system::stop::Stop;
+use crate::system::threads::join;
 use crate::vision::Vision;
 use crate::vision::crop::CropForm;
 use crate::vision::models::Models;
@@ -167,7 +169,9 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     let ports = station.ports().clone();
     // The outputs outlive the counting thread, so that its last result still gets out.
     let outputs_stop = Stop::new();
-    let _signals = service::listen(ports.stop.clone(), {
+    last_resort::arm(ports.stop.clone(), ports.store.clone()).blame_run()?;
+    let hangup = Hangup::of_this_process(arguments.reload_on_hangup);
+    let _signals = service::listen(ports.stop.clone(), hangup, {
         let (arguments, running) = (arguments.clone(), config.clone());
         move || reload(&arguments, &running, &in_force)
     })
@@ -198,6 +202,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     running.end();
     outputs_stop.request();
     outputs.into_iter().chain(page).for_each(join);
+    end_programs();
     Ok(())
 }
 

@@ -9,8 +9,9 @@ use crate::outputs::serial::port::Port;
 use crate::outputs::serial::sent::SentMark;
 use crate::outputs::{display, metrics, serial};
 use crate::station::trouble::Part;
-use crate::station::wiring::{Ports, Station, thread};
+use crate::station::wiring::{Ports, Station};
 use crate::system::stop::Stop;
+use crate::system::threads::thread;
 
 /// Connects serial line, display, buttons, keys and metrics to a station and starts them. `outputs_stop` ends them.
 pub(super) fn start_outputs(

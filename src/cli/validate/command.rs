@@ -13,6 +13,7 @@ use crate::camera::picture::list_pictures;
 use crate::cli::args::{FieldArguments, ValidateArguments};
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::vision_with_lighting;
+use crate::cli::output;
 use crate::cli::pictures::{progress, vision};
 use crate::cli::validate::page::{About, cells_page, fields_page};
 use crate::cli::validate::{self, BoxNames};
@@ -85,10 +86,5 @@ fn hand_over<R: Serialize + Display>(
             .with_context(|| format!("cannot write the report {}; check its folder", file.display()))
             .blame_input()?;
     }
-    if arguments.json {
-        println!("{}", serde_json::to_string(report).blame_run()?);
-    } else {
-        println!("{report}");
-    }
-    Ok(())
+    if arguments.json { output::line(serde_json::to_string(report).blame_run()?) } else { output::line(report) }
 }

@@ -8,6 +8,8 @@ use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
 
 use super::send;
@@ -51,21 +53,50 @@ pub fn run(commands: &Commands, stop: &Stop) {
     }
     let result = KeyMode::enter().and_then(|_mode| {
         while !stop.requested() {
-            if !event::poll(TURN)? {
-                continue;
-            }
-            if let Event::Key(key) = event::read()? {
-                match action(&key) {
-                    Some(Action::Command(command)) => send(commands, "device:key", command),
-                    Some(Action::Quit) => stop.request(),
-                    None => {}
-                }
+            match typed(TURN)? {
+                Typed::Nothing => {}
+                Typed::Hangup => break,
+                Typed::Something => each_event(commands, stop)?,
             }
         }
         Ok(())
     });
     if let Err(error) = result {
         log::warn!("keys are not read: {error}; use buttons, the web page, or Ctrl-C to end");
+    }
+}
+
+/// Carries out every key that crossterm has or can read at once: one read may give it several.
+fn each_event(commands: &Commands, stop: &Stop) -> io::Result<()> {
+    while event::poll(Duration::ZERO)? {
+        let Event::Key(key) = event::read()? else { continue };
+        match action(&key) {
+            Some(Action::Command(command)) => send(commands, "device:key", command),
+            Some(Action::Quit) => stop.request(),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// What a terminal has to say.
+enum Typed {
+    Nothing,
+    Something,
+    /// It was closed.
+    Hangup,
+}
+
+/// Waits for keys. Asked before crossterm is, which reads a closed terminal for ever.
+fn typed(within: Duration) -> io::Result<Typed> {
+    let stdin = io::stdin();
+    let mut polled = [PollFd::new(&stdin, PollFlags::IN)];
+    let time = Timespec { tv_sec: within.as_secs().cast_signed(), tv_nsec: within.subsec_nanos().into() };
+    match poll(&mut polled, Some(&time)) {
+        Ok(0) | Err(Errno::INTR) => Ok(Typed::Nothing),
+        Ok(_) if polled[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) => Ok(Typed::Hangup),
+        Ok(_) => Ok(Typed::Something),
+        Err(problem) => Err(problem.into()),
     }
 }
 

@@ -46,9 +46,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 /// After the stop signal, how long a port may take no bytes before the rest is abandoned.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// After the stop signal, how long results may still go out in all: long enough for a slow line, short enough that the
-/// service ends in time.
-const LONGEST_GOODBYE: Duration = Duration::from_secs(8);
+/// After the stop signal, how long results may still go out in all: the program ends within 5 s, and what did not go
+/// out is sent after the next start.
+const LONGEST_GOODBYE: Duration = Duration::from_secs(3);
 
 /// Pause before writing to a full port again.
 const FULL_PORT_PAUSE: Duration = Duration::from_millis(5);
@@ -123,7 +123,7 @@ pub fn check_port(config: &SerialConfig) -> Result<(), PortError> {
 /// `trouble` gets the current problem as text for a person, and `None` when it works again.
 ///
 /// After the stop, unsent results still go out as long as the port takes bytes. The thread gives up after half a second
-/// without progress, and after 8 s in all.
+/// without progress, and after 3 s in all.
 pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<String>)) -> Traffic {
     if serial.config.port == SerialPort::None {
         return Traffic::default();

@@ -14,6 +14,7 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use serialport::{SerialPort as _, TTYPort};
 
 use crate::config::{SerialConfig, SerialPort};
+use crate::system::holder;
 
 /// Why a port cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -236,26 +237,8 @@ fn refusal(path: &Path, problem: &io::Error) -> PortError {
 }
 
 fn in_use(path: &Path) -> PortError {
-    let by = user_of(path).map(|(name, process)| format!(" by {name} (process {process})")).unwrap_or_default();
+    let device = fs::metadata(path).map(|found| found.rdev()).unwrap_or_default();
+    let holder = holder::with_open(|found| found.file_type().is_char_device() && found.rdev() == device);
+    let by = holder.map(|holder| format!(" by {holder}")).unwrap_or_default();
     PortError::InUse { path: path.to_owned(), by }
-}
-
-/// Name and id of a process that has the device open, as far as this user may see.
-fn user_of(path: &Path) -> Option<(String, u32)> {
-    let device = fs::metadata(path).ok()?.rdev();
-    for process in fs::read_dir("/proc").ok()?.flatten() {
-        let Some(number) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        if number == std::process::id() {
-            continue;
-        }
-        let Ok(open_files) = fs::read_dir(process.path().join("fd")) else { continue };
-        let has_it = open_files.flatten().any(|open| {
-            fs::metadata(open.path()).is_ok_and(|found| found.file_type().is_char_device() && found.rdev() == device)
-        });
-        if has_it {
-            let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            return Some((name.trim().to_owned(), number));
-        }
-    }
-    None
 }

@@ -1,7 +1,7 @@
 //! Login, logout, and who the caller is.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::State;
@@ -10,12 +10,14 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 use utoipa::ToSchema;
 
-use super::app::{App, SharedApp, blocking, blocking_in};
+use super::app::{App, PATIENCE, SharedApp, blocking, blocking_in};
 use super::error::{ApiError, Body};
 use super::guard::{COOKIE_NAME, Caller, How, Peer};
 use super::repeats::Event;
+use super::throttle::{Attempt, Refused};
 use crate::store::StoreError;
 use crate::store::records::Role;
 use crate::system::zone::{self, ZonePart};
@@ -88,35 +90,72 @@ pub(super) async fn login(
     with_cookie(&app, &cookie, "")
 }
 
+/// How often an attempt asks again while others like it are being checked.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// Runs `work`, which checks a password of this user, once a permit is free. `None` means the password was wrong.
-/// Every wrong password counts towards the limits, wherever it came from.
+/// Every wrong password counts towards the limits, wherever it came from, and nothing else does.
 pub(super) async fn try_password<T: Send + 'static>(
     app: &SharedApp,
     name: &str,
     address: IpAddr,
     work: impl FnOnce(&App) -> Result<Option<T>, StoreError> + Send + 'static,
 ) -> Result<Option<T>, ApiError> {
-    let attempt = app.throttle().attempt(name, address, Instant::now());
-    let attempt = match attempt {
-        Ok(attempt) => attempt,
-        Err(wait) => {
-            note_try(app, "login held up", name, address).await;
-            return Err(ApiError::too_often(wait));
+    let attempt = admitted(app, name, address).await?;
+    let turn = app.password_permit().await?;
+    let checked = blocking_in(app, turn, move |app: &App| {
+        let checked = work(app);
+        // Here, so that it counts even if whoever asked has hung up.
+        if let Ok(found) = &checked {
+            attempt.settle(found.is_some());
         }
-    };
-    let tried = match app.password_permit().await {
-        Ok(turn) => blocking_in(app, turn, work).await,
-        Err(busy) => Err(busy),
-    };
-    match &tried {
-        Ok(Some(_)) => app.throttle().succeeded(&attempt),
-        Ok(None) => {
-            log::warn!("page: a wrong name or password from {address}");
-            note_try(app, "wrong password", name, address).await;
-        }
-        Err(_) => app.throttle().not_tried(&attempt),
+        checked
+    });
+    let checked = checked.await?;
+    if checked.is_none() {
+        log::warn!("page: a wrong name or password from {address}");
+        note_try(app, "wrong password", name, address).await;
     }
-    tried
+    Ok(checked)
+}
+
+/// An attempt let through. It counts for nothing if it is dropped before it is settled.
+struct Admitted {
+    app: SharedApp,
+    attempt: Option<Attempt>,
+}
+
+impl Admitted {
+    fn settle(mut self, right: bool) {
+        let Some(attempt) = self.attempt.take() else { return };
+        let mut throttle = self.app.throttle();
+        if right { throttle.succeeded(&attempt) } else { throttle.failed(&attempt, Instant::now()) }
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        if let Some(attempt) = self.attempt.take() {
+            self.app.throttle().not_tried(&attempt);
+        }
+    }
+}
+
+/// Waits up to 10 s while as many passwords of this name or address are being checked as may still be wrong.
+async fn admitted(app: &SharedApp, name: &str, address: IpAddr) -> Result<Admitted, ApiError> {
+    let asked = Instant::now();
+    loop {
+        let attempt = app.throttle().attempt(name, address, Instant::now());
+        match attempt {
+            Ok(attempt) => return Ok(Admitted { app: SharedApp::clone(app), attempt: Some(attempt) }),
+            Err(Refused::Throttled(wait)) => {
+                note_try(app, "login held up", name, address).await;
+                return Err(ApiError::too_often(wait));
+            }
+            Err(Refused::Pending) if asked.elapsed() >= PATIENCE => return Err(ApiError::many_log_in()),
+            Err(Refused::Pending) => sleep(LOOK).await,
+        }
+    }
 }
 
 /// Notes a try that failed. It fails whether or not it can be noted.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::connection::ConnectionLimiter;
 use super::error::ApiError;
 use super::logins::Logins;
 use super::repeats::Repeats;
@@ -26,7 +27,7 @@ use crate::vision::Vision;
 const PASSWORDS_AT_ONCE: usize = 1;
 
 /// How long a login waits while other passwords are checked.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) type SharedApp = Arc<App>;
 
@@ -50,6 +51,7 @@ pub(super) struct App {
     /// True if the page listens on anything but loopback.
     pub(super) login_needed: bool,
     pub(super) tls: bool,
+    pub(super) connections: ConnectionLimiter,
     passwords: Arc<Semaphore>,
     /// Limits how many reports and pictures are made at once.
     pictures: Arc<Semaphore>,
@@ -82,6 +84,7 @@ impl App {
             timeouts: web.timeouts,
             login_needed,
             tls: login_needed,
+            connections: ConnectionLimiter::new(&web.timeouts, login_needed),
             passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
             pictures: Arc::new(Semaphore::new(1)),
             calibrations: Arc::new(Semaphore::new(1)),
@@ -96,7 +99,7 @@ impl App {
     /// Waits up to 10 s for the permit to hash a password.
     pub(super) async fn password_permit(&self) -> Result<Permit, ApiError> {
         let turn = timeout(PATIENCE, Arc::clone(&self.passwords).acquire_owned()).await;
-        turn.ok().and_then(Result::ok).ok_or_else(|| ApiError::busy("too many log in at once; try again"))
+        turn.ok().and_then(Result::ok).ok_or_else(ApiError::many_log_in)
     }
 
     /// Takes the permit to calibrate, if it is free.

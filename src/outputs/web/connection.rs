@@ -1,13 +1,13 @@
-//! Connection limits: how many at once, how long a client may stall, and an answer to plain HTTP where TLS is
-//! required.
+//! Connection limits: how many at once, with a reserve for the station's own people, how long a client may stall, and
+//! an answer to plain HTTP where TLS is required.
 
 use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum_server::accept::Accept;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
@@ -17,9 +17,19 @@ use tokio::time::{Sleep, sleep, timeout};
 use super::Timeouts;
 use super::network::host;
 
-/// Connections at once, from everywhere. One host may have up to half of the free ones: the first host gets 32,
-/// enough for several browsers with six each, and even several greedy hosts leave room for one more.
+/// Connections at once of strangers. One host may have up to half of the free ones: the first host gets 32, enough for
+/// several browsers with six each, and even several greedy hosts leave room for one more.
 const PLACES: usize = 96;
+
+/// More connections for the device itself and for hosts from which somebody logged in: however many strangers there
+/// are, these can connect.
+const RESERVED: usize = 32;
+
+/// How long a host is known after a request with a login or token, as long as a login lasts.
+const KNOWN: Duration = Duration::from_hours(12);
+
+/// Hosts known at once.
+const MOST_KNOWN: usize = 64;
 
 /// Answer to plain HTTP where TLS is required; the connection then closes.
 const PLAIN: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n\
@@ -39,6 +49,24 @@ pub(super) struct ConnectionLimiter {
 struct OpenConnections {
     all: usize,
     by_host: HashMap<IpAddr, usize>,
+    /// When each known host last sent a request with a login or token.
+    known: HashMap<IpAddr, Instant>,
+}
+
+impl OpenConnections {
+    /// Free places for this host, of which it may have half.
+    fn free(&self, host: IpAddr) -> usize {
+        let of_all = PLACES.saturating_sub(self.all);
+        if self.is_own(host) { of_all.max((PLACES + RESERVED).saturating_sub(self.all).min(RESERVED)) } else { of_all }
+    }
+
+    /// Whether this is the device itself or a known host.
+    fn is_own(&self, host: IpAddr) -> bool {
+        // Not all of 127.0.0.0/8: a program that misbehaves may take any of its addresses, and browsers take this one.
+        host == IpAddr::V4(Ipv4Addr::LOCALHOST)
+            || host == super::network::host(Ipv6Addr::LOCALHOST.into())
+            || self.known.get(&host).is_some_and(|used| used.elapsed() < KNOWN)
+    }
 }
 
 impl ConnectionLimiter {
@@ -47,10 +75,22 @@ impl ConnectionLimiter {
         Self { taken: Arc::default(), stalled: timeouts.stalled, silent: tls.then_some(timeouts.header) }
     }
 
+    /// Notes that somebody at this address is logged in or has a token.
+    pub(super) fn known(&self, address: IpAddr) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = &mut taken.known;
+        known.insert(host(address), Instant::now());
+        if known.len() > MOST_KNOWN
+            && let Some(oldest) = known.iter().min_by_key(|(_, used)| **used).map(|(host, _)| *host)
+        {
+            known.remove(&oldest);
+        }
+    }
+
     fn enter(&self, address: IpAddr) -> Option<ConnectionSlot> {
         let host = host(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = PLACES.saturating_sub(taken.all);
+        let free = taken.free(host);
         if 2 * taken.by_host.get(&host).copied().unwrap_or(0) >= free {
             return None;
         }
@@ -215,6 +255,24 @@ mod tests {
         let own = |last| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]);
         let held: Vec<_> = (0..100).filter_map(|last| limiter.enter(own(last))).collect();
         assert_eq!(held.len(), 32);
+    }
+
+    #[test]
+    fn strangers_leave_places_for_the_device_and_for_hosts_that_logged_in() {
+        let limiter = limiter();
+        let known: IpAddr = [192, 0, 2, 200].into();
+        limiter.known(known);
+        let held: Vec<_> = (0..=199).filter_map(|last| limiter.enter([192, 0, 2, last].into())).collect();
+        assert_eq!(held.len(), PLACES);
+        assert!(limiter.enter([192, 0, 2, 201].into()).is_none());
+        assert!(limiter.enter([127, 0, 0, 2].into()).is_none());
+        for own in [known, Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
+            assert!(all_of(&limiter, own).len() >= 6, "enough for a browser at {own}");
+        }
+        for last in 0..=255 {
+            limiter.known([198, 51, 100, last].into());
+        }
+        assert_eq!(limiter.taken.lock().unwrap().known.len(), MOST_KNOWN);
     }
 
     #[test]

@@ -142,6 +142,11 @@ impl ApiError {
         Self { wait, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, Code::Busy, words) }
     }
 
+    /// 503 for a login that others keep waiting.
+    pub(super) fn many_log_in() -> Self {
+        Self::busy("many log in at once; wait a moment and try again")
+    }
+
     /// 500. Details are in the log.
     pub(super) fn internal(problem: &dyn std::fmt::Display) -> Self {
         log::error!("page: {problem}");

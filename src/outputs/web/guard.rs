@@ -124,6 +124,9 @@ async fn authenticate(app: &SharedApp, peer: SocketAddr, request: &mut Request) 
             None => None,
         }
     };
+    if caller.is_some() {
+        app.connections.known(address);
+    }
     let at_device = || Caller { name: "device".into(), role: Role::Operator, how: How::AtDevice, address };
     if let Some(caller) = caller.or_else(|| (!app.login_needed).then(at_device)) {
         request.extensions_mut().insert(caller);

@@ -31,7 +31,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum_server::Handle;
@@ -44,15 +44,16 @@ use utoipa::openapi::path::PathItem;
 
 use self::app::App;
 pub use self::certificate::CertificateError;
-use self::connection::ConnectionLimiter;
 use self::http1::Http1Only;
 use crate::config::{ListenAddress, WebConfig};
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::pipeline::CalibrationRequest;
 use crate::station::requests::{Commands, Requests};
-use crate::store::Store;
+use crate::store::{ClockVerdict, Store};
+use crate::system::clock::synchronised;
 use crate::system::stop::Stop;
+use crate::system::threads::thread;
 use crate::vision::Vision;
 
 /// How often to write what was counted for the audit trail without a line.
@@ -70,11 +71,18 @@ pub struct Timeouts {
     pub body: Duration,
     /// While a client reads nothing of what is sent to it.
     pub stalled: Duration,
+    /// While a watcher of the live stream answers nothing; it is pinged three times within it.
+    pub silent: Duration,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { header: Duration::from_secs(10), body: Duration::from_secs(15), stalled: Duration::from_secs(20) }
+        Self {
+            header: Duration::from_secs(10),
+            body: Duration::from_secs(15),
+            stalled: Duration::from_secs(20),
+            silent: Duration::from_mins(1),
+        }
     }
 }
 
@@ -166,7 +174,7 @@ pub fn start(web: Web) -> Result<Option<RunningPage>, WebError> {
     // The unspecified address (all networks) is not loopback, so it needs a login, too.
     let login_needed = !address.ip().is_loopback();
     let tls = if login_needed {
-        let certificate = certificate::certificate(&web.config, &web.state, asked, Timestamp::now())?;
+        let certificate = certificate::certificate(&web.config, &web.state, asked, believed_time(&web.store))?;
         log::info!("the page is at https://{address}; its certificate's SHA-256 is {}", certificate.fingerprint);
         Some(certificate.config)
     } else {
@@ -189,11 +197,22 @@ pub fn start(web: Web) -> Result<Option<RunningPage>, WebError> {
     let app = Arc::new(App::new(&web, login_needed));
     let serving = serve(server.handle(handle.clone()), Arc::clone(&app), tls);
     let stop = web.stop;
-    let thread = thread::Builder::new()
-        .name("web".into())
-        .spawn(move || run(runtime, serving, &app, &handle, &stop))
-        .map_err(WebError::Threads)?;
+    let thread = thread("web", move || run(runtime, serving, &app, &handle, &stop)).map_err(WebError::Threads)?;
     Ok(Some(RunningPage { address, thread }))
+}
+
+/// The time, or the latest believed one while the clock is doubted: a certificate made years ahead would hold for no
+/// browser once the clock is right, and the one before it would be gone.
+fn believed_time(store: &Store) -> Timestamp {
+    let now = Timestamp::now();
+    match store.clock(now, synchronised()) {
+        Ok(ClockVerdict::Doubted { latest: Some(latest) }) => latest,
+        Ok(_) => now,
+        Err(problem) => {
+            log::warn!("{problem}");
+            now
+        }
+    }
 }
 
 fn run(
@@ -235,7 +254,7 @@ async fn serve(
     *server.http_builder() = builder;
     // The time limit for heads starts with the first byte.
     let server = server.first_request_timeout(timeouts.header);
-    let limiter = ConnectionLimiter::new(&timeouts, tls.is_some());
+    let limiter = app.connections.clone();
     let service = routes::router(app).into_make_service_with_connect_info::<SocketAddr>();
     match tls {
         Some(config) => {

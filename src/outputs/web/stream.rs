@@ -26,10 +26,6 @@ use crate::system::zone;
 /// Watchers at once.
 const WATCHERS: usize = 16;
 
-/// How often a watcher is pinged, and how long it may stay silent.
-const PING: Duration = Duration::from_secs(20);
-const SILENCE: Duration = Duration::from_mins(1);
-
 /// How often a watcher's login is checked.
 const RECHECK: Duration = Duration::from_secs(5);
 
@@ -194,7 +190,7 @@ async fn serve(app: SharedApp, caller: Caller, mut socket: WebSocket) {
             },
             _ = tick.tick() => {
                 let now = Instant::now();
-                if now.duration_since(heard) > SILENCE {
+                if now.duration_since(heard) > app.timeouts.silent {
                     return;
                 }
                 if now.duration_since(checked) > RECHECK {
@@ -204,7 +200,7 @@ async fn serve(app: SharedApp, caller: Caller, mut socket: WebSocket) {
                     }
                 }
                 let mut messages = Vec::new();
-                if now.duration_since(pinged) > PING {
+                if now.duration_since(pinged) > app.timeouts.silent / 3 {
                     pinged = now;
                     messages.push(Message::Ping(Vec::new().into()));
                 }

@@ -38,64 +38,83 @@ impl Whose {
     }
 }
 
-/// Times of the failures in the last quarter of an hour.
+/// Tries of the last quarter of an hour.
 #[derive(Debug, Default)]
-pub(super) struct Throttle(HashMap<Whose, Vec<Instant>>);
+pub(super) struct Throttle(HashMap<Whose, Tries>);
 
-/// An attempt let through. It counts as a failure until taken back, so that many at once gain nothing.
+#[derive(Debug, Default)]
+struct Tries {
+    /// Times of the wrong passwords.
+    failures: Vec<Instant>,
+    /// Passwords being checked.
+    pending: usize,
+}
+
+/// An attempt let through, until it is settled.
 #[derive(Debug)]
-pub(super) struct Attempt {
-    whose: [Whose; 3],
-    at: Instant,
+pub(super) struct Attempt([Whose; 3]);
+
+/// Why an attempt is not let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Too many passwords were wrong; the time until the next try.
+    Throttled(Duration),
+    /// As many are being checked as may still be wrong; the next may be tried once some of them were right.
+    Pending,
 }
 
 impl Throttle {
-    /// Lets an attempt through, or says how long to wait.
-    pub(super) fn attempt(&mut self, name: &str, address: IpAddr, now: Instant) -> Result<Attempt, Duration> {
+    /// Lets an attempt through if it would stay within the limits even if it and all others being checked are wrong.
+    pub(super) fn attempt(&mut self, name: &str, address: IpAddr, now: Instant) -> Result<Attempt, Refused> {
         let hash: [u8; 32] = Sha256::digest(name).into();
         let address = host(address);
         let whose = [Whose::Both(hash, address), Whose::Address(address), Whose::Name(hash)];
+        let mut pending = false;
         for one in whose {
-            let Some(failures) = self.0.get_mut(&one) else { continue };
+            let Some(Tries { failures, pending: checked }) = self.0.get_mut(&one) else { continue };
             failures.retain(|at| now.duration_since(*at) < WINDOW);
             if failures.len() >= one.limit() {
                 // There is a first one, since the limits are above 0.
                 let first = failures.first().copied().unwrap_or(now);
-                return Err(WINDOW.saturating_sub(now.duration_since(first)));
+                return Err(Refused::Throttled(WINDOW.saturating_sub(now.duration_since(first))));
             }
+            pending |= failures.len() + *checked >= one.limit();
+        }
+        if pending {
+            return Err(Refused::Pending);
         }
         self.make_room(now);
         for one in whose {
-            self.0.entry(one).or_default().push(now);
+            self.0.entry(one).or_default().pending += 1;
         }
-        Ok(Attempt { whose, at: now })
+        Ok(Attempt(whose))
     }
 
-    /// The password was right: takes this attempt back and forgets earlier failures of this name from this address.
+    /// The password was right: forgets earlier failures of this name from this address.
     pub(super) fn succeeded(&mut self, attempt: &Attempt) {
-        for one in attempt.whose {
-            if matches!(one, Whose::Both(..)) {
-                self.0.remove(&one);
-            } else {
-                self.take_back(one, attempt.at);
-            }
+        if let Some(tries) = self.0.get_mut(&attempt.0[0]) {
+            tries.failures.clear();
+        }
+        self.not_tried(attempt);
+    }
+
+    /// The password was wrong.
+    pub(super) fn failed(&mut self, attempt: &Attempt, now: Instant) {
+        for one in attempt.0 {
+            let tries = self.0.entry(one).or_default();
+            tries.pending = tries.pending.saturating_sub(1);
+            tries.failures.push(now);
         }
     }
 
-    /// The password was not checked: takes this attempt back.
+    /// The password was not checked.
     pub(super) fn not_tried(&mut self, attempt: &Attempt) {
-        for one in attempt.whose {
-            self.take_back(one, attempt.at);
-        }
-    }
-
-    fn take_back(&mut self, one: Whose, at: Instant) {
-        let Some(failures) = self.0.get_mut(&one) else { return };
-        if let Some(place) = failures.iter().position(|failure| *failure == at) {
-            failures.remove(place);
-        }
-        if failures.is_empty() {
-            self.0.remove(&one);
+        for one in attempt.0 {
+            let Some(tries) = self.0.get_mut(&one) else { continue };
+            tries.pending = tries.pending.saturating_sub(1);
+            if tries.pending == 0 && tries.failures.is_empty() {
+                self.0.remove(&one);
+            }
         }
     }
 
@@ -103,11 +122,14 @@ impl Throttle {
         if self.0.len() + 3 <= REMEMBERED {
             return;
         }
-        self.0.retain(|_, failures| failures.last().is_some_and(|at| now.duration_since(*at) < WINDOW));
+        self.0.retain(|_, tries| {
+            tries.pending > 0 || tries.failures.last().is_some_and(|at| now.duration_since(*at) < WINDOW)
+        });
         // Those near a limit are remembered longest.
         while self.0.len() + 3 > REMEMBERED {
-            let least = self.0.iter().min_by_key(|(_, failures)| (failures.len(), failures.last().copied()));
-            let Some(least) = least.map(|(whose, _)| *whose) else { return };
+            let weight = |tries: &Tries| (tries.pending + tries.failures.len(), tries.failures.last().copied());
+            let least = self.0.iter().min_by_key(|(_, tries)| weight(tries)).map(|(whose, _)| *whose);
+            let Some(least) = least else { return };
             self.0.remove(&least);
         }
     }
@@ -119,14 +141,35 @@ mod tests {
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
+    /// A try with a wrong password.
+    fn wrong(throttle: &mut Throttle, name: &str, address: IpAddr, now: Instant) -> Result<(), Refused> {
+        let attempt = throttle.attempt(name, address, now)?;
+        throttle.failed(&attempt, now);
+        Ok(())
+    }
+
+    #[test]
+    fn right_passwords_at_once_wait_for_one_another_and_none_counts_as_wrong() {
+        let (mut throttle, now) = (Throttle::default(), Instant::now());
+        let checked: Vec<_> = (0..OF_BOTH).map(|_| throttle.attempt("ada", HERE, now).unwrap()).collect();
+        assert_eq!(throttle.attempt("ada", HERE, now).unwrap_err(), Refused::Pending);
+        assert!(throttle.attempt("bea", HERE, now).is_ok());
+        throttle.succeeded(&checked[0]);
+        assert!(throttle.attempt("ada", HERE, now).is_ok());
+        for attempt in &checked[1..] {
+            throttle.failed(attempt, now);
+        }
+        assert_eq!(throttle.attempt("ada", HERE, now).unwrap_err(), Refused::Pending, "one is still being checked");
+    }
+
     #[test]
     fn the_sixth_try_of_a_name_from_one_address_waits_until_the_first_is_a_quarter_of_an_hour_ago() {
         let (mut throttle, start) = (Throttle::default(), Instant::now());
         for minute in 0..5 {
-            throttle.attempt("ada", HERE, start + Duration::from_secs(minute * 60)).unwrap();
+            wrong(&mut throttle, "ada", HERE, start + Duration::from_secs(minute * 60)).unwrap();
         }
         let wait = throttle.attempt("ada", HERE, start + Duration::from_mins(5)).unwrap_err();
-        assert_eq!(wait, Duration::from_mins(10));
+        assert_eq!(wait, Refused::Throttled(Duration::from_mins(10)));
         assert!(throttle.attempt("bea", HERE, start + Duration::from_mins(5)).is_ok());
         assert!(throttle.attempt("ada", [192, 0, 2, 2].into(), start + Duration::from_mins(5)).is_ok());
         assert!(throttle.attempt("ada", HERE, start + Duration::from_secs(901)).is_ok());
@@ -136,14 +179,14 @@ mod tests {
     fn a_right_password_forgives_the_name_but_not_the_address() {
         let (mut throttle, now) = (Throttle::default(), Instant::now());
         for round in 0..4 {
-            for wrong in 0..4 {
-                throttle.attempt(&format!("{round}-{wrong}"), HERE, now).unwrap();
+            for number in 0..4 {
+                wrong(&mut throttle, &format!("{round}-{number}"), HERE, now).unwrap();
             }
             let right = throttle.attempt("ada", HERE, now).unwrap();
             throttle.succeeded(&right);
         }
-        for wrong in 0..4 {
-            throttle.attempt(&format!("more-{wrong}"), HERE, now).unwrap();
+        for number in 0..4 {
+            wrong(&mut throttle, &format!("more-{number}"), HERE, now).unwrap();
         }
         assert!(throttle.attempt("ada", HERE, now).is_err(), "20 failures came from here");
         assert!(throttle.attempt("ada", [192, 0, 2, 9].into(), now).is_ok());
@@ -152,7 +195,8 @@ mod tests {
     #[test]
     fn a_name_has_a_limit_however_many_addresses_try_it() {
         let (mut throttle, now) = (Throttle::default(), Instant::now());
-        let tries = (0..=255).filter(|last| throttle.attempt("ada", [198, 51, 100, *last].into(), now).is_ok()).count();
+        let tries =
+            (0..=255).filter(|last| wrong(&mut throttle, "ada", [198, 51, 100, *last].into(), now).is_ok()).count();
         assert_eq!(tries, OF_NAME);
     }
 
@@ -160,17 +204,17 @@ mod tests {
     fn one_network_of_ipv6_is_one_address() {
         let (mut throttle, now) = (Throttle::default(), Instant::now());
         let tries = (0..100_u16)
-            .filter(|last| throttle.attempt("ada", [0x2001, 0xdb8, 0, 0, 0, 0, 0, *last].into(), now).is_ok());
+            .filter(|last| wrong(&mut throttle, "ada", [0x2001, 0xdb8, 0, 0, 0, 0, 0, *last].into(), now).is_ok());
         assert_eq!(tries.count(), OF_BOTH);
     }
 
     #[test]
     fn a_flood_of_names_takes_bounded_memory_and_does_not_free_who_is_held_up() {
         let (mut throttle, now) = (Throttle::default(), Instant::now());
-        while throttle.attempt("ada", HERE, now).is_ok() {}
+        while wrong(&mut throttle, "ada", HERE, now).is_ok() {}
         for high in 0..40 {
             for low in 0..=255 {
-                let _ = throttle.attempt(&format!("{high}.{low}"), [10, 0, high, low].into(), now);
+                let _ = wrong(&mut throttle, &format!("{high}.{low}"), [10, 0, high, low].into(), now);
             }
         }
         assert!(throttle.0.len() <= REMEMBERED);

@@ -8,7 +8,7 @@ mod running;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
@@ -24,6 +24,7 @@ use crate::station::drops::{Dropped, Drops};
 use crate::station::trouble::{Part, Troubles};
 use crate::store::records::{CellChange, SessionId, SessionStart, Settings};
 use crate::store::{Store, StoreError};
+use crate::system::threads::{join, thread};
 use crate::vision::prediction::Prediction;
 
 /// Interval between cell writes.
@@ -102,7 +103,7 @@ impl Recorder {
             notes: Vec::new(),
             again: None,
         };
-        let thread = thread::Builder::new().name("recorder".to_owned()).spawn(move || keeper.run(&incoming))?;
+        let thread = thread("recorder", move || keeper.run(&incoming))?;
         Ok(Self { messages: Some(messages), unwritten, drops, session, store, thread: Some(thread) })
     }
 
@@ -216,8 +217,8 @@ impl Drop for Recorder {
     /// Writes everything pending before the program continues.
     fn drop(&mut self) {
         drop(self.messages.take());
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            log::error!("the recorder ended by a bug; its words are above");
+        if let Some(thread) = self.thread.take() {
+            join(thread);
         }
     }
 }

@@ -5,13 +5,13 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::system::file;
 use crate::system::zone;
 use crate::vision::optics::flat_field::{Illumination, LightError};
 
@@ -230,10 +230,7 @@ impl Calibration {
         let text = self.text().map_err(|problem| CalibrationError::Damaged { path: path.clone(), problem })?;
         let folder = state.join(FOLDER);
         fs::create_dir_all(&folder).map_err(disk)?;
-        let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(disk)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(disk)?;
-        file.persist(&path).map_err(|error| disk(error.error))?;
-        fs::File::open(&folder).and_then(|folder| folder.sync_all()).map_err(disk)?;
+        file::keep(&path, text.as_bytes()).map_err(disk)?;
         Ok(path)
     }
 

@@ -2,8 +2,8 @@
 
 mod own;
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -127,16 +127,10 @@ fn renew(own: &Path, names: Vec<String>, now: i64) -> Result<Certificate, Certif
     read(own, own)
 }
 
-/// Writes a file readable by this user only: a temporary one beside it, flushed to disk, then renamed over it.
+/// Writes a file readable by this user only, and its folder.
 fn keep(path: &Path, pem: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    // Temporary files have mode 0600.
-    let mut file = tempfile::Builder::new().prefix(".leukoscope-").tempfile_in(folder)?;
-    file.write_all(pem.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
+    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    file::keep_private(path, pem.as_bytes())
 }
 
 /// Stores the certificate, without its key, where everybody may read it. The page works without it.

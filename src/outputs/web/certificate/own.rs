@@ -27,8 +27,8 @@ const BEFORE: i64 = 30;
 /// Days before expiry at which it is renewed.
 const IN_TIME: i64 = 30;
 
-/// 2026-01-01, the earliest plausible date: a board without a battery starts in 1970.
-pub(super) const EARLIEST: i64 = 1_767_225_600;
+/// The earliest plausible date: a board without a battery starts in 1970.
+pub(super) use crate::system::clock::EARLIEST;
 
 /// Why a browser that trusts the station's own certificate would refuse it now; `None` if it would not, or if that
 /// cannot be decided.
