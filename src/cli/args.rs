@@ -183,7 +183,7 @@ pub enum AuditCommand {
 pub struct ReportArguments {
     /// Number of the session, as the page and `sessions` show it.
     pub session: i64,
-    /// Output file: a name that ends with .pdf, .csv or .json. Default: leukoscope-SESSION.pdf in the current folder.
+    /// Output file: a name that ends with .pdf, .csv or .json. Default: leukoscope-SESSION-SAMPLE.pdf in the current folder.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Language, such as en, es or fr. Default: as configured.

@@ -140,7 +140,7 @@ class Day(Page):
         self.assertIn("Seen, cell by cell.", self.one(".signature").text)
         self.picture("page-result")
         self.press("PDF")
-        file = Path(self.downloads.name) / "leukoscope-1.pdf"
+        file = Path(self.downloads.name) / "leukoscope-1-A-17.pdf"
         self.until("the download", file.exists)
         self.until("all of it", lambda: file.read_bytes().rstrip().endswith(b"%%EOF"))
         report = file.read_bytes()

@@ -68,7 +68,7 @@ fn an_update_is_this_line_of_json() {
         render(&line("bench", SerialMessage::Error("no")), LineFormat::Csv).trim_end_matches(','),
         format!(
             "error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n",
-            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 7)
+            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 10)
         )
     );
 }
@@ -135,7 +135,7 @@ fn a_result_is_preliminary_until_it_is_signed() {
     let signed = json(&result);
     assert_eq!((&signed["type"], &signed["signature"]["by"]), (&"final".into(), &"rita".into()));
     let csv = of(&result, LineFormat::Csv);
-    assert!(csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\"\r\n"), "{csv}");
+    assert!(csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",,,\r\n"), "{csv}");
 }
 
 #[test]

@@ -143,8 +143,8 @@ fn the_commands_write_what_is_asked_and_who_looked_at_signed_results_is_in_the_t
     assert_eq!(bench.noted("view", None) + bench.noted("export", Some(1)), 0, "nothing was signed");
 
     bench.store.sign(1, "rita", at(90), "").unwrap();
-    assert_eq!(leukoscope(&["report", "1"]), (Some(0), "leukoscope-1.pdf\n".to_owned(), String::new()));
-    assert!(std::fs::read(to.path().join("leukoscope-1.pdf")).unwrap().starts_with(b"%PDF-"));
+    assert_eq!(leukoscope(&["report", "1"]), (Some(0), "leukoscope-1-A-1.pdf\n".to_owned(), String::new()));
+    assert!(std::fs::read(to.path().join("leukoscope-1-A-1.pdf")).unwrap().starts_with(b"%PDF-"));
     assert_eq!(leukoscope(&["report", "1", "--output", "one.csv", "--language", "es-MX"]).0, Some(0));
     assert!(std::fs::read_to_string(to.path().join("one.csv")).unwrap().contains("Neutrófilo"));
     assert_eq!(bench.noted("view", Some(1)), 2);

@@ -166,7 +166,7 @@ fn sessions_are_listed_newest_first_and_found_by_sample_and_status() {
 #[test]
 fn users_have_passwords_that_nobody_can_read_and_tokens_are_shown_once() {
     let (folder, store) = store();
-    assert!(store.add_user("ana", Role::Reviewer, "short", "console", at(0)).unwrap_err().to_string().contains("10"));
+    assert!(store.add_user("ana", Role::Reviewer, "short", "console", at(0)).unwrap_err().to_string().contains("12"));
     assert!(store.add_user("a b", Role::Reviewer, "long enough", "console", at(0)).unwrap_err().is_refusal());
     assert!(store.add_user("device", Role::Admin, "long enough", "console", at(0)).unwrap_err().is_refusal());
     store.add_user("ana", Role::Reviewer, "three little words", "console", at(0)).unwrap();

@@ -21,7 +21,7 @@ use self::view::SessionView;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
 use crate::counting::counter::{Counted, Counter, DetectedFrame};
 use crate::counting::session::Session;
-use crate::counting::session::snapshot::{EarlierResult, Ending, FrameCounts, Phase, Snapshot};
+use crate::counting::session::snapshot::{Command, EarlierResult, Ending, FrameCounts, Phase, Snapshot};
 use crate::counting::statistics::per_red_cell::RedCount;
 use crate::domain::frame::Frame;
 use crate::domain::scale::MicrometresPerPixel;
