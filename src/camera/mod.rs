@@ -10,6 +10,7 @@ pub mod nokhwa;
 mod pace;
 pub mod pan;
 pub mod picture;
+pub mod program;
 pub mod replay;
 pub mod simulated;
 pub mod supervise;
@@ -22,6 +23,7 @@ pub use devices::{LibraryCamera, VideoDevice, devices};
 
 use self::command::CommandCamera;
 use self::pan::PanCamera;
+use self::program::Program;
 use self::replay::{Playback, Replay};
 use self::simulated::Simulated;
 use crate::config::{CameraConfig, CameraSource};
@@ -100,6 +102,11 @@ pub trait Camera: Send {
     /// Whether every frame counts (a recording read as fast as it is processed) rather than only the newest one.
     fn waits_for_reader(&self) -> bool {
         false
+    }
+
+    /// The program that delivers the frames, if it is one: it must end with this one.
+    fn program(&self) -> Option<Program> {
+        None
     }
 
     /// One line for the log: which source is open, with which settings.
