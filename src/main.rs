@@ -9,9 +9,18 @@ use leukoscope::cli::{
     validate,
 };
 use leukoscope::system::logging;
+use leukoscope::system::printable::printable_lines;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|refused| {
+        let words = refused.render().to_string();
+        let safe = printable_lines(&words);
+        if safe == words {
+            refused.exit();
+        }
+        eprint!("{safe}");
+        std::process::exit(refused.exit_code());
+    });
     logging::start(arguments.verbose);
     if !matches!(arguments.command, None | Some(CliCommand::Run(_))) {
         closed_output::end_quietly();
@@ -41,7 +50,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("leukoscope: {:#}", failure.error);
+            eprintln!("leukoscope: {}", failure.words());
             ExitCode::from(failure.code)
         }
     }

@@ -191,7 +191,10 @@ impl Camera for CommandCamera {
             let left = self.stall.saturating_sub(began.elapsed());
             // Even while bytes arrive: a program that writes no images at all may write for ever.
             if left.is_zero() {
-                return newest.map_or_else(|| Err(self.silent()), |image| Ok(self.frame(&image)));
+                return match newest {
+                    Some(image) => Ok(self.frame(&image)),
+                    None => Err(self.silent()),
+                };
             }
             if !self.ready(left)? {
                 continue;

@@ -19,6 +19,9 @@ pub mod v4l;
 #[cfg(any(feature = "camera-v4l", feature = "camera-nokhwa", test))]
 mod yuyv;
 
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::Path;
+
 pub use devices::{LibraryCamera, VideoDevice, devices};
 
 use self::command::CommandCamera;
@@ -34,6 +37,9 @@ use crate::domain::frame::Frame;
 /// # Errors
 /// When it does not exist, or this build has no support for it.
 pub fn open(config: &CameraConfig) -> Result<Box<dyn Camera>, CameraError> {
+    if let CameraSource::Replay(path) | CameraSource::Pan(path) = &config.source {
+        no_pipe(path)?;
+    }
     match &config.source {
         CameraSource::Simulated => Ok(Box::new(Simulated::new(config))),
         CameraSource::Command(words) => Ok(Box::new(CommandCamera::open(words, config)?)),
@@ -51,6 +57,13 @@ pub fn open(config: &CameraConfig) -> Result<Box<dyn Camera>, CameraError> {
         #[cfg(not(feature = "camera-nokhwa"))]
         CameraSource::Nokhwa(_) => Err(CameraError::NotBuilt("nokhwa")),
     }
+}
+
+/// Refuses a named pipe, on which opening could wait for ever.
+fn no_pipe(path: &Path) -> Result<(), CameraError> {
+    let is_pipe = std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
+    let words = || format!("{}: it is a pipe, not a file; name a picture or a folder of pictures", path.display());
+    if is_pipe { Err(CameraError::Recording(words())) } else { Ok(()) }
 }
 
 /// The camera's name in its calibration: the driver's name, else the configured source.

@@ -11,6 +11,7 @@ use crate::cli::pictures::{progress, vision_as_is};
 use crate::config::Config;
 use crate::config::load::load;
 use crate::station::calibrate::{self, NotCalibrated, Step};
+use crate::system::printable::printable;
 
 /// Takes a calibration and stores it.
 ///
@@ -49,8 +50,9 @@ pub fn calibrate(arguments: &CalibrateArguments) -> Result<(), Failure> {
     let what = calibrate::in_words(step, &calibration, frames.len());
     let path = calibration.store(&state).blame_run()?;
     let objective = Some(calibration.setup.objective.as_str()).filter(|name| !name.is_empty()).unwrap_or("any");
-    println!("{}, objective {objective}, {}x{} px: {what}", calibration.setup.camera, size.0, size.1);
-    println!("kept in {}", path.display());
+    let line = format!("{}, objective {objective}, {}x{} px: {what}", calibration.setup.camera, size.0, size.1);
+    println!("{}", printable(&line));
+    println!("kept in {}", printable(&path.display().to_string()));
     if calibration.um_per_px.is_none() {
         println!("next, with cells in view: leukoscope calibrate --scale");
     }

@@ -10,7 +10,7 @@ use crate::camera::picture::{list_pictures, read_picture};
 use crate::cli::args::CountArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::counting_vision;
-use crate::cli::pictures::progress;
+use crate::cli::pictures::{no_pipe, progress};
 use crate::config::load::load;
 use crate::config::{Config, SessionConfig};
 use crate::counting::counter::Counter;
@@ -57,6 +57,7 @@ struct Recording {
 /// # Errors
 /// With exit code 2 for wrong input (unreadable pictures are left out, counted and named), 1 if a network fails.
 pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
+    no_pipe(&arguments.path)?;
     let pictures = list_pictures(&arguments.path).blame_input()?;
     let station = match &arguments.config {
         Some(file) => load(Some(file), env::vars()).blame_input()?,

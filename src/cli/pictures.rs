@@ -2,7 +2,8 @@
 //! others.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -71,11 +72,23 @@ pub struct ListedPicture {
 pub fn list(paths: &[PathBuf]) -> Result<Vec<ListedPicture>, Failure> {
     let mut pictures = Vec::new();
     for (at, path) in paths.iter().enumerate() {
+        no_pipe(path)?;
         let found = list_pictures(path).blame_input()?;
         let root = if found == [path.as_path()] { 0 } else { at + 1 };
         pictures.extend(found.into_iter().map(|path| ListedPicture { path, root }));
     }
     Ok(pictures)
+}
+
+/// Refuses a named pipe: opening it could wait for ever.
+///
+/// # Errors
+/// With exit code 2 if it is one.
+pub(crate) fn no_pipe(path: &Path) -> Result<(), Failure> {
+    if std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo()) {
+        return Err(Failure::input(format!("{}: it is a pipe, not a file; name a picture", path.display())));
+    }
+    Ok(())
 }
 
 /// Processes the pictures selected by `among` and returns the results in order; `None` for the others, and for

@@ -188,7 +188,7 @@ impl Store {
         let path = &self.0.path;
         let mut connection = reader(path).map_err(of_database(path))?;
         let told = stop.clone();
-        connection.progress_handler(STEPS, Some(move || told.told())).map_err(of_database(path))?;
+        connection.progress_handler(STEPS, Some(move || told.requested())).map_err(of_database(path))?;
         match quick_check(&connection, path, "PRAGMA quick_check") {
             Err(_) if stop.requested() => Ok(()),
             Err(StoreError::Damaged { path, problem }) => Err(StoreError::PartlyDamaged { path, problem }),

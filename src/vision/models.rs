@@ -1,13 +1,13 @@
 //! Models folder: reads and checks `model.toml`, and checks each network against its sha256.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::domain::class::{CellClass, Kind};
+use crate::system::file;
 use crate::vision::optics::white_balance::WhiteBalance;
 
 /// `model.toml`: what the two networks expect, and how to read their outputs.
@@ -117,7 +117,8 @@ impl Models {
     /// If a file is missing, `model.toml` is invalid, or a network is not the one it describes.
     pub fn read(folder: &Path) -> Result<Self, ModelError> {
         let path = folder.join("model.toml");
-        let text = fs::read_to_string(&path).map_err(|source| ModelError::Unreadable { path: path.clone(), source })?;
+        let text =
+            file::read_to_string(&path).map_err(|source| ModelError::Unreadable { path: path.clone(), source })?;
         let card: ModelCard = toml::from_str(&text)
             .map_err(|error| ModelError::Card { path: path.clone(), problem: error.message().to_owned() })?;
         card.check().map_err(|problem| ModelError::Card { path: path.clone(), problem })?;
@@ -212,7 +213,7 @@ impl ModelCard {
 }
 
 fn read_checked(path: &Path, expected: &str) -> Result<Vec<u8>, ModelError> {
-    let bytes = fs::read(path).map_err(|source| ModelError::Unreadable { path: path.to_owned(), source })?;
+    let bytes = file::read(path).map_err(|source| ModelError::Unreadable { path: path.to_owned(), source })?;
     let mut found = String::with_capacity(64);
     for byte in Sha256::digest(&bytes) {
         let _ = write!(found, "{byte:02x}"); // Writing to a String cannot fail.

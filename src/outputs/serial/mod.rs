@@ -241,7 +241,7 @@ impl Link {
         let newest = self.serial.results.last();
         self.outbox.connected(self.serial.config.port != SerialPort::Pty, newest, Timestamp::now());
         // A newly opened port gets the current state again.
-        self.told = None;
+        self.sent = None;
         let mut goodbye: Option<Goodbye> = None;
         let mut buffer = [0; 1024];
         loop {
@@ -338,7 +338,7 @@ impl Link {
         self.dropping = false;
         self.next_update = now + self.interval();
         self.outbox.push(SerialMessage::Update(&state), Timestamp::now());
-        self.told = Some(state);
+        self.sent = Some(state);
     }
 
     fn interval(&self) -> Duration {

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::system::file;
 use crate::vision::optics::flat_field::{Illumination, LightError};
 
 /// Subfolder of the state folder that holds calibrations.
@@ -190,7 +191,7 @@ impl Calibration {
     /// If it cannot be read or is damaged.
     pub fn read(path: &Path) -> Result<Self, CalibrationError> {
         let text =
-            fs::read_to_string(path).map_err(|problem| CalibrationError::Disk { path: path.to_owned(), problem })?;
+            file::read_to_string(path).map_err(|problem| CalibrationError::Disk { path: path.to_owned(), problem })?;
         Self::parse(&text).map_err(|problem| CalibrationError::Damaged { path: path.to_owned(), problem })
     }
 
