@@ -30,11 +30,11 @@ pub struct Finding {
     pub refused: bool,
 }
 
-fn refused(section: &'static str, key: &'static str, what: impl ToString, write: impl Into<String>) -> Finding {
-    Finding { section, key, what: what.to_string(), write: write.into(), refused: true }
+fn refused(section: &'static str, key: &'static str, what: String, write: impl Into<String>) -> Finding {
+    Finding { section, key, what, write: write.into(), refused: true }
 }
 
-fn warning(section: &'static str, key: &'static str, what: impl ToString, write: impl Into<String>) -> Finding {
+fn warning(section: &'static str, key: &'static str, what: String, write: impl Into<String>) -> Finding {
     Finding { refused: false, ..refused(section, key, what, write) }
 }
 
@@ -59,7 +59,7 @@ fn state(config: &Config) -> Option<Finding> {
     }
     let limits = match Limits::read(state, config) {
         Ok(limits) => limits?,
-        Err(problem) => return Some(refused("station", "state", problem, "the same, without that file")),
+        Err(problem) => return Some(refused("station", "state", problem.to_string(), "the same, without that file")),
     };
     let problem = limits.apply(&mut config.clone()).err()?;
     let what = format!("the limits set on the page and kept in {} do not fit this file: {problem}", limits::FILE);
@@ -110,7 +110,7 @@ fn camera_and_calibration(config: &Config) -> Vec<Finding> {
                     .err()
                     .map(|failure| refused("optics", "flat_field", failure.words(), "flat_field = \"learned\"")),
             ),
-            Err(problem) => found.push(refused("camera", "source", problem, "a path that is there")),
+            Err(problem) => found.push(refused("camera", "source", problem.to_string(), "a path that is there")),
         },
         CameraSource::V4l(_) if !cfg!(feature = "camera-v4l") => found.push(no_build("V4L2")),
         CameraSource::Nokhwa(_) if !cfg!(feature = "camera-nokhwa") => found.push(no_build("nokhwa")),
@@ -139,7 +139,7 @@ fn models(config: &Config) -> Option<Finding> {
     let asked = config.models.confusion.as_deref();
     let confusion = ConfusionSource::find(asked, &models.folder, &classifier.sha256, unknown_below);
     let write = "confusion = \"none\", for that of the models' folder";
-    confusion.err().map(|problem| refused("models", "confusion", problem, write))
+    confusion.err().map(|problem| refused("models", "confusion", problem.to_string(), write))
 }
 
 fn flags(config: &Config) -> impl Iterator<Item = Finding> {
@@ -165,7 +165,7 @@ fn outputs(config: &Config) -> Vec<Finding> {
         found.push(refused(
             "serial",
             "port",
-            problem,
+            problem.to_string(),
             "port = \"/dev/ttyUSB0\", or another that `leukoscope devices` lists",
         ));
     }
@@ -177,7 +177,7 @@ fn outputs(config: &Config) -> Vec<Finding> {
         }
     }
     if controls.gpio == GpioBackend::Rppal && !cfg!(feature = "gpio-rppal") {
-        let what = "this build of the program cannot reach a Raspberry Pi's registers";
+        let what = "this build of the program cannot reach a Raspberry Pi's registers".to_owned();
         found.push(warning("controls", "gpio", what, "gpio = \"cdev\", which works on any board"));
     }
     if let ListenAddress::At(address) = web.listen {
@@ -185,7 +185,7 @@ fn outputs(config: &Config) -> Vec<Finding> {
             found.push(refused(
                 "web",
                 "certificate",
-                problem,
+                problem.to_string(),
                 "certificate = \"\", and key too: the station makes its own",
             ));
         }
