@@ -9,9 +9,18 @@ use leukoscope::cli::{
     validate,
 };
 use leukoscope::system::logging;
+use leukoscope::system::printable::printable_lines;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|refused| {
+        let words = refused.render().to_string();
+        let safe = printable_lines(&words);
+        if safe == words {
+            refused.exit();
+        }
+        eprint!("{safe}");
+        std::process::exit(refused.exit_code());
+    });
     logging::start(arguments.verbose);
     let done = match arguments.command {
         None => run::run(&arguments.run),
@@ -40,7 +49,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if failure.code != 0 {
-                output::aside(format_args!("leukoscope: {:#}", failure.error));
+                output::aside(format_args!("leukoscope: {}", failure.words()));
             }
             ExitCode::from(failure.code)
         }

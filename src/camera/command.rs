@@ -1,19 +1,18 @@
 //! Frames from another program: Motion JPEG on its standard output, as `rpicam-vid`, `ffmpeg` and `gst-launch-1.0`
 //! write it. This supports cameras that are not plain V4L2 devices, above all those of a Raspberry Pi.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io::{BufRead, BufReader, Read as _};
+use std::process::ChildStdout;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use super::mjpeg::{Piece, Splitter};
 use super::picture::decode_jpeg;
+use super::program::Program;
 use super::{Camera, CameraError, Capture};
 use crate::config::CameraConfig;
 use crate::domain::frame::Frame;
@@ -24,22 +23,27 @@ const CHUNK: usize = 64 << 10;
 /// Bytes searched for a newer frame before the newest one found is used.
 const AHEAD: usize = 4 << 20;
 
-/// How long a program may take to exit after SIGTERM.
+/// How long a program whose output ended may take to exit and to say why.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// Characters of the program's last line that are quoted in a message.
 const LAST_WORDS: usize = 200;
 
-/// Process groups of the programs that run: the program that counts may end while a reader still waits for one of them.
-static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
+/// Bytes kept of a line of the program's standard error: [`LAST_WORDS`] in UTF-8. A program may write without ever
+/// ending its line.
+const LONGEST_LINE: usize = 4 * LAST_WORDS;
 
 /// A running program that delivers frames. Dropping it ends the program and everything the program started.
 #[derive(Debug)]
 pub struct CommandCamera {
     words: String,
-    child: Child,
+    program: Program,
     stdout: ChildStdout,
     splitter: Splitter,
+    /// The first bytes of its output, until they are enough to tell video from images.
+    first: Vec<u8>,
+    /// Bytes read since the last image or damaged image.
+    unread: usize,
     /// The last line the program wrote to its standard error.
     last_words: Arc<Mutex<String>>,
     /// Reads the program's standard error to its end.
@@ -54,50 +58,31 @@ impl CommandCamera {
     /// # Errors
     /// When the system cannot start it.
     pub fn open(words: &str, config: &CameraConfig) -> Result<Self, CameraError> {
-        let unusable = |problem: String| CameraError::Unusable {
+        let unusable = |error: std::io::Error| CameraError::Unusable {
             source_name: name(words),
-            problem,
+            problem: error.to_string(),
             remedy: "check that this program may be run here".to_owned(),
         };
-        let mut child = Command::new("/bin/sh")
-            .args(["-c", words])
-            // A process group of its own, so that whatever the shell starts ends with it.
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| unusable(error.to_string()))?;
-        groups().extend(group(&child));
+        let (program, stdout, stderr) = Program::start(words).map_err(unusable)?;
         let last_words = Arc::<Mutex<String>>::default();
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let (Some(stdout), Some(stderr)) = (stdout, stderr) else {
-            end(&mut child);
-            return Err(unusable("it has no output".to_owned()));
-        };
         let kept = Arc::clone(&last_words);
         let listen = move || {
-            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-                let line: String = String::from_utf8_lossy(&line).trim().chars().take(LAST_WORDS).collect();
+            each_line(BufReader::new(stderr), |line| {
                 log::debug!("camera program: {line}");
-                if !line.is_empty() {
-                    *kept.lock().unwrap_or_else(PoisonError::into_inner) = line;
-                }
-            }
+                line.clone_into(&mut kept.lock().unwrap_or_else(PoisonError::into_inner));
+            });
         };
-        let listener = thread::Builder::new().name("camera-errors".to_owned()).spawn(listen);
-        let listener = match listener {
-            Ok(listener) => listener,
-            Err(error) => {
-                end(&mut child);
-                return Err(unusable(error.to_string()));
-            }
-        };
+        let listener = thread::Builder::new().name("camera-errors".to_owned()).spawn(listen).map_err(|error| {
+            program.end();
+            unusable(error)
+        })?;
         Ok(Self {
             words: words.to_owned(),
-            child,
+            program,
             stdout,
             splitter: Splitter::default(),
+            first: Vec::new(),
+            unread: 0,
             last_words,
             listener,
             stall: Duration::from_secs_f64(config.stall_seconds),
@@ -120,16 +105,43 @@ impl CommandCamera {
         CameraError::Lost { source_name: name(&self.words), problem }
     }
 
+    /// Takes bytes of the program's output.
+    ///
+    /// # Errors
+    /// When it begins as video that is not Motion JPEG.
+    fn take(&mut self, bytes: &[u8]) -> Result<(), CameraError> {
+        self.unread += bytes.len();
+        if self.first.len() < VIDEO_BEGINS {
+            self.first.extend(bytes.iter().take(VIDEO_BEGINS));
+            if let Some(video) = video(&self.first) {
+                return Err(self.no_motion_jpeg(&format!("writes {video} video, not Motion JPEG")));
+            }
+        }
+        self.splitter.push(bytes);
+        Ok(())
+    }
+
+    fn no_motion_jpeg(&self, problem: &str) -> CameraError {
+        CameraError::Unusable {
+            source_name: name(&self.words),
+            problem: problem.to_owned(),
+            remedy: "give the program the option for Motion JPEG, `--codec mjpeg` for rpicam-vid".to_owned(),
+        }
+    }
+
+    /// Reports that no image came in time.
+    fn silent(&self) -> CameraError {
+        let stall = self.stall.as_secs_f64();
+        match self.unread {
+            0 => self.lost(format!("no frame for {stall:.1} s")),
+            bytes => self.no_motion_jpeg(&format!("wrote {bytes} bytes in {stall:.1} s, but no JPEG image")),
+        }
+    }
+
     /// Reports how the program ended, with its last line, after its stream closed.
     fn ended(&mut self) -> CameraError {
         let deadline = Instant::now() + GRACE;
-        let status = loop {
-            match self.child.try_wait() {
-                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
-                Ok(status) => break status,
-                Err(_) => break None,
-            }
-        };
+        let status = self.program.exit(GRACE);
         // Its last lines may still be in the pipe, but a process it left behind may hold the pipe open: so wait only
         // briefly.
         while !self.listener.is_finished() && Instant::now() < deadline {
@@ -161,6 +173,7 @@ impl Camera for CommandCamera {
         loop {
             let mut damaged = None;
             while let Some(piece) = self.splitter.next_piece() {
+                self.unread = 0;
                 match piece {
                     Piece::Image(image) => newest = Some(image),
                     Piece::Damaged(why) => damaged = Some(why),
@@ -176,11 +189,15 @@ impl Camera for CommandCamera {
                 return Ok(Capture::Damaged(why.to_owned()));
             }
             let left = self.stall.saturating_sub(began.elapsed());
+            // Even while bytes arrive: a program that writes no images at all may write for ever.
+            if left.is_zero() {
+                return match newest {
+                    Some(image) => Ok(self.frame(&image)),
+                    None => Err(self.silent()),
+                };
+            }
             if !self.ready(left)? {
-                if began.elapsed() < self.stall {
-                    continue;
-                }
-                return Err(self.lost(format!("no frame for {:.1} s", self.stall.as_secs_f64())));
+                continue;
             }
             match self.stdout.read(&mut chunk) {
                 Ok(0) => {
@@ -192,12 +209,16 @@ impl Camera for CommandCamera {
                 }
                 Ok(count) => {
                     read += count;
-                    self.splitter.push(&chunk[..count]);
+                    self.take(&chunk[..count])?;
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.lost(error.to_string())),
             }
         }
+    }
+
+    fn program(&self) -> Option<Program> {
+        Some(self.program.clone())
     }
 
     fn describe(&self) -> String {
@@ -207,53 +228,88 @@ impl Camera for CommandCamera {
 
 impl Drop for CommandCamera {
     fn drop(&mut self) {
-        end(&mut self.child);
+        self.program.end();
     }
 }
 
-/// Ends every program that still runs, and everything it started: for the end of the process, which a reader that
-/// waits for frames does not see. Takes up to half a second.
-pub fn end_programs() {
-    let left = std::mem::take(&mut *groups());
-    for group in &left {
-        let _ = kill_process_group(*group, Signal::TERM);
-    }
-    let deadline = Instant::now() + GRACE;
-    while Instant::now() < deadline && left.iter().any(|group| test_kill_process_group(*group).is_ok()) {
-        thread::sleep(Duration::from_millis(10));
-    }
-    for group in left {
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-}
-
-fn groups() -> MutexGuard<'static, Vec<Pid>> {
-    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn group(child: &Child) -> Option<Pid> {
-    Pid::from_raw(child.id().cast_signed())
-}
-
-/// Ends a program and everything it started.
-fn end(child: &mut Child) {
-    let Some(group) = group(child) else { return };
-    groups().retain(|other| *other != group);
-    // SIGTERM lets a camera program shut down its sensor properly; SIGKILL ends one that does not react.
-    let _ = kill_process_group(group, Signal::TERM);
-    let deadline = Instant::now() + GRACE;
-    while Instant::now() < deadline {
-        let ended = child.try_wait().is_ok_and(|status| status.is_some());
-        if ended && test_kill_process_group(group).is_err() {
-            return;
+/// Calls `each` with every line that is not blank, cut to [`LAST_WORDS`] characters and without control characters. A
+/// carriage return ends a line too, as in the progress of ffmpeg.
+fn each_line(mut stream: impl BufRead, mut each: impl FnMut(&str)) {
+    let mut line = Vec::new();
+    let mut say = |line: &mut Vec<u8>| {
+        let text = String::from_utf8_lossy(line);
+        let text: String = text.trim().chars().filter(|c| !c.is_control()).take(LAST_WORDS).collect();
+        line.clear();
+        if !text.is_empty() {
+            each(&text);
         }
-        thread::sleep(Duration::from_millis(10));
+    };
+    loop {
+        let bytes = match stream.fill_buf() {
+            Ok([]) => break,
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(_) => break,
+        };
+        let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+        let part = &bytes[..end.unwrap_or(bytes.len())];
+        line.extend(part.iter().take(LONGEST_LINE.saturating_sub(line.len())));
+        let used = part.len() + usize::from(end.is_some());
+        stream.consume(used);
+        if end.is_some() {
+            say(&mut line);
+        }
     }
-    let _ = kill_process_group(group, Signal::KILL);
-    let _ = child.wait();
+    say(&mut line);
+}
+
+/// Bytes by which video is recognised.
+const VIDEO_BEGINS: usize = 5;
+
+/// The kind of video that begins with these bytes: a start code, then the header of a unit that begins a stream
+/// (ITU-T H.264, annex B and table 7-1; H.265, annex B and table 7-1).
+fn video(first: &[u8]) -> Option<&'static str> {
+    let unit = first.strip_prefix(&[0, 0, 0, 1]).or_else(|| first.strip_prefix(&[0, 0, 1]))?;
+    match unit.first()? {
+        // Video, sequence and picture parameter sets, access unit delimiter, prefix information.
+        0x40 | 0x42 | 0x44 | 0x46 | 0x4e => Some("H.265"),
+        header if header & 0x80 == 0 => Some("H.264"),
+        _ => None,
+    }
 }
 
 /// The camera's name in messages: the program without its arguments.
 fn name(words: &str) -> String {
     format!("command:{}", words.split_whitespace().next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_without_an_end_is_kept_in_bounded_memory_and_said_at_its_end() {
+        let endless = std::io::repeat(b'x').take(50 << 20);
+        let mut said = Vec::new();
+        each_line(BufReader::new(endless), |line| said.push(line.to_owned()));
+        assert_eq!(said, ["x".repeat(LAST_WORDS)]);
+    }
+
+    #[test]
+    fn lines_end_with_a_newline_or_a_carriage_return_and_lose_their_control_characters() {
+        let mut said = Vec::new();
+        each_line(&b"one\r\n\n  \n\x1b[31mtwo\rthree"[..], |line| said.push(line.to_owned()));
+        assert_eq!(said, ["one", "[31mtwo", "three"]);
+    }
+
+    #[test]
+    fn video_is_told_from_images_by_its_first_bytes() {
+        assert_eq!(video(&[0, 0, 0, 1, 0x67]), Some("H.264"));
+        assert_eq!(video(&[0, 0, 0, 1, 0x27]), Some("H.264"));
+        assert_eq!(video(&[0, 0, 1, 0x09, 0x10]), Some("H.264"));
+        assert_eq!(video(&[0, 0, 0, 1, 0x40]), Some("H.265"));
+        for other in [&[0xff, 0xd8, 0xff, 0xe0, 0][..], &[0, 0, 0, 0, 0], &[0, 0, 0, 1], b"--boundary"] {
+            assert_eq!(video(other), None, "{other:?}");
+        }
+    }
 }

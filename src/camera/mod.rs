@@ -10,6 +10,7 @@ pub mod nokhwa;
 mod pace;
 pub mod pan;
 pub mod picture;
+pub mod program;
 pub mod replay;
 pub mod simulated;
 pub mod supervise;
@@ -18,10 +19,14 @@ pub mod v4l;
 #[cfg(any(feature = "camera-v4l", feature = "camera-nokhwa", test))]
 mod yuyv;
 
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::Path;
+
 pub use devices::{LibraryCamera, VideoDevice, devices};
 
 use self::command::CommandCamera;
 use self::pan::PanCamera;
+use self::program::Program;
 use self::replay::{Playback, Replay};
 use self::simulated::Simulated;
 use crate::config::{CameraConfig, CameraSource};
@@ -32,6 +37,9 @@ use crate::domain::frame::Frame;
 /// # Errors
 /// When it does not exist, or this build has no support for it.
 pub fn open(config: &CameraConfig) -> Result<Box<dyn Camera>, CameraError> {
+    if let CameraSource::Replay(path) | CameraSource::Pan(path) = &config.source {
+        no_pipe(path)?;
+    }
     match &config.source {
         CameraSource::Simulated => Ok(Box::new(Simulated::new(config))),
         CameraSource::Command(words) => Ok(Box::new(CommandCamera::open(words, config)?)),
@@ -49,6 +57,13 @@ pub fn open(config: &CameraConfig) -> Result<Box<dyn Camera>, CameraError> {
         #[cfg(not(feature = "camera-nokhwa"))]
         CameraSource::Nokhwa(_) => Err(CameraError::NotBuilt("nokhwa")),
     }
+}
+
+/// Refuses a named pipe, on which opening could wait for ever.
+fn no_pipe(path: &Path) -> Result<(), CameraError> {
+    let is_pipe = std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
+    let words = || format!("{}: it is a pipe, not a file; name a picture or a folder of pictures", path.display());
+    if is_pipe { Err(CameraError::Recording(words())) } else { Ok(()) }
 }
 
 /// The camera's name in its calibration: the driver's name, else the configured source.
@@ -100,6 +115,11 @@ pub trait Camera: Send {
     /// Whether every frame counts (a recording read as fast as it is processed) rather than only the newest one.
     fn waits_for_reader(&self) -> bool {
         false
+    }
+
+    /// The program that delivers the frames, if it is one: it must end with this one.
+    fn program(&self) -> Option<Program> {
+        None
     }
 
     /// One line for the log: which source is open, with which settings.

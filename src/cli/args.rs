@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cli::flags;
 use crate::cli::light_form::LightForm;
-use crate::config::{CameraSource, SerialPort};
+use crate::config::{CameraSource, DisplayKind, SerialPort};
 use crate::counting::statistics::per_red_cell::RedCount;
 use crate::domain::prevalence_mode::PrevalenceMode;
 use crate::store::records::Role;
@@ -164,7 +165,7 @@ pub enum AuditCommand {
     /// Print the trail, oldest first.
     List {
         /// Only lines of this session.
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "NUMBER", value_parser = flags::session)]
         session: Option<i64>,
         /// JSON Lines, one object per line.
         #[arg(long)]
@@ -181,8 +182,8 @@ pub enum AuditCommand {
 
 #[derive(Debug, Args)]
 pub struct ReportArguments {
-    /// Number of the session, as the page and `sessions` show it.
-    pub session: i64,
+    /// Number of the session, as the page and `sessions` show it, or a sample id: then its newest result.
+    pub session: String,
     /// Output file: a name that ends with .pdf, .csv or .json. Default: leukoscope-SESSION-SAMPLE.pdf in the current folder.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -199,7 +200,7 @@ pub struct ExportArguments {
     /// A new or empty folder.
     pub dir: PathBuf,
     /// Only cells of this session; may be given more than once.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = flags::session)]
     pub session: Vec<i64>,
     /// Also cells of signed results that no reviewer looked at, with the program's class and without a reviewer.
     #[arg(long)]
@@ -217,13 +218,13 @@ pub struct RunArguments {
     /// Camera: `simulated`, `replay:PATH`, `pan:FILE` (a simulated stage over a large picture, or its plan in TOML),
     /// `v4l:/dev/videoN`, `nokhwa:INDEX` or `nokhwa:NAME` (the same by another library), or `command:PROGRAM ARGUMENTS`
     /// (Motion JPEG on its standard output).
-    #[arg(long, value_name = "CAMERA")]
+    #[arg(long, value_name = "CAMERA", value_parser = flags::camera)]
     pub camera: Option<CameraSource>,
     /// Display: terminal, none, png, ssd1306, sh1106, st7789 or ili9341.
-    #[arg(long, value_name = "DISPLAY")]
-    pub display: Option<String>,
+    #[arg(long, value_name = "DISPLAY", value_parser = flags::display)]
+    pub display: Option<DisplayKind>,
     /// Serial port: pty, none or a device such as /dev/ttyUSB0.
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = flags::serial)]
     pub serial: Option<SerialPort>,
     /// Folder with model.toml.
     #[arg(long, value_name = "DIR")]
@@ -255,7 +256,7 @@ pub struct CalibrateArguments {
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Camera, as `run` takes it. Without it the configured one.
-    #[arg(long, value_name = "CAMERA")]
+    #[arg(long, value_name = "CAMERA", value_parser = flags::camera)]
     pub camera: Option<CameraSource>,
     /// Name of the objective, such as 100x. Without it the configured one.
     #[arg(long, value_name = "NAME")]

@@ -2,6 +2,10 @@
 
 use std::fmt::Display;
 
+use crate::config::limits::LimitsError;
+use crate::config::problem::ConfigError;
+use crate::system::printable::{printable, printable_lines};
+
 /// A failure with its exit code.
 #[derive(Debug)]
 pub struct Failure {
@@ -12,6 +16,15 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// What happened, for a terminal. Only the lists of what is wrong with a configuration have several lines; in them
+    /// names and values are already safe to print.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let words = format!("{:#}", self.error);
+        let is_list = self.error.chain().any(|cause| cause.is::<ConfigError>() || cause.is::<LimitsError>());
+        if is_list { printable_lines(&words).into_owned() } else { printable(&words).into_owned() }
+    }
+
     /// Wrong input, explained by a sentence.
     #[must_use]
     pub fn input(sentence: impl Display) -> Self {

@@ -4,13 +4,14 @@ use std::fmt::{Arguments, Display};
 use std::io::{self, Write as _};
 
 use crate::cli::failure::Failure;
+use crate::system::printable::printable;
 
-/// Prints a line.
+/// Prints a line; control characters, as in a file's name, are shown as escapes.
 ///
 /// # Errors
 /// As [`text`].
 pub fn line(line: impl Display) -> Result<(), Failure> {
-    write(format_args!("{line}\n"))
+    write(format_args!("{}\n", printable(&line.to_string())))
 }
 
 /// Prints text as it is.

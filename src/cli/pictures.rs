@@ -2,6 +2,7 @@
 //! others.
 
 use std::io::{self, IsTerminal};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -70,6 +71,7 @@ pub struct ListedPicture {
 /// # Errors
 /// With exit code 2 if nothing can be listed.
 pub(crate) fn list_one(path: &Path, recursive: bool) -> Result<Vec<PathBuf>, Failure> {
+    no_pipe(path)?;
     let Listing { pictures, left_out } = find_pictures(path, recursive).blame_input()?;
     left_out.log(path, "; --recursive reads subfolders");
     Ok(pictures)
@@ -87,6 +89,17 @@ pub fn list(paths: &[PathBuf], recursive: bool) -> Result<Vec<ListedPicture>, Fa
         pictures.extend(found.into_iter().map(|path| ListedPicture { path, root }));
     }
     Ok(pictures)
+}
+
+/// Refuses a named pipe: opening it could wait for ever.
+///
+/// # Errors
+/// With exit code 2 if it is one.
+fn no_pipe(path: &Path) -> Result<(), Failure> {
+    if std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo()) {
+        return Err(Failure::input(format!("{}: it is a pipe, not a file; name a picture", path.display())));
+    }
+    Ok(())
 }
 
 /// Processes the pictures selected by `among` and returns the results in order; `None` for the others, and for

@@ -13,8 +13,10 @@ use crate::cli::station;
 use crate::config::load::load;
 use crate::outputs::report::{self, ReportFormat};
 use crate::outputs::words::Catalogues;
-use crate::store::records::Status;
+use crate::store::Store;
+use crate::store::records::{SessionId, Status};
 use crate::system::file;
+use crate::system::printable::printable;
 
 /// Writes a report; the daemon may be running.
 ///
@@ -22,7 +24,13 @@ use crate::system::file;
 /// With exit code 2 if there is no such session, format or language, 1 if something cannot be read or written.
 pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
     let config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
-    let id = arguments.session;
+    let store = station::to_read(arguments.config.as_deref())?;
+    let id = store.as_ref().map(|store| session(store, &arguments.session)).transpose()?.flatten();
+    let (Some(store), Some(id)) = (store, id) else {
+        let asked = arguments.session.trim();
+        let what = if asked.parse::<SessionId>().is_ok() { "session" } else { "session of a sample" };
+        return Err(Failure::input(format!("there is no {what} {asked}; `leukoscope sessions` lists them")));
+    };
     let form = match &arguments.output {
         Some(output) => {
             let ending = output.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
@@ -37,9 +45,7 @@ pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
         return Err(Failure::input(format!("there is no language {language}; there are {there}")));
     }
     let words = catalogues.words(language);
-    let store = station::to_read(arguments.config.as_deref())?;
-    let detail = store.as_ref().map(|store| store.session(id)).transpose().blame_run()?.flatten();
-    let (Some(store), Some(detail)) = (store, detail) else {
+    let Some(detail) = store.session(id).blame_run()? else {
         return Err(Failure::input(format!("there is no session {id}; `leukoscope sessions` lists them")));
     };
     if detail.summary.status == Status::Final {
@@ -56,4 +62,18 @@ pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
         error: anyhow::anyhow!("{}: {problem}; choose another place with --output", output.display()),
     })?;
     line(output.display())
+}
+
+/// The session of this number, else the newest one of this sample that has a result, else the newest one of it.
+fn session(store: &Store, asked: &str) -> Result<Option<SessionId>, Failure> {
+    let asked = asked.trim();
+    if let Ok(number) = asked.parse()
+        && store.session(number).blame_run()?.is_some()
+    {
+        return Ok(Some(number));
+    }
+    let sessions = store.all_sessions().blame_run()?;
+    let of_sample = || sessions.iter().rev().filter(|session| session.sample == asked);
+    let found = of_sample().find(|session| session.result.is_some()).or_else(|| of_sample().next());
+    Ok(found.map(|session| session.id))
 }

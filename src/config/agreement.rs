@@ -16,12 +16,15 @@ pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str,
              take every wait for a stall",
             1.0 / frame_rate
         );
-        found.push(("camera", "frame_rate", Refusal { what, write: "frame_rate = 1.0".into() }));
+        // The lowest whole rate that is not taken for a stall.
+        let write = format!("frame_rate = {:.1}", (1.0 / stall_seconds).floor() + 1.0);
+        found.push(("camera", "frame_rate", Refusal { what, write }));
     }
     let SessionConfig { target, precision_of, at_most, .. } = &config.session;
     if precision_of.is_some() && at_most < target {
         let what = format!("at_most = {at_most} is less than target = {target}, which is counted first");
-        found.push(("session", "at_most", Refusal { what, write: format!("at_most = {}", target.saturating_mul(5)) }));
+        let write = format!("at_most = {}", target.saturating_mul(5).min(100_000));
+        found.push(("session", "at_most", Refusal { what, write }));
     }
     if config.display.kind == DisplayKind::Png {
         let folder = config.display.png.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -30,6 +33,9 @@ pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str,
             let write = "png = \"leukoscope.png\", or make the folder".into();
             found.push(("display", "png", Refusal { what, write }));
         }
+    }
+    if let Some((name, refusal)) = config.display.wrong_size() {
+        found.push(("display", name, refusal));
     }
     found.extend(web(&config.web));
     found.extend(kept_in_turn(&config.store));

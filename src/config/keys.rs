@@ -3,6 +3,8 @@
 //! The file, the environment and [`super::Config::check`] share one rule, so all three refuse the same values with the
 //! same words.
 
+use std::fmt::Write as _;
+
 use regex::{Regex, RegexBuilder};
 use toml::Value;
 
@@ -118,16 +120,25 @@ pub(super) struct Refusal {
 }
 
 impl ConfigKey {
-    /// Checks one value. `shown` is the value as the user wrote it.
+    /// Checks one value. `shown` is the value as the user wrote it. The remedy keeps what was meant, if that can be
+    /// read.
     pub(super) fn refuse(&self, value: &Value, shown: &str) -> Option<Refusal> {
+        let what = self.wrong(value, shown)?;
+        Some(Refusal { what, write: self.line_meant(written(value, shown)) })
+    }
+
+    /// What is wrong with one value.
+    pub(super) fn wrong(&self, value: &Value, shown: &str) -> Option<String> {
         let what = match (self.accepts, value) {
             (Text(longest), Value::String(text)) => refuse_text(text, longest),
-            (Camera, Value::String(text)) => return self.refuse_camera(text),
+            (Camera, Value::String(text)) => {
+                return text.parse::<CameraSource>().err().map(|unknown| format!("{} = {unknown}", self.name));
+            }
             (Port, Value::String(text)) => text.parse::<SerialPort>().err().map(|wrong| wrong.to_string()),
             (Listen, Value::String(text)) => text.parse::<ListenAddress>().err().map(|wrong| wrong.to_string()),
             (Language, Value::String(text)) => (!is_language(text))
                 .then(|| "is no language; a language is a tag such as \"en\", \"es\" or \"pt-BR\"".to_owned()),
-            (Device, Value::String(text)) => (!text.starts_with('/') || text.ends_with('/'))
+            (Device, Value::String(text)) => (!text.starts_with('/') || text.ends_with('/') || text.contains('\0'))
                 .then(|| "must be the path of a device, from the root on".to_owned()),
             (Folder, Value::String(text)) => text.contains('\0').then(|| "has a NUL character in it".to_owned()),
             (File, Value::String(text)) => (text.is_empty() || text.ends_with('/') || text.contains('\0'))
@@ -150,12 +161,15 @@ impl ConfigKey {
             (Pattern, Value::String(text)) => whole_pattern(text)
                 .err()
                 .map(|_| "is no regular expression, or one that takes too much memory".to_owned()),
-            (OneOf(words), Value::String(text)) => return self.refuse_word(text, words),
+            (OneOf(words), Value::String(text)) => {
+                let known = words.contains(&text.as_str());
+                return (!known).then(|| format!("{} = {text:?} is not one of {}", self.name, quoted(words)));
+            }
             (Baud, Value::Integer(number)) => (!BAUDS.iter().any(|baud| i64::from(*baud) == *number))
                 .then(|| format!("is no rate of a serial port; the rates are {}", list(BAUDS.iter()))),
             _ => Some(format!("must be {}", self.kind())),
         };
-        what.map(|what| Refusal { what: format!("{} = {shown} {what}", self.name), write: self.example_line() })
+        what.map(|what| format!("{} = {shown} {what}", self.name))
     }
 
     /// A complete line with a valid value.
@@ -185,9 +199,11 @@ impl ConfigKey {
         }
     }
 
-    fn as_toml(&self, value: &Value) -> String {
+    /// A value as it stands in the file.
+    pub(super) fn as_toml(&self, value: &Value) -> String {
         match (self.accepts, value) {
             (Hex(..), Value::Integer(number)) => format!("{number:#04x}"),
+            (_, Value::String(text)) => toml_text(text),
             _ => value.to_string(),
         }
     }
@@ -243,24 +259,15 @@ impl ConfigKey {
             Text(_) | Pattern | Camera | Port | Listen | Language => "text in quotes".to_owned(),
         }
     }
+}
 
-    fn refuse_word(&self, text: &str, words: &'static [&'static str]) -> Option<Refusal> {
-        if words.contains(&text) {
-            return None;
-        }
-        let word = nearest(text, words.iter().copied()).map_or_else(|| self.good_text(), str::to_owned);
-        Some(Refusal {
-            what: format!("{} = {text:?} is not one of {}", self.name, quoted(words)),
-            write: format!("{} = {word:?}", self.name),
-        })
-    }
-
-    fn refuse_camera(&self, text: &str) -> Option<Refusal> {
-        let unknown = text.parse::<CameraSource>().err()?;
-        Some(Refusal {
-            what: format!("{} = {unknown}", self.name),
-            write: format!("{} = {:?}", self.name, unknown.probably()),
-        })
+/// The text of a value as the user wrote it, for reading what was meant.
+pub(super) fn written<'a>(value: &'a Value, shown: &'a str) -> &'a str {
+    match value {
+        Value::String(text) => text,
+        // One value in a list is probably meant alone.
+        Value::Array(_) => shown.trim().trim_start_matches('[').trim_end_matches(']'),
+        _ => shown,
     }
 }
 
@@ -294,6 +301,22 @@ pub(crate) fn is_language(tag: &str) -> bool {
     let part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let first = tag.split('-').next().unwrap_or_default();
     tag.len() <= 32 && first.len() >= 2 && first.bytes().all(|b| b.is_ascii_alphabetic()) && tag.split('-').all(part)
+}
+
+/// Text as a TOML string on one line; [`Value`] itself would write some text over several.
+pub(super) fn toml_text(text: &str) -> String {
+    let mut written = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => written.extend(['\\', c]),
+            c if c.is_control() => {
+                // Writing to a String cannot fail.
+                let _ = write!(written, "\\u{:04X}", u32::from(c));
+            }
+            c => written.push(c),
+        }
+    }
+    written + "\""
 }
 
 fn as_number(value: &Value) -> f64 {

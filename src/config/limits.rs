@@ -1,7 +1,6 @@
 //! Limits set on the page. They override the configuration file, and are kept in the state folder because the file
 //! belongs to the installer.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -85,7 +84,7 @@ impl Limits {
     /// When the file cannot be read, or its content is invalid.
     pub fn read(state: &Path, configured: &Config) -> Result<Option<Self>, LimitsError> {
         let path = state.join(FILE);
-        let bytes = match fs::read(&path) {
+        let bytes = match file::read(&path) {
             Ok(bytes) => bytes,
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(problem) => return Err(LimitsError::File { path, problem }),
@@ -142,6 +141,8 @@ fn complete(kept: &mut Value, configured: Value, added: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -6,19 +6,22 @@
 //! then runs [`Config::check`].
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+use serde::de::DeserializeOwned;
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use super::Config;
 use super::agreement::disagreements;
 use super::hints::{outside_section, syntax_problem, unknown_key, unknown_section, unknown_variable};
-use super::keys::{ConfigKey, Refusal};
+use super::keys::{ConfigKey, Refusal, toml_text, written};
 use super::problem::{ConfigError, ConfigProblem, Location};
 use super::sections;
+use crate::system::file::open;
+use crate::system::printable::printable;
 
 /// Variables with the settings prefix that are read elsewhere.
 pub(crate) const OTHER_VARIABLES: &[&str] = &["LEUKOSCOPE_MODELS", "LEUKOSCOPE_LOG"];
@@ -36,6 +39,17 @@ const MOST_PROBLEMS: usize = 20;
 /// # Errors
 /// [`ConfigError::Unreadable`] when the file is missing or not text; [`ConfigError::Wrong`] with every problem found.
 pub fn load(file: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
+    load_with_places(file, env).map(|loaded| loaded.config)
+}
+
+/// The same, with the place of each setting, for checks that this room cannot make.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with_places(
+    file: Option<&Path>,
+    env: impl Iterator<Item = (String, String)>,
+) -> Result<Loaded, ConfigError> {
     let mut found = Gathered::default();
     if let Some(file) = file {
         found.read_file(file, &read_text(file)?)?;
@@ -51,7 +65,66 @@ pub fn load(file: Option<&Path>, env: impl Iterator<Item = (String, String)>) ->
 pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
     let mut found = Gathered::default();
     found.read_file(file, text)?;
-    found.finish()
+    found.finish().map(|loaded| loaded.config)
+}
+
+/// A configuration, and where each of its settings was written.
+#[derive(Debug)]
+pub struct Loaded {
+    pub config: Config,
+    places: BTreeMap<(&'static str, &'static str), Location>,
+}
+
+impl Loaded {
+    /// A problem with a setting, at the place where it is written. A setting that is not written is named by the place of
+    /// another one that has a part in it.
+    #[must_use]
+    pub fn problem(&self, section: &'static str, name: &'static str, what: String, write: String) -> ConfigProblem {
+        let place = |name| self.places.get(&(section, name));
+        let (place, write) = match (place(name), related(section, name).iter().find_map(|name| place(name))) {
+            (Some(place), _) => (place.clone(), write),
+            (None, Some(Location::File { file, line, column, text })) => {
+                let place = Location::File { file: file.clone(), line: *line, column: *column, text: text.clone() };
+                (place, format!("{write} on a line of its own, beside this one"))
+            }
+            (None, _) => (Location::Setting(format!("{section}.{name}")), write),
+        };
+        ConfigProblem { place, what, write }
+    }
+}
+
+/// Settings that make another one wrong.
+fn related(section: &str, name: &str) -> &'static [&'static str] {
+    match (section, name) {
+        ("display", "rotation" | "width" | "height") => &["width", "height", "rotation", "kind"],
+        ("camera", "frame_rate") => &["stall_seconds"],
+        ("session", "at_most") => &["target"],
+        ("web", "key") => &["certificate"],
+        ("web", "certificate") => &["key"],
+        ("store", "crops_days") => &["cells_days"],
+        ("store", "cells_days") => &["results_days"],
+        _ => &[],
+    }
+}
+
+/// Parses what a flag of the command line gives by the rule of a key: its section and name.
+///
+/// # Errors
+/// What is wrong with it, and the flag as it should be, on two lines.
+pub(crate) fn from_flag<T: DeserializeOwned>(
+    (section, name): (&str, &str),
+    flag: &str,
+    text: &str,
+) -> Result<T, String> {
+    let Some(key) = sections::find(section, name) else { return Err(format!("there is no {section}.{name}")) };
+    let value = key.value_of(text);
+    if let Some(what) = key.wrong(&value, &toml_text(text)) {
+        let what = what.strip_prefix(&format!("{name} = ")).unwrap_or(&what).to_owned();
+        let meant = key.text_meant(text);
+        let quote = if meant.contains(char::is_whitespace) { "\"" } else { "" };
+        return Err(format!("{}\n  write: {flag} {quote}{}{quote}", printable(&what), printable(&meant)));
+    }
+    value.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
 }
 
 impl Config {
@@ -133,12 +206,15 @@ fn read_text(file: &Path) -> Result<String, ConfigError> {
             io::ErrorKind::NotFound => "name a file that is there, or leave --config out for the defaults",
             io::ErrorKind::PermissionDenied => "let this user read it: chmod a+r",
             io::ErrorKind::InvalidData => "write it anew as UTF-8 text",
+            _ if problem.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+                "its links lead in a circle; name the file itself"
+            }
             _ => "name a configuration file such as the shipped systemd/leukoscope.toml",
         },
         problem,
     };
     let mut text = String::new();
-    let opened = File::open(file).map_err(unreadable)?;
+    let opened = open(file).map_err(unreadable)?;
     opened.take(LARGEST + 1).read_to_string(&mut text).map_err(unreadable)?;
     if text.len() as u64 > LARGEST {
         return Err(unreadable(io::Error::other("larger than 1 MiB, so it is no configuration")));
@@ -179,7 +255,10 @@ impl Gathered {
                     }
                 }
                 DeValue::Table(_) => self.problems.push(unknown_section(section_name, place)),
-                _ => self.problems.push(outside_section(section_name, place)),
+                value => {
+                    let (shown, value) = (shown(text, content), owned(value));
+                    self.problems.push(outside_section(section_name, written(&value, &shown), place));
+                }
             }
         }
         self.problems.sort_by(|a, b| a.place.cmp(&b.place));
@@ -187,12 +266,10 @@ impl Gathered {
     }
 
     fn read_entry(&mut self, section: &str, name: &str, value: &Spanned<DeValue<'_>>, place: Location, text: &str) {
+        let (shown, value) = (shown(text, value), owned(value.get_ref()));
         match sections::find(section, name) {
-            Some(key) => {
-                let shown = text.get(value.span()).unwrap_or_default().lines().next().unwrap_or_default().to_owned();
-                self.set(key, owned(value.get_ref()), &shown, place);
-            }
-            None => self.problems.push(unknown_key(section, name, place)),
+            Some(key) => self.set(key, value, &shown, place),
+            None => self.problems.push(unknown_key(section, name, written(&value, &shown), place)),
         }
     }
 
@@ -216,7 +293,7 @@ impl Gathered {
         let none = key.is_none(&value);
         if !none && let Some(Refusal { what, write }) = key.refuse(&value, shown) {
             let write = match &place {
-                Location::Variable(name) => format!("{name}={}", key.good_text()),
+                Location::Variable(name) => format!("{name}={}", key.text_meant(written(&value, shown))),
                 _ => write,
             };
             self.problems.push(ConfigProblem { place, what, write });
@@ -235,7 +312,7 @@ impl Gathered {
         }
     }
 
-    fn finish(mut self) -> Result<Config, ConfigError> {
+    fn finish(mut self) -> Result<Loaded, ConfigError> {
         if !self.problems.is_empty() {
             return wrong(self.problems);
         }
@@ -255,13 +332,18 @@ impl Gathered {
             // The only optional key with a default, so clearing it must be explicit.
             config.display.reset_line = None;
         }
-        for (section, name, Refusal { what, write }) in disagreements(&config) {
-            let place = self.places.remove(&(section, name));
-            let place = place.unwrap_or_else(|| Location::Setting(format!("{section}.{name}")));
-            self.problems.push(ConfigProblem { place, what, write });
-        }
-        if self.problems.is_empty() { Ok(config) } else { wrong(self.problems) }
+        let loaded = Loaded { config, places: self.places };
+        let disagreements = disagreements(&loaded.config).into_iter();
+        self.problems.extend(
+            disagreements.map(|(section, name, Refusal { what, write })| loaded.problem(section, name, what, write)),
+        );
+        if self.problems.is_empty() { Ok(loaded) } else { wrong(self.problems) }
     }
+}
+
+/// The first line of a value as it stands in the file.
+fn shown(text: &str, value: &Spanned<DeValue<'_>>) -> String {
+    text.get(value.span()).unwrap_or_default().lines().next().unwrap_or_default().to_owned()
 }
 
 fn owned(value: &DeValue<'_>) -> Value {

@@ -2,10 +2,12 @@
 
 mod agreement;
 mod camera_source;
+mod glass;
 mod hints;
 mod keys;
 pub mod limits;
 pub mod load;
+mod meant;
 pub mod problem;
 mod sections;
 mod values;
@@ -13,8 +15,8 @@ mod values;
 pub use camera_source::{CameraSource, UnknownSource};
 pub(crate) use keys::{is_language, whole_pattern};
 pub use sections::{
-    CameraConfig, Config, Controls, DisplayConfig, DisplayKind, Flags, FlatFieldChoice, GpioBackend, LineFormat,
-    MetricsConfig, ModelsConfig, Optics, PixelFormat, QualityConfig, SerialConfig, SessionConfig, Station, StoreConfig,
-    WebConfig, shipped_file,
+    CameraConfig, ColourOrder, Config, Controls, DisplayConfig, DisplayKind, Flags, FlatFieldChoice, GpioBackend,
+    LineFormat, MetricsConfig, ModelsConfig, Optics, PixelFormat, QualityConfig, SerialConfig, SessionConfig, Station,
+    StoreConfig, WebConfig, shipped_file,
 };
 pub use values::{ListenAddress, NotAPort, NotAnAddress, SerialPort};

@@ -4,11 +4,13 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::system::printable::printable;
+
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: {}; {remedy}", file.display(), problem)]
+    #[error("{}: {}; {remedy}", printable(&file.display().to_string()), problem)]
     Unreadable {
         file: PathBuf,
         /// The system's error.
@@ -83,14 +85,15 @@ impl Location {
 
 impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = printable(&self.what);
         match &self.place {
             Location::File { file, line, column, text } => {
-                writeln!(f, "{}:{line}:{column}: {}", file.display(), self.what)?;
+                writeln!(f, "{}:{line}:{column}: {what}", printable(&file.display().to_string()))?;
                 writeln!(f, "  {line} | {}", shortened(text))?;
             }
-            Location::Variable(name) | Location::Setting(name) => writeln!(f, "{name}: {}", self.what)?,
+            Location::Variable(name) | Location::Setting(name) => writeln!(f, "{}: {what}", printable(name))?,
         }
-        write!(f, "  write: {}", self.write)
+        write!(f, "  write: {}", printable(&self.write))
     }
 }
 

@@ -215,12 +215,15 @@ impl RunningStation {
                 ready = true;
                 service::ready();
             }
-            let trouble = if let CameraState::Lost(words) = &state { Some(words.clone()) } else { None };
+            let trouble = camera.unreadable().or(match &state {
+                CameraState::Lost(words) => Some(words.clone()),
+                _ => None,
+            });
             if let (false, Some(words)) = (ready, &trouble) {
                 service::status(words);
             }
             // The camera thread has already reported why it ended for good.
-            if state != CameraState::Ended {
+            if state != CameraState::Ended || trouble.is_some() {
                 troubles.set(Part::Camera, trouble);
             }
             let left = time.map_or(LOOK, |time| time.saturating_sub(began.elapsed()).min(LOOK));

@@ -1,7 +1,7 @@
-//! Files that other programs may read while they are being replaced.
+//! Files that other programs may read while they are being replaced, and files that people name.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,6 +21,38 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Most symbolic links from a name to its file, as in the kernel.
 const MOST_LINKS: usize = 40;
+/// Opens a file to read it. Unlike [`File::open`] it does not wait, perhaps for ever, for somebody to write to a pipe that
+/// was named by mistake. Pipes below `/dev`, such as a shell's `<(…)`, are meant.
+///
+/// # Errors
+/// Those of the system, and for a named pipe.
+pub fn open(path: &Path) -> io::Result<File> {
+    let waits = !path.starts_with("/dev") && fs::metadata(path)?.file_type().is_fifo();
+    if waits {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe, not a file"));
+    }
+    File::open(path)
+}
+
+/// Reads a whole file, opened by [`open`].
+///
+/// # Errors
+/// Those of the system, and for a named pipe.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads a whole text file, opened by [`open`].
+///
+/// # Errors
+/// Those of the system, for a named pipe, and for text that is not UTF-8.
+pub fn read_to_string(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    open(path)?.read_to_string(&mut text)?;
+    Ok(text)
+}
 
 /// Writes a temporary file in the same folder and renames it over `path`: a reader sees the old content or the new,
 /// never half of one. Readable by every user. A symbolic link stays, and what it names is replaced. A pipe or device

@@ -5,6 +5,8 @@ use std::io::Write;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use systemd_journal_logger::JournalLog;
 
+use super::printable::printable;
+
 /// Variable that sets the level: `error`, `warn`, `info`, `debug`, `trace`, or a filter of `env_logger`.
 pub(crate) const VARIABLE: &str = "LEUKOSCOPE_LOG";
 
@@ -31,7 +33,8 @@ pub fn start(verbosity: u8) {
     }
     builder.format(|out, record| {
         let style = out.default_level_style(record.level());
-        writeln!(out, "{} {style}{:<5}{style:#} {}", out.timestamp_millis(), record.level(), record.args())
+        let words = record.args().to_string();
+        writeln!(out, "{} {style}{:<5}{style:#} {}", out.timestamp_millis(), record.level(), printable(&words))
     });
     // Fails only if a logger is already installed, which then does the work.
     let _ = builder.try_init();
@@ -58,7 +61,8 @@ impl Log for OursOrWarnings {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            self.0.log(record);
+            let words = record.args().to_string();
+            self.0.log(&record.to_builder().args(format_args!("{}", printable(&words))).build());
         }
     }
 

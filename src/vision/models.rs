@@ -1,12 +1,12 @@
 //! Models folder: reads and checks `model.toml`, and checks each network against its sha256.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::domain::class::{CellClass, Kind};
+use crate::system::file;
 use crate::vision::card_seal::{hexadecimal, seal_of};
 use crate::vision::optics::white_balance::WhiteBalance;
 
@@ -127,7 +127,8 @@ impl Models {
     /// If a file is missing, `model.toml` is invalid, or a network is not the one it describes.
     pub fn read(folder: &Path) -> Result<Self, ModelError> {
         let path = folder.join("model.toml");
-        let text = fs::read_to_string(&path).map_err(|source| ModelError::Unreadable { path: path.clone(), source })?;
+        let text =
+            file::read_to_string(&path).map_err(|source| ModelError::Unreadable { path: path.clone(), source })?;
         let card: ModelCard = toml::from_str(&text)
             .map_err(|error| ModelError::Card { path: path.clone(), problem: error.message().to_owned() })?;
         card.check().map_err(|problem| ModelError::Card { path: path.clone(), problem })?;
@@ -239,7 +240,7 @@ impl ClassifierCard {
 }
 
 fn read_checked(path: &Path, expected: &str) -> Result<Vec<u8>, ModelError> {
-    let bytes = fs::read(path).map_err(|source| ModelError::Unreadable { path: path.to_owned(), source })?;
+    let bytes = file::read(path).map_err(|source| ModelError::Unreadable { path: path.to_owned(), source })?;
     let found = hexadecimal(&Sha256::digest(&bytes));
     if !found.eq_ignore_ascii_case(expected) {
         return Err(ModelError::Altered { path: path.to_owned(), found, expected: expected.to_owned() });

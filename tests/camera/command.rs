@@ -83,3 +83,75 @@ fn an_image_cut_short_costs_itself_only_and_words_that_are_no_image_are_damage()
     let mut camera = camera::open(&config("printf '\\377\\330\\377\\300\\000\\001 no image'; sleep 9")).unwrap();
     assert!(matches!(camera.next_frame().unwrap(), Capture::Damaged(_)));
 }
+
+#[test]
+fn a_program_that_writes_h264_is_told_from_a_broken_camera() {
+    // What `rpicam-vid -o -` writes without `--codec mjpeg`: a sequence parameter set, then more.
+    let words = "while printf '\\000\\000\\000\\001\\147\\144\\000\\050more'; do sleep 0.05; done";
+    let mut camera = camera::open(&config(words)).unwrap();
+    let began = Instant::now();
+    let error = camera.next_frame().unwrap_err();
+    assert!(!error.is_final() && began.elapsed() < Duration::from_secs(10));
+    let words = error.to_string();
+    assert!(words.contains("writes H.264 video, not Motion JPEG") && words.contains("--codec mjpeg"), "{words}");
+}
+
+#[test]
+fn a_program_that_never_writes_an_image_is_given_up_in_time_although_it_writes() {
+    let endless = config("cat /dev/zero");
+    let mut camera = camera::open(&CameraConfig { stall_seconds: 0.5, ..endless }).unwrap();
+    let began = Instant::now();
+    let words = camera.next_frame().unwrap_err().to_string();
+    assert!(words.contains("no JPEG image") && words.contains("--codec mjpeg"), "{words}");
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+/// Whether a process runs.
+fn runs(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+#[test]
+fn whatever_a_program_started_ends_with_it_however_it_detached_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    // A session of its own; a daemon that nobody is the parent of; one that ignores SIGTERM; one without our variables.
+    let words = format!(
+        "setsid sh -c 'echo $$ > {}; exec sleep 600' & \
+         (setsid sh -c 'echo $$ > {}; exec sleep 600' &) & \
+         setsid sh -c 'trap \"\" TERM; echo $$ > {}; while :; do sleep 1; done' & \
+         env -i setsid sh -c 'echo $$ > {}; exec sleep 600' & wait",
+        place("session"),
+        place("daemon"),
+        place("stubborn"),
+        place("bare")
+    );
+    let camera = camera::open(&config(&words)).unwrap();
+    let pid = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+    let names = ["session", "daemon", "stubborn", "bare"];
+    until(|| names.iter().all(|name| pid(name).ends_with('\n')));
+    let pids = names.map(|name| pid(name).trim().to_owned());
+    assert!(pids.iter().all(|pid| runs(pid)));
+    drop(camera);
+    for (name, pid) in names.iter().zip(&pids) {
+        assert!(!runs(pid), "{name} still runs");
+    }
+}
+
+#[test]
+fn a_program_that_complains_without_ever_ending_the_line_takes_no_memory() {
+    let resident = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let done = folder.path().join("done");
+    let words = format!("head -c 200000000 /dev/zero >&2; touch {}; sleep 600", done.display());
+    let before = resident();
+    let _camera = camera::open(&config(&words)).unwrap();
+    until(|| done.exists());
+    // Other tests of this process run at the same time.
+    assert!(resident() < before + 100_000, "{before} kB, then {} kB", resident());
+}

@@ -160,6 +160,30 @@ fn torn_frames_are_counted_and_passed_over() {
 }
 
 #[test]
+fn a_camera_of_which_most_frames_are_torn_is_told_of_until_its_frames_can_be_read_again() {
+    let torn = (0..30).map(|_| Act::Damaged).chain([Act::Frame(1)]);
+    let whole = (2..80).map(Act::Frame);
+    let rig = rig(true, vec![Some(torn.chain(whole).chain([Act::End]).collect())]);
+    assert_eq!(rig.take(), 1);
+    let words = rig.watch.unreadable().expect("30 of 31 frames are torn");
+    assert_eq!(words, "the camera's frames cannot be read (torn in two); check the camera's cable and its settings");
+    assert_eq!(rig.opened.load(Ordering::SeqCst), 1);
+    for _ in 2..80 {
+        rig.take();
+    }
+    until("the trouble is over", || rig.watch.unreadable().is_none());
+    rig.end();
+}
+
+#[test]
+fn a_recording_without_a_single_good_picture_is_told_of_when_it_is_over() {
+    let rig = rig(true, vec![Some(vec![Act::Damaged, Act::Damaged, Act::End])]);
+    until("it is over", || rig.watch.state() == CameraState::Ended);
+    assert!(rig.watch.unreadable().is_some_and(|words| words.contains("torn in two")));
+    rig.end();
+}
+
+#[test]
 fn a_camera_that_vanishes_is_picked_up_again_when_it_is_back() {
     let first = vec![Act::Frame(0), Act::Vanish];
     let rig = rig(true, vec![Some(first), None, None, None, Some(vec![Act::Frame(10), Act::Frame(11), Act::End])]);

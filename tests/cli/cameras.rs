@@ -79,8 +79,9 @@ fn a_recording_is_run_and_taken_by_the_file() {
     place.picture("a.png");
     let log = place.run("replay:a.png");
     assert!(log.contains("camera: recording a.png, 1 pictures"), "{log}");
-    // Whether the recording exists is checked only when it is played.
-    place.is_good("replay:elsewhere/*.jpg");
+    place.is_good("replay:a.png");
+    let said = place.is_refused("replay:elsewhere/*.jpg");
+    assert!(said.starts_with("leukoscope: l.toml:2:1: elsewhere/*.jpg: no pictures here"), "{said}");
     assert!(place.is_refused("replay:").contains("write: source = \"replay:/path/to/images\""));
 }
 
@@ -212,6 +213,7 @@ fn words_that_name_no_camera_are_answered_with_every_form_by_file_flag_and_varia
     let variable = place.program(&["run"]).env("LEUKOSCOPE_CAMERA_SOURCE", "usb").output().unwrap();
     assert_eq!((flag.status.code(), variable.status.code()), (Some(2), Some(2)));
     assert!(complained(&flag).contains("--camera"), "{}", complained(&flag));
+    assert!(complained(&flag).contains("write: --camera v4l:/dev/video0"), "{}", complained(&flag));
     assert!(complained(&variable).contains("LEUKOSCOPE_CAMERA_SOURCE"), "{}", complained(&variable));
     for said in [file, complained(&flag), complained(&variable)] {
         let said = said.split_whitespace().collect::<Vec<_>>().join(" ");

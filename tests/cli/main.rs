@@ -1,6 +1,7 @@
 //! The command line and the configuration file.
 
 mod cameras;
+mod check_config;
 mod closed_output;
 #[path = "../common/mod.rs"]
 mod common;

@@ -172,6 +172,21 @@ fn ssd1306_shows_the_dots_of_the_picture_turned_clockwise_and_nothing_twice() {
 }
 
 #[test]
+fn ssd1306_with_32_rows_is_set_up_for_them_and_gets_them_all() {
+    let bus = Bus::default();
+    let mut display = Ssd1306Display::start_low(bus.clone(), 0x3c, 0).unwrap();
+    let commands: Vec<u8> = bus.written.take().iter().flat_map(|(_, bytes)| bytes[1..].to_vec()).collect();
+    // Datasheet, A8h: 32 rows; DAh: rows one after the other, where 64 rows alternate between the two sides.
+    assert!(commands.windows(2).any(|pair| pair == [0xa8, 31]), "{commands:02x?}");
+    assert!(commands.windows(2).any(|pair| pair == [0xda, 0x02]), "{commands:02x?}");
+    display.write(dots(128, 32, &[(0, 0), (127, 31)])).unwrap();
+    let written = bus.written.take();
+    let data: Vec<u8> =
+        written.iter().filter(|(_, bytes)| bytes[0] == 0x40).flat_map(|(_, bytes)| bytes[1..].to_vec()).collect();
+    assert_eq!((data.len(), data.iter().map(|byte| byte.count_ones()).sum::<u32>()), (512, 2));
+}
+
+#[test]
 fn a_png_is_whole_has_the_size_asked_for_and_leaves_nothing_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("display.png");
@@ -224,7 +239,8 @@ fn a_display_that_is_not_there_is_named_with_a_remedy() {
         (DisplayKind::Ili9341, "/dev/spidev-none", "leukoscope devices"),
         (DisplayKind::Png, "/nowhere/at/all.png", "make the folder"),
     ] {
-        let words = sentence(&DisplayConfig { kind, ..nowhere.clone() });
+        let size = if matches!(kind, DisplayKind::Ssd1306 | DisplayKind::Sh1106) { (128, 64) } else { (240, 240) };
+        let words = sentence(&DisplayConfig { kind, width: size.0, height: size.1, ..nowhere.clone() });
         assert!(words.contains(device) && words.contains(remedy), "{words}");
     }
 }

@@ -250,6 +250,54 @@ fn sighup_reads_a_new_target_and_refuses_a_wrong_one() {
     assert_eq!(limits.target, 3, "what a review goes by is what ended the count");
 }
 
+/// A picture whose end is missing, as a loose cable leaves it.
+fn torn_picture(folder: &Path, number: usize) {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let field = image::RgbImage::from_fn(320, 240, |x, y| image::Rgb([(x ^ y) as u8, x as u8, y as u8]));
+    field.write_to(&mut bytes, image::ImageFormat::Jpeg).unwrap();
+    let bytes = bytes.into_inner();
+    fs::write(folder.join(format!("{number:02}.jpg")), &bytes[..bytes.len() / 2]).unwrap();
+}
+
+#[test]
+fn a_camera_that_gives_only_damaged_frames_is_a_trouble_on_the_serial_line() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..12 {
+        torn_picture(folder.path(), number);
+    }
+    // One good picture, so that the recording is played again and again.
+    image::RgbImage::from_pixel(320, 240, image::Rgb([220, 210, 225])).save(folder.path().join("99.png")).unwrap();
+    let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+    fs::write(file.path(), "[camera]\npaced = true\nrepeat = true\nframe_rate = 20\n").unwrap();
+    let camera = format!("replay:{}", folder.path().display());
+    let mut daemon =
+        Daemon::start(&["--camera", &camera, "--config", file.path().to_str().unwrap(), "--target", "100000"]);
+    let line = daemon.wait_for("the trouble", |line| line["trouble"].is_string());
+    let trouble = line["trouble"].as_str().unwrap();
+    assert!(trouble.starts_with("the camera's frames cannot be read (") && trouble.contains(".jpg"), "{trouble}");
+    assert_eq!(line["phase"], "counting");
+}
+
+#[test]
+fn a_program_that_writes_h264_is_a_trouble_with_the_option_it_lacks_and_ends_with_the_station() {
+    let folder = tempfile::tempdir().unwrap();
+    let pid = folder.path().join("pid");
+    let camera = format!(
+        "command:setsid sh -c 'echo $$ > {}; exec sleep 600' & \
+         while printf '\\000\\000\\000\\001\\147\\144'; do sleep 0.1; done",
+        pid.display()
+    );
+    let mut daemon = Daemon::start(&["--camera", &camera]);
+    let line = daemon.wait_for("the trouble", |line| line["trouble"].is_string());
+    let trouble = line["trouble"].as_str().unwrap();
+    assert!(trouble.contains("H.264") && trouble.contains("--codec mjpeg"), "{trouble}");
+    daemon.terminate();
+    assert_eq!(daemon.exit_code(), Some(0));
+    let left = fs::read_to_string(&pid).unwrap_or_default();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", left.trim())).unwrap_or_default();
+    assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
+}
+
 #[test]
 fn a_recording_of_real_fields_is_counted_to_its_end() {
     let Some(folder) = real("fields/txl/test") else { return };

@@ -148,6 +148,9 @@ fn the_commands_write_what_is_asked_and_who_looked_at_signed_results_is_in_the_t
     assert_eq!(leukoscope(&["report", "1", "--output", "one.csv", "--language", "es-MX"]).0, Some(0));
     assert!(std::fs::read_to_string(to.path().join("one.csv")).unwrap().contains("Neutrófilo"));
     assert_eq!(bench.noted("view", Some(1)), 2);
+    assert_eq!(leukoscope(&["report", "A-1", "--output", "by-sample.csv"]).0, Some(0));
+    assert!(to.path().join("by-sample.csv").exists());
+    assert_eq!(bench.noted("view", Some(1)), 3);
     let none = leukoscope(&["export", "cells"]).1;
     assert!(none.contains("left out: 4 of signed results that no reviewer looked at; --all adds them"), "{none}");
     assert!(!to.path().join("cells").exists());
@@ -159,6 +162,8 @@ fn the_commands_write_what_is_asked_and_who_looked_at_signed_results_is_in_the_t
 
     for (arguments, code, words) in [
         (vec!["report", "7"], 2, "there is no session 7"),
+        (vec!["report", "A-17"], 2, "there is no session of a sample A-17; `leukoscope sessions` lists them"),
+        (vec!["export", "new", "--session", "A-17"], 2, "is no number of a session"),
         (vec!["report", "1", "--output", "one.doc"], 2, "write pdf, csv or json"),
         (vec!["report", "1", "--output", "/nowhere/one.pdf"], 1, "choose another place"),
         (vec!["report", "1", "--language", "xx"], 2, "there is no language xx; there are en, es, fr"),

@@ -57,6 +57,7 @@ impl Pan {
         } else {
             Plan { image: path.to_owned(), ..otherwise }
         };
+        super::no_pipe(&plan.image)?;
         let scan = read_picture(&plan.image).map_err(|error| CameraError::Recording(error.to_string()))?;
         Ok(Self::new(scan, plan))
     }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::system::file;
+
 /// Largest plan, bytes: a longer file is something else.
 const LARGEST_FILE: u64 = 1 << 20;
 
@@ -123,7 +125,7 @@ impl Plan {
         if fs::metadata(path).map_err(unreadable)?.len() > LARGEST_FILE {
             return Err(PlanError::TooLarge(path.to_owned()));
         }
-        let mut plan = Self::parse(&fs::read_to_string(path).map_err(unreadable)?)?;
+        let mut plan = Self::parse(&file::read_to_string(path).map_err(unreadable)?)?;
         if let Some(folder) = path.parent() {
             plan.image = folder.join(&plan.image);
         }
@@ -135,7 +137,12 @@ impl Plan {
     /// # Errors
     /// If it is not TOML, has an unknown key or a value out of range, or lacks `image`.
     pub fn parse(text: &str) -> Result<Self, PlanError> {
-        let plan: Self = toml::from_str(text).map_err(|error| PlanError::Text(error.to_string().trim().to_owned()))?;
+        let plan: Self = toml::from_str(text).map_err(|error| {
+            // The parser's message has the place in its first line and the problem in its last ones.
+            let said = error.to_string();
+            let place = said.lines().next().unwrap_or_default();
+            PlanError::Text(format!("{place}: {}", error.message().split_whitespace().collect::<Vec<_>>().join(" ")))
+        })?;
         if plan.image.as_os_str().is_empty() {
             return Err(PlanError::NoImage);
         }

@@ -8,7 +8,6 @@ mod samples;
 mod stack;
 mod tiff;
 
-use std::fs::{self, File};
 use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
@@ -19,6 +18,7 @@ use self::limits::{LARGEST_FILE, LARGEST_SIDE, SMALLEST_SIDE, fits};
 use self::samples::Samples;
 use self::tiff::TiffProblem;
 use super::jpeg::Jpeg;
+use crate::system::file;
 use crate::system::panics::contained;
 
 pub use self::error::PictureError;
@@ -77,8 +77,8 @@ pub fn read_picture(path: impl AsRef<Path>) -> Result<RgbImage, PictureError> {
     Ok(pixels)
 }
 
-/// Reads one field of `file`; problems name `path`.
-fn read(path: &Path, file: &Path, number: Option<usize>) -> Result<(RgbImage, Option<String>), PictureError> {
+/// Reads one field of the file `of`; problems name `path`.
+fn read(path: &Path, of: &Path, number: Option<usize>) -> Result<(RgbImage, Option<String>), PictureError> {
     let unreadable = |problem: std::io::Error| match problem.kind() {
         std::io::ErrorKind::NotFound => PictureError::Missing { path: path.to_owned() },
         _ => PictureError::Unreadable { path: path.to_owned(), problem },
@@ -91,7 +91,7 @@ fn read(path: &Path, file: &Path, number: Option<usize>) -> Result<(RgbImage, Op
     let kind = |kind: String| PictureError::Kind { path: path.to_owned(), kind };
     let check = |size: (u32, u32)| if fits(size) { Ok(()) } else { Err(wrong_size(path, size)) };
 
-    let mut opened = BufReader::new(File::open(file).map_err(unreadable)?);
+    let mut opened = BufReader::new(file::open(of).map_err(unreadable)?);
     let length = opened.get_ref().metadata().map_err(unreadable)?.len();
     if length == 0 {
         return Err(damaged("the file is empty".to_owned()));
@@ -119,7 +119,7 @@ fn read(path: &Path, file: &Path, number: Option<usize>) -> Result<(RgbImage, Op
         }
         match image::guess_format(&head) {
             Ok(ImageFormat::Jpeg) => {
-                let bytes = fs::read(file).map_err(unreadable)?;
+                let bytes = file::read(of).map_err(unreadable)?;
                 let jpeg = Jpeg::open(&bytes).map_err(damaged)?;
                 check(jpeg.size)?;
                 let pixels = jpeg.decode(true).map_err(damaged)?;

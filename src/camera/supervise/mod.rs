@@ -5,13 +5,16 @@
 //! abandoned: its token is revoked, and whatever it still reads is discarded. At most [`MOST_STUCK`] such threads may
 //! exist at a time; then no new one is started until one returns, and the state says so.
 
+mod health;
 mod reader;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use self::health::Health;
 use self::reader::{Reader, ReaderEvent};
+use super::program::Program;
 use super::{Camera, CameraError};
 use crate::domain::frame::Frame;
 use crate::system::backoff::Backoff;
@@ -92,6 +95,9 @@ pub struct CameraWatch(Arc<Watched>);
 #[derive(Debug)]
 struct Watched {
     state: Mutex<CameraState>,
+    health: Mutex<Health>,
+    /// The program that delivers the frames, of a camera that is one.
+    program: Mutex<Option<Program>>,
     began: Instant,
     /// Milliseconds from `began` to the last sign of health.
     progress: AtomicU64,
@@ -106,7 +112,7 @@ impl CameraWatch {
     /// The state of the camera.
     #[must_use]
     pub fn state(&self) -> CameraState {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0.state).clone()
     }
 
     /// Frame counts by outcome.
@@ -118,6 +124,13 @@ impl CameraWatch {
             skipped: self.0.slot.overwritten(),
             reopened: self.0.reopened.load(Ordering::Relaxed),
         }
+    }
+
+    /// What is wrong with the frames while most of them cannot be read, in words for the person at the device. At the
+    /// end of a recording it stays.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<String> {
+        lock(&self.0.health).trouble().map(str::to_owned)
     }
 
     /// When the supervision last made progress: with every frame, every plain failure to open, and the end of a
@@ -138,8 +151,17 @@ impl CameraWatch {
     }
 
     fn set(&self, state: CameraState) {
-        *self.0.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        *lock(&self.0.state) = state;
     }
+
+    /// Records a frame, or what was wrong with it.
+    fn note(&self, damage: Option<String>) {
+        lock(&self.0.health).note(Instant::now(), damage);
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Opens a camera; called again after each loss.
@@ -184,6 +206,8 @@ impl Supervisor {
     ) -> Self {
         let watched = Watched {
             state: Mutex::new(CameraState::Opening),
+            health: Mutex::default(),
+            program: Mutex::default(),
             began: Instant::now(),
             progress: AtomicU64::new(0),
             frames: AtomicU64::new(0),
@@ -233,6 +257,10 @@ impl Supervisor {
             }
         };
         self.watch.set(CameraState::Ended);
+        // The reader may still wait for a frame of the program; nothing of it may outlive this one.
+        if let Some(program) = lock(&self.watch.0.program).take() {
+            program.end();
+        }
         outcome
     }
 
@@ -256,6 +284,7 @@ impl Supervisor {
                 Some(ReaderEvent::Opened(words)) => description = Some(words),
                 Some(ReaderEvent::Frame) => {
                     self.watch.progress();
+                    self.watch.note(None);
                     if let Some(words) = description.take() {
                         log::info!("camera: {words}");
                         self.watch.set(CameraState::Running(words));
@@ -267,9 +296,14 @@ impl Supervisor {
                     }
                 }
                 // A camera that delivers only torn frames is alive; reopening would not help.
-                Some(ReaderEvent::Damaged | ReaderEvent::Waiting) => self.watch.progress(),
+                Some(ReaderEvent::Damaged(problem)) => {
+                    self.watch.progress();
+                    self.watch.note(Some(problem));
+                }
+                Some(ReaderEvent::Waiting) => self.watch.progress(),
                 Some(ReaderEvent::End) => {
                     self.watch.progress();
+                    lock(&self.watch.0.health).end();
                     return RunEnd::RecordingOver;
                 }
                 Some(ReaderEvent::Failed(error)) => return RunEnd::Lost(error, frames),
@@ -281,6 +315,7 @@ impl Supervisor {
     }
 
     fn report_loss(&self, trouble: String) {
+        lock(&self.watch.0.health).forget();
         let state = CameraState::Lost(trouble);
         if self.watch.state() != state {
             if let CameraState::Lost(words) = &state {

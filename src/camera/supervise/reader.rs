@@ -2,13 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::{CameraWatch, Opener};
+use super::{CameraWatch, Opener, lock};
 use crate::camera::{CameraError, Capture};
 use crate::domain::frame::Frame;
 use crate::system::stop::Stop;
@@ -24,7 +24,8 @@ pub(super) enum ReaderEvent {
     Opened(String),
     /// A frame was handed on.
     Frame,
-    Damaged,
+    /// A frame that cannot be read; what was wrong with it.
+    Damaged(String),
     /// A frame of a recording waits because its consumer is busy.
     Waiting,
     /// The recording is over and its last frame was taken.
@@ -87,10 +88,6 @@ impl Drop for Reader {
     }
 }
 
-fn lock(token: &Mutex<Token>) -> std::sync::MutexGuard<'_, Token> {
-    token.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 struct Work {
     token: Arc<Mutex<Token>>,
     reports: Sender<ReaderEvent>,
@@ -105,12 +102,13 @@ impl Work {
             Ok(camera) => camera,
             Err(error) => return Some(ReaderEvent::Failed(error)),
         };
+        *lock(&self.watch.0.program) = camera.program();
         self.send(ReaderEvent::Opened(camera.describe()))?;
         let every_frame_counts = camera.waits_for_reader();
         loop {
             match camera.next_frame() {
                 Ok(Capture::Frame(frame)) => self.hand_on(frame, every_frame_counts)?,
-                Ok(Capture::Damaged(problem)) => self.damaged(&problem)?,
+                Ok(Capture::Damaged(problem)) => self.damaged(problem)?,
                 Ok(Capture::End) => {
                     self.wait_until_taken()?;
                     return Some(ReaderEvent::End);
@@ -136,14 +134,14 @@ impl Work {
         }
     }
 
-    fn damaged(&self, problem: &str) -> Option<()> {
+    fn damaged(&self, problem: String) -> Option<()> {
         self.wanted()?;
         let before = self.watch.0.damaged.fetch_add(1, Ordering::Relaxed);
         // A loose cable tears every frame: after the first few, one line in a hundred is enough.
         if before < 5 || before.is_multiple_of(100) {
             log::warn!("camera: damaged frame passed over: {problem}");
         }
-        self.send(ReaderEvent::Damaged)
+        self.send(ReaderEvent::Damaged(problem))
     }
 
     fn hand_on(&self, mut frame: Frame, every_frame_counts: bool) -> Option<()> {

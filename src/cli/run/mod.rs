@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use self::outputs::start_outputs;
 use crate::camera;
-use crate::camera::command::end_programs;
+use crate::camera::program::end_programs;
 use crate::cli::args::RunArguments;
 use crate::cli::at_device;
 use crate::cli::failure::{Blame, Failure};
@@ -48,17 +48,15 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
         limits.apply(&mut config).map_err(|wrong| {
             let path = state.join(limits::FILE);
             let remedy = "delete it, and set the limits on the page anew";
-            Failure::input(format!("{}, where limits set on the page are kept: {wrong}\n{remedy}", path.display()))
+            let kept = format!("{}, where limits set on the page are kept ({remedy})", path.display());
+            Failure { code: 2, error: anyhow::Error::new(wrong).context(kept) }
         })?;
     }
     if let Some(camera) = &arguments.camera {
         config.camera.source.clone_from(camera);
     }
-    if let Some(kind) = &arguments.display {
-        // Parsed by the same code as the file, so the same values are valid.
-        config.display.kind =
-            serde::Deserialize::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(kind))
-                .map_err(|error| Failure::input(format!("--display {kind}: {error}")))?;
+    if let Some(kind) = arguments.display {
+        config.display.kind = kind;
     }
     if let Some(port) = &arguments.serial {
         config.serial.port.clone_from(port);
@@ -77,7 +75,8 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
 }
 
 /// Everything opened and checked before any thread starts.
-struct Prepared {
+#[expect(missing_debug_implementations, reason = "a display has none")]
+pub struct Prepared {
     vision: Arc<Vision>,
     confusion: confusion::ConfusionSource,
     in_force: InForce,
@@ -87,7 +86,10 @@ struct Prepared {
 }
 
 /// Checks everything that can be wrong at the start.
-fn prepare(config: &Config) -> Result<Prepared, Failure> {
+///
+/// # Errors
+/// With exit code 2 if a file or a device cannot be used.
+pub fn prepare(config: &Config) -> Result<Prepared, Failure> {
     let models = Models::read(&Models::folder(config.models.folder.as_deref())).blame_input()?;
     let state = config.state_folder();
     let (lighting, calibration) = configured(config, &state)?;
@@ -226,7 +228,7 @@ fn reload(arguments: &RunArguments, running: &Config, in_force: &InForce) {
         Ok::<_, Failure>((config.session, config.flags))
     });
     if let Err(failure) = reread {
-        log::error!("the configuration stays as it was: {:#}", failure.error);
+        log::error!("the configuration stays as it was: {}", format!("{:#}", failure.error).replace('\n', " |"));
     }
     service::ready();
 }

@@ -76,7 +76,7 @@ mod web;
 pub use camera::{CameraConfig, FlatFieldChoice, Optics, PixelFormat};
 pub use controls::{Controls, GpioBackend};
 pub use counting::{Flags, ModelsConfig, QualityConfig, SessionConfig};
-pub use display::{DisplayConfig, DisplayKind};
+pub use display::{ColourOrder, DisplayConfig, DisplayKind};
 pub use metrics::MetricsConfig;
 pub use serial::{LineFormat, SerialConfig};
 pub use station::Station;

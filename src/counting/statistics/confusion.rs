@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::domain::class::CellClass;
+use crate::system::file;
 
 /// The file's usual name, in the models folder.
 pub const FILE: &str = "confusion.toml";
@@ -48,7 +48,7 @@ impl ConfusionMatrix {
     /// # Errors
     /// If it does not exist, or is not a matrix of counts.
     pub fn read(path: &Path) -> Result<Self, ConfusionError> {
-        let text = fs::read_to_string(path)
+        let text = file::read_to_string(path)
             .map_err(|problem| ConfusionError::Unreadable { path: path.to_owned(), problem })?;
         Self::parse(&text).map_err(|problem| ConfusionError::Wrong { path: path.to_owned(), problem })
     }

@@ -19,14 +19,14 @@ use mipidsi::{Builder, Display, NoResetPin};
 use super::canvas::Canvas;
 use super::draw::Theme;
 use super::{DisplayError, Screen};
-use crate::config::{DisplayConfig, DisplayKind};
+use crate::config::{ColourOrder, DisplayConfig, DisplayKind};
 use crate::counting::session::snapshot::Snapshot;
 use crate::outputs::hardware::cdev;
 
 /// Largest SPI transfer of Linux's spidev, unless the kernel was configured otherwise.
 const CHUNK: usize = 4096;
 
-/// Display memory of both controllers, columns x rows.
+/// Display memory of both controllers, columns x rows; [`DisplayConfig::glass`] fits into it.
 const MEMORY: (u16, u16) = (240, 320);
 
 /// Commands and pixels over SPI, with a separate data/command line.
@@ -202,26 +202,35 @@ struct Mount {
     /// Offset of the glass in memory.
     offset: (u16, u16),
     quarter_turns: u8,
+    order: ColorOrder,
+    inversion: ColorInversion,
 }
 
 impl Mount {
     fn of(config: &DisplayConfig) -> Result<Self, DisplayError> {
         let quarter_turns = config.rotation & 3;
         let (width, height) = (config.width, config.height);
-        let glass = if quarter_turns & 1 == 0 { (width, height) } else { (height, width) };
-        if glass.0 == 0 || glass.1 == 0 || glass.0 > u32::from(MEMORY.0) || glass.1 > u32::from(MEMORY.1) {
-            return Err(DisplayError::Unusable {
-                device: config.spi_device.display().to_string(),
-                problem: format!("{width}x{height} with rotation {quarter_turns} is no size of such a panel"),
-                remedy: "set `width` and `height` under [display] to at most 240x320 upright, \
-                         or 320x240 with `rotation = 1` or `3`"
-                    .into(),
-            });
-        }
+        let glass = config.glass().ok_or_else(|| DisplayError::Unusable {
+            device: config.spi_device.display().to_string(),
+            problem: format!("{width}x{height} with rotation {quarter_turns} is no size of such a panel"),
+            remedy: "set `width` and `height` under [display] to at most 240x320 upright, \
+                     or 320x240 with `rotation = 1` or `3`"
+                .into(),
+        })?;
         let glass = (glass.0 as u16, glass.1 as u16);
         // Glass smaller than the memory is centred on it (135x240, 170x320, 240x280); 240x240 glass is at its start.
         let offset = if glass == (240, 240) { (0, 0) } else { ((MEMORY.0 - glass.0) / 2, (MEMORY.1 - glass.1) / 2) };
-        Ok(Self { kind: config.kind, picture: (width, height), glass, offset, quarter_turns })
+        // ST7789 modules have IPS glass, which shows inverted colours; ILI9341 modules use BGR order. Both kinds are sold
+        // either way.
+        let ili9341 = config.kind == DisplayKind::Ili9341;
+        let order = match config.colour_order {
+            ColourOrder::Auto if ili9341 => ColorOrder::Bgr,
+            ColourOrder::Auto | ColourOrder::Rgb => ColorOrder::Rgb,
+            ColourOrder::Bgr => ColorOrder::Bgr,
+        };
+        let inversion =
+            if config.invert.unwrap_or(!ili9341) { ColorInversion::Inverted } else { ColorInversion::Normal };
+        Ok(Self { kind: config.kind, picture: (width, height), glass, offset, quarter_turns, order, inversion })
     }
 
     fn name(&self, device: &std::path::Path) -> String {
@@ -244,17 +253,17 @@ fn start<S: SpiDevice, P: OutputPin, M: Model<ColorFormat = Rgb565>>(
         2 => Rotation::Deg180,
         _ => Rotation::Deg270,
     };
-    // ST7789 modules have IPS glass, which shows inverted colours; ILI9341 modules use BGR order, and are mirrored.
-    let (order, inversion, orientation) = if mount.kind == DisplayKind::Ili9341 {
-        (ColorOrder::Bgr, ColorInversion::Normal, Orientation::new().flip_horizontal().rotate(rotation))
+    // ILI9341 modules are mirrored.
+    let orientation = if mount.kind == DisplayKind::Ili9341 {
+        Orientation::new().flip_horizontal().rotate(rotation)
     } else {
-        (ColorOrder::Rgb, ColorInversion::Inverted, Orientation::new().rotate(rotation))
+        Orientation::new().rotate(rotation)
     };
     let display = Builder::new(model, wire)
         .display_size(mount.glass.0, mount.glass.1)
         .display_offset(mount.offset.0, mount.offset.1)
-        .color_order(order)
-        .invert_colors(inversion)
+        .color_order(mount.order)
+        .invert_colors(mount.inversion)
         .orientation(orientation)
         .init(&mut Delay)
         .map_err(|error| DisplayError::Lost { device: name.clone(), problem: format!("{error:?}") })?;
@@ -338,6 +347,31 @@ mod tests {
             start(ILI9341Rgb565, wire, &mount, "test".into(), None).unwrap();
             assert_eq!(data_of(&sent, 0x36), [expected], "{rotation} quarter turns");
             assert!(sent.borrow().iter().any(|(_, bytes)| bytes == &[0x20]), "colours as they are");
+        }
+    }
+
+    #[test]
+    fn colours_are_inverted_and_ordered_as_set_and_else_as_most_modules_of_the_kind_need() {
+        use ColourOrder::{Auto, Bgr, Rgb};
+        for (kind, invert, colour_order, inverted, bgr) in [
+            (DisplayKind::St7789, None, Auto, true, false),
+            (DisplayKind::Ili9341, None, Auto, false, true),
+            (DisplayKind::St7789, Some(false), Bgr, false, true),
+            (DisplayKind::Ili9341, Some(true), Rgb, true, false),
+        ] {
+            let (sent, wire) = wire();
+            let config = DisplayConfig { invert, colour_order, ..config(kind, 240, 320, 0) };
+            let mount = Mount::of(&config).unwrap();
+            if kind == DisplayKind::Ili9341 {
+                start(ILI9341Rgb565, wire, &mount, "test".into(), None).unwrap();
+            } else {
+                start(ST7789, wire, &mount, "test".into(), None).unwrap();
+            }
+            assert_eq!(data_of(&sent, 0x36)[0] & 0x08 != 0, bgr, "{config:?}");
+            let last = sent.borrow().iter().rev().find_map(|(is_data, bytes)| {
+                (!is_data && matches!(bytes[..], [0x20 | 0x21])).then(|| bytes[0] == 0x21)
+            });
+            assert_eq!(last, Some(inverted), "{config:?}");
         }
     }
 

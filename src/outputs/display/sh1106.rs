@@ -9,7 +9,7 @@ use linux_embedded_hal::I2cdev;
 
 use super::canvas::Canvas;
 use super::draw::Theme;
-use super::ssd1306::{bus, no_answer, picture_size, rotation};
+use super::ssd1306::{bus, glass, no_answer, picture_size, rotation};
 use super::{DisplayError, Screen};
 use crate::config::DisplayConfig;
 use crate::counting::session::snapshot::Snapshot;
@@ -109,11 +109,12 @@ fn page(canvas: &Canvas<BinaryColor>, number: usize, quarter_turns: u8) -> Page 
 struct Sh1106Module {
     display: Sh1106<I2cdev>,
     path: PathBuf,
+    picture: (u32, u32),
 }
 
 impl Screen for Sh1106Module {
     fn show(&mut self, snapshot: &Snapshot) -> Result<(), DisplayError> {
-        let (width, height) = picture_size(self.display.quarter_turns);
+        let (width, height) = self.picture;
         let canvas = Canvas::of(snapshot, width, height, &Theme::ONE_COLOUR);
         self.display.write(&canvas).map_err(|error| DisplayError::Lost {
             device: format!("SH1106 on {}", self.path.display()),
@@ -125,9 +126,10 @@ impl Screen for Sh1106Module {
 /// Opens the bus and initialises the display.
 ///
 /// # Errors
-/// If the bus cannot be opened or nothing answers at the address.
+/// If the bus cannot be opened, nothing answers at the address, or no such display has this size.
 pub fn open(config: &DisplayConfig) -> Result<Box<dyn Screen>, DisplayError> {
+    let picture = picture_size(glass("SH1106", config)?, rotation(config));
     let display = Sh1106::start(bus(config)?, config.i2c_address, rotation(config))
         .map_err(|error| no_answer("SH1106", config, &error))?;
-    Ok(Box::new(Sh1106Module { display, path: config.i2c_bus.clone() }))
+    Ok(Box::new(Sh1106Module { display, path: config.i2c_bus.clone(), picture }))
 }

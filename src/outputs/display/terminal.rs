@@ -16,6 +16,7 @@ use super::canvas::Canvas;
 use super::draw::Theme;
 use super::{DisplayError, Screen, words};
 use crate::counting::session::snapshot::Snapshot;
+use crate::system::printable::printable;
 
 /// Rows left for the log above the picture.
 const LOG_ROWS: u16 = 4;
@@ -91,7 +92,7 @@ pub fn line(snapshot: &Snapshot) -> String {
         let _ = write!(line, "  ! {}", flag.short());
     }
     if let Some(trouble) = &snapshot.trouble {
-        let _ = write!(line, "  trouble: {trouble}");
+        let _ = write!(line, "  trouble: {}", printable(trouble));
     }
     line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -113,11 +113,9 @@ impl Port {
     }
 
     fn open_device(path: PathBuf, baud: u32) -> Result<Self, PortError> {
-        let found = fs::metadata(&path).map_err(|problem| refusal(&path, &problem))?;
-        let kind = found.file_type();
-        if !kind.is_char_device() {
-            let what = if kind.is_dir() { "a folder" } else { "a file" };
-            return Err(PortError::NotAPort { path, what });
+        fs::metadata(&path).map_err(|problem| refusal(&path, &problem))?;
+        if let Some(problem) = is_none(&path) {
+            return Err(problem);
         }
         // Open the non-blocking end first: the second open claims the port exclusively, and no further open succeeds.
         let io = open_without_blocking(&path).map_err(|problem| refusal(&path, &problem))?;
@@ -213,6 +211,26 @@ impl Port {
             Err(problem) => Err(problem.into()),
         }
     }
+}
+
+/// Why what is at this path is no serial port, as far as can be known without opening it; `None` also where nothing is.
+pub(crate) fn is_none(path: &Path) -> Option<PortError> {
+    let found = fs::metadata(path).ok()?;
+    let kind = found.file_type();
+    let what = if kind.is_dir() {
+        "a folder"
+    } else if !kind.is_char_device() {
+        "a file"
+    } else {
+        let (major, minor) = (rustix::fs::major(found.rdev()), rustix::fs::minor(found.rdev()));
+        // The kernel lists every device with its subsystem, except pseudo-terminals.
+        let subsystem = fs::canonicalize(format!("/sys/dev/char/{major}:{minor}/subsystem")).ok()?;
+        if subsystem.file_name().is_none_or(|name| name == "tty") {
+            return None;
+        }
+        "another kind of device"
+    };
+    Some(PortError::NotAPort { path: path.to_owned(), what })
 }
 
 fn passes(problem: &io::Error) -> bool {

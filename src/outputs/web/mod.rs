@@ -162,6 +162,15 @@ fn remedy(problem: &io::Error) -> &'static str {
     }
 }
 
+/// Checks the configured certificate and its key, if a page at this address needs them. The station's own is made at the
+/// start.
+///
+/// # Errors
+/// If they cannot be read, or do not belong together.
+pub fn check_certificate(config: &WebConfig, address: SocketAddr) -> Result<(), CertificateError> {
+    if address.ip().is_loopback() { Ok(()) } else { certificate::check(config) }
+}
+
 /// Starts the server, if one is configured. It listens by the time this returns.
 ///
 /// # Errors

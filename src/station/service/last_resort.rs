@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::camera::command::end_programs;
+use crate::camera::program::end_programs;
 use crate::store::Store;
 use crate::system::stop::Stop;
 use crate::system::threads::running;

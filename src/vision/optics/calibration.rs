@@ -191,7 +191,7 @@ impl Calibration {
     /// If it cannot be read or is damaged.
     pub fn read(path: &Path) -> Result<Self, CalibrationError> {
         let text =
-            fs::read_to_string(path).map_err(|problem| CalibrationError::Disk { path: path.to_owned(), problem })?;
+            file::read_to_string(path).map_err(|problem| CalibrationError::Disk { path: path.to_owned(), problem })?;
         Self::parse(&text).map_err(|problem| CalibrationError::Damaged { path: path.to_owned(), problem })
     }
 

@@ -116,6 +116,14 @@ pub(super) fn certificate(
     Ok(certificate)
 }
 
+/// Reads the configured certificate and key, if there are any.
+pub(super) fn check(web: &WebConfig) -> Result<(), CertificateError> {
+    match (&web.certificate, &web.key) {
+        (Some(certificate), Some(key)) => read(certificate, key).map(drop),
+        _ => Ok(()),
+    }
+}
+
 /// Makes and stores a certificate of the station's own.
 fn renew(own: &Path, names: Vec<String>, now: i64) -> Result<Certificate, CertificateError> {
     let pem = make(names, now, VALID)?;
@@ -147,7 +155,7 @@ fn publish(own: &Path, public: &Path) {
 }
 
 fn read(certificate: &Path, key: &Path) -> Result<Certificate, CertificateError> {
-    let bytes = fs::read(certificate).map_err(|problem| unreadable(certificate, problem))?;
+    let bytes = file::read(certificate).map_err(|problem| unreadable(certificate, problem))?;
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect();
     let Some(first) = chain.first() else {
         let (what, begin) = ("certificate", "CERTIFICATE");
@@ -156,7 +164,7 @@ fn read(certificate: &Path, key: &Path) -> Result<Certificate, CertificateError>
     let der = first.clone();
     let digest: [u8; 32] = Sha256::digest(&der).into();
     let fingerprint = digest.map(|byte| format!("{byte:02X}")).join(":");
-    let bytes = fs::read(key).map_err(|problem| unreadable(key, problem))?;
+    let bytes = file::read(key).map_err(|problem| unreadable(key, problem))?;
     let secret = PrivateKeyDer::from_pem_slice(&bytes).map_err(|_| CertificateError::Content {
         file: key.to_owned(),
         what: "private key without a password",

@@ -1,0 +1,280 @@
+//! What `check-config` calls good, `run` accepts; what is refused or doubtful comes with its line and a remedy.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use leukoscope::cli::check_config::check;
+use leukoscope::cli::run::prepare;
+use leukoscope::config::load::load;
+use leukoscope::config::shipped_file;
+use proptest::prelude::*;
+
+use crate::common::{complained, leukoscope, models_folder, said};
+
+/// Checks a file with this text in this folder.
+fn checked(folder: &Path, text: &str) -> Output {
+    std::fs::write(folder.join("l.toml"), text).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_leukoscope"))
+        .args(["check-config", "l.toml"])
+        .current_dir(folder)
+        .env("LEUKOSCOPE_MODELS", models_folder())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn what_a_file_names_and_is_not_there_is_refused_in_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, place, what) in [
+        ("[models]\nfolder = \"/nowhere/models\"\n", "l.toml:2:1: ", "cannot read /nowhere/models/model.toml"),
+        ("[models]\nconfusion = \"/nowhere/c.toml\"\n", "l.toml:2:1: ", "/nowhere/c.toml"),
+        ("[camera]\nsource = \"replay:slides\"\n", "l.toml:2:1: ", "slides: there is no such file or folder"),
+        ("[camera]\nsource = \"pan:scan.png\"\n", "l.toml:2:1: ", "scan.png"),
+        ("[web]\nlanguage = \"xx\"\n", "l.toml:2:1: ", "there is no such language; there are en, es, fr"),
+        ("[serial]\nport = \"/etc/passwd\"\n", "l.toml:2:1: ", "is a file, not a serial port"),
+        ("[serial]\nport = \"/dev/null\"\n", "l.toml:2:1: ", "is another kind of device, not a serial port"),
+        ("[station]\nstate = \"l.toml\"\n", "l.toml:2:1: ", "l.toml is no folder"),
+        ("[station]\nstate = \"l.toml/state\"\n", "l.toml:2:1: ", "l.toml/state"),
+        ("[display]\nkind = \"png\"\npng = \"..\"\n", "l.toml:3:1: ", "is a folder"),
+        ("[station]\nstate = \"state\"\n[optics]\nflat_field = \"stored\"\n", "l.toml:4:1: ", "leukoscope calibrate"),
+        (
+            "[web]\nlisten = \"0.0.0.0:8321\"\ncertificate = \"/nowhere/c.pem\"\nkey = \"/nowhere/k.pem\"\n",
+            "l.toml:3:1: ",
+            "/nowhere/c.pem",
+        ),
+    ] {
+        let output = checked(folder.path(), text);
+        let complaint = complained(&output);
+        assert_eq!(output.status.code(), Some(2), "{text}{complaint}");
+        assert!(complaint.starts_with(&format!("leukoscope: {place}")) && complaint.contains(what), "{complaint}");
+        assert!(complaint.contains("\n  write: "), "{complaint}");
+    }
+}
+
+#[test]
+fn what_can_hardly_be_meant_is_good_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, what) in [
+        ("[flags]\nblasts_percent = 100\n", "l.toml:2:1: blasts_percent = 100: the flag is raised only where"),
+        ("[metrics]\nfile = \"/nowhere/m.prom\"\n", "l.toml:2:1: file = \"/nowhere/m.prom\": its folder must be there"),
+    ] {
+        let output = checked(folder.path(), text);
+        assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), "l.toml: good\n"), "{text}");
+        assert!(complained(&output).starts_with(&format!("warning: {what}")), "{}", complained(&output));
+    }
+    let output = checked(folder.path(), "[flags]\nnucleated_red_per_100 = 100\n");
+    assert_eq!(complained(&output), "", "there may be more nucleated red cells than white ones");
+}
+
+#[test]
+fn a_pipe_or_a_circle_of_links_ends_in_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let (pipe, circle) = (place("pipe"), place("circle"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::os::unix::fs::symlink(&circle, &circle).unwrap();
+    std::fs::create_dir(place("models")).unwrap();
+    std::fs::rename(&pipe, place("models/model.toml")).unwrap();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (replay, models) = (format!("replay:{pipe}"), place("models"));
+    for (arguments, words) in [
+        (vec!["check-config", &pipe], "it is a pipe, not a file"),
+        (vec!["check-config", &circle], "links lead in a circle"),
+        (vec!["analyze", &pipe], "it is a pipe, not a file"),
+        (vec!["count", &pipe], "it is a pipe, not a file"),
+        (vec!["run", "--display", "none", "--serial", "none", "--for", "1", "--camera", &replay], "it is a pipe"),
+        (vec!["analyze", "--models", &models, &circle], "it is a pipe"),
+    ] {
+        let began = Instant::now();
+        let output = leukoscope(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", complained(&output));
+        assert!(complained(&output).contains(words), "{arguments:?}: {}", complained(&output));
+        assert!(began.elapsed() < Duration::from_secs(60));
+    }
+}
+
+#[test]
+fn a_name_with_control_characters_is_printed_with_escapes() {
+    let folder = tempfile::tempdir().unwrap();
+    let odd = folder.path().join("a\u{1b}[31mb\n2026 ERROR forged.toml");
+    std::fs::write(&odd, "[camera]\nsource = \"replay:x\\u001B[31m\"\n").unwrap();
+    let config = odd.display().to_string();
+    let gone = format!("{config}.gone");
+    for arguments in [
+        vec!["check-config", &config],
+        vec!["check-config", &gone],
+        vec!["run", "--config", &gone],
+        vec!["run", "--camera", &gone],
+        vec!["analyze", &gone],
+        vec!["report", &gone],
+    ] {
+        let output = leukoscope(&arguments);
+        let all = said(&output) + &complained(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {all}");
+        assert!(!all.contains('\u{1b}'), "{arguments:?}: {all:?}");
+        assert!(!all.lines().any(|line| line.starts_with("2026 ERROR")), "{arguments:?}: {all:?}");
+        assert!(all.contains("\\u{1b}[31m"), "{arguments:?}: {all:?}");
+    }
+    std::fs::write(&odd, "[session]\ntarget = 100\n").unwrap();
+    let output = leukoscope(["check-config", &config]);
+    assert!(said(&output).contains("a\\u{1b}[31mb\\n2026 ERROR forged.toml: good\n"), "{}", said(&output));
+}
+
+#[test]
+fn a_wrong_value_of_a_flag_has_the_remedy_of_its_key() {
+    for (arguments, write) in [
+        (["run", "--serial", "ttyUSB3"], "write: --serial /dev/ttyUSB3"),
+        (["run", "--serial", "PTY"], "write: --serial pty"),
+        (["run", "--camera", "/dev/video2"], "write: --camera v4l:/dev/video2"),
+        (["calibrate", "--camera", "simulate"], "write: --camera simulated"),
+        (["run", "--display", "oled"], "is not one of \"none\", \"terminal\""),
+        (["run", "--display", "ssd1309"], "write: --display ssd1306"),
+    ] {
+        let output = leukoscope(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(complained(&output).contains(write), "{arguments:?}: {}", complained(&output));
+    }
+}
+
+/// Every key with values that its comment names, and with odd ones.
+fn settings(folder: &Path) -> Vec<(String, String, Vec<String>)> {
+    let path = |name: &str| format!("{:?}", folder.join(name));
+    let odd: Vec<String> =
+        ["-1", "0", "1", "100", "0.5", "1e9", "nan", "true", "false", "\"\"", "\" \"", "\"none\"", "\"x\""]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(
+                ["/dev/null", "/dev/null/x", "/etc/passwd", "/nowhere/at/all", "/dev/i2c-9", "a\\u001Bb", "血"]
+                    .map(|text| format!("\"{text}\"")),
+            )
+            .chain([format!("{:?}", "x".repeat(300)), path(""), path("file"), path("file/x"), path("new/deep")])
+            .collect();
+    let mut found = Vec::new();
+    let (mut section, mut comment) = (String::new(), String::new());
+    for line in shipped_file().lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            (section, comment) = (name.to_owned(), String::new());
+            continue;
+        }
+        let setting = line.strip_prefix("# ").unwrap_or(line);
+        let key = setting.split_once(" = ").filter(|(name, _)| !name.contains(' '));
+        let Some((name, example)) = key else {
+            comment.push_str(line);
+            continue;
+        };
+        let words = comment.split('"').skip(1).step_by(2).map(|word| format!("\"{word}\""));
+        let numbers =
+            comment.split(|c: char| !(c.is_ascii_digit() || c == '.')).filter_map(|text| text.parse::<i64>().ok());
+        let numbers = numbers.flat_map(|number| [number - 1, number, number + 1]).map(|number| number.to_string());
+        let mut values: Vec<String> = words.chain(numbers).chain([example.to_owned()]).collect();
+        if !(section == "station" && name == "state") {
+            values.extend(odd.iter().cloned());
+        } else {
+            // A state folder that may be made is made: only inside this folder.
+            values = [path("file"), path("file/x"), path("new/deep"), "\"/dev/null/x\"".to_owned()].to_vec();
+        }
+        if name != "width" && name != "height" && name != "stop_line" {
+            comment.clear();
+        }
+        found.push((section.clone(), name.to_owned(), values));
+    }
+    found
+}
+
+/// A file that sets these keys, and else what needs no hardware and leaves nothing behind.
+fn file(folder: &Path, chosen: &[(String, String, String)]) -> String {
+    let mut table: std::collections::BTreeMap<(&str, &str), &str> = std::collections::BTreeMap::new();
+    let state = format!("{:?}", folder.join("state"));
+    table.insert(("station", "state"), &state);
+    table.insert(("display", "kind"), "\"none\"");
+    for (section, name, value) in chosen {
+        table.insert((section, name), value);
+    }
+    let mut text = String::new();
+    let mut last = "";
+    for ((section, name), value) in table {
+        if section != last {
+            text.push_str(&format!("[{section}]\n"));
+            last = section;
+        }
+        text.push_str(&format!("{name} = {value}\n"));
+    }
+    text
+}
+
+/// Whether a device that is not there is the reason.
+fn lacks_hardware(complaint: &str) -> bool {
+    let absent = ["No such file or directory", "no such device", "No such device", "is not there", "ENOENT"];
+    complaint.contains("/dev/") && absent.iter().any(|words| complaint.contains(words))
+        // This build may not be the station's; `check-config` warns of it.
+        || complaint.contains("this build has no")
+}
+
+#[test]
+fn what_check_config_calls_good_run_accepts() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("file"), "x").unwrap();
+    let setting = prop::sample::select(settings(folder.path()))
+        .prop_flat_map(|(section, name, values)| (Just(section), Just(name), prop::sample::select(values)));
+    let path: PathBuf = folder.path().join("l.toml");
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 400, ..ProptestConfig::default() });
+    let (good, tried) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+    let began = Instant::now();
+    runner
+        .run(&prop::collection::vec(setting, 1..4), |chosen| {
+            if began.elapsed() > Duration::from_secs(20) {
+                return Ok(());
+            }
+            let text = file(folder.path(), &chosen);
+            std::fs::write(&path, &text).unwrap();
+            tried.set(tried.get() + 1);
+            if check(&path).is_ok() {
+                good.set(good.get() + 1);
+                let config = load(Some(&path), std::iter::empty()).unwrap();
+                if let Err(failure) = prepare(&config) {
+                    prop_assert!(lacks_hardware(&failure.words()), "{text}\n{}", failure.words());
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert!(good.get() > 3, "{} of {} were good", good.get(), tried.get());
+}
+
+#[test]
+fn every_display_and_camera_that_check_config_calls_good_is_refused_by_run_only_for_its_device() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("l.toml");
+    for kind in ["ssd1306", "sh1106", "st7789", "ili9341"] {
+        for size in [(128, 64), (128, 32), (64, 128), (240, 320), (320, 240), (135, 240), (16, 16), (4096, 4096)] {
+            for rotation in 0..4 {
+                let (width, height) = size;
+                let text = format!(
+                    "[display]\nkind = \"{kind}\"\nwidth = {width}\nheight = {height}\nrotation = {rotation}\n"
+                );
+                std::fs::write(&path, &text).unwrap();
+                if let Ok(config) = load(Some(&path), std::iter::empty())
+                    && let Err(problem) = leukoscope::outputs::display::open(&config.display)
+                {
+                    assert!(!problem.to_string().contains("is no size"), "{text}{problem}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_files_of_stations_that_were_refused_or_not_checked_are_answered_rightly() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, good) in [
+        ("[camera]\nsource = \"command:rpicam-vid --codec mjpeg -t 0 -o -\"\n", true),
+        ("[camera]\nsource = \"v4l:/dev/v4l/by-id/usb-ToupTek_UCMOS-video-index0\"\n", true),
+        ("[display]\nkind = \"ssd1306\"\nwidth = 128\nheight = 32\n", true),
+        ("[display]\nkind = \"st7789\"\nwidth=320\nheight=240\n", false),
+        ("[display]\nkind = \"ili9341\"\nwidth=240\nheight=320\ninvert = true", true),
+    ] {
+        let output = checked(folder.path(), text);
+        assert_eq!(output.status.success(), good, "{text}{}", complained(&output));
+    }
+}
