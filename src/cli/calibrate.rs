@@ -12,7 +12,6 @@ use crate::cli::pictures::{progress, vision_as_is};
 use crate::config::Config;
 use crate::config::load::load;
 use crate::station::calibrate::{self, NotCalibrated, Step};
-use crate::system::printable::printable;
 
 /// Takes a calibration and stores it.
 ///

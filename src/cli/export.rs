@@ -50,10 +50,10 @@ pub fn export(arguments: &ExportArguments) -> Result<(), Failure> {
         ))?;
     }
     if done.unseen > 0 {
-        println!(
+        output::line(format_args!(
             "left out: {} of signed results that no reviewer looked at; --all adds them, without a reviewer",
             done.unseen
-        );
+        ))?;
     }
     if done.nameless > 0 {
         output::line(format_args!("left out: {} that have no name although their result is signed", done.nameless))?;

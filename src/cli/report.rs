@@ -16,7 +16,6 @@ use crate::outputs::words::Catalogues;
 use crate::store::Store;
 use crate::store::records::{SessionId, Status};
 use crate::system::file;
-use crate::system::printable::printable;
 
 /// Writes a report; the daemon may be running.
 ///
