@@ -132,10 +132,12 @@ fn a_result_is_preliminary_until_it_is_signed() {
         comment: "seen, all".into(),
         sha256: "ab".into(),
     });
+    result.store = Some("0f1e".into());
     let signed = json(&result);
+    assert_eq!(signed["store"], "0f1e");
     assert_eq!((&signed["type"], &signed["signature"]["by"]), (&"final".into(), &"rita".into()));
     let csv = of(&result, LineFormat::Csv);
-    assert!(csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",,,\r\n"), "{csv}");
+    assert!(csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,\r\n"), "{csv}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use leukoscope::counting::session::snapshot::{Command, Ending, Phase, Snapshot};
 use leukoscope::counting::statistics::confusion::ConfusionSource;
 use leukoscope::station::drops::Dropped;
 use leukoscope::station::in_force::InForce;
-use leukoscope::station::requests::{MOST_COMMANDS, NotPassedOn};
+use leukoscope::station::requests::{Asked, MOST_COMMANDS, NotPassedOn};
 use leukoscope::station::wiring::{Parts, Ports, RunningStation, Station};
 use leukoscope::store::Store;
 use leukoscope::system::latest::Latest;
@@ -59,9 +59,9 @@ fn a_station_counts_what_its_camera_shows_and_keeps_the_result_of_the_sample_it_
     let state = tempfile::tempdir().unwrap();
     let (ports, newest, running) = started(station(state.path()));
     wait_for(&newest, "no sample yet", |now| now.phase == Phase::Waiting);
-    ports.commands.ask(Command::NewSample(Some("A-1".into()))).unwrap();
+    ports.commands.ask(Asked::by("device", Command::NewSample(Some("A-1".into())))).unwrap();
     wait_for(&newest, "cells", |now| now.sample == "A-1" && now.kinds.rbc > 0);
-    ports.commands.ask(Command::Stop).unwrap();
+    ports.commands.ask(Asked::by("device", Command::Stop)).unwrap();
     let done = wait_for(&newest, "the result", |now| now.phase == Phase::Done);
     assert_eq!(done.ending, Some(Ending::Stopped));
     let kept = ports.store.find(1).unwrap().expect("a result is kept before it is shown");
@@ -73,7 +73,7 @@ fn a_station_counts_what_its_camera_shows_and_keeps_the_result_of_the_sample_it_
 fn the_end_of_a_station_keeps_the_result_of_a_running_count() {
     let state = tempfile::tempdir().unwrap();
     let (ports, newest, running) = started(station(state.path()));
-    ports.commands.ask(Command::NewSample(Some("A-1".into()))).unwrap();
+    ports.commands.ask(Asked::by("device", Command::NewSample(Some("A-1".into())))).unwrap();
     wait_for(&newest, "a count", |now| now.phase == Phase::Counting);
     running.end();
     assert_eq!(ports.store.find(1).unwrap().unwrap().snapshot.ending, Some(Ending::Shutdown));
@@ -83,7 +83,7 @@ fn the_end_of_a_station_keeps_the_result_of_a_running_count() {
 fn limits_that_change_while_it_counts_hold_for_the_count_and_stand_in_its_record() {
     let state = tempfile::tempdir().unwrap();
     let (ports, newest, running) = started(station(state.path()));
-    ports.commands.ask(Command::Start).unwrap();
+    ports.commands.ask(Asked::by("device", Command::Start)).unwrap();
     wait_for(&newest, "a count", |now| now.phase == Phase::Counting);
     ports
         .in_force
@@ -92,7 +92,7 @@ fn limits_that_change_while_it_counts_hold_for_the_count_and_stand_in_its_record
         })
         .unwrap();
     wait_for(&newest, "the new target", |now| now.target == 321);
-    ports.commands.ask(Command::Stop).unwrap();
+    ports.commands.ask(Asked::by("device", Command::Stop)).unwrap();
     wait_for(&newest, "the result", |now| now.phase == Phase::Done);
     let record = ports.store.session(1).unwrap().unwrap().settings.unwrap();
     assert_eq!(record.session.target, 321);
@@ -106,11 +106,11 @@ fn whoever_asks_more_than_can_wait_hears_so_at_once_and_it_is_counted() {
     let station = station(state.path());
     let ports = station.ports();
     for _ in 0..MOST_COMMANDS {
-        ports.commands.ask(Command::Stop).unwrap();
+        ports.commands.ask(Asked::by("device", Command::Stop)).unwrap();
     }
-    assert_eq!(ports.commands.ask(Command::Start), Err(NotPassedOn::Busy));
+    assert_eq!(ports.commands.ask(Asked::by("device", Command::Start)), Err(NotPassedOn::Busy));
     assert_eq!(ports.drops.of(Dropped::Command), 1);
     let commands = ports.commands.clone();
     drop(station);
-    assert_eq!(commands.ask(Command::Start), Err(NotPassedOn::Ending));
+    assert_eq!(commands.ask(Asked::by("device", Command::Start)), Err(NotPassedOn::Ending));
 }
