@@ -91,10 +91,10 @@ fn store(connection: &Connection, at: Timestamp) -> Result<(), StoreProblem> {
     Ok(())
 }
 
-/// Time of the last line of the trail. What the program notes at its start does not count: it bears the time of a
-/// clock that was not judged yet.
+/// Time of the last session. Lines of the trail do not count: a command or the start itself may have noted one under a
+/// clock that nobody judged, and a store without a session has nothing to lose.
 pub(super) fn newest(connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
-    let sql = "SELECT at FROM audit WHERE action <> 'interrupted' ORDER BY number DESC LIMIT 1";
+    let sql = "SELECT coalesce(ended, started) FROM session ORDER BY id DESC LIMIT 1";
     let at: Option<String> = connection.query_row(sql, [], |row| row.get(0)).optional()?;
     Ok(at.and_then(|at| at.parse().ok()))
 }

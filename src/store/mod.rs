@@ -77,7 +77,7 @@ struct Inner {
     /// When it was opened, by the monotonic clock, and the last session that existed then.
     opened: Instant,
     earlier: SessionId,
-    /// Time of the last line of the trail then.
+    /// Time of that session.
     newest: Option<Timestamp>,
     /// Held while this process may write.
     _lock: Option<File>,

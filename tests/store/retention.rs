@@ -225,13 +225,14 @@ fn a_clock_years_ahead_is_doubted_until_a_person_or_a_time_service_vouches_for_i
 }
 
 #[test]
-fn a_store_of_an_earlier_version_is_judged_by_its_last_line() {
+fn a_store_of_an_earlier_version_is_judged_by_its_last_session() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     store.begin(&start("A")).unwrap();
+    let ahead = "2036-02-07T06:28:16Z".parse().unwrap();
+    store.note("console", ahead, "view", None, &serde_json::json!({})).unwrap();
     drop(store);
     let store = Store::open(folder.path()).unwrap();
-    let ahead = "2036-02-07T06:28:16Z".parse().unwrap();
     assert_eq!(
         store.clock(ahead, false).unwrap(),
         ClockVerdict::Doubted { latest: Some(crate::common::stored::at(0)) }
