@@ -39,11 +39,12 @@ fn name(zone: &TimeZone, at: Timestamp) -> String {
     let info = zone.to_offset_info(at);
     let abbreviation = info.abbreviation();
     let lettered = abbreviation.len() >= 2 && abbreviation.bytes().all(|byte| byte.is_ascii_alphabetic());
-    match (info.offset() == Offset::UTC, lettered) {
-        (true, false) => "UTC".to_owned(),
-        (true, true) if abbreviation == "UTC" => "UTC".to_owned(),
-        (_, true) => format!("{abbreviation} ({})", offset_name(info.offset())),
-        (_, false) => offset_name(info.offset()),
+    if info.offset() == Offset::UTC && (abbreviation == "UTC" || !lettered) {
+        "UTC".to_owned()
+    } else if lettered {
+        format!("{abbreviation} ({})", offset_name(info.offset()))
+    } else {
+        offset_name(info.offset())
     }
 }
 

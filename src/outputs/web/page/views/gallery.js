@@ -13,6 +13,8 @@ import { typing } from "./gallery/typing.js";
 
 // Keys with a use of their own, beside those of the classes.
 const BOUND = new Set([" ", "z", "h", "backspace"]);
+// A busy device may deliver the first keys of a scan late: what keys gave this shortly before a scan, ms, is part of it.
+const SHORTLY = 700;
 
 export async function show(root, [id, wish], context) {
   await told(id);
@@ -27,8 +29,10 @@ export async function show(root, [id, wish], context) {
   let chosen = null;
   let anchor = null;
   let selected = new Set();
-  // What was chosen before the present burst of keys.
+  // What was chosen before the present burst of keys, the time of the latest key, and what the latest keys gave.
   let before = null;
+  let at = 0;
+  let recent = [];
 
   const status = h("span", { class: "badge" });
   const counted = h("p", { class: "soft" });
@@ -147,7 +151,9 @@ export async function show(root, [id, wish], context) {
     if (!open || !chosen) return;
     const order = list.order();
     const those = order.filter((one) => selected.has(one)).map((one) => byNumber.get(one));
-    work.give(those, classOf, held);
+    const by = chosen;
+    const steps = work.give(those, classOf, held);
+    if (held) recent = [...recent.filter((one) => at - one.at < SHORTLY), { at, steps, chosen: by }];
     said.hidden = true;
     context.announce(those.length > 1 ? t("gallery.givenMany", { n: number(those.length) }) : words(those[0]));
     pickSeveral(false);
@@ -192,8 +198,12 @@ export async function show(root, [id, wish], context) {
   }
 
   // A scanner typed: nothing of it is sent, and the cell before it is chosen again.
-  function scanned() {
+  function scanned(since) {
     if (!open) return;
+    const late = recent.filter((one) => one.at < since && since - one.at < SHORTLY);
+    for (const { steps } of [...late].reverse()) work.takeBack(steps);
+    if (late.length > 0) before = late[0].chosen;
+    recent = [];
     const words = t("gallery.scanned");
     fill(said, words);
     said.hidden = false;
@@ -202,6 +212,7 @@ export async function show(root, [id, wish], context) {
 
   function pressed(event) {
     const key = event.key.toLowerCase();
+    at = event.timeStamp;
     if (!event.altKey && !event.ctrlKey && !event.metaKey) {
       if (!typed.take(event)) return event.preventDefault();
       if (typed.first()) before = chosen;

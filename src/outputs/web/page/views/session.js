@@ -36,6 +36,7 @@ function links({ id, reviewed_result: result }) {
 function body(detail, result) {
   const counted = detail.counted_result;
   return [
+    result.earlier && h("p", { class: "notice" }, earlier(result)),
     flags(result),
     h("section", { class: "card" },
       h("h2", {}, t("result.differential")),
@@ -95,7 +96,6 @@ function others(result) {
     h("h2", {}, t("result.others")),
     h("ul", { class: "plain" },
       h("li", {}, t("live.kinds", { wbc: number(result.kinds.WBC), rbc: number(result.kinds.RBC), plt: number(result.kinds.PLT) })),
-      result.earlier && h("li", {}, earlier(result)),
       line("result.whitePer1000", per?.WBC_per_1000, 1),
       line("result.plateletsPer1000", per?.PLT_per_1000, 1),
       line("result.whitePerUl", per?.estimates?.WBC_per_ul, 0),

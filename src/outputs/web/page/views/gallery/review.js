@@ -83,11 +83,13 @@ export function review(id, name, cells, tell) {
     }
     // A press that takes several requests is undone as one.
     let joined = false;
+    const pressed = [];
     for (const [code, all] of wanted) {
       for (let from = 0; from < all.length; from += AT_ONCE) {
         const step = { numbers: all.slice(from, from + AT_ONCE), failed: false, joined };
         joined = true;
         steps.push(step);
+        pressed.push(step);
         const work = async () => {
           if (await held) return send("PUT", `/api/sessions/${id}/cells`, { cells: step.numbers, class: code }, PATIENCE);
           step.failed = true;
@@ -104,6 +106,15 @@ export function review(id, name, cells, tell) {
       }
     }
     tell.changed([...wanted.values()].flat());
+    return pressed;
+  }
+
+  // Undoes one press of this visit, the latest that reached the station.
+  function takeBack(pressed) {
+    for (const step of [...pressed].reverse()) {
+      forget(step);
+      back(step, Promise.resolve(true));
+    }
   }
 
   function forget(step) {
@@ -147,5 +158,5 @@ export function review(id, name, cells, tell) {
     );
   }
 
-  return { give, undo, underWay: () => [...underWay.values()].filter((count) => count > 0).length };
+  return { give, undo, takeBack, underWay: () => [...underWay.values()].filter((count) => count > 0).length };
 }

@@ -13,14 +13,15 @@ const UNBOUND = 3;
 
 const ENDS = new Set(["Enter", "Tab"]);
 
-// `isBound(key)`: whether a person has a use for the key here. `scanned()` is called once for each scan.
+// `isBound(key)`: whether a person has a use for the key here. `scanned(since)` is called once for each scan, with the
+// time of its first key as in `event.timeStamp`.
 export function typing(isBound, scanned) {
   let burst = null;
   let last = -Infinity;
   let timer = 0;
 
   function begin() {
-    burst = { keys: 0, characters: 0, unbound: false, scan: false, open: true };
+    burst = { since: last, keys: 0, characters: 0, unbound: false, scan: false, open: true };
     burst.held = new Promise((decide) => (burst.decide = decide));
   }
 
@@ -30,7 +31,7 @@ export function typing(isBound, scanned) {
     burst.open = false;
     burst.scan = scan;
     burst.decide(!scan);
-    if (scan) scanned();
+    if (scan) scanned(burst.since);
   }
 
   function quiet() {
@@ -46,6 +47,7 @@ export function typing(isBound, scanned) {
     // A burst that was decided already, on a busy device, is not changed any more; the rest of it is one of its own.
     if (burst === null || timeStamp - last >= FAST || !(burst.open || burst.scan)) {
       end(false);
+      last = timeStamp;
       begin();
     }
     last = timeStamp;
