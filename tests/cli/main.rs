@@ -1,5 +1,6 @@
 //! The command line and the configuration file.
 
+mod analyze;
 mod cameras;
 mod closed_output;
 #[path = "../common/mod.rs"]

@@ -16,6 +16,7 @@ use crate::domain::scale::MicrometresPerPixel;
 use crate::system::timing::{Stage, StageTime, Timings};
 use crate::vision::detect::Detection;
 use crate::vision::detect::scale::Scale;
+use crate::vision::optics::field_of_view::BalancedPicture;
 use crate::vision::optics::focus;
 use crate::vision::prediction::Prediction;
 use crate::vision::quality::{Gate, Quality};
@@ -199,9 +200,9 @@ impl Counter {
         };
         let (width, height) = (f64::from(balanced.width()), f64::from(balanced.height()));
         let (thumb_width, thumb_height) = track::thumb_size(width, height);
-        let grey = imageops::grayscale(&imageops::thumbnail(&balanced, thumb_width, thumb_height));
+        let grey = imageops::grayscale(&imageops::thumbnail(&balanced.pixels, thumb_width, thumb_height));
         let sharpness = sharpness(&balanced);
-        let placed = self.tracker.place(Observation { grey, cells: &detections, size: (width, height), sharpness });
+        let placed = self.tracker.place(Observation { grey, cells: &detections, view: &balanced.view, sharpness });
         self.frame += 1;
         let placed_at = Instant::now();
         self.timings.note(Stage::Track, placed_at - began);
@@ -251,7 +252,7 @@ impl Counter {
     /// Classifies new white cells, and some of those that this frame shows better than earlier ones.
     fn look_at_white(
         &mut self,
-        balanced: &RgbImage,
+        balanced: &BalancedPicture,
         scale: Scale,
         detections: &[Detection],
         placed: &Registration,
@@ -338,9 +339,11 @@ fn lone(cell: &Detection, id: CellId, placed: &Registration) -> CellUpdate {
     CellUpdate { id, kind: cell.kind, at: OnSlide { patch: placed.patch, area } }
 }
 
-/// Overall sharpness of a white-balanced frame.
-fn sharpness(balanced: &RgbImage) -> f64 {
+/// Overall sharpness of a white-balanced frame, in the middle of its field of view.
+fn sharpness(balanced: &BalancedPicture) -> f64 {
     let factor = (f64::from(SHARPNESS_WIDTH) / f64::from(balanced.width())).min(1.0);
     let side = |length: u32| ((f64::from(length) * factor).round() as u32).max(1);
-    focus::sharpness(&imageops::thumbnail(balanced, side(balanced.width()), side(balanced.height())))
+    let small = imageops::thumbnail(&balanced.pixels, side(balanced.width()), side(balanced.height()));
+    let Rect { x, y, w, h } = balanced.view.resized(small.dimensions()).inner();
+    focus::sharpness(&imageops::crop_imm(&small, x as u32, y as u32, w as u32, h as u32).to_image())
 }

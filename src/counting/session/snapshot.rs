@@ -53,6 +53,9 @@ pub struct FrameCounts {
     /// Of those analysed, not counted because they were not good enough.
     #[serde(default)]
     pub refused: Refusals,
+    /// Passed over because the vision failed on them.
+    #[serde(default)]
+    pub failed: u64,
 }
 
 /// The state of a session at one moment. Every sink renders this and nothing else.
