@@ -105,6 +105,9 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
                         bar.suspend(|| log::warn!("{}: {warning}", path.display()));
                     }
                 }
+                if let Some(problem) = counted.unnamed {
+                    bar.suspend(|| failures.note(path, &anyhow::anyhow!(problem)));
+                }
                 session.revise(&counted.revisions);
                 session.add(&counted.cells, counted.jumped);
                 frames += 1;

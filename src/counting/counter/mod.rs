@@ -78,6 +78,8 @@ pub struct Counted {
     pub um_per_px: Option<MicrometresPerPixel>,
     /// Quality of the frame; a refused frame adds no cells.
     pub quality: Quality,
+    /// Why white cells of this frame could not be classified, if so; they count once another frame shows them.
+    pub unnamed: Option<String>,
 }
 
 /// Width of the picture in which blur is measured, px: small enough that pixel noise averages out.
@@ -142,19 +144,19 @@ impl Counter {
     /// Counts the next frame.
     ///
     /// # Errors
-    /// If a network fails on it; its cells are then not counted.
+    /// If detection fails on it; its cells are then not counted.
     pub fn frame(&mut self, image: &RgbImage) -> Result<Counted, VisionError> {
         let detected = self.analyzer.analyze(image)?;
-        self.take(detected)
+        Ok(self.take(detected))
     }
 
     /// Counts an analysed frame while analysing the next one: on two cores, throughput is that of the slower half.
-    /// Either half may fail on its own.
+    /// The analysis may fail.
     pub(crate) fn frame_while(
         &mut self,
         detected: DetectedFrame,
         next: &RgbImage,
-    ) -> (Result<Counted, VisionError>, Result<DetectedFrame, VisionError>) {
+    ) -> (Counted, Result<DetectedFrame, VisionError>) {
         // Taken out, so that each half owns its part of the counter.
         let idle = FrameAnalyzer::behind(Arc::clone(&self.vision), Gate::new(true));
         let mut analyzer = std::mem::replace(&mut self.analyzer, idle);
@@ -179,10 +181,7 @@ impl Counter {
 
     /// Second half: which of the cells are new, and their classes. Call it with frames in the order they were
     /// analysed.
-    ///
-    /// # Errors
-    /// If a network fails on it; its cells are then not counted.
-    pub fn take(&mut self, detected: DetectedFrame) -> Result<Counted, VisionError> {
+    pub fn take(&mut self, detected: DetectedFrame) -> Counted {
         let began = Instant::now();
         let (optics, detect) = detected.took;
         self.timings.note(Stage::Optics, optics);
@@ -192,11 +191,11 @@ impl Counter {
         counted
     }
 
-    fn place(&mut self, detected: DetectedFrame) -> Result<Counted, VisionError> {
+    fn place(&mut self, detected: DetectedFrame) -> Counted {
         let began = Instant::now();
         let DetectedFrame { balanced, cells: detections, quality, counts, um_per_px, .. } = detected;
         let Some(scale) = counts else {
-            return Ok(Counted { in_view: detections, um_per_px, quality, ..Counted::default() });
+            return Counted { in_view: detections, um_per_px, quality, ..Counted::default() };
         };
         let (width, height) = (f64::from(balanced.width()), f64::from(balanced.height()));
         let (thumb_width, thumb_height) = track::thumb_size(width, height);
@@ -208,7 +207,9 @@ impl Counter {
         self.timings.note(Stage::Track, placed_at - began);
         let mut counted = Counted::default();
         // Verdicts on a finished patch come first, because this frame has other cells.
-        self.look_at_white(&balanced, scale, &detections, &placed, &mut counted)?;
+        // The tracker has counted the frame, so its other cells must not be lost if that fails.
+        let looked = self.look_at_white(&balanced, scale, &detections, &placed, &mut counted);
+        counted.unnamed = looked.err().map(|error| format!("the white cells of a frame were not classified: {error}"));
         self.timings.note(Stage::Classify, placed_at.elapsed());
         if placed.new_patch && !placed.jumped {
             let cut = std::mem::take(&mut self.cut);
@@ -238,7 +239,7 @@ impl Counter {
         counted.in_view = detections;
         counted.um_per_px = um_per_px;
         counted.quality = quality;
-        Ok(counted)
+        counted
     }
 
     /// Ends the slide: returns the cells seen but not yet counted, including the cut cells of a last lone field.

@@ -252,7 +252,7 @@ impl Counting {
                 let (counted, detected) = self.counter.frame_while(before, pixels);
                 self.detected_alone = Duration::ZERO;
                 self.rate.step(began.elapsed());
-                self.counted(counted, &its_frame);
+                self.counted(Ok(counted), &its_frame);
                 detected
             }
         };
@@ -274,17 +274,17 @@ impl Counting {
             let began = Instant::now();
             let counted = self.counter.take(detected);
             self.rate.step(began.elapsed().max(std::mem::take(&mut self.detected_alone)));
-            self.counted(counted, &frame);
+            self.counted(Ok(counted), &frame);
         }
     }
 
     fn counted(&mut self, counted: Result<Counted, VisionError>, frame: &Frame) {
         match counted {
-            Ok(Counted { cells, revisions, jumped, um_per_px, quality, in_view, names, .. }) => {
+            Ok(Counted { cells, revisions, jumped, um_per_px, quality, in_view, names, unnamed, .. }) => {
                 self.used += 1;
                 self.view.learn(&cells, &revisions);
                 self.view.show(frame, &in_view, &names);
-                self.connections.troubles.set(Part::Vision, None);
+                self.connections.troubles.set(Part::Vision, unnamed);
                 self.um_per_px = um_per_px.map(MicrometresPerPixel::get).or(self.um_per_px);
                 self.judged.note(quality, self.connections.gate);
                 self.doubt_optics();
