@@ -94,8 +94,6 @@ fn a_moving_stage_seen_through_an_eyepiece_counts_each_cell_once() {
     for index in 0..120 {
         let frame = counter.frame(&STOP.before(&microscope.draw(index).0)).unwrap();
         refused += usize::from(frame.quality.refused());
-        let at = microscope.stage(index);
-        eprintln!("{index} {at:?} origin {:?} jumped {} new {} gone {} verdict {:?} cells {}", frame.origin, frame.jumped, frame.cells.len(), frame.revisions.len(), frame.quality.verdict, frame.in_view.len());
         counted.take(frame);
     }
     counted.count(counter.finish());
@@ -187,18 +185,4 @@ fn the_cases_with_round_fields_show_what_they_show_without_the_black() {
     let (expected_white, expected_red, _) = count("same-field-02-no-black.png");
     assert_eq!((white, verdict), (expected_white, "good".into()));
     assert!(red.abs_diff(expected_red) <= 2, "{red} red cells, {expected_red} without the black");
-}
-
-#[test]
-fn debug_whole() {
-    let microscope = microscope(60.0);
-    let mut counter = Counter::new(vision());
-    let mut counted = Ledger::default();
-    for index in 0..120 {
-        let frame = counter.frame(&microscope.draw(index).0).unwrap();
-        eprintln!("{index} origin {:?} jumped {} new {} gone {}", frame.origin, frame.jumped, frame.cells.len(), frame.revisions.len());
-        counted.take(frame);
-    }
-    counted.count(counter.finish());
-    panic!("{} {}", counted.of(Kind::Rbc), microscope.whole_cells(0..120).values().filter(|(k, _)| *k == Kind::Rbc).count());
 }

@@ -166,7 +166,7 @@ impl Tracker {
         let size = (f64::from(field.size().0), f64::from(field.size().1));
         self.frame += 1;
         let blurred = self.is_blurred(sharpness);
-        let view = FrameView::new(grey, cells, size, blurred);
+        let view = FrameView::new(grey, cells, field, blurred);
         let mut placed = Registration { blurred, names: vec![None; cells.len()], ..Registration::default() };
         let found = self.find(&view);
         if found.is_none() && blurred && self.frames_in_patch() > 1 && self.lost < PATIENCE {
