@@ -138,3 +138,28 @@ fn a_picture_too_coarse_to_tell_cells_apart_says_so_and_the_others_are_counted()
     assert_eq!(with[0]["refused"]["too-coarse"], 1, "{}", with[0]);
     assert_eq!((&with[0]["counts"], &with[0]["classes"]), (&without[0]["counts"], &without[0]["classes"]));
 }
+
+#[test]
+fn a_scale_bar_in_the_picture_is_warned_about() {
+    let folder = tempfile::tempdir().unwrap();
+    for index in 0..3 {
+        field(index).save(folder.path().join(format!("{index}.png"))).unwrap();
+    }
+    let (_, plain, _) = run("analyze", folder.path(), &[]);
+    assert!(plain.iter().all(|line| line["quality"].get("warning").is_none()), "{plain:?}");
+    let (_, count, _) = run("count", folder.path(), &[]);
+    assert_eq!(count[0]["frames_with_drawn_lines"], 0);
+    let mut barred = field(1);
+    for (x, y) in (530..600).flat_map(|x| (440..445).map(move |y| (x, y))) {
+        barred.put_pixel(x, y, Rgb([0; 3]));
+    }
+    barred.save(folder.path().join("1.png")).unwrap();
+    let (_, lines, _) = run("analyze", folder.path(), &[]);
+    for index in 0..3 {
+        let warning = &line(&lines, &format!("{index}.png"))["quality"]["warning"];
+        assert_eq!(warning.as_str().is_some_and(|warning| warning.contains("scale bar")), index == 1, "{warning}");
+    }
+    let (_, count, complaint) = run("count", folder.path(), &[]);
+    assert_eq!(count[0]["frames_with_drawn_lines"], 1);
+    assert!(complaint.contains("1.png: lines are drawn into the picture"), "{complaint}");
+}

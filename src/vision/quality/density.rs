@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_few_red_cells_are_too_thin_unless_the_smear_is_lysed() {
-        let field = RgbImage::from_pixel(640, 480, image::Rgb([235; 3])).into();
+        let field: BalancedPicture = RgbImage::from_pixel(640, 480, image::Rgb([235; 3])).into();
         let few = [cell(Kind::Rbc, 100.0, 100.0, 50.0), cell(Kind::Rbc, 400.0, 300.0, 50.0)];
         assert_eq!(Density::of(&few, &field).verdict(1), Some(Verdict::TooThin));
         assert_eq!(Density::of(&few, &field).verdict(2), None);

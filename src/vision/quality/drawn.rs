@@ -4,9 +4,8 @@ use image::{Rgb, RgbImage};
 
 use crate::vision::optics::field_of_view::FieldOfView;
 
-/// Length from which a line counts, as a share of the picture's shorter side. In 166 fields of six sources that have
-/// nothing drawn in, no edge of one colour runs along a row or column for more than 0.047; the scale bars of two
-/// sources are 0.07 and longer.
+/// Length from which a line counts, as a share of the picture's shorter side. In 214 fields of four sources with nothing
+/// drawn in, no such edge is longer than 0.05; burnt-in scale bars are 0.07 and longer.
 const LONG: f64 = 0.06;
 
 /// Least length of a line, px.

@@ -33,8 +33,15 @@ const BRIGHT_OUTSIDE: f64 = 0.1;
 /// a dark cell at the border bulges into it.
 const BULGES: f64 = 0.3;
 
-/// Raster steps by which the field ends before the last bright point: the edge of a stop is blurred.
-const RIM: f64 = 1.5;
+/// Share of the background's brightness from which a point near the edge is lit well enough: the shadow of a stop out of
+/// focus is wide.
+const LIT: f64 = 0.4;
+
+/// Share of the field that must be lit so well; with less, the light is uneven, and there is no shadow to cut off.
+const MOSTLY_LIT: f64 = 0.6;
+
+/// Raster steps by which the field ends before the last lit point, because a raster point may lie half in the shadow.
+const RIM: f64 = 1.0;
 
 /// Points `(x, y)` with `x * across + y * down <= most` are inside; the vector has length 1 in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,7 +76,7 @@ pub(super) fn stop(raw: &RgbImage) -> Option<Vec<Edge>> {
         return None;
     }
     let field = largest(&bright, columns);
-    let hull = hull(&field, columns);
+    let hull = self::hull(&field, columns);
     let inside: Vec<bool> = (0..bright.len())
         .map(|at| {
             // Twice all lengths, so that the middle of a point is whole.
@@ -79,15 +86,18 @@ pub(super) fn stop(raw: &RgbImage) -> Option<Vec<Edge>> {
         .collect();
     let all = inside.len() as f64;
     let outside = inside.iter().filter(|inside| !**inside).count() as f64;
-    let lit = inside.iter().zip(&bright).filter(|(inside, bright)| !**inside && **bright).count() as f64;
+    let bright_outside = inside.iter().zip(&bright).filter(|(inside, bright)| !**inside && **bright).count() as f64;
     let bulging = reached(&bright, &inside, columns) as f64;
     let stands_in_black = outside >= LEAST_OUTSIDE * all
         && all - outside >= LEAST_FIELD * all
-        && lit <= BRIGHT_OUTSIDE * outside
+        && bright_outside <= BRIGHT_OUTSIDE * outside
         && bulging <= BULGES * outside;
     if !stands_in_black {
         return None;
     }
+    let lit: Vec<bool> = levels.iter().map(|level| f64::from(*level) >= LIT * f64::from(background)).collect();
+    let without_shadow = self::hull(&largest(&lit, columns), columns);
+    let hull = if area(&without_shadow) >= MOSTLY_LIT * area(&hull) { without_shadow } else { hull };
     let step = (f64::from(width) / columns as f64, f64::from(height) / rows as f64);
     let rim = RIM * f64::midpoint(step.0, step.1);
     let edges = sides(&hull).filter(|(from, to)| {
@@ -217,6 +227,11 @@ fn half_hull(points: impl Iterator<Item = (i64, i64)>) -> Vec<(i64, i64)> {
 /// Above 0 if the way from `a` over `b` to `c` turns as the hull does.
 fn turn(a: (i64, i64), b: (i64, i64), c: (i64, i64)) -> i64 {
     (b.0 - a.0) * (c.1 - a.1) - (b.1 - a.1) * (c.0 - a.0)
+}
+
+/// Area of a closed polygon whose sides turn as the hull's do.
+fn area(polygon: &[(i64, i64)]) -> f64 {
+    sides(polygon).map(|(from, to)| from.0 * to.1 - from.1 * to.0).sum::<i64>() as f64 / 2.0
 }
 
 /// The sides of a closed polygon.
