@@ -12,12 +12,13 @@ use crate::camera::picture::read_picture;
 use crate::cli::args::{AnalyzeArguments, ClassifyArguments};
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::lighting;
-use crate::cli::pictures::{ListedPicture, each, list, print_each, vision, vision_as_is};
+use crate::cli::pictures::{Failures, ListedPicture, each, list, print_each, vision, vision_as_is};
 use crate::cli::saliency::Explanations;
 use crate::domain::class::{CellClass, Kind};
 use crate::vision::annotate::annotate;
-use crate::vision::detect::scale::{ScaleEstimates, ScaleSource};
+use crate::vision::detect::scale::{Scale, ScaleEstimates, ScaleSource};
 use crate::vision::detect::shared_scale::{self as shared, ImageGroup};
+use crate::vision::optics::field_of_view::BalancedPicture;
 use crate::vision::prediction::{BLAST_KEPT, Prediction};
 use crate::vision::quality::focus::FocusHistory;
 use crate::vision::quality::{Quality, Verdict, assess};
@@ -32,8 +33,7 @@ struct FieldLine<'a> {
     scale_um_per_px: Option<f64>,
     scale_from: Option<ScaleSource>,
     cells: Vec<CellLine>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    quality: Option<QualityLine>,
+    quality: QualityLine,
 }
 
 /// Quality of a single picture; sharpness relative to a stream does not apply here.
@@ -42,6 +42,9 @@ struct QualityLine {
     verdict: Verdict,
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<&'static str>,
+    /// What makes the cells doubtful.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<&'static str>,
     sharpness: f64,
     background: f64,
     saturated: f64,
@@ -55,6 +58,7 @@ impl QualityLine {
         Self {
             verdict: quality.verdict,
             advice: quality.verdict.advice(),
+            warning: quality.warning(),
             sharpness: rounded(quality.sharpness, 1e4),
             background: rounded(quality.background, 10.0),
             saturated: rounded(quality.saturated, 1e4),
@@ -137,35 +141,53 @@ fn rounded(value: f64, parts: f64) -> f64 {
     (value * parts).round() / parts
 }
 
-/// Result for one picture.
-struct AnalyzedPicture {
+/// What a picture tells of its scale.
+struct MeasuredPicture {
     size: (u32, u32),
     scale_estimates: ScaleEstimates,
     /// `None` while the picture waits for the scale of others.
-    field: Option<Field>,
-    quality: Option<Quality>,
+    seen: Option<SeenPicture>,
 }
 
-impl AnalyzedPicture {
+impl MeasuredPicture {
+    fn new(size: (u32, u32), scale_estimates: ScaleEstimates) -> Self {
+        Self { size, scale_estimates, seen: None }
+    }
+
     fn group(&self, picture: &ListedPicture) -> ImageGroup {
         ImageGroup { root: picture.root, size: self.size }
     }
 }
 
-/// Scales found in readable pictures, to decide which pictures share one.
-fn estimates(pictures: &[ListedPicture], seen: &[Option<AnalyzedPicture>]) -> Vec<(ImageGroup, ScaleEstimates)> {
-    let read = pictures.iter().zip(seen);
-    read.filter_map(|(picture, seen)| seen.as_ref().map(|seen| (seen.group(picture), seen.scale_estimates))).collect()
+/// What a picture shows.
+struct SeenPicture {
+    size: (u32, u32),
+    field: Field,
+    quality: Quality,
+}
+
+impl SeenPicture {
+    fn at(vision: &Vision, image: &RgbImage, balanced: &BalancedPicture, scale: Option<Scale>) -> anyhow::Result<Self> {
+        let field = vision.analyze_at(balanced, scale)?;
+        let cells: Vec<_> = field.cells.iter().map(|cell| cell.detection).collect();
+        let quality = assess(image, balanced, &cells, field.scale, &FocusHistory::default());
+        Ok(Self { size: image.dimensions(), field, quality })
+    }
+}
+
+/// Scales found in the pictures, to decide which of them share one.
+fn estimates(measured: &[(ListedPicture, MeasuredPicture)]) -> Vec<(ImageGroup, ScaleEstimates)> {
+    measured.iter().map(|(picture, measured)| (measured.group(picture), measured.scale_estimates)).collect()
 }
 
 /// Detects and classifies the cells of pictures.
 ///
 /// # Errors
-/// With exit code 2 for wrong input, 1 if output or a network fails.
+/// With exit code 2 for wrong input, 1 if output or a network fails; after the lines of all other pictures.
 pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
     let (vision, _) = vision_as_is(&arguments.vision)?;
     let pictures = list(&arguments.paths, arguments.recursive)?;
-    let files: Vec<PathBuf> = pictures.iter().map(|picture| picture.path.clone()).collect();
+    let files: Vec<PathBuf> = pictures.iter().map(|(picture, ())| picture.path.clone()).collect();
     let vision = Arc::new(vision.lit(lighting(&arguments.field, &files)?));
     if let Some(folder) = &arguments.annotate {
         fs::create_dir_all(folder)
@@ -173,41 +195,37 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             .blame_input()?;
     }
     let mut explanations = Explanations::asked(arguments.saliency.as_deref(), &vision)?;
-    let mut seen = each(
-        &pictures,
-        "analyzing",
-        |_| true,
-        |_, image| {
-            let balanced = vision.balanced(image);
-            let scale_estimates = vision.estimate_scale(&balanced)?;
-            let sure = scale_estimates.scale().filter(|scale| !scale.source.is_guess());
-            let field = sure.map(|scale| vision.analyze_at(&balanced, Some(scale))).transpose()?;
-            let quality = field.as_ref().map(|field| quality(image, &balanced, field));
-            Ok(AnalyzedPicture { size: image.dimensions(), scale_estimates, field, quality })
-        },
-    )?;
-    // Pictures without red cells use the scale of those that have some.
-    let shared = shared::groups(&estimates(&pictures, &seen), shared::by_red_cells);
-    for (picture, seen) in pictures.iter().zip(seen.iter_mut().flatten()) {
-        if seen.field.is_none() {
-            let scale = shared.get(&seen.group(picture)).map(|shared| shared.scale).or(seen.scale_estimates.scale());
-            let image = read_picture(&picture.path).blame_run()?;
-            let balanced = vision.balanced(&image);
-            let field = vision.analyze_at(&balanced, scale);
-            let field = field.with_context(|| picture.path.display().to_string()).blame_run()?;
-            seen.quality = Some(quality(&image, &balanced, &field));
-            seen.field = Some(field);
+    let mut failures = Failures::among(pictures.len());
+    let measured = each(pictures, "analyzing", &mut failures, |picture, ()| {
+        let image = read_picture(&picture.path)?;
+        let balanced = vision.balanced(&image);
+        let mut measured = MeasuredPicture::new(image.dimensions(), vision.estimate_scale(&balanced)?);
+        let sure = measured.scale_estimates.scale().filter(|scale| !scale.source.is_guess());
+        if sure.is_some() {
+            measured.seen = Some(SeenPicture::at(&vision, &image, &balanced, sure)?);
         }
-    }
-    let cells = seen.iter_mut().flatten().filter_map(|seen| seen.field.as_mut()).flat_map(|field| &mut field.cells);
+        Ok(measured)
+    });
+    // Pictures without red cells use the scale of those that have some.
+    let shared = shared::groups(&estimates(&measured), shared::by_red_cells);
+    let mut seen = each(measured, "analyzing", &mut failures, |picture, measured| {
+        let scale = shared.get(&measured.group(picture)).map(|shared| shared.scale);
+        let scale = scale.or(measured.scale_estimates.scale());
+        match measured.seen {
+            Some(seen) => Ok(seen),
+            None => {
+                let image = read_picture(&picture.path)?;
+                SeenPicture::at(&vision, &image, &vision.balanced(&image), scale)
+            }
+        }
+    });
+    let cells = seen.iter_mut().flat_map(|(_, seen)| &mut seen.field.cells);
     let opinions = cells.filter_map(|cell| cell.opinion.as_mut());
     let prevalence = vision.correction(arguments.vision.prevalence).correct_all(opinions);
     log::info!("{}", prevalence.report());
 
     let mut written = std::collections::HashSet::new();
-    print_each(&pictures, &seen, |ListedPicture { path, .. }, AnalyzedPicture { size, field, quality, .. }| {
-        let none = Field::default();
-        let field = field.as_ref().unwrap_or(&none);
+    print_each(&seen, &mut failures, |ListedPicture { path, .. }, SeenPicture { size, field, quality }| {
         if let Some(explanations) = &mut explanations {
             explanations.field(path, &read_picture(path)?, field)?;
         }
@@ -218,8 +236,8 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             })?;
         }
         if !arguments.json {
-            let advice = quality.and_then(|quality| quality.verdict.advice()).map(|advice| format!("; {advice}"));
-            return Ok(field_text(path, field) + &advice.unwrap_or_default());
+            let remarks = [quality.verdict.advice(), quality.warning()].into_iter().flatten();
+            return Ok(remarks.fold(field_text(path, field), |text, remark| format!("{text}; {remark}")));
         }
         let line = FieldLine {
             image: path,
@@ -228,16 +246,10 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             scale_um_per_px: field.scale.map(|scale| rounded(scale.um_per_px.get(), 1e5)),
             scale_from: field.scale.map(|scale| scale.source),
             cells: field.cells.iter().map(|cell| CellLine::new(cell, &vision)).collect(),
-            quality: quality.as_ref().map(QualityLine::new),
+            quality: QualityLine::new(quality),
         };
         Ok(serde_json::to_string(&line)?)
     })
-}
-
-/// Quality of a single picture.
-fn quality(image: &RgbImage, balanced: &RgbImage, field: &Field) -> Quality {
-    let cells: Vec<_> = field.cells.iter().map(|cell| cell.detection).collect();
-    assess(image, balanced, &cells, field.scale, &FocusHistory::default())
 }
 
 /// File name for a PNG in `folder` after the picture's own; two pictures of one name get different ones.
@@ -299,33 +311,24 @@ pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
     let (vision, _) = vision(&arguments.vision)?;
     let mut explanations = Explanations::asked(arguments.saliency.as_deref(), &vision)?;
     let pictures = list(&arguments.paths, arguments.recursive)?;
-    let measured = each(
-        &pictures,
-        "measuring",
-        |_| true,
-        |_, image| {
-            let scale_estimates = vision.estimate_scale(&vision.balanced(image))?;
-            Ok(AnalyzedPicture { size: image.dimensions(), scale_estimates, field: None, quality: None })
-        },
-    )?;
-    let shared = shared::groups(&estimates(&pictures, &measured), shared::by_any_cells);
+    let mut failures = Failures::among(pictures.len());
+    let measured = each(pictures, "measuring", &mut failures, |picture, ()| {
+        let image = read_picture(&picture.path)?;
+        Ok(MeasuredPicture::new(image.dimensions(), vision.estimate_scale(&vision.balanced(&image))?))
+    });
+    let shared = shared::groups(&estimates(&measured), shared::by_any_cells);
     shared::log(&shared);
-    let mut seen = each(
-        &pictures,
-        "classifying",
-        |at| measured[at].is_some(),
-        |at, image| {
-            let own = measured[at].as_ref();
-            let common = own.and_then(|own| shared.get(&own.group(&pictures[at]))).map(|shared| shared.scale);
-            let scale = common.or(own.and_then(|own| own.scale_estimates.scale()));
-            Ok((vision.classify_middle_at(&vision.balanced(image), scale)?, scale))
-        },
-    )?;
-    let opinions = seen.iter_mut().flatten().map(|(opinion, _)| opinion);
+    let mut seen = each(measured, "classifying", &mut failures, |picture, measured| {
+        let scale = shared.get(&measured.group(picture)).map(|shared| shared.scale);
+        let scale = scale.or(measured.scale_estimates.scale());
+        let image = read_picture(&picture.path)?;
+        Ok((vision.classify_middle_at(&vision.balanced(&image), scale)?, scale))
+    });
+    let opinions = seen.iter_mut().map(|(_, (opinion, _))| opinion);
     let prevalence = vision.correction(arguments.vision.prevalence).correct_all(opinions);
     log::info!("{}", prevalence.report());
 
-    print_each(&pictures, &seen, |ListedPicture { path, .. }, (opinion, scale)| {
+    print_each(&seen, &mut failures, |ListedPicture { path, .. }, (opinion, scale)| {
         if let Some(explanations) = &mut explanations {
             explanations.middle(path, &read_picture(path)?, *scale, opinion)?;
         }

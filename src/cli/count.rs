@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::env;
 
-use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::camera::picture::read_picture;
@@ -11,7 +10,7 @@ use crate::cli::args::CountArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::counting_vision;
 use crate::cli::output;
-use crate::cli::pictures::{list_one, progress};
+use crate::cli::pictures::{Failures, list_one, progress};
 use crate::config::load::load;
 use crate::config::{Config, SessionConfig};
 use crate::counting::counter::Counter;
@@ -32,11 +31,16 @@ use crate::vision::quality::{Gate, Refusals};
 #[derive(Serialize)]
 struct Recording {
     frames: u64,
+    /// Pictures that could not be read.
     frames_skipped: u64,
+    /// Frames on which the work failed.
+    frames_failed: u64,
     /// Frames not good enough to count.
     frames_refused: u64,
     /// Same by reason.
     refused: Refusals,
+    /// Frames with a scale bar, a ruler or a window drawn in, which may count as cells.
+    frames_with_drawn_lines: u64,
     counts: KindCounts,
     classes: BTreeMap<CellClass, u32>,
     percent: BTreeMap<CellClass, [f64; 3]>,
@@ -56,8 +60,8 @@ struct Recording {
 /// Counts a recorded session.
 ///
 /// # Errors
-/// With exit code 2 for wrong input (unreadable pictures are left out, counted and named), 1 if a network fails or, after
-/// the count, if most pictures were unreadable.
+/// With exit code 2 for wrong input (unreadable pictures are left out, counted and named), 1 if a network fails on a
+/// picture or most pictures were unreadable, after the result of all others.
 pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     let pictures = list_one(&arguments.path, arguments.recursive)?;
     let station = match &arguments.config {
@@ -81,34 +85,42 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     let now = jiff::Timestamp::UNIX_EPOCH;
     session.begin(None, now);
 
-    let (mut frames, mut frames_skipped) = (0, 0);
+    let (mut frames, mut drawn) = (0, 0);
+    let mut failures = Failures::among(pictures.len());
     let mut refused = Refusals::default();
     let bar = progress(pictures.len() as u64, "counting");
     for path in &pictures {
-        match read_picture(path) {
-            Ok(image) => {
-                let counted = counter.frame(&image).with_context(|| path.display().to_string()).blame_run()?;
+        match read_picture(path).map_err(anyhow::Error::from).and_then(|image| Ok(counter.frame(&image)?)) {
+            Ok(counted) => {
                 if !arguments.no_gate {
                     refused.note(counted.quality.verdict);
                     if let Some(advice) = counted.quality.verdict.advice() {
                         bar.suspend(|| log::info!("{}: not counted, {advice}", path.display()));
                     }
                 }
+                if let Some(warning) = counted.quality.warning() {
+                    drawn += 1;
+                    // One picture stands for all of the camera.
+                    if drawn == 1 {
+                        bar.suspend(|| log::warn!("{}: {warning}", path.display()));
+                    }
+                }
+                if let Some(problem) = counted.unnamed {
+                    bar.suspend(|| failures.note(path, &anyhow::anyhow!(problem)));
+                }
                 session.revise(&counted.revisions);
                 session.add(&counted.cells, counted.jumped);
                 frames += 1;
             }
-            Err(error) => {
-                frames_skipped += 1;
-                bar.suspend(|| log::error!("{error}"));
-            }
+            Err(error) => bar.suspend(|| failures.note(path, &error)),
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
-    if frames == 0 {
+    if frames == 0 && failures.failed() == 0 {
         return Err(Failure::input(format!("{}: not one picture could be read", arguments.path.display())));
     }
+    let (frames_skipped, frames_failed) = (failures.unreadable() as u64, failures.failed() as u64);
     session.add(&counter.finish(), false);
     session.finish(Ending::RecordingOver);
     let mut result = session.snapshot(now);
@@ -119,8 +131,10 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
         let recording = Recording {
             frames,
             frames_skipped,
+            frames_failed,
             frames_refused: refused.total(),
             refused,
+            frames_with_drawn_lines: drawn,
             counts: result.kinds,
             classes: result.classes.iter().map(|line| (line.class, line.count)).collect(),
             percent: result.classes.iter().map(|line| (line.class, [line.percent, line.low, line.high])).collect(),
@@ -136,6 +150,16 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
         if refused.total() > 0 {
             output::line(format_args!("{} of {frames} frames not counted: {refused}", refused.total()))?;
         }
+        if drawn > 0 {
+            output::line(format_args!(
+                "{drawn} of {frames} frames have lines drawn in (scale bar, ruler or window), which may count as cells"
+            ))?;
+        }
+        if frames_failed > 0 {
+            output::line(format_args!(
+                "{frames_failed} more frames failed and are not counted; the messages above name them"
+            ))?;
+        }
         output::text(text(&result, frames, frames_skipped))?;
     }
     if frames_skipped > frames {
@@ -146,7 +170,8 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
         );
         return Err(Failure { code: 1, error });
     }
-    Ok(())
+    // A few unreadable pictures are no failure of a recording: frames get torn.
+    if frames_failed > 0 { failures.conclude() } else { Ok(()) }
 }
 
 fn text(result: &Snapshot, frames: u64, skipped: u64) -> String {

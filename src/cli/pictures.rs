@@ -6,11 +6,9 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use image::RgbImage;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::camera::picture::{Listing, find_pictures, read_picture};
+use crate::camera::picture::{Listing, PictureError, find_pictures};
 use crate::cli::args::VisionArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::output;
@@ -77,16 +75,16 @@ pub(crate) fn list_one(path: &Path, recursive: bool) -> Result<Vec<PathBuf>, Fai
     Ok(pictures)
 }
 
-/// Every picture that `paths` select, in order.
+/// Every picture that `paths` select, in order; nothing is known of them yet.
 ///
 /// # Errors
 /// With exit code 2 if nothing can be listed.
-pub fn list(paths: &[PathBuf], recursive: bool) -> Result<Vec<ListedPicture>, Failure> {
+pub(crate) fn list(paths: &[PathBuf], recursive: bool) -> Result<Vec<(ListedPicture, ())>, Failure> {
     let mut pictures = Vec::new();
     for (at, path) in paths.iter().enumerate() {
         let found = list_one(path, recursive)?;
         let root = if path.is_file() || found == [path.as_path()] { 0 } else { at + 1 };
-        pictures.extend(found.into_iter().map(|path| ListedPicture { path, root }));
+        pictures.extend(found.into_iter().map(|path| (ListedPicture { path, root }, ())));
     }
     Ok(pictures)
 }
@@ -102,59 +100,104 @@ fn no_pipe(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Processes the pictures selected by `among` and returns the results in order; `None` for the others, and for
-/// unreadable pictures, which are logged.
-///
-/// # Errors
-/// With exit code 1 if a network fails.
-pub fn each<T>(
-    pictures: &[ListedPicture],
+/// Pictures that fell out of the work; the log names each.
+#[derive(Debug)]
+pub(crate) struct Failures {
+    pictures: usize,
+    unreadable: usize,
+    failed: usize,
+}
+
+impl Failures {
+    /// None yet of so many pictures.
+    #[must_use]
+    pub(crate) fn among(pictures: usize) -> Self {
+        Self { pictures, unreadable: 0, failed: 0 }
+    }
+
+    /// Logs why a picture fell out, and counts it.
+    pub(crate) fn note(&mut self, picture: &Path, error: &anyhow::Error) {
+        // Such an error names the file itself.
+        if error.is::<PictureError>() {
+            self.unreadable += 1;
+            log::error!("{error:#}");
+        } else {
+            self.failed += 1;
+            log::error!("{}: {error:#}", picture.display());
+        }
+    }
+
+    /// Pictures that could not be read.
+    #[must_use]
+    pub(crate) fn unreadable(&self) -> usize {
+        self.unreadable
+    }
+
+    /// Pictures on which the work failed.
+    #[must_use]
+    pub(crate) fn failed(&self) -> usize {
+        self.failed
+    }
+
+    /// The end of the work on these pictures.
+    ///
+    /// # Errors
+    /// With exit code 1 if the work failed on some, else 2 if some could not be read.
+    pub(crate) fn conclude(&self) -> Result<(), Failure> {
+        let Self { pictures, unreadable, failed } = self;
+        let and_unreadable =
+            if *unreadable > 0 { format!(", and {unreadable} could not be read") } else { String::new() };
+        if *failed > 0 {
+            return Err(anyhow::anyhow!(
+                "{failed} of {pictures} pictures failed{and_unreadable}; the messages above name them"
+            ))
+            .blame_run();
+        }
+        if *unreadable > 0 {
+            return Err(Failure::input(format!(
+                "{unreadable} of {pictures} pictures could not be read; the messages above name them"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Does `work` on each picture with what is known of it, and returns those that succeeded, each with its result, in
+/// order. The others are logged and counted; they do not end the work.
+pub(crate) fn each<I, T>(
+    pictures: Vec<(ListedPicture, I)>,
     what: &str,
-    among: impl Fn(usize) -> bool,
-    mut work: impl FnMut(usize, &RgbImage) -> anyhow::Result<T>,
-) -> Result<Vec<Option<T>>, Failure> {
+    failures: &mut Failures,
+    mut work: impl FnMut(&ListedPicture, I) -> anyhow::Result<T>,
+) -> Vec<(ListedPicture, T)> {
     let bar = progress(pictures.len() as u64, what);
     let mut results = Vec::with_capacity(pictures.len());
-    for (at, ListedPicture { path, .. }) in pictures.iter().enumerate() {
+    for (picture, known) in pictures {
         bar.inc(1);
-        if !among(at) {
-            results.push(None);
-            continue;
-        }
-        match read_picture(path) {
-            Ok(image) => {
-                let result = work(at, &image).with_context(|| path.display().to_string()).blame_run()?;
-                results.push(Some(result));
-            }
-            Err(error) => {
-                bar.suspend(|| log::error!("{error}"));
-                results.push(None);
-            }
+        match work(&picture, known) {
+            Ok(result) => results.push((picture, result)),
+            Err(error) => bar.suspend(|| failures.note(&picture.path, &error)),
         }
     }
     bar.finish_and_clear();
-    Ok(results)
+    results
 }
 
-/// Prints one line per picture, leaving out unreadable ones.
+/// Prints one line per picture; pictures whose line fails are counted with the others that failed.
 ///
 /// # Errors
-/// With exit code 2 if some were unreadable (after the lines of all others), 1 if output or `line` fails.
+/// With exit code 1 if output or the work on some pictures failed, 2 if some could not be read; after the lines of all
+/// others.
 pub(crate) fn print_each<T>(
-    pictures: &[ListedPicture],
-    results: &[Option<T>],
+    results: &[(ListedPicture, T)],
+    failures: &mut Failures,
     mut line: impl FnMut(&ListedPicture, &T) -> anyhow::Result<String>,
 ) -> Result<(), Failure> {
-    for (picture, result) in pictures.iter().zip(results) {
-        let Some(result) = result else { continue };
-        output::line(line(picture, result).blame_run()?)?;
+    for (picture, result) in results {
+        match line(picture, result) {
+            Ok(text) => output::line(text)?,
+            Err(error) => failures.note(&picture.path, &error),
+        }
     }
-    let unreadable = results.iter().filter(|result| result.is_none()).count();
-    if unreadable > 0 {
-        return Err(Failure::input(format!(
-            "{unreadable} of {} pictures could not be read; the messages above name them",
-            pictures.len()
-        )));
-    }
-    Ok(())
+    failures.conclude()
 }

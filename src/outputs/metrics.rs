@@ -61,7 +61,9 @@ pub fn render(snapshot: &Snapshot, drops: &Drops) -> Result<String, std::fmt::Er
     let frames = Family::<OfFate, Gauge>::default();
     registry.register("frames", "Frames of the present sample by what became of them", frames.clone());
     let counts = &snapshot.frames;
-    for (fate, count) in [("used", counts.used), ("skipped", counts.skipped), ("damaged", counts.damaged)] {
+    for (fate, count) in
+        [("used", counts.used), ("skipped", counts.skipped), ("damaged", counts.damaged), ("failed", counts.failed)]
+    {
         frames.get_or_create(&OfFate { fate }).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
     let dropped = Family::<OfDropped, Counter>::default();

@@ -11,10 +11,11 @@ use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::classify::saliency::Saliency;
 use crate::vision::classify::{Classifier, ClassifyError};
 use crate::vision::crop::CropForm;
-use crate::vision::detect::scale::{self, Scale, ScaleEstimates, ScaleSource};
+use crate::vision::detect::scale::{self, COARSEST, Scale, ScaleEstimates, ScaleSource};
 use crate::vision::detect::{DetectError, Detection, Detector};
 use crate::vision::models::{ModelError, Models};
-use crate::vision::optics::flat_field::FlatField;
+use crate::vision::optics::field_of_view::{BalancedPicture, FieldOfView};
+use crate::vision::optics::flat_field::{FlatField, Illumination};
 use crate::vision::optics::resample::ResampleError;
 use crate::vision::optics::white_balance::WhiteBalance;
 use crate::vision::prediction::Prediction;
@@ -108,6 +109,10 @@ pub enum VisionError {
     Crop(#[from] ResampleError),
     #[error(transparent)]
     Classify(#[from] ClassifyError),
+    #[error(
+        "at {um_per_px:.2} um a pixel cells are too small to tell apart (at most {COARSEST}); use an objective of higher power"
+    )]
+    TooCoarse { um_per_px: f64 },
 }
 
 impl Vision {
@@ -168,31 +173,43 @@ impl Vision {
         PriorShift::new(form, self.classes(), self.classifier.prior(), self.unknown_below())
     }
 
-    /// The image evenly lit and with its background made white, as every other step wants it.
+    /// The image evenly lit and with its background made white, as every other step wants it; what lies outside its field
+    /// of view becomes background.
     #[must_use]
-    pub fn balanced(&self, image: &RgbImage) -> RgbImage {
-        let evened = match &self.lighting {
-            Lighting::AsIs | Lighting::Learned => None,
-            Lighting::Own => FlatField::of_picture(image, OWN_FALL_OFF).and_then(|field| field.apply(image)),
-            Lighting::Fixed(field) => field.apply(image),
-        };
-        self.balance.apply(evened.as_ref().unwrap_or(image))
+    pub fn balanced(&self, image: &RgbImage) -> BalancedPicture {
+        self.balanced_by(image, FieldOfView::of(image), None)
     }
 
-    /// The same by the flat field that a counter has learned, if there is one; frames of another size are taken as they are.
+    /// The same in a known field of view, by the flat field that a counter has learned, if there is one; frames of another
+    /// size are taken as they are.
     #[must_use]
-    pub(crate) fn balanced_by(&self, image: &RgbImage, learned: Option<&FlatField>) -> RgbImage {
-        match learned.and_then(|field| field.apply(image)) {
-            Some(evened) => self.balance.apply(&evened),
-            None => self.balanced(image),
+    pub(crate) fn balanced_by(
+        &self,
+        image: &RgbImage,
+        view: FieldOfView,
+        learned: Option<&FlatField>,
+    ) -> BalancedPicture {
+        let mut pixels = image.clone();
+        match (learned.filter(|field| field.size() == image.dimensions()), &self.lighting) {
+            (Some(field), _) | (None, Lighting::Fixed(field)) => field.even_out(&mut pixels),
+            (None, Lighting::AsIs | Lighting::Learned) => {}
+            (None, Lighting::Own) => {
+                let light = Illumination::of_view(image, &view).filter(|light| light.fall_off() >= OWN_FALL_OFF);
+                if let Some(light) = light {
+                    light.even_out(&mut pixels);
+                }
+            }
         }
+        self.balance.apply_in(&mut pixels, &view);
+        view.blank_outside(&mut pixels, self.balance.level);
+        BalancedPicture { pixels, view }
     }
 
     /// What this white-balanced image tells of its scale; nothing but the stated one if there is one.
     ///
     /// # Errors
     /// When the detector fails.
-    pub fn estimate_scale(&self, balanced: &RgbImage) -> Result<ScaleEstimates, VisionError> {
+    pub fn estimate_scale(&self, balanced: &BalancedPicture) -> Result<ScaleEstimates, VisionError> {
         match self.stated {
             Some(_) => Ok(ScaleEstimates { stated: self.stated, ..ScaleEstimates::default() }),
             None => Ok(scale::estimate_scale(&self.detector, balanced)?),
@@ -203,29 +220,29 @@ impl Vision {
     ///
     /// # Errors
     /// When the detector fails.
-    pub fn scale(&self, balanced: &RgbImage) -> Result<Option<Scale>, VisionError> {
+    pub fn scale(&self, balanced: &BalancedPicture) -> Result<Option<Scale>, VisionError> {
         Ok(self.estimate_scale(balanced)?.scale())
     }
 
-    /// Finds the cells of a white-balanced image.
+    /// Finds the cells of a white-balanced image, in its field of view.
     ///
     /// # Errors
-    /// When the detector fails.
-    pub fn detect(&self, balanced: &RgbImage, scale: Scale) -> Result<Vec<Detection>, VisionError> {
-        Ok(self.detector.detect(balanced, scale.um_per_px)?)
+    /// When the scale is too coarse to tell cells apart, or the detector fails.
+    pub fn detect(&self, balanced: &BalancedPicture, scale: Scale) -> Result<Vec<Detection>, VisionError> {
+        Ok(in_view(self.detector.detect(balanced, told_apart(scale)?)?, &balanced.view))
     }
 
     /// The same down to the score `lowest` (0..1) for every kind, for measuring the detector.
     ///
     /// # Errors
-    /// When the detector fails.
+    /// As [`Vision::detect`].
     pub(crate) fn detect_from(
         &self,
-        balanced: &RgbImage,
+        balanced: &BalancedPicture,
         scale: Scale,
         lowest: f64,
     ) -> Result<Vec<Detection>, VisionError> {
-        Ok(self.detector.detect_from(balanced, scale.um_per_px, lowest)?)
+        Ok(in_view(self.detector.detect_from(balanced, told_apart(scale)?, lowest)?, &balanced.view))
     }
 
     /// The crops of the classifier around `centres` (px of the white-balanced image).
@@ -283,20 +300,21 @@ impl Vision {
     /// All that one image on its own shows.
     ///
     /// # Errors
-    /// When a network fails or the stated scale does not fit the image.
+    /// When a network fails.
     pub fn analyze(&self, image: &RgbImage) -> Result<Field, VisionError> {
         let balanced = self.balanced(image);
         let scale = self.scale(&balanced)?;
         self.analyze_at(&balanced, scale)
     }
 
-    /// All that a white-balanced image shows at this scale; nothing where there is none.
+    /// All that a white-balanced image shows at this scale; no cells where there is none, or one too coarse to tell them
+    /// apart.
     ///
     /// # Errors
-    /// When a network fails or the scale does not fit the image.
-    pub(crate) fn analyze_at(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<Field, VisionError> {
-        let Some(scale) = scale else {
-            return Ok(Field::default());
+    /// When a network fails.
+    pub(crate) fn analyze_at(&self, balanced: &BalancedPicture, scale: Option<Scale>) -> Result<Field, VisionError> {
+        let Some(scale) = scale.filter(|scale| !scale.is_too_coarse()) else {
+            return Ok(Field { scale, cells: Vec::new() });
         };
         let detections = self.detect(balanced, scale)?;
         Ok(Field { scale: Some(scale), cells: self.name(balanced, scale, detections)? })
@@ -344,6 +362,20 @@ impl Vision {
     pub fn saliency(&self, crop: &RgbImage, class: CellClass) -> Result<Saliency, VisionError> {
         Ok(self.classifier.saliency(crop, class)?)
     }
+}
+
+/// The micrometres per pixel of a scale at which cells can be told apart.
+fn told_apart(scale: Scale) -> Result<MicrometresPerPixel, VisionError> {
+    if scale.is_too_coarse() {
+        return Err(VisionError::TooCoarse { um_per_px: scale.um_per_px.get() });
+    }
+    Ok(scale.um_per_px)
+}
+
+/// The cells whose middle lies in the field of view.
+fn in_view(mut cells: Vec<Detection>, view: &FieldOfView) -> Vec<Detection> {
+    cells.retain(|cell| view.contains(cell.area.centre()));
+    cells
 }
 
 /// The scale where nothing is known to measure by: a usual single-cell picture is some 25 um wide.

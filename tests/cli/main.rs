@@ -1,5 +1,6 @@
 //! The command line and the configuration file.
 
+mod analyze;
 mod cameras;
 mod check_config;
 mod closed_output;

@@ -5,6 +5,7 @@ mod common;
 mod coverage;
 mod coverage_correction;
 mod live_count;
+mod objective;
 mod rivals;
 mod statistics;
 mod track;

@@ -10,9 +10,14 @@ use leukoscope::counting::track::{CellId, Observation, Registration, Tracker, th
 use leukoscope::domain::class::Kind;
 use leukoscope::domain::geometry::Rect;
 use leukoscope::vision::detect::Detection;
+use leukoscope::vision::optics::field_of_view::FieldOfView;
 use leukoscope::vision::optics::focus;
 
 const SIZE: (f64, f64) = (640.0, 480.0);
+
+fn field() -> FieldOfView {
+    FieldOfView::whole((640, 480))
+}
 
 /// Error of a detected box's edges, px.
 const OFF: f64 = 2.0;
@@ -82,7 +87,7 @@ impl Slide {
             let (width, height) = thumb_size(SIZE.0, SIZE.1);
             let grey: GrayImage = imageops::grayscale(&imageops::thumbnail(&image, width, height));
             let sharpness = focus::sharpness(&imageops::thumbnail(&image, 320, 240));
-            let placed = tracker.place(Observation { grey, cells: &cells, size: SIZE, sharpness });
+            let placed = tracker.place(Observation { grey, cells: &cells, view: &field(), sharpness });
             for gone in &placed.withdrawn {
                 counted.remove(&gone.id).expect("only what counts is withdrawn");
             }
@@ -200,7 +205,7 @@ fn a_thing_shown_by_few_of_the_frames_that_should_have_does_not_stay_counted() {
     let (mut counted, mut withdrawn) = (0, 0);
     for frame in 0..30 {
         let cells = if frame < 2 { vec![cell(100.0), cell(300.0)] } else { vec![cell(100.0)] };
-        let placed = tracker.place(Observation { grey: grey.clone(), cells: &cells, size: SIZE, sharpness: 1.0 });
+        let placed = tracker.place(Observation { grey: grey.clone(), cells: &cells, view: &field(), sharpness: 1.0 });
         counted += placed.counted.len();
         withdrawn += placed.withdrawn.len();
         let known = match frame {
@@ -239,7 +244,7 @@ fn memory_stays_flat_over_a_hundred_thousand_frames() {
                 Detection { kind: Kind::Rbc, area: Rect::new(x, row as f64 * 23.0 + 4.0, 18.0, 18.0), score: 0.9 }
             })
             .collect();
-        let placed = tracker.place(Observation { grey, cells: &cells, size: SIZE, sharpness: 1.0 });
+        let placed = tracker.place(Observation { grey, cells: &cells, view: &field(), sharpness: 1.0 });
         assert!(!placed.jumped, "frame {frame}");
         if frame == 60_000 {
             at_half = resident();

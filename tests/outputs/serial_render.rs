@@ -137,7 +137,10 @@ fn a_result_is_preliminary_until_it_is_signed() {
     assert_eq!(signed["store"], "0f1e");
     assert_eq!((&signed["type"], &signed["signature"]["by"]), (&"final".into(), &"rita".into()));
     let csv = of(&result, LineFormat::Csv);
-    assert!(csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,\r\n"), "{csv}");
+    assert!(
+        csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,\r\n"),
+        "{csv}"
+    );
 }
 
 #[test]

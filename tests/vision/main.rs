@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod field_of_view;
 mod int8_kernels;
 mod int8_networks;
 mod models;

@@ -11,6 +11,7 @@ use crate::domain::class::Kind;
 use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::detect::Detection;
 use crate::vision::detect::scale::{self, Scale, ScaleSource};
+use crate::vision::optics::field_of_view::{BalancedPicture, FieldOfView};
 use crate::vision::optics::flat_field::learn::Learner;
 use crate::vision::quality::{Gate, Quality};
 use crate::vision::{Lighting, Vision, VisionError};
@@ -28,7 +29,7 @@ const OTHER_SCALE: f64 = 0.2;
 #[derive(Clone, Debug)]
 pub struct DetectedFrame {
     /// The frame after flat-field correction and white balance.
-    pub(super) balanced: RgbImage,
+    pub(super) balanced: BalancedPicture,
     /// Every cell detected.
     pub(super) cells: Vec<Detection>,
     pub(super) quality: Quality,
@@ -47,18 +48,32 @@ pub struct FrameAnalyzer {
     /// Light learned from the frames so far, if it is to be learned.
     light: Learner,
     gate: Gate,
+    scales: ScaleHistory,
+}
+
+/// What the frames of one size told of their scale.
+#[derive(Clone, Debug, Default)]
+struct ScaleHistory {
+    size: (u32, u32),
     scale: Option<Scale>,
     /// Scales told by the latest frames, um a pixel.
     told: VecDeque<MicrometresPerPixel>,
-    size: (u32, u32),
+}
+
+/// Whether the red cells of a frame fit the scale it was analysed at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    Fits,
+    /// Too few red cells to tell.
+    Unknown,
+    Differs,
 }
 
 impl FrameAnalyzer {
     /// An analyser for a new slide.
     #[must_use]
     pub fn behind(vision: Arc<Vision>, gate: Gate) -> Self {
-        let told = VecDeque::with_capacity(SCALE_FRAMES);
-        Self { vision, light: Learner::default(), gate, scale: None, told, size: (0, 0) }
+        Self { vision, light: Learner::default(), gate, scales: ScaleHistory::default() }
     }
 
     /// Begins another slide under the same microscope and keeps what was learned about the light.
@@ -70,23 +85,25 @@ impl FrameAnalyzer {
     /// Analyses the next frame.
     ///
     /// # Errors
-    /// If a network fails on it.
+    /// If a network fails on it; the analyser is then as before.
     pub fn analyze(&mut self, image: &RgbImage) -> Result<DetectedFrame, VisionError> {
         let began = Instant::now();
-        if self.size != image.dimensions() {
-            self.size = image.dimensions();
-            self.scale = None;
-            self.told.clear();
-        }
-        if *self.vision.lighting() == Lighting::Learned {
-            self.light.take(image);
-        }
-        let balanced = self.vision.balanced_by(image, self.light.flat_field());
+        let view = FieldOfView::of(image);
+        let balanced = self.vision.balanced_by(image, view, self.light.flat_field());
         let lit = Instant::now();
-        let before = (self.scale, self.told.clone());
-        let found = self.find(&balanced)?;
+        // Works on a copy: a frame that fails or is refused must not change the scale of the next ones.
+        let mut scales = match &self.scales {
+            scales if scales.size == image.dimensions() => scales.clone(),
+            _ => ScaleHistory { size: image.dimensions(), ..ScaleHistory::default() },
+        };
+        let found = scales.find(&self.vision, &balanced)?;
         let (scale, cells) = found.map_or((None, Vec::new()), |(scale, cells)| (Some(scale), cells));
         let quality = self.gate.judge(image, &balanced, &cells, scale);
+        let too_coarse = scale.is_some_and(Scale::is_too_coarse);
+        // An objective of so low a power lights the field in another way.
+        if *self.vision.lighting() == Lighting::Learned && !too_coarse {
+            self.light.take_in(image, &balanced.view);
+        }
         let mut detected = DetectedFrame {
             balanced,
             cells,
@@ -95,25 +112,42 @@ impl FrameAnalyzer {
             um_per_px: scale.map(|scale| scale.um_per_px),
             took: (lit - began, lit.elapsed()),
         };
-        if quality.refused() && !self.gate.is_open() {
-            // A refused frame does not affect the scale, and none of its cells counts.
-            (self.scale, self.told) = before;
+        if quality.refused() && !self.gate.is_open() || too_coarse {
+            // None of its cells counts.
             detected.counts = None;
-            detected.um_per_px = self.scale.map(|scale| scale.um_per_px);
+            detected.um_per_px = self.scales.scale.map(|scale| scale.um_per_px);
+        } else {
+            self.scales = scales;
         }
         Ok(detected)
     }
+}
 
+impl ScaleHistory {
     /// Detects at the current scale, or at a new one if that no longer fits.
-    fn find(&mut self, balanced: &RgbImage) -> Result<Option<(Scale, Vec<Detection>)>, VisionError> {
+    fn find(
+        &mut self,
+        vision: &Vision,
+        balanced: &BalancedPicture,
+    ) -> Result<Option<(Scale, Vec<Detection>)>, VisionError> {
         if let Some(scale) = self.scale {
-            let detections = self.vision.detect(balanced, scale)?;
-            if scale.source == ScaleSource::Stated || self.agrees(scale, &detections, balanced.dimensions()) {
+            let detections = detect(vision, balanced, scale)?;
+            if scale.source == ScaleSource::Stated {
                 return Ok(Some((scale, detections)));
             }
-            self.told.clear();
+            match self.fit(scale, &detections, balanced.dimensions()) {
+                Fit::Fits => return Ok(Some((scale, detections))),
+                Fit::Unknown => match other_objective(vision, balanced, scale)? {
+                    None => return Ok(Some((scale, detections))),
+                    Some(other) => {
+                        *self = Self { size: self.size, scale: Some(other), told: VecDeque::new() };
+                        return Ok(Some((other, detect(vision, balanced, other)?)));
+                    }
+                },
+                Fit::Differs => self.told.clear(),
+            }
         }
-        let found = self.vision.scale(balanced)?;
+        let found = vision.scale(balanced)?;
         // A guess from white cells is used for this frame only: the next one may show red cells.
         let keep = |scale: &Scale| !scale.source.is_guess();
         let scale = match (found, self.scale) {
@@ -123,18 +157,18 @@ impl FrameAnalyzer {
             (None, None) => return Ok(None),
         };
         self.scale = Some(scale).filter(keep);
-        Ok(Some((scale, self.vision.detect(balanced, scale)?)))
+        Ok(Some((scale, detect(vision, balanced, scale)?)))
     }
 
     /// Whether the red cells of a frame fit the scale; if so they contribute to it.
-    fn agrees(&mut self, scale: Scale, detections: &[Detection], size: (u32, u32)) -> bool {
+    fn fit(&mut self, scale: Scale, detections: &[Detection], size: (u32, u32)) -> Fit {
         let red = detections.iter().filter(|cell| cell.kind == Kind::Rbc).count();
         let (width, height) = (f64::from(size.0), f64::from(size.1));
         let Some(told) = scale::from_red_cells(detections, width, height).filter(|_| red >= SCALE_CELLS) else {
-            return true;
+            return Fit::Unknown;
         };
         if told.over(scale.um_per_px).ln().abs() > OTHER_SCALE {
-            return false;
+            return Fit::Differs;
         }
         if self.told.len() == SCALE_FRAMES {
             self.told.pop_front();
@@ -143,6 +177,22 @@ impl FrameAnalyzer {
         let mut sorted: Vec<_> = self.told.iter().copied().collect();
         sorted.sort();
         self.scale = Some(Scale { um_per_px: sorted[sorted.len() / 2], source: scale.source });
-        true
+        Fit::Fits
     }
+}
+
+/// The cells of a frame; none at a scale too coarse to tell them apart.
+fn detect(vision: &Vision, balanced: &BalancedPicture, scale: Scale) -> Result<Vec<Detection>, VisionError> {
+    if scale.is_too_coarse() { Ok(Vec::new()) } else { vision.detect(balanced, scale) }
+}
+
+/// The scale of a frame that shows hardly a red cell at the scale of those before it, if the objective was changed: at
+/// the wrong power red cells are not found, so that they cannot contradict it.
+fn other_objective(vision: &Vision, balanced: &BalancedPicture, before: Scale) -> Result<Option<Scale>, VisionError> {
+    let told = vision.estimate_scale(balanced)?;
+    Ok(told.scale().filter(|scale| {
+        scale.source == ScaleSource::RedCells
+            && told.red_cells_seen >= SCALE_CELLS
+            && scale.um_per_px.over(before.um_per_px).ln().abs() > OTHER_SCALE
+    }))
 }

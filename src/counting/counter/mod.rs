@@ -16,6 +16,7 @@ use crate::domain::scale::MicrometresPerPixel;
 use crate::system::timing::{Stage, StageTime, Timings};
 use crate::vision::detect::Detection;
 use crate::vision::detect::scale::Scale;
+use crate::vision::optics::field_of_view::BalancedPicture;
 use crate::vision::optics::focus;
 use crate::vision::prediction::Prediction;
 use crate::vision::quality::{Gate, Quality};
@@ -77,6 +78,8 @@ pub struct Counted {
     pub um_per_px: Option<MicrometresPerPixel>,
     /// Quality of the frame; a refused frame adds no cells.
     pub quality: Quality,
+    /// Why white cells of this frame could not be classified, if so; they count once another frame shows them.
+    pub unnamed: Option<String>,
 }
 
 /// Width of the picture in which blur is measured, px: small enough that pixel noise averages out.
@@ -141,19 +144,19 @@ impl Counter {
     /// Counts the next frame.
     ///
     /// # Errors
-    /// If a network fails on it; its cells are then not counted.
+    /// If detection fails on it; its cells are then not counted.
     pub fn frame(&mut self, image: &RgbImage) -> Result<Counted, VisionError> {
         let detected = self.analyzer.analyze(image)?;
-        self.take(detected)
+        Ok(self.take(detected))
     }
 
     /// Counts an analysed frame while analysing the next one: on two cores, throughput is that of the slower half.
-    /// Either half may fail on its own.
+    /// The analysis may fail.
     pub(crate) fn frame_while(
         &mut self,
         detected: DetectedFrame,
         next: &RgbImage,
-    ) -> (Result<Counted, VisionError>, Result<DetectedFrame, VisionError>) {
+    ) -> (Counted, Result<DetectedFrame, VisionError>) {
         // Taken out, so that each half owns its part of the counter.
         let idle = FrameAnalyzer::behind(Arc::clone(&self.vision), Gate::new(true));
         let mut analyzer = std::mem::replace(&mut self.analyzer, idle);
@@ -178,10 +181,7 @@ impl Counter {
 
     /// Second half: which of the cells are new, and their classes. Call it with frames in the order they were
     /// analysed.
-    ///
-    /// # Errors
-    /// If a network fails on it; its cells are then not counted.
-    pub fn take(&mut self, detected: DetectedFrame) -> Result<Counted, VisionError> {
+    pub fn take(&mut self, detected: DetectedFrame) -> Counted {
         let began = Instant::now();
         let (optics, detect) = detected.took;
         self.timings.note(Stage::Optics, optics);
@@ -191,23 +191,25 @@ impl Counter {
         counted
     }
 
-    fn place(&mut self, detected: DetectedFrame) -> Result<Counted, VisionError> {
+    fn place(&mut self, detected: DetectedFrame) -> Counted {
         let began = Instant::now();
         let DetectedFrame { balanced, cells: detections, quality, counts, um_per_px, .. } = detected;
         let Some(scale) = counts else {
-            return Ok(Counted { in_view: detections, um_per_px, quality, ..Counted::default() });
+            return Counted { in_view: detections, um_per_px, quality, ..Counted::default() };
         };
         let (width, height) = (f64::from(balanced.width()), f64::from(balanced.height()));
         let (thumb_width, thumb_height) = track::thumb_size(width, height);
-        let grey = imageops::grayscale(&imageops::thumbnail(&balanced, thumb_width, thumb_height));
+        let grey = imageops::grayscale(&imageops::thumbnail(&balanced.pixels, thumb_width, thumb_height));
         let sharpness = sharpness(&balanced);
-        let placed = self.tracker.place(Observation { grey, cells: &detections, size: (width, height), sharpness });
+        let placed = self.tracker.place(Observation { grey, cells: &detections, view: &balanced.view, sharpness });
         self.frame += 1;
         let placed_at = Instant::now();
         self.timings.note(Stage::Track, placed_at - began);
         let mut counted = Counted::default();
         // Verdicts on a finished patch come first, because this frame has other cells.
-        self.look_at_white(&balanced, scale, &detections, &placed, &mut counted)?;
+        // The tracker has counted the frame, so its other cells must not be lost if that fails.
+        let looked = self.look_at_white(&balanced, scale, &detections, &placed, &mut counted);
+        counted.unnamed = looked.err().map(|error| format!("the white cells of a frame were not classified: {error}"));
         self.timings.note(Stage::Classify, placed_at.elapsed());
         if placed.new_patch && !placed.jumped {
             let cut = std::mem::take(&mut self.cut);
@@ -237,7 +239,7 @@ impl Counter {
         counted.in_view = detections;
         counted.um_per_px = um_per_px;
         counted.quality = quality;
-        Ok(counted)
+        counted
     }
 
     /// Ends the slide: returns the cells seen but not yet counted, including the cut cells of a last lone field.
@@ -251,7 +253,7 @@ impl Counter {
     /// Classifies new white cells, and some of those that this frame shows better than earlier ones.
     fn look_at_white(
         &mut self,
-        balanced: &RgbImage,
+        balanced: &BalancedPicture,
         scale: Scale,
         detections: &[Detection],
         placed: &Registration,
@@ -338,9 +340,11 @@ fn lone(cell: &Detection, id: CellId, placed: &Registration) -> CellUpdate {
     CellUpdate { id, kind: cell.kind, at: OnSlide { patch: placed.patch, area } }
 }
 
-/// Overall sharpness of a white-balanced frame.
-fn sharpness(balanced: &RgbImage) -> f64 {
+/// Overall sharpness of a white-balanced frame, in the middle of its field of view.
+fn sharpness(balanced: &BalancedPicture) -> f64 {
     let factor = (f64::from(SHARPNESS_WIDTH) / f64::from(balanced.width())).min(1.0);
     let side = |length: u32| ((f64::from(length) * factor).round() as u32).max(1);
-    focus::sharpness(&imageops::thumbnail(balanced, side(balanced.width()), side(balanced.height())))
+    let small = imageops::thumbnail(&balanced.pixels, side(balanced.width()), side(balanced.height()));
+    let Rect { x, y, w, h } = balanced.view.resized(small.dimensions()).inner();
+    focus::sharpness(&imageops::crop_imm(&small, x as u32, y as u32, w as u32, h as u32).to_image())
 }

@@ -53,6 +53,9 @@ pub struct FrameCounts {
     /// Of those analysed, not counted because they were not good enough.
     #[serde(default)]
     pub refused: Refusals,
+    /// Passed over because the vision failed on them.
+    #[serde(default)]
+    pub failed: u64,
 }
 
 /// How many white cells of a result a person confirmed or gave another class.

@@ -23,6 +23,7 @@ use image::GrayImage;
 use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
 use crate::vision::detect::Detection;
+use crate::vision::optics::field_of_view::FieldOfView;
 use atlas::{Atlas, MOST_CELLS};
 use keyframes::{Keyframes, Position};
 pub use register::thumb_size;
@@ -39,8 +40,8 @@ pub struct Observation<'a> {
     pub grey: GrayImage,
     /// Its cells, px, most certain first.
     pub cells: &'a [Detection],
-    /// Its width and height, px.
-    pub size: (f64, f64),
+    /// Its size and the part of it that shows the slide.
+    pub view: &'a FieldOfView,
     /// Its sharpness, in any unit that grows with sharpness.
     pub sharpness: f64,
 }
@@ -161,10 +162,11 @@ impl Tracker {
 
     /// Places the next frame.
     pub fn place(&mut self, sight: Observation<'_>) -> Registration {
-        let Observation { grey, cells, size, sharpness } = sight;
+        let Observation { grey, cells, view: field, sharpness } = sight;
+        let size = (f64::from(field.size().0), f64::from(field.size().1));
         self.frame += 1;
         let blurred = self.is_blurred(sharpness);
-        let view = FrameView::new(grey, cells, size, blurred);
+        let view = FrameView::new(grey, cells, field, blurred);
         let mut placed = Registration { blurred, names: vec![None; cells.len()], ..Registration::default() };
         let found = self.find(&view);
         if found.is_none() && blurred && self.frames_in_patch() > 1 && self.lost < PATIENCE {
@@ -177,7 +179,7 @@ impl Tracker {
         };
         self.patches[position.patch as usize] += 1;
         self.lost = 0;
-        let position = self.take(cells, size, position, &mut placed);
+        let position = self.take(cells, field, position, &mut placed);
         self.at = Some(position);
         placed.origin = Some(position.origin);
         placed.patch = position.patch;
@@ -259,17 +261,19 @@ impl Tracker {
     fn take(
         &mut self,
         cells: &[Detection],
-        size: (f64, f64),
+        field: &FieldOfView,
         position: Position,
         placed: &mut Registration,
     ) -> Position {
+        let size = (f64::from(field.size().0), f64::from(field.size().1));
+        let shows = |area: &Rect, border: f64| area.inside(size.0, size.1, border) && field.holds(area, border);
         let border = (BORDER * size.0.max(size.1)).max(1.0);
         let lone = self.frames_of(position.patch) == 1;
         let mut whole: Vec<usize> = Vec::with_capacity(cells.len());
         for (index, cell) in cells.iter().enumerate() {
             let share = if cell.kind == Kind::Wbc { BORDER_OF_WHITE_CELL } else { BORDER_OF_CELL };
             let border = border.max(share * cell.area.w.max(cell.area.h));
-            if cell.area.inside(size.0, size.1, border) {
+            if shows(&cell.area, border) {
                 whole.push(index);
             } else if lone {
                 let id = self.name();
@@ -307,7 +311,7 @@ impl Tracker {
                 let record = self.atlas.get_mut(*slot);
                 let (at, wide) = (record.place(), record.size() * assign::WELL_INSIDE);
                 let place = Rect::around((at.0 - origin.0, at.1 - origin.1), wide, wide);
-                if shown.binary_search(slot).is_err() && place.inside(size.0, size.1, border) {
+                if shown.binary_search(slot).is_err() && shows(&place, border) {
                     record.miss();
                 }
             }

@@ -7,21 +7,24 @@ use image::{GrayImage, imageops};
 use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
 use crate::vision::detect::Detection;
+use crate::vision::optics::field_of_view::FieldOfView;
 
-use super::correlate::{correlation, everywhere};
+use super::correlate::{GreyView, correlation, everywhere};
 
 /// A frame prepared for registration.
 #[derive(Clone, Debug)]
 pub(super) struct FrameView {
     /// The frame in grey, `THUMB` px wide.
-    thumb: GrayImage,
+    thumb: GreyView,
     /// The thumb reduced by a further factor of `COARSE`.
-    coarse: GrayImage,
+    coarse: GreyView,
     /// Frame pixels per thumb pixel.
     step: f64,
     cells: Vec<(Kind, (f64, f64), f64)>,
     width: f64,
     height: f64,
+    /// The part that shows the slide.
+    field: FieldOfView,
     /// Much less sharp than the frames around it, so its cells are unreliable.
     pub blurred: bool,
 }
@@ -92,13 +95,29 @@ const MANY_CELLS: u32 = 8;
 const NEAR: f64 = 0.25;
 
 impl FrameView {
-    pub(super) fn new(grey: GrayImage, cells: &[Detection], (width, height): (f64, f64), blurred: bool) -> Self {
+    pub(super) fn new(grey: GrayImage, cells: &[Detection], field: &FieldOfView, blurred: bool) -> Self {
+        let (width, height) = (f64::from(field.size().0), f64::from(field.size().1));
         let size = thumb_size(width, height);
         let thumb = if grey.dimensions() == size { grey } else { imageops::thumbnail(&grey, size.0, size.1) };
         let coarse = imageops::thumbnail(&thumb, (size.0 / COARSE).max(1), (size.1 / COARSE).max(1));
         let cells =
             cells.iter().take(CELLS).map(|cell| (cell.kind, cell.area.centre(), cell.area.diameter())).collect();
-        Self { thumb, coarse, step: width / f64::from(THUMB), cells, width, height, blurred }
+        Self {
+            thumb: GreyView::new(thumb, field),
+            coarse: GreyView::new(coarse, field),
+            step: width / f64::from(THUMB),
+            cells,
+            width,
+            height,
+            field: field.clone(),
+            blurred,
+        }
+    }
+
+    /// Whether a cell lies inside the frame and its field of view.
+    fn shows(&self, at: (f64, f64), size: f64) -> bool {
+        let area = Rect::around(at, size, size);
+        area.inside(self.width, self.height, 0.0) && self.field.holds(&area, 0.0)
     }
 }
 
@@ -163,7 +182,9 @@ fn met(from: &FrameView, to: &FrameView, motion: (f64, f64)) -> (u32, u32) {
     let (mut met, mut expected) = (0, 0);
     for (kind, at, size) in &from.cells {
         let place = (at.0 - motion.0, at.1 - motion.1);
-        if Rect::around(place, *size, *size).inside(to.width, to.height, 0.0) {
+        // What the edge of the field cuts has its middle elsewhere.
+        let whole = from.field.holds(&Rect::around(*at, *size, *size), 0.0);
+        if whole && to.shows(place, *size) {
             expected += 1;
             let near = |cell: &(Kind, (f64, f64), f64)| {
                 cell.0 == *kind && (cell.1.0 - place.0).hypot(cell.1.1 - place.1) < NEAR * size

@@ -155,6 +155,9 @@ fn figures(
     }
     lines.fact("count", "frames used", &result.frames.used.to_string())?;
     lines.fact("count", "frames refused", &result.frames.refused.total().to_string())?;
+    if result.frames.failed > 0 {
+        lines.fact("count", "frames failed", &result.frames.failed.to_string())?;
+    }
     for (name, count) in [("WBC", result.kinds.wbc), ("RBC", result.kinds.rbc), ("PLT", result.kinds.plt)] {
         lines.fact("count", name, &count.to_string())?;
     }

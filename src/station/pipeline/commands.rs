@@ -52,6 +52,7 @@ impl Counting {
         self.counter.begin(Gate::new(self.connections.gate));
         self.at_start = self.connections.camera.counts();
         self.used = 0;
+        self.failed = 0;
         self.judged.begin();
         self.rate = Rate::default();
         self.red_noted = None;

@@ -115,6 +115,7 @@ struct Counting {
     /// The camera's counts when the session began.
     at_start: CameraCounts,
     used: u64,
+    failed: u64,
     judged: QualityLog,
     um_per_px: Option<f64>,
     /// A signed result that the sample had before.
@@ -143,6 +144,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         next: None,
         at_start: CameraCounts::default(),
         used: 0,
+        failed: 0,
         judged: QualityLog::new(),
         um_per_px: None,
         earlier: None,
@@ -232,7 +234,7 @@ impl Counting {
                 let (counted, detected) = self.counter.frame_while(before, pixels);
                 self.detected_alone = Duration::ZERO;
                 self.rate.step(began.elapsed());
-                self.counted(counted, &its_frame);
+                self.counted(Ok(counted), &its_frame);
                 detected
             }
         };
@@ -254,20 +256,20 @@ impl Counting {
             let began = Instant::now();
             let counted = self.counter.take(detected);
             self.rate.step(began.elapsed().max(std::mem::take(&mut self.detected_alone)));
-            self.counted(counted, &frame);
+            self.counted(Ok(counted), &frame);
         }
     }
 
     fn counted(&mut self, counted: Result<Counted, VisionError>, frame: &Frame) {
-        self.used += 1;
         match counted {
-            Ok(Counted { cells, revisions, jumped, um_per_px, quality, in_view, names, .. }) => {
+            Ok(Counted { cells, revisions, jumped, um_per_px, quality, in_view, names, unnamed, .. }) => {
+                self.used += 1;
                 self.view.learn(&cells, &revisions);
                 self.view.show(frame, &in_view, &names);
-                self.connections.troubles.set(Part::Vision, None);
+                self.connections.troubles.set(Part::Vision, unnamed);
                 self.um_per_px = um_per_px.map(MicrometresPerPixel::get).or(self.um_per_px);
                 self.judged.note(quality, self.connections.gate);
-                self.doubt_scale();
+                self.doubt_optics();
                 if jumped {
                     log::warn!(
                         "the stage moved in a way that could not be followed, or more was seen than is remembered: cells may \
@@ -281,6 +283,7 @@ impl Counting {
                 }
             }
             Err(error) => {
+                self.failed += 1;
                 log::error!("a frame was passed over: {error}");
                 self.connections.troubles.set(Part::Vision, Some(error.to_string()));
             }
@@ -298,11 +301,12 @@ impl Counting {
         true
     }
 
-    /// Reports a problem if the scale from red cells and the calibrated scale disagree.
-    fn doubt_scale(&self) {
+    /// Reports a problem if the scale from red cells and the calibrated scale disagree, or lines are drawn into the picture.
+    fn doubt_optics(&self) {
         let calibrated = self.current.calibration.as_ref().and_then(|calibration| calibration.um_per_px);
         let doubt = calibrated.zip(self.um_per_px).and_then(|(calibrated, live)| scale_doubt(calibrated, live));
-        self.connections.troubles.set(Part::Optics, doubt);
+        let warning = self.judged.newest.and_then(|quality| quality.warning());
+        self.connections.troubles.set(Part::Optics, doubt.or(warning.map(str::to_owned)));
     }
 
     /// Ends a running count, whether by command, end of recording or shutdown. The detected frame is counted first,
@@ -331,6 +335,7 @@ impl Counting {
                 skipped: now.skipped.saturating_sub(self.at_start.skipped),
                 damaged: now.damaged.saturating_sub(self.at_start.damaged),
                 refused: self.judged.refused,
+                failed: self.failed,
             },
             trouble: self.connections.troubles.worst(),
             frame_rate: self.rate.per_second(),

@@ -43,7 +43,6 @@ pub(super) fn decode(answer: &Array<4>, card: &DetectorCard, thresholds: &[f64])
         }
     }
     found.retain(|cell| cell.score.is_finite() && cell.area.x.is_finite() && cell.area.y.is_finite());
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
     one_box_a_cell(found, &card.nms_iou)
 }
 
@@ -67,8 +66,9 @@ fn peaks(heat: &[f32], width: usize, height: usize, threshold: f32) -> Vec<(usiz
     places
 }
 
-/// Greedy non-maximum suppression of boxes sorted best first.
-fn one_box_a_cell(found: Vec<Detection>, nms_iou: &[f64]) -> Vec<Detection> {
+/// Greedy non-maximum suppression; the boxes come back best first.
+pub(super) fn one_box_a_cell(mut found: Vec<Detection>, nms_iou: &[f64]) -> Vec<Detection> {
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<Detection> = Vec::with_capacity(found.len());
     for cell in found {
         let doubled = kept.iter().any(|better| {

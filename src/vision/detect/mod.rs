@@ -3,6 +3,7 @@
 mod decode;
 pub mod scale;
 pub mod shared_scale;
+mod tiles;
 
 use image::RgbImage;
 
@@ -12,7 +13,7 @@ use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::box_margin::box_of_cell;
 use crate::vision::models::{DetectorCard, ModelError, Models};
 use crate::vision::net::{Array, Net, NetError};
-use crate::vision::optics::resample::{ResampleError, scaled};
+use crate::vision::optics::resample::{ResampleError, resample};
 
 /// A cell that was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,8 +33,6 @@ pub enum DetectError {
     Resample(#[from] ResampleError),
     #[error("the detector failed: {0}")]
     Net(#[from] NetError),
-    #[error("at {um_per_px} um a pixel this image would become {width}x{height} px for the detector; check the scale")]
-    TooLarge { um_per_px: f64, width: f64, height: f64 },
 }
 
 /// Finds cells.
@@ -43,9 +42,6 @@ pub struct Detector {
     card: DetectorCard,
     background: u8,
 }
-
-/// Largest side of the detector's input: beyond it memory runs out on a small board, and the scale is wrong anyway.
-const LARGEST_SIDE: f64 = 4096.0;
 
 impl Detector {
     /// Makes the detector of a models folder ready.
@@ -79,10 +75,11 @@ impl Detector {
         self.card.um_per_px
     }
 
-    /// Finds the cells of a white-balanced image whose scale is `um_per_px`, best first.
+    /// Finds the cells of a white-balanced image whose scale is `um_per_px`, best first. A large image is looked at in
+    /// overlapping tiles.
     ///
     /// # Errors
-    /// When the scale makes the image too large for the network, or the network fails.
+    /// When the network fails.
     pub fn detect(&self, image: &RgbImage, um_per_px: MicrometresPerPixel) -> Result<Vec<Detection>, DetectError> {
         self.detect_above(image, um_per_px, &self.card.thresholds)
     }
@@ -106,24 +103,31 @@ impl Detector {
         um_per_px: MicrometresPerPixel,
         thresholds: &[f64],
     ) -> Result<Vec<Detection>, DetectError> {
-        let um_per_px = um_per_px.get();
-        let factor = um_per_px / self.card.um_per_px;
-        let (width, height) = (f64::from(image.width()) * factor, f64::from(image.height()) * factor);
-        if width.max(height) > LARGEST_SIDE {
-            return Err(DetectError::TooLarge { um_per_px, width, height });
-        }
-        let small = scaled(image, factor)?;
-        let (pixels, width, height) = self.input(&small);
-        let answer: Array<4> = self.net.run_pixels(&pixels, [1, height, width])?;
+        let factor = um_per_px.get() / self.card.um_per_px;
+        let side = |length: u32| (f64::from(length) * factor).round().max(1.0) as u32;
+        let (width, height) = (side(image.width()), side(image.height()));
         // Rounding the size to whole pixels stretched the image a little; boxes go back by what was really done.
-        let back = (
-            f64::from(image.width()) / f64::from(small.width()),
-            f64::from(image.height()) / f64::from(small.height()),
-        );
-        let mut cells = decode::decode(&answer, &self.card, thresholds);
+        let back = (f64::from(image.width()) / f64::from(width), f64::from(image.height()) / f64::from(height));
+        let original = |area: Rect| Rect::new(area.x * back.0, area.y * back.1, area.w * back.0, area.h * back.1);
+        let tiles = tiles::of(width, height);
+        let mut cells = Vec::new();
+        for tile in &tiles {
+            let part = resample(image, original(tile.area()), tile.width(), tile.height())?;
+            let (pixels, padded_width, padded_height) = self.input(&part);
+            let answer: Array<4> = self.net.run_pixels(&pixels, [1, padded_height, padded_width])?;
+            for mut cell in decode::decode(&answer, &self.card, thresholds) {
+                cell.area = cell.area.clipped(f64::from(tile.width()), f64::from(tile.height())).moved(tile.corner());
+                if tile.is_at_home(cell.area.centre()) {
+                    cells.push(cell);
+                }
+            }
+        }
+        if tiles.len() > 1 {
+            // A cell on the line between two tiles may have come from both.
+            cells = decode::one_box_a_cell(cells, &self.card.nms_iou);
+        }
         for cell in &mut cells {
-            let area = cell.area.clipped(f64::from(small.width()), f64::from(small.height()));
-            cell.area = Rect::new(area.x * back.0, area.y * back.1, area.w * back.0, area.h * back.1);
+            cell.area = original(cell.area);
         }
         // What lies in the padding, or shows a sliver of itself, is no cell.
         cells.retain(|cell| cell.area.w >= 1.0 && cell.area.h >= 1.0);

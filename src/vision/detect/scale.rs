@@ -11,6 +11,7 @@ use crate::domain::geometry::Rect;
 use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::box_margin::box_of_cell;
 use crate::vision::detect::{DetectError, Detection, Detector};
+use crate::vision::optics::field_of_view::BalancedPicture;
 use crate::vision::optics::resample::resample;
 
 /// Median diameter of a red cell, um.
@@ -92,6 +93,16 @@ pub struct ScaleEstimates {
     pub red_cells: Option<MicrometresPerPixel>,
     /// By its white cells, taken for usual ones. May be none where red cells settled the matter.
     pub white_cells: Option<MicrometresPerPixel>,
+    /// Whole red cells that `red_cells` is the median of.
+    pub red_cells_seen: usize,
+}
+
+impl Scale {
+    /// Whether cells are too small in the picture to be told apart.
+    #[must_use]
+    pub fn is_too_coarse(self) -> bool {
+        self.um_per_px.get() > COARSEST
+    }
 }
 
 impl ScaleEstimates {
@@ -105,6 +116,10 @@ impl ScaleEstimates {
             .or(of(self.white_cells, ScaleSource::WhiteCells))
     }
 }
+
+/// Coarsest scale at which cells are looked for, um a pixel: a red cell is 14 px wide there. Coarser pictures show no
+/// more than that there are cells.
+pub const COARSEST: f64 = 0.5;
 
 /// Scales tried, um a pixel, likeliest first: boxes of red cells of 80, 40, 160, 20 and 320 px.
 const TRIED: [f64; 5] = [0.1, 0.2, 0.05, 0.4, 0.025];
@@ -122,7 +137,7 @@ const LOOK: f64 = 384.0;
 ///
 /// # Errors
 /// When the detector fails.
-pub(crate) fn estimate_scale(detector: &Detector, image: &RgbImage) -> Result<ScaleEstimates, DetectError> {
+pub(crate) fn estimate_scale(detector: &Detector, image: &BalancedPicture) -> Result<ScaleEstimates, DetectError> {
     let mut best: Option<(MicrometresPerPixel, f64)> = None;
     let mut best_white: Option<(MicrometresPerPixel, f64)> = None;
     for tried in TRIED.into_iter().filter_map(MicrometresPerPixel::new) {
@@ -164,8 +179,14 @@ pub(crate) fn estimate_scale(detector: &Detector, image: &RgbImage) -> Result<Sc
     // Once more at the scale found: there the sizes are the most exact.
     let part = middle(image, LOOK * detector.um_per_px() / um_per_px.get())?;
     let cells = detector.detect(&part, um_per_px)?;
-    let refined = from_red_cells(&cells, f64::from(part.width()), f64::from(part.height())).unwrap_or(um_per_px);
-    Ok(ScaleEstimates { red_cells: Some(refined), white_cells, stated: None })
+    let found = median_of(&cells, Kind::Rbc, f64::from(part.width()), f64::from(part.height()));
+    let refined = found.and_then(|(diameter, ..)| MicrometresPerPixel::new(RED_CELL_BOX_UM / diameter));
+    Ok(ScaleEstimates {
+        red_cells: Some(refined.unwrap_or(um_per_px)),
+        white_cells,
+        stated: None,
+        red_cells_seen: found.map_or(0, |(_, count, _)| count),
+    })
 }
 
 /// The scale that the whole red cells among `cells` of a `width` x `height` px image tell.
@@ -188,12 +209,15 @@ fn median_of(cells: &[Detection], kind: Kind, width: f64, height: f64) -> Option
     Some((diameters[diameters.len() / 2], diameters.len(), weight))
 }
 
-fn middle(image: &RgbImage, side: f64) -> Result<RgbImage, DetectError> {
+/// The part of `side` px about the middle of the field of view.
+fn middle(image: &BalancedPicture, side: f64) -> Result<RgbImage, DetectError> {
     let (width, height) = (f64::from(image.width()), f64::from(image.height()));
     if side >= width && side >= height {
-        return Ok(image.clone());
+        return Ok(image.pixels.clone());
     }
     let (w, h) = (side.min(width).floor().max(1.0), side.min(height).floor().max(1.0));
-    let window = Rect::new(((width - w) / 2.0).floor(), ((height - h) / 2.0).floor(), w, h);
+    let (x, y) = image.view.bounds().centre();
+    let corner = |middle: f64, length: f64, all: f64| (middle - length / 2.0).floor().clamp(0.0, all - length);
+    let window = Rect::new(corner(x, w, width), corner(y, h, height), w, h);
     Ok(resample(image, window, w as u32, h as u32)?)
 }

@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn red(um_per_px: f64) -> ScaleEstimates {
-        ScaleEstimates { red_cells: um(um_per_px), white_cells: um(0.5), stated: None }
+        ScaleEstimates { red_cells: um(um_per_px), white_cells: um(0.5), ..ScaleEstimates::default() }
     }
 
     fn white(um_per_px: f64) -> ScaleEstimates {

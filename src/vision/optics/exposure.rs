@@ -2,6 +2,8 @@
 
 use image::RgbImage;
 
+use crate::vision::optics::field_of_view::FieldOfView;
+
 /// Channel value from which a channel counts as saturated.
 const SATURATED: u8 = 253;
 
@@ -18,13 +20,20 @@ pub struct Exposure {
 }
 
 impl Exposure {
-    /// Measures every second pixel of every second row.
+    /// Exposure of the whole picture.
     #[must_use]
     pub fn of(raw: &RgbImage) -> Self {
+        Self::within(raw, &FieldOfView::whole(raw.dimensions()))
+    }
+
+    /// Exposure inside the field of view: measures every second pixel of every second row.
+    #[must_use]
+    pub fn within(raw: &RgbImage, view: &FieldOfView) -> Self {
         let mut histogram = [0_u64; 256];
         let (mut white, mut count) = (0_u64, 0_u64);
-        for row in raw.as_raw().chunks_exact((raw.width() as usize * 3).max(1)).step_by(2) {
-            for pixel in row.chunks_exact(3).step_by(2) {
+        for (row, y) in raw.as_raw().chunks_exact((raw.width() as usize * 3).max(1)).zip(0..).step_by(2) {
+            let columns = view.columns(y);
+            for pixel in row[columns.start * 3..columns.end * 3].chunks_exact(3).step_by(2) {
                 let sum: u16 = pixel.iter().map(|value| u16::from(*value)).sum();
                 histogram[usize::from(sum / 3)] += 1;
                 white += u64::from(pixel.iter().all(|value| *value >= SATURATED));

@@ -3,6 +3,8 @@
 use image::RgbImage;
 use serde::Deserialize;
 
+use crate::vision::optics::field_of_view::FieldOfView;
+
 /// Parameters of the white balance. They are part of a model, whose networks were trained on pictures balanced this
 /// way.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
@@ -24,24 +26,33 @@ impl WhiteBalance {
     /// light becomes empty background.
     #[must_use]
     pub fn apply(&self, image: &RgbImage) -> RgbImage {
-        let tables = self.tables(image);
         let mut balanced = image.clone();
-        for pixel in balanced.chunks_exact_mut(3) {
+        self.apply_in(&mut balanced, &FieldOfView::whole(image.dimensions()));
+        balanced
+    }
+
+    /// Same in place, by the background inside the field of view.
+    pub(crate) fn apply_in(&self, image: &mut RgbImage, view: &FieldOfView) {
+        let tables = self.tables(image, view);
+        for pixel in image.chunks_exact_mut(3) {
             for (value, table) in pixel.iter_mut().zip(&tables) {
                 *value = table[usize::from(*value)];
             }
         }
-        balanced
     }
 
-    fn tables(&self, image: &RgbImage) -> [[u8; 256]; 3] {
+    fn tables(&self, image: &RgbImage, view: &FieldOfView) -> [[u8; 256]; 3] {
         let mut histograms = [[0_u64; 256]; 3];
-        for pixel in image.chunks_exact(3) {
-            for (value, histogram) in pixel.iter().zip(&mut histograms) {
-                histogram[usize::from(*value)] += 1;
+        let mut pixels = 0_u64;
+        for (row, y) in image.chunks_exact((image.width() as usize * 3).max(1)).zip(0..) {
+            let columns = view.columns(y);
+            pixels += columns.len() as u64;
+            for pixel in row[columns.start * 3..columns.end * 3].chunks_exact(3) {
+                for (value, histogram) in pixel.iter().zip(&mut histograms) {
+                    histogram[usize::from(*value)] += 1;
+                }
             }
         }
-        let pixels = u64::from(image.width()) * u64::from(image.height());
         let wanted = self.percentile * pixels as f64;
         let backgrounds = histograms.map(|histogram| {
             let mut below = 0;

@@ -8,7 +8,8 @@ use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
 use crate::vision::box_margin::cell_in_box;
 use crate::vision::detect::Detection;
-use crate::vision::optics::flat_field::FlatField;
+use crate::vision::optics::field_of_view::{BalancedPicture, FieldOfView};
+use crate::vision::optics::flat_field::Illumination;
 use crate::vision::optics::resample::resample;
 
 /// Share of the area covered by red cells that may lie under two of them: 0.15 is the most in train fields of the
@@ -68,26 +69,41 @@ struct RasterPoint {
     red: u8,
     /// Whether another cell's box, with a margin, covers it.
     other: bool,
+    /// Whether it lies outside the field of view.
+    outside: bool,
+}
+
+impl RasterPoint {
+    /// Whether nothing but red cells covers it.
+    fn is_red_only(self) -> bool {
+        self.red > 0 && !self.other && !self.outside
+    }
 }
 
 impl Density {
-    /// Measures the density from the `cells` of a white-balanced field.
+    /// Measures the density from the `cells` of a white-balanced field, inside its field of view.
     #[must_use]
-    pub fn of(cells: &[Detection], balanced: &RgbImage) -> Self {
+    pub fn of(cells: &[Detection], balanced: &BalancedPicture) -> Self {
         let (width, height) = (f64::from(balanced.width()), f64::from(balanced.height()));
         let step = (width.min(height) / RASTER).max(1.0);
         let (columns, rows) = ((width / step).ceil().max(1.0) as u32, (height / step).ceil().max(1.0) as u32);
-        let places =
+        let mut places =
             lay(cells, (columns as usize, rows as usize), (width / f64::from(columns), height / f64::from(rows)));
-        let covered = places.iter().filter(|place| place.red > 0).count();
-        let twice = places.iter().filter(|place| place.red > 1).count();
+        let view = balanced.view.resized((columns, rows));
+        for (line, y) in places.chunks_exact_mut(columns as usize).zip(0..) {
+            let inside = view.columns(y);
+            line.iter_mut().enumerate().for_each(|(x, place)| place.outside = !inside.contains(&x));
+        }
+        let all = places.iter().filter(|place| !place.outside).count();
+        let covered = places.iter().filter(|place| !place.outside && place.red > 0).count();
+        let twice = places.iter().filter(|place| !place.outside && place.red > 1).count();
         let whole = Rect::new(0.0, 0.0, width, height);
         let small = resample(balanced, whole, columns, rows);
         // Resampling fails only for an empty picture, which has no cells.
-        let (free, unknown) = small.map_or((1.0, 0.0), |small| by_absorbance(&small, &places));
+        let (free, unknown) = small.map_or((1.0, 0.0), |small| by_absorbance(small, &view, &places));
         Self {
             red: cells.iter().filter(|cell| cell.kind == Kind::Rbc).count(),
-            covered: covered as f64 / places.len() as f64,
+            covered: covered as f64 / all.max(1) as f64,
             overlap: twice as f64 / covered.max(1) as f64,
             free,
             unknown,
@@ -144,16 +160,19 @@ fn lay(cells: &[Detection], size: (usize, usize), step: (f64, f64)) -> Vec<Raste
 }
 
 /// Shares of background, and of dark area where no cell was found, from the absorbance in green.
-fn by_absorbance(small: &RgbImage, places: &[RasterPoint]) -> (f64, f64) {
+fn by_absorbance(mut small: RgbImage, view: &FieldOfView, places: &[RasterPoint]) -> (f64, f64) {
     // Dark corners must not count as cells.
-    let evened = FlatField::of_picture(small, 0.0).and_then(|field| field.apply(small));
-    let green: Vec<u8> = evened.as_ref().unwrap_or(small).pixels().map(|pixel| pixel.0[1]).collect();
-    let mut sorted = green.clone();
+    if let Some(light) = Illumination::of_view(&small, view) {
+        light.even_out(&mut small);
+    }
+    let green: Vec<u8> = small.pixels().map(|pixel| pixel.0[1]).collect();
+    let mut sorted: Vec<u8> =
+        green.iter().zip(places).filter(|(_, place)| !place.outside).map(|(green, _)| *green).collect();
     sorted.sort_unstable();
     let white = f64::from(sorted.get(sorted.len() * 19 / 20).copied().unwrap_or(255).max(1));
     let absorbance: Vec<f64> = green.iter().map(|value| -(f64::from(*value).max(1.0) / white).ln()).collect();
     let mut of_red: Vec<f64> =
-        places.iter().zip(&absorbance).filter(|(place, _)| place.red > 0 && !place.other).map(|(_, a)| *a).collect();
+        places.iter().zip(&absorbance).filter(|(place, _)| place.is_red_only()).map(|(_, a)| *a).collect();
     if of_red.len() < ENOUGH {
         return (1.0, 0.0);
     }
@@ -164,7 +183,7 @@ fn by_absorbance(small: &RgbImage, places: &[RasterPoint]) -> (f64, f64) {
     }
     let share = |among: &dyn Fn(&RasterPoint) -> bool, is: &dyn Fn(f64) -> bool| {
         let (mut found, mut all) = (0_u32, 0_u32);
-        for (_, absorbance) in places.iter().zip(&absorbance).filter(|(place, _)| among(place)) {
+        for (_, absorbance) in places.iter().zip(&absorbance).filter(|(place, _)| !place.outside && among(place)) {
             found += u32::from(is(*absorbance));
             all += 1;
         }
@@ -177,17 +196,24 @@ fn by_absorbance(small: &RgbImage, places: &[RasterPoint]) -> (f64, f64) {
 }
 
 /// Standard deviation of a picture's large structures, in grey levels: measured on its thumbnail, where noise
-/// averages out.
+/// averages out, inside the field of view.
 #[must_use]
-pub(crate) fn contrast(balanced: &RgbImage) -> f64 {
+pub(crate) fn contrast(balanced: &BalancedPicture) -> f64 {
     let (width, height) = balanced.dimensions();
-    let small = imageops::thumbnail(balanced, width.clamp(1, 160), height.clamp(1, 120));
+    let mut small = imageops::thumbnail(&balanced.pixels, width.clamp(1, 160), height.clamp(1, 120));
     // Uneven light is not structure.
-    let evened = FlatField::of_picture(&small, 0.0).and_then(|field| field.apply(&small)).unwrap_or(small);
-    let small = imageops::thumbnail(&evened, evened.width().min(48), evened.height().min(36));
-    let grey: Vec<f64> = small.pixels().map(|p| p.0.iter().map(|v| f64::from(*v)).sum::<f64>() / 3.0).collect();
-    let mean = grey.iter().sum::<f64>() / grey.len() as f64;
-    (grey.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / grey.len() as f64).sqrt()
+    if let Some(light) = Illumination::of_view(&small, &balanced.view.resized(small.dimensions())) {
+        light.even_out(&mut small);
+    }
+    let small = imageops::thumbnail(&small, small.width().min(48), small.height().min(36));
+    let view = balanced.view.resized(small.dimensions());
+    let inside = small.rows().zip(0..).flat_map(|(row, y)| {
+        let columns = view.columns(y);
+        row.skip(columns.start).take(columns.len())
+    });
+    let grey: Vec<f64> = inside.map(|p| p.0.iter().map(|v| f64::from(*v)).sum::<f64>() / 3.0).collect();
+    let mean = grey.iter().sum::<f64>() / grey.len().max(1) as f64;
+    (grey.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / grey.len().max(1) as f64).sqrt()
 }
 
 #[cfg(test)]
@@ -199,7 +225,7 @@ mod tests {
     }
 
     /// Red cells of 50 px in a grid `apart` px wide, on a 640x480 field that shows nothing else.
-    fn smear(apart: f64) -> (Vec<Detection>, RgbImage) {
+    fn smear(apart: f64) -> (Vec<Detection>, BalancedPicture) {
         let places =
             (0..12).flat_map(|row| (0..16).map(move |column| (f64::from(column) * apart, f64::from(row) * apart)));
         let cells: Vec<_> =
@@ -214,7 +240,7 @@ mod tests {
                 *pixel = image::Rgb([210, 150, 160]);
             }
         }
-        (cells, field)
+        (cells, field.into())
     }
 
     #[test]
@@ -230,7 +256,7 @@ mod tests {
     #[test]
     fn dark_field_without_cells_to_take_apart_is_too_thick() {
         let (cells, mut field) = smear(160.0);
-        for (x, y, pixel) in field.enumerate_pixels_mut() {
+        for (x, y, pixel) in field.pixels.enumerate_pixels_mut() {
             if (x / 9 + y / 7) % 5 != 0 {
                 *pixel = image::Rgb([205, 145, 155]);
             }
@@ -241,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_few_red_cells_are_too_thin_unless_the_smear_is_lysed() {
-        let field = RgbImage::from_pixel(640, 480, image::Rgb([235; 3]));
+        let field: BalancedPicture = RgbImage::from_pixel(640, 480, image::Rgb([235; 3])).into();
         let few = [cell(Kind::Rbc, 100.0, 100.0, 50.0), cell(Kind::Rbc, 400.0, 300.0, 50.0)];
         assert_eq!(Density::of(&few, &field).verdict(1), Some(Verdict::TooThin));
         assert_eq!(Density::of(&few, &field).verdict(2), None);

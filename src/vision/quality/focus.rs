@@ -33,6 +33,10 @@ const YIELDING: f64 = 0.99;
 /// Change of scale (as a factor) from which sharpness no longer compares.
 const OTHER_SCALE: f64 = 1.3;
 
+/// Change of scale (as a factor) from which a frame is not judged by those before it: another objective. Blurred cells
+/// look larger, but by less.
+const OTHER_OBJECTIVE: f64 = 1.45;
+
 /// Sharpness of recent frames.
 #[derive(Clone, Debug, Default)]
 pub struct FocusHistory {
@@ -58,6 +62,14 @@ impl FocusHistory {
     pub(crate) fn relative(&self, sharpness: f64) -> f64 {
         let best = self.best.max(2.0 * LEAST);
         (sharpness / best).clamp(0.0, 1.0)
+    }
+
+    /// Whether frames of this scale were taken through another objective, so that their sharpness does not compare.
+    #[must_use]
+    pub(crate) fn is_of_another_objective(&self, um_per_px: Option<MicrometresPerPixel>) -> bool {
+        um_per_px
+            .zip(self.um_per_px)
+            .is_some_and(|(now, before)| !(1.0 / OTHER_OBJECTIVE..OTHER_OBJECTIVE).contains(&now.over(before)))
     }
 
     /// Scale of recent frames, um per pixel, if known.

@@ -2,6 +2,7 @@
 //! sharpness of recent frames ([`focus::FocusHistory`]).
 
 pub mod density;
+mod drawn;
 mod exposure;
 pub mod focus;
 
@@ -14,6 +15,7 @@ use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::detect::Detection;
 use crate::vision::detect::scale::Scale;
 use crate::vision::optics::exposure::Exposure;
+use crate::vision::optics::field_of_view::BalancedPicture;
 use crate::vision::optics::focus::field_sharpness;
 use density::Density;
 use focus::FocusHistory;
@@ -37,12 +39,14 @@ pub enum Verdict {
     TooThin,
     /// No cell in view.
     Empty,
+    /// Cells so small in the picture that they cannot be told apart.
+    TooCoarse,
 }
 
 impl Verdict {
     /// All verdicts that keep a frame out of the count.
-    pub(crate) const REFUSALS: [Self; 6] =
-        [Self::OutOfFocus, Self::TooDark, Self::TooBright, Self::TooThick, Self::TooThin, Self::Empty];
+    pub(crate) const REFUSALS: [Self; 7] =
+        [Self::OutOfFocus, Self::TooDark, Self::TooBright, Self::TooThick, Self::TooThin, Self::Empty, Self::TooCoarse];
 
     /// Whether the frame is left out of the count.
     #[must_use]
@@ -61,6 +65,7 @@ impl Verdict {
             Self::TooThick => "too-thick",
             Self::TooThin => "too-thin",
             Self::Empty => "empty",
+            Self::TooCoarse => "too-coarse",
         }
     }
 
@@ -75,6 +80,7 @@ impl Verdict {
             Self::TooThick => Some("too thick: cells lie on each other, move on towards the thin end of the smear"),
             Self::TooThin => Some("too thin: few red cells, move back towards the thick end of the smear"),
             Self::Empty => Some("no cells in view: move on to the smear, then focus"),
+            Self::TooCoarse => Some("cells too small in the picture: use an objective of higher power"),
         }
     }
 
@@ -89,6 +95,7 @@ impl Verdict {
             Self::TooThick => Some("THICK: MOVE"),
             Self::TooThin => Some("THIN: MOVE"),
             Self::Empty => Some("EMPTY: MOVE"),
+            Self::TooCoarse => Some("MAGNIFY MORE"),
         }
     }
 }
@@ -119,9 +126,21 @@ pub struct Quality {
     pub overlap: f64,
     /// Share of the field that is background, 0..=1; 1 if there are too few red cells to tell.
     pub free: f64,
+    /// Whether a scale bar, a ruler or a window is drawn into the picture: what lies on it may count as cells.
+    pub drawn_lines: bool,
 }
 
+/// Warning about a picture with [`Quality::drawn_lines`].
+pub const DRAWN_LINES: &str = "lines are drawn into the picture (scale bar, ruler or window), and what lies on them may count \
+    as cells: record without them";
+
 impl Quality {
+    /// What makes the count doubtful although the frame counts, and what to do.
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        self.drawn_lines.then_some(DRAWN_LINES)
+    }
+
     /// Whether the frame is left out of the count.
     #[must_use]
     pub fn refused(&self) -> bool {
@@ -139,6 +158,7 @@ pub struct Refusals {
     pub too_thick: u64,
     pub too_thin: u64,
     pub empty: u64,
+    pub too_coarse: u64,
 }
 
 impl Refusals {
@@ -153,6 +173,7 @@ impl Refusals {
             Verdict::TooThick => self.too_thick,
             Verdict::TooThin => self.too_thin,
             Verdict::Empty => self.empty,
+            Verdict::TooCoarse => self.too_coarse,
         }
     }
 
@@ -166,6 +187,7 @@ impl Refusals {
             Verdict::TooThick => self.too_thick += 1,
             Verdict::TooThin => self.too_thin += 1,
             Verdict::Empty => self.empty += 1,
+            Verdict::TooCoarse => self.too_coarse += 1,
         }
     }
 
@@ -186,23 +208,28 @@ impl std::fmt::Display for Refusals {
     }
 }
 
-/// Assesses one frame: `raw` from the camera, `balanced` and its detected `cells` as in every other step, and the
-/// `scale` used for detection. `history` covers the frames before; for a single picture it is empty.
+/// Assesses one frame, inside its field of view: `raw` from the camera, `balanced` and its detected `cells` as in every
+/// other step, and the `scale` used for detection. `history` covers the frames before; for a single picture it is empty.
 #[must_use]
 pub fn assess(
     raw: &RgbImage,
-    balanced: &RgbImage,
+    balanced: &BalancedPicture,
     cells: &[Detection],
     scale: Option<Scale>,
     history: &FocusHistory,
 ) -> Quality {
-    let exposure = Exposure::of(raw);
+    let exposure = Exposure::within(raw, &balanced.view);
     let density = Density::of(cells, balanced);
     let um_per_px = scale.map(|scale| scale.um_per_px).or(history.um_per_px());
     // Without a known scale, that of a usual microscope camera is close enough.
     let sharpness = field_sharpness(balanced, um_per_px.unwrap_or(MicrometresPerPixel::USUAL)).unwrap_or_default();
     let seen = cells.iter().any(|cell| cell.score >= SURE);
+    let fresh = FocusHistory::default();
+    let history = if history.is_of_another_objective(um_per_px) { &fresh } else { history };
     let verdict = exposure::verdict(&exposure).unwrap_or_else(|| {
+        if scale.is_some_and(Scale::is_too_coarse) {
+            return Verdict::TooCoarse;
+        }
         if !seen {
             // Structure without any cell means blurred; no structure means empty.
             let shapes = density::contrast(balanced) >= SHAPES;
@@ -223,6 +250,7 @@ pub fn assess(
         covered: density.covered,
         overlap: density.overlap,
         free: density.free,
+        drawn_lines: drawn::has_lines(raw, &balanced.view),
     }
 }
 
@@ -255,9 +283,15 @@ impl Gate {
     }
 
     /// Judges the next frame with [`assess`], and records its sharpness.
-    pub fn judge(&mut self, raw: &RgbImage, balanced: &RgbImage, cells: &[Detection], scale: Option<Scale>) -> Quality {
+    pub fn judge(
+        &mut self,
+        raw: &RgbImage,
+        balanced: &BalancedPicture,
+        cells: &[Detection],
+        scale: Option<Scale>,
+    ) -> Quality {
         let quality = assess(raw, balanced, cells, scale, &self.history);
-        // Bad light or an empty field says nothing about focus.
+        // Bad light, an empty field or cells too small to see say nothing about focus.
         if matches!(quality.verdict, Verdict::Good | Verdict::OutOfFocus | Verdict::TooThick | Verdict::TooThin) {
             let um_per_px = scale.map(|scale| scale.um_per_px);
             self.history.note(quality.sharpness, um_per_px, quality.verdict != Verdict::OutOfFocus);

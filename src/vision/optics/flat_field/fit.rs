@@ -11,9 +11,9 @@ const RIDGE: f64 = 0.5;
 /// quarters of its weight, per iteration. Wide at first, so that shading is not taken for cells.
 const ROUNDS: [f64; 7] = [0.20, 0.12, 0.08, 0.05, 0.04, 0.03, 0.03];
 
-/// The surface per channel through the blocks that no cell darkens, all in natural logarithms, row by row. `None` if
-/// the fit cannot be solved.
-pub(super) fn surface(blocks: &[[f64; 3]], columns: usize, rows: usize) -> Option<Vec<[f64; 3]>> {
+/// The surface per channel through the blocks that are `seen` and that no cell darkens, all in natural logarithms, row
+/// by row. `None` if the fit cannot be solved.
+pub(super) fn surface(blocks: &[[f64; 3]], seen: &[bool], columns: usize, rows: usize) -> Option<Vec<[f64; 3]>> {
     let place = |at: usize, of: usize| (at as f64 + 0.5) / of as f64 * 2.0 - 1.0;
     let terms: Vec<[f64; TERMS]> = (0..rows * columns)
         .map(|at| {
@@ -22,7 +22,7 @@ pub(super) fn surface(blocks: &[[f64; 3]], columns: usize, rows: usize) -> Optio
             [1.0, x, y, x * x, x * y, y * y, squared * squared]
         })
         .collect();
-    let mut weights = vec![1.0; blocks.len()];
+    let mut weights: Vec<f64> = seen.iter().map(|seen| if *seen { 1.0 } else { 0.0 }).collect();
     let mut fitted = Vec::new();
     for round in ROUNDS {
         let coefficients = solve(&terms, blocks, &weights)?;
@@ -36,7 +36,9 @@ pub(super) fn surface(blocks: &[[f64; 3]], columns: usize, rows: usize) -> Optio
                 value
             })
             .collect::<Vec<[f64; 3]>>();
-        for ((weight, block), fitted) in weights.iter_mut().zip(blocks).zip(&fitted) {
+        for (((weight, block), fitted), _) in
+            weights.iter_mut().zip(blocks).zip(&fitted).zip(seen).filter(|(_, seen)| **seen)
+        {
             let off = (block[1] - fitted[1]).min(0.0) / round;
             *weight = (1.0 + off * off).powi(-2);
         }

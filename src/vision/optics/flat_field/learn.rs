@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use image::RgbImage;
 
-use super::{BACKGROUND, Blocks, FlatField, GRID, Illumination};
+use super::blocks::Blocks;
+use super::{BACKGROUND, FlatField, GRID, Illumination};
+use crate::vision::optics::field_of_view::FieldOfView;
 
 /// Frames remembered.
 const FRAMES: usize = 48;
@@ -44,10 +46,15 @@ pub struct Learner {
 impl Learner {
     /// Takes a frame, unless it shows the same as the one before. A new frame size starts over.
     pub fn take(&mut self, frame: &RgbImage) {
+        self.take_in(frame, &FieldOfView::whole(frame.dimensions()));
+    }
+
+    /// Same from what lies in the field of view.
+    pub(crate) fn take_in(&mut self, frame: &RgbImage, view: &FieldOfView) {
         if self.size != frame.dimensions() {
             *self = Self { size: frame.dimensions(), ..Self::default() };
         }
-        let Some(blocks) = Blocks::of(frame, GRID.0, GRID.1, BACKGROUND) else { return };
+        let Some(blocks) = Blocks::of(frame, view, GRID, BACKGROUND) else { return };
         let means: Vec<f64> = blocks.means.iter().map(|mean| mean.max(1.0).ln()).collect();
         if !self.moved(&means) {
             return;

@@ -6,20 +6,21 @@
 //! ([`learn`]), or from the background of one picture ([`Illumination::of_picture`]). The correction runs before the
 //! white balance, which takes care of colour.
 
+mod blocks;
 mod fit;
 pub mod learn;
 
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
+use self::blocks::Blocks;
+use crate::vision::optics::field_of_view::FieldOfView;
+
 /// Columns and rows of the grid for fields with cells in them: a block is wider than most cells.
 pub(crate) const GRID: (usize, usize) = (16, 12);
 
 /// Columns and rows of the grid for an empty field: fine enough for large specks on the optics.
 pub(crate) const FINE_GRID: (usize, usize) = (32, 24);
-
-/// Shortest side of a picture that tells anything about its light, px.
-const SMALLEST: u32 = 96;
 
 /// Weakest light that is corrected, as a share of the brightest place: below it, noise would be amplified into cells.
 const WEAKEST: f64 = 0.2;
@@ -73,7 +74,8 @@ impl Illumination {
         let mut sums = vec![[0.0; 3]; columns * rows];
         for picture in pictures {
             let same = picture.dimensions() == size;
-            let blocks = Blocks::of(picture, columns, rows, 0.5).filter(|_| same)?;
+            let view = FieldOfView::whole(picture.dimensions());
+            let blocks = Blocks::of(picture, &view, (columns, rows), 0.5).filter(|_| same)?;
             for (sum, level) in sums.iter_mut().zip(&blocks.levels) {
                 (0..3).for_each(|c| sum[c] += level[c]);
             }
@@ -85,9 +87,57 @@ impl Illumination {
     /// not pull down. `None` below 96 px.
     #[must_use]
     pub fn of_picture(picture: &RgbImage) -> Option<Self> {
-        let blocks = Blocks::of(picture, GRID.0, GRID.1, BACKGROUND)?;
-        let surface = fit::surface(&blocks.logarithms(), GRID.0, GRID.1)?;
+        Self::of_view(picture, &FieldOfView::whole(picture.dimensions()))
+    }
+
+    /// Same from what lies in the field of view; outside, the light of the nearest part of it is taken.
+    #[must_use]
+    pub(crate) fn of_view(picture: &RgbImage, view: &FieldOfView) -> Option<Self> {
+        let blocks = Blocks::of(picture, view, GRID, BACKGROUND)?;
+        let mut surface = fit::surface(&blocks.logarithms(), &blocks.seen, GRID.0, GRID.1)?;
+        blocks.fill_unseen(&mut surface);
         Some(Self::of_levels(GRID.0, GRID.1, &surface.iter().map(|log| log.map(f64::exp)).collect::<Vec<_>>()))
+    }
+
+    /// Evens out a picture as if its whole field were as bright as its brightest place. `self` must have passed its
+    /// check.
+    pub(crate) fn even_out(&self, image: &mut RgbImage) {
+        let size = image.dimensions();
+        let mut rows = image.chunks_exact_mut((size.0 as usize * 3).max(1));
+        self.gains(size, |gains| {
+            if let Some(row) = rows.next() {
+                row.iter_mut().zip(gains).for_each(|(value, gain)| *value = brighter(*value, *gain));
+            }
+        });
+    }
+
+    /// Computes the gains for pictures of `size` px, fixed point, and passes them on row by row.
+    fn gains(&self, size: (u32, u32), mut row_of_gains: impl FnMut(&[u16])) {
+        let (columns, rows) = (self.columns, self.rows);
+        let across = places(size.0, columns);
+        let channels = self.channels().map(|values| {
+            values.iter().map(|value| (f64::from(1 << POINT) / value.clamp(WEAKEST, 1.0)) as f32).collect::<Vec<f32>>()
+        });
+        let mut gains = Vec::with_capacity(size.0 as usize * 3);
+        for (above, below, part) in places(size.1, rows) {
+            // Interpolates the grid to this row of pixels first, then along the row.
+            let row = channels.each_ref().map(|values| {
+                let along = |at: usize| {
+                    let (one, two) = (values[above * columns + at], values[below * columns + at]);
+                    one + (two - one) * part
+                };
+                (0..columns).map(along).collect::<Vec<f32>>()
+            });
+            gains.clear();
+            for (left, right, part) in &across {
+                for values in &row {
+                    let gain = values[*left] + (values[*right] - values[*left]) * part;
+                    // Never darkens, even where the light keeps rising beyond the grid.
+                    gains.push((gain + 0.5).max(f32::from(1_u16 << POINT)) as u16);
+                }
+            }
+            row_of_gains(&gains);
+        }
     }
 
     /// How much darker the darkest place is than the brightest, in the worst channel, 0..=1.
@@ -146,28 +196,7 @@ impl FlatField {
     #[must_use]
     pub fn new(light: Illumination, size: (u32, u32)) -> Self {
         let mut gains = Vec::with_capacity(size.0 as usize * size.1 as usize * 3);
-        let (columns, rows) = (light.columns, light.rows);
-        let across = places(size.0, columns);
-        let channels = light.channels().map(|values| {
-            values.iter().map(|value| (f64::from(1 << POINT) / value.clamp(WEAKEST, 1.0)) as f32).collect::<Vec<f32>>()
-        });
-        for (above, below, part) in places(size.1, rows) {
-            // Interpolates the grid to this row of pixels first, then along the row.
-            let row = channels.each_ref().map(|values| {
-                let along = |at: usize| {
-                    let (one, two) = (values[above * columns + at], values[below * columns + at]);
-                    one + (two - one) * part
-                };
-                (0..columns).map(along).collect::<Vec<f32>>()
-            });
-            for (left, right, part) in &across {
-                for values in &row {
-                    let gain = values[*left] + (values[*right] - values[*left]) * part;
-                    // Never darkens, even where the light keeps rising beyond the grid.
-                    gains.push((gain + 0.5).max(f32::from(1_u16 << POINT)) as u16);
-                }
-            }
-        }
+        light.gains(size, |row| gains.extend_from_slice(row));
         Self { size, light, gains }
     }
 
@@ -197,12 +226,22 @@ impl FlatField {
         if image.dimensions() != self.size {
             return None;
         }
-        let even = |(value, gain): (&u8, &u16)| {
-            ((u32::from(*value) * u32::from(*gain) + (1 << (POINT - 1))) >> POINT).min(255) as u8
-        };
-        let pixels = image.as_raw().iter().zip(&self.gains).map(even).collect();
-        RgbImage::from_raw(self.size.0, self.size.1, pixels)
+        let mut evened = image.clone();
+        self.even_out(&mut evened);
+        Some(evened)
     }
+
+    /// Same in place; leaves a frame of another size as it is.
+    pub(crate) fn even_out(&self, image: &mut RgbImage) {
+        if image.dimensions() == self.size {
+            image.iter_mut().zip(&self.gains).for_each(|(value, gain)| *value = brighter(*value, *gain));
+        }
+    }
+}
+
+/// A grey level times a gain.
+fn brighter(value: u8, gain: u16) -> u8 {
+    ((u32::from(value) * u32::from(gain) + (1 << (POINT - 1))) >> POINT).min(255) as u8
 }
 
 /// For each of `pixels`: two neighbouring grid points, and the fraction of the way from one to the other. Beyond the
@@ -219,71 +258,11 @@ fn places(pixels: u32, points: usize) -> Vec<(usize, usize, f32)> {
 /// Share of grid blocks whose green lies more than `depth` (natural logarithm) below a smooth surface through the
 /// bright ones; `None` below 96 px.
 pub(super) fn green_below_surface(picture: &RgbImage, grid: (usize, usize), depth: f64) -> Option<f64> {
-    let blocks = Blocks::of(picture, grid.0, grid.1, 0.5)?.logarithms();
-    let surface = fit::surface(&blocks, grid.0, grid.1)?;
+    let blocks = Blocks::of(picture, &FieldOfView::whole(picture.dimensions()), grid, 0.5)?;
+    let (seen, blocks) = (&blocks.seen, blocks.logarithms());
+    let surface = fit::surface(&blocks, seen, grid.0, grid.1)?;
     let below = blocks.iter().zip(&surface).filter(|(block, surface)| block[1] < surface[1] - depth).count();
     Some(below as f64 / blocks.len() as f64)
-}
-
-/// A picture divided into blocks.
-struct Blocks {
-    /// Grey level of each block's background, row by row.
-    levels: Vec<[f64; 3]>,
-    /// Mean green of each block, where cells show most.
-    means: Vec<f64>,
-}
-
-impl Blocks {
-    /// Divides a picture; `share` (0..1) of a block's pixels are darker than its background level. `None` below 96
-    /// px.
-    fn of(picture: &RgbImage, columns: usize, rows: usize, share: f64) -> Option<Self> {
-        let (width, height) = (picture.width() as usize, picture.height() as usize);
-        if picture.width().min(picture.height()) < SMALLEST {
-            return None;
-        }
-        let mut found = Self { levels: Vec::with_capacity(columns * rows), means: Vec::with_capacity(columns * rows) };
-        // Every second pixel each way is enough for large blocks.
-        let step = if picture.width().min(picture.height()) < 4 * SMALLEST { 1 } else { 2 };
-        for row in 0..rows {
-            for column in 0..columns {
-                let mut histograms = [[0_u32; 256]; 3];
-                let (mut count, mut green) = (0_u32, 0_u64);
-                for y in (row * height / rows..(row + 1) * height / rows).step_by(step) {
-                    let from = column * width / columns;
-                    let line =
-                        &picture.as_raw()[(y * width + from) * 3..(y * width + (column + 1) * width / columns) * 3];
-                    for pixel in line.chunks_exact(3).step_by(step) {
-                        for (histogram, value) in histograms.iter_mut().zip(pixel) {
-                            histogram[usize::from(*value)] += 1;
-                        }
-                        count += 1;
-                        green += u64::from(pixel[1]);
-                    }
-                }
-                found.levels.push(histograms.each_ref().map(|histogram| percentile(histogram, count, share)));
-                found.means.push(green as f64 / f64::from(count.max(1)));
-            }
-        }
-        Some(found)
-    }
-
-    fn logarithms(&self) -> Vec<[f64; 3]> {
-        self.levels.iter().map(|level| level.map(|value| value.max(1.0).ln())).collect()
-    }
-}
-
-/// The level below which `share` of the pixels lie, to a fraction of a grey level.
-fn percentile(histogram: &[u32; 256], count: u32, share: f64) -> f64 {
-    let wanted = share * f64::from(count);
-    let mut below = 0.0;
-    for (value, here) in histogram.iter().enumerate() {
-        let here = f64::from(*here);
-        if below + here >= wanted && here > 0.0 {
-            return value as f64 + (wanted - below) / here - 0.5;
-        }
-        below += here;
-    }
-    255.0
 }
 
 #[cfg(test)]
