@@ -11,7 +11,6 @@ pub use self::pictures::{
     VisionArguments,
 };
 use crate::cli::flags;
-use crate::cli::light_form::LightForm;
 use crate::config::{CameraSource, DisplayKind, SerialPort};
 use crate::counting::statistics::per_red_cell::RedCount;
 use crate::domain::prevalence_mode::PrevalenceMode;
