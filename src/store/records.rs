@@ -166,9 +166,6 @@ pub struct SessionDetail {
     pub counted_result: Option<Snapshot>,
     /// The result with the review applied; the signed one once it is signed.
     pub reviewed_result: Option<Snapshot>,
-    /// Identity of the store that gave the result its number: with it the number is unique for ever.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub store: Option<String>,
     /// SHA-256 of `reviewed_result` as served, hexadecimal; a signature names it, so that nothing unseen is signed.
     pub fingerprint: Option<String>,
     /// White cells whose class from review differs from the program's.
@@ -177,6 +174,9 @@ pub struct SessionDetail {
     /// that did not count them.
     pub looked_at: Option<LookedAt>,
     pub signature: Option<Signature>,
+    /// Identity of the store that gave the result its number: with it the number is unique for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
 }
 
 /// Signature of a result.

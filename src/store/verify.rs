@@ -82,7 +82,7 @@ struct SessionTold {
     /// Its last line.
     number: i64,
     hashes: [Held; PARTS.len()],
-    /// Line with which retention took away its pictures, its cells, or all of it.
+    /// What retention took away: its pictures, its cells (with the line that says so), or all of it.
     pictures_removed: bool,
     cells_removed: Option<i64>,
     removed: bool,
