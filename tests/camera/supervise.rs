@@ -211,7 +211,7 @@ fn a_camera_that_hangs_is_opened_again_and_its_late_frames_are_never_seen() {
     let rig = rig(true, vec![Some(vec![Act::Frame(0), Act::Hang(gate.clone())]), Some(after)]);
     assert_eq!((rig.take(), rig.take()), (0, 1));
     assert_eq!(rig.watch.stuck_readers(), 1);
-    gate.tell();
+    gate.request();
     until("the stuck reader came free", || rig.watch.stuck_readers() == 0);
     assert_eq!((rig.take(), rig.take()), (2, 3), "no late frame among them");
     assert!(matches!(rig.thread.join().unwrap(), Outcome::RecordingOver));
@@ -230,7 +230,7 @@ fn only_so_many_readers_may_hang_then_it_waits_and_says_so_and_the_heartbeat_sta
     thread::sleep(QUICK.stall * 4);
     assert_eq!(rig.opened.load(Ordering::SeqCst), MOST_STUCK, "no more threads than the limit");
     assert_eq!(rig.watch.last_progress(), then);
-    gate.tell();
+    gate.request();
     assert_eq!(rig.take(), 7);
     rig.end();
 }
@@ -243,7 +243,7 @@ fn the_stop_signal_ends_it_at_once_even_while_a_reader_hangs() {
     let told = Instant::now();
     assert!(matches!(rig.end(), Outcome::Stopped));
     assert!(told.elapsed() < Duration::from_secs(1));
-    gate.tell();
+    gate.request();
 }
 
 #[test]
