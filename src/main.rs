@@ -3,23 +3,25 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::{ContextKind, ContextValue};
 use leukoscope::cli::args::{Arguments, CliCommand, ValidateCommand};
 use leukoscope::cli::{
     analyze, audit, calibrate, check_config, clock, count, devices, export, output, report, run, sessions, users,
     validate,
 };
 use leukoscope::system::logging;
-use leukoscope::system::printable::printable_lines;
+use leukoscope::system::printable::printable;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::try_parse().unwrap_or_else(|refused| {
-        let words = refused.render().to_string();
-        let safe = printable_lines(&words);
-        if safe == words {
-            refused.exit();
+    let arguments = Arguments::try_parse().unwrap_or_else(|mut refused| {
+        // What was typed is quoted in the message, and must not upset the terminal.
+        for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
+            if let Some(ContextValue::String(typed)) = refused.get(kind) {
+                let safe = printable(typed).into_owned();
+                refused.insert(kind, ContextValue::String(safe));
+            }
         }
-        eprint!("{safe}");
-        std::process::exit(refused.exit_code());
+        refused.exit()
     });
     logging::start(arguments.verbose);
     let done = match arguments.command {

@@ -52,7 +52,8 @@ impl DisplayConfig {
             ("rotation", format!("rotation = {}", rotation ^ 1))
         } else {
             let (widest, highest) = match self.kind {
-                DisplayKind::Ssd1306 | DisplayKind::Sh1106 => (128, if height == 32 { 32 } else { 64 }),
+                DisplayKind::Ssd1306 if height == 32 => SSD1306[1],
+                DisplayKind::Ssd1306 | DisplayKind::Sh1106 => SH1106[0],
                 _ if rotation & 1 == 0 => MEMORY,
                 _ => (MEMORY.1, MEMORY.0),
             };

@@ -5,9 +5,11 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use leukoscope::cli::check_config::check;
-use leukoscope::cli::run::prepare;
+use leukoscope::cli::run::{prepare, prepare_with};
 use leukoscope::config::load::load;
 use leukoscope::config::shipped_file;
+use leukoscope::vision::Vision;
+use leukoscope::vision::models::Models;
 use proptest::prelude::*;
 
 use crate::common::{complained, leukoscope, models_folder, said};
@@ -220,10 +222,12 @@ fn what_check_config_calls_good_run_accepts() {
     let path: PathBuf = folder.path().join("l.toml");
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 400, ..ProptestConfig::default() });
     let (good, tried) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+    let models = Models::read(&models_folder()).unwrap();
+    let vision = Vision::new(&models, None, None).unwrap();
     let began = Instant::now();
     runner
         .run(&prop::collection::vec(setting, 1..4), |chosen| {
-            if began.elapsed() > Duration::from_secs(20) {
+            if began.elapsed() > Duration::from_secs(10) {
                 return Ok(());
             }
             let text = file(folder.path(), &chosen);
@@ -232,7 +236,9 @@ fn what_check_config_calls_good_run_accepts() {
             if check(&path).is_ok() {
                 good.set(good.get() + 1);
                 let config = load(Some(&path), std::iter::empty()).unwrap();
-                if let Err(failure) = prepare(&config) {
+                let others = chosen.iter().any(|(section, ..)| section == "models");
+                let prepared = if others { prepare(&config) } else { prepare_with(&config, &models, vision.clone()) };
+                if let Err(failure) = prepared {
                     prop_assert!(lacks_hardware(&failure.words()), "{text}\n{}", failure.words());
                 }
             }

@@ -91,10 +91,18 @@ pub struct Prepared {
 /// With exit code 2 if a file or a device cannot be used.
 pub fn prepare(config: &Config) -> Result<Prepared, Failure> {
     let models = Models::read(&Models::folder(config.models.folder.as_deref())).blame_input()?;
+    let vision = Vision::new(&models, config.optics.um_per_px, config.models.unknown_below).blame_input()?;
+    prepare_with(config, &models, vision)
+}
+
+/// The same with networks that run already, which take a while to begin.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<Prepared, Failure> {
     let state = config.state_folder();
     let (lighting, calibration) = configured(config, &state)?;
-    let vision =
-        Vision::new(&models, config.optics.um_per_px, config.models.unknown_below).blame_input()?.lit(lighting);
+    let vision = vision.lit(lighting);
     let (sha256, unknown_below) = (&models.card.classifier.sha256, vision.unknown_below());
     let confusion =
         confusion::ConfusionSource::find(config.models.confusion.as_deref(), &models.folder, sha256, unknown_below)
@@ -109,7 +117,7 @@ pub fn prepare(config: &Config) -> Result<Prepared, Failure> {
         Ok(_) | Err(_) => {}
     }
     let store = Store::open(&state).inspect_err(|error| at_device::show(config, &error.to_string())).blame_input()?;
-    let in_force = InForce::new(settings(config, &models, unknown_below), calibration);
+    let in_force = InForce::new(settings(config, models, unknown_below), calibration);
     let sent = SentMark::open(&state, &store).blame_input()?;
     let port = serial::open_at_start(&config.serial).blame_input()?;
     drop(display::open(&config.display).blame_input()?);
