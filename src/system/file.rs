@@ -151,10 +151,10 @@ fn write_in_place(path: &Path, disk: bool, bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use std::io::Read as _;
     use std::os::unix::fs::symlink;
     use std::process::Command;
+
+    use super::*;
 
     fn pipe(folder: &Path) -> PathBuf {
         let path = folder.join("pipe");

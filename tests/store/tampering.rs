@@ -10,7 +10,7 @@ use crate::common::stored::{at, cell, put, result, session, settings, start};
 use leukoscope::config::StoreConfig;
 use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::store::records::Role;
-use leukoscope::store::{AuditVerdict, FILE, Store, Verified};
+use leukoscope::store::{AuditVerdict, FILE, Notice, Store, Verified};
 use leukoscope::system::stop::Stop;
 
 /// Session 1 is reviewed and signed, session 2 is not; a reviewer and a token.
@@ -259,12 +259,14 @@ fn what_retention_takes_away_is_no_tampering_but_what_is_changed_beside_it_is() 
     filled(folder.path());
     let store = Store::open(folder.path()).unwrap();
     let rules = StoreConfig { crops_days: 1, cells_days: 30, results_days: 0, megabytes: 0 };
+    let all = |now| Notice { age: Some(now), size: false };
     let later = at(10 * 24 * 3600);
-    assert_eq!(store.retain(&rules, later, &Stop::new()).unwrap().crops, 2);
+    assert_eq!(store.retain(&rules, all(later), later, &Stop::new()).unwrap().crops, 2);
     drop(store);
     assert_eq!(verify(folder.path()).0, Some(0));
     let store = Store::open(folder.path()).unwrap();
-    assert_eq!(store.retain(&rules, at(100 * 24 * 3600), &Stop::new()).unwrap().cells, 2);
+    let later = at(100 * 24 * 3600);
+    assert_eq!(store.retain(&rules, all(later), later, &Stop::new()).unwrap().cells, 2);
     drop(store);
     assert_eq!(verify(folder.path()).0, Some(0));
     let file = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
