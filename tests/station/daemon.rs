@@ -283,7 +283,7 @@ fn a_program_that_writes_h264_is_a_trouble_with_the_option_it_lacks_and_ends_wit
     let folder = tempfile::tempdir().unwrap();
     let pid = folder.path().join("pid");
     let camera = format!(
-        "command:setsid sh -c 'echo $$ > {}; exec sleep 600' & \
+        "command:setsid sh -c 'echo $$ > {0}; exec sleep 600' & until [ -s {0} ]; do sleep 0.05; done; \
          while printf '\\000\\000\\000\\001\\147\\144'; do sleep 0.1; done",
         pid.display()
     );
@@ -293,7 +293,7 @@ fn a_program_that_writes_h264_is_a_trouble_with_the_option_it_lacks_and_ends_wit
     assert!(trouble.contains("H.264") && trouble.contains("--codec mjpeg"), "{trouble}");
     daemon.terminate();
     assert_eq!(daemon.exit_code(), Some(0));
-    let left = fs::read_to_string(&pid).unwrap_or_default();
+    let left = fs::read_to_string(&pid).unwrap();
     let stat = fs::read_to_string(format!("/proc/{}/stat", left.trim())).unwrap_or_default();
     assert!(stat.is_empty() || stat.contains(") Z "), "{stat}");
 }

@@ -18,7 +18,9 @@ use serde_json::Value;
 fn judge(vision: &Vision, image: &RgbImage) -> Quality {
     let balanced = vision.balanced(image);
     let scale = vision.scale(&balanced).unwrap();
-    let cells = scale.map_or_else(Vec::new, |scale| vision.detect(&balanced, scale).unwrap());
+    // At a scale too coarse to tell cells apart none are looked for, as when counting.
+    let fine = scale.filter(|scale| !scale.is_too_coarse());
+    let cells = fine.map_or_else(Vec::new, |scale| vision.detect(&balanced, scale).unwrap());
     assess(image, &balanced, &cells, scale, &FocusHistory::default())
 }
 
