@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use serialport::{SerialPort as _, TTYPort};
@@ -113,10 +114,10 @@ impl Port {
     }
 
     fn open_device(path: PathBuf, baud: u32) -> Result<Self, PortError> {
-        fs::metadata(&path).map_err(|problem| refusal(&path, &problem))?;
         if let Some(problem) = is_none(&path) {
             return Err(problem);
         }
+        fs::metadata(&path).map_err(|problem| refusal(&path, &problem))?;
         // Open the non-blocking end first: the second open claims the port exclusively, and no further open succeeds.
         let io = open_without_blocking(&path).map_err(|problem| refusal(&path, &problem))?;
         if !rustix::termios::isatty(&io) {
@@ -215,7 +216,19 @@ impl Port {
 
 /// Why what is at this path is no serial port, as far as can be known without opening it; `None` also where nothing is.
 pub(crate) fn is_none(path: &Path) -> Option<PortError> {
-    let found = fs::metadata(path).ok()?;
+    let found = match fs::metadata(path) {
+        Ok(found) => found,
+        Err(problem) => {
+            // Nothing that is plugged in later can appear there.
+            let what = match problem.kind() {
+                io::ErrorKind::NotADirectory => "below a file",
+                io::ErrorKind::InvalidFilename => "no name that a file can have",
+                _ if problem.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => "a circle of links",
+                _ => return None,
+            };
+            return Some(PortError::NotAPort { path: path.to_owned(), what });
+        }
+    };
     let kind = found.file_type();
     let what = if kind.is_dir() {
         "a folder"
