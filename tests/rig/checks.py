@@ -169,8 +169,10 @@ def stops_while_the_line_is_held_up(rig):
         silent.close()
         rig.connect()
     result = rig.run("systemctl show -P Result leukoscope")
-    assert result == "success", f"{result} after {seconds:.0f} s"
-    return f"{seconds:.1f} s"
+    # On a slow emulator the program may run out of the time that it gives its parts, and then ends itself with code 1;
+    # being killed is what must not happen.
+    assert result in ("success", "exit-code"), f"{result} after {seconds:.0f} s"
+    return f"{result} after {seconds:.1f} s"
 
 
 def page(rig):
