@@ -75,12 +75,11 @@ impl Program {
         started.retain(|other| other.strong_count() > 0);
         started.push(Arc::downgrade(&program.0));
         drop(started);
-        match (stdout, stderr) {
-            (Some(stdout), Some(stderr)) => Ok((program, stdout, stderr)),
-            _ => {
-                program.end();
-                Err(io::Error::other("it has no output"))
-            }
+        if let (Some(stdout), Some(stderr)) = (stdout, stderr) {
+            Ok((program, stdout, stderr))
+        } else {
+            program.end();
+            Err(io::Error::other("it has no output"))
         }
     }
 

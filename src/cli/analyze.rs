@@ -211,13 +211,11 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
     let mut seen = each(measured, "analyzing", &mut failures, |picture, measured| {
         let scale = shared.get(&measured.group(picture)).map(|shared| shared.scale);
         let scale = scale.or(measured.scale_estimates.scale());
-        match measured.seen {
-            Some(seen) => Ok(seen),
-            None => {
-                let image = read_picture(&picture.path)?;
-                SeenPicture::at(&vision, &image, &vision.balanced(&image), scale)
-            }
+        if let Some(seen) = measured.seen {
+            return Ok(seen);
         }
+        let image = read_picture(&picture.path)?;
+        SeenPicture::at(&vision, &image, &vision.balanced(&image), scale)
     });
     let cells = seen.iter_mut().flat_map(|(_, seen)| &mut seen.field.cells);
     let opinions = cells.filter_map(|cell| cell.opinion.as_mut());

@@ -162,16 +162,21 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
         }
         output::text(text(&result, frames, frames_skipped))?;
     }
-    if frames_skipped > frames {
-        let all = frames + frames_skipped;
+    conclude(frames, &failures)
+}
+
+/// The end of a count: a few unreadable pictures are no failure of a recording, since frames get torn.
+fn conclude(frames: u64, failures: &Failures) -> Result<(), Failure> {
+    let skipped = failures.unreadable() as u64;
+    if skipped > frames {
+        let all = frames + skipped;
         let error = anyhow::anyhow!(
-            "{frames_skipped} of {all} pictures could not be read, so this is the count of the fewer ones; the messages \
-             above name them"
+            "{skipped} of {all} pictures could not be read, so this is the count of the fewer ones; the messages above \
+             name them"
         );
         return Err(Failure { code: 1, error });
     }
-    // A few unreadable pictures are no failure of a recording: frames get torn.
-    if frames_failed > 0 { failures.conclude() } else { Ok(()) }
+    if failures.failed() > 0 { failures.conclude() } else { Ok(()) }
 }
 
 fn text(result: &Snapshot, frames: u64, skipped: u64) -> String {

@@ -85,8 +85,8 @@ pub(super) fn syntax_problem(file: &Path, text: &str, error: &toml::de::Error) -
 
 /// The section that the end of this text lies in.
 fn section_of(before: &str) -> Option<&str> {
-    let headers = before.lines().filter_map(|line| line.trim().strip_prefix('[')?.split(']').next());
-    headers.last().map(str::trim)
+    let mut headers = before.lines().filter_map(|line| line.trim().strip_prefix('[')?.split(']').next());
+    headers.next_back().map(str::trim)
 }
 
 /// Suggests a valid line in place of one that is not TOML.

@@ -36,9 +36,8 @@ pub(super) fn settle(connection: &Connection, witness: Option<&Witness>) -> Resu
     let head = audit::head(connection)?;
     match witness {
         None if meta(connection, WITNESSED)?.is_some() => copy(connection, now, before.as_deref(), None)?,
-        None => {}
         Some(witness) if before.as_ref() != Some(&witness.store) => {
-            copy(connection, now, before.as_deref(), Some(witness))?
+            copy(connection, now, before.as_deref(), Some(witness))?;
         }
         Some(witness) if lost(connection, head.0, witness)? => {
             let detail = json!({"line": witness.line, "hash": witness.hash, "last": head.0});

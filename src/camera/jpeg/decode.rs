@@ -148,7 +148,7 @@ fn repaired<'a>(data: &'a [u8], segments: &[(u8, Range<usize>)]) -> Cow<'a, [u8]
     let tables = segments.iter().any(|(marker, _)| *marker == HUFFMAN_TABLES);
     let starts = segments.iter().map(|(_, place)| place.start);
     let ends = segments.iter().map(|(_, place)| place.end);
-    if tables && std::iter::once(2).chain(ends.clone()).zip(starts).all(|(end, start)| end == start) {
+    if tables && std::iter::once(2).chain(ends).zip(starts).all(|(end, start)| end == start) {
         return Cow::Borrowed(data);
     }
     let mut whole = data[..2].to_vec();
@@ -158,7 +158,7 @@ fn repaired<'a>(data: &'a [u8], segments: &[(u8, Range<usize>)]) -> Cow<'a, [u8]
     for (_, place) in segments {
         whole.extend(&data[place.clone()]);
     }
-    whole.extend(&data[ends.last().unwrap_or(2)..]);
+    whole.extend(&data[segments.last().map_or(2, |(_, place)| place.end)..]);
     Cow::Owned(whole)
 }
 

@@ -149,7 +149,7 @@ fn read(path: &Path, of: &Path, number: Option<usize>) -> Result<(RgbImage, Opti
     Ok((pixels.into_rgb8(), note))
 }
 
-/// TIFF or BigTIFF, in either byte order.
+/// TIFF or `BigTIFF`, in either byte order.
 fn is_tiff(head: &[u8]) -> bool {
     [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"].iter().any(|magic| head.starts_with(*magic))
 }

@@ -57,7 +57,7 @@ impl Samples {
     }
 
     /// A picture of single-channel pictures, one a channel; none if they differ in size or kind.
-    pub fn of_channels(channels: Vec<Self>) -> Option<Self> {
+    pub fn of_channels(channels: &[Self]) -> Option<Self> {
         let first = channels.first()?;
         let count = channels.len();
         if channels.iter().any(|one| one.channels != 1 || one.size != first.size) {

@@ -1,4 +1,4 @@
-//! How the images of one TIFF belong together, by what ImageJ and OME write into its description. Pure.
+//! How the images of one TIFF belong together, by what `ImageJ` and OME write into its description. Pure.
 
 /// One image of the file.
 #[derive(Clone, Debug)]

@@ -11,14 +11,14 @@ use super::limits::{LARGEST_SIDE, MOST_PIXELS, fits};
 use super::samples::{Alpha, Samples, Values};
 use super::stack::{self, Page, Stack};
 
-/// Values of NewSubfileType: a smaller copy of another image, a mask of one.
+/// Values of `NewSubfileType`: a smaller copy of another image, a mask of one.
 const SMALLER_COPY: u32 = 1;
 const MASK: u32 = 4;
-/// Value of the old SubfileType: a smaller copy.
+/// Value of the old `SubfileType`: a smaller copy.
 const OLD_SMALLER_COPY: u32 = 2;
 /// Images of one file that are looked at.
 const MOST_IMAGES: usize = 10_000;
-/// Values of PhotometricInterpretation.
+/// Values of `PhotometricInterpretation`.
 const BLACK_IS_ZERO: u16 = 1;
 const PALETTE: u32 = 3;
 
@@ -68,7 +68,9 @@ pub(super) fn fields(file: impl Read + Seek) -> Result<Vec<FieldPages>, TiffProb
         pages.iter().map(|page| page.size).max_by_key(|(width, height)| u64::from(*width) * u64::from(*height));
     if let Some((width, height)) = largest {
         // Scanners of slides also write previews that no tag tells from a field.
-        pages.iter_mut().for_each(|page| page.aside |= page.size.0 < width / 2 && page.size.1 < height / 2);
+        for page in &mut pages {
+            page.aside |= page.size.0 < width / 2 && page.size.1 < height / 2;
+        }
     }
     pages.retain(|page| !page.aside);
     match stack::of(&description, &pages).map_err(TiffProblem::Kind)? {
@@ -96,7 +98,7 @@ pub(super) fn read(file: &mut (impl Read + Seek), field: &FieldPages) -> Result<
     }
     let orientation = channels.first().map_or(Orientation::NoTransforms, |(_, orientation)| *orientation);
     let channels: Vec<Samples> = channels.into_iter().map(|(samples, _)| samples).collect();
-    let colour = Samples::of_channels(channels);
+    let colour = Samples::of_channels(&channels);
     Ok((colour.ok_or_else(|| TiffProblem::Damaged("its channels differ in kind".to_owned()))?, orientation))
 }
 

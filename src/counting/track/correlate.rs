@@ -64,7 +64,7 @@ pub(super) fn correlation(before: &GreyView, now: &GreyView, motion: (i64, i64))
             *sum += u64::from(line);
         }
     }
-    if (count as i64) < LEAST_SIDE * LEAST_SIDE {
+    if i64::try_from(count).is_ok_and(|count| count < LEAST_SIDE * LEAST_SIDE) {
         return None;
     }
     let [sum_a, sum_b, sum_aa, sum_bb, sum_ab] = sums.map(|sum| sum as f64);

@@ -185,7 +185,7 @@ impl Counting {
                 None if self.detected.is_some() => self.count_detected(),
                 // During shutdown the camera ends too; that is not the end of a recording.
                 None if self.camera_ended() && !self.connections.stop.requested() => {
-                    self.end(Ending::RecordingOver, None)
+                    self.end(Ending::RecordingOver, None);
                 }
                 None => {}
             }

@@ -104,7 +104,7 @@ mod tests {
             let area = at_home[0].area();
             let reach = f64::from(OVERLAP) / 2.0 - 1.0;
             let near = |at: f64, from: f64, length: f64, all: u32| {
-                (from <= at - reach || from == 0.0) && (from + length >= at + reach || from + length == f64::from(all))
+                (from <= at - reach || from == 0.0) && (from + length >= at + reach || (from + length - f64::from(all)).abs() < 1e-9)
             };
             prop_assert!(near(x, area.x, area.w, width) && near(y, area.y, area.h, height));
             prop_assert!(tiles.iter().all(|tile| tile.width() <= WHOLE && tile.height() <= WHOLE));

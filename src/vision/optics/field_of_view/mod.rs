@@ -132,8 +132,8 @@ impl FieldOfView {
             let (right, bottom) = (area.x + area.w, area.y + area.h);
             [(area.x, area.y), (right, area.y), (area.x, bottom), (right, bottom)].iter().all(|at| self.contains(*at))
         };
-        let smaller = (0..8).map(|step| around(INSCRIBED * 0.9_f64.powi(step)));
-        smaller.clone().find(fits).or_else(|| smaller.last()).unwrap_or(bounds)
+        let mut smaller = (0..8).map(|step| around(INSCRIBED * 0.9_f64.powi(step)));
+        smaller.clone().find(fits).or_else(|| smaller.next_back()).unwrap_or(bounds)
     }
 
     /// The same field of the same picture at another size.

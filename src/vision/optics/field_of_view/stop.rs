@@ -80,7 +80,7 @@ pub(super) fn stop(raw: &RgbImage) -> Option<Vec<Edge>> {
     let inside: Vec<bool> = (0..bright.len())
         .map(|at| {
             // Twice all lengths, so that the middle of a point is whole.
-            let middle = (2 * (at % columns) as i64 + 1, 2 * (at / columns) as i64 + 1);
+            let middle = (2 * whole(at % columns) + 1, 2 * whole(at / columns) + 1);
             sides(&hull).all(|(from, to)| turn((2 * from.0, 2 * from.1), (2 * to.0, 2 * to.1), middle) >= 0)
         })
         .collect();
@@ -102,8 +102,8 @@ pub(super) fn stop(raw: &RgbImage) -> Option<Vec<Edge>> {
     let rim = RIM * f64::midpoint(step.0, step.1);
     let edges = sides(&hull).filter(|(from, to)| {
         // Along the picture's border the field simply goes on.
-        let upright = from.0 == to.0 && (from.0 == 0 || from.0 == columns as i64);
-        let level = from.1 == to.1 && (from.1 == 0 || from.1 == rows as i64);
+        let upright = from.0 == to.0 && (from.0 == 0 || from.0 == whole(columns));
+        let level = from.1 == to.1 && (from.1 == 0 || from.1 == whole(rows));
         !upright && !level
     });
     let edges = edges.map(|(from, to)| {
@@ -117,10 +117,17 @@ pub(super) fn stop(raw: &RgbImage) -> Option<Vec<Edge>> {
     Some(edges.collect())
 }
 
+/// A place on the coarse picture, which has some thousand points, as a signed number.
+fn whole(place: usize) -> i64 {
+    i64::try_from(place).unwrap_or(i64::MAX)
+}
+
 /// The level that this share of the points lies above.
 fn level_above(levels: &[u8], share: f64) -> u8 {
     let mut histogram = [0_usize; 256];
-    levels.iter().for_each(|level| histogram[usize::from(*level)] += 1);
+    for level in levels {
+        histogram[usize::from(*level)] += 1;
+    }
     let mut above = 0;
     let found = (0..=u8::MAX).rev().find(|level| {
         above += histogram[usize::from(*level)];
@@ -173,7 +180,9 @@ fn largest(bright: &[bool], columns: usize) -> Vec<usize> {
 fn reached(bright: &[bool], inside: &[bool], columns: usize) -> usize {
     let mut open: Vec<usize> = (0..bright.len()).filter(|at| !inside[*at] && !bright[*at]).collect();
     let mut seen = vec![false; bright.len()];
-    open.iter().for_each(|at| seen[*at] = true);
+    for at in &open {
+        seen[*at] = true;
+    }
     let mut count = 0;
     while let Some(at) = open.pop() {
         for beside in neighbours(at, columns, bright.len()) {
@@ -198,7 +207,7 @@ fn hull(field: &[usize], columns: usize) -> Vec<(i64, i64)> {
     let mut corners: Vec<(i64, i64)> = ends
         .into_iter()
         .flat_map(|(y, (left, right))| {
-            let (top, left, right) = (y as i64, left as i64, right as i64 + 1);
+            let (top, left, right) = (whole(y), whole(left), whole(right) + 1);
             [(left, top), (right, top), (left, top + 1), (right, top + 1)]
         })
         .collect();
