@@ -43,7 +43,7 @@ pub(super) fn settle(connection: &Connection, witness: Option<&Witness>) -> Resu
             let detail = json!({"line": witness.line, "hash": witness.hash, "last": head.0});
             audit::note(connection, DEVICE, now, LOST, None, &detail)?;
         }
-        Some(_) => {}
+        _ => {}
     }
     if let Some(witness) = witness {
         results::give_after(connection, witness.result)?;
