@@ -92,7 +92,7 @@ fn a_pipe_or_a_circle_of_links_ends_in_a_sentence() {
         let output = leukoscope(&arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", complained(&output));
         assert!(complained(&output).contains(words), "{arguments:?}: {}", complained(&output));
-        assert!(began.elapsed() < Duration::from_secs(60));
+        assert!(began.elapsed() < Duration::from_mins(1));
     }
 }
 
@@ -141,7 +141,7 @@ fn a_wrong_value_of_a_flag_has_the_remedy_of_its_key() {
 
 /// Every key with values that its comment names, and with odd ones.
 fn settings(folder: &Path) -> Vec<(String, String, Vec<String>)> {
-    let path = |name: &str| format!("{:?}", folder.join(name));
+    let path = |name: &str| format!("\"{}\"", folder.join(name).display());
     let odd: Vec<String> =
         ["-1", "0", "1", "100", "0.5", "1e9", "nan", "true", "false", "\"\"", "\" \"", "\"none\"", "\"x\""]
             .map(str::to_owned)
@@ -170,11 +170,11 @@ fn settings(folder: &Path) -> Vec<(String, String, Vec<String>)> {
             comment.split(|c: char| !(c.is_ascii_digit() || c == '.')).filter_map(|text| text.parse::<i64>().ok());
         let numbers = numbers.flat_map(|number| [number - 1, number, number + 1]).map(|number| number.to_string());
         let mut values: Vec<String> = words.chain(numbers).chain([example.to_owned()]).collect();
-        if !(section == "station" && name == "state") {
-            values.extend(odd.iter().cloned());
-        } else {
+        if section == "station" && name == "state" {
             // A state folder that may be made is made: only inside this folder.
             values = [path("file"), path("file/x"), path("new/deep"), "\"/dev/null/x\"".to_owned()].to_vec();
+        } else {
+            values.extend(odd.iter().cloned());
         }
         if name != "width" && name != "height" && name != "stop_line" {
             comment.clear();
@@ -187,7 +187,7 @@ fn settings(folder: &Path) -> Vec<(String, String, Vec<String>)> {
 /// A file that sets these keys, and else what needs no hardware and leaves nothing behind.
 fn file(folder: &Path, chosen: &[(String, String, String)]) -> String {
     let mut table: std::collections::BTreeMap<(&str, &str), &str> = std::collections::BTreeMap::new();
-    let state = format!("{:?}", folder.join("state"));
+    let state = format!("\"{}\"", folder.join("state").display());
     table.insert(("station", "state"), &state);
     table.insert(("display", "kind"), "\"none\"");
     for (section, name, value) in chosen {
@@ -197,10 +197,10 @@ fn file(folder: &Path, chosen: &[(String, String, String)]) -> String {
     let mut last = "";
     for ((section, name), value) in table {
         if section != last {
-            text.push_str(&format!("[{section}]\n"));
+            text.extend(["[", section, "]\n"]);
             last = section;
         }
-        text.push_str(&format!("{name} = {value}\n"));
+        text.extend([name, " = ", value, "\n"]);
     }
     text
 }
