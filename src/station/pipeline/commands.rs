@@ -31,12 +31,10 @@ impl Counting {
             Command::RedCount(count) => {
                 if !self.session.set_red_count(count) {
                     log::warn!("a red count is not used: its sample ended before it arrived");
-                }
-                // A host may send the same one again and again.
-                if self.red_noted.replace(count) != Some(count) {
-                    let counting = self.session.phase() == Phase::Counting;
+                } else if self.red_noted.replace(count) != Some(count) {
+                    // Noted once: a host may send the same one again and again.
                     let detail = json!({"red_count": count.tera_per_litre()});
-                    self.connections.recorder.note(&by, "red count", detail, counting);
+                    self.connections.recorder.note(&by, "red count", detail);
                 }
             }
         }

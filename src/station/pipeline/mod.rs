@@ -108,7 +108,7 @@ struct Counting {
     unkept: Option<Unkept>,
     /// Ids made for samples that nobody named, of the newest second.
     made: Vec<String>,
-    /// The red count that the trail holds for the running sample, or for the next.
+    /// The red count that the trail holds for the running sample.
     red_noted: Option<RedCount>,
     /// The sample to begin once the previous result is on disk.
     next: Option<NextSample>,

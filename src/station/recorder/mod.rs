@@ -58,8 +58,7 @@ struct Noted {
     at: Timestamp,
     action: &'static str,
     detail: Value,
-    /// Whether it is about the running session.
-    of_session: bool,
+    /// The session that ran; none while it is not in the store yet.
     session: Option<SessionId>,
 }
 
@@ -122,10 +121,10 @@ impl Recorder {
         })
     }
 
-    /// Adds a line to the audit trail, `of_session` if it is about the running one. Retried until it is written.
-    pub(crate) fn note(&self, by: &str, action: &'static str, detail: Value, of_session: bool) {
+    /// Adds a line about the running session to the audit trail. Retried until it is written.
+    pub(crate) fn note(&self, by: &str, action: &'static str, detail: Value) {
         let (by, at) = (by.to_owned(), Timestamp::now());
-        self.send(RecorderMessage::Note(Box::new(Noted { by, at, action, detail, of_session, session: None })));
+        self.send(RecorderMessage::Note(Box::new(Noted { by, at, action, detail, session: None })));
     }
 
     /// Starts recording a new session.
@@ -277,9 +276,7 @@ impl Keeper {
                 }
             }
             RecorderMessage::Note(mut noted) => {
-                if noted.of_session {
-                    noted.session = self.running.as_ref().and_then(|running| running.id);
-                }
+                noted.session = self.running.as_ref().and_then(|running| running.id);
                 if self.notes.len() < MOST_NOTES {
                     self.notes.push(*noted);
                 }
@@ -323,9 +320,8 @@ impl Keeper {
     /// Adds pending lines to the trail, oldest first.
     fn write_notes(&mut self) -> Result<(), StoreError> {
         let running = self.running.as_ref().and_then(|running| running.id);
-        while let Some(Noted { by, at, action, detail, of_session, session }) = self.notes.first() {
-            let session = session.or(running.filter(|_| *of_session));
-            self.store.note(by, *at, action, session, detail)?;
+        while let Some(Noted { by, at, action, detail, session }) = self.notes.first() {
+            self.store.note(by, *at, action, session.or(running), detail)?;
             self.notes.remove(0);
         }
         Ok(())
