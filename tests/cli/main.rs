@@ -10,6 +10,7 @@ mod config;
 mod count;
 mod hostile;
 mod pictures;
+mod remedies;
 mod special_files;
 mod users;
 mod validate;

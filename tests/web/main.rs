@@ -6,6 +6,7 @@ mod calibrating;
 mod common;
 mod connections;
 mod live;
+mod logins;
 mod review;
 mod security;
 mod station;
