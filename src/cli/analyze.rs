@@ -19,7 +19,7 @@ use crate::vision::annotate::annotate;
 use crate::vision::detect::scale::{Scale, ScaleEstimates, ScaleSource};
 use crate::vision::detect::shared_scale::{self as shared, ImageGroup};
 use crate::vision::optics::field_of_view::BalancedPicture;
-use crate::vision::prediction::{BLAST_KEPT, Prediction};
+use crate::vision::prediction::Prediction;
 use crate::vision::quality::focus::FocusHistory;
 use crate::vision::quality::{Quality, Verdict, assess};
 use crate::vision::{Cell, Field, Vision};
@@ -109,7 +109,7 @@ impl UncorrectedLine {
 
 fn note(opinion: &Prediction, vision: &Vision) -> Option<&'static str> {
     let experimental = vision.experimental().contains(&opinion.class);
-    opinion.blast_kept.then_some(BLAST_KEPT).or(experimental.then_some(EXPERIMENTAL))
+    opinion.note().or(experimental.then_some(EXPERIMENTAL))
 }
 
 impl CellLine {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::config::Flags;
-use crate::counting::statistics::Evidence;
 use crate::counting::statistics::interval::{self, LEVEL};
+use crate::counting::statistics::{self, Evidence};
 use crate::domain::class::{CellClass, Group, Kind, Reported};
 use crate::domain::counts::{ClassCount, KindCounts};
 use crate::domain::flag::{Believed, Cells, Flag};
@@ -84,17 +84,19 @@ impl Tally {
     /// One line per class seen, most frequent first, unclassified cells last; intervals at `level`.
     #[must_use]
     pub fn lines(&self, level: f64) -> Vec<ClassCount> {
-        let line = |(class, count): (&CellClass, &u32)| {
-            let Figure { value, low, high } = self.figure_of(*class, level);
-            ClassCount { class: *class, count: *count, percent: value, low, high }
-        };
-        let mut lines: Vec<_> = self.classes.iter().map(line).collect();
+        let mut lines: Vec<_> = self.classes.keys().map(|class| self.line(*class, level)).collect();
         lines.sort_by_key(|line| (line.class == CellClass::Unk, std::cmp::Reverse(line.count), line.class));
         lines
     }
 
+    /// The line of one class, which may have no cells; interval at `level`.
+    pub(super) fn line(&self, class: CellClass, level: f64) -> ClassCount {
+        let Figure { value, low, high } = self.figure_of(class, level);
+        ClassCount { class, count: self.of(class), percent: value, low, high }
+    }
+
     /// Percent of a class, or per 100 of the differential for classes outside it; interval at `level`.
-    fn figure_of(&self, class: CellClass, level: f64) -> Figure {
+    pub(super) fn figure_of(&self, class: CellClass, level: f64) -> Figure {
         let count = self.of(class);
         match class.reported() {
             Reported::Percent => percent(count, self.differential(), level),
@@ -141,7 +143,14 @@ impl Tally {
                 };
                 let believed = enough || row.believed == Believed::FromOne;
                 if believed && figure.value > 0.0 && figure.value >= limit {
-                    found.push(Evidence { flag, of, figure, limit, beyond_chance: figure.low >= limit });
+                    found.push(Evidence {
+                        flag,
+                        of,
+                        figure,
+                        limit,
+                        beyond_chance: figure.low >= limit,
+                        network_alone: false,
+                    });
                 }
             }
         }
@@ -151,9 +160,7 @@ impl Tally {
     /// The flags raised under `limits`, worst first.
     #[must_use]
     pub fn flags(&self, limits: &Flags) -> Vec<Flag> {
-        let mut flags: Vec<Flag> = self.evidence(limits).iter().map(|evidence| evidence.flag).collect();
-        flags.dedup();
-        flags
+        statistics::flags(&self.evidence(limits))
     }
 }
 

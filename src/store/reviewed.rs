@@ -7,6 +7,7 @@ use crate::counting::tally::Tally;
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
 use crate::store::records::{CellRecord, Settings};
+use crate::vision::prediction::Prediction;
 
 /// The counted `result` recomputed from the classes in force of its white `cells`. If no reviewer changed a class, it
 /// is the counted result itself. Otherwise corrections for the program's errors (prevalence, confusion matrix) are
@@ -22,17 +23,25 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
     for cell in white() {
         // A cell that the program called a platelet is included in its platelet count.
         platelets = platelets.saturating_sub(u32::from(cell.class == Some(CellClass::Plt)));
-        match cell.class_in_force() {
-            Some(CellClass::Plt) => tally.add(Kind::Plt, None),
-            class => tally.add(Kind::Wbc, Some(class.unwrap_or(CellClass::Unk))),
-        }
+        count(&mut tally, cell.class_in_force());
     }
+    // The cells that nobody looked at, as the network alone names them: a review of one cell must not take away a flag
+    // that others raise.
+    let network_alone = settings.unknown_below.map(|unknown_below| {
+        let mut alone = Tally::default();
+        for cell in white() {
+            let person = cell.by_person.as_ref().map(|change| change.class);
+            count(&mut alone, person.or(Some(Prediction::of(cell.ranked.clone(), unknown_below).class)));
+        }
+        alone
+    });
     tally.add_many(Kind::Rbc, result.kinds.rbc);
     tally.add_many(Kind::Plt, platelets);
 
     let entered = result.statistics.per_red_cell.as_ref().and_then(|per| per.red_count);
     let Description { counted, kinds, classes, flags, statistics, .. } = describe(Described {
         tally: &tally,
+        network_alone: network_alone.as_ref(),
         limits: &settings.session,
         flags: &settings.flags,
         done: true,
@@ -51,5 +60,13 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
         flags,
         statistics,
         ..result.clone()
+    }
+}
+
+/// Counts a white cell; one that is a platelet counts as that.
+fn count(tally: &mut Tally, class: Option<CellClass>) {
+    match class {
+        Some(CellClass::Plt) => tally.add(Kind::Plt, None),
+        class => tally.add(Kind::Wbc, Some(class.unwrap_or(CellClass::Unk))),
     }
 }

@@ -2,25 +2,28 @@
 
 use std::fmt;
 
-use crate::domain::class::CellClass;
+use crate::domain::class::{CellClass, Group};
 
 /// What the classifier says of one cell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
     /// The answer: the most probable class, or UNK where even that is too improbable.
     pub class: CellClass,
-    /// Probability of the most probable class, 0..=1; of `class` where `blast_kept`.
+    /// Probability of the most probable class, 0..=1; of `class` where `kept`.
     pub probability: f64,
     /// Every class of the model with its probability, most probable first; they add up to 1.
     pub ranked: Vec<(CellClass, f64)>,
     /// What the network alone says, where the above was brought to a composition of the sample.
     pub uncorrected: Option<Box<Prediction>>,
-    /// The network alone is sure of a blast, and the composition would have made it something else: it stays a blast.
-    pub blast_kept: bool,
+    /// The class is the network's own, and the composition of the sample would have changed it.
+    pub kept: bool,
 }
 
-/// What is said of a cell whose [`Prediction::blast_kept`] is set.
+/// Note on a blast whose [`Prediction::kept`] is set.
 pub const BLAST_KEPT: &str = "blast by the uncorrected answer";
+
+/// Note on any other cell whose [`Prediction::kept`] is set.
+pub const SURE_KEPT: &str = "the network alone is sure; the sample's composition speaks against it";
 
 impl Prediction {
     /// The network's own answer from its probabilities, most probable first; UNK where none reaches `unknown_below`.
@@ -30,7 +33,7 @@ impl Prediction {
         // A network that answers NaN knows nothing.
         let sure = probability >= unknown_below && probability.is_finite();
         let class = if sure { top } else { CellClass::Unk };
-        Self { class, probability, ranked, uncorrected: None, blast_kept: false }
+        Self { class, probability, ranked, uncorrected: None, kept: false }
     }
 
     /// The mean of what the network says of several views of one cell, all by the same model.
@@ -56,22 +59,40 @@ impl Prediction {
     #[must_use]
     pub fn forced(&self) -> CellClass {
         let top = self.ranked.first().map_or(CellClass::Unk, |(class, _)| *class);
-        if self.blast_kept { self.class } else { top }
+        if self.kept && self.class != CellClass::Unk { self.class } else { top }
     }
 
-    /// The network's answer where it is another one than this.
+    /// The network's answer where it is another one than this, or a kept blast with another probability.
     #[must_use]
     pub fn other_answer(&self) -> Option<&Self> {
-        self.uncorrected.as_deref().filter(|alone| alone.class != self.class || self.blast_kept)
+        let alone = self.uncorrected.as_deref()?;
+        (alone.class != self.class || self.is_doubtful_blast()).then_some(alone)
+    }
+
+    /// Whether it stays a blast only because the network alone names one.
+    #[must_use]
+    pub fn is_blast_kept(&self) -> bool {
+        self.kept && self.class.group() == Group::Blasts
+    }
+
+    /// Whether it is a kept blast whose probability is the composition's, which speaks against it.
+    fn is_doubtful_blast(&self) -> bool {
+        self.is_blast_kept() && self.ranked != self.raw().ranked
+    }
+
+    /// What a person should know of a cell whose class was kept.
+    #[must_use]
+    pub(crate) fn note(&self) -> Option<&'static str> {
+        self.kept.then_some(if self.is_blast_kept() { BLAST_KEPT } else { SURE_KEPT })
     }
 }
 
 impl fmt::Display for Prediction {
     /// `NGS 98 %`, or `UNK (NGS 54 %)` where the most probable class is not probable enough, or
-    /// `MYO 30 % (uncorrected 85 %)` where a blast was kept.
+    /// `MYO 30 % (uncorrected 85 %)` where a doubtful blast was kept.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = self.probability * 100.0;
-        if self.blast_kept {
+        if self.is_doubtful_blast() {
             let alone = self.raw().probability * 100.0;
             return write!(f, "{} {percent:.0} % (uncorrected {alone:.0} %)", self.class);
         }

@@ -7,6 +7,10 @@
 //!
 //! Platelets and UNK are mistakes of detection, not parts of a differential: their probabilities stay as they are, and the
 //! white cells' classes share the rest.
+//!
+//! What the composition may do is bounded. A cell the network is sure of keeps its class, and counts as nothing else in
+//! the estimate. Bands are told from segmented neutrophils, and the blasts from each other, by the network alone: each of
+//! the two groups moves as one. The odds between any two classes change by at most [`MOST_ODDS`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,6 +35,13 @@ pub const PSEUDO_COUNT: f64 = 30.0;
 
 /// White cells from which pictures without any other order are taken for one sample.
 pub const ENOUGH_FOR_A_SAMPLE: u32 = 20;
+
+/// Probability, 0..1, from which the composition has no say over a cell: of one class, or of blasts or neutrophils together.
+pub const SURE: f64 = 0.8;
+
+/// How far the composition may turn the odds between two classes. A class to which the network gives a tenth of what it
+/// gives another does not overtake it, however rare the other seems to be.
+pub const MOST_ODDS: f64 = 10.0;
 
 /// EM ends when no share changes by more than this, or after so many rounds.
 const CONVERGED: f64 = 1e-6;
@@ -129,6 +140,34 @@ impl Prevalence {
     }
 }
 
+/// The class that stands for all those the composition moves as one. A composition that moved bands apart from segmented
+/// neutrophils would hide a left shift; the lines of blasts were learned from too few images for any share to be known.
+fn moved_as(class: CellClass) -> CellClass {
+    match class.group() {
+        Group::Neutrophils => CellClass::Ngs,
+        Group::Blasts => CellClass::Myo,
+        _ => class,
+    }
+}
+
+/// Shares summed over the classes that move as one, given to each of them.
+fn joined(shares: &ByClass) -> ByClass {
+    let mut sums = [0.0; CellClass::ALL.len()];
+    for class in CellClass::ALL {
+        sums[moved_as(*class).index()] += shares[class.index()];
+    }
+    std::array::from_fn(|at| sums[moved_as(CellClass::ALL[at]).index()])
+}
+
+/// The answer the network alone is sure of: a class, or the one that stands for blasts or neutrophils.
+fn sure_of(probabilities: &[(CellClass, f64)]) -> Option<CellClass> {
+    let mut sums = [0.0; CellClass::ALL.len()];
+    for (class, probability) in probabilities {
+        sums[moved_as(*class).index()] += probability;
+    }
+    CellClass::ALL.iter().copied().find(|class| sums[class.index()] >= SURE)
+}
+
 fn rounded(percent: f64) -> f64 {
     (percent * 1000.0).round() / 1000.0
 }
@@ -197,15 +236,12 @@ impl PriorShift {
         let white = cells.iter().filter(|cell| cell.iter().sum::<f64>() >= 0.5).count() as u32;
         let automatic = if white >= ENOUGH_FOR_A_SAMPLE { PrevalenceMode::Sample } else { PrevalenceMode::Blood };
         let form = self.form.unwrap_or(automatic);
-        let ratio = |shares: &ByClass| -> ByClass {
-            std::array::from_fn(|at| if training[at] > 0.0 { shares[at] / training[at] } else { 0.0 })
-        };
         if form == PrevalenceMode::Sample {
             let start = if before.form == PrevalenceMode::Sample { &before.shares } else { training };
             let shares = estimate(&cells, training, blood, start);
-            return Prevalence { form, cells: white, shares, weights: Some(ratio(&shares)), note: None };
+            return Prevalence { form, cells: white, shares, weights: Some(ratio(&shares, training)), note: None };
         }
-        let weights = ratio(blood).map(|ratio| ratio.powf(TEMPER));
+        let weights = ratio(blood, training).map(|ratio| ratio.powf(TEMPER));
         // The composition that these weights stand for lies between that of training and that of blood.
         let shares = normalised(std::array::from_fn(|at| training[at] * weights[at])).unwrap_or(*training);
         Prevalence { form, cells: 0, shares, weights: Some(weights), note: None }
@@ -228,21 +264,31 @@ impl PriorShift {
     }
 }
 
-/// What the network says of a cell, brought to `prevalence`. A blast that the network is sure of stays one.
+/// What the network says of a cell, brought to `prevalence`. What it is sure of stands; a blast that it names in some doubt
+/// stays one, with the probability that `prevalence` leaves it.
 fn shifted(prediction: &Prediction, prevalence: &Prevalence, unknown_below: f64) -> Prediction {
     let raw = prediction.raw();
     if !prevalence.corrects() {
         return raw.clone();
     }
     let mut corrected = Prediction::of(prevalence.correct(&raw.ranked), unknown_below);
-    if raw.class.group() == Group::Blasts && corrected.class.group() != Group::Blasts {
+    if overrules(&corrected, raw) {
+        corrected = Prediction { kept: true, ..raw.clone() };
+    } else if raw.class.group() == Group::Blasts && corrected.class.group() != Group::Blasts {
         let own = corrected.ranked.iter().find(|(class, _)| *class == raw.class);
         corrected.probability = own.map_or(0.0, |(_, probability)| *probability);
         corrected.class = raw.class;
-        corrected.blast_kept = true;
+        corrected.kept = true;
     }
     corrected.uncorrected = Some(Box::new(raw.clone()));
     corrected
+}
+
+/// Whether the correction takes away what the network alone is sure of. To name a cell that it left without a name, as one
+/// of those it is sure of together, takes nothing away.
+fn overrules(corrected: &Prediction, raw: &Prediction) -> bool {
+    let named_within = |sure| raw.class == CellClass::Unk && moved_as(corrected.class) == sure;
+    sure_of(&raw.ranked).is_some_and(|sure| corrected.class != raw.class && !named_within(sure))
 }
 
 fn normalised(shares: ByClass) -> Option<ByClass> {
@@ -250,14 +296,32 @@ fn normalised(shares: ByClass) -> Option<ByClass> {
     (sum > 0.0 && sum.is_finite()).then(|| shares.map(|share| share / sum))
 }
 
-/// The network's probabilities of the white classes; they add up to the probability that it is a white cell.
+/// What a cell says of the composition: the network's probabilities of the white classes, which add up to the probability
+/// that it is a white cell. One that the network is sure of counts as what it is.
 fn white_part(opinion: &Prediction) -> Option<ByClass> {
+    let ranked = &opinion.raw().ranked;
     let mut cell = [0.0; CellClass::ALL.len()];
-    for (class, probability) in opinion.raw().ranked.iter().filter(|(class, _)| is_white(*class)) {
+    for (class, probability) in ranked.iter().filter(|(class, _)| is_white(*class)) {
         cell[class.index()] = *probability;
     }
     let sum: f64 = cell.iter().sum();
+    if let Some(sure) = sure_of(ranked).filter(|sure| is_white(*sure)) {
+        let whole = joined(&cell)[sure.index()];
+        for class in CellClass::ALL {
+            cell[class.index()] *= if moved_as(*class) == sure { sum / whole } else { 0.0 };
+        }
+    }
     (sum > 0.0 && sum.is_finite()).then_some(cell)
+}
+
+/// (Share / share in training) of each class, taken over all that move as one with it, and not less than the greatest
+/// divided by [`MOST_ODDS`].
+fn ratio(shares: &ByClass, training: &ByClass) -> ByClass {
+    let (joined_shares, joined_training) = (joined(shares), joined(training));
+    let ratio: ByClass =
+        std::array::from_fn(|at| if training[at] > 0.0 { joined_shares[at] / joined_training[at] } else { 0.0 });
+    let least = ratio.iter().copied().fold(0.0, f64::max) / MOST_ODDS;
+    std::array::from_fn(|at| if training[at] > 0.0 { ratio[at].max(least) } else { 0.0 })
 }
 
 /// The most probable composition of a sample (Saerens et al. 2002), with a Dirichlet prior of [`PSEUDO_COUNT`] cells of
@@ -267,8 +331,7 @@ fn estimate(cells: &[ByClass], training: &ByClass, blood: &ByClass, start: &ByCl
     let mut shares = *start;
     for _ in 0..ROUNDS {
         let mut next = blood.map(|share| share * PSEUDO_COUNT);
-        let weights: ByClass =
-            std::array::from_fn(|at| if training[at] > 0.0 { shares[at] / training[at] } else { 0.0 });
+        let weights = ratio(&shares, training);
         for cell in cells {
             let weighted: ByClass = std::array::from_fn(|at| cell[at] * weights[at]);
             let sum: f64 = weighted.iter().sum();

@@ -6,6 +6,7 @@ use crate::common::stored::{at, cell, jpeg, put, result, six_pictured, start};
 use leukoscope::counting::statistics::Evidence;
 use leukoscope::counting::statistics::per_red_cell::{PerMicrolitre, PerRedCell};
 use leukoscope::domain::class::{CellClass, Kind};
+use leukoscope::domain::counts::ClassCount;
 use leukoscope::domain::flag::{Flag, Share};
 use leukoscope::domain::interval::Figure;
 use leukoscope::outputs::report::{Pictured, ReportFormat, make};
@@ -40,7 +41,7 @@ impl Bench {
         let figure = |value| Figure { value, low: value / 2.0, high: value * 2.0 };
         let evidence = |of, value, limit, beyond_chance| {
             let flag = Flag::LeftShift;
-            Evidence { flag, of, figure: figure(value), limit, beyond_chance }
+            Evidence { flag, of, figure: figure(value), limit, beyond_chance, network_alone: false }
         };
         result.flags = vec![Flag::LeftShift];
         result.experimental = vec![CellClass::Lyt];
@@ -312,6 +313,41 @@ fn every_share_behind_a_flag_is_named_with_its_own_limit() {
             ["evidence beyond chance", "Immature granulocytes", "immature-granulocytes", "yes"],
         ]
     );
+}
+
+#[test]
+fn a_report_tells_both_readings_where_they_differ_by_more_than_chance() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let mut result = result("A-1");
+    let percent = Figure { value: 12.0, low: 6.4, high: 20.0 };
+    let bands = ClassCount { class: CellClass::Ngb, count: 12, percent: 12.0, low: 6.4, high: 20.0 };
+    result.flags = vec![Flag::LeftShift];
+    result.statistics.network_alone = vec![bands];
+    result.statistics.evidence = vec![Evidence {
+        flag: Flag::LeftShift,
+        of: Share::Bands,
+        figure: percent,
+        limit: 10.0,
+        beyond_chance: false,
+        network_alone: true,
+    }];
+    let id = store.begin(&start("A-1")).unwrap();
+    store.finish(id, &[], &result, &start("A-1").settings).unwrap();
+    let bench = Bench { store, _folder: folder };
+    let pdf = bench.pdf("en").printed().concat();
+    for words in ["Thenetworkalone,", "Neutrophil(band)12(12.0%)", "(Bythenetworkalone,"] {
+        assert!(pdf.contains(words), "{words} in {pdf}");
+    }
+    let lines = table(&bench);
+    for line in [
+        ["cells by the network alone", "Neutrophil (band)", "NGB", "12"],
+        ["percent by the network alone", "Neutrophil (band)", "NGB", "12.00"],
+        ["evidence by the network alone", "Bands", "bands", "yes"],
+    ] {
+        assert!(lines.iter().any(|found| found.iter().take(4).eq(line)), "{line:?} in {lines:?}");
+    }
+    assert!(bench.text(ReportFormat::Json, "en").contains("\"network_alone\""));
 }
 
 #[test]

@@ -116,6 +116,26 @@ proptest! {
 }
 
 #[test]
+fn what_the_network_alone_counts_stands_on_the_line_where_it_differs_by_more_than_chance() {
+    let mut state = snapshot("A-1".into(), None, 50.0);
+    let json = |state: &Snapshot| -> serde_json::Value {
+        serde_json::from_str(&render(&line("bench", SerialMessage::Update(state)), LineFormat::Json)).unwrap()
+    };
+    let last = |state: &Snapshot| {
+        let csv = render(&line("bench", SerialMessage::Update(state)), LineFormat::Csv);
+        fields(&csv).last().unwrap().clone()
+    };
+    assert_eq!((json(&state).get("network_alone"), last(&state)), (None, String::new()));
+    let of = |class, count, percent| ClassCount { class, count, percent, low: 1.0, high: 60.0 };
+    state.statistics.network_alone = vec![of(CellClass::Ngb, 15, 15.0), of(CellClass::Ngs, 45, 45.0)];
+    let told = &json(&state)["network_alone"];
+    assert_eq!(told["classes"], serde_json::json!({"NGB": 15, "NGS": 45}));
+    assert_eq!(told["percent"]["NGB"], serde_json::json!([15.0, 1.0, 60.0]));
+    assert_eq!(last(&state), "NGB=15 NGS=45");
+    assert_eq!(fields(&csv_header()).last().unwrap(), "network_alone");
+}
+
+#[test]
 fn a_result_is_preliminary_until_it_is_signed() {
     let snapshot = snapshot("A-1".into(), None, 50.0);
     let mut result =
@@ -138,7 +158,7 @@ fn a_result_is_preliminary_until_it_is_signed() {
     assert_eq!((&signed["type"], &signed["signature"]["by"]), (&"final".into(), &"rita".into()));
     let csv = of(&result, LineFormat::Csv);
     assert!(
-        csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,\r\n"),
+        csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,,\r\n"),
         "{csv}"
     );
 }

@@ -3,7 +3,7 @@
 use crate::common::stored::{at, cell, put, result, session, settings, six_cells, start};
 use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::domain::flag::Flag;
-use leukoscope::store::records::{CellChange, Role, SessionQuery, Status};
+use leukoscope::store::records::{CellChange, CellRecord, Role, SessionQuery, Settings, Status};
 use leukoscope::store::{FILE, Store, StoreError};
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -92,6 +92,36 @@ fn a_person_s_answer_stands_beside_the_program_s_and_changes_the_reviewed_result
     assert_eq!(store.undo(id, "ana", at(73)).unwrap()[0].number, 2);
     assert_eq!(store.undo(id, "ana", at(74)).unwrap(), []);
     assert_eq!(store.session(id).unwrap().unwrap().reviewed_result, Some(result("A-1")));
+}
+
+#[test]
+fn a_review_of_one_cell_takes_away_no_flag_that_others_raise_by_the_network_alone() {
+    let (_folder, store) = store();
+    let id = store.begin(&start("A-1")).unwrap();
+    let settings = Settings { unknown_below: Some(0.6), ..settings() };
+    // The program counts them as segmented by the composition of the sample; the network alone says band.
+    let cells: Vec<CellChange> = (1..=30)
+        .map(|number| {
+            let ranked = if number <= 7 {
+                vec![(CellClass::Ngb, 0.7), (CellClass::Ngs, 0.3)]
+            } else {
+                vec![(CellClass::Ngs, 0.99)]
+            };
+            put(CellRecord { ranked, ..cell(number, Kind::Wbc, Some(CellClass::Ngs), 0.8) }, None)
+        })
+        .collect();
+    store.finish(id, &cells, &result("A-1"), &settings).unwrap();
+    store.reclassify(id, 30, Some(CellClass::Lyt), "ana", at(70)).unwrap();
+    let reviewed = store.session(id).unwrap().unwrap().reviewed_result.unwrap();
+    assert_eq!(reviewed.flags, [Flag::LeftShift]);
+    assert!(reviewed.statistics.evidence[0].network_alone);
+    assert_eq!(reviewed.statistics.network_alone[0].count, 7);
+    // Looked at, each of them counts as what the person says.
+    for number in 1..=7 {
+        store.reclassify(id, number, Some(CellClass::Ngs), "ana", at(71)).unwrap();
+    }
+    let reviewed = store.session(id).unwrap().unwrap().reviewed_result.unwrap();
+    assert_eq!((reviewed.flags, reviewed.statistics.network_alone), (vec![], vec![]));
 }
 
 #[test]

@@ -122,14 +122,14 @@ impl SessionCells {
 
     fn name(&mut self, opinion: &Prediction) {
         let named = self.correction.apply(opinion, &self.prevalence);
-        self.blasts_kept = self.blasts_kept.saturating_add(u32::from(named.blast_kept));
+        self.blasts_kept = self.blasts_kept.saturating_add(u32::from(named.is_blast_kept()));
         count(&mut self.tally, &named);
     }
 
     /// Undoes [`Self::name`]. Between two estimates the same prediction always gets the same name.
     fn forget(&mut self, opinion: &Prediction) {
         let named = self.correction.apply(opinion, &self.prevalence);
-        self.blasts_kept = self.blasts_kept.saturating_sub(u32::from(named.blast_kept));
+        self.blasts_kept = self.blasts_kept.saturating_sub(u32::from(named.is_blast_kept()));
         uncount(&mut self.tally, &named);
     }
 
@@ -157,6 +157,11 @@ impl SessionCells {
     /// White cells by the network's own class, uncorrected.
     pub(super) fn classes_uncorrected(&self) -> &BTreeMap<CellClass, u32> {
         self.uncorrected.classes()
+    }
+
+    /// The counts by the network alone; without red cells and platelets.
+    pub(super) fn uncorrected(&self) -> &Tally {
+        &self.uncorrected
     }
 }
 

@@ -1,12 +1,13 @@
 //! Figures and flags of a tally, the same for a counted result and for one that people reviewed. Pure.
 
 use crate::config::{Flags, SessionConfig};
-use crate::counting::statistics::Statistics;
+use crate::counting::readings;
 use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::interval::LEVEL;
 use crate::counting::statistics::per_red_cell::{PerRedCell, RedCellInputs, RedCount};
 use crate::counting::statistics::precision::{Precision, SEQUENTIAL_LEVEL};
 use crate::counting::statistics::simultaneous::Simultaneous;
+use crate::counting::statistics::{self, Statistics};
 use crate::counting::tally::Tally;
 use crate::domain::counts::{ClassCount, KindCounts};
 use crate::domain::flag::Flag;
@@ -16,6 +17,8 @@ use crate::domain::flag::Flag;
 pub struct Described<'a> {
     /// The cells, each counted once.
     pub tally: &'a Tally,
+    /// The same cells by the network alone; none where that is not known.
+    pub network_alone: Option<&'a Tally>,
     pub limits: &'a SessionConfig,
     pub flags: &'a Flags,
     /// Whether the count has ended: only then can there be too few cells, and simultaneous intervals.
@@ -55,7 +58,9 @@ pub fn describe(of: Described<'_>) -> Description {
     let precision = precision(limits, tally);
     let imprecise = precision.is_some_and(|precision| !precision.reached);
     let short = counted < limits.target;
-    let mut flags = tally.flags(of.flags);
+    let alone = of.network_alone.unwrap_or(tally);
+    let evidence = readings::evidence(tally, alone, of.flags);
+    let mut flags = statistics::flags(&evidence);
     if of.done && (short || imprecise) {
         flags.push(Flag::FewCells);
     }
@@ -76,7 +81,8 @@ pub fn describe(of: Described<'_>) -> Description {
         flags,
         statistics: Statistics {
             groups: tally.groups(level),
-            evidence: tally.evidence(of.flags),
+            evidence,
+            network_alone: readings::differing(tally, alone, level),
             per_red_cell: PerRedCell::of(tally.kinds(), &known),
             precision,
             simultaneous: of.done.then(|| Simultaneous::of(tally.classes(), level)),

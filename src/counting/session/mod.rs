@@ -170,6 +170,7 @@ impl Session {
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
         let Description { counted, target, kinds, classes, flags, statistics } = describe(Described {
             tally: self.cells.tally(),
+            network_alone: Some(self.cells.uncorrected()),
             limits: &self.limits,
             flags: &self.flags,
             done: self.phase == Phase::Done,
@@ -206,6 +207,8 @@ impl Session {
 }
 
 #[cfg(test)]
+mod tests_of_readings;
+#[cfg(test)]
 mod tests_of_red_counts;
 
 #[cfg(test)]
@@ -221,7 +224,7 @@ mod tests {
         CountedCell { id: CellId(id), kind, opinion: None, at: OnSlide::default(), picture: None }
     }
 
-    fn white(probabilities: &[(CellClass, f64)]) -> CountedCell {
+    pub(super) fn white(probabilities: &[(CellClass, f64)]) -> CountedCell {
         CountedCell { opinion: Some(Prediction::of(probabilities.to_vec(), 0.6)), ..found(0, Kind::Wbc) }
     }
 

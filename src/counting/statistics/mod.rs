@@ -22,6 +22,7 @@ use crate::counting::statistics::per_red_cell::PerRedCell;
 use crate::counting::statistics::precision::Precision;
 use crate::counting::statistics::simultaneous::Simultaneous;
 use crate::domain::class::Group;
+use crate::domain::counts::ClassCount;
 use crate::domain::flag::{Flag, Share};
 use crate::domain::interval::Figure;
 
@@ -33,6 +34,10 @@ pub struct Statistics {
     pub groups: BTreeMap<Group, Figure>,
     /// The figure behind each flag that depends on a limit.
     pub evidence: Vec<Evidence>,
+    /// Counts by the network alone, of the classes whose share by it lies outside the interval of the corrected share:
+    /// the two readings differ by more than chance there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub network_alone: Vec<ClassCount>,
     /// White cells and platelets per red cell, once red cells are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_red_cell: Option<PerRedCell>,
@@ -48,6 +53,14 @@ pub struct Statistics {
     pub corrected: Option<MisclassificationCorrection>,
 }
 
+/// The flags of these figures, each once, in their order.
+#[must_use]
+pub(super) fn flags(evidence: &[Evidence]) -> Vec<Flag> {
+    let mut flags: Vec<Flag> = evidence.iter().map(|evidence| evidence.flag).collect();
+    flags.dedup();
+    flags
+}
+
 /// Why a flag was raised: a figure at or above its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Evidence {
@@ -59,4 +72,7 @@ pub struct Evidence {
     pub limit: f64,
     /// Whether the whole interval lies at or above the limit, so that chance alone does not explain the flag.
     pub beyond_chance: bool,
+    /// Whether only the network alone reaches the limit; the classes corrected to the sample's composition do not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub network_alone: bool,
 }

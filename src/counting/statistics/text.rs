@@ -11,6 +11,12 @@ impl fmt::Display for Statistics {
         for (group, figure) in &self.groups {
             writeln!(f, "{:<24}{figure} %", group.name())?;
         }
+        if !self.network_alone.is_empty() {
+            let lines =
+                self.network_alone.iter().map(|line| format!("{} {} ({:.1} %)", line.class, line.count, line.percent));
+            let lines: Vec<String> = lines.collect();
+            writeln!(f, "by the network alone, more than chance away: {}", lines.join(", "))?;
+        }
         if let Some(all) = &self.simultaneous
             && !all.percent.is_empty()
         {
@@ -68,10 +74,11 @@ pub fn evidence(statistics: &Statistics) -> String {
     let mut text = String::new();
     for evidence in &statistics.evidence {
         let chance = if evidence.beyond_chance { "" } else { "; could be chance" };
+        let by = if evidence.network_alone { " by the network alone" } else { "" };
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "FLAG {}: {} {}, limit {}{chance}",
+            "FLAG {}: {} {}{by}, limit {}{chance}",
             evidence.flag.short(),
             evidence.of.row().name,
             evidence.figure,

@@ -70,9 +70,26 @@ pub(super) fn differential(
         paper.y -= 5.0;
         paper.paragraph(LEFT, RIGHT, SMALL, words.say("result.apart"));
     }
+    network_alone(paper, result, words);
     if !result.experimental.is_empty() {
         paper.paragraph(LEFT, RIGHT, SMALL, words.say("report.experimental"));
     }
+}
+
+/// Counts by the network alone that differ from the lines above by more than chance.
+fn network_alone(paper: &mut Paper, result: &Snapshot, words: &Words) {
+    let lines = &result.statistics.network_alone;
+    if lines.is_empty() {
+        return;
+    }
+    let told = |line: &ClassCount| {
+        let name = format!("class.{}", line.class);
+        let (class, percent) = (words.say(&name), words.number(line.percent, 1));
+        words.with("result.networkAloneLine", &[("class", &class), ("n", &line.count), ("percent", &percent)])
+    };
+    let told: Vec<String> = lines.iter().map(told).collect();
+    paper.y -= 5.0;
+    paper.paragraph(LEFT, RIGHT, BODY, &words.with("result.networkAlone", &[("lines", &told.join("; "))]));
 }
 
 /// Column heads.

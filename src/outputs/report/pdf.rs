@@ -137,6 +137,7 @@ fn flags(paper: &mut Paper, result: &Snapshot, words: &Words) {
         for evidence in result.statistics.evidence.iter().filter(|evidence| evidence.flag == *flag) {
             let Figure { value, low, high } = evidence.figure;
             let told = if evidence.beyond_chance { "result.evidence" } else { "result.evidenceChance" };
+            let by = if evidence.network_alone { words.say("result.evidenceAlone") } else { "" };
             let values: [(&str, &dyn std::fmt::Display); 3] = [
                 ("value", &words.number(value, 1)),
                 ("interval", &words.interval(low, high)),
@@ -145,7 +146,7 @@ fn flags(paper: &mut Paper, result: &Snapshot, words: &Words) {
             let of = key("evidence", evidence.of);
             let values: [(&str, &dyn std::fmt::Display); 2] =
                 [("of", &words.say(&of)), ("words", &words.with(told, &values))];
-            text = format!("{text} {}", words.with("result.evidenceOf", &values));
+            text = format!("{text} {} {by}", words.with("result.evidenceOf", &values)).trim_end().to_owned();
         }
         let how = Type { colour: WARN, ..STRONG };
         let lines = typeface::lines(how.face, how.size, &text, RIGHT - LEFT - 16.0).len() as f32;

@@ -170,6 +170,9 @@ fn figures(
         lines.figure("evidence", words.say(&of), &code, evidence.figure, 2)?;
         let beyond = if evidence.beyond_chance { "yes" } else { "no" };
         lines.coded("evidence beyond chance", words.say(&of), &code, beyond)?;
+        if evidence.network_alone {
+            lines.coded("evidence by the network alone", words.say(&of), &code, "yes")?;
+        }
     }
     for class in classes(result, counted) {
         let name = words.say(&format!("class.{}", class.line.class)).to_owned();
@@ -179,6 +182,11 @@ fn figures(
         let none = String::new;
         lines.line(&["cells".to_owned(), name.clone(), code.clone(), cells, none(), none(), program])?;
         lines.figure("percent", &name, &code, class.line.figure(), 2)?;
+    }
+    for line in &result.statistics.network_alone {
+        let (name, code) = (format!("class.{}", line.class), line.class.code());
+        lines.coded("cells by the network alone", words.say(&name), code, &line.count.to_string())?;
+        lines.figure("percent by the network alone", words.say(&name), code, line.figure(), 2)?;
     }
     for class in &result.experimental {
         let name = format!("class.{class}");

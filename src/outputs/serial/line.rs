@@ -140,6 +140,8 @@ struct JsonSession<'a> {
     kinds: KindCounts,
     classes: ClassCountFields<'a>,
     percent: Percents<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_alone: Option<JsonReading<'a>>,
     flags: &'a [Flag],
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     groups: &'a BTreeMap<Group, Figure>,
@@ -160,6 +162,19 @@ struct JsonSession<'a> {
     looked_at: Option<LookedAt>,
     #[serde(skip_serializing_if = "Option::is_none")]
     earlier: Option<&'a EarlierResult>,
+}
+
+/// Counts by the network alone that differ from `classes` by more than chance.
+#[derive(Serialize)]
+struct JsonReading<'a> {
+    classes: ClassCountFields<'a>,
+    percent: Percents<'a>,
+}
+
+impl<'a> JsonReading<'a> {
+    fn of(lines: &'a [ClassCount]) -> Option<Self> {
+        (!lines.is_empty()).then_some(Self { classes: ClassCountFields(lines), percent: Percents(lines) })
+    }
 }
 
 #[derive(Serialize)]
@@ -213,6 +228,7 @@ fn json(line: &SerialLine<'_>) -> String {
         kinds: snapshot.kinds,
         classes: ClassCountFields(&snapshot.classes),
         percent: Percents(&snapshot.classes),
+        network_alone: JsonReading::of(&snapshot.statistics.network_alone),
         flags: &snapshot.flags,
         groups: &snapshot.statistics.groups,
         per_red_cell: snapshot.statistics.per_red_cell.as_ref(),
@@ -267,7 +283,7 @@ pub fn csv_header() -> String {
         let _ = write!(header, ",corrected_{code},corrected_low_{code},corrected_high_{code}");
     }
     header.push_str(",verdict,focus,refused,signed_by,signed_at,comment,store");
-    header.push_str(",looked_at,looked_at_of,earlier_result\r\n");
+    header.push_str(",looked_at,looked_at_of,earlier_result,network_alone\r\n");
     header
 }
 
@@ -338,6 +354,8 @@ fn csv(line: &SerialLine<'_>) -> String {
     fields.push(looked_at.map(|looked| looked.cells.to_string()).unwrap_or_default());
     fields.push(looked_at.map(|looked| looked.of.to_string()).unwrap_or_default());
     fields.push(of(|s| s.earlier.as_ref().map(|earlier| earlier.result.to_string()).unwrap_or_default()));
+    let alone = snapshot.map(|s| s.statistics.network_alone.as_slice()).unwrap_or_default();
+    fields.push(alone.iter().map(|line| format!("{}={}", line.class, line.count)).collect::<Vec<_>>().join(" "));
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text

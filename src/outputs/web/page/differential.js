@@ -53,6 +53,8 @@ export function differential(snapshot, before) {
     );
   const within = lines.filter((line) => !APART.includes(line.class));
   const apart = lines.filter((line) => APART.includes(line.class));
+  const alone = networkAlone(snapshot);
+  const caption = (apart.length > 0 || alone) && [apart.length > 0 && t("result.apart"), alone];
   return h(
     "table",
     { class: "table differential" },
@@ -65,8 +67,16 @@ export function differential(snapshot, before) {
       h("td", { class: "drawn" }))),
     h("tbody", {}, within.map(row), within.length === 0 && h("tr", {}, h("td", { colspan: 6 }, t("result.none")))),
     apart.length > 0 && h("tbody", { class: "apart" }, apart.map(row)),
-    apart.length > 0 && h("caption", {}, t("result.apart")),
+    caption && h("caption", {}, caption),
   );
+}
+
+// What the network alone counts, of the classes in which that differs by more than chance; null if none does.
+function networkAlone(snapshot) {
+  const lines = snapshot.statistics?.network_alone ?? [];
+  if (lines.length === 0) return null;
+  const told = ({ class: code, count, percent }) => t("result.networkAloneLine", { class: className(code), n: number(count), percent: number(percent, 1) });
+  return h("p", { class: "network-alone" }, t("result.networkAlone", { lines: lines.map(told).join("; ") }));
 }
 
 export function differs(a, b) {

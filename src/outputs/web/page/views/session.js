@@ -73,9 +73,9 @@ function flags(result) {
 }
 
 // A flag can be raised by more than one share; each shows its own figure.
-function figure({ of, figure: [value, low, high], limit, beyond_chance: beyond }) {
+function figure({ of, figure: [value, low, high], limit, beyond_chance: beyond, network_alone: alone }) {
   const words = t(beyond ? "result.evidence" : "result.evidenceChance", { value: number(value, 1), interval: interval(low, high), limit: number(limit, 1) });
-  return h("small", { class: "figure" }, t("result.evidenceOf", { of: t(`evidence.${of}`), words }));
+  return h("small", { class: "figure" }, t("result.evidenceOf", { of: t(`evidence.${of}`), words }), alone && ` ${t("result.evidenceAlone")}`);
 }
 
 function groups(result) {
