@@ -75,6 +75,10 @@ const TOP: usize = 5;
 /// Note on a class that the model learned from too few images to be trusted.
 const EXPERIMENTAL: &str = "experimental class: learned from too few images to be trusted";
 
+/// Note on a blast whose line is a guess.
+const LINE_EXPERIMENTAL: &str =
+    "the line of the blast (MYO, MOB, PMB) is experimental: learned from too few images to be trusted";
+
 #[derive(Serialize)]
 struct CellLine {
     kind: Kind,
@@ -108,8 +112,10 @@ impl UncorrectedLine {
 }
 
 fn note(opinion: &Prediction, vision: &Vision) -> Option<&'static str> {
-    let experimental = vision.experimental().contains(&opinion.class);
-    opinion.note().or(experimental.then_some(EXPERIMENTAL))
+    let experimental = |class: CellClass| vision.experimental().contains(&class);
+    let line = opinion.finest().filter(|class| *class != opinion.class && experimental(*class));
+    let learned = experimental(opinion.class).then_some(EXPERIMENTAL);
+    opinion.note().or(learned).or(line.and(Some(LINE_EXPERIMENTAL)).filter(|_| opinion.class == CellClass::Bla))
 }
 
 impl CellLine {
@@ -342,8 +348,9 @@ pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
                 scale_from: scale.map(|scale| scale.source),
             })?);
         }
-        let next: Vec<String> =
-            opinion.ranked.iter().skip(1).take(2).map(|(class, p)| format!("{class} {p:.2}")).collect();
+        // The lines of a blast stand in the list; any other answer is its first.
+        let told = opinion.ranked.iter().filter(|(class, _)| *class != opinion.forced()).take(2);
+        let next: Vec<String> = told.map(|(class, p)| format!("{class} {p:.2}")).collect();
         let more = match (note(opinion, &vision), opinion.other_answer()) {
             (Some(note), _) => format!("; {note}"),
             (None, Some(alone)) => format!("; uncorrected {alone}"),

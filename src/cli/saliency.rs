@@ -79,8 +79,8 @@ impl Explanations {
 
     fn write(&mut self, path: &Path, number: usize, crop: &RgbImage, opinion: &Prediction) -> anyhow::Result<()> {
         // Even if the prediction is "unknown", explain the most probable class.
-        let Some((class, _)) = opinion.ranked.first() else { return Ok(()) };
-        let saliency = self.vision.saliency(crop, *class).with_context(|| path.display().to_string())?;
+        let Some(class) = opinion.finest() else { return Ok(()) };
+        let saliency = self.vision.saliency(crop, class).with_context(|| path.display().to_string())?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let name = |number: usize| self.folder.join(format!("{stem}_{number}_{}.png", opinion.class));
         // Pictures of the same name from two folders get further numbers.

@@ -31,7 +31,10 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
         let mut alone = Tally::default();
         for cell in white() {
             let person = cell.by_person.as_ref().map(|change| change.class);
-            count(&mut alone, person.or(Some(Prediction::of(cell.ranked.clone(), unknown_below).class)));
+            let network = Prediction::of(cell.ranked.clone(), unknown_below).class;
+            // Results of before told the lines of blasts.
+            let told = cell.class.filter(|class| network == CellClass::Bla && class.answered_as() == network);
+            count(&mut alone, person.or(told).or(Some(network)));
         }
         alone
     });

@@ -7,11 +7,12 @@ use crate::domain::class::{CellClass, Group};
 /// What the classifier says of one cell.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// The answer: the most probable class, or UNK where even that is too improbable.
+    /// The answer: the most probable class, all blasts together as BLA, or UNK where even that is too improbable.
     pub class: CellClass,
-    /// Probability of the most probable class, 0..=1; of `class` where `kept`.
+    /// Probability of the most probable answer, 0..=1; of `class` where `kept`.
     pub probability: f64,
-    /// Every class of the model with its probability, most probable first; they add up to 1.
+    /// Every class of the model with its probability, most probable first; they add up to 1. Blasts stand here by their
+    /// lines.
     pub ranked: Vec<(CellClass, f64)>,
     /// What the network alone says, where the above was brought to a composition of the sample.
     pub uncorrected: Option<Box<Prediction>>,
@@ -29,7 +30,7 @@ impl Prediction {
     /// The network's own answer from its probabilities, most probable first; UNK where none reaches `unknown_below`.
     #[must_use]
     pub fn of(ranked: Vec<(CellClass, f64)>, unknown_below: f64) -> Self {
-        let (top, probability) = ranked.first().copied().unwrap_or((CellClass::Unk, 0.0));
+        let (top, probability) = leading(&ranked);
         // A network that answers NaN knows nothing.
         let sure = probability >= unknown_below && probability.is_finite();
         let class = if sure { top } else { CellClass::Unk };
@@ -55,11 +56,17 @@ impl Prediction {
         self.uncorrected.as_deref().unwrap_or(self)
     }
 
-    /// The answer if one had to be given: the most probable class, or the blast that was kept.
+    /// The answer if one had to be given: the most probable one, or the blast that was kept.
     #[must_use]
     pub fn forced(&self) -> CellClass {
-        let top = self.ranked.first().map_or(CellClass::Unk, |(class, _)| *class);
-        if self.kept && self.class != CellClass::Unk { self.class } else { top }
+        if self.is_blast_kept() { self.class } else { leading(&self.ranked).0 }
+    }
+
+    /// The most probable of the model's own classes that stand for the answer, even where no name is given.
+    #[must_use]
+    pub(crate) fn finest(&self) -> Option<CellClass> {
+        let answer = self.forced();
+        self.ranked.iter().map(|(class, _)| *class).find(|class| class.answered_as() == answer)
     }
 
     /// The network's answer where it is another one than this, or a kept blast with another probability.
@@ -87,17 +94,25 @@ impl Prediction {
     }
 }
 
+/// The most probable answer of classes in this order, and its probability. Blasts count together.
+fn leading(ranked: &[(CellClass, f64)]) -> (CellClass, f64) {
+    let is_blast = |class: CellClass| class.group() == Group::Blasts;
+    let blasts: f64 = ranked.iter().filter(|(class, _)| is_blast(*class)).map(|(_, p)| p).sum();
+    let other = ranked.iter().copied().find(|(class, _)| !is_blast(*class)).unwrap_or((CellClass::Unk, 0.0));
+    if blasts > other.1 { (CellClass::Bla, blasts) } else { other }
+}
+
 impl fmt::Display for Prediction {
     /// `NGS 98 %`, or `UNK (NGS 54 %)` where the most probable class is not probable enough, or
-    /// `MYO 30 % (uncorrected 85 %)` where a doubtful blast was kept.
+    /// `BLA 30 % (uncorrected 75 %)` where a doubtful blast was kept.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = self.probability * 100.0;
         if self.is_doubtful_blast() {
             let alone = self.raw().probability * 100.0;
             return write!(f, "{} {percent:.0} % (uncorrected {alone:.0} %)", self.class);
         }
-        match self.ranked.first() {
-            Some((top, _)) if *top != self.class => write!(f, "{} ({top} {percent:.0} %)", self.class),
+        match leading(&self.ranked).0 {
+            top if top != self.class => write!(f, "{} ({top} {percent:.0} %)", self.class),
             _ => write!(f, "{} {percent:.0} %", self.class),
         }
     }

@@ -129,12 +129,15 @@ impl Prevalence {
     /// The composition for outputs.
     #[must_use]
     pub fn report(&self) -> PrevalenceReport {
-        let shares = CellClass::ALL.iter().map(|class| (*class, self.shares[class.index()]));
-        let percent = shares.filter(|(_, share)| *share > 0.0).map(|(class, share)| (class, rounded(share * 100.0)));
+        let mut shares = BTreeMap::<CellClass, f64>::new();
+        for class in CellClass::ALL {
+            *shares.entry(class.answered_as()).or_default() += self.shares[class.index()];
+        }
+        let percent = shares.into_iter().filter(|(_, share)| *share > 0.0);
         PrevalenceReport {
             form: self.form,
             cells: self.cells,
-            percent: percent.collect(),
+            percent: percent.map(|(class, share)| (class, rounded(share * 100.0))).collect(),
             note: self.note.map(str::to_owned),
         }
     }
@@ -145,8 +148,7 @@ impl Prevalence {
 fn moved_as(class: CellClass) -> CellClass {
     match class.group() {
         Group::Neutrophils => CellClass::Ngs,
-        Group::Blasts => CellClass::Myo,
-        _ => class,
+        _ => class.answered_as(),
     }
 }
 
@@ -275,8 +277,8 @@ fn shifted(prediction: &Prediction, prevalence: &Prevalence, unknown_below: f64)
     if overrules(&corrected, raw) {
         corrected = Prediction { kept: true, ..raw.clone() };
     } else if raw.class.group() == Group::Blasts && corrected.class.group() != Group::Blasts {
-        let own = corrected.ranked.iter().find(|(class, _)| *class == raw.class);
-        corrected.probability = own.map_or(0.0, |(_, probability)| *probability);
+        let blasts = corrected.ranked.iter().filter(|(class, _)| class.group() == Group::Blasts);
+        corrected.probability = blasts.map(|(_, probability)| probability).sum();
         corrected.class = raw.class;
         corrected.kept = true;
     }

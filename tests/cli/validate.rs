@@ -108,6 +108,23 @@ fn in_groups_a_band_taken_for_a_segmented_one_is_right() {
 }
 
 #[test]
+fn a_blast_of_any_line_that_is_answered_as_a_blast_is_right() {
+    let blast = |code: &str| outcome(code, CellClass::Bla, 0.9);
+    let outcomes =
+        [blast("MYO"), blast("MOB"), blast("BLA"), outcome("MYO", Eos, 0.9), outcome("EOS", CellClass::Bla, 0.9)];
+    let classes = [Eos, CellClass::Mob, CellClass::Myo, Unk];
+    let scores = ClassScores::of(&outcomes, &classes, THRESHOLD).unwrap();
+    assert_eq!(scores.confusion.columns, [Eos, CellClass::Bla, Unk]);
+    assert!(near(scores.means.accuracy, 3.0 / 5.0));
+    let of = |code: &str| scores.labels.iter().find(|score| score.label == label(code)).unwrap();
+    assert!(near(of("MYO").recall, 0.5) && near(of("MOB").recall, 1.0) && near(of("BLA").recall, 1.0));
+    assert!(near(of("MOB").precision.unwrap(), 0.5), "other blasts do not spoil it, the eosinophil does");
+    assert!(near(of("BLA").precision.unwrap(), 0.75), "a myeloblast is a blast");
+    let groups: Vec<_> = scores.groups.unwrap().iter().map(|score| (score.label.code(), score.n)).collect();
+    assert_eq!(groups, [("BLA", 4), ("EOS", 1)]);
+}
+
+#[test]
 fn where_nothing_is_grouped_there_are_no_groups() {
     let scores = scores(&[outcome("EOS", Eos, 0.9), outcome("BAS", Bas, 0.9)]);
     assert_eq!(scores.group_accuracy, None);

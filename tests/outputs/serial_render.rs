@@ -68,7 +68,7 @@ fn an_update_is_this_line_of_json() {
         render(&line("bench", SerialMessage::Error("no")), LineFormat::Csv).trim_end_matches(','),
         format!(
             "error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n",
-            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 10)
+            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 11 + 7)
         )
     );
 }
@@ -123,7 +123,8 @@ fn what_the_network_alone_counts_stands_on_the_line_where_it_differs_by_more_tha
     };
     let last = |state: &Snapshot| {
         let csv = render(&line("bench", SerialMessage::Update(state)), LineFormat::Csv);
-        fields(&csv).last().unwrap().clone()
+        let at = fields(&csv_header()).iter().position(|name| name == "network_alone").unwrap();
+        fields(&csv)[at].clone()
     };
     assert_eq!((json(&state).get("network_alone"), last(&state)), (None, String::new()));
     let of = |class, count, percent| ClassCount { class, count, percent, low: 1.0, high: 60.0 };
@@ -132,7 +133,18 @@ fn what_the_network_alone_counts_stands_on_the_line_where_it_differs_by_more_tha
     assert_eq!(told["classes"], serde_json::json!({"NGB": 15, "NGS": 45}));
     assert_eq!(told["percent"]["NGB"], serde_json::json!([15.0, 1.0, 60.0]));
     assert_eq!(last(&state), "NGB=15 NGS=45");
-    assert_eq!(fields(&csv_header()).last().unwrap(), "network_alone");
+}
+
+#[test]
+fn the_columns_of_blasts_come_after_those_that_hosts_know() {
+    let mut state = snapshot("A-1".into(), None, 50.0);
+    state.classes = vec![ClassCount { class: CellClass::Bla, count: 12, percent: 60.0, low: 36.1, high: 80.9 }];
+    let (header, line) =
+        (fields(&csv_header()), fields(&render(&line("b", SerialMessage::Update(&state)), LineFormat::Csv)));
+    let of = |name: &str| header.iter().position(|column| column == name).unwrap();
+    assert_eq!(of("count_EBO"), of("count_BAS") + 4, "nothing was put in between");
+    assert_eq!([of("count_BLA"), of("corrected_high_BLA")], [header.len() - 7, header.len() - 1]);
+    assert_eq!((line[of("count_BLA")].as_str(), line[of("high_BLA")].as_str()), ("12", "80.9"));
 }
 
 #[test]
@@ -158,7 +170,7 @@ fn a_result_is_preliminary_until_it_is_signed() {
     assert_eq!((&signed["type"], &signed["signature"]["by"]), (&"final".into(), &"rita".into()));
     let csv = of(&result, LineFormat::Csv);
     assert!(
-        csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,,\r\n"),
+        csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,,,0,,,,,,\r\n"),
         "{csv}"
     );
 }

@@ -1,7 +1,7 @@
 //! The store: cells and results as counted, reviews beside the program's classes, signatures that cannot be changed.
 
 use crate::common::stored::{at, cell, put, result, session, settings, six_cells, start};
-use leukoscope::domain::class::{CellClass, Kind};
+use leukoscope::domain::class::{CellClass, Group, Kind};
 use leukoscope::domain::flag::Flag;
 use leukoscope::store::records::{CellChange, CellRecord, Role, SessionQuery, Settings, Status};
 use leukoscope::store::{FILE, Store, StoreError};
@@ -122,6 +122,31 @@ fn a_review_of_one_cell_takes_away_no_flag_that_others_raise_by_the_network_alon
     }
     let reviewed = store.session(id).unwrap().unwrap().reviewed_result.unwrap();
     assert_eq!((reviewed.flags, reviewed.statistics.network_alone), (vec![], vec![]));
+}
+
+#[test]
+fn a_result_of_before_that_tells_the_lines_of_blasts_stays_as_it_was_and_is_reviewed() {
+    let (_folder, store) = store();
+    let id = store.begin(&start("A-1")).unwrap();
+    let settings = Settings { unknown_below: Some(0.6), ..settings() };
+    let line = |class| CellRecord {
+        ranked: vec![(class, 0.9), (CellClass::Lyt, 0.1)],
+        ..cell(1, Kind::Wbc, Some(class), 0.9)
+    };
+    let cells: Vec<CellChange> = (1..=40)
+        .map(|number| {
+            put(CellRecord { number, ..line(if number <= 20 { CellClass::Myo } else { CellClass::Mob }) }, None)
+        })
+        .collect();
+    store.finish(id, &cells, &result("A-1"), &settings).unwrap();
+    // A person names one anew; another only says that it is a blast.
+    store.reclassify(id, 1, Some(CellClass::Lyt), "ana", at(70)).unwrap();
+    store.reclassify(id, 2, Some(CellClass::Bla), "ana", at(71)).unwrap();
+    let reviewed = store.session(id).unwrap().unwrap().reviewed_result.unwrap();
+    let count = |class| reviewed.classes.iter().find(|line| line.class == class).map_or(0, |line| line.count);
+    assert_eq!([CellClass::Myo, CellClass::Mob, CellClass::Bla, CellClass::Lyt].map(count), [18, 20, 1, 1]);
+    assert_eq!(reviewed.statistics.network_alone, [], "the network alone says the same");
+    assert!((reviewed.statistics.groups[&Group::Blasts].value - 97.5).abs() < 1e-9);
 }
 
 #[test]

@@ -242,6 +242,27 @@ fn names_are_brought_to_usual_blood_and_what_the_network_alone_says_is_shown() {
 }
 
 #[test]
+fn a_blast_is_answered_as_one_and_its_line_stands_beside() {
+    // Of the images that today's networks learned from; there are no others of blasts by line.
+    let Some(folder) = real("cells/lmu/train/MYO") else { return };
+    let folder = folder.to_str().unwrap();
+    let lines = lines(&said(&leukoscope(["classify", "--json", "--um-per-px", "0.088", folder])));
+    assert!(!lines.is_empty());
+    for line in lines {
+        assert_eq!(line["class"], "BLA", "{line}");
+        let top = line["top"].as_array().unwrap();
+        let sum = |of: &dyn Fn(&str) -> bool| -> f64 {
+            top.iter().filter(|one| of(one[0].as_str().unwrap())).map(|one| one[1].as_f64().unwrap()).sum()
+        };
+        assert!((sum(&|_| true) - 1.0).abs() < 1e-4);
+        let blasts = sum(&|code| ["MYO", "MOB", "PMB", "BLA"].contains(&code));
+        assert!((line["probability"].as_f64().unwrap() - blasts).abs() < 1e-4, "{line}");
+        assert_eq!(top[0][0], "MYO");
+        assert!(line["note"].as_str().unwrap().contains("experimental"), "{line}");
+    }
+}
+
+#[test]
 fn a_recording_says_what_it_was_brought_to_and_what_the_network_alone_counts() {
     let folder = tempfile::tempdir().unwrap();
     for index in [0, 40, 80, 120] {

@@ -11,7 +11,7 @@ use leukoscope::vision::prediction::{BLAST_KEPT, Prediction};
 use leukoscope::vision::prevalence::{ENOUGH_FOR_A_SAMPLE, MOST_ODDS, PSEUDO_COUNT, PriorShift, SURE, TEMPER};
 use proptest::prelude::*;
 
-/// The classes of the shipped model.
+/// The classes of the shipped model, which has no answer of its own for blasts.
 const CLASSES: [CellClass; 17] = [Bas, Ebo, Eos, Ksc, Lya, Lyt, Mmz, Mob, Mon, Myb, Myo, Ngb, Ngs, Pmb, Pmo, Plt, Unk];
 
 /// All classes equally frequent.
@@ -99,7 +99,7 @@ fn corrected_by(
     (cells, prevalence.report().percent)
 }
 
-const IMMATURE: [CellClass; 6] = [Myo, Mob, Pmb, Pmo, Myb, Mmz];
+const IMMATURE: [CellClass; 4] = [Bla, Pmo, Myb, Mmz];
 
 #[test]
 fn blasts_of_a_slide_that_has_them_are_kept() {
@@ -113,33 +113,40 @@ fn blasts_of_a_slide_that_has_them_are_kept() {
                 let mix = [(blast, 2 * percent), (Ngs, ngs), (Lyt, lyt), (Mon, rest / 15), (Eos, rest / 33), (Ngb, 4)];
                 let (cells, shares) =
                     corrected(slide(&mix, &mut fastrand::Rng::with_seed(seed)), PrevalenceMode::Sample);
-                let (alone, with) = named(&cells, blast, &blasts);
+                let (alone, with) = named(&cells, blast, &[Bla, Pmo]);
                 before += alone;
                 after += with;
-                estimated += shares[&blast] / 20.0;
+                estimated += shares[&blast.answered_as()] / 20.0;
             }
             let all = 20 * 2 * percent;
             println!("{percent} % {blast}: {before} of {all} alone, {after} corrected, estimated {estimated:.1} %");
             assert!(after as f64 >= least * before as f64, "{percent} % {blast}: {before} of {all} became {after}");
-            assert!((estimated - percent as f64).abs() < 0.35 * percent as f64, "{percent} % {blast}: {estimated}");
+            // Of promyelocytes the network names 15 % myelocytes, and what it is sure of counts as that.
+            let off = if blast == Pmo { 0.5 } else { 0.35 };
+            assert!((estimated - percent as f64).abs() < off * percent as f64, "{percent} % {blast}: {estimated}");
         }
     }
 }
 
 #[test]
-fn normal_blood_loses_most_of_its_false_immature_cells() {
+fn normal_blood_loses_most_of_the_false_immature_cells_that_the_network_doubts_and_none_that_it_is_sure_of() {
     let mix = [(Ngs, 120), (Ngb, 6), (Lyt, 56), (Mon, 12), (Eos, 6)];
-    let (mut before, mut after) = (0, 0);
+    let [mut sure, mut doubted] = [(0, 0); 2];
     for seed in 0..20 {
         let (cells, _) = corrected(slide(&mix, &mut fastrand::Rng::with_seed(seed)), PrevalenceMode::Sample);
-        for truth in [Ngs, Ngb, Lyt, Mon, Eos] {
-            let (alone, with) = named(&cells, truth, &IMMATURE);
-            before += alone;
-            after += with;
+        let (of_sure, of_doubted): (Vec<_>, Vec<_>) =
+            cells.into_iter().partition(|(_, said)| said.raw().probability >= SURE);
+        for (cells, (before, after)) in [(of_sure, &mut sure), (of_doubted, &mut doubted)] {
+            for truth in [Ngs, Ngb, Lyt, Mon, Eos] {
+                let (alone, with) = named(&cells, truth, &IMMATURE);
+                *before += alone;
+                *after += with;
+            }
         }
     }
-    println!("false immature cells: {before} alone, {after} corrected");
-    assert!(after * 2 < before, "{before} became {after}");
+    println!("false immature cells, alone and corrected: sure {sure:?}, doubted {doubted:?}");
+    assert_eq!(sure.0, sure.1);
+    assert!(doubted.1 * 2 < doubted.0, "{doubted:?}");
 }
 
 #[test]
@@ -149,10 +156,10 @@ fn a_blast_the_network_is_sure_of_stays_one_and_is_shown_as_such() {
     opinions.push(opinion(&[(Myo, 0.69), (Lyt, 0.30)]));
     correction(PrevalenceMode::Sample).correct_all(&mut opinions);
     let kept = &opinions[200];
-    assert_eq!((kept.class, kept.kept, kept.ranked[0].0), (Myo, true, Lyt));
-    assert_eq!((kept.forced(), kept.other_answer().unwrap().class), (Myo, Myo));
+    assert_eq!((kept.class, kept.kept, kept.ranked[0].0), (Bla, true, Lyt));
+    assert_eq!((kept.forced(), kept.other_answer().unwrap().class), (Bla, Bla));
     assert!(kept.probability < 0.3, "the probability is the corrected one: {}", kept.probability);
-    assert_eq!(kept.to_string(), format!("MYO {:.0} % (uncorrected 69 %)", kept.probability * 100.0));
+    assert_eq!(kept.to_string(), format!("BLA {:.0} % (uncorrected 69 %)", kept.probability * 100.0));
     assert!(BLAST_KEPT.contains("uncorrected"));
     // A blast that the network itself would not have named is not kept.
     let doubtful = opinion(&[(Myo, 0.6), (Lyt, 0.38)]);
@@ -164,6 +171,22 @@ fn a_blast_the_network_is_sure_of_stays_one_and_is_shown_as_such() {
 }
 
 #[test]
+fn blasts_lead_together_whether_or_not_the_model_has_an_answer_of_its_own_for_them() {
+    let today = vec![(Lyt, 0.3), (Myo, 0.28), (Mob, 0.22), (Pmb, 0.2)];
+    let coming = vec![(Bla, 0.35), (Lyt, 0.3), (Myo, 0.2), (Mob, 0.15)];
+    for ranked in [today, coming] {
+        let said = Prediction::of(ranked.clone(), UNKNOWN_BELOW);
+        assert_eq!((said.class, said.forced(), &said.ranked), (Bla, Bla, &ranked));
+        assert!((said.probability - 0.7).abs() < 1e-9);
+        assert_eq!(said.to_string(), "BLA 70 %");
+    }
+    let unsure = Prediction::of(vec![(Lyt, 0.4), (Myo, 0.3), (Mob, 0.3)], UNKNOWN_BELOW);
+    assert_eq!((unsure.class, unsure.forced(), unsure.to_string()), (Unk, Bla, "UNK (BLA 60 %)".to_owned()));
+    let other = Prediction::of(vec![(Lyt, 0.7), (Myo, 0.15), (Mob, 0.15)], UNKNOWN_BELOW);
+    assert_eq!(other.class, Lyt);
+}
+
+#[test]
 fn a_basophil_the_network_is_sure_of_stays_one_among_blasts_and_a_single_doubtful_cell_does_not() {
     let mut opinions = vec![opinion(&[(Myo, 0.97)]); 100];
     opinions.push(opinion(&[(Bas, 0.91), (Myo, 0.08)]));
@@ -172,7 +195,7 @@ fn a_basophil_the_network_is_sure_of_stays_one_among_blasts_and_a_single_doubtfu
     let [.., sure, doubtful] = &opinions[..] else { panic!("two cells") };
     assert_eq!((sure.class, sure.kept), (Bas, true));
     assert!((sure.probability - sure.raw().probability).abs() < 1e-12, "its probability is the network's");
-    assert_eq!((doubtful.class, doubtful.raw().class), (Mob, Unk));
+    assert_eq!((doubtful.class, doubtful.raw().class), (Bla, Unk));
 }
 
 #[test]
@@ -192,8 +215,8 @@ fn distances(cells: &[(CellClass, Prediction)]) -> (f64, f64) {
         named.iter().filter(|named| **named == class).count() as f64 / named.len().max(1) as f64
     };
     let from_truth = |of: &dyn Fn(&(CellClass, Prediction)) -> CellClass| {
-        let off = |class: &CellClass| (share(&|cell| cell.0, *class) - share(of, *class)).abs();
-        CLASSES.iter().map(off).sum::<f64>() / 2.0
+        let off = |class: &CellClass| (share(&|cell| cell.0.answered_as(), *class) - share(of, *class)).abs();
+        CellClass::ALL.iter().map(off).sum::<f64>() / 2.0
     };
     (from_truth(&|(_, said)| said.raw().class), from_truth(&|(_, said)| said.class))
 }
@@ -240,7 +263,7 @@ fn real_samples_of_one_kind_and_usual_blood_are_counted_no_further_from_the_trut
         let mut paths: Vec<_> =
             std::fs::read_dir(folder.join(class.code())).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
-        let crops: Vec<_> = paths.iter().take(count).map(|path| {
+        let crops = paths.iter().take(count).map(|path| {
             let balanced = vision.balanced(&image::open(path).unwrap().to_rgb8());
             let scale = vision.scale(&balanced).unwrap();
             vision.middle(&balanced, scale).unwrap()
@@ -341,12 +364,11 @@ proptest! {
             for class in [Plt, Unk] {
                 prop_assert!((of(before, class) - of(after, class)).abs() < 1e-12);
             }
-            let blast = |class| matches!(class, Myo | Mob | Pmb);
-            prop_assert!(!blast(before.class) || blast(after.class));
+            prop_assert!(before.class != Bla || after.class == Bla);
             // What the network is sure of stands, and bands are told from segmented neutrophils by the network alone.
             prop_assert!(before.ranked[0].1 < SURE || after.class == before.class);
-            let blasts: f64 = before.ranked.iter().filter(|(class, _)| blast(*class)).map(|(_, p)| p).sum();
-            prop_assert!(blasts < SURE || after.class == before.class || blast(after.class));
+            let blasts: f64 = [Myo, Mob, Pmb].map(|class| of(before, class)).iter().sum();
+            prop_assert!(blasts < SURE || after.class == Bla);
             let bands = |opinion: &Prediction| of(opinion, Ngb) / (of(opinion, Ngb) + of(opinion, Ngs));
             prop_assert!((bands(before) - bands(after)).abs() < 1e-9);
         }

@@ -362,7 +362,8 @@ fn the_page_gets_its_lists_from_the_program() {
         let line = script.lines().find_map(|line| line.strip_prefix(&format!("export const {name} = "))).unwrap();
         serde_json::from_str(line.trim_end_matches(';')).unwrap()
     };
-    let order = "MYO MOB PMB PMO MYB MMZ NGB NGS EOS BAS MON LYT LYA EBO KSC PLT UNK".split(' ').collect::<Vec<_>>();
+    let order =
+        "BLA MYO MOB PMB PMO MYB MMZ NGB NGS EOS BAS MON LYT LYA EBO KSC PLT UNK".split(' ').collect::<Vec<_>>();
     assert_eq!(list("ORDER"), json!(order));
     assert_eq!(list("APART"), json!(["EBO", "KSC", "PLT", "UNK"]));
     assert_eq!(list("PER_100"), json!(["EBO", "KSC"]));

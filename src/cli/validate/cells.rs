@@ -150,7 +150,7 @@ impl CellsReport {
         unknown_below: f64,
     ) -> ConfusionMatrix {
         let rows = self.confusion_uncorrected.rows.iter().zip(&self.confusion_uncorrected.counts);
-        ConfusionMatrix {
+        let matrix = ConfusionMatrix {
             measured_on,
             classifier_sha256: classifier_sha256.to_owned(),
             unknown_below,
@@ -161,7 +161,8 @@ impl CellsReport {
                     _ => None,
                 })
                 .collect(),
-        }
+        };
+        matrix.with_blasts_joined()
     }
 }
 

@@ -47,7 +47,7 @@ impl ClassOutcome {
 pub struct Confusion {
     /// One per row.
     pub rows: Vec<Label>,
-    /// One per column: the classes of the model, UNK last.
+    /// One per column: what the model can answer, blasts as one, UNK last.
     pub columns: Vec<CellClass>,
     /// `counts[row][column]`.
     pub counts: Vec<Vec<u32>>,
@@ -187,11 +187,16 @@ impl Confusion {
     ) -> Self {
         let rows: BTreeSet<Label> = outcomes.iter().map(|outcome| outcome.label).collect();
         let rows: Vec<Label> = rows.into_iter().collect();
-        let mut columns: Vec<CellClass> = classes.iter().copied().filter(|class| *class != CellClass::Unk).collect();
+        let mut columns: Vec<CellClass> = Vec::new();
+        for answer in classes.iter().map(|class| class.answered_as()).filter(|class| *class != CellClass::Unk) {
+            if !columns.contains(&answer) {
+                columns.push(answer);
+            }
+        }
         columns.push(CellClass::Unk);
         let mut counts = vec![vec![0; columns.len()]; rows.len()];
         for outcome in outcomes {
-            let given = answer(outcome);
+            let given = answer(outcome).answered_as();
             let row = rows.iter().position(|label| *label == outcome.label);
             // A class outside the model's cannot come from the model, so it counts as no name.
             let column = columns.iter().position(|class| *class == given).unwrap_or(columns.len() - 1);

@@ -23,7 +23,12 @@ impl Label {
     #[must_use]
     pub(crate) const fn accepts(self, class: CellClass) -> bool {
         match self {
-            Self::Class(own) => own as u8 == class as u8,
+            // Of a blast the program does not tell the line, and a person may not have told it either.
+            Self::Class(own) => {
+                own as u8 == class as u8
+                    || matches!((own, class.group()), (CellClass::Bla, Group::Blasts))
+                    || matches!((own.group(), class), (Group::Blasts, CellClass::Bla))
+            }
             Self::Neutrophil => matches!(class.group(), Group::Neutrophils),
             Self::ImmatureGranulocyte => matches!(class.group(), Group::ImmatureGranulocytes),
         }
@@ -33,22 +38,31 @@ impl Label {
     #[must_use]
     pub fn within(self, other: Self) -> bool {
         match self {
+            // A blast whose line nobody told need not be of this one.
+            Self::Class(CellClass::Bla) => other == self,
             Self::Class(class) => other.accepts(class),
             group => group == other,
         }
     }
 
-    /// Whether a cell with this label may belong to `other`.
+    /// Whether it is a blast, of whatever line.
+    fn is_blast(self) -> bool {
+        matches!(self, Self::Class(class) if class.group() == Group::Blasts)
+    }
+
+    /// Whether a cell with this label may belong to `other`, or an answer that is right for it be right for `other`, too:
+    /// of two blasts the program does not tell the lines apart.
     #[must_use]
     pub(crate) fn overlaps(self, other: Self) -> bool {
-        self.within(other) || other.within(self)
+        self.within(other) || other.within(self) || (self.is_blast() && other.is_blast())
     }
 
     /// The label in the published groups of the Barcelona set (Acevedo et al. 2020): neutrophils in one, immature
-    /// granulocytes in one, every other class alone.
+    /// granulocytes in one, and here blasts in one; every other class alone.
     #[must_use]
     pub fn grouped(self) -> Self {
-        [Self::Neutrophil, Self::ImmatureGranulocyte].into_iter().find(|group| self.within(*group)).unwrap_or(self)
+        let groups = [Self::Neutrophil, Self::ImmatureGranulocyte, Self::Class(CellClass::Bla)];
+        groups.into_iter().find(|group| self.within(*group)).unwrap_or(self)
     }
 
     /// Code used in folder names and report rows.
@@ -211,6 +225,8 @@ mod tests {
         assert_eq!(accepted(neutrophil), ["NGB", "NGS"]);
         assert_eq!(accepted(immature), ["MMZ", "MYB", "PMO"]);
         assert_eq!(accepted(Label::Class(CellClass::Eos)), ["EOS"]);
+        assert_eq!(accepted(Label::Class(CellClass::Myo)), ["BLA", "MYO"]);
+        assert_eq!(accepted(Label::Class(CellClass::Bla)), ["BLA", "MOB", "MYO", "PMB"]);
     }
 
     #[test]
@@ -220,6 +236,10 @@ mod tests {
         assert!(Label::Neutrophil.overlaps(band) && !band.overlaps(Label::ImmatureGranulocyte));
         assert_eq!(band.grouped(), Label::Neutrophil);
         assert_eq!(Label::Class(CellClass::Lya).grouped(), Label::Class(CellClass::Lya));
+        let [blast, myeloblast] = [CellClass::Bla, CellClass::Myo].map(Label::Class);
+        assert!(myeloblast.within(blast) && !blast.within(myeloblast));
+        assert!(myeloblast.overlaps(Label::Class(CellClass::Mob)) && !myeloblast.overlaps(band));
+        assert_eq!(myeloblast.grouped(), blast);
     }
 
     #[test]

@@ -73,7 +73,30 @@ impl ConfusionMatrix {
         if matrix.cells.is_empty() {
             return Err("it holds no cells".into());
         }
-        Ok(matrix)
+        Ok(matrix.with_blasts_joined())
+    }
+
+    /// The same with all blasts as BLA, in rows and columns: the program answers nothing finer. Files of before tell their
+    /// lines.
+    #[must_use]
+    pub(crate) fn with_blasts_joined(self) -> Self {
+        let mut answers: Vec<CellClass> = Vec::new();
+        for answer in self.answers.iter().map(|class| class.answered_as()) {
+            if !answers.contains(&answer) {
+                answers.push(answer);
+            }
+        }
+        let mut cells = BTreeMap::<CellClass, Vec<u32>>::new();
+        for (class, counts) in &self.cells {
+            let row = cells.entry(class.answered_as()).or_insert_with(|| vec![0; answers.len()]);
+            for (answer, count) in self.answers.iter().zip(counts) {
+                let joined = answers.iter().zip(row.iter_mut()).find(|(class, _)| **class == answer.answered_as());
+                if let Some((_, sum)) = joined {
+                    *sum = sum.saturating_add(*count);
+                }
+            }
+        }
+        Self { answers, cells, ..self }
     }
 
     /// The file's text.
@@ -176,6 +199,21 @@ mod tests {
     #[test]
     fn what_was_written_is_read_again() {
         assert_eq!(ConfusionMatrix::parse(&matrix().to_toml()).unwrap(), matrix());
+    }
+
+    #[test]
+    fn a_file_that_tells_the_lines_of_blasts_is_read_with_all_blasts_as_one() {
+        use CellClass::{Bla, Lyt, Mob, Myo, Unk};
+        let told = ConfusionMatrix {
+            answers: vec![Lyt, Mob, Myo, Unk],
+            cells: [(Lyt, vec![90, 1, 2, 7]), (Mob, vec![0, 30, 5, 1]), (Myo, vec![2, 3, 40, 4])].into(),
+            ..matrix()
+        };
+        let read = ConfusionMatrix::parse(&told.to_toml()).unwrap();
+        assert_eq!(read.answers, [Lyt, Bla, Unk]);
+        assert_eq!(read.cells, [(Lyt, vec![90, 3, 7]), (Bla, vec![2, 78, 5])].into());
+        let shipped = ConfusionMatrix::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(FILE)).unwrap();
+        assert_eq!(shipped.answers.iter().filter(|class| class.answered_as() == Bla).count(), 1);
     }
 
     #[test]

@@ -8,13 +8,16 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use super::columns::{
+    NEWER, corrected_columns, corrected_fields, count_columns, count_fields, first_classes, quoted, tenths, three,
+};
 use crate::config::LineFormat;
 use crate::counting::session::snapshot::{EarlierResult, Ending, LookedAt, Phase, Snapshot};
 use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::per_red_cell::PerRedCell;
 use crate::counting::statistics::precision::Precision;
 use crate::counting::statistics::simultaneous::Simultaneous;
-use crate::domain::class::{CellClass, Group};
+use crate::domain::class::Group;
 use crate::domain::counts::{ClassCount, KindCounts};
 use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
@@ -212,11 +215,6 @@ impl Serialize for Percents<'_> {
     }
 }
 
-/// Rounds a percentage to a tenth, finer than any cell count can resolve; `None` if it is not finite.
-fn tenths(percent: f64) -> Option<f64> {
-    percent.is_finite().then(|| (percent * 10.0).round() / 10.0)
-}
-
 fn json(line: &SerialLine<'_>) -> String {
     let session = line.snapshot().map(|snapshot| JsonSession {
         sample: &snapshot.sample,
@@ -268,22 +266,25 @@ const COLUMNS: [&str; 16] = [
 pub fn csv_header() -> String {
     let mut header = COLUMNS.join(",");
     header.push_str(",message");
-    for class in CellClass::ALL {
-        let code = class.code();
-        // Writing to a String cannot fail.
-        let _ = write!(header, ",count_{code},percent_{code},low_{code},high_{code}");
+    for class in first_classes() {
+        header.push_str(&count_columns(class));
     }
     // Newer columns go at the end, so that readers that go by position keep working.
     header.push_str(",red_count");
     for kind in ["WBC", "PLT"] {
+        // Writing to a String cannot fail.
         let _ = write!(header, ",{kind}_per_ul,{kind}_per_ul_low,{kind}_per_ul_high");
     }
-    for class in CellClass::ALL {
-        let code = class.code();
-        let _ = write!(header, ",corrected_{code},corrected_low_{code},corrected_high_{code}");
+    for class in first_classes() {
+        header.push_str(&corrected_columns(class));
     }
     header.push_str(",verdict,focus,refused,signed_by,signed_at,comment,store");
-    header.push_str(",looked_at,looked_at_of,earlier_result,network_alone\r\n");
+    header.push_str(",looked_at,looked_at_of,earlier_result,network_alone");
+    for class in NEWER {
+        header.push_str(&count_columns(class));
+        header.push_str(&corrected_columns(class));
+    }
+    header.push_str("\r\n");
     header
 }
 
@@ -291,17 +292,11 @@ pub fn csv_header() -> String {
 fn csv_statistics(snapshot: Option<&Snapshot>) -> Vec<String> {
     let red = snapshot.and_then(|snapshot| snapshot.statistics.per_red_cell.as_ref());
     let estimates = red.and_then(|red| red.estimates);
-    let corrected = snapshot.and_then(|snapshot| snapshot.statistics.corrected.as_ref());
-    let three = |figure: Option<Figure>, decimals: usize| {
-        figure.map_or([const { String::new() }; 3], |Figure { value, low, high }| {
-            [value, low, high].map(|number| format!("{number:.decimals$}"))
-        })
-    };
     let mut fields = vec![red.and_then(|red| red.red_count).map(|count| count.to_string()).unwrap_or_default()];
     fields.extend(three(estimates.map(|estimates| estimates.white), 0));
     fields.extend(three(estimates.map(|estimates| estimates.platelets), 0));
-    for class in CellClass::ALL {
-        fields.extend(three(corrected.and_then(|corrected| corrected.percent.get(class)).copied(), 1));
+    for class in first_classes() {
+        fields.extend(corrected_fields(snapshot, class));
     }
     fields
 }
@@ -329,18 +324,8 @@ fn csv(line: &SerialLine<'_>) -> String {
         of(|s| s.trouble.clone().unwrap_or_default()),
         line.error().unwrap_or_default().to_owned(),
     ];
-    for class in CellClass::ALL {
-        let count = snapshot.and_then(|s| s.classes.iter().find(|count| count.class == *class));
-        let percent = |value: f64| tenths(value).map(|value| format!("{value:.1}")).unwrap_or_default();
-        match (snapshot, count) {
-            (Some(_), Some(count)) => {
-                fields.push(count.count.to_string());
-                fields.extend([count.percent, count.low, count.high].map(percent));
-            }
-            // No such cell was seen, so there is no interval either.
-            (Some(_), None) => fields.extend(["0".to_owned(), String::new(), String::new(), String::new()]),
-            (None, _) => fields.extend([const { String::new() }; 4]),
-        }
+    for class in first_classes() {
+        fields.extend(count_fields(snapshot, class));
     }
     fields.extend(csv_statistics(snapshot));
     let quality = snapshot.and_then(|s| s.quality).map(JsonQuality::of);
@@ -356,6 +341,10 @@ fn csv(line: &SerialLine<'_>) -> String {
     fields.push(of(|s| s.earlier.as_ref().map(|earlier| earlier.result.to_string()).unwrap_or_default()));
     let alone = snapshot.map(|s| s.statistics.network_alone.as_slice()).unwrap_or_default();
     fields.push(alone.iter().map(|line| format!("{}={}", line.class, line.count)).collect::<Vec<_>>().join(" "));
+    for class in NEWER {
+        fields.extend(count_fields(snapshot, class));
+        fields.extend(corrected_fields(snapshot, class));
+    }
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text
@@ -366,15 +355,5 @@ fn word(value: impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word,
         _ => String::new(),
-    }
-}
-
-/// Quotes a field as in RFC 4180. Control characters become spaces, so that a line stays one line for simple readers.
-fn quoted(field: &str) -> String {
-    let field: String = field.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if field.contains([',', '"']) || field.starts_with(' ') || field.ends_with(' ') {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field
     }
 }

@@ -14,6 +14,7 @@ pub mod port;
 pub mod sent;
 
 mod change;
+mod columns;
 mod outbox;
 
 use std::sync::Arc;

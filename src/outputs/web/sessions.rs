@@ -179,9 +179,10 @@ impl App {
         let none = || ApiError::not_found("what mattered in this cell cannot be shown");
         let vision = self.vision.as_ref().filter(|vision| vision.explains()).ok_or_else(none)?;
         let cell = self.store.cell(id, number)?.ok_or_else(none)?;
-        // For an unknown cell, explain the most probable class.
-        let class = cell.class.filter(|class| vision.classes().contains(class));
-        let class = class.or_else(|| cell.ranked.first().map(|(class, _)| *class)).ok_or_else(none)?;
+        // A blast is explained by its most probable line, an unknown cell by its most probable class.
+        let ranked = || cell.ranked.iter().map(|(class, _)| *class);
+        let answer = ranked().find(|class| Some(class.answered_as()) == cell.class.map(CellClass::answered_as));
+        let class = answer.or_else(|| ranked().next()).ok_or_else(none)?;
         let jpeg = self.store.crop(id, number)?.ok_or_else(none)?;
         let crop = image::load_from_memory_with_format(&jpeg, ImageFormat::Jpeg);
         let crop = crop.map_err(|problem| ApiError::internal(&problem))?.to_rgb8();

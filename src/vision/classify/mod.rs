@@ -48,6 +48,11 @@ impl Classifier {
     pub fn new(models: &Models, unknown_below: Option<f64>) -> Result<Self, ModelError> {
         let mut card = models.card.classifier.clone();
         card.unknown_below = unknown_below.unwrap_or(card.unknown_below);
+        let mut blasts = card.classes.iter().filter(|class| class.answered_as() == CellClass::Bla);
+        // The answer of a model is no better than the classes it is made of.
+        if !card.experimental.contains(&CellClass::Bla) && blasts.all(|class| card.experimental.contains(class)) {
+            card.experimental.push(CellClass::Bla);
+        }
         let path = models.folder.join(&card.file);
         let unusable = |error: NetError| ModelError::Unusable { path: path.clone(), problem: error.to_string() };
         let net = Net::read(&models.classifier).map_err(unusable)?;
@@ -104,7 +109,7 @@ impl Classifier {
         self.card.prior.as_deref()
     }
 
-    /// Classes with too few training examples to rely on.
+    /// Classes with too few training examples to rely on; BLA among them if every blast class is.
     #[must_use]
     pub fn experimental(&self) -> &[CellClass] {
         &self.card.experimental

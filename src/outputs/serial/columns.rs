@@ -1,0 +1,63 @@
+//! The CSV columns of each class, and how a field is written.
+
+use crate::counting::session::snapshot::Snapshot;
+use crate::domain::class::CellClass;
+use crate::domain::interval::Figure;
+
+/// Classes whose columns stand among the first ones; those of newer classes come last.
+pub(super) fn first_classes() -> impl Iterator<Item = CellClass> {
+    CellClass::ALL.iter().copied().filter(|class| !NEWER.contains(class))
+}
+
+/// Classes that came after the columns had their order.
+pub(super) const NEWER: [CellClass; 1] = [CellClass::Bla];
+
+/// Rounds a percentage to a tenth, finer than any cell count can resolve; `None` if it is not finite.
+pub(super) fn tenths(percent: f64) -> Option<f64> {
+    percent.is_finite().then(|| (percent * 10.0).round() / 10.0)
+}
+
+pub(super) fn count_columns(class: CellClass) -> String {
+    format!(",count_{class},percent_{class},low_{class},high_{class}")
+}
+
+pub(super) fn corrected_columns(class: CellClass) -> String {
+    format!(",corrected_{class},corrected_low_{class},corrected_high_{class}")
+}
+
+/// Count, percent and interval of a class.
+pub(super) fn count_fields(snapshot: Option<&Snapshot>, class: CellClass) -> [String; 4] {
+    let Some(snapshot) = snapshot else { return [const { String::new() }; 4] };
+    let percent = |value: f64| tenths(value).map(|value| format!("{value:.1}")).unwrap_or_default();
+    match snapshot.classes.iter().find(|count| count.class == class) {
+        Some(count) => {
+            let [value, low, high] = [count.percent, count.low, count.high].map(percent);
+            [count.count.to_string(), value, low, high]
+        }
+        // No such cell was seen, so there is no interval either.
+        None => ["0".to_owned(), String::new(), String::new(), String::new()],
+    }
+}
+
+/// The corrected percentage of a class with its interval.
+pub(super) fn corrected_fields(snapshot: Option<&Snapshot>, class: CellClass) -> [String; 3] {
+    let corrected = snapshot.and_then(|snapshot| snapshot.statistics.corrected.as_ref());
+    three(corrected.and_then(|corrected| corrected.percent.get(&class)).copied(), 1)
+}
+
+/// A figure and its interval, with this many decimals; empty without one.
+pub(super) fn three(figure: Option<Figure>, decimals: usize) -> [String; 3] {
+    figure.map_or([const { String::new() }; 3], |Figure { value, low, high }| {
+        [value, low, high].map(|number| format!("{number:.decimals$}"))
+    })
+}
+
+/// Quotes a field as in RFC 4180. Control characters become spaces, so that a line stays one line for simple readers.
+pub(super) fn quoted(field: &str) -> String {
+    let field: String = field.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if field.contains([',', '"']) || field.starts_with(' ') || field.ends_with(' ') {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field
+    }
+}
