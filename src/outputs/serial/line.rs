@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use crate::config::LineFormat;
-use crate::counting::session::snapshot::{EarlierResult, Ending, LookedAt, Phase, Snapshot};
+use crate::counting::session::snapshot::{CameraCheck, EarlierResult, Ending, LookedAt, Phase, Snapshot};
 use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::per_red_cell::PerRedCell;
 use crate::counting::statistics::precision::Precision;
@@ -91,6 +91,12 @@ impl<'a> SerialLine<'a> {
         if let SerialMessage::Result(result) = self.message { result.store.as_deref() } else { None }
     }
 
+    /// Whether the camera of a result was checked, in words.
+    fn camera_checked(&self) -> Option<String> {
+        let SerialMessage::Result(StoredResult { snapshot, .. }) = self.message else { return None };
+        Some(camera_checked(snapshot.camera_check.as_ref()))
+    }
+
     fn error(&self) -> Option<&'a str> {
         if let SerialMessage::Error(text) = self.message { Some(text) } else { None }
     }
@@ -159,6 +165,10 @@ struct JsonSession<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     looked_at: Option<LookedAt>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    camera_check: Option<&'a CameraCheck>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    camera_checked: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     earlier: Option<&'a EarlierResult>,
 }
 
@@ -223,6 +233,8 @@ fn json(line: &SerialLine<'_>) -> String {
         quality: snapshot.quality.map(JsonQuality::of),
         refused: Some(snapshot.frames.refused).filter(|refused| refused.total() > 0),
         looked_at: snapshot.looked_at,
+        camera_check: snapshot.camera_check.as_ref(),
+        camera_checked: line.camera_checked(),
         earlier: snapshot.earlier.as_ref(),
     });
     let line = JsonLine {
@@ -267,8 +279,23 @@ pub fn csv_header() -> String {
         let _ = write!(header, ",corrected_{code},corrected_low_{code},corrected_high_{code}");
     }
     header.push_str(",verdict,focus,refused,signed_by,signed_at,comment,store");
-    header.push_str(",looked_at,looked_at_of,earlier_result\r\n");
+    header.push_str(",looked_at,looked_at_of,earlier_result");
+    header.push_str(",camera_agree,camera_cells,camera_percent,camera_low,camera_high,camera_checked\r\n");
     header
+}
+
+/// Fields for a figure and its interval.
+fn three(figure: Option<Figure>, decimals: usize) -> [String; 3] {
+    figure.map_or([const { String::new() }; 3], |Figure { value, low, high }| {
+        [value, low, high].map(|number| format!("{number:.decimals$}"))
+    })
+}
+
+/// Whether the camera of a result was checked, in words for the host.
+fn camera_checked(check: Option<&CameraCheck>) -> String {
+    let Some(CameraCheck { cells, agree, percent, .. }) = check else { return "camera not known".to_owned() };
+    let Some(Figure { value, low, high }) = percent else { return "not checked with this camera".to_owned() };
+    format!("{agree} of {cells} cells of this camera agree with a person ({value:.1} %, {low:.1} to {high:.1} %)")
 }
 
 /// Fields for the estimates per microlitre and the corrected percentages.
@@ -276,11 +303,6 @@ fn csv_statistics(snapshot: Option<&Snapshot>) -> Vec<String> {
     let red = snapshot.and_then(|snapshot| snapshot.statistics.per_red_cell.as_ref());
     let estimates = red.and_then(|red| red.estimates);
     let corrected = snapshot.and_then(|snapshot| snapshot.statistics.corrected.as_ref());
-    let three = |figure: Option<Figure>, decimals: usize| {
-        figure.map_or([const { String::new() }; 3], |Figure { value, low, high }| {
-            [value, low, high].map(|number| format!("{number:.decimals$}"))
-        })
-    };
     let mut fields = vec![red.and_then(|red| red.red_count).map(|count| count.to_string()).unwrap_or_default()];
     fields.extend(three(estimates.map(|estimates| estimates.white), 0));
     fields.extend(three(estimates.map(|estimates| estimates.platelets), 0));
@@ -338,6 +360,11 @@ fn csv(line: &SerialLine<'_>) -> String {
     fields.push(looked_at.map(|looked| looked.cells.to_string()).unwrap_or_default());
     fields.push(looked_at.map(|looked| looked.of.to_string()).unwrap_or_default());
     fields.push(of(|s| s.earlier.as_ref().map(|earlier| earlier.result.to_string()).unwrap_or_default()));
+    let check = snapshot.and_then(|s| s.camera_check.as_ref());
+    fields.push(check.map(|check| check.agree.to_string()).unwrap_or_default());
+    fields.push(check.map(|check| check.cells.to_string()).unwrap_or_default());
+    fields.extend(three(check.and_then(|check| check.percent), 1));
+    fields.push(line.camera_checked().unwrap_or_default());
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text
