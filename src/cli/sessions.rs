@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::{output, station};
+use crate::counting::session::snapshot::Snapshot;
 use crate::store::StoredResult;
 use crate::store::records::{SessionDetail, Status};
 use crate::system::zone;
@@ -56,8 +57,9 @@ struct Standing {
 }
 
 fn as_json(detail: SessionDetail) -> serde_json::Result<Option<String>> {
-    let SessionDetail { summary, reviewed_result, signature, store, .. } = detail;
+    let SessionDetail { summary, reviewed_result, signature, store, camera_check, .. } = detail;
     let (Some(sequence), Some(snapshot)) = (summary.result, reviewed_result) else { return Ok(None) };
+    let snapshot = Snapshot { camera_check, ..snapshot };
     let result = StoredResult { sequence, store, session: summary.id, station: summary.station, snapshot, signature };
     serde_json::to_string(&Standing { status: summary.status, result }).map(Some)
 }

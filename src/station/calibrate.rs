@@ -7,7 +7,7 @@ use image::RgbImage;
 use jiff::Timestamp;
 
 use crate::camera;
-use crate::config::{CameraConfig, FlatFieldChoice, Optics};
+use crate::config::{CameraConfig, CameraSource, FlatFieldChoice, Optics};
 use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::optics::calibration::{Calibration, CalibrationError, Setup};
 use crate::vision::optics::empty_field::{self, NotEmpty};
@@ -77,6 +77,19 @@ pub fn setup(camera: &CameraConfig, optics: &Optics) -> Setup {
     Setup {
         camera: optics.camera.clone().unwrap_or_else(|| camera::name(camera)),
         objective: optics.objective.clone().unwrap_or_default(),
+    }
+}
+
+/// Camera and objective that a result belongs to. A simulated or replayed source is a camera of its own, whatever name
+/// the configuration gives the camera: what people say of its cells proves nothing about a device.
+#[must_use]
+pub fn taken_with(camera: &CameraConfig, optics: &Optics) -> Setup {
+    let named = setup(camera, optics);
+    match &camera.source {
+        source @ (CameraSource::Simulated | CameraSource::Replay(_) | CameraSource::Pan(_)) => {
+            Setup { camera: source.to_string(), ..named }
+        }
+        CameraSource::V4l(_) | CameraSource::Nokhwa(_) | CameraSource::Command(_) => named,
     }
 }
 

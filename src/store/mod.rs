@@ -4,6 +4,7 @@
 //! a later version, is refused and left as it is: the store never starts afresh in its place.
 
 mod audit;
+mod camera_check;
 mod cells;
 mod clock;
 mod counting;

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::config::{Flags, SessionConfig};
-use crate::counting::session::snapshot::{LookedAt, Snapshot};
+use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
+use crate::vision::optics::calibration::Setup;
 
 /// Number of a session in its store, from 1, never reused.
 pub type SessionId = i64;
@@ -39,6 +40,9 @@ pub struct Settings {
     pub version: String,
     /// Camera, as configured.
     pub camera: String,
+    /// Camera and objective that its cells are checked under; unknown for sessions of versions that did not store it.
+    #[serde(default)]
+    pub taken_with: Option<Setup>,
     /// Limits of the count.
     pub session: SessionConfig,
     /// Limits of the flags.
@@ -173,6 +177,9 @@ pub struct SessionDetail {
     /// How many of the white cells a person looked at; when it was signed, once it is. Unknown for results of versions
     /// that did not count them.
     pub looked_at: Option<LookedAt>,
+    /// Whether the camera of the result was checked; as it was when it was signed, once it is. Null if its camera is
+    /// not known, as for results of versions that did not store it.
+    pub camera_check: Option<CameraCheck>,
     pub signature: Option<Signature>,
     /// Identity of the store that gave the result its number: with it the number is unique for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use serde::Serialize;
 
-use super::records::{SessionId, Signature};
+use super::records::{SessionId, Settings, Signature};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, recovered, schema};
+use super::{Store, StoreError, StoreProblem, camera_check, recovered, schema};
 use crate::counting::session::snapshot::Snapshot;
 
 /// A result as stored.
@@ -22,7 +22,7 @@ pub struct StoredResult {
     pub session: SessionId,
     /// Name of the counting station.
     pub station: String,
-    /// The counts; with the review applied once signed.
+    /// The counts; with the review applied once signed. Before that, whether the camera was checked is as of now.
     #[serde(flatten)]
     pub snapshot: Snapshot,
     /// The signature; without one the result is preliminary.
@@ -37,13 +37,16 @@ fn select(connection: &Connection, end: &str) -> rusqlite::Result<String> {
     let store = schema::since_identity(connection, STORE)?;
     Ok(format!(
         "SELECT result.sequence, result.session, session.station, coalesce(signature.snapshot, result.snapshot), \
-         signature.person, signature.at, signature.comment, signature.sha256, {store} \
+         signature.person, signature.at, signature.comment, signature.sha256, {store}, session.settings \
          FROM result JOIN session ON session.id = result.session LEFT JOIN signature ON signature.session = result.session \
          {end}"
     ))
 }
 
-type Columns = (i64, SessionId, String, String, Option<(String, String, String, String)>, Option<String>);
+/// Text of a signature: person, time, comment, SHA-256.
+type Signed = (String, String, String, String);
+
+type Columns = (i64, SessionId, String, String, Option<Signed>, Option<String>, Option<String>);
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
     let person: Option<String> = row.get(4)?;
@@ -51,15 +54,22 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
         Some(person) => Some((person, row.get(5)?, row.get(6)?, row.get(7)?)),
         None => None,
     };
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, signature, row.get(8)?))
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, signature, row.get(8)?, row.get(9)?))
 }
 
-fn result((sequence, session, station, snapshot, signature, store): Columns) -> Result<StoredResult, StoreProblem> {
+fn result(
+    transaction: &Transaction<'_>,
+    (sequence, session, station, snapshot, signature, store, settings): Columns,
+) -> Result<StoredResult, StoreProblem> {
     let signature = match signature {
         Some((by, at, comment, sha256)) => Some(Signature { by, at: read_time(&at)?, comment, sha256 }),
         None => None,
     };
-    let snapshot = serde_json::from_str(&snapshot)?;
+    let mut snapshot: Snapshot = serde_json::from_str(&snapshot)?;
+    if signature.is_none() {
+        let settings: Option<Settings> = settings.as_deref().map(serde_json::from_str).transpose()?;
+        snapshot.camera_check = camera_check::of_settings(transaction, settings.as_ref())?;
+    }
     Ok(StoredResult { sequence: sequence.cast_unsigned(), store, session, station, snapshot, signature })
 }
 
@@ -72,7 +82,7 @@ impl Store {
         self.read(|transaction| {
             let sql = select(transaction, "WHERE result.sequence = ?1")?;
             let found = transaction.query_row(&sql, [sequence.cast_signed()], columns).optional()?;
-            found.map(result).transpose()
+            found.map(|found| result(transaction, found)).transpose()
         })
     }
 
@@ -84,7 +94,7 @@ impl Store {
         self.read(|transaction| {
             let sql = select(transaction, "WHERE result.session = ?1")?;
             let found = transaction.query_row(&sql, [session], columns).optional()?;
-            found.map(result).transpose()
+            found.map(|found| result(transaction, found)).transpose()
         })
     }
 
@@ -96,7 +106,7 @@ impl Store {
         self.read(|transaction| {
             let mut select = transaction.prepare(&select(transaction, "ORDER BY result.sequence")?)?;
             let rows = select.query_map([], columns)?;
-            rows.map(|row| result(row?)).collect()
+            rows.map(|row| result(transaction, row?)).collect()
         })
     }
 

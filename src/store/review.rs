@@ -11,7 +11,7 @@ use super::audit::{hexadecimal, signature_hash, vouch};
 use super::records::{CellNumber, CellRecord, SessionId, Signature};
 use super::text::time;
 use super::{Store, StoreError, StoreProblem, cells, digest, recovered, refused, sessions};
-use crate::counting::session::snapshot::{LookedAt, Snapshot};
+use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::letters::unfit_in_comment;
 
@@ -202,21 +202,28 @@ impl Store {
             }
             let detail = sessions::one(transaction, session)?;
             let found = detail.and_then(|detail| {
-                Some((detail.summary.result?, detail.reviewed_result?, detail.fingerprint?, detail.looked_at))
+                let result = Snapshot {
+                    // Part of what is signed: reports and hosts show them beside the signature.
+                    looked_at: detail.looked_at,
+                    camera_check: detail.camera_check,
+                    ..detail.reviewed_result?
+                };
+                Some((detail.summary.result?, result, detail.fingerprint?))
             });
-            let Some((of, result, fingerprint, looked_at)) = found else {
+            let Some((of, result, fingerprint)) = found else {
                 return refused(format!("session {session} has no result to sign"));
             };
             if !seen(&fingerprint) {
                 return Err(ReviewError::Changed(session).into());
             }
-            // Part of what is signed: reports and hosts show it beside the signature.
-            let result = Snapshot { looked_at, ..result };
             let snapshot = serde_json::to_string(&result)?;
             let sha256 = signature_hash(session, by, &time(at), comment, &snapshot);
             let mut detail = json!({"sha256": sha256, "counted": result.counted});
             if let Some(LookedAt { cells, of }) = result.looked_at {
                 detail["looked_at"] = json!({"cells": cells, "of": of});
+            }
+            if let Some(CameraCheck { cells, agree, .. }) = &result.camera_check {
+                detail["camera_check"] = json!({"cells": cells, "agree": agree});
             }
             let rows = digest::of_all(transaction, session)?;
             let (number, hash) = vouch(transaction, by, at, "sign", Some(session), &detail, Some(&rows))?;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::records::{SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, cells, results, review, schema};
+use super::{Store, StoreError, StoreProblem, camera_check, cells, results, review, schema};
 use crate::counting::session::snapshot::{EarlierResult, LookedAt, Snapshot};
 use crate::domain::class::Kind;
 use crate::store::reviewed::reviewed;
@@ -166,6 +166,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         None => (None, None),
     };
     let signed_looked_at = signed.as_ref().and_then(|signed| signed.looked_at);
+    let signed_check = signed.as_ref().and_then(|signed| signed.camera_check.clone());
     let reviewed_result = match (signed, &counted_result, &settings) {
         (Some(signed), _, _) => Some(signed),
         (None, Some(result), Some(settings)) if whole || reclassified > 0 => {
@@ -196,6 +197,10 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         Some(result) if whole && signature.is_none() => Some(looked_at(transaction, row.id, result.kinds.wbc)?),
         _ => signed_looked_at,
     };
+    let camera_check = match &reviewed_result {
+        Some(_) if whole && signature.is_none() => camera_check::of_settings(transaction, settings.as_ref())?,
+        _ => signed_check,
+    };
     let fingerprint = reviewed_result.as_ref().filter(|_| whole).map(review::fingerprint).transpose()?;
     Ok(SessionDetail {
         summary,
@@ -206,6 +211,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         fingerprint,
         reclassified,
         looked_at,
+        camera_check,
         signature,
     })
 }

@@ -1,8 +1,10 @@
 //! The simulated stage over real pictures: as a camera, and as input to a count.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 
 use crate::common::{Ledger, kind_of};
 use image::{RgbImage, imageops};
@@ -257,10 +259,24 @@ fn over(vision: &Arc<Vision>, sources: &[Source], step: f64) -> [Figure; 3] {
         let Some(folder) = crate::common::real(part) else { continue };
         let mut of_source = [Figure::default(); 3];
         let chosen = fields(&folder, beginning, *size, *most);
-        for field in &chosen {
-            let figures = panned(vision, field, *frame, step);
-            of_source.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
-        }
+        let next = AtomicUsize::new(0);
+        let (done, figures) = mpsc::channel();
+        std::thread::scope(|scope| {
+            for _ in 0..std::thread::available_parallelism().map_or(1, NonZero::get) {
+                let (done, next, chosen) = (done.clone(), &next, &chosen);
+                scope.spawn(move || {
+                    while let Some(field) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        done.send((field, panned(vision, field, *frame, step))).unwrap();
+                    }
+                });
+            }
+            drop(done);
+            for (field, figures) in figures {
+                of_source.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
+                let few = figures.map(|figure| (figure.counted, figure.at_once));
+                eprintln!("{}, {step} px a frame: counted and at once {few:?}", field.display());
+            }
+        });
         eprintln!("{part} {beginning}, {} fields, {step} px a frame: {:?} {of_source:?}", chosen.len(), Kind::ALL);
         sum.iter_mut().zip(of_source).for_each(|(sum, figure)| *sum += figure);
     }
@@ -277,23 +293,30 @@ fn white_cells_of_real_fields_are_counted_once_and_as_often_as_persons_marked_th
     assert_eq!(white.twice, 0, "{white:?}");
 }
 
-/// Produces the figures in the documentation: `cargo test --release --test camera pan -- --ignored --nocapture`.
-#[test]
-#[ignore = "thousands of frames take minutes"]
-fn the_count_error_of_white_cells_over_real_fields_is_two_percent_at_most() {
+/// Counts over the fields of the test part that are larger than a camera frame, against one look at each whole field.
+fn counts_like_one_look(step: f64) {
     let sources = [
         ("fields/chula/test", "", (1152, 720), (640, 480), 175),
         ("fields/txl/test", "bccd_", (640, 480), (480, 360), 19),
         ("fields/iml/train", "", (1280, 960), (640, 480), 8),
     ];
-    let vision = crate::common::vision();
-    let mut missed = Vec::new();
-    for step in [60.0, 10.0] {
-        let [white, red, platelets] = over(&vision, &sources, step);
-        eprintln!("{step} px a frame: white {white:?}, red {red:?}, platelets {platelets:?}");
-        if white.counted.abs_diff(white.labelled) as f64 > 0.02 * white.labelled as f64 {
-            missed.push((step, white));
-        }
-    }
-    assert!(missed.is_empty(), "px a frame and what came out: {missed:?}");
+    let figures = over(&crate::common::vision(), &sources, step);
+    eprintln!("{step} px a frame: {:?} {figures:?}", Kind::ALL);
+    let errors = figures.map(|of| of.counted.abs_diff(of.at_once) as f64 / of.at_once.max(1) as f64);
+    let allowed = [0.02, 0.01, 0.10];
+    assert!(errors.iter().zip(allowed).all(|(error, allowed)| *error <= allowed), "{errors:?}: {figures:?}");
+}
+
+/// Produces the figures in the documentation: `cargo test --release --test camera pan -- --ignored --nocapture`.
+#[test]
+#[ignore = "thousands of frames take minutes"]
+fn a_fast_stage_counts_white_cells_to_two_red_to_one_and_platelets_to_ten_percent_of_one_look() {
+    counts_like_one_look(60.0);
+}
+
+/// Same.
+#[test]
+#[ignore = "tens of thousands of frames take an hour"]
+fn a_slow_stage_counts_white_cells_to_two_red_to_one_and_platelets_to_ten_percent_of_one_look() {
+    counts_like_one_look(10.0);
 }

@@ -1,6 +1,7 @@
 //! The command line and the configuration file.
 
 mod analyze;
+mod camera_check;
 mod cameras;
 mod check_config;
 mod closed_output;

@@ -10,6 +10,7 @@ use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::domain::counts::{ClassCount, KindCounts};
 use leukoscope::store::Store;
 use leukoscope::store::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
+use leukoscope::vision::optics::calibration::Setup;
 
 /// A time `second`s after a fixed moment.
 pub fn at(second: i64) -> Timestamp {
@@ -24,6 +25,7 @@ pub fn start(sample: &str) -> SessionStart {
         settings: Settings {
             version: "0".to_owned(),
             camera: "simulated".to_owned(),
+            taken_with: Some(taken_with("simulated", "")),
             session: SessionConfig { target: 4, ..SessionConfig::default() },
             flags: Flags::default(),
             models: [("classifier".to_owned(), "ab12".to_owned())].into(),
@@ -33,6 +35,11 @@ pub fn start(sample: &str) -> SessionStart {
         },
         by: "device".to_owned(),
     }
+}
+
+/// A camera with an objective.
+pub fn taken_with(camera: &str, objective: &str) -> Setup {
+    Setup { camera: camera.to_owned(), objective: objective.to_owned() }
 }
 
 /// The settings of [`start`].
@@ -106,6 +113,7 @@ pub fn result(sample: &str) -> Snapshot {
         um_per_px: Some(0.1),
         quality: None,
         looked_at: None,
+        camera_check: None,
         earlier: None,
     }
 }

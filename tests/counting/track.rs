@@ -217,6 +217,40 @@ fn a_thing_shown_by_few_of_the_frames_that_should_have_does_not_stay_counted() {
     }
 }
 
+/// A pattern on the slide that moves by `left` px a frame.
+fn pattern(left: i64) -> GrayImage {
+    let hash = |x: i64, y: i64| ((x * 37 + y * 91 + (x * y) % 59) % 200) as u8;
+    GrayImage::from_fn(160, 120, |x, y| image::Luma([hash((left + i64::from(x) * 4) / 8, i64::from(y) / 2)]))
+}
+
+#[test]
+fn a_thing_that_only_the_last_look_at_a_place_shows_does_not_count() {
+    let mut tracker = Tracker::new();
+    let at = |x: f64, y: f64| Detection { kind: Kind::Rbc, area: Rect::new(x, y, 40.0, 40.0), score: 0.9 };
+    let mut counted = BTreeMap::new();
+    let mut note = |counts: Vec<leukoscope::counting::track::CellUpdate>| {
+        for new in counts {
+            counted.insert(new.id, new.at.area.y.round() as i64);
+        }
+    };
+    for frame in 0..12_i64 {
+        let left = frame * 40;
+        // Cells in two rows, and between them one thing that shows itself only as it leaves the view.
+        let slide = (0..30).flat_map(|n| [(f64::from(n) * 55.0, 60.0), (f64::from(n) * 61.0, 300.0)]);
+        let shown = slide.map(|(x, y)| (x - left as f64, y)).filter(|(x, _)| (0.0..600.0).contains(x));
+        let mut cells: Vec<Detection> = shown.map(|(x, y)| at(x, y)).collect();
+        if frame == 10 {
+            cells.push(at(425.0 - left as f64, 180.0));
+        }
+        let placed = tracker.place(Observation { grey: pattern(left), cells: &cells, view: &field(), sharpness: 1.0 });
+        assert!(!placed.new_patch && placed.withdrawn.is_empty(), "frame {frame}");
+        note(placed.counted);
+    }
+    note(tracker.finish());
+    assert!(counted.len() > 30, "{}", counted.len());
+    assert!(!counted.values().any(|y| (170..190).contains(y)), "ten looks at its place had shown nothing: {counted:?}");
+}
+
 /// Takes some minutes: `cargo test --release --test counting track -- --ignored --nocapture`.
 #[test]
 #[ignore = "100 000 frames take minutes"]

@@ -248,6 +248,30 @@ fn a_report_says_how_many_cells_were_looked_at() {
 }
 
 #[test]
+fn a_report_says_whether_its_camera_was_checked_and_a_signed_one_as_it_was_then() {
+    let bench = Bench::with("A-1", &six_pictured(jpeg));
+    let says = |words: &str, language: &str| {
+        let printed = bench.pdf(language).printed().concat();
+        assert!(printed.contains(&words.replace(' ', "")), "{printed}");
+        let table = table(&bench);
+        let line = table.iter().find(|line| line.iter().take(2).eq(["session", "camera checked"])).unwrap();
+        line[3].to_owned()
+    };
+    assert!(says("Not checked with this camera:", "en").starts_with("Not checked with this camera"));
+    says("No comprobado con esta cámara:", "es");
+    bench.store.reclassify(1, 2, Some(CellClass::Ngs), "rita", at(80)).unwrap();
+    bench.store.reclassify(1, 3, Some(CellClass::Ngb), "rita", at(81)).unwrap();
+    bench.store.sign(1, "rita", at(90), "").unwrap();
+    let other = bench.store.begin(&start("A-2")).unwrap();
+    bench.store.finish(other, &six_pictured(jpeg), &result("A-2"), &start("A-2").settings).unwrap();
+    bench.store.reclassify(other, 2, Some(CellClass::Bas), "rita", at(95)).unwrap();
+    let words = "1 of 2 cells of this camera that a person looked at agree with the program: 50.0 % (95 % interval 1.3";
+    assert_eq!(says(words, "en"), format!("{words} – 98.7)."));
+    let json: serde_json::Value = serde_json::from_str(&bench.text(ReportFormat::Json, "en")).unwrap();
+    assert_eq!((&json["camera_check"]["agree"], &json["camera_check"]["cells"]), (&1.into(), &2.into()));
+}
+
+#[test]
 fn a_report_of_a_sample_counted_again_names_the_signed_result_before() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();

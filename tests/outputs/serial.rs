@@ -47,7 +47,8 @@ fn a_host_reads_a_header_and_lines_of_as_many_fields_as_csv() {
     assert!(header.ends_with(
         "corrected_UNK,corrected_low_UNK,corrected_high_UNK,verdict,focus,refused,signed_by,signed_at,comment,store,\
          looked_at,looked_at_of,earlier_result,network_alone,count_BLA,percent_BLA,low_BLA,high_BLA,corrected_BLA,\
-         corrected_low_BLA,corrected_high_BLA"
+         corrected_low_BLA,corrected_high_BLA,camera_agree,camera_cells,camera_percent,camera_low,camera_high,\
+         camera_checked"
     ));
     let hello = host.line();
     assert!(hello.starts_with("hello,1,0,"), "{hello}");
@@ -181,6 +182,30 @@ fn a_final_line_says_how_many_cells_were_looked_at_and_a_repeated_sample_its_ear
     bench.newest.put(Arc::new(again));
     let line = host.json_of("update");
     assert_eq!((&line["earlier"]["result"], &line["earlier"]["by"]), (&1.into(), &"rita".into()));
+    bench.end();
+}
+
+#[test]
+fn a_result_line_says_whether_its_camera_was_checked() {
+    let bench = Bench::start("pty", LineFormat::Json);
+    let mut host = Host::open(&bench.path);
+    host.json_of("hello");
+    let first = crate::common::stored::session(&bench.results, "A-1");
+    let line = host.json_of("preliminary");
+    assert_eq!(line["camera_checked"], "not checked with this camera");
+    assert_eq!(
+        (&line["camera_check"]["cells"], &line["camera_check"]["percent"]),
+        (&0.into(), &serde_json::Value::Null)
+    );
+    bench.results.reclassify(first, 2, Some(CellClass::Ngs), "rita", crate::common::stored::at(80)).unwrap();
+    bench.results.reclassify(first, 3, Some(CellClass::Ngb), "rita", crate::common::stored::at(81)).unwrap();
+    crate::common::stored::session(&bench.results, "A-2");
+    let line = host.json_of("preliminary");
+    let words = "1 of 2 cells of this camera agree with a person (50.0 %, 1.3 to 98.7 %)";
+    assert_eq!(line["camera_checked"], words);
+    bench.results.sign(first, "rita", crate::common::stored::at(90), "").unwrap();
+    let line = host.json_of("final");
+    assert_eq!((&line["camera_checked"], &line["camera_check"]["agree"]), (&words.into(), &1.into()));
     bench.end();
 }
 

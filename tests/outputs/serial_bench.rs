@@ -47,6 +47,7 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         um_per_px: None,
         quality: None,
         looked_at: None,
+        camera_check: None,
         earlier: None,
     }
 }

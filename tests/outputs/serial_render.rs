@@ -42,6 +42,7 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         um_per_px: None,
         quality: None,
         looked_at: None,
+        camera_check: None,
         earlier: None,
     }
 }
@@ -68,7 +69,7 @@ fn an_update_is_this_line_of_json() {
         render(&line("bench", SerialMessage::Error("no")), LineFormat::Csv).trim_end_matches(','),
         format!(
             "error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n",
-            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 11 + 7)
+            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 11 + 7 + 6)
         )
     );
 }
@@ -170,7 +171,8 @@ fn a_result_is_preliminary_until_it_is_signed() {
     assert_eq!((&signed["type"], &signed["signature"]["by"]), (&"final".into(), &"rita".into()));
     let csv = of(&result, LineFormat::Csv);
     assert!(
-        csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,,,0,,,,,,\r\n"),
+        csv.starts_with("final,")
+            && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,,,0,,,,,,,,,,,camera not known\r\n"),
         "{csv}"
     );
 }

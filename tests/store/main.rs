@@ -1,6 +1,7 @@
 //! What the store keeps, and how it behaves when things go wrong.
 
 mod audit;
+mod camera_check;
 #[path = "../common/mod.rs"]
 mod common;
 mod copies;

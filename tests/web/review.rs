@@ -173,6 +173,30 @@ fn the_signature_holds_how_many_cells_were_looked_at() {
 }
 
 #[test]
+fn a_result_says_whether_its_camera_was_checked_and_a_signed_one_goes_on_saying_the_same() {
+    let station = Station::in_network();
+    let rita = login(&station, "rita");
+    let (id, other) = (station.session("A-1"), station.session("A-2"));
+    let look = |id: i64| rita("GET", &format!("/api/sessions/{id}"), Value::Null).json();
+    let unchecked = json!({"camera": "simulated", "objective": "", "cells": 0, "agree": 0, "percent": null});
+    assert_eq!(look(id)["camera_check"], unchecked);
+    let says = |id: i64, cells: Value, class: &str| {
+        rita("PUT", &format!("/api/sessions/{id}/cells"), json!({"cells": cells, "class": class}));
+    };
+    says(id, json!([2, 3]), "NGS");
+    says(id, json!([3]), "NGS");
+    let before = look(id);
+    assert_eq!((&before["camera_check"]["cells"], &before["camera_check"]["agree"]), (&json!(2), &json!(2)));
+    let body = json!({"password": PASSWORD, "fingerprint": before["fingerprint"]});
+    assert_eq!(rita("POST", &format!("/api/sessions/{id}/sign"), body).status, 200);
+    says(other, json!([1]), "BAS");
+    assert_eq!(look(id)["camera_check"], before["camera_check"]);
+    assert_eq!(look(id)["reviewed_result"]["camera_check"], before["camera_check"], "part of what is signed");
+    let after = look(other);
+    assert_eq!((&after["camera_check"]["cells"], &after["camera_check"]["agree"]), (&json!(3), &json!(2)));
+}
+
+#[test]
 fn a_comment_that_no_report_can_print_is_refused_letter_by_letter() {
     let station = Station::in_network();
     let id = station.session("A-1");

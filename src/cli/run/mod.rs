@@ -131,6 +131,7 @@ fn settings(config: &Config, models: &Models, unknown_below: f64) -> Settings {
     Settings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         camera: config.camera.source.to_string(),
+        taken_with: None,
         session: config.session.clone(),
         flags: config.flags.clone(),
         models: [

@@ -201,6 +201,7 @@ impl Session {
             um_per_px: None,
             quality: None,
             looked_at: None,
+            camera_check: None,
             earlier: None,
         }
     }

@@ -8,9 +8,11 @@ use utoipa::ToSchema;
 
 use crate::counting::statistics::Statistics;
 use crate::counting::statistics::per_red_cell::RedCount;
+use crate::counting::tally::share;
 use crate::domain::class::CellClass;
 use crate::domain::counts::{ClassCount, KindCounts};
 use crate::domain::flag::Flag;
+use crate::domain::interval::Figure;
 use crate::system::timing::StageTime;
 use crate::vision::prevalence::PrevalenceReport;
 use crate::vision::quality::{Quality, Refusals};
@@ -65,6 +67,31 @@ pub struct LookedAt {
     pub cells: u32,
     /// White cells in all.
     pub of: u32,
+}
+
+/// Whether the camera of a result was checked: how far the program agrees with people who looked at its cells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CameraCheck {
+    /// Name of the camera.
+    pub camera: String,
+    /// Name of the objective; empty if none is configured.
+    pub objective: String,
+    /// White cells of this camera and objective that a person confirmed or gave another class, in all results of the
+    /// store. 0: not checked with this camera.
+    pub cells: u32,
+    /// Of these, cells that have the class the program had given.
+    pub agree: u32,
+    /// Percent that agree, with the exact 95 % interval; none without cells.
+    pub percent: Option<Figure>,
+}
+
+impl CameraCheck {
+    /// `agree` of `cells` looked at agree.
+    #[must_use]
+    pub fn new(camera: String, objective: String, cells: u32, agree: u32) -> Self {
+        let agree = agree.min(cells);
+        Self { camera, objective, cells, agree, percent: (cells > 0).then(|| share(agree, cells)) }
+    }
 }
 
 /// A signed result of the same sample id, from before this count.
@@ -138,6 +165,10 @@ pub struct Snapshot {
     /// How many cells a person had looked at when it was signed; only in signed results.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_at: Option<LookedAt>,
+    /// Whether its camera was checked when it was signed, or when its count ended; missing in results of versions that
+    /// did not say, and where the camera is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub camera_check: Option<CameraCheck>,
     /// The latest signed result that this sample id had when the count began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<EarlierResult>,

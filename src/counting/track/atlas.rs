@@ -1,6 +1,6 @@
 //! Every cell seen whole, by its place on the slide. A cell is new if it is not in here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
@@ -19,6 +19,12 @@ const TILE: f64 = 256.0;
 /// One in this many tiles is forgotten at once, so that making room is rare.
 const FORGET: usize = 16;
 
+/// Looks remembered of a tile, the latest ones: two lanes that cross it.
+const LOOKS: usize = 32;
+
+/// Tiles whose looks are remembered: some 12 MB.
+const MOST_LOOKED_AT: usize = 32_768;
+
 /// How often a cell was seen, and whether it counts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record {
@@ -28,9 +34,11 @@ pub(super) struct Record {
     x: f32,
     y: f32,
     size: f32,
-    /// Sharp frames that showed it, and sharp frames that should have; both are halved if one would overflow.
+    /// Sharp frames with its place well inside that showed it, and that did not; both are halved if one would overflow.
     seen: u8,
     missed: u8,
+    /// Sharp frames that showed it near their border.
+    glimpsed: u8,
     pub counted: bool,
 }
 
@@ -51,21 +59,26 @@ impl Record {
         self.size.into()
     }
 
-    /// Records a sharp frame that showed it at `place`.
-    pub(crate) fn sight(&mut self, place: SlidePoint) {
-        if self.seen < 4 {
+    /// Records a sharp frame that showed it at `place`, well inside or near its border.
+    pub(crate) fn sight(&mut self, place: SlidePoint, well_inside: bool) {
+        let before = self.seen.saturating_add(self.glimpsed);
+        if before < 4 {
             // Averages the first few sightings; after that its place stays fixed, so that nothing drifts.
-            let share = 1.0 / (f32::from(self.seen) + 1.0);
+            let share = 1.0 / (f32::from(before) + 1.0);
             self.x += (place.0 as f32 - self.x) * share;
             self.y += (place.1 as f32 - self.y) * share;
         }
-        self.seen = self.seen.saturating_add(1);
-        self.halve();
+        if well_inside {
+            self.seen = self.seen.saturating_add(1);
+            self.halve();
+        } else {
+            self.glimpsed = self.glimpsed.saturating_add(1);
+        }
     }
 
-    /// Records a sharp frame that had it well inside but did not show it.
-    pub(crate) fn miss(&mut self) {
-        self.missed = self.missed.saturating_add(1);
+    /// Records sharp frames that had it well inside but did not show it.
+    pub(crate) fn miss(&mut self, frames: u8) {
+        self.missed = self.missed.saturating_add(frames);
         self.halve();
     }
 
@@ -77,7 +90,8 @@ impl Record {
 
     /// Whether it was seen often enough to count while still in view.
     pub(crate) fn is_sure(&self) -> bool {
-        self.seen >= 2 && self.seen > self.missed
+        let never_inside = self.seen == 0 && self.missed == 0;
+        self.seen.saturating_add(self.glimpsed) >= 2 && (self.seen > self.missed || never_inside)
     }
 
     /// Whether it was missed so often that it should not have counted.
@@ -86,9 +100,10 @@ impl Record {
         missed >= seen + 3 && 2 * missed > 3 * seen
     }
 
-    /// Whether it counts once no more frames of it come: at least half of the sharp frames showed it.
+    /// Whether it counts once no more frames of it come: most of the sharp frames with its place well inside showed it.
+    /// If they are divided, or there are none, any that showed it near the border decides.
     pub(crate) fn is_likely(&self) -> bool {
-        self.seen >= self.missed
+        self.seen > self.missed || (self.seen == self.missed && self.glimpsed > 0)
     }
 }
 
@@ -100,6 +115,25 @@ struct Tile {
     /// The last frame that covered it.
     last: u64,
     slots: Vec<u32>,
+    looks: VecDeque<Look>,
+}
+
+/// Sharp frames that overlap a tile and lie close together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// Top-left corner of the first of them.
+    x: f32,
+    y: f32,
+    /// The best of their sharpness.
+    pub sharpness: f32,
+    pub frames: u8,
+}
+
+impl Look {
+    /// Top-left corner of the frame.
+    pub fn origin(&self) -> SlidePoint {
+        (self.x.into(), self.y.into())
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -108,6 +142,8 @@ pub(super) struct Atlas {
     /// Free slots in `records`.
     free: Vec<u32>,
     tiles: HashMap<TileKey, Tile>,
+    /// Tiles with looks.
+    looked_at: usize,
 }
 
 impl Atlas {
@@ -127,7 +163,7 @@ impl Atlas {
     /// Adds a new cell.
     pub fn insert(&mut self, (id, kind): (CellId, Kind), patch: u32, place: SlidePoint, size: f64, now: u64) -> u32 {
         let (x, y, size) = (place.0 as f32, place.1 as f32, size as f32);
-        let record = Record { id, kind, patch, x, y, size, seen: 0, missed: 0, counted: false };
+        let record = Record { id, kind, patch, x, y, size, seen: 0, missed: 0, glimpsed: 0, counted: false };
         let slot = if let Some(slot) = self.free.pop() {
             self.records[slot as usize] = record;
             slot
@@ -143,25 +179,67 @@ impl Atlas {
 
     /// Cells centred in a part of a patch; marks its tiles as seen `now`.
     pub fn within(&mut self, patch: u32, part: Rect, now: u64) -> Vec<u32> {
-        let (_, left, top) = key(patch, (part.x, part.y));
-        let (_, right, bottom) = key(patch, (part.x + part.w, part.y + part.h));
         let mut found = Vec::new();
-        for row in top..=bottom {
-            for column in left..=right {
-                let Some(tile) = self.tiles.get_mut(&(patch, column, row)) else { continue };
-                tile.last = now;
-                let inside = |slot: &&u32| {
-                    let (x, y) = self.records[**slot as usize].place();
-                    x >= part.x && y >= part.y && x <= part.x + part.w && y <= part.y + part.h
-                };
-                found.extend(tile.slots.iter().filter(inside));
-            }
+        for key in keys(patch, part) {
+            let Some(tile) = self.tiles.get_mut(&key) else { continue };
+            tile.last = now;
+            let inside = |slot: &&u32| {
+                let (x, y) = self.records[**slot as usize].place();
+                x >= part.x && y >= part.y && x <= part.x + part.w && y <= part.y + part.h
+            };
+            found.extend(tile.slots.iter().filter(inside));
         }
         found
     }
 
+    /// Remembers a sharp frame that covered a part of a patch; frames closer than `apart` px are one look.
+    pub(crate) fn look(&mut self, patch: u32, part: Rect, sharpness: f64, apart: f64, now: u64) {
+        let (x, y, sharpness) = (part.x as f32, part.y as f32, sharpness as f32);
+        for key in keys(patch, part) {
+            let tile = self.tiles.entry(key).or_default();
+            tile.last = now;
+            match tile.looks.back_mut() {
+                Some(look) if f64::from((look.x - x).hypot(look.y - y)) < apart => {
+                    look.frames = look.frames.saturating_add(1);
+                    look.sharpness = look.sharpness.max(sharpness);
+                }
+                _ => {
+                    self.looked_at += usize::from(tile.looks.is_empty());
+                    if tile.looks.len() == LOOKS {
+                        tile.looks.pop_front();
+                    }
+                    tile.looks.push_back(Look { x, y, sharpness, frames: 1 });
+                }
+            }
+        }
+    }
+
+    /// The latest looks at the tile around a place, oldest first.
+    pub(crate) fn looks(&self, patch: u32, place: SlidePoint) -> impl Iterator<Item = &Look> {
+        self.tiles.get(&key(patch, place)).into_iter().flat_map(|tile| &tile.looks)
+    }
+
+    /// Forgets the oldest looks if there are too many.
+    fn forget_looks(&mut self) {
+        if self.looked_at <= MOST_LOOKED_AT {
+            return;
+        }
+        let looked_at = self.tiles.values().filter(|tile| !tile.looks.is_empty());
+        let mut ages: Vec<u64> = looked_at.map(|tile| tile.last).collect();
+        ages.sort_unstable();
+        let since = ages.get(ages.len() / 2).copied().unwrap_or_default();
+        self.tiles.retain(|_, tile| {
+            if tile.last <= since {
+                tile.looks = VecDeque::new();
+            }
+            !tile.slots.is_empty() || !tile.looks.is_empty()
+        });
+        self.looked_at = self.tiles.values().filter(|tile| !tile.looks.is_empty()).count();
+    }
+
     /// Forgets the cells in view longest ago if there are more than `most`. Returns whether it had to.
     pub(crate) fn make_room(&mut self, most: usize, now: u64) -> bool {
+        self.forget_looks();
         if self.len() <= most {
             return false;
         }
@@ -174,6 +252,7 @@ impl Atlas {
                 break;
             }
             if let Some(tile) = self.tiles.remove(&key) {
+                self.looked_at -= usize::from(!tile.looks.is_empty());
                 self.free.extend(tile.slots);
             }
         }
@@ -183,8 +262,15 @@ impl Atlas {
 
     /// Whether any cell is known around a place.
     pub(crate) fn knows(&self, patch: u32, place: SlidePoint) -> bool {
-        self.tiles.contains_key(&key(patch, place))
+        self.tiles.get(&key(patch, place)).is_some_and(|tile| !tile.slots.is_empty())
     }
+}
+
+/// Tiles that a part of a patch overlaps, row by row.
+fn keys(patch: u32, part: Rect) -> impl Iterator<Item = TileKey> {
+    let (_, left, top) = key(patch, (part.x, part.y));
+    let (_, right, bottom) = key(patch, (part.x + part.w, part.y + part.h));
+    (top..=bottom).flat_map(move |row| (left..=right).map(move |column| (patch, column, row)))
 }
 
 fn key(patch: u32, place: SlidePoint) -> TileKey {
@@ -228,15 +314,21 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_sharp_frames_must_have_shown_a_cell() {
+    fn most_of_the_sharp_frames_must_have_shown_a_cell() {
         let record = |seen: u32, missed: u32| {
             let mut atlas = filled(1);
-            (0..seen).for_each(|_| atlas.get_mut(0).sight((0.0, 0.0)));
-            (0..missed).for_each(|_| atlas.get_mut(0).miss());
+            (0..seen).for_each(|_| atlas.get_mut(0).sight((0.0, 0.0), true));
+            (0..missed).for_each(|_| atlas.get_mut(0).miss(1));
             *atlas.get(0)
         };
         assert!(!record(1, 0).is_sure() && record(1, 0).is_likely() && record(2, 0).is_sure());
         assert!(!record(1, 2).is_likely() && !record(1, 2).is_refuted() && record(1, 4).is_refuted());
+        assert!(!record(2, 2).is_likely() && !record(0, 0).is_likely());
+        let glimpsed = |mut record: Record| {
+            record.sight((0.0, 0.0), false);
+            record.is_likely()
+        };
+        assert!(glimpsed(record(2, 2)) && glimpsed(record(0, 0)) && !glimpsed(record(1, 2)));
         assert!(record(900, 100).is_sure() && record(100, 900).is_refuted(), "also after a long rest");
     }
 }

@@ -2,9 +2,9 @@
 //! new.
 //!
 //! Frames that overlap form a patch; within it every cell has a place on the slide, and a cell is new if none is
-//! known at its place. It counts once two sharp frames have shown it, or when it leaves the view or the patch ends,
-//! if half of the sharp frames that should have shown it did. A cell cut by the frame's border waits until it is seen
-//! whole.
+//! known at its place. Its views vote whether it is one: it counts once two sharp frames have shown it, or when it
+//! leaves the view or the patch ends, if most of the sharp frames that had its place well inside showed it, those from
+//! before it was first seen included. A cell cut by the frame's border waits until it is seen whole.
 //!
 //! A blurred frame that matches nothing is skipped. Any other frame that matches neither the frames before it nor a
 //! place visited earlier begins a new patch. A patch of a single frame (a field on its own, as in a folder of
@@ -24,7 +24,7 @@ use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
 use crate::vision::detect::Detection;
 use crate::vision::optics::field_of_view::FieldOfView;
-use atlas::{Atlas, MOST_CELLS};
+use atlas::{Atlas, MOST_CELLS, SlidePoint};
 use keyframes::{Keyframes, Position};
 pub use register::thumb_size;
 use register::{Demand, FrameView};
@@ -137,6 +137,15 @@ const USUAL_FRAMES: usize = 15;
 /// A frame below this share of the usual sharpness is blurred.
 const BLURRED: f64 = 0.5;
 
+/// Sharp frames closer than this share of their width are remembered as one look at a place.
+const LOOKS_APART: f64 = 1.0 / 16.0;
+
+/// What must lie inside a frame, px from its top-left corner, for its look at a cell to have a vote.
+fn well(place: SlidePoint, diameter: f64, origin: SlidePoint) -> Rect {
+    let wide = diameter * assign::WELL_INSIDE;
+    Rect::around((place.0 - origin.0, place.1 - origin.1), wide, wide)
+}
+
 impl Tracker {
     /// A tracker for a new slide.
     #[must_use]
@@ -179,7 +188,7 @@ impl Tracker {
         };
         self.patches[position.patch as usize] += 1;
         self.lost = 0;
-        let position = self.take(cells, field, position, &mut placed);
+        let position = self.take(cells, field, sharpness, position, &mut placed);
         self.at = Some(position);
         placed.origin = Some(position.origin);
         placed.patch = position.patch;
@@ -262,6 +271,7 @@ impl Tracker {
         &mut self,
         cells: &[Detection],
         field: &FieldOfView,
+        sharpness: f64,
         position: Position,
         placed: &mut Registration,
     ) -> Position {
@@ -269,6 +279,8 @@ impl Tracker {
         let shows = |area: &Rect, border: f64| area.inside(size.0, size.1, border) && field.holds(area, border);
         let border = (BORDER * size.0.max(size.1)).max(1.0);
         let lone = self.frames_of(position.patch) == 1;
+        // A field on its own is compared with other fields, and nothing shows its cells better.
+        let votes = !placed.blurred || lone;
         let mut whole: Vec<usize> = Vec::with_capacity(cells.len());
         for (index, cell) in cells.iter().enumerate() {
             let share = if cell.kind == Kind::Wbc { BORDER_OF_WHITE_CELL } else { BORDER_OF_CELL };
@@ -296,25 +308,32 @@ impl Tracker {
             let slot = slot.unwrap_or_else(|| {
                 let id = self.name();
                 let slot = self.atlas.insert((id, cell.kind), position.patch, place, cell.area.diameter(), self.frame);
+                // Else every further look at a place would be one more chance for a false cell.
+                let looks = self.atlas.looks(position.patch, place);
+                let empty = looks.filter(|look| f64::from(look.sharpness) >= BLURRED * sharpness);
+                let empty = empty.filter(|look| shows(&well(place, cell.area.diameter(), look.origin()), border));
+                let missed = empty.fold(0_u8, |missed, look| missed.saturating_add(look.frames));
+                self.atlas.get_mut(slot).miss(missed);
                 in_view.push(slot);
                 slot
             });
             placed.names[index] = Some(self.atlas.get(slot).id);
-            if !placed.blurred && !shown.contains(&slot) {
-                self.atlas.get_mut(slot).sight(place);
+            if votes && !shown.contains(&slot) {
+                let inside = shows(&well(place, cell.area.diameter(), origin), border);
+                self.atlas.get_mut(slot).sight(place, inside);
             }
             shown.push(slot);
         }
-        if !placed.blurred {
+        if votes {
             shown.sort_unstable();
             for slot in &in_view {
                 let record = self.atlas.get_mut(*slot);
-                let (at, wide) = (record.place(), record.size() * assign::WELL_INSIDE);
-                let place = Rect::around((at.0 - origin.0, at.1 - origin.1), wide, wide);
-                if shown.binary_search(slot).is_err() && shows(&place, border) {
-                    record.miss();
+                if shown.binary_search(slot).is_err() && shows(&well(record.place(), record.size(), origin), border) {
+                    record.miss(1);
                 }
             }
+            let part = Rect { x: origin.0, y: origin.1, ..frame };
+            self.atlas.look(position.patch, part, sharpness, LOOKS_APART * size.0, self.frame);
         }
         for slot in &in_view {
             let record = self.atlas.get_mut(*slot);

@@ -124,7 +124,8 @@ fn count<D: DrawTarget>(pen: &mut Pen<D>, cut: &mut Cut, snapshot: &Snapshot, ro
         let row = cut.top(if roomy { 20 } else { 11 });
         let faces = [HUGE, LARGE, PLAIN, SMALL, TINY];
         let row = inset(row, if roomy { 5 } else { 1 }, 0);
-        let why = words::fitting(words::unsigned(snapshot), row.size.width / TINY.advance());
+        let letters = row.size.width / if roomy { PLAIN.advance() } else { TINY.advance() };
+        let why = words::fitting(words::unsigned(snapshot), letters);
         return pen.label(row, &why, &faces, Align::Left, pen.theme.text);
     }
     let bar = cut.top(if roomy { 12 } else { 7 });

@@ -237,8 +237,9 @@ fn message<D: DrawTarget>(
         (Some(trouble), _) => pen.band(row, pen.theme.alarm, &format!("! {trouble}"), &[SMALL, TINY], measures.edge),
         (None, Phase::Done) => {
             let row = inset(row, measures.edge, 0);
-            let why = words::fitting(words::unsigned(snapshot), row.size.width / TINY.advance());
             let faces = if measures.gap > 0 { measures.row_faces } else { &[SMALL, TINY] };
+            let smallest = faces.last().map_or(TINY.advance(), |face| face.advance());
+            let why = words::fitting(words::unsigned(snapshot), row.size.width / smallest);
             pen.label(row, &why, faces, Align::Left, pen.theme.text)
         }
         (None, _) => {

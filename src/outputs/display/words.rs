@@ -1,6 +1,6 @@
 //! Words and numbers on the screen, independent of layout.
 
-use crate::counting::session::snapshot::{Ending, Phase, Snapshot};
+use crate::counting::session::snapshot::{CameraCheck, Ending, Phase, Snapshot};
 use crate::domain::class::{CellClass, Reported};
 use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
@@ -112,9 +112,23 @@ pub(super) fn ending(snapshot: &Snapshot) -> &'static str {
     }
 }
 
-/// Same, with the note that nobody has signed the result, from long to short.
-pub(super) fn unsigned(snapshot: &Snapshot) -> [String; 2] {
-    [format!("{}, unsigned", ending(snapshot)), "unsigned".to_owned()]
+/// Same, with the note that nobody has signed the result, and whether its camera was checked, from long to short.
+pub(super) fn unsigned(snapshot: &Snapshot) -> [String; 4] {
+    let (why, short) = (format!("{}, unsigned", ending(snapshot)), "unsigned".to_owned());
+    match camera(snapshot) {
+        Some(camera) => [format!("{why}, {camera}"), format!("{short}, {camera}"), why, short],
+        None => [why.clone(), why, short.clone(), short],
+    }
+}
+
+/// Whether the camera of a result was checked: the share of cells on which people agree with the program, and of how
+/// many.
+fn camera(snapshot: &Snapshot) -> Option<String> {
+    let CameraCheck { cells, percent: agree, .. } = snapshot.camera_check.as_ref()?;
+    Some(match agree {
+        Some(agree) => format!("cam {} of {cells}", percent(agree.value)),
+        None => "cam unchecked".to_owned(),
+    })
 }
 
 /// The worst flag, and how many more there are. `None` if there are none.

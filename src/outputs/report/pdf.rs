@@ -8,7 +8,7 @@ use super::paper::{BODY, GOOD, GOOD_TINT, INK, LEFT, Paper, RIGHT, RULE, SMALL, 
 use super::pictures::pictures;
 use super::typeface::{self, PdfFace};
 use crate::config::Flags;
-use crate::counting::session::snapshot::{EarlierResult, LookedAt, Snapshot};
+use crate::counting::session::snapshot::{CameraCheck, EarlierResult, LookedAt, Snapshot};
 use crate::domain::flag::Share;
 use crate::domain::interval::Figure;
 use crate::outputs::words::Words;
@@ -46,6 +46,7 @@ pub(super) fn pdf(detail: &SessionDetail, cells: &[Pictured], words: &Words) -> 
     let mut paper = Paper::new(under(&sample) - 46.0);
     if let Some(result) = &detail.reviewed_result {
         earlier(&mut paper, result, words);
+        paper.paragraph(LEFT, RIGHT, STRONG, &camera_checked(detail.camera_check.as_ref(), words));
         flags(&mut paper, result, words);
         let classes = classes(result, detail.counted_result.as_ref());
         differential(&mut paper, detail, result, &classes, words);
@@ -213,6 +214,21 @@ fn looked_at(paper: &mut Paper, detail: &SessionDetail, words: &Words) {
     if let Some(LookedAt { cells, of }) = detail.looked_at {
         paper.paragraph(LEFT, RIGHT, STRONG, &words.with("result.lookedAt", &[("n", &cells), ("of", &of)]));
     }
+}
+
+/// Whether the camera of a result was checked, in words.
+pub(super) fn camera_checked(check: Option<&CameraCheck>, words: &Words) -> String {
+    let Some(CameraCheck { cells, agree, percent, .. }) = check else {
+        return words.say("result.cameraUnknown").to_owned();
+    };
+    let Some(Figure { value, low, high }) = percent else { return words.say("result.cameraUnchecked").to_owned() };
+    let values: [(&str, &dyn std::fmt::Display); 4] = [
+        ("agree", agree),
+        ("n", cells),
+        ("value", &words.number(*value, 1)),
+        ("interval", &words.interval(*low, *high)),
+    ];
+    words.with("result.cameraChecked", &values)
 }
 
 /// The signed result that the sample had before it was counted again.

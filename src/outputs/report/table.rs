@@ -1,6 +1,6 @@
 //! CSV report: one table, one figure per line.
 
-use crate::counting::session::snapshot::{LookedAt, Snapshot};
+use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::interval::Figure;
 use crate::outputs::words::Words;
 use crate::store::records::{SessionDetail, Settings};
@@ -8,7 +8,7 @@ use crate::system::zone;
 
 use super::ReportError;
 use super::differential::classes;
-use super::pdf::{code, key, limit_lines};
+use super::pdf::{camera_checked, code, key, limit_lines};
 
 /// Without it, spreadsheets read letters with accents in the encoding of their system.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -109,6 +109,16 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
     if let Some(LookedAt { cells, of }) = detail.looked_at {
         lines.fact("session", "looked at", &cells.to_string())?;
         lines.fact("session", "looked at of", &of.to_string())?;
+    }
+    if detail.reviewed_result.is_some() {
+        lines.fact("session", "camera checked", &camera_checked(detail.camera_check.as_ref(), words))?;
+    }
+    if let Some(CameraCheck { cells, agree, percent, .. }) = &detail.camera_check {
+        lines.fact("session", "camera checked agree", &agree.to_string())?;
+        lines.fact("session", "camera checked of", &cells.to_string())?;
+        if let Some(percent) = percent {
+            lines.figure("session", "camera checked percent", "", *percent, 1)?;
+        }
     }
     if let Some(signature) = &detail.signature {
         lines.entered("session", "reviewer", &signature.by)?;

@@ -12,7 +12,7 @@ use super::columns::{
     NEWER, corrected_columns, corrected_fields, count_columns, count_fields, first_classes, quoted, tenths, three,
 };
 use crate::config::LineFormat;
-use crate::counting::session::snapshot::{EarlierResult, Ending, LookedAt, Phase, Snapshot};
+use crate::counting::session::snapshot::{CameraCheck, EarlierResult, Ending, LookedAt, Phase, Snapshot};
 use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::per_red_cell::PerRedCell;
 use crate::counting::statistics::precision::Precision;
@@ -94,6 +94,12 @@ impl<'a> SerialLine<'a> {
         if let SerialMessage::Result(result) = self.message { result.store.as_deref() } else { None }
     }
 
+    /// Whether the camera of a result was checked, in words.
+    fn camera_checked(&self) -> Option<String> {
+        let SerialMessage::Result(StoredResult { snapshot, .. }) = self.message else { return None };
+        Some(camera_checked(snapshot.camera_check.as_ref()))
+    }
+
     fn error(&self) -> Option<&'a str> {
         if let SerialMessage::Error(text) = self.message { Some(text) } else { None }
     }
@@ -163,6 +169,10 @@ struct JsonSession<'a> {
     refused: Option<Refusals>,
     #[serde(skip_serializing_if = "Option::is_none")]
     looked_at: Option<LookedAt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    camera_check: Option<&'a CameraCheck>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    camera_checked: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     earlier: Option<&'a EarlierResult>,
 }
@@ -237,6 +247,8 @@ fn json(line: &SerialLine<'_>) -> String {
         quality: snapshot.quality.map(JsonQuality::of),
         refused: Some(snapshot.frames.refused).filter(|refused| refused.total() > 0),
         looked_at: snapshot.looked_at,
+        camera_check: snapshot.camera_check.as_ref(),
+        camera_checked: line.camera_checked(),
         earlier: snapshot.earlier.as_ref(),
     });
     let line = JsonLine {
@@ -284,8 +296,22 @@ pub fn csv_header() -> String {
         header.push_str(&count_columns(class));
         header.push_str(&corrected_columns(class));
     }
-    header.push_str("\r\n");
+    header.push_str(",camera_agree,camera_cells,camera_percent,camera_low,camera_high,camera_checked\r\n");
     header
+}
+
+/// Fields for a figure and its interval.
+fn three(figure: Option<Figure>, decimals: usize) -> [String; 3] {
+    figure.map_or([const { String::new() }; 3], |Figure { value, low, high }| {
+        [value, low, high].map(|number| format!("{number:.decimals$}"))
+    })
+}
+
+/// Whether the camera of a result was checked, in words for the host.
+fn camera_checked(check: Option<&CameraCheck>) -> String {
+    let Some(CameraCheck { cells, agree, percent, .. }) = check else { return "camera not known".to_owned() };
+    let Some(Figure { value, low, high }) = percent else { return "not checked with this camera".to_owned() };
+    format!("{agree} of {cells} cells of this camera agree with a person ({value:.1} %, {low:.1} to {high:.1} %)")
 }
 
 /// Fields for the estimates per microlitre and the corrected percentages.
@@ -345,6 +371,11 @@ fn csv(line: &SerialLine<'_>) -> String {
         fields.extend(count_fields(snapshot, class));
         fields.extend(corrected_fields(snapshot, class));
     }
+    let check = snapshot.and_then(|s| s.camera_check.as_ref());
+    fields.push(check.map(|check| check.agree.to_string()).unwrap_or_default());
+    fields.push(check.map(|check| check.cells.to_string()).unwrap_or_default());
+    fields.extend(three(check.and_then(|check| check.percent), 1));
+    fields.push(line.camera_checked().unwrap_or_default());
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text

@@ -57,11 +57,12 @@ impl Counting {
         let snapshot = self.session.snapshot(Timestamp::now());
         log::info!("sample {}: counting to {}", snapshot.sample, snapshot.target);
         self.look_up_earlier(&snapshot.sample);
+        self.camera_check = None;
         self.connections.recorder.begin(SessionStart {
             sample: snapshot.sample,
             station: self.station.clone(),
             started: snapshot.started.unwrap_or(snapshot.time),
-            settings: self.current.settings.clone(),
+            settings: self.settings(),
             by,
         });
     }

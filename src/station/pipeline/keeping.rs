@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::Counting;
+use super::{Calibrator, Counting};
 use crate::counting::session::snapshot::{EarlierResult, Snapshot};
+use crate::station::calibrate::taken_with;
 use crate::station::trouble::Part;
 use crate::store::records::Settings;
+use crate::vision::optics::calibration::Setup;
 
 /// Delay before storing a result is retried.
 const KEEP_AGAIN: Duration = Duration::from_secs(5);
@@ -39,7 +41,7 @@ impl Counting {
             result.counted,
             result.flags
         );
-        let settings = self.current.settings.clone();
+        let settings = self.settings();
         self.unkept = Some(Unkept { result, settings, stopped_by, again: Instant::now() });
         self.keep();
         self.publish();
@@ -52,7 +54,9 @@ impl Counting {
         match self.connections.recorder.finish_stopped(named, kept, of, by) {
             Ok(number) => {
                 log::info!("sample {}: result {number} is kept", result.sample);
+                let of = settings.taken_with.clone();
                 self.unkept = None;
+                self.look_up_check(of.as_ref());
                 self.connections.troubles.set(Part::Results, None);
                 self.begin_next();
             }
@@ -76,6 +80,21 @@ impl Counting {
         if let Some(EarlierResult { session, by, .. }) = &self.earlier {
             log::warn!("sample {sample} has a signed result already: session {session}, signed by {by}");
         }
+    }
+
+    /// Settings in force, with the camera as it is called now: one that is plugged in late tells its name late.
+    pub(super) fn settings(&self) -> Settings {
+        let Calibrator { camera, optics, .. } = &self.connections.calibrator;
+        Settings { taken_with: Some(taken_with(camera, optics)), ..self.current.settings.clone() }
+    }
+
+    /// Looks up whether the camera of a stored result was checked, for everybody to see beside it.
+    fn look_up_check(&mut self, of: Option<&Setup>) {
+        let found = self.connections.store.as_ref().zip(of).map(|(store, of)| store.camera_check(of)).transpose();
+        self.camera_check = found.unwrap_or_else(|problem| {
+            log::error!("whether the camera was checked cannot be read: {problem}");
+            None
+        });
     }
 
     /// Begins the requested sample, unless the result before it is not stored yet: the recorder holds one session at a

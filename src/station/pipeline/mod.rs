@@ -21,7 +21,7 @@ use self::view::SessionView;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
 use crate::counting::counter::{Counted, Counter, DetectedFrame};
 use crate::counting::session::Session;
-use crate::counting::session::snapshot::{Command, EarlierResult, Ending, FrameCounts, Phase, Snapshot};
+use crate::counting::session::snapshot::{CameraCheck, Command, EarlierResult, Ending, FrameCounts, Phase, Snapshot};
 use crate::counting::statistics::per_red_cell::RedCount;
 use crate::domain::frame::Frame;
 use crate::domain::scale::MicrometresPerPixel;
@@ -120,6 +120,8 @@ struct Counting {
     um_per_px: Option<f64>,
     /// A signed result that the sample had before.
     earlier: Option<EarlierResult>,
+    /// Whether the camera of the latest result was checked; none while a sample is counted.
+    camera_check: Option<CameraCheck>,
     rate: Rate,
     /// The state published last, and when.
     state: Option<Arc<Snapshot>>,
@@ -148,6 +150,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         judged: QualityLog::new(),
         um_per_px: None,
         earlier: None,
+        camera_check: None,
         rate: Rate::default(),
         state: None,
         published: Instant::now(),
@@ -343,6 +346,7 @@ impl Counting {
             um_per_px: self.um_per_px,
             quality: self.judged.newest,
             earlier: self.earlier.clone(),
+            camera_check: self.camera_check.clone(),
             ..self.session.snapshot(Timestamp::now())
         };
         snapshot.mark_experimental(self.vision.experimental());

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 
 use crate::system::file;
 use crate::system::zone;
@@ -24,8 +25,8 @@ pub(crate) const OTHER_OBJECTIVE: f64 = 1.2;
 /// Plausible scales of a microscope camera, um per pixel.
 const SCALES: std::ops::RangeInclusive<f64> = 0.005..=10.0;
 
-/// Camera and objective that a calibration belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Camera and objective that a calibration or a result belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
     /// Camera name: the driver's, or the one in the configuration.

@@ -1,7 +1,7 @@
 //! Snapshots for the display tests.
 
 use jiff::Timestamp;
-use leukoscope::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
+use leukoscope::counting::session::snapshot::{CameraCheck, Ending, FrameCounts, Phase, Snapshot};
 use leukoscope::domain::class::CellClass;
 use leukoscope::domain::counts::{ClassCount, KindCounts};
 use leukoscope::domain::flag::Flag;
@@ -31,6 +31,7 @@ pub fn waiting() -> Snapshot {
         um_per_px: None,
         quality: None,
         looked_at: None,
+        camera_check: None,
         earlier: None,
     }
 }
@@ -110,6 +111,16 @@ pub fn done_with_flags() -> Snapshot {
     }
 }
 
+pub fn camera_unchecked() -> Snapshot {
+    let camera_check = Some(CameraCheck::new("usb".into(), "100x".into(), 0, 0));
+    Snapshot { camera_check, ..done_well() }
+}
+
+pub fn camera_checked() -> Snapshot {
+    let camera_check = Some(CameraCheck::new("usb".into(), "100x".into(), 240, 231));
+    Snapshot { camera_check, ..done_well() }
+}
+
 pub fn stopped_early() -> Snapshot {
     Snapshot { phase: Phase::Done, ending: Some(Ending::Stopped), flags: vec![Flag::FewCells], ..counting_at_37() }
 }
@@ -164,6 +175,8 @@ pub fn all() -> Vec<(&'static str, Snapshot)> {
         ("too_thick", too_thick()),
         ("seven_classes", seven_classes()),
         ("done_well", done_well()),
+        ("camera_unchecked", camera_unchecked()),
+        ("camera_checked", camera_checked()),
         ("done_with_flags", done_with_flags()),
         ("stopped_early", stopped_early()),
         ("trouble", trouble()),

@@ -37,6 +37,7 @@ function body(detail, result) {
   const counted = detail.counted_result;
   return [
     result.earlier && h("p", { class: "notice" }, earlier(result)),
+    h("p", { class: detail.camera_check?.cells > 0 ? "soft" : "notice" }, cameraChecked(detail)),
     flags(result),
     h("section", { class: "card" },
       h("h2", {}, t("result.differential")),
@@ -60,6 +61,14 @@ function body(detail, result) {
 // How many cells a person looked at; unknown for results of versions that did not count them.
 function lookedAt({ looked_at: looked }) {
   return looked && h("p", {}, t("result.lookedAt", { n: number(looked.cells), of: number(looked.of) }));
+}
+
+// How far the program agrees with people on cells of this camera.
+function cameraChecked({ camera_check: check }) {
+  if (!check) return t("result.cameraUnknown");
+  if (!check.percent) return t("result.cameraUnchecked");
+  const [value, low, high] = check.percent;
+  return t("result.cameraChecked", { agree: number(check.agree), n: number(check.cells), value: number(value, 1), interval: interval(low, high) });
 }
 
 function flags(result) {
