@@ -13,6 +13,7 @@ use crate::domain::counts::{ClassCount, KindCounts};
 use crate::domain::flag::Flag;
 use crate::system::timing::StageTime;
 use crate::vision::prevalence::PrevalenceReport;
+use crate::vision::profile::ProfileMark;
 use crate::vision::quality::{Quality, Refusals};
 
 /// Phase of a session.
@@ -112,6 +113,9 @@ pub struct Snapshot {
     /// The composition that the classes are corrected to; missing in results of versions that had none.
     #[serde(default)]
     pub prevalence: Option<PrevalenceReport>,
+    /// Profile of the laboratory that named the cells, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileMark>,
     /// Cells among `classes` that are blasts by the uncorrected prediction alone.
     #[serde(default)]
     pub blasts_kept: u32,

@@ -20,6 +20,7 @@ use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
 use crate::store::StoredResult;
 use crate::store::records::Signature;
+use crate::vision::profile::ProfileMark;
 use crate::vision::quality::{Quality, Refusals, Verdict};
 
 /// Content of a line.
@@ -160,6 +161,8 @@ struct JsonSession<'a> {
     looked_at: Option<LookedAt>,
     #[serde(skip_serializing_if = "Option::is_none")]
     earlier: Option<&'a EarlierResult>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<&'a ProfileMark>,
 }
 
 #[derive(Serialize)]
@@ -224,6 +227,7 @@ fn json(line: &SerialLine<'_>) -> String {
         refused: Some(snapshot.frames.refused).filter(|refused| refused.total() > 0),
         looked_at: snapshot.looked_at,
         earlier: snapshot.earlier.as_ref(),
+        profile: snapshot.profile.as_ref(),
     });
     let line = JsonLine {
         kind: line.kind(),
@@ -267,7 +271,7 @@ pub fn csv_header() -> String {
         let _ = write!(header, ",corrected_{code},corrected_low_{code},corrected_high_{code}");
     }
     header.push_str(",verdict,focus,refused,signed_by,signed_at,comment,store");
-    header.push_str(",looked_at,looked_at_of,earlier_result\r\n");
+    header.push_str(",looked_at,looked_at_of,earlier_result,profile,profile_sha256\r\n");
     header
 }
 
@@ -338,6 +342,8 @@ fn csv(line: &SerialLine<'_>) -> String {
     fields.push(looked_at.map(|looked| looked.cells.to_string()).unwrap_or_default());
     fields.push(looked_at.map(|looked| looked.of.to_string()).unwrap_or_default());
     fields.push(of(|s| s.earlier.as_ref().map(|earlier| earlier.result.to_string()).unwrap_or_default()));
+    fields.push(of(|s| s.profile.as_ref().map(|profile| profile.name.clone()).unwrap_or_default()));
+    fields.push(of(|s| s.profile.as_ref().map(|profile| profile.sha256.clone()).unwrap_or_default()));
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
 
 use crate::system::file;
 use crate::system::zone;
@@ -25,7 +26,7 @@ pub(crate) const OTHER_OBJECTIVE: f64 = 1.2;
 const SCALES: std::ops::RangeInclusive<f64> = 0.005..=10.0;
 
 /// Camera and objective that a calibration belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
     /// Camera name: the driver's, or the one in the configuration.
@@ -61,7 +62,8 @@ impl Setup {
         state.join(FOLDER).join(format!("{}_{objective}_{digits}.toml", word(&self.camera)))
     }
 
-    fn words(&self) -> String {
+    /// Camera and objective for a person.
+    pub(crate) fn words(&self) -> String {
         if self.objective.is_empty() {
             format!("{} without a named objective", self.camera)
         } else {
