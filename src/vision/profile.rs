@@ -117,7 +117,8 @@ pub enum ProfileError {
     OtherClassifier { path: PathBuf, found: String, wanted: String },
     #[error(
         "the profile `{name}` was learned with {found}, and here is {wanted}: another camera or objective shows cells \
-         differently; leave out [models] profile, or learn one for this camera with `leukoscope adapt`"
+         differently. Leave out [models] profile, or learn one here with `leukoscope adapt`; if it is the same camera, plug it in \
+         or name it with [optics] camera"
     )]
     OtherSetup { name: String, found: String, wanted: String },
 }
@@ -186,7 +187,8 @@ impl Profile {
         if let Some(row) = self.weights.iter().find(|row| row.len() != features) {
             return wrong(format!("its rows of weights have {features} and {} numbers", row.len()));
         }
-        if let Some(number) = self.weights.iter().flatten().chain(&self.bias).find(|number| !(number.abs() <= LARGEST))
+        if let Some(number) =
+            self.weights.iter().flatten().chain(&self.bias).find(|number| number.is_nan() || number.abs() > LARGEST)
         {
             return wrong(format!("{number} is no weight"));
         }

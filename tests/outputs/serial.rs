@@ -46,7 +46,7 @@ fn a_host_reads_a_header_and_lines_of_as_many_fields_as_csv() {
     );
     assert!(header.ends_with(
         "corrected_UNK,corrected_low_UNK,corrected_high_UNK,verdict,focus,refused,signed_by,signed_at,comment,store,\
-         looked_at,looked_at_of,earlier_result"
+         looked_at,looked_at_of,earlier_result,profile,profile_sha256"
     ));
     let hello = host.line();
     assert!(hello.starts_with("hello,1,0,"), "{hello}");

@@ -32,6 +32,7 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         classes: vec![ClassCount { class: CellClass::Bas, count: 7, percent, low: 0.0, high: 41.04 }],
         classes_uncorrected: std::collections::BTreeMap::new(),
         prevalence: None,
+        profile: None,
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: vec![Flag::Blasts, Flag::FewCells],

@@ -85,9 +85,22 @@ impl Gathered {
             None => in_sessions(arguments, &without, stated, &CropForm::of(&models.card))?,
         };
         let (found, twice) = each_once(found)?;
+        check_known(found.iter().map(|cell| cell.label), vision)?;
         check_counts(found.iter().map(|cell| cell.label))?;
         Ok(Self { cells: seen(found, adapter)?, setup, twice, unusable })
     }
+}
+
+/// Refuses labels of which the classifier knows no class.
+fn check_known(labels: impl Iterator<Item = Label>, vision: &Vision) -> Result<(), Failure> {
+    for label in labels {
+        if !vision.classes().iter().any(|class| label.accepts(*class)) {
+            return Err(Failure::input(format!(
+                "this classifier knows no class {label}; leave its cells out with --without {label}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses labels with too few cells.
@@ -120,15 +133,7 @@ fn check_counts(labels: impl Iterator<Item = Label>) -> Result<(), Failure> {
 fn in_folder(dir: &Path, without: &[Label], vision: &Vision) -> Result<(Vec<Found>, u32), Failure> {
     let mut labelled = labelled_cells(dir).blame_input()?;
     labelled.retain(|(_, label)| !without.contains(label));
-    for (_, label) in &labelled {
-        if !vision.classes().iter().any(|class| label.accepts(*class)) {
-            let folder = dir.join(label.code());
-            return Err(Failure::input(format!(
-                "{}: this classifier knows no class {label}; leave it out with --without {label}",
-                folder.display()
-            )));
-        }
-    }
+    check_known(labelled.iter().map(|(_, label)| *label), vision)?;
     check_counts(labelled.iter().map(|(_, label)| *label))?;
     let bar = progress(2 * labelled.len() as u64, "reading cells");
     let scales = scales(vision, &labelled, |done, _| bar.set_position(done as u64));
@@ -235,7 +240,7 @@ fn each_once(found: Vec<Found>) -> Result<(Vec<Found>, u32), Failure> {
     let mut places: BTreeMap<[u8; 32], usize> = BTreeMap::new();
     let mut once: Vec<Found> = Vec::with_capacity(found.len());
     let mut twice = 0;
-    for mut cell in found {
+    for cell in found {
         let Some(earlier) = places.get(&cell.digest).and_then(|at| once.get_mut(*at)) else {
             places.insert(cell.digest, once.len());
             once.push(cell);
@@ -250,7 +255,7 @@ fn each_once(found: Vec<Found>) -> Result<(Vec<Found>, u32), Failure> {
         twice += 1;
         // A class says more than its group.
         if cell.label.within(earlier.label) {
-            std::mem::swap(&mut cell.label, &mut earlier.label);
+            earlier.label = cell.label;
         }
     }
     once.sort_by_key(|cell| cell.label);

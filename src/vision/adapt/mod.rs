@@ -18,7 +18,7 @@ use crate::domain::class::CellClass;
 use crate::vision::adapt::anchors::{Anchors, AnchorsError};
 use crate::vision::adapt::objective::{Objective, Sample};
 use crate::vision::classify::{ClassifyError, EVIDENCE, opinion, planes};
-use crate::vision::models::Models;
+use crate::vision::models::{ClassifierCard, Models};
 use crate::vision::net::{Array, LastLayer, Net, NetError};
 use crate::vision::prediction::Prediction;
 
@@ -63,7 +63,7 @@ pub struct Adapter {
     features: usize,
     size: u32,
     base: LastLayer,
-    card: crate::vision::models::ClassifierCard,
+    card: ClassifierCard,
     anchors: Anchors,
 }
 
@@ -196,7 +196,7 @@ impl Adapter {
     /// What a last layer says of a cell, as the program would.
     #[must_use]
     pub fn named(&self, layer: &LastLayer, cell: &LabelledCell) -> Prediction {
-        let seen = &cell.views[..cell.seen.clamp(1, cell.views.len().max(1)).min(cell.views.len())];
+        let seen = cell.views.get(..cell.seen).unwrap_or(&cell.views);
         let views: Vec<Prediction> = seen.iter().map(|view| opinion(&logits(layer, view), &self.card)).collect();
         Prediction::mean(&views, self.card.unknown_below)
     }

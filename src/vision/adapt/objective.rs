@@ -3,6 +3,9 @@
 use crate::vision::adapt::solver::{add, dot, minimum};
 use crate::vision::net::LastLayer;
 
+/// Pull of a sample on a class below which it is left out.
+const NO_PULL: f64 = 1e-9;
+
 /// One view of a cell.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sample<'a> {
@@ -86,7 +89,11 @@ impl<'a> Objective<'a> {
             for ((row, logit), right) in rows {
                 let share = (logit - highest).exp() / all;
                 let wanted = if *right { (logit - highest_right).exp() / some } else { 0.0 };
-                add(row, sample.weight * (share - wanted) / self.temperature, input);
+                let pull = sample.weight * (share - wanted) / self.temperature;
+                // Most classes are out of the question for most cells.
+                if pull.abs() > NO_PULL {
+                    add(row, pull, input);
+                }
             }
         }
         value

@@ -16,7 +16,7 @@ const MOST_HALVINGS: usize = 30;
 const ENOUGH: f64 = 1e-4;
 
 /// Gradient, in parts of that at the start, from which the minimum is found.
-const FOUND: f64 = 1e-4;
+const FOUND: f64 = 1e-3;
 
 /// A step and the change of the gradient along it.
 struct Pair {
@@ -42,7 +42,7 @@ pub fn minimum(start: Vec<f64>, mut value: impl FnMut(&[f64], &mut [f64]) -> f64
         }
         let direction = direction(&gradient, &pairs);
         let slope = dot(&gradient, &direction);
-        if !(slope < 0.0) {
+        if slope.is_nan() || slope >= 0.0 {
             break;
         }
         // Without a memory the direction has the length of the gradient, which says nothing of the distance.
