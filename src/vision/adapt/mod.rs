@@ -26,8 +26,8 @@ use crate::vision::prediction::Prediction;
 /// laboratories that are quoted nowhere (see `docs/decisions.md`).
 const PRIOR: f64 = 1.0;
 
-/// Weight of an anchor, in cells.
-const ANCHOR: f64 = 1.0;
+/// Weight of all anchors of a class together, in cells: as many as most classes have, so that rare ones hold as well.
+const ANCHORS: f64 = 20.0;
 
 /// Crops per run of the network.
 const BATCH: usize = 8;
@@ -54,6 +54,14 @@ pub struct LabelledCell {
     pub label: usize,
     /// Whether each class is right, in the network's order.
     pub right: Vec<bool>,
+}
+
+/// A training cell that stands in for a class without labelled cells.
+struct Anchor {
+    features: Vec<f64>,
+    right: Vec<bool>,
+    /// In cells.
+    weight: f64,
 }
 
 /// The shipped classifier, ready to learn from cells.
@@ -143,14 +151,14 @@ impl Adapter {
             let weight = 1.0 / cell.views.len() as f64;
             cell.views.iter().map(move |view| Sample { features: view, right: &cell.right, weight })
         });
-        let anchors = moved.iter().map(|(features, right)| Sample { features, right, weight: ANCHOR });
+        let anchors = moved.iter().map(|Anchor { features, right, weight }| Sample { features, right, weight: *weight });
         let objective = Objective::new(&self.base, self.card.temperature, PRIOR, own.collect(), anchors.collect());
         objective.solved()
     }
 
     /// Anchors of the classes that no label allows, moved by the mean difference between the labelled classes here and
     /// in training.
-    fn moved_anchors(&self, cells: &[&LabelledCell]) -> Vec<(Vec<f64>, Vec<bool>)> {
+    fn moved_anchors(&self, cells: &[&LabelledCell]) -> Vec<Anchor> {
         let features = self.base.features;
         let mean = |rows: &mut dyn Iterator<Item = &Vec<f64>>| {
             let (mut sum, mut count) = (vec![0.0; features], 0.0);
@@ -184,10 +192,11 @@ impl Adapter {
         let mut moved = Vec::new();
         for at in (0..self.card.classes.len()).filter(|at| !labelled(*at)) {
             let right: Vec<bool> = (0..self.card.classes.len()).map(|other| other == at).collect();
-            for cell in of_class(at).into_iter().flatten() {
+            let own = of_class(at).map_or(&[][..], Vec::as_slice);
+            for cell in own {
                 // Features are outputs of rectifiers, never below 0.
                 let features = cell.iter().zip(&shift).map(|(value, shift)| (value + shift).max(0.0)).collect();
-                moved.push((features, right.clone()));
+                moved.push(Anchor { features, right: right.clone(), weight: ANCHORS / own.len() as f64 });
             }
         }
         moved
@@ -208,7 +217,8 @@ impl Adapter {
         let moved = self.moved_anchors(cells);
         let classes = self.card.classes.iter().enumerate();
         let kept = classes.filter_map(|(at, class)| {
-            let own: Vec<&Vec<f64>> = moved.iter().filter(|(_, right)| right[at]).map(|(row, _)| row).collect();
+            let own: Vec<&[f64]> =
+                moved.iter().filter(|anchor| anchor.right[at]).map(|anchor| anchor.features.as_slice()).collect();
             let right = |layer: &LastLayer| {
                 own.iter().filter(|row| opinion(&logits(layer, row), &self.card).forced() == *class).count() as u32
             };
