@@ -246,6 +246,36 @@ fn a_profile_of_another_classifier_or_with_one_number_changed_is_refused() {
     }
 }
 
+#[test]
+fn a_count_with_a_profile_names_it_in_its_result_in_the_session_and_in_the_trail() {
+    let cells = folder(&FOUR, 0);
+    let out = tempfile::tempdir().unwrap();
+    let (profile, state) = (out.path().join("ward.toml"), out.path().join("state"));
+    let output = adapt(cells.path(), &profile, &["--camera", "simulated"]);
+    assert!(output.status.success(), "{}", complained(&output));
+    let mark = Profile::parse(&fs::read_to_string(&profile).unwrap()).unwrap().mark();
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_leukoscope"))
+            .args(arguments)
+            .env("LEUKOSCOPE_MODELS", models_folder())
+            .env("LEUKOSCOPE_STATION_STATE", &state)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", complained(&output));
+        said(&output)
+    };
+    let path = profile.to_str().unwrap();
+    run(&["run", "--for", "6", "--display", "none", "--serial", "none", "--profile", path]);
+    let result: Value = serde_json::from_str(run(&["sessions", "--json"]).lines().next().unwrap()).unwrap();
+    assert_eq!(result["snapshot"]["profile"], serde_json::to_value(&mark).unwrap(), "{result}");
+    let report = out.path().join("report.json");
+    run(&["report", "1", "--output", report.to_str().unwrap()]);
+    assert!(fs::read_to_string(report).unwrap().contains(&mark.sha256));
+    let trail = Store::open_to_read(&state).unwrap().unwrap().audit(None, None, 1000).unwrap();
+    let begun = trail.iter().find(|line| line.action == "begin").unwrap();
+    assert_eq!(begun.detail["profile"]["sha256"], *mark.sha256);
+}
+
 /// A store with a session of drawn cells: those below `looked_at` of each class with a reviewer's class.
 fn store(state: &Path, classes: &[&str], each: u64, looked_at: u64, objective: &str) {
     let form = CropForm::of(&Models::read(&models_folder()).unwrap().card);

@@ -9,6 +9,7 @@ use leukoscope::outputs::serial::incoming::Incoming;
 use leukoscope::outputs::serial::line::{SerialLine, SerialMessage, csv_header, render};
 use leukoscope::store::StoredResult;
 use leukoscope::store::records::Signature;
+use leukoscope::vision::profile::ProfileMark;
 use proptest::prelude::*;
 
 #[test]
@@ -49,6 +50,15 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
 
 fn line<'a>(station: &'a str, message: SerialMessage<'a>) -> SerialLine<'a> {
     SerialLine { sequence: 12, time: "2026-03-01T10:00:01Z".parse().unwrap(), station, message }
+}
+
+#[test]
+fn a_line_names_the_profile_that_named_the_cells() {
+    let profile = ProfileMark { name: "ward, 3".into(), sha256: "ab".into(), cells: 40 };
+    let state = Snapshot { profile: Some(profile), ..snapshot("A-1".into(), None, 50.0) };
+    let of = |format| render(&line("bench", SerialMessage::Update(&state)), format);
+    assert!(of(LineFormat::Json).contains(r#""profile":{"name":"ward, 3","sha256":"ab","cells":40}"#));
+    assert!(of(LineFormat::Csv).ends_with(",\"ward, 3\",ab\r\n"));
 }
 
 #[test]

@@ -151,7 +151,8 @@ impl Adapter {
             let weight = 1.0 / cell.views.len() as f64;
             cell.views.iter().map(move |view| Sample { features: view, right: &cell.right, weight })
         });
-        let anchors = moved.iter().map(|Anchor { features, right, weight }| Sample { features, right, weight: *weight });
+        let anchors =
+            moved.iter().map(|Anchor { features, right, weight }| Sample { features, right, weight: *weight });
         let objective = Objective::new(&self.base, self.card.temperature, PRIOR, own.collect(), anchors.collect());
         objective.solved()
     }
