@@ -151,8 +151,9 @@ fn a_class_of_four_cells_is_refused_and_can_be_left_out() {
     let profile = cells.path().with_extension("toml");
     let said = refused(&adapt(cells.path(), &profile, &[]));
     assert!(said.contains("MON (4)") && said.contains("--without"), "{said}");
+    assert!(said.contains("NEU (0)"), "a class that every blood holds is missed, too: {said}");
     assert!(!profile.exists());
-    let output = adapt(cells.path(), &profile, &["--without", "MON"]);
+    let output = adapt(cells.path(), &profile, &["--without", "MON,NEU"]);
     assert!(output.status.success(), "{}", complained(&output));
     fs::remove_file(profile).unwrap();
     let said = refused(&adapt(cells.path(), Path::new("x.toml"), &["--without", "MON,LYT"]));
@@ -166,7 +167,7 @@ fn the_same_picture_under_two_classes_is_refused_with_both_places() {
     let cells = folder(&[("EOS", 6), ("LYT", 6)], 0);
     // The same pixels in another format.
     drawn("EOS", 3).save(cells.path().join("LYT/again.bmp")).unwrap();
-    let said = refused(&adapt(cells.path(), Path::new("x.toml"), &[]));
+    let said = refused(&adapt(cells.path(), Path::new("x.toml"), &["--without", "MON,NEU"]));
     assert!(said.contains("two labels") && said.contains("EOS/003.png") && said.contains("LYT/again.bmp"), "{said}");
 }
 
@@ -185,7 +186,12 @@ fn where_the_network_is_right_already_nothing_is_written() {
     folders.iter().filter(|folder| few(folder)).for_each(|folder| fs::remove_dir_all(folder).unwrap());
     assert!(folders.iter().filter(|folder| folder.exists()).count() >= 2, "{folders:?}");
     let profile = sorted.path().join("x.toml");
-    let said = refused(&adapt(sorted.path(), &profile, &[]));
+    let has = |codes: &[&str]| codes.iter().any(|code| sorted.path().join(code).exists());
+    let blood = [("NEU", &["NGS", "NGB"][..]), ("LYT", &["LYT"]), ("MON", &["MON"]), ("EOS", &["EOS"])];
+    let missing: Vec<&str> = blood.iter().filter(|(_, codes)| !has(codes)).map(|(label, _)| *label).collect();
+    let without = missing.join(",");
+    let more: &[&str] = if missing.is_empty() { &[] } else { &["--without", &without] };
+    let said = refused(&adapt(sorted.path(), &profile, more));
     assert!(said.contains("does not help") && !profile.exists(), "{said}");
 }
 
@@ -316,7 +322,16 @@ fn only_cells_that_a_reviewer_looked_at_are_learned_from_and_the_trail_says_so()
     let profile = out.path().join("ward.toml");
     let run = |sessions: &str| {
         Command::new(env!("CARGO_BIN_EXE_leukoscope"))
-            .args(["adapt", "--json", "--sessions", sessions, "--output", profile.to_str().unwrap()])
+            .args([
+                "adapt",
+                "--json",
+                "--without",
+                "NEU",
+                "--sessions",
+                sessions,
+                "--output",
+                profile.to_str().unwrap(),
+            ])
             .env("LEUKOSCOPE_MODELS", models_folder())
             .env("LEUKOSCOPE_STATION_STATE", &state)
             .output()

@@ -25,6 +25,10 @@ use crate::vision::optics::calibration::Setup;
 /// Cells that a label needs.
 const FEWEST: u32 = 5;
 
+/// Labels of the cells that every blood holds. Where one of them is missing, its cells would be taken for the others.
+const IN_EVERY_BLOOD: [Label; 4] =
+    [Label::Neutrophil, Label::Class(CellClass::Lyt), Label::Class(CellClass::Mon), Label::Class(CellClass::Eos)];
+
 /// A labelled cell.
 #[derive(Debug)]
 pub(super) struct GivenCell {
@@ -86,7 +90,7 @@ impl Gathered {
         };
         let (found, twice) = each_once(found)?;
         check_known(found.iter().map(|cell| cell.label), vision)?;
-        check_counts(found.iter().map(|cell| cell.label))?;
+        check_counts(found.iter().map(|cell| cell.label), &without)?;
         Ok(Self { cells: seen(found, adapter)?, setup, twice, unusable })
     }
 }
@@ -103,11 +107,21 @@ fn check_known(labels: impl Iterator<Item = Label>, vision: &Vision) -> Result<(
     Ok(())
 }
 
-/// Refuses labels with too few cells.
-fn check_counts(labels: impl Iterator<Item = Label>) -> Result<(), Failure> {
+/// Refuses labels with too few cells, and those of every blood without any unless they are left out on purpose.
+fn check_counts(labels: impl Iterator<Item = Label>, without: &[Label]) -> Result<(), Failure> {
     let mut counts: BTreeMap<Label, u32> = BTreeMap::new();
     for label in labels {
         *counts.entry(label).or_default() += 1;
+    }
+    if counts.len() < 2 {
+        return Err(Failure::input(
+            "there are no cells of two labels: it takes at least two classes to learn what tells them apart",
+        ));
+    }
+    for label in IN_EVERY_BLOOD {
+        if !counts.keys().chain(without).any(|other| other.overlaps(label)) {
+            counts.insert(label, 0);
+        }
     }
     let few: Vec<String> = counts
         .iter()
@@ -116,15 +130,10 @@ fn check_counts(labels: impl Iterator<Item = Label>) -> Result<(), Failure> {
         .collect();
     if !few.is_empty() {
         return Err(Failure::input(format!(
-            "too few cells to learn from: {}; it takes {FEWEST} of each label: add some, or leave the label out with \
-             --without",
+            "too few cells to learn from: {}; it takes {FEWEST} of each label, or its cells would be taken for \
+             others: add some, or leave the label out with --without",
             few.join(", ")
         )));
-    }
-    if counts.len() < 2 {
-        return Err(Failure::input(
-            "there are no cells of two labels: it takes at least two classes to learn what tells them apart",
-        ));
     }
     Ok(())
 }
@@ -134,7 +143,7 @@ fn in_folder(dir: &Path, without: &[Label], vision: &Vision) -> Result<(Vec<Foun
     let mut labelled = labelled_cells(dir).blame_input()?;
     labelled.retain(|(_, label)| !without.contains(label));
     check_known(labelled.iter().map(|(_, label)| *label), vision)?;
-    check_counts(labelled.iter().map(|(_, label)| *label))?;
+    check_counts(labelled.iter().map(|(_, label)| *label), without)?;
     let bar = progress(2 * labelled.len() as u64, "reading cells");
     let scales = scales(vision, &labelled, |done, _| bar.set_position(done as u64));
     let tasks: Vec<_> = labelled.iter().zip(scales).collect();

@@ -188,7 +188,8 @@ fn words(arguments: &AdaptArguments, gathered: &Gathered, judged: &Judgement, ma
         let classes: Vec<&str> = judged.kept.iter().map(|(class, _)| class.code()).collect();
         let _ = writeln!(
             text,
-            "without labelled cells: {}; held by training cells, but named less surely here than as shipped",
+            "without labelled cells: {}; some of their cells will be taken for labelled classes: label cells of every class \
+             that must not be missed",
             classes.join(" ")
         );
     }
