@@ -142,8 +142,11 @@ mod tests {
                 }
                 point.iter().enumerate().map(|(at, x)| 0.5 * steep(at) * (x - bottom[at]).powi(2)).sum()
             });
-            for (found, bottom) in found.iter().zip(&bottom) {
-                prop_assert!((found - bottom).abs() < 0.2, "{found} is not {bottom}");
+            // No slope is left but a small part of the first; in the flattest direction that is the distance.
+            let first: Vec<f64> = bottom.iter().enumerate().map(|(at, bottom)| steep(at) * bottom).collect();
+            for (at, (found, bottom)) in found.iter().zip(&bottom).enumerate() {
+                let left = FOUND * norm(&first) / steep(at);
+                prop_assert!((found - bottom).abs() <= left + 1e-9, "{found} is not {bottom}");
             }
         }
     }
