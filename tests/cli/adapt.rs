@@ -292,11 +292,12 @@ fn store(state: &Path, classes: &[&str], each: u64, looked_at: u64, objective: &
     let id = store.begin(&begun).unwrap();
     let mut changes = Vec::new();
     let mut reviewed = Vec::new();
-    for (at, class) in classes.iter().enumerate() {
-        for number in 0..each {
-            let cell_number = 1 + at as i64 * 100 + number as i64;
+    for (class, first) in classes.iter().zip((1_i64..).step_by(100)) {
+        for (number, cell_number) in (0..each).zip(first..) {
             let mut crop = Vec::new();
-            JpegEncoder::new_with_quality(&mut crop, 90).encode_image(&drawn(class, number + 40 * id as u64)).unwrap();
+            JpegEncoder::new_with_quality(&mut crop, 90)
+                .encode_image(&drawn(class, number + 40 * id.unsigned_abs()))
+                .unwrap();
             changes.push(CellChange::Put {
                 cell: cell(cell_number, Kind::Wbc, Some(CellClass::Bas), 0.5),
                 crop: Some(crop),
