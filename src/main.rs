@@ -6,8 +6,8 @@ use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue};
 use leukoscope::cli::args::{Arguments, CliCommand, ValidateCommand};
 use leukoscope::cli::{
-    analyze, audit, calibrate, check_config, clock, count, devices, export, output, report, run, sessions, users,
-    validate,
+    adapt, analyze, audit, calibrate, check_config, clock, count, devices, export, output, report, run, sessions,
+    users, validate,
 };
 use leukoscope::system::logging;
 use leukoscope::system::printable::printable;
@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Some(CliCommand::Validate(ValidateCommand::Fields { arguments, classes, field })) => {
             validate::command::fields(&arguments, classes.as_deref(), &field)
         }
+        Some(CliCommand::Adapt(arguments)) => adapt::adapt(&arguments),
         Some(CliCommand::CheckConfig { file }) => check_config::check_config(&file),
         Some(CliCommand::Sessions { config, json }) => sessions::sessions(config.as_deref(), json),
         Some(CliCommand::User(arguments)) => users::user(&arguments),

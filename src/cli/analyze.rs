@@ -20,6 +20,7 @@ use crate::vision::detect::scale::{Scale, ScaleEstimates, ScaleSource};
 use crate::vision::detect::shared_scale::{self as shared, ImageGroup};
 use crate::vision::optics::field_of_view::BalancedPicture;
 use crate::vision::prediction::Prediction;
+use crate::vision::profile::ProfileMark;
 use crate::vision::quality::focus::FocusHistory;
 use crate::vision::quality::{Quality, Verdict, assess};
 use crate::vision::{Cell, Field, Vision};
@@ -34,6 +35,8 @@ struct FieldLine<'a> {
     scale_from: Option<ScaleSource>,
     cells: Vec<CellLine>,
     quality: QualityLine,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<&'a ProfileMark>,
 }
 
 /// Quality of a single picture; sharpness relative to a stream does not apply here.
@@ -251,6 +254,7 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             scale_from: field.scale.map(|scale| scale.source),
             cells: field.cells.iter().map(|cell| CellLine::new(cell, &vision)).collect(),
             quality: QualityLine::new(quality),
+            profile: vision.profile(),
         };
         Ok(serde_json::to_string(&line)?)
     })
@@ -305,6 +309,8 @@ struct ClassLine<'a> {
     note: Option<&'static str>,
     scale_um_per_px: Option<f64>,
     scale_from: Option<ScaleSource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<&'a ProfileMark>,
 }
 
 /// Classifies the cell in the middle of each picture.
@@ -346,6 +352,7 @@ pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
                 note: note(opinion, &vision),
                 scale_um_per_px: scale.map(|scale| rounded(scale.um_per_px.get(), 1e5)),
                 scale_from: scale.map(|scale| scale.source),
+                profile: vision.profile(),
             })?);
         }
         // The lines of a blast stand in the list; any other answer is its first.

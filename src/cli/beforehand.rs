@@ -14,8 +14,10 @@ use crate::domain::flag::Share;
 use crate::outputs::serial::port;
 use crate::outputs::web;
 use crate::outputs::words::Catalogues;
+use crate::station::calibrate;
 use crate::vision::Vision;
 use crate::vision::models::Models;
+use crate::vision::profile::ProfileError;
 
 /// A setting that is wrong, or probably not meant.
 #[derive(Clone, Debug)]
@@ -134,12 +136,27 @@ fn models(config: &Config) -> Option<Finding> {
     {
         return Some(wrong(&problem));
     }
+    let models = match profiled(config, models) {
+        Ok(models) => models,
+        Err(finding) => return Some(finding),
+    };
     let classifier = &models.card.classifier;
     let unknown_below = config.models.unknown_below.unwrap_or(classifier.unknown_below);
     let asked = config.models.confusion.as_deref();
-    let confusion = ConfusionSource::find(asked, &models.folder, &classifier.sha256, unknown_below);
+    let confusion = ConfusionSource::find(asked, &models, unknown_below);
     let write = "confusion = \"none\", for that of the models' folder";
     confusion.err().map(|problem| refused("models", "confusion", problem.to_string(), write))
+}
+
+/// The models with the configured profile, if there is one.
+fn profiled(config: &Config, models: Models) -> Result<Models, Finding> {
+    let Some(path) = &config.models.profile else { return Ok(models) };
+    let write = "profile = \"none\", or a file that `leukoscope adapt` wrote for this camera and objective";
+    let wrong = |problem: ProfileError| refused("models", "profile", problem.to_string(), write);
+    let models = models.with_profile(path).map_err(wrong)?;
+    let here = calibrate::setup(&config.camera, &config.optics);
+    models.profile.as_ref().map_or(Ok(()), |profile| profile.check_setup(&here)).map_err(wrong)?;
+    Ok(models)
 }
 
 fn flags(config: &Config) -> impl Iterator<Item = Finding> {

@@ -25,6 +25,7 @@ use crate::domain::flag::Flag;
 use crate::domain::prevalence_mode::PrevalenceMode;
 use crate::vision::prediction::BLAST_KEPT;
 use crate::vision::prevalence::PrevalenceReport;
+use crate::vision::profile::ProfileMark;
 use crate::vision::quality::{Gate, Refusals};
 
 /// Output of `count --json`.
@@ -47,6 +48,9 @@ struct Recording {
     /// Counts by raw prediction.
     classes_uncorrected: BTreeMap<CellClass, u32>,
     prevalence: Option<PrevalenceReport>,
+    /// Profile of the laboratory that named the cells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<ProfileMark>,
     /// Cells that are blasts only by raw prediction.
     blasts_kept: u32,
     /// Counted classes that the model learned from too few images to be trusted.
@@ -70,11 +74,10 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     };
     let (vision, models) = counting_vision(&arguments.vision, &arguments.field, &pictures)?;
     let matrix = arguments.confusion.as_deref().or(station.models.confusion.as_deref());
-    let sha256 = &models.card.classifier.sha256;
-    let confusion =
-        confusion::ConfusionSource::find(matrix, &models.folder, sha256, vision.unknown_below()).blame_input()?;
+    let confusion = confusion::ConfusionSource::find(matrix, &models, vision.unknown_below()).blame_input()?;
     let correction = vision.correction(Some(arguments.vision.prevalence.unwrap_or(PrevalenceMode::Sample)));
     let experimental = vision.experimental().to_vec();
+    let profile = vision.profile().cloned();
     let mut counter = Counter::behind(vision, Gate::new(!arguments.no_gate));
     // Counts the whole recording, however many cells it shows.
     let limits = SessionConfig { target: u32::MAX, precision_of: None, ..station.session };
@@ -125,6 +128,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     session.finish(Ending::RecordingOver);
     let mut result = session.snapshot(now);
     result.mark_experimental(&experimental);
+    result.profile = profile;
     // There was no target to miss.
     result.flags.retain(|flag| *flag != Flag::FewCells);
     if arguments.json {
@@ -140,6 +144,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
             percent: result.classes.iter().map(|line| (line.class, [line.percent, line.low, line.high])).collect(),
             classes_uncorrected: result.classes_uncorrected,
             prevalence: result.prevalence,
+            profile: result.profile,
             blasts_kept: result.blasts_kept,
             experimental: result.experimental,
             flags: result.flags,
@@ -207,6 +212,9 @@ fn text(result: &Snapshot, frames: u64, skipped: u64) -> String {
     }
     if let Some(prevalence) = &result.prevalence {
         let _ = writeln!(text, "{prevalence}");
+    }
+    if let Some(profile) = &result.profile {
+        let _ = writeln!(text, "profile: {profile}");
     }
     let changed = result.classes.iter().any(|line| result.classes_uncorrected.get(&line.class) != Some(&line.count));
     if changed || result.classes.len() != result.classes_uncorrected.len() {

@@ -1,5 +1,6 @@
 //! Commands: what they read, what they print, and their exit codes.
 
+pub mod adapt;
 pub mod analyze;
 pub mod args;
 pub mod at_device;

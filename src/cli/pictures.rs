@@ -42,8 +42,14 @@ pub(crate) fn vision_as_is(arguments: &VisionArguments) -> Result<(Vision, Model
         return Err(Failure::input(format!("--unknown-below {unknown_below}: write a probability from 0 to 0.99")));
     }
     let folder = Models::folder(arguments.models.as_deref());
-    let models = Models::read(&folder).blame_input()?;
+    let mut models = Models::read(&folder).blame_input()?;
+    if let Some(profile) = &arguments.profile {
+        models = models.with_profile(profile).blame_input()?;
+    }
     let vision = Vision::new(&models, arguments.um_per_px, arguments.unknown_below).blame_input()?;
+    if let Some(profile) = vision.profile() {
+        log::info!("cells are named with the profile {profile}");
+    }
     Ok((vision, models))
 }
 

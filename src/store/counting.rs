@@ -23,7 +23,10 @@ impl Store {
             )?;
             let id = transaction.last_insert_rowid();
             let rows = digest::of_session(transaction, id, &[digest::SESSION])?;
-            let detail = json!({"sample": start.sample});
+            let mut detail = json!({"sample": start.sample});
+            if let Some(profile) = &start.settings.profile {
+                detail["profile"] = json!(profile);
+            }
             audit::vouch(transaction, &start.by, start.started, "begin", Some(id), &detail, Some(&rows))?;
             Ok(id)
         })

@@ -11,6 +11,7 @@ use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
 use crate::vision::optics::calibration::Setup;
+use crate::vision::profile::ProfileMark;
 
 /// Number of a session in its store, from 1, never reused.
 pub type SessionId = i64;
@@ -57,6 +58,12 @@ pub struct Settings {
     /// Probability below which a cell was UNK.
     #[serde(default)]
     pub unknown_below: Option<f64>,
+    /// Camera and objective at the program's start, as calibrations and profiles name them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<Setup>,
+    /// Profile of the laboratory that named the cells, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileMark>,
 }
 
 /// A counted cell.

@@ -20,6 +20,7 @@ use crate::vision::optics::resample::ResampleError;
 use crate::vision::optics::white_balance::WhiteBalance;
 use crate::vision::prediction::Prediction;
 use crate::vision::prevalence::PriorShift;
+use crate::vision::profile::ProfileMark;
 
 /// Score of a white cell times the probability that it is a cell of any class, from which it is one.
 const LEAST_BELIEF: f64 = 0.05;
@@ -159,6 +160,12 @@ impl Vision {
     #[must_use]
     pub fn experimental(&self) -> &[CellClass] {
         self.classifier.experimental()
+    }
+
+    /// The profile of a laboratory that names the cells, if any.
+    #[must_use]
+    pub fn profile(&self) -> Option<&ProfileMark> {
+        self.classifier.profile()
     }
 
     /// Probability under which a cell is left without a name, 0..1.
@@ -329,14 +336,19 @@ impl Vision {
         balanced: &RgbImage,
         scale: Option<Scale>,
     ) -> Result<Prediction, VisionError> {
+        let views = self.classify(&self.middle_views(balanced, scale)?)?;
+        Ok(Prediction::mean(&views, self.unknown_below()))
+    }
+
+    /// The crops that decide what the cell in the middle is: one, or three where the scale is a guess.
+    ///
+    /// # Errors
+    /// When the scale does not fit the image.
+    pub(crate) fn middle_views(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<Vec<RgbImage>, VisionError> {
         let seen_at = scale.unwrap_or_else(|| usual_picture(balanced));
         let spread = if seen_at.source.is_guess() { GUESSED } else { &[1.0] };
-        let mut views = Vec::with_capacity(spread.len());
-        for times in spread {
-            let scale = Scale { um_per_px: seen_at.um_per_px.times(*times), ..seen_at };
-            views.extend(self.classify(&[self.middle(balanced, Some(scale))?])?);
-        }
-        Ok(Prediction::mean(&views, self.unknown_below()))
+        let at = |times: &f64| Scale { um_per_px: seen_at.um_per_px.times(*times), ..seen_at };
+        spread.iter().map(|times| self.middle(balanced, Some(at(times)))).collect()
     }
 
     /// The classifier's crop of the middle of a white-balanced single-cell image, at this scale.

@@ -1,4 +1,4 @@
-//! The seal of `model.toml`: a SHA-256 over all its values, so that no class name, scale or limit changes unnoticed.
+//! The seal of `model.toml` and of a profile: a SHA-256 over all its values, so that no class name, scale or limit changes unnoticed.
 //!
 //! The values are written as one text: tables with sorted keys, texts as JSON, numbers with a point as the 64 bits of
 //! their double. Comments, blanks and the order of keys do not matter. `models/training/card.py` computes the same.
@@ -14,8 +14,13 @@ pub(super) const KEY: &str = "card_sha256";
 /// The seal that this text of a card must have, hexadecimal; `None` if it is no TOML.
 #[must_use]
 pub fn seal_of(text: &str) -> Option<String> {
+    seal_without(text, KEY)
+}
+
+/// The same for a file whose seal stands under `key`.
+pub(super) fn seal_without(text: &str, key: &str) -> Option<String> {
     let mut card: Table = text.parse().ok()?;
-    card.remove(KEY);
+    card.remove(key);
     let mut canonical = String::new();
     write_table(&mut canonical, &card);
     Some(hexadecimal(&Sha256::digest(canonical)))
@@ -24,9 +29,14 @@ pub fn seal_of(text: &str) -> Option<String> {
 /// This text of a card with the seal it must have; `None` if it is no TOML.
 #[must_use]
 pub fn sealed(text: &str) -> Option<String> {
-    let seal = seal_of(text)?;
-    let rest: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with(KEY)).collect();
-    Some(format!("{KEY} = \"{seal}\"\n{}\n", rest.join("\n")))
+    sealed_under(text, KEY)
+}
+
+/// The same for a file whose seal stands under `key`.
+pub(super) fn sealed_under(text: &str, key: &str) -> Option<String> {
+    let seal = seal_without(text, key)?;
+    let rest: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with(key)).collect();
+    Some(format!("{key} = \"{seal}\"\n{}\n", rest.join("\n")))
 }
 
 /// Bytes as hexadecimal digits.

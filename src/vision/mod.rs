@@ -1,5 +1,6 @@
 //! One image to its cells: light, scale, detection, crops, classes. No memory from image to image.
 
+pub mod adapt;
 mod analysis;
 pub mod annotate;
 pub mod box_margin;
@@ -12,6 +13,7 @@ pub mod net;
 pub mod optics;
 pub mod prediction;
 pub mod prevalence;
+pub mod profile;
 pub mod quality;
 
 pub(crate) use analysis::SAME_PLATELET;

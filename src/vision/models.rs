@@ -9,6 +9,7 @@ use crate::domain::class::{CellClass, Kind};
 use crate::system::file;
 use crate::vision::card_seal::{hexadecimal, seal_of};
 use crate::vision::optics::white_balance::WhiteBalance;
+use crate::vision::profile::{Profile, ProfileError};
 
 /// `model.toml`: what the two networks expect, and how to read their outputs.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -118,6 +119,8 @@ pub struct Models {
     pub detector: Vec<u8>,
     /// Classifier, ONNX.
     pub classifier: Vec<u8>,
+    /// The profile of a laboratory, whose last layer the classifier gets.
+    pub profile: Option<Profile>,
 }
 
 impl Models {
@@ -138,7 +141,25 @@ impl Models {
         }
         let detector = read_checked(&folder.join(&card.detector.file), &card.detector.sha256)?;
         let classifier = read_checked(&folder.join(&card.classifier.file), &card.classifier.sha256)?;
-        Ok(Self { card, folder: folder.to_owned(), detector, classifier })
+        Ok(Self { card, folder: folder.to_owned(), detector, classifier, profile: None })
+    }
+
+    /// The same with the profile in this file.
+    ///
+    /// # Errors
+    /// If it cannot be read, is damaged, or was learned with another classifier.
+    pub fn with_profile(self, path: &Path) -> Result<Self, ProfileError> {
+        Ok(Self {
+            profile: Some(Profile::read_for(path, &self.card.classifier.sha256, &self.card.classifier.classes)?),
+            ..self
+        })
+    }
+
+    /// What tells the weights that name cells from all others: the classifier's SHA-256, or the profile's where there is
+    /// one. Hexadecimal.
+    #[must_use]
+    pub fn weights_sha256(&self) -> &str {
+        self.profile.as_ref().map_or(&self.card.classifier.sha256, |profile| &profile.profile_sha256)
     }
 
     /// Finds the models folder: the requested one, else `$LEUKOSCOPE_MODELS`, else the installed folder, else

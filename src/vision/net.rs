@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::internal::{Factoid as _, InletId};
 
 use crate::int8::{self, Kernel};
 
@@ -26,6 +27,17 @@ impl NetError {
 pub struct Array<const RANK: usize> {
     pub shape: [usize; RANK],
     pub values: Vec<f32>,
+}
+
+/// The 1x1 convolution that ends a network: logits = `weights` x features + `bias`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LastLayer {
+    /// Features it takes, 1...
+    pub features: usize,
+    /// Row by row, one row of `features` numbers for each class.
+    pub weights: Vec<f32>,
+    /// One number for each class.
+    pub bias: Vec<f32>,
 }
 
 /// Input type and shape that a plan is made for.
@@ -79,6 +91,67 @@ impl Net {
     #[must_use]
     pub fn output(&self, name: &str) -> Option<usize> {
         self.model.outputs.iter().position(|outlet| self.model.outlet_label(*outlet) == Some(name))
+    }
+
+    /// The 1x1 convolution that makes the output with this index.
+    ///
+    /// # Errors
+    /// If something else makes it, or its weights are no constants of the file.
+    pub(crate) fn last_layer(&self, output: usize) -> Result<LastLayer, NetError> {
+        let wrong = || NetError("its evidence does not come from a 1x1 convolution with constant weights".into());
+        let outlet = self.model.outputs.get(output).ok_or_else(wrong)?;
+        let node = self.model.node(outlet.node);
+        let constant = |slot: usize| {
+            let fact = self.model.outlet_fact(*node.inputs.get(slot)?).ok()?;
+            let tensor = fact.value.concretize()?;
+            let values = tensor.try_as_plain_ram().ok()?.as_slice::<f32>().ok()?.to_vec();
+            Some((tensor.shape().to_vec(), values))
+        };
+        let (Some((shape, weights)), Some((_, bias))) = (constant(1), constant(2)) else { return Err(wrong()) };
+        match shape[..] {
+            [classes, features, 1, 1] if classes == bias.len() && classes * features == weights.len() => {
+                Ok(LastLayer { features, weights, bias })
+            }
+            _ => Err(wrong()),
+        }
+    }
+
+    /// The same network with this last layer for the output with this index.
+    ///
+    /// # Errors
+    /// If the layer has another shape than the network's own.
+    pub(crate) fn with_last_layer(mut self, output: usize, layer: &LastLayer) -> Result<Self, NetError> {
+        let own = self.last_layer(output)?;
+        let (classes, features) = (own.bias.len(), own.features);
+        if (layer.bias.len(), layer.features, layer.weights.len()) != (classes, features, own.weights.len()) {
+            return Err(NetError(format!(
+                "a last layer of {} classes and {} features does not fit its {classes} and {features}",
+                layer.bias.len(),
+                layer.features
+            )));
+        }
+        let node = self.model.outputs[output].node;
+        let mut set = |slot: usize, name: &str, shape: &[usize], values: &[f32]| {
+            let constant = self.model.add_const(name, Tensor::from_shape(shape, values)?)?;
+            self.model.add_edge(constant, InletId::new(node, slot))
+        };
+        set(1, "profile.weights", &[classes, features, 1, 1], &layer.weights)
+            .and_then(|()| set(2, "profile.bias", &[classes], &layer.bias))
+            .map_err(|error| NetError::new(&error))?;
+        Ok(self)
+    }
+
+    /// The same network with one more output: what the last layer of the output with this index takes. Returns the new
+    /// output's index, too.
+    ///
+    /// # Errors
+    /// As `last_layer`.
+    pub(crate) fn with_features(mut self, output: usize) -> Result<(Self, usize), NetError> {
+        self.last_layer(output)?;
+        let features = self.model.node(self.model.outputs[output].node).inputs[0];
+        self.model.outputs.push(features);
+        let index = self.model.outputs.len() - 1;
+        Ok((self, index))
     }
 
     /// Runs the network on `input` and returns its first output, which must have `OUT` axes.

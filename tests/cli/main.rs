@@ -1,5 +1,6 @@
 //! The command line and the configuration file.
 
+mod adapt;
 mod analyze;
 mod camera_check;
 mod cameras;

@@ -32,6 +32,8 @@ pub fn start(sample: &str) -> SessionStart {
             calibration: None,
             um_per_px: None,
             unknown_below: None,
+            setup: None,
+            profile: None,
         },
         by: "device".to_owned(),
     }
@@ -103,6 +105,7 @@ pub fn result(sample: &str) -> Snapshot {
         classes: vec![line(CellClass::Ngs, 3, 75.0), line(CellClass::Lyt, 1, 25.0)],
         classes_uncorrected: [(CellClass::Ngs, 3), (CellClass::Lyt, 1)].into(),
         prevalence: None,
+        profile: None,
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: Vec::new(),

@@ -37,6 +37,7 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         classes: vec![ClassCount { class: CellClass::Ngs, count: counted, percent: 60.04, low: 49.7, high: 69.7 }],
         classes_uncorrected: std::collections::BTreeMap::new(),
         prevalence: None,
+        profile: None,
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: vec![],

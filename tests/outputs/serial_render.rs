@@ -9,6 +9,7 @@ use leukoscope::outputs::serial::incoming::Incoming;
 use leukoscope::outputs::serial::line::{SerialLine, SerialMessage, csv_header, render};
 use leukoscope::store::StoredResult;
 use leukoscope::store::records::Signature;
+use leukoscope::vision::profile::ProfileMark;
 use proptest::prelude::*;
 
 #[test]
@@ -32,6 +33,7 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         classes: vec![ClassCount { class: CellClass::Bas, count: 7, percent, low: 0.0, high: 41.04 }],
         classes_uncorrected: std::collections::BTreeMap::new(),
         prevalence: None,
+        profile: None,
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: vec![Flag::Blasts, Flag::FewCells],
@@ -52,6 +54,15 @@ fn line<'a>(station: &'a str, message: SerialMessage<'a>) -> SerialLine<'a> {
 }
 
 #[test]
+fn a_line_names_the_profile_that_named_the_cells() {
+    let profile = ProfileMark { name: "ward, 3".into(), sha256: "ab".into(), cells: 40 };
+    let state = Snapshot { profile: Some(profile), ..snapshot("A-1".into(), None, 50.0) };
+    let of = |format| render(&line("bench", SerialMessage::Update(&state)), format);
+    assert!(of(LineFormat::Json).contains(r#""profile":{"name":"ward, 3","sha256":"ab","cells":40}"#));
+    assert!(of(LineFormat::Csv).ends_with(",\"ward, 3\",ab\r\n"));
+}
+
+#[test]
 fn an_update_is_this_line_of_json() {
     let state = snapshot("A-1".into(), None, 50.0);
     assert_eq!(
@@ -69,7 +80,7 @@ fn an_update_is_this_line_of_json() {
         render(&line("bench", SerialMessage::Error("no")), LineFormat::Csv).trim_end_matches(','),
         format!(
             "error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n",
-            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 11 + 7 + 6)
+            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 11 + 7 + 6 + 2)
         )
     );
 }
@@ -172,7 +183,7 @@ fn a_result_is_preliminary_until_it_is_signed() {
     let csv = of(&result, LineFormat::Csv);
     assert!(
         csv.starts_with("final,")
-            && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,,,0,,,,,,,,,,,camera not known\r\n"),
+            && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,,,0,,,,,,,,,,,camera not known,,\r\n"),
         "{csv}"
     );
 }

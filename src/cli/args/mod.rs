@@ -1,11 +1,13 @@
 //! The command line, which other tools depend on.
 
+mod adapt;
 mod pictures;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use self::adapt::AdaptArguments;
 pub use self::pictures::{
     AnalyzeArguments, ClassifyArguments, CountArguments, FieldArguments, ValidateArguments, ValidateCommand,
     VisionArguments,
@@ -46,6 +48,8 @@ pub enum CliCommand {
     /// Measure the models against labelled pictures.
     #[command(subcommand)]
     Validate(ValidateCommand),
+    /// Learn a profile of this laboratory from labelled cells: the classifier's last layer anew, for --profile and [models] profile.
+    Adapt(AdaptArguments),
     /// Check a configuration file: exit code 0, or 2 with file, line and what to write instead.
     CheckConfig {
         /// The file.
@@ -234,6 +238,9 @@ pub struct RunArguments {
     /// Folder with model.toml.
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
+    /// Profile of this laboratory, as written by `leukoscope adapt`.
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
     /// Prevalence that white cell classes are adjusted to: none, blood (usual blood) or sample (estimated from these
     /// cells). Default: as configured, else sample.
     #[arg(long, value_name = "FORM")]

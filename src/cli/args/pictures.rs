@@ -23,6 +23,9 @@ pub struct VisionArguments {
     /// Folder with model.toml.
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,
+    /// Profile of the pictures' laboratory, as written by `leukoscope adapt`.
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
     /// Micrometres per pixel. Default: measured from the red cells (7.2 um).
     #[arg(long, value_name = "UM")]
     pub um_per_px: Option<f64>,

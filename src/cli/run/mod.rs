@@ -24,6 +24,7 @@ use crate::outputs::serial::port::Port;
 use crate::outputs::serial::sent::SentMark;
 use crate::outputs::web::{self, Timeouts, Web};
 use crate::outputs::{display, serial};
+use crate::station::calibrate;
 use crate::station::in_force::InForce;
 use crate::station::service::{self, Hangup, last_resort};
 use crate::station::wiring::{Parts, Station};
@@ -34,6 +35,7 @@ use crate::system::threads::join;
 use crate::vision::Vision;
 use crate::vision::crop::CropForm;
 use crate::vision::models::Models;
+use crate::vision::profile::Profile;
 
 /// Loads the configuration: file, then environment, then flags.
 ///
@@ -64,6 +66,9 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
     if arguments.models.is_some() {
         config.models.folder.clone_from(&arguments.models);
     }
+    if arguments.profile.is_some() {
+        config.models.profile.clone_from(&arguments.profile);
+    }
     if let Some(prevalence) = arguments.prevalence {
         config.models.prevalence = prevalence;
     }
@@ -90,9 +95,24 @@ pub struct Prepared {
 /// # Errors
 /// With exit code 2 if a file or a device cannot be used.
 pub fn prepare(config: &Config) -> Result<Prepared, Failure> {
-    let models = Models::read(&Models::folder(config.models.folder.as_deref())).blame_input()?;
+    let models = models(config)?;
     let vision = Vision::new(&models, config.optics.um_per_px, config.models.unknown_below).blame_input()?;
     prepare_with(config, &models, vision)
+}
+
+/// The configured models, with the profile of this laboratory if there is one.
+///
+/// # Errors
+/// With exit code 2 if a file is missing or damaged, or the profile was learned with another camera or objective.
+pub(crate) fn models(config: &Config) -> Result<Models, Failure> {
+    let models = Models::read(&Models::folder(config.models.folder.as_deref())).blame_input()?;
+    let Some(path) = &config.models.profile else { return Ok(models) };
+    let models = models.with_profile(path).blame_input()?;
+    if let Some(profile) = &models.profile {
+        profile.check_setup(&calibrate::setup(&config.camera, &config.optics)).blame_input()?;
+        log::info!("cells are named with the profile {}", profile.mark());
+    }
+    Ok(models)
 }
 
 /// The same with networks that run already, which take a while to begin.
@@ -103,10 +123,9 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
     let state = config.state_folder();
     let (lighting, calibration) = configured(config, &state)?;
     let vision = vision.lit(lighting);
-    let (sha256, unknown_below) = (&models.card.classifier.sha256, vision.unknown_below());
+    let unknown_below = vision.unknown_below();
     let confusion =
-        confusion::ConfusionSource::find(config.models.confusion.as_deref(), &models.folder, sha256, unknown_below)
-            .blame_input()?;
+        confusion::ConfusionSource::find(config.models.confusion.as_deref(), models, unknown_below).blame_input()?;
     match camera::open(&config.camera) {
         Err(error) if error.is_final() => return Err(error).blame_input(),
         // A device may take long to deliver its first frame; its size is checked while counting.
@@ -143,6 +162,8 @@ fn settings(config: &Config, models: &Models, unknown_below: f64) -> Settings {
         calibration: None,
         um_per_px: Some(CropForm::of(&models.card).um_per_px),
         unknown_below: Some(unknown_below),
+        setup: Some(calibrate::setup(&config.camera, &config.optics)),
+        profile: models.profile.as_ref().map(Profile::mark),
     }
 }
 

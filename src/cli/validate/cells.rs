@@ -17,6 +17,7 @@ use crate::vision::detect::scale::{Scale, ScaleEstimates};
 use crate::vision::detect::shared_scale::{self as shared, ImageGroup};
 use crate::vision::prediction::Prediction;
 use crate::vision::prevalence::PrevalenceReport;
+use crate::vision::profile::ProfileMark;
 
 /// Result of `validate cells`, and as JSON its `--json` output.
 #[derive(Clone, Debug, Serialize)]
@@ -26,6 +27,9 @@ pub struct CellsReport {
     pub images: u32,
     /// Images that could not be read.
     pub unreadable: u32,
+    /// Profile that named the cells, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileMark>,
     /// Classes of the model.
     pub classes: Vec<CellClass>,
     /// Labels whose classes the model does not know: their cells cannot be named correctly.
@@ -72,20 +76,10 @@ pub fn cells(
 ) -> Result<CellsReport, ValidateError> {
     let labelled = files::labelled_cells(folder)?;
     let steps = 2 * labelled.len();
-    let measured = parallel::in_order(&labelled, |(path, _)| measure(vision, path), |done, _| progress(done, steps));
-    let estimates: Vec<(ImageGroup, ScaleEstimates)> =
-        measured.iter().filter_map(|estimates| estimates.as_ref().ok().copied()).collect();
-    let shared = shared::groups(&estimates, shared::by_any_cells);
-    shared::log(&shared);
     let tasks: Vec<(&Path, Result<Option<Scale>, String>)> = labelled
         .iter()
-        .zip(measured)
-        .map(|((path, _), estimates)| {
-            let scale = |(group, estimates): (ImageGroup, ScaleEstimates)| {
-                shared.get(&group).map(|shared| shared.scale).or(estimates.scale())
-            };
-            (path.as_path(), estimates.map(scale))
-        })
+        .map(|(path, _)| path.as_path())
+        .zip(scales(vision, &labelled, |done, _| progress(done, steps)))
         .collect();
     let half = labelled.len();
     let answers = parallel::in_order(
@@ -126,6 +120,7 @@ pub fn cells(
         folder: folder.to_owned(),
         images: outcomes.len() as u32,
         unreadable: unreadable_files.len() as u32,
+        profile: vision.profile().cloned(),
         classes: vision.classes().to_vec(),
         labels_not_in_model: scores.labels.iter().map(|score| score.label).filter(unknown).collect(),
         scores,
@@ -146,13 +141,13 @@ impl CellsReport {
     pub(crate) fn confusion_matrix(
         &self,
         measured_on: String,
-        classifier_sha256: &str,
+        weights_sha256: &str,
         unknown_below: f64,
     ) -> ConfusionMatrix {
         let rows = self.confusion_uncorrected.rows.iter().zip(&self.confusion_uncorrected.counts);
         let matrix = ConfusionMatrix {
             measured_on,
-            classifier_sha256: classifier_sha256.to_owned(),
+            classifier_sha256: weights_sha256.to_owned(),
             unknown_below,
             answers: self.confusion_uncorrected.columns.clone(),
             cells: rows
@@ -164,6 +159,23 @@ impl CellsReport {
         };
         matrix.with_blasts_joined()
     }
+}
+
+/// The scale of each picture, found as `classify` finds it: pictures of one size are taken as from one microscope.
+pub(crate) fn scales(
+    vision: &Vision,
+    labelled: &[(PathBuf, Label)],
+    progress: impl FnMut(usize, usize),
+) -> Vec<Result<Option<Scale>, String>> {
+    let measured = parallel::in_order(labelled, |(path, _)| measure(vision, path), progress);
+    let estimates: Vec<(ImageGroup, ScaleEstimates)> =
+        measured.iter().filter_map(|estimates| estimates.as_ref().ok().copied()).collect();
+    let shared = shared::groups(&estimates, shared::by_any_cells);
+    shared::log(&shared);
+    let scale = |(group, estimates): (ImageGroup, ScaleEstimates)| {
+        shared.get(&group).map(|shared| shared.scale).or(estimates.scale())
+    };
+    measured.into_iter().map(|estimates| estimates.map(scale)).collect()
 }
 
 fn measure(vision: &Vision, path: &Path) -> Result<(ImageGroup, ScaleEstimates), String> {

@@ -38,7 +38,7 @@ pub fn cells(
     if let Some(file) = confusion {
         let measured_on =
             measured_on.unwrap_or_else(|| format!("{}, {} images", report.folder.display(), report.images));
-        let matrix = report.confusion_matrix(measured_on, &models.card.classifier.sha256, vision.unknown_below());
+        let matrix = report.confusion_matrix(measured_on, models.weights_sha256(), vision.unknown_below());
         fs::write(file, matrix.to_toml())
             .with_context(|| format!("cannot write the matrix {}; check its folder", file.display()))
             .blame_input()?;

@@ -11,6 +11,7 @@ use crate::cli::validate::{NO_PATIENTS, Unreadable, ValidateError, files, parall
 use crate::domain::class::CellClass;
 use crate::domain::prevalence_mode::PrevalenceMode;
 use crate::vision::prevalence::PrevalenceReport;
+use crate::vision::profile::ProfileMark;
 use crate::vision::{Vision, VisionError};
 
 /// Score down to which boxes count for average precision.
@@ -28,6 +29,9 @@ pub struct FieldsReport {
     pub unlabelled: u32,
     /// Images in which no scale could be found, so that all their cells were missed.
     pub without_scale: u32,
+    /// Profile that named the cells, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileMark>,
     /// Classes of the model.
     pub model_classes: Vec<CellClass>,
     #[serde(flatten)]
@@ -94,6 +98,7 @@ pub fn fields(
         unreadable: unreadable_files.len() as u32,
         unlabelled,
         without_scale,
+        profile: vision.profile().cloned(),
         model_classes: vision.classes().to_vec(),
         scores: FieldScores::of(&outcomes, names, vision.classes(), vision.unknown_below()),
         prevalence,

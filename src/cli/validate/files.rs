@@ -10,7 +10,7 @@ use crate::cli::validate::yolo;
 use crate::domain::geometry::Rect;
 
 /// Lists `folder`/LABEL/* with the labels, sorted by label and name; skips hidden folders.
-pub(super) fn labelled_cells(folder: &Path) -> Result<Vec<(PathBuf, Label)>, ValidateError> {
+pub(crate) fn labelled_cells(folder: &Path) -> Result<Vec<(PathBuf, Label)>, ValidateError> {
     let unreadable = |problem| ValidateError::Folder { path: folder.to_owned(), problem };
     let mut folders = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {

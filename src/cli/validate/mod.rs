@@ -15,7 +15,7 @@ mod files;
 pub mod label;
 pub mod matching;
 pub mod page;
-mod parallel;
+pub(crate) mod parallel;
 mod pictures;
 mod text;
 pub mod yolo;
@@ -26,9 +26,11 @@ use serde::Serialize;
 
 use crate::camera::picture::{PictureError, endings};
 
+pub(crate) use cells::scales;
 pub use cells::{CellsReport, cells};
 pub use estimate::Estimate;
 pub use fields::{FieldsReport, fields};
+pub(crate) use files::labelled_cells;
 pub use label::{BoxName, BoxNames, Label};
 
 /// Caveat that belongs beside every figure.

@@ -83,6 +83,9 @@ impl fmt::Display for CellsReport {
         uncorrected_lines(f, &self.prevalence, &self.uncorrected)?;
         let scales: Vec<String> = self.scale_from.iter().map(|(from, images)| format!("{from} {images}")).collect();
         writeln!(f, "images by where their scale came from: {}", scales.join(", "))?;
+        if let Some(profile) = &self.profile {
+            writeln!(f, "profile: {profile}")?;
+        }
         write!(f, "\n{}", self.note)
     }
 }
@@ -121,6 +124,9 @@ impl fmt::Display for FieldsReport {
             if let Some(alone) = &classes.uncorrected {
                 uncorrected_lines(f, &self.prevalence, alone)?;
             }
+        }
+        if let Some(profile) = &self.profile {
+            writeln!(f, "profile: {profile}")?;
         }
         write!(f, "\n{}", self.note)
     }

@@ -29,6 +29,9 @@ section! {
         /// own labelled cells. Results then hold corrected percentages beside the counted ones. Without it, confusion.toml of the
         /// models' folder, which was measured on another laboratory's stain.
         confusion: Option<PathBuf> = None => optional(File).example(r#""/etc/leukoscope/confusion.toml""#);
+        /// Profile of this laboratory, which names cells as its own labelled cells taught: a file that `leukoscope adapt` wrote
+        /// for this camera and objective. It brings its own confusion matrix.
+        profile: Option<PathBuf> = None => optional(File).example(r#""/etc/leukoscope/profile.toml""#);
     }
 }
 

@@ -191,6 +191,7 @@ impl Session {
             classes,
             classes_uncorrected: self.cells.classes_uncorrected().clone(),
             prevalence: Some(self.cells.prevalence().report()),
+            profile: None,
             blasts_kept: self.cells.blasts_kept(),
             experimental: Vec::new(),
             flags,

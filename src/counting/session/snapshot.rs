@@ -15,6 +15,7 @@ use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
 use crate::system::timing::StageTime;
 use crate::vision::prevalence::PrevalenceReport;
+use crate::vision::profile::ProfileMark;
 use crate::vision::quality::{Quality, Refusals};
 
 /// Phase of a session.
@@ -139,6 +140,9 @@ pub struct Snapshot {
     /// The composition that the classes are corrected to; missing in results of versions that had none.
     #[serde(default)]
     pub prevalence: Option<PrevalenceReport>,
+    /// Profile of the laboratory that named the cells, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileMark>,
     /// Cells among `classes` that are blasts by the uncorrected prediction alone.
     #[serde(default)]
     pub blasts_kept: u32,

@@ -13,6 +13,8 @@ use serde::Deserialize;
 
 use crate::domain::class::CellClass;
 use crate::system::file;
+use crate::vision::models::Models;
+use crate::vision::profile::{CellTable, Profile};
 
 /// The file's usual name, in the models folder.
 pub const FILE: &str = "confusion.toml";
@@ -23,7 +25,7 @@ pub const FILE: &str = "confusion.toml";
 pub struct ConfusionMatrix {
     /// Images it was measured on, in words for a person.
     pub measured_on: String,
-    /// Sha256 of the classifier it was measured with.
+    /// Sha256 of the classifier it was measured with, or of the profile.
     pub classifier_sha256: String,
     /// Probability below which a cell was UNK.
     pub unknown_below: f64,
@@ -99,6 +101,19 @@ impl ConfusionMatrix {
         Self { answers, cells, ..self }
     }
 
+    /// That of a profile, by cross-validation; `None` if it learned from groups alone.
+    #[must_use]
+    pub fn of_profile(profile: &Profile) -> Option<Self> {
+        let CellTable { unknown_below, answers, cells } = profile.confusion.clone();
+        (!cells.is_empty()).then(|| Self {
+            measured_on: format!("{}, cross-validation on {} cells", profile.name, profile.validation.cells),
+            classifier_sha256: profile.profile_sha256.clone(),
+            unknown_below,
+            answers,
+            cells,
+        })
+    }
+
     /// The file's text.
     #[must_use]
     pub fn to_toml(&self) -> String {
@@ -155,26 +170,25 @@ pub enum ConfusionSource {
 }
 
 impl ConfusionSource {
-    /// Reads the matrix `asked` for, else the one in the models' `folder`, if any.
+    /// Reads the matrix `asked` for, else that of the models' profile, else the one in the models' folder, if any.
     ///
     /// # Errors
     /// If the requested file does not exist, or a file is not a valid matrix.
-    pub fn find(
-        asked: Option<&Path>,
-        folder: &Path,
-        classifier_sha256: &str,
-        unknown_below: f64,
-    ) -> Result<Self, ConfusionError> {
-        let usual = folder.join(FILE);
-        let path = match asked {
-            Some(path) => path,
-            None if usual.exists() => &usual,
-            None => return Ok(Self::None),
+    pub fn find(asked: Option<&Path>, models: &Models, unknown_below: f64) -> Result<Self, ConfusionError> {
+        let usual = models.folder.join(FILE);
+        let (matrix, place) = match (asked, &models.profile) {
+            (Some(path), _) => (ConfusionMatrix::read(path)?, path.display().to_string()),
+            (None, Some(profile)) => match ConfusionMatrix::of_profile(profile) {
+                Some(matrix) => (matrix, format!("profile {}", profile.name)),
+                // That of the folder was measured with other weights.
+                None => return Ok(Self::None),
+            },
+            (None, None) if usual.exists() => (ConfusionMatrix::read(&usual)?, usual.display().to_string()),
+            (None, None) => return Ok(Self::None),
         };
-        let matrix = ConfusionMatrix::read(path)?;
-        Ok(match matrix.stranger(classifier_sha256, unknown_below) {
+        Ok(match matrix.stranger(models.weights_sha256(), unknown_below) {
             Some(why) => {
-                log::warn!("{}: {why}; results are given uncorrected", path.display());
+                log::warn!("{place}: {why}; results are given uncorrected");
                 Self::Stranger { measured_on: matrix.measured_on, why }
             }
             None => Self::Matrix(matrix),

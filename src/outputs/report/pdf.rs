@@ -72,8 +72,9 @@ fn values_print(detail: &SessionDetail) -> bool {
     let comment = detail.signature.as_ref().map(|signature| &signature.comment);
     let camera = detail.settings.as_ref().map(|settings| &settings.camera);
     let calibration = detail.settings.as_ref().and_then(|settings| settings.calibration.as_ref());
+    let profile = detail.settings.as_ref().and_then(|settings| settings.profile.as_ref()).map(|profile| &profile.name);
     let texts = [&detail.summary.sample, &detail.summary.station].into_iter();
-    texts.chain(comment).chain(camera).chain(calibration).all(|text| typeface::prints(text))
+    texts.chain(comment).chain(camera).chain(calibration).chain(profile).all(|text| typeface::prints(text))
 }
 
 /// The sample id broken into lines; unchanged, blanks included, if it fits on one.
@@ -251,6 +252,11 @@ fn force(paper: &mut Paper, settings: Option<&Settings>, words: &Words) {
     ];
     for (model, sha256) in &settings.models {
         lines.push((words.say(&format!("model.{model}")).to_owned(), sha256.clone()));
+    }
+    if let Some(profile) = &settings.profile {
+        let values: [(&str, &dyn std::fmt::Display); 3] =
+            [("name", &profile.name), ("n", &profile.cells), ("sha256", &profile.sha256)];
+        lines.push((words.say("model.profile").to_owned(), words.with("model.profileOf", &values)));
     }
     let of = |key: &str, limit: &str| words.with("result.evidenceOf", &[("of", &words.say(key)), ("words", &limit)]);
     let mut told = vec![of("settings.target", &settings.session.target.to_string())];

@@ -136,6 +136,11 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
         for (model, sha256) in &settings.models {
             lines.fact("session", &format!("{model} sha256"), sha256)?;
         }
+        if let Some(profile) = &settings.profile {
+            lines.entered("session", "profile", &profile.name)?;
+            lines.fact("session", "profile cells", &profile.cells.to_string())?;
+            lines.fact("session", "profile sha256", &profile.sha256)?;
+        }
         if let Some(probability) = settings.unknown_below {
             lines.fact("session", "unclassified below probability", &probability.to_string())?;
         }

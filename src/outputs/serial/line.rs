@@ -23,6 +23,7 @@ use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
 use crate::store::StoredResult;
 use crate::store::records::Signature;
+use crate::vision::profile::ProfileMark;
 use crate::vision::quality::{Quality, Refusals, Verdict};
 
 /// Content of a line.
@@ -175,6 +176,8 @@ struct JsonSession<'a> {
     camera_checked: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     earlier: Option<&'a EarlierResult>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<&'a ProfileMark>,
 }
 
 /// Counts by the network alone that differ from `classes` by more than chance.
@@ -250,6 +253,7 @@ fn json(line: &SerialLine<'_>) -> String {
         camera_check: snapshot.camera_check.as_ref(),
         camera_checked: line.camera_checked(),
         earlier: snapshot.earlier.as_ref(),
+        profile: snapshot.profile.as_ref(),
     });
     let line = JsonLine {
         kind: line.kind(),
@@ -296,7 +300,8 @@ pub fn csv_header() -> String {
         header.push_str(&count_columns(class));
         header.push_str(&corrected_columns(class));
     }
-    header.push_str(",camera_agree,camera_cells,camera_percent,camera_low,camera_high,camera_checked\r\n");
+    header.push_str(",camera_agree,camera_cells,camera_percent,camera_low,camera_high,camera_checked");
+    header.push_str(",profile,profile_sha256\r\n");
     header
 }
 
@@ -376,6 +381,8 @@ fn csv(line: &SerialLine<'_>) -> String {
     fields.push(check.map(|check| check.cells.to_string()).unwrap_or_default());
     fields.extend(three(check.and_then(|check| check.percent), 1));
     fields.push(line.camera_checked().unwrap_or_default());
+    fields.push(of(|s| s.profile.as_ref().map(|profile| profile.name.clone()).unwrap_or_default()));
+    fields.push(of(|s| s.profile.as_ref().map(|profile| profile.sha256.clone()).unwrap_or_default()));
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text

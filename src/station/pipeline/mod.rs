@@ -350,6 +350,7 @@ impl Counting {
             ..self.session.snapshot(Timestamp::now())
         };
         snapshot.mark_experimental(self.vision.experimental());
+        snapshot.profile = self.vision.profile().cloned();
         snapshot
     }
 

@@ -9,6 +9,7 @@ use crate::domain::class::CellClass;
 use crate::vision::models::{ClassifierCard, ModelError, Models};
 use crate::vision::net::{Array, Net, NetError};
 use crate::vision::prediction::Prediction;
+use crate::vision::profile::{Profile, ProfileMark};
 
 use self::saliency::{Saliency, Version};
 
@@ -16,7 +17,7 @@ use self::saliency::{Saliency, Version};
 const BATCH: usize = 8;
 
 /// The network's output `[N, classes, rows, columns]` whose mean over positions is the logits.
-const EVIDENCE: &str = "evidence";
+pub(super) const EVIDENCE: &str = "evidence";
 
 /// Why a crop could not be classified.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,8 @@ pub struct Classifier {
     card: ClassifierCard,
     /// Index of the evidence output (one value per position), and its rows and columns.
     evidence: Option<(usize, (usize, usize))>,
+    /// The profile whose last layer it has.
+    profile: Option<ProfileMark>,
 }
 
 impl Classifier {
@@ -55,7 +58,13 @@ impl Classifier {
         }
         let path = models.folder.join(&card.file);
         let unusable = |error: NetError| ModelError::Unusable { path: path.clone(), problem: error.to_string() };
-        let net = Net::read(&models.classifier).map_err(unusable)?;
+        let mut net = Net::read(&models.classifier).map_err(unusable)?;
+        if let Some(profile) = &models.profile {
+            let missing =
+                || ModelError::Shape { path: path.clone(), problem: format!("it has no output `{EVIDENCE}`") };
+            let output = net.output(EVIDENCE).ok_or_else(missing)?;
+            net = net.with_last_layer(output, &profile.layer()).map_err(unusable)?;
+        }
         let side = card.size as usize;
         let answer: Array<2> =
             net.run(&Array { shape: [1, 3, side, side], values: vec![0.9; 3 * side * side] }).map_err(unusable)?;
@@ -88,7 +97,7 @@ impl Classifier {
                 Some((output, (rows, columns)))
             }
         };
-        Ok(Self { net, card, evidence })
+        Ok(Self { net, card, evidence, profile: models.profile.as_ref().map(Profile::mark) })
     }
 
     /// Classes it knows, in the network's order.
@@ -115,6 +124,12 @@ impl Classifier {
         &self.card.experimental
     }
 
+    /// The profile of a laboratory whose last layer it has, if any.
+    #[must_use]
+    pub fn profile(&self) -> Option<&ProfileMark> {
+        self.profile.as_ref()
+    }
+
     /// Classifies crops; predictions come in the order of the crops.
     ///
     /// # Errors
@@ -126,7 +141,7 @@ impl Classifier {
             // Only two batch sizes, so that two plans serve any number of crops.
             let count = if rest.len() >= BATCH { BATCH } else { 1 };
             let (batch, after) = rest.split_at(count);
-            let answer: Array<2> = self.net.run(&self.input(batch)?)?;
+            let answer: Array<2> = self.net.run(&planes(batch, self.card.size)?)?;
             opinions.extend(answer.values.chunks(self.card.classes.len()).map(|logits| opinion(logits, &self.card)));
             rest = after;
         }
@@ -149,7 +164,7 @@ impl Classifier {
         let classes = self.card.classes.len();
         let chosen = self.card.classes.iter().position(|known| *known == class).ok_or(ClassifyError::Class(class))?;
         let crops = Version::ALL.map(|version| version.of(crop));
-        let (_, evidence): (Array<2>, Array<4>) = self.net.run_with(&self.input(&crops)?, output)?;
+        let (_, evidence): (Array<2>, Array<4>) = self.net.run_with(&planes(&crops, self.card.size)?, output)?;
         let positions = rows * columns;
         // Against the mean of all others: in the deletion test this localises better than against the runner-up.
         let maps: Vec<Vec<f32>> = evidence
@@ -163,29 +178,28 @@ impl Classifier {
             .collect();
         Ok(Saliency::of(self.card.size, (rows, columns), Version::ALL.into_iter().zip(maps.iter().map(Vec::as_slice))))
     }
+}
 
-    /// Planes R, G, B, value / 255, one crop after the other.
-    fn input(&self, crops: &[RgbImage]) -> Result<Array<4>, ClassifyError> {
-        let wanted = self.card.size;
-        let plane = (wanted * wanted) as usize;
-        let mut values = vec![0.0; crops.len() * 3 * plane];
-        for (crop, target) in crops.iter().zip(values.chunks_exact_mut(3 * plane)) {
-            let (width, height) = crop.dimensions();
-            if (width, height) != (wanted, wanted) {
-                return Err(ClassifyError::Size { wanted, width, height });
-            }
-            for (at, pixel) in crop.chunks_exact(3).enumerate() {
-                for (channel, value) in pixel.iter().enumerate() {
-                    target[channel * plane + at] = f32::from(*value) / 255.0;
-                }
+/// Planes R, G, B, value / 255, one crop of `wanted` x `wanted` px after the other.
+pub(super) fn planes(crops: &[RgbImage], wanted: u32) -> Result<Array<4>, ClassifyError> {
+    let plane = (wanted * wanted) as usize;
+    let mut values = vec![0.0; crops.len() * 3 * plane];
+    for (crop, target) in crops.iter().zip(values.chunks_exact_mut(3 * plane)) {
+        let (width, height) = crop.dimensions();
+        if (width, height) != (wanted, wanted) {
+            return Err(ClassifyError::Size { wanted, width, height });
+        }
+        for (at, pixel) in crop.chunks_exact(3).enumerate() {
+            for (channel, value) in pixel.iter().enumerate() {
+                target[channel * plane + at] = f32::from(*value) / 255.0;
             }
         }
-        Ok(Array { shape: [crops.len(), 3, wanted as usize, wanted as usize], values })
     }
+    Ok(Array { shape: [crops.len(), 3, wanted as usize, wanted as usize], values })
 }
 
 /// Prediction from softmax of logits / temperature (Guo et al. 2017, "On Calibration of Modern Neural Networks").
-fn opinion(logits: &[f32], card: &ClassifierCard) -> Prediction {
+pub(super) fn opinion(logits: &[f32], card: &ClassifierCard) -> Prediction {
     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weights: Vec<f64> = logits.iter().map(|logit| (f64::from(logit - highest) / card.temperature).exp()).collect();
     let sum: f64 = weights.iter().sum();

@@ -62,7 +62,8 @@ impl Setup {
         state.join(FOLDER).join(format!("{}_{objective}_{digits}.toml", word(&self.camera)))
     }
 
-    fn words(&self) -> String {
+    /// Camera and objective for a person.
+    pub(crate) fn words(&self) -> String {
         if self.objective.is_empty() {
             format!("{} without a named objective", self.camera)
         } else {

@@ -21,6 +21,7 @@ pub fn waiting() -> Snapshot {
         classes: Vec::new(),
         classes_uncorrected: std::collections::BTreeMap::new(),
         prevalence: None,
+        profile: None,
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: Vec::new(),

@@ -23,7 +23,7 @@ pub use fields::fields_page;
 pub struct About {
     /// When it was measured, as shown to people.
     pub date: String,
-    /// File names of the networks, each with the beginning of its sha256.
+    /// File names of the networks and the name of a profile, each with the beginning of its sha256.
     pub models: Vec<(String, String)>,
 }
 
@@ -34,10 +34,12 @@ impl About {
         let short = |sha256: &str| sha256.chars().take(12).collect::<String>();
         let (detector, classifier) = (&models.card.detector, &models.card.classifier);
         let named = |file: &Path, sha256: &str| (file.display().to_string(), short(sha256));
-        Self {
-            date: date.into(),
-            models: vec![named(&classifier.file, &classifier.sha256), named(&detector.file, &detector.sha256)],
+        let mut models_named =
+            vec![named(&classifier.file, &classifier.sha256), named(&detector.file, &detector.sha256)];
+        if let Some(profile) = &models.profile {
+            models_named.push((format!("profile {}", profile.name), short(&profile.profile_sha256)));
         }
+        Self { date: date.into(), models: models_named }
     }
 }
 

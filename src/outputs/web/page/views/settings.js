@@ -37,7 +37,8 @@ function force(settings) {
     h("dl", {},
       line("settings.version", settings.version),
       line("settings.camera", settings.camera),
-      Object.entries(settings.models).map(([name, sha256]) => line(`model.${name}`, h("span", { class: "hash" }, sha256)))));
+      Object.entries(settings.models).map(([name, sha256]) => line(`model.${name}`, h("span", { class: "hash" }, sha256))),
+      settings.profile ? line("model.profile", t("model.profileOf", { name: settings.profile.name, n: number(settings.profile.cells), sha256: settings.profile.sha256 })) : null));
 }
 
 function limits({ session, flags }, admin) {
