@@ -5,6 +5,7 @@ pub mod annotate;
 pub mod box_margin;
 pub mod card_seal;
 pub mod classify;
+pub mod colour_map;
 pub mod crop;
 pub mod detect;
 pub mod models;
@@ -13,6 +14,7 @@ pub mod optics;
 pub mod prediction;
 pub mod prevalence;
 pub mod quality;
+pub mod stain;
 
 pub(crate) use analysis::SAME_PLATELET;
 pub use analysis::{Cell, Field, Lighting, Vision, VisionError};

@@ -102,7 +102,8 @@ pub fn prepare(config: &Config) -> Result<Prepared, Failure> {
 pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<Prepared, Failure> {
     let state = config.state_folder();
     let (lighting, calibration) = configured(config, &state)?;
-    let vision = vision.lit(lighting);
+    let red_cells = calibration.as_ref().and_then(|calibration| calibration.red_cells);
+    let vision = vision.lit(lighting).calibrated(red_cells);
     let (sha256, unknown_below) = (&models.card.classifier.sha256, vision.unknown_below());
     let confusion =
         confusion::ConfusionSource::find(config.models.confusion.as_deref(), &models.folder, sha256, unknown_below)

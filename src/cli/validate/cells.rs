@@ -12,6 +12,7 @@ use crate::cli::validate::{NO_PATIENTS, Unreadable, ValidateError, files, parall
 use crate::counting::statistics::confusion::ConfusionMatrix;
 use crate::domain::class::CellClass;
 use crate::domain::prevalence_mode::PrevalenceMode;
+use crate::domain::red_cell_colour::RedCellColour;
 use crate::vision::Vision;
 use crate::vision::detect::scale::{Scale, ScaleEstimates};
 use crate::vision::detect::shared_scale::{self as shared, ImageGroup};
@@ -60,7 +61,7 @@ const METHOD: &str = "accuracy, balanced_accuracy, macro_f1, recall, precision a
 /// Classifies the images of `folder`/LABEL/* and compares the predictions with the folders' names. Images of one size
 /// are taken as from one microscope, and all as one sample if `form` is [`PrevalenceMode::Sample`].
 ///
-/// `progress` receives (steps done, total steps), two steps per image.
+/// `progress` receives (steps done, total steps), three steps per image.
 ///
 /// # Errors
 /// If the folder cannot be listed, a folder's name is not a label, or there is no readable image.
@@ -71,34 +72,40 @@ pub fn cells(
     mut progress: impl FnMut(usize, usize),
 ) -> Result<CellsReport, ValidateError> {
     let labelled = files::labelled_cells(folder)?;
-    let steps = 2 * labelled.len();
+    let steps = 3 * labelled.len();
     let measured = parallel::in_order(&labelled, |(path, _)| measure(vision, path), |done, _| progress(done, steps));
     let estimates: Vec<(ImageGroup, ScaleEstimates)> =
         measured.iter().filter_map(|estimates| estimates.as_ref().ok().copied()).collect();
     let shared = shared::groups(&estimates, shared::by_any_cells);
     shared::log(&shared);
-    let tasks: Vec<(&Path, Result<Option<Scale>, String>)> = labelled
+    let tasks: Vec<(&Path, Result<(ImageGroup, Option<Scale>), String>)> = labelled
         .iter()
         .zip(measured)
         .map(|((path, _), estimates)| {
             let scale = |(group, estimates): (ImageGroup, ScaleEstimates)| {
-                shared.get(&group).map(|shared| shared.scale).or(estimates.scale())
+                (group, shared.get(&group).map(|shared| shared.scale).or(estimates.scale()))
             };
             (path.as_path(), estimates.map(scale))
         })
         .collect();
-    let half = labelled.len();
-    let answers = parallel::in_order(
+    let images = labelled.len();
+    let coloured = parallel::in_order(
         &tasks,
-        |(path, scale)| scale.clone().and_then(|scale| answer(vision, path, scale)),
-        |done, _| progress(half + done, steps),
+        |(path, seen)| seen.clone().and_then(|(group, scale)| coloured(vision, path, group, scale)),
+        |done, _| progress(images + done, steps),
+    );
+    let usual = shared::colours(coloured.iter().flatten().map(|seen| (seen.group, seen.red_cells)));
+    let answers = parallel::in_order(
+        &tasks.iter().map(|(path, _)| *path).zip(coloured).collect::<Vec<_>>(),
+        |(path, seen)| seen.clone().and_then(|seen| answer(vision, path, seen, &usual)),
+        |done, _| progress(2 * images + done, steps),
     );
 
     let mut opinions: Vec<Prediction> = Vec::with_capacity(answers.len());
     let mut read: Vec<(PathBuf, Label)> = Vec::with_capacity(answers.len());
     let mut scale_from = BTreeMap::new();
     let mut unreadable_files = Vec::new();
-    let scales: Vec<Option<Scale>> = tasks.into_iter().map(|(_, scale)| scale.ok().flatten()).collect();
+    let scales: Vec<Option<Scale>> = tasks.into_iter().map(|(_, seen)| seen.ok()?.1).collect();
     for (((image, label), answer), scale) in labelled.into_iter().zip(answers).zip(scales) {
         match answer {
             Ok(opinion) => {
@@ -172,8 +179,34 @@ fn measure(vision: &Vision, path: &Path) -> Result<(ImageGroup, ScaleEstimates),
     Ok((ImageGroup { root: 0, size: image.dimensions() }, estimates))
 }
 
-fn answer(vision: &Vision, path: &Path, scale: Option<Scale>) -> Result<Prediction, String> {
+/// What an image is seen with.
+#[derive(Clone)]
+struct Seen {
+    group: ImageGroup,
+    scale: Option<Scale>,
+    red_cells: Option<RedCellColour>,
+}
+
+fn coloured(vision: &Vision, path: &Path, group: ImageGroup, scale: Option<Scale>) -> Result<Seen, String> {
+    if !vision.maps_colour() {
+        return Ok(Seen { group, scale, red_cells: None });
+    }
     let image = read_picture(path).map_err(|error| error.to_string())?;
-    let balanced = vision.balanced(&image);
-    vision.classify_middle_at(&balanced, scale).map_err(|error| format!("{}: {error}", path.display()))
+    let red_cells = vision
+        .colour_around(&vision.balanced(&image), scale)
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Seen { group, scale, red_cells })
+}
+
+fn answer(
+    vision: &Vision,
+    path: &Path,
+    seen: Seen,
+    usual: &BTreeMap<ImageGroup, RedCellColour>,
+) -> Result<Prediction, String> {
+    let image = read_picture(path).map_err(|error| error.to_string())?;
+    let red_cells = seen.red_cells.or(usual.get(&seen.group).copied());
+    vision
+        .classify_middle_at(&vision.balanced(&image), seen.scale, red_cells)
+        .map_err(|error| format!("{}: {error}", path.display()))
 }
