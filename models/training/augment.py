@@ -22,16 +22,17 @@ def some(n: int, share: float) -> Tensor:
     return (torch.rand(n) < share)[:, None, None, None]
 
 
-def stain_and_light(x: Tensor, strength: float = 1.0, gradient: float = 0.10, balance: float = 0.04) -> Tensor:
+def stain_and_light(x: Tensor, strength: float = 1.0, gradient: float = 0.10, balance: float = 0.04,
+                    channels: float = 0.12) -> Tensor:
     """Another stain, another light, on [N,3,H,W] 0..1, in optical density (Beer-Lambert: OD = -ln(I/I0)), where stains add
     and light is a summand.
 
-    A random 3x3 mixing near the identity stands for other stains, a gain for their amount, an exponent for the camera's
-    curve; then a brightness gradient, a vignette and a wrong white balance.
+    A random 3x3 mixing near the identity stands for other stains, a gain for their amount (`channels`: its spread from channel
+    to channel), an exponent for the camera's curve; then a brightness gradient, a vignette and a wrong white balance.
     """
     n, _, h, w = x.shape
     curve = torch.exp(torch.randn(n, 1, 1) * 0.12 * strength)
-    amount = torch.exp(torch.randn(n, 1, 1) * 0.18 * strength) * torch.exp(torch.randn(n, 3, 1) * 0.12 * strength)
+    amount = torch.exp(torch.randn(n, 1, 1) * 0.18 * strength) * torch.exp(torch.randn(n, 3, 1) * channels * strength)
     mix = (torch.eye(3) + torch.randn(n, 3, 3) * 0.10 * strength) * amount * curve
     yy, xx = torch.linspace(-1, 1, h)[:, None].expand(h, w), torch.linspace(-1, 1, w).expand(h, w)
     shapes = torch.stack([xx, yy, -(xx**2 + yy**2), torch.ones(h, w)]).reshape(4, -1)
@@ -124,10 +125,10 @@ def add_noise(x: Tensor, largest: float, share: float) -> None:
         x[i].add_(NOISE[:, top:top + h, left:left + w], alpha=float(torch.rand(()) * largest)).clamp_(0.0, 1.0)
 
 
-def degrade(x: Tensor, strength: float = 1.0, blur_px: float = 1.6) -> Tensor:
+def degrade(x: Tensor, strength: float = 1.0, blur_px: float = 1.6, channels: float = 0.12) -> Tensor:
     """All of it on [N,3,H,W] 0..1, each step for a part of the batch."""
     n = len(x)
-    x = stain_and_light(x, strength, 0.10 * strength, 0.04 * strength)
+    x = stain_and_light(x, strength, 0.10 * strength, 0.04 * strength, channels)
     order = torch.randperm(n)
     faded = order[: 2 * n // 5]
     x[faded] = saturation(x[faded], 0.4, 1.3)

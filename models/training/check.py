@@ -26,7 +26,7 @@ SHARPNESS = 0.06
 0.084; blurred by a Gaussian of 1 um, 99 of 100 have less than 0.06."""
 NO_SCALE = {"zheng1"}
 """Sources of the pack whose scale is known only when evaluated."""
-FIELD_LABELS = {"txl": 3, "chula": 5, "iml": 4}
+FIELD_LABELS = {"txl": 3, "chula": 5, "iml": 4, "bionet": 3}
 """How many labels the boxes of each source of fields may carry."""
 
 

@@ -16,10 +16,10 @@ from scipy import ndimage
 
 from settings import RED_CELL_UM, WHITE_LEVEL, WHITE_LOWEST, WHITE_PERCENTILE
 
-WHOLE_RED_PX = {"bccd": 103.5, "bccd416": 81.8, "raabin": 137.5, "pbc": 79.5, "chula": 70.0, "iml": 82.5}
+WHOLE_RED_PX = {"bccd": 103.5, "bccd416": 81.8, "raabin": 137.5, "pbc": 79.5, "chula": 70.0, "iml": 82.5, "bionet": 57.0}
 """Median size of whole red cells, px, of every source of fields (chula: measured by hand, it has no red boxes)."""
 
-CELL_RED_PX = {"pbc": 79.5 * 0.7, "lmu": 92.0}
+CELL_RED_PX = {"pbc": 79.5 * 0.7, "lmu": 92.0, "marrow": 31.0}
 """The same of the single-cell images: `pbc` are the fields of 360 px at 0.7 of their size, `lmu` was measured by hand (it
 varies by a tenth from file to file)."""
 
@@ -123,7 +123,8 @@ def read_fields(data: Path, source: str, split: str) -> list[Field]:
 
 @dataclass
 class Cell:
-    """A single cell: the white-balanced image, the cell's middle in px, the scale, the label (a class or a group)."""
+    """A single cell: the white-balanced image, the cell's middle in px, the scale, the label (a class or a group). red: the
+    optical density of red cells [3] (stain.py), None where it is not known."""
 
     path: Path
     source: str
@@ -132,6 +133,7 @@ class Cell:
     y: float
     um_per_px: float
     label: str
+    red: np.ndarray | None = None
 
 
 def read_cells(data: Path, source: str, split: str) -> list[Cell]:
@@ -145,9 +147,12 @@ def read_cells(data: Path, source: str, split: str) -> list[Cell]:
 
 
 def white_cell_classes(data: Path) -> dict[str, str]:
-    """Path below the pack -> class, for the BCCD fields with one classed white cell."""
-    with (data / "fields/txl/white_cell_classes.csv").open() as f:
-        return {row["path"]: row["class"] for row in csv.DictReader(f)}
+    """Path below the pack -> class, for the fields of BCCD and Bio-net with one classed white cell."""
+    found = {}
+    for source in ("txl", "bionet"):
+        with (data / "fields" / source / "white_cell_classes.csv").open() as f:
+            found |= {row["path"]: row["class"] for row in csv.DictReader(f)}
+    return found
 
 
 def window(image: Image.Image, x: float, y: float, side: float, size: int) -> np.ndarray:

@@ -18,6 +18,7 @@ from detect import measure_by
 from figures import confusion_picture
 from inference import Onnx, crops, logits_of
 from make_files import PBC_CLASSES
+from red_cells import RedCells
 from metrics import Figure, balanced, ece, grouped, roc, share, softmax
 from nets import Classifier
 from settings import CLASSES, GROUPS
@@ -26,8 +27,10 @@ from train_classifier import boxed, field_cells, heavy_blur, weak_cells
 
 EIGHT = ["BAS", "EBO", "EOS", "LYT", "IG", "MON", "NEU", "PLT"]
 FIVE = ["NEU", "LYT", "MON", "EOS", "BAS"]
+MARROW = ["BAS", "BLA", "EBO", "EOS", "LYT", "MMZ", "MON", "MYB", "NGB", "NGS", "PMO"]
+"""Marrow's classes that the network has a name for."""
 MATURE = ["NGS", "NGB", "LYT", "MON", "EOS", "BAS"]
-IMMATURE = ["MYO", "MOB", "PMB", "PMO", "MYB", "MMZ"]
+IMMATURE = ["BLA", "MYO", "MOB", "PMB", "PMO", "MYB", "MMZ"]
 """What peripheral blood holds in health, against the myeloid cells it does not (after Matek et al. 2019, whose second question
 is whether a cell is of a kind normally there); erythroblasts, atypical lymphocytes and smudge cells are on neither side."""
 SAMPLED = 400
@@ -42,20 +45,21 @@ class Model:
     classifier: Onnx
     d: dict
     c: dict
+    red_cells: RedCells
 
     @staticmethod
     def read(folder: Path) -> Model:
         """From a folder with model.toml."""
         try:
             card = tomllib.loads((folder / "model.toml").read_text())
-            return Model(Onnx(folder / card["detector"]["file"]), Onnx(folder / card["classifier"]["file"]), card["detector"],
-                         card["classifier"])
+            detector = Onnx(folder / card["detector"]["file"])
+            return Model(detector, Onnx(folder / card["classifier"]["file"]), card["detector"], card["classifier"], RedCells(detector))
         except FileNotFoundError as error:
             raise Wrong(f"{error.filename}: missing. Name the models' folder by --models.") from error
 
     def crops(self, cells: list[Cell]) -> torch.Tensor:
         """The classifier's inputs."""
-        return crops(cells, self.c["size"], self.c["um_per_px"])
+        return crops(self.red_cells.colour(cells), self.c["size"], self.c["um_per_px"])
 
     def probabilities(self, cells: list[Cell]) -> np.ndarray:
         """[n,classes]."""
@@ -128,8 +132,8 @@ def blasts(report: Report, model: Model, data: Path) -> None:
     """ROC AUC of blasts against the lymphocytes of benign patients."""
     cells = weak_cells(data, model.detector, kept_back=True)
     if cells:
-        report.add(roc("taleqani, blast against lymphocyte, ROC AUC", np.array([c.label == "BLAST" for c in cells]),
-                       model.summed(model.probabilities(cells), GROUPS["BLAST"]),
+        report.add(roc("taleqani, blast against lymphocyte, ROC AUC", np.array([c.label == "LYMPHOBLAST" for c in cells]),
+                       model.summed(model.probabilities(cells), GROUPS["BLA"]),
                        "images kept back from training; the label is the patient's, not the cell's; "
                        "stain differs between the labels"))
 
@@ -210,6 +214,7 @@ def run(data: Path, models: Path, split: str, added: list[Source], float_file: P
     report.notes = {"split": split, "cells": model.c["sha256"], "detector": model.d["sha256"],
                     "patients": "no source names its patients: no figure is by patient"}
     pbc, txl, iml = read_cells(data, "pbc", split), read_fields(data, "txl", split), read_fields(data, "iml", "train")
+    bionet = read_fields(data, "bionet", split)
     chula = read_fields(data, "chula", "test") if test else []
     p = model.probabilities(pbc) if pbc else None
     cells_of(report, f"pbc {split}, 11 classes", model, pbc, PBC_CLASSES, [], p=p)
@@ -221,6 +226,9 @@ def run(data: Path, models: Path, split: str, added: list[Source], float_file: P
     cells_of(report, f"BCCD {split}, five classes at boxes", model, bccd, FIVE, ["NEU", "IG"])
     chula_cells = ef.rescaled(model.detector, boxed(chula, data), model.d)
     cells_of(report, "chula test, five classes at boxes", model, chula_cells, FIVE, ["NEU", "IG"], "scale found by the detector")
+    cells_of(report, f"bionet {split}, five classes at boxes", model, boxed(bionet, data), FIVE, ["NEU", "IG"])
+    marrow = read_cells(data, "marrow", split)
+    cells_of(report, f"marrow {split}", model, marrow, MARROW, ["BLA"])
     if test:
         zheng = ef.by_white_cells(model.detector, read_cells(data, "zheng1", "test"), model.d)
         cells_of(report, "zheng1, five classes", model, zheng, FIVE, ["NEU", "IG"],
@@ -236,6 +244,7 @@ def run(data: Path, models: Path, split: str, added: list[Source], float_file: P
 
     print("\n## questions of two answers")
     mature_or_not(report, f"pbc {split}", model, pbc, "erythroblasts left out; no blasts in this set")
+    mature_or_not(report, f"marrow {split}", model, marrow, "")
     mature_or_not(report, "lmu of the pack", model, lmu, "TRAINING cells: shows only the fit")
     if test:
         blasts(report, model, data)
@@ -254,6 +263,7 @@ def run(data: Path, models: Path, split: str, added: list[Source], float_file: P
     if txl:
         report.notes["txl, scale by the boxes over scale found"] = ef.scale_found(model.detector, txl, model.d)
         print("scale by the boxes over scale found:", report.notes["txl, scale by the boxes over scale found"])
+    report.add(*ef.boxes(f"bionet {split}", model.detector, bionet, model.d, [0, 1, 2], counts=True))
     report.add(*ef.boxes("chula test", model.detector, chula, model.d, [0], note="boxes incomplete: recall only",
                          scores_of=("recall",)))
     report.add(*ef.boxes("iml", model.detector, iml, model.d, [1], note="seen in training; red boxes incomplete"))

@@ -9,6 +9,7 @@ import onnxruntime
 import torch
 
 from data import Cell, window
+from stain import mapped
 
 
 class Onnx:
@@ -26,8 +27,8 @@ class Onnx:
 
 
 def crops(cells: list[Cell], size: int, um: float) -> torch.Tensor:
-    """The classifier's inputs, [n,3,size,size] 0..1."""
-    images = np.stack([window(c.image, c.x, c.y, size * um / c.um_per_px, size) for c in cells])
+    """The classifier's inputs, their colour brought home by the red cells: [n,3,size,size] 0..1."""
+    images = np.stack([mapped(window(c.image, c.x, c.y, size * um / c.um_per_px, size), c.red) for c in cells])
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
 
 

@@ -19,6 +19,7 @@ import torch
 import check
 import evaluate
 import install
+import leave_out
 import make_files
 import sources
 import train_classifier
@@ -112,7 +113,7 @@ def prepared(a: argparse.Namespace) -> tuple[train_classifier.Prepared, tuple]:
     export = DetectorForExport(net).eval() if isinstance(net, Detector) else net
     reading = Reading(entries, measure_by(export, thresholds, nms_iou)) if entries else None
     recipe = train_classifier.RECIPE.scaled(a.epochs)
-    return train_classifier.prepare(Path(a.data), net, a.seed, reading, recipe), found
+    return train_classifier.prepare(Path(a.data), net, a.seed, reading, recipe, a.work / "red_cells.json"), found
 
 
 def run_train(a: argparse.Namespace) -> int:
@@ -133,6 +134,14 @@ def run_train(a: argparse.Namespace) -> int:
         p, _ = prepared(a)
         train_classifier.float_net(p, a.work, a.seed)
     print(f"now: python leukotrain.py quantize --work {a.work}")
+    return 0
+
+
+def run_leave_out(a: argparse.Namespace) -> int:
+    """`leave-out`: trains without one laboratory at a time, and measures on it."""
+    a.work.mkdir(parents=True, exist_ok=True)
+    p, (detector, *_) = prepared(a)
+    leave_out.run(p, detector, Path(a.data), a.work, a.laboratory or leave_out.LABORATORIES, a.seed, a.epochs)
     return 0
 
 
@@ -203,6 +212,8 @@ def parser() -> argparse.ArgumentParser:
 
     command("check", run_check, "data")
     command("train", run_train, "data", "work", "train")
+    p = command("leave-out", run_leave_out, "data", "work", "train")
+    p.add_argument("--laboratory", action="append", choices=leave_out.LABORATORIES, help="only this one; may be repeated")
     command("quantize", run_quantize, "data", "work", "train")
     p = command("evaluate", run_evaluate, "data")
     p.add_argument("--split", default="test", choices=["val", "test"])

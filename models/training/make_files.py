@@ -16,13 +16,14 @@ from inference import Onnx, crops, logits_of
 from metrics import balanced_accuracy, softmax
 from nets import STRIDE, Classifier, Detector, DetectorForExport, multiply_adds
 from quantize import QuantClassifier, QuantDetector
-from settings import (CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, CODES, DETECTOR_UM, KINDS, SOURCES, TRUSTED_FROM, WHITE_LEVEL,
+from red_cells import RedCells
+from settings import (CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, CODES, DETECTOR_UM, KINDS, SOURCES, STAIN_HOME, STAIN_LIMITS, TRUSTED_FROM, WHITE_LEVEL,
                       WHITE_PERCENTILE)
 from sources import Wrong
 from train_classifier import boxed, mask_of
 
 PBC_CLASSES = ["BAS", "EBO", "EOS", "LYT", "MMZ", "MON", "MYB", "NGB", "NGS", "PMO", "PLT"]
-FIELD_SOURCES = ["txl", "chula", "iml", "taleqani"]
+FIELD_SOURCES = ["txl", "chula", "iml", "bionet", "taleqani", "marrow", "lmu"]
 """What the detector learns from."""
 ANSWERED_RIGHT, ANSWERED_SHARE = 0.99, 0.92
 """What `unknown_below` aims at: this share of answers right, at least this share of cells answered (0.90 is wanted of the program,
@@ -122,7 +123,7 @@ def write(out: Path, data: Path, detector: bytes, thresholds: list[float], nms_i
     file = cells_onnx(int8, CLASSIFIER_SIZE).SerializeToString()
     allowed = np.stack([mask_of(c.label) for c in cells])
     truth = np.array([c.label for c in cells])
-    x = crops(cells, CLASSIFIER_SIZE, CLASSIFIER_UM)
+    x = crops(RedCells(Onnx(detector)).colour(cells), CLASSIFIER_SIZE, CLASSIFIER_UM)
     answers = {"float": logits_of(net, x), "int8 simulated": logits_of(int8, x), "int8 file": logits_of(Onnx(file), x)}
     print(f"classifier: {multiply_adds(net, x[:1]) / 1e6:.0f} M multiply-adds, {sum(p.numel() for p in net.parameters())} "
           f"parameters, {len(file)} bytes in int8")
@@ -138,6 +139,7 @@ def write(out: Path, data: Path, detector: bytes, thresholds: list[float], nms_i
     out.mkdir(parents=True, exist_ok=True)
     save(out, detector, file, {
         "white_balance": {"percentile": WHITE_PERCENTILE, "level": WHITE_LEVEL},
+        "stain": {"red_cell": list(STAIN_HOME), "gains": list(STAIN_LIMITS)},
         "detector": {"file": "", "sha256": "", "um_per_px": DETECTOR_UM, "size_multiple": Detector.SIZE_MULTIPLE,
                      "stride": STRIDE, "kinds": KINDS, "thresholds": thresholds, "nms_iou": nms_iou},
         "classifier": {"file": "", "sha256": "", "um_per_px": CLASSIFIER_UM, "size": CLASSIFIER_SIZE, "classes": CLASSES,

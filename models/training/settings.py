@@ -12,6 +12,12 @@ divided by this before training uses it. The program multiplies the other way (`
 WHITE_PERCENTILE, WHITE_LEVEL, WHITE_LOWEST = 0.95, 235, 32
 """White balance: the value 95 % of a channel's pixels do not exceed becomes 235; a darker white than 32 counts as 32."""
 
+STAIN_HOME = (0.20, 0.32, 0.22)
+"""Optical density (natural logarithm, against the background) of whole red cells in red, green and blue that colours are brought
+to: near pbc's, from which most cells come."""
+STAIN_LIMITS = (0.35, 2.2)
+"""Least and largest factor by which optical densities are multiplied."""
+
 DETECTOR_UM = 0.225
 """Micrometres per pixel of the detector's input: a red cell measures 32 px."""
 
@@ -22,11 +28,17 @@ CLASSIFIER_SIZE = 128
 """The classifier's window: 128 px of 0.165 um, 21 um wide."""
 
 CODES = ["BAS", "EBO", "EOS", "KSC", "LYA", "LYT", "MMZ", "MOB", "MON", "MYB", "MYO", "NGB", "NGS", "PMB", "PMO"]
-CLASSES = CODES + ["PLT", "UNK"]
+CLASSES = CODES + ["BLA", "PLT", "UNK"]
+"""What the classifier tells apart. BLA: a blast that is neither a myeloblast nor a monoblast, or whose line is not told."""
 
-GROUPS = {"NEU": ["NGB", "NGS"], "IG": ["MMZ", "MYB", "PMO"], "BLAST": ["MOB", "MYO"], "LYM": ["LYA", "LYT"],
-          "WBC": CODES}
-"""Labels that name several classes without saying which."""
+UNNAMED = ["PLASMA", "MACROPHAGE"]
+"""Labels of white cells that no class fits."""
+
+GROUPS = {"NEU": ["NGB", "NGS"], "IG": ["MMZ", "MYB", "PMO"], "BLA": ["BLA", "MOB", "MYO"],
+          "LYM": ["LYA", "LYT"], "LYMPHOBLAST": ["BLA"],
+          "WBC": [*CODES, "BLA"]} | {label: [*CODES, "BLA"] for label in UNNAMED}
+"""Labels that name several classes without saying which: BLA is a blast whose line is not told. A lymphoblast is the class BLA alone,
+since the classes know no blast of its line."""
 
 WEAK = ["taleqani"]
 """Sources whose labels are the patient's, not the cell's."""
@@ -41,8 +53,11 @@ SOURCES = {
     "iml": ("IML malaria (fields/iml)", "boxes of red cells, fields without white cells", "none stated; research use"),
     "taleqani": ("Taleqani ALL (fields/taleqani)", "fields without boxes: boxed by the detector's own first stage; white cells by "
                  "their patient's diagnosis", "none stated; research use"),
+    "bionet": ("Bio-net, Shams et al. 2024 (fields/bionet)", "boxes of white cells, red cells and platelets, classes of single white "
+               "cells", "none stated, asks to be cited"),
     "pbc": ("Acevedo et al. 2020 (PBC)", "single white cells and platelets with classes", "CC BY 4.0"),
     "lmu": ("AML-Cytomorphology_LMU, Matek et al. 2019", "single white cells, 15 classes", "CC BY, as published at TCIA"),
+    "marrow": ("marrow aspirates (cells/marrow)", "single cells of marrow with classes", "MIT"),
     "zheng1": ("Zheng et al. 2018, set 1", "single white cells, test only", "GPL-3.0 repository"),
     "own": ("the laboratory's own cells", "single cells with classes", ""),
     "device": ("cells reviewed on the device", "single cells with classes", ""),

@@ -15,10 +15,10 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from data import CELL_RED_PX, MIN_RED_CELLS, WHOLE_RED_PX, Cell, read_balanced
-from settings import BOX_MARGIN, CODES, RED_CELL_UM, SOURCES
+from settings import BOX_MARGIN, CLASSES, CODES, RED_CELL_UM, SOURCES, UNNAMED
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
-LABELS = [*CODES, "NEU", "IG", "PLT", "UNK"]
+LABELS = [*CLASSES, "NEU", "IG", *UNNAMED]
 """What a folder of cells may be called."""
 LMU_SIDE, PBC_WIDTH = 400, 360
 """Size of the public sets' images as published, px."""

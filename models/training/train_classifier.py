@@ -14,11 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
+import stain
 from augment import degrade, restyle, some, stain_and_light, style_of, uniform
 from data import Cell, Field, read_balanced, read_cells, read_fields, white_cell_classes, whole, window
 from detect import find_scale, run, suppress
 from nets import Classifier, Detector, DetectorForExport
 from quantize import QuantClassifier
+from red_cells import RedCells
+from resume import Checkpoint
 from settings import CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, GROUPS, WEAK, WHITE_LEVEL
 from sources import Reading
 from train_detector import Ema
@@ -44,20 +47,25 @@ class Recipe:
     """How the network is trained.
 
     epochs, rate: length and highest learning rate. zooms: the scales every cell is resampled to beforehand; size tells
-    classes apart, so they stay near 1. rough: share of a batch that gets the full augmentation. restyled: share that is brought
-    towards another laboratory's stain and light. faded: share whose neighbours fade. edge: how near the border the background of UNK is taken, in image sides. shares: how often a class is
-    drawn from each source, and from single (source, label) pairs, against a class of pbc. crops: drawn an epoch.
+    classes apart, so they stay near 1. homed: share whose colour is mapped by the red cells. rough: share of a batch that gets
+    the full augmentation. restyled: share that is brought towards another laboratory's stain and light. swapped: share whose
+    neighbours are another picture's. faded: share whose neighbours fade. edge: how near the border the background of UNK is
+    taken, in image sides. shares: how often a class is drawn from each source, and from single (source, label) pairs, against
+    a class of pbc. crops: drawn an epoch. half: at half the resolution, for a quarter of the time.
     """
 
     epochs: int
     rate: float
     zooms: tuple[float, ...]
+    homed: float
     rough: float
     restyled: float
+    swapped: float
     faded: float
     edge: float
     shares: dict[str | tuple[str, str], float]
     crops: int = EPOCH
+    half: bool = True
 
     def scaled(self, k: float) -> Recipe:
         """`k` times as long; below one epoch, a shorter epoch."""
@@ -65,12 +73,17 @@ class Recipe:
         return replace(self, epochs=epochs, crops=min(self.crops, max(2 * BATCH, round(self.crops * self.epochs * k / epochs))))
 
 
-RECIPE = Recipe(85, 3e-3, (0.89, 0.95, 1.0, 1.06, 1.13), 0.5, 0.45, 0.12, 0.15, {
+RECIPE = Recipe(34, 3e-3, (0.89, 0.95, 1.0, 1.06, 1.13), 0.6, 0.5, 0.3, 0.3, 0.12, 0.15, {
     "pbc": 1.0, ("pbc", "IG"): 0.15, ("pbc", "NEU"): 0.05, ("pbc", "PLT"): 0.6, "lmu": 0.15, "bccd": 0.35, ("bccd", "BAS"): 0.05,
-    "chula": 0.35, "field": 0.4, ("field", "UNK"): 1.2, "taleqani": 0.25, "raabin": 0.5})
-FINE_LENGTH, FINE_RATE, FINE_ROUGH = 40 / 85, 2e-3, 0.3
-"""A second, shorter cycle of the learning rate with fewer degraded crops: lobes and granules, which tell the hardest classes
-apart."""
+    "chula": 0.35, "field": 0.4, ("field", "UNK"): 1.2, "taleqani": 0.25, "raabin": 0.5, "bionet": 0.35, ("bionet", "WBC"): 0.4,
+    ("bionet", "MON"): 0.1, "marrow": 0.35, ("marrow", "BLA"): 0.15, ("marrow", "PLASMA"): 0.05, ("marrow", "MACROPHAGE"): 0.05})
+FINE_LENGTH, FINE_RATE, FINE_ROUGH = 18 / 34, 2e-3, 0.35
+"""A second, shorter cycle of the learning rate, at the full resolution and with fewer degraded crops: lobes and granules, which
+tell the hardest classes apart."""
+HOMED_SPREAD = 0.12
+"""Spread of the densities around home that colours are mapped to, in natural logarithms: of all channels together, and of each."""
+BFLOAT16 = "AVX512" in torch.backends.cpu.get_cpu_capability()
+"""Whether to compute in bfloat16, which is slower than float32 where the processor has no instructions for it."""
 SHARES_OF_EXTRA = {"pbc": 1.0, "lmu": 0.6, "own": 0.5, "device": 0.5}
 """The same for what a user adds: the full LMU set has hundreds of cells a class, not the pack's handful."""
 
@@ -83,11 +96,13 @@ def mask_of(label: str) -> np.ndarray:
 
 @dataclass
 class Pool:
-    """All cells of one source and label: images [n,zooms,CACHE,CACHE,3] u8."""
+    """All cells of one source and label: images [n,zooms,CACHE,CACHE,3] u8; gains [n,3]: what brings their colour home, see
+    stain.py; NaN where no red cell says."""
 
     source: str
     label: str
     images: np.ndarray
+    gains: np.ndarray
     share: float
 
 
@@ -98,8 +113,8 @@ def resampled(c: Cell, recipe: Recipe, size: int = CACHE) -> np.ndarray:
 
 
 def field_cells(fields: list[Field], classes: dict[str, str], data: Path) -> list[Cell]:
-    """Classed white cells of BCCD (only fields with one white cell, its class by file) and chula, Raabin's as white cells of some
-    class, and all platelets."""
+    """Classed white cells of BCCD and Bio-net (only fields with one white cell, its class by file) and of chula, Raabin's and the
+    rest of Bio-net's as white cells of some class, and all platelets."""
     cells = []
     for f in fields:
         known = classes.get(str(f.path.relative_to(data)))
@@ -109,9 +124,9 @@ def field_cells(fields: list[Field], classes: dict[str, str], data: Path) -> lis
             if f.source == "chula":
                 cells.append(Cell(f.path, "chula", *where, CHULA[f.labels[i]]))
             elif f.kinds[i] == 0 and known and len(white) == 1:
-                cells.append(Cell(f.path, "bccd", *where, known))
-            elif f.kinds[i] == 0 and f.source == "raabin":
-                cells.append(Cell(f.path, "raabin", *where, "WBC"))
+                cells.append(Cell(f.path, "bionet" if f.source == "bionet" else "bccd", *where, known))
+            elif f.kinds[i] == 0 and f.source in ("raabin", "bionet"):
+                cells.append(Cell(f.path, f.source, *where, "WBC"))
             elif f.kinds[i] == 2:
                 cells.append(Cell(f.path, "field", *where, "PLT"))
     return cells
@@ -141,7 +156,7 @@ def not_cells(fields: list[Field], per_field: int, edge: float, rng: np.random.G
 
 def weak_cells(data: Path, detector: Detector | Callable[[Tensor], Tensor], kept_back: bool = False, reds_needed: int = 10,
                least_um: float = 9.5) -> list[Cell]:
-    """White cells of taleqani, found by the detector, labelled by their patient: BLAST where a leukaemia was diagnosed (cells
+    """White cells of taleqani, found by the detector, labelled by their patient: LYMPHOBLAST where a leukaemia was diagnosed (cells
     under `least_um` may be normal lymphocytes and are left out), LYM where it was benign. Every fifth image is kept back from
     training (the pack has no other split of them): `kept_back` gives those instead. detector: a network or an exported file."""
     export = DetectorForExport(detector).eval() if isinstance(detector, Detector) else detector
@@ -157,29 +172,31 @@ def weak_cells(data: Path, detector: Detector | Callable[[Tensor], Tensor], kept
         keep = suppress(boxes, kinds, scores, [0.4, 0.6, 0.4])
         keep = keep[(kinds[keep] == 0) & whole(boxes[keep], *image.size, margin=-1.0)]
         for x0, y0, x1, y1 in boxes[keep]:
-            label = "LYM" if path.parent.name == "BENIGN" else "BLAST"
+            label = "LYM" if path.parent.name == "BENIGN" else "LYMPHOBLAST"
             if label == "LYM" or (x1 - x0 + y1 - y0) / 2 * um >= least_um:
                 cells.append(Cell(path, "taleqani", image, float(x0 + x1) / 2, float(y0 + y1) / 2, um, label))
     return cells
 
 
-def training_cells(data: Path, detector: Detector, recipe: Recipe, seed: int) -> list[Cell]:
-    """Every training cell of the pack."""
+def training_cells(data: Path, detector: Detector, recipe: Recipe, seed: int, kept: Path | None = None) -> list[Cell]:
+    """Every training cell of the pack. kept: where the colours of red cells are kept."""
     rng = np.random.default_rng(seed)
-    txl, chula, iml = (read_fields(data, source, "train") for source in ("txl", "chula", "iml"))
-    cells = read_cells(data, "pbc", "train") + read_cells(data, "lmu", "train")
-    cells += field_cells(txl + chula, white_cell_classes(data), data)
-    cells += not_cells(txl, 2, recipe.edge, rng) + not_cells(iml, 20, recipe.edge, rng)
-    return cells + weak_cells(data, detector)
+    txl, chula, iml, bionet = (read_fields(data, source, "train") for source in ("txl", "chula", "iml", "bionet"))
+    cells = [c for source in ("pbc", "lmu", "marrow") for c in read_cells(data, source, "train")]
+    cells += field_cells(txl + chula + bionet, white_cell_classes(data), data)
+    cells += not_cells(txl, 2, recipe.edge, rng) + not_cells(iml, 20, recipe.edge, rng) + not_cells(bionet, 1, recipe.edge, rng)
+    return RedCells(detector, kept).colour(cells + weak_cells(data, detector))
 
 
 def pools(cells: Iterable[Cell], recipe: Recipe, count: int) -> list[Pool]:
     """The cells (`count` of them) resampled, grouped by source and label."""
-    groups: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
     for c in tqdm(cells, desc="resampling cells", total=count, mininterval=5):
-        groups[c.source, c.label].append(resampled(c, recipe))
-    return [Pool(source, label, np.stack(images), recipe.shares.get((source, label), recipe.shares[source]))
-            for (source, label), images in sorted(groups.items())]
+        gain = np.full(3, np.nan) if c.red is None else stain.gains(c.red)
+        groups[c.source, c.label].append((resampled(c, recipe), gain))
+    return [Pool(source, label, np.stack([images for images, _ in members]), np.stack([gain for _, gain in members]),
+                 recipe.shares.get((source, label), recipe.shares[source]))
+            for (source, label), members in sorted(groups.items())]
 
 
 def prior_of(all_pools: list[Pool]) -> list[float]:
@@ -220,11 +237,16 @@ def draw(all_pools: list[Pool], styles: list[Tensor], recipe: Recipe, n: int,
     margin, largest = (CACHE - CLASSIFIER_SIZE) // 2, 2.0 / CLASSIFIER_UM
     shift = np.clip(np.round(rng.normal(0, largest / 2.5, (n, 2))), -largest, largest).astype(int)
     turned = rng.random(n) < 0.4
+    gains = np.ones((n, 3), np.float32)
     whole_images = np.empty((n, 3, CACHE, CACHE), np.uint8)
     images = np.empty((n, 3, CLASSIFIER_SIZE, CLASSIFIER_SIZE), np.uint8)
     for i, k in enumerate(picked):
         p = all_pools[k]
-        image = p.images[rng.integers(len(p.images)), rng.integers(len(recipe.zooms))].transpose(2, 0, 1)
+        chosen = rng.integers(len(p.images))
+        if rng.random() < recipe.homed and not np.isnan(p.gains[chosen]).any():
+            spread = rng.normal(0, HOMED_SPREAD) + rng.normal(0, HOMED_SPREAD, 3)
+            gains[i] = p.gains[chosen] * np.exp(spread)
+        image = p.images[chosen, rng.integers(len(recipe.zooms))].transpose(2, 0, 1)
         image = np.rot90(image[:, :, ::-1] if rng.random() < 0.5 else image, rng.integers(4), (1, 2))
         if turned[i]:
             whole_images[i] = image
@@ -234,10 +256,13 @@ def draw(all_pools: list[Pool], styles: list[Tensor], recipe: Recipe, n: int,
     x = torch.from_numpy(images).float().div_(255)
     if turned.any():
         x[turned] = turn(torch.from_numpy(whole_images[turned]).float().div_(255), torch.from_numpy(shift[turned]))
+    if recipe.half:
+        x = F.avg_pool2d(x, 2)
     allowed = torch.from_numpy(np.stack([mask_of(all_pools[k].label) for k in picked]))
-    x = fade_neighbours(restyle(x, styles, recipe.restyled), recipe.faded)
+    x = homed(x, torch.from_numpy(gains))
+    x = fade_neighbours(swap_neighbours(restyle(x, styles, recipe.restyled), recipe.swapped), recipe.faded)
     rough = some(n, recipe.rough)[:, 0, 0, 0]
-    x[rough] = degrade(x[rough])
+    x[rough] = degrade(x[rough], blur_px=0.8 if recipe.half else 1.6)
     if not rough.all():
         x[~rough] = stain_and_light(x[~rough], 0.35, 0.03, 0.02)
     weak = torch.tensor([all_pools[k].source in WEAK for k in picked])
@@ -259,11 +284,33 @@ def turn(x: Tensor, shift: Tensor) -> Tensor:
     return F.grid_sample(x - level, grid, align_corners=False) + level
 
 
+def homed(x: Tensor, gains: Tensor) -> Tensor:
+    """Multiplies the optical densities of [N,3,S,S] 0..1 by gains [N,3]."""
+    changed = (gains != 1).any(1)
+    white = WHITE_LEVEL / 255
+    x[changed] = (white * (x[changed].clamp(min=1e-3) / white) ** gains[changed][:, :, None, None]).clamp(0.0, 1.0)
+    return x
+
+
+def away_from_middle(x: Tensor) -> Tensor:
+    """How far each pixel of [N,3,S,S] lies from the middle of the window, um: [S,S]."""
+    h, w = x.shape[2:]
+    return torch.hypot(torch.arange(h)[:, None] - h / 2 + 0.5, torch.arange(w)[None] - w / 2 + 0.5) * CLASSIFIER_UM * CLASSIFIER_SIZE / h
+
+
+def swap_neighbours(x: Tensor, share: float) -> Tensor:
+    """Puts what lies 7.5 to 9.5 um and more from the middle of another picture there: in some sources the ground or the
+    neighbours give the class away."""
+    n = len(x)
+    away = away_from_middle(x)
+    alpha = torch.sigmoid((away - uniform(n, 7.5, 9.5, 1, 1, 1)) * 2.5) * some(n, share)
+    return x * (1 - alpha) + x[torch.randperm(n)] * alpha
+
+
 def fade_neighbours(x: Tensor, share: float) -> Tensor:
     """Fades what lies 7.5 to 10.5 um and more from the middle into the background, as where red cells are lysed."""
     chosen = torch.nonzero(some(len(x), share)[:, 0, 0, 0])[:, 0]
-    n, (h, w) = len(chosen), x.shape[2:]
-    away = torch.hypot(torch.arange(h)[:, None] - h / 2 + 0.5, torch.arange(w)[None] - w / 2 + 0.5) * CLASSIFIER_UM
+    n, away = len(chosen), away_from_middle(x)
     alpha = torch.sigmoid((away - uniform(n, 7.5, 10.5, 1, 1, 1)) * 3) * uniform(n, 0.5, 1.0, 1, 1, 1)
     x[chosen] = x[chosen] * (1 - alpha) + WHITE_LEVEL / 255 * alpha
     return x
@@ -289,7 +336,7 @@ def cut_border(x: Tensor, allowed: Tensor, share: float) -> tuple[Tensor, Tensor
     """Fills a strip along one or two sides with 235, as when the cell lies at the image's border."""
     for i in torch.nonzero(torch.rand(len(x)) < share)[:, 0].tolist():
         for _ in range(2):
-            width, side = int(torch.randint(1, 26, ())), int(torch.randint(4, ()))
+            width, side = int(torch.randint(1, x.shape[3] // 5 + 1, ())), int(torch.randint(4, ()))
             strip = x[i, :, :width] if side == 0 else x[i, :, -width:] if side == 1 else (
                 x[i, :, :, :width] if side == 2 else x[i, :, :, -width:])
             strip.fill_(WHITE_LEVEL / 255)
@@ -306,9 +353,9 @@ def loss_of(logits: Tensor, allowed: Tensor, weak: Tensor) -> Tensor:
     return torch.where(weak, bounded, sure).mean()
 
 
-def fit(net: Classifier, all_pools: list[Pool], recipe: Recipe, seed: int, label: str, kept: Path | None = None) -> Classifier:
-    """Trains `net` in bfloat16, one cycle of the learning rate; returns the running mean of its weights, written to `kept`
-    every tenth epoch."""
+def fit(net: Classifier, all_pools: list[Pool], recipe: Recipe, seed: int, label: str, unfinished: Path | None = None) -> Classifier:
+    """Trains `net`, one cycle of the learning rate; returns the running mean of its weights. The state after each epoch is kept
+    in `unfinished`, and gone on from."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     decay = [p for p in net.parameters() if p.ndim > 1]
@@ -320,11 +367,14 @@ def fit(net: Classifier, all_pools: list[Pool], recipe: Recipe, seed: int, label
     ema = Ema(net, 0.998)
     net.train().to(memory_format=torch.channels_last)
     bar = tqdm(total=recipe.epochs * steps, desc=label, mininterval=10)
-    for epoch in range(1, recipe.epochs + 1):
+    checkpoint = Checkpoint(unfinished, {"net": net, "ema": ema, "optimizer": optimizer, "schedule": schedule}, rng)
+    done = checkpoint.load()
+    bar.update(done * steps)
+    for epoch in range(done + 1, recipe.epochs + 1):
         total = 0.0
         for _ in range(steps):
             x, allowed, weak = draw(all_pools, styles, recipe, BATCH, rng)
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
                 logits = net(x.contiguous(memory_format=torch.channels_last))
             loss = loss_of(logits.float(), allowed, weak)
             optimizer.zero_grad(set_to_none=True)
@@ -336,8 +386,7 @@ def fit(net: Classifier, all_pools: list[Pool], recipe: Recipe, seed: int, label
             total += loss.item()
             bar.update()
         tqdm.write(f"{label} {epoch}/{recipe.epochs} loss {total / steps:.4f}")
-        if kept is not None and epoch % 10 == 0:
-            torch.save(ema.net.state_dict(), kept)
+        checkpoint.save(epoch)
     bar.close()
     return ema.net.to(memory_format=torch.contiguous_format).eval()
 
@@ -352,9 +401,9 @@ class Prepared:
 
 
 def prepare(data: Path, detector: Detector | Callable[[Tensor], Tensor], seed: int, extra: Reading | None = None,
-            recipe: Recipe = RECIPE) -> Prepared:
-    """Reads and resamples the pack's training cells and, behind them, `extra`."""
-    cells = training_cells(data, detector, recipe, seed)
+            recipe: Recipe = RECIPE, kept: Path | None = None) -> Prepared:
+    """Reads and resamples the pack's training cells and, behind them, `extra`. kept: where the colours of red cells are kept."""
+    cells = training_cells(data, detector, recipe, seed, kept)
     entries = extra.entries if extra else []
     names = {e.source for e in entries}
     recipe = replace(recipe, shares=recipe.shares | {n: SHARES_OF_EXTRA[n] for n in sorted(names)})
@@ -370,10 +419,15 @@ def float_net(p: Prepared, work: Path, seed: int) -> Classifier:
     if kept.exists():
         net.load_state_dict(torch.load(kept))
         return net
-    unfinished = work / "classifier_unfinished.pt"
-    net = fit(net, p.pools, p.recipe, seed, "classifier, first stage", unfinished)
-    fine = replace(p.recipe, epochs=max(1, round(p.recipe.epochs * FINE_LENGTH)), rate=FINE_RATE, rough=FINE_ROUGH)
-    net = fit(net, p.pools, fine, seed + 1, "classifier, second stage", unfinished)
+    fine = replace(p.recipe, epochs=max(1, round(p.recipe.epochs * FINE_LENGTH)), rate=FINE_RATE, rough=FINE_ROUGH, half=False)
+    for stage, recipe in enumerate((p.recipe, fine), 1):
+        finished, unfinished = work / f"classifier_{stage}.pt", work / f"classifier_{stage}_unfinished.pt"
+        if finished.exists():
+            net.load_state_dict(torch.load(finished))
+            continue
+        net = fit(net, p.pools, recipe, seed + stage - 1, f"classifier, stage {stage}", unfinished)
+        torch.save(net.state_dict(), finished)
+        unfinished.unlink(missing_ok=True)
     torch.save(net.state_dict(), kept)
     return net
 
@@ -382,7 +436,7 @@ def int8_twin(net: Classifier, p: Prepared, seed: int) -> QuantClassifier:
     """The network in int8, its activations fitted to crops drawn as in training."""
     torch.manual_seed(seed)
     count = min(CALIBRATION, p.recipe.epochs * p.recipe.crops)
-    return QuantClassifier(net, draw(p.pools, styles_of(p.pools), p.recipe, count, np.random.default_rng(seed))[0])
+    return QuantClassifier(net, draw(p.pools, styles_of(p.pools), replace(p.recipe, half=False), count, np.random.default_rng(seed))[0])
 
 
 def train(data: Path, work: Path, detector: Detector, seed: int) -> tuple[Classifier, QuantClassifier, list[float]]:

@@ -16,16 +16,20 @@ from torch import Tensor
 from tqdm import tqdm
 
 from augment import degrade, some, stain_and_light
-from data import Field, read_balanced, read_fields
+from data import Field, read_balanced, read_cells, read_fields
 from detect import Matches, find_scale, iou, run, suppress
 from nets import STRIDE, Detector, DetectorForExport
 from quantize import QuantDetector
+from resume import Checkpoint
 from settings import DETECTOR_UM, KINDS, WHITE_LEVEL
 
 CANVAS = 192
 """Side of a training image, detector pixels."""
 GRID = CANVAS // STRIDE
 BATCH = 16
+CHANNELS = 0.25
+"""Spread of a fully degraded picture's gains from channel to channel, in natural logarithms of optical density: red cells are
+pink, grey, blue or brown by stain and camera, two to three times as dense in one channel as elsewhere."""
 CALIBRATION = 256
 """Canvases the activations' ranges are fitted to."""
 
@@ -49,6 +53,13 @@ class Ema:
 
     def __init__(self, net: torch.nn.Module, decay: float) -> None:
         self.net, self.decay, self.steps = copy.deepcopy(net).eval(), decay, 0
+
+    def state_dict(self) -> dict[str, object]:
+        return {"net": self.net.state_dict(), "steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        self.net.load_state_dict(state["net"])
+        self.steps = state["steps"]
 
     def update(self, net: torch.nn.Module) -> None:
         self.steps += 1
@@ -164,8 +175,10 @@ def batches(fields: list[Field], copies: list[int], rng: np.random.Generator) ->
     return [order[i:i + BATCH] for i in range(0, len(order) - BATCH + 1, BATCH)]
 
 
-def fit(net: Detector, fields: list[Field], copies: list[int], recipe: Recipe, seed: int, label: str) -> Detector:
-    """Trains `net` and returns the running mean of its weights. One cycle of the learning rate (Smith 2018)."""
+def fit(net: Detector, fields: list[Field], copies: list[int], recipe: Recipe, seed: int, label: str,
+        unfinished: Path | None = None) -> Detector:
+    """Trains `net` and returns the running mean of its weights. One cycle of the learning rate (Smith 2018). The state after
+    each epoch is kept in `unfinished`, and gone on from."""
     epochs, rate = recipe.epochs, recipe.rate
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.AdamW(net.parameters(), rate, weight_decay=0.02)
@@ -173,7 +186,8 @@ def fit(net: Detector, fields: list[Field], copies: list[int], recipe: Recipe, s
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.1 if steps != 10 else 0.11)
     ema = Ema(net, 0.998)
     net.train().to(memory_format=torch.channels_last)
-    for epoch in range(epochs):
+    checkpoint = Checkpoint(unfinished, {"net": net, "ema": ema, "optimizer": optimizer, "schedule": schedule}, rng)
+    for epoch in range(checkpoint.load(), epochs):
         total = 0.0
         todo = batches(fields, copies, rng)
         bar = tqdm(todo, desc=f"{label} {epoch + 1}/{epochs}", mininterval=5)
@@ -183,11 +197,8 @@ def fit(net: Detector, fields: list[Field], copies: list[int], recipe: Recipe, s
             t = [targets(*m[0][1:], m[1]) for m in made]
             heat, negative, box = (torch.from_numpy(np.stack([a[k] for a in t])) for k in range(3))
             rough = some(len(x), recipe.rough)[:, 0, 0, 0]
-            x[rough], x[~rough] = degrade(x[rough]), stain_and_light(x[~rough], 0.4, 0.05, 0.02)
-            x = x.contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16):
-                y = net(x)
-            loss = loss_of(y.float(), heat, negative, box)
+            x[rough], x[~rough] = degrade(x[rough], channels=CHANNELS), stain_and_light(x[~rough], 0.4, 0.05, 0.02)
+            loss = loss_of(net(x.contiguous(memory_format=torch.channels_last)), heat, negative, box)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -197,6 +208,7 @@ def fit(net: Detector, fields: list[Field], copies: list[int], recipe: Recipe, s
             total += loss.item()
             bar.set_postfix(loss=f"{total / (bar.n + 1):.3f}", refresh=False)
         tqdm.write(f"{label} {epoch + 1}/{epochs} loss {total / len(todo):.4f}")
+        checkpoint.save(epoch + 1)
     return ema.net.to(memory_format=torch.contiguous_format)
 
 
@@ -243,10 +255,12 @@ def complete(net: Detector, fields: list[Field], sure: list[float], doubtful: fl
 
 
 def unboxed(net: Detector, data: Path, every: int = 2, reds_needed: int = 10) -> list[Field]:
-    """Every second field of taleqani without boxes, at the scale the detector finds; fields without enough red cells go."""
+    """What has no boxes: the pictures of single cells of marrow and lmu, whose stains no field has, and every second field of
+    taleqani, at the scale the detector finds; fields without enough red cells go."""
     export = DetectorForExport(net).eval()
     nothing = np.zeros((0, 4), np.float32), np.zeros(0, int), np.zeros(0, int)
-    fields = []
+    fields = [Field(c.path, c.source, c.image, *nothing, c.um_per_px)
+              for source in ("marrow", "lmu") for c in read_cells(data, source, "train")]
     for path in sorted((data / "fields/taleqani/train").glob("*/*.jpg"))[::every]:
         image = read_balanced(path)
         um, reds = find_scale(export, image, [0.24, 0.34, 0.48], 0.4, 0.6)
@@ -255,9 +269,13 @@ def unboxed(net: Detector, data: Path, every: int = 2, reds_needed: int = 10) ->
     return fields
 
 
-STAGES = (Recipe(30, 3e-3, 0.45, 1.0), Recipe(10, 1.5e-3, 0.45, 1.0), Recipe(30, 2e-3, 0.25, 0.5))
-"""On the people's boxes, everything degraded; then with chula's and taleqani's fields completed by the first stage; then the
+STAGES = (Recipe(14, 3e-3, 0.45, 1.0), Recipe(4, 1.5e-3, 0.45, 1.0), Recipe(16, 2e-3, 0.25, 0.5))
+"""On the people's boxes, everything degraded; then with what has no boxes or not all, completed by the first stage; then the
 same, half of it nearly untouched, which places borders and small cells better."""
+BOXED = ("txl", "chula", "iml", "bionet")
+"""Sources of fields with boxes."""
+COPIES = {"iml": 3}
+"""How often a source's fields come in an epoch: iml's, the only ones known to hold no white cell, are few."""
 
 
 def train(data: Path, work: Path, seed: int, length: float = 1.0) -> tuple[Detector, list[float], list[float]]:
@@ -266,20 +284,28 @@ def train(data: Path, work: Path, seed: int, length: float = 1.0) -> tuple[Detec
     Finished stages are kept in `work` and taken from there. The files it learned from are listed in detector_read.json.
     """
     torch.manual_seed(seed)
-    txl, chula, iml = (read_fields(data, source, "train") for source in ("txl", "chula", "iml"))
+    fields = [f for source in BOXED for f in read_fields(data, source, "train")]
     net, completed, listed = Detector(), False, work / "detector_read.json"
+    first = work / "detector_1.pt"
     for stage, recipe in enumerate(STAGES, 1):
         kept = work / f"detector_{stage}.pt"
         if stage > 1 and not completed and not (kept.exists() and listed.exists()):
-            completed, chula = True, complete(net, chula + unboxed(net, data), sure=[0.5, 0.45, 0.5])
-            listed.write_text(json.dumps([str(f.path) for f in txl + chula + iml], indent=0))
+            # By the first stage's network also where a later stage was interrupted, so that the same weights come out.
+            finder = Detector()
+            finder.load_state_dict(torch.load(first))
+            partly = [f for f in fields if f.source == "chula"] + unboxed(finder, data)
+            fields = [f for f in fields if f.source != "chula"] + complete(finder, partly, sure=[0.5, 0.45, 0.5])
+            completed = True
+            listed.write_text(json.dumps([str(f.path) for f in fields], indent=0))
         if kept.exists():
             net.load_state_dict(torch.load(kept))
             continue
         torch.manual_seed(seed + stage)
-        copies = [1] * (len(txl) + len(chula)) + [2] * len(iml)
-        net = fit(net, txl + chula + iml, copies, recipe.scaled(length), seed + stage, f"detector, stage {stage}")
+        copies = [COPIES.get(f.source, 1) for f in fields]
+        unfinished = work / f"detector_{stage}_unfinished.pt"
+        net = fit(net, fields, copies, recipe.scaled(length), seed + stage, f"detector, stage {stage}", unfinished)
         torch.save(net.state_dict(), kept)
+        unfinished.unlink(missing_ok=True)
     thresholds, nms_iou = choose(net, read_fields(data, "txl", "val"))
     return net, thresholds, nms_iou
 
@@ -287,7 +313,7 @@ def train(data: Path, work: Path, seed: int, length: float = 1.0) -> tuple[Detec
 def int8_twin(net: Detector, data: Path, seed: int, length: float = 1.0) -> QuantDetector:
     """The network in int8, its activations fitted to parts of training fields drawn as in the last stage of training, `length`
     times as long."""
-    fields = [f for source in ("txl", "chula", "iml") for f in read_fields(data, source, "train")]
+    fields = [f for source in BOXED for f in read_fields(data, source, "train")]
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     recipe = STAGES[-1].scaled(length)
@@ -295,5 +321,5 @@ def int8_twin(net: Detector, data: Path, seed: int, length: float = 1.0) -> Quan
     rough = round(count * recipe.rough)
     made = [place(fields[i], rng, recipe.wild)[0] for i in rng.integers(0, len(fields), count)]
     x = torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2).float() / 255
-    x[:rough], x[rough:] = degrade(x[:rough]), stain_and_light(x[rough:], 0.4, 0.05, 0.02)
+    x[:rough], x[rough:] = degrade(x[:rough], channels=CHANNELS), stain_and_light(x[rough:], 0.4, 0.05, 0.02)
     return QuantDetector(net.eval(), x)

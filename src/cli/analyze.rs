@@ -15,6 +15,7 @@ use crate::cli::lighting::lighting;
 use crate::cli::pictures::{Failures, ListedPicture, each, list, print_each, vision, vision_as_is};
 use crate::cli::saliency::Explanations;
 use crate::domain::class::{CellClass, Kind};
+use crate::domain::red_cell_colour::RedCellColour;
 use crate::vision::annotate::annotate;
 use crate::vision::detect::scale::{Scale, ScaleEstimates, ScaleSource};
 use crate::vision::detect::shared_scale::{self as shared, ImageGroup};
@@ -33,6 +34,8 @@ struct FieldLine<'a> {
     height: u32,
     scale_um_per_px: Option<f64>,
     scale_from: Option<ScaleSource>,
+    /// Optical density of its red cells in red, green and blue.
+    red_cell_density: Option<[f64; 3]>,
     cells: Vec<CellLine>,
     quality: QualityLine,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -252,6 +255,9 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             height: size.1,
             scale_um_per_px: field.scale.map(|scale| rounded(scale.um_per_px.get(), 1e5)),
             scale_from: field.scale.map(|scale| scale.source),
+            red_cell_density: field
+                .red_cells
+                .map(|RedCellColour(density)| density.map(|channel| rounded(channel, 1e3))),
             cells: field.cells.iter().map(|cell| CellLine::new(cell, &vision)).collect(),
             quality: QualityLine::new(quality),
             profile: vision.profile(),
@@ -328,19 +334,28 @@ pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
     });
     let shared = shared::groups(&estimates(&measured), shared::by_any_cells);
     shared::log(&shared);
-    let mut seen = each(measured, "classifying", &mut failures, |picture, measured| {
-        let scale = shared.get(&measured.group(picture)).map(|shared| shared.scale);
-        let scale = scale.or(measured.scale_estimates.scale());
-        let image = read_picture(&picture.path)?;
-        Ok((vision.classify_middle_at(&vision.balanced(&image), scale)?, scale))
+    let coloured = each(measured, "measuring colour", &mut failures, |picture, measured| {
+        let group = measured.group(picture);
+        let scale = shared.get(&group).map(|shared| shared.scale).or(measured.scale_estimates.scale());
+        if !vision.maps_colour() {
+            return Ok((group, scale, None));
+        }
+        let colour = vision.colour_around(&vision.balanced(&read_picture(&picture.path)?), scale)?;
+        Ok((group, scale, colour))
     });
-    let opinions = seen.iter_mut().map(|(_, (opinion, _))| opinion);
+    let usual = shared::colours(coloured.iter().map(|(_, (group, _, colour))| (*group, *colour)));
+    let mut seen = each(coloured, "classifying", &mut failures, |picture, (group, scale, colour)| {
+        let colour = colour.or(usual.get(&group).copied());
+        let balanced = vision.balanced(&read_picture(&picture.path)?);
+        Ok((vision.classify_middle_at(&balanced, scale, colour)?, scale, colour))
+    });
+    let opinions = seen.iter_mut().map(|(_, (opinion, ..))| opinion);
     let prevalence = vision.correction(arguments.vision.prevalence).correct_all(opinions);
     log::info!("{}", prevalence.report());
 
-    print_each(&seen, &mut failures, |ListedPicture { path, .. }, (opinion, scale)| {
+    print_each(&seen, &mut failures, |ListedPicture { path, .. }, (opinion, scale, colour)| {
         if let Some(explanations) = &mut explanations {
-            explanations.middle(path, &read_picture(path)?, *scale, opinion)?;
+            explanations.middle(path, &read_picture(path)?, *scale, *colour, opinion)?;
         }
         if arguments.json {
             return Ok(serde_json::to_string(&ClassLine {

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use image::RgbImage;
 
 use crate::cli::failure::{Blame, Failure};
+use crate::domain::red_cell_colour::RedCellColour;
 use crate::vision::classify::ClassifyError;
 use crate::vision::detect::scale::Scale;
 use crate::vision::prediction::Prediction;
@@ -57,12 +58,12 @@ impl Explanations {
             field.cells.iter().filter_map(|cell| Some((cell.detection.area, cell.opinion.as_ref()?))).collect();
         let crops = self.vision.crops(&balanced, scale, named.iter().map(|(area, _)| area.centre()))?;
         for ((crop, (_, opinion)), number) in crops.iter().zip(named).zip(1..) {
-            self.write(path, number, crop, opinion)?;
+            self.write(path, number, crop, field.red_cells, opinion)?;
         }
         Ok(())
     }
 
-    /// Writes the picture of a single-cell image, analysed at this scale.
+    /// Writes the picture of a single-cell image, analysed at this scale, with red cells of this colour around the cell.
     ///
     /// # Errors
     /// If a network fails or the picture cannot be written.
@@ -71,16 +72,24 @@ impl Explanations {
         path: &Path,
         image: &RgbImage,
         scale: Option<Scale>,
+        red_cells: Option<RedCellColour>,
         opinion: &Prediction,
     ) -> anyhow::Result<()> {
         let crop = self.vision.middle(&self.vision.balanced(image), scale)?;
-        self.write(path, 1, &crop, opinion)
+        self.write(path, 1, &crop, red_cells, opinion)
     }
 
-    fn write(&mut self, path: &Path, number: usize, crop: &RgbImage, opinion: &Prediction) -> anyhow::Result<()> {
+    fn write(
+        &mut self,
+        path: &Path,
+        number: usize,
+        crop: &RgbImage,
+        red_cells: Option<RedCellColour>,
+        opinion: &Prediction,
+    ) -> anyhow::Result<()> {
         // Even if the prediction is "unknown", explain the most probable class.
         let Some(class) = opinion.finest() else { return Ok(()) };
-        let saliency = self.vision.saliency(crop, class).with_context(|| path.display().to_string())?;
+        let saliency = self.vision.saliency(crop, class, red_cells).with_context(|| path.display().to_string())?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let name = |number: usize| self.folder.join(format!("{stem}_{number}_{}.png", opinion.class));
         // Pictures of the same name from two folders get further numbers.

@@ -8,4 +8,5 @@ pub mod geometry;
 pub mod interval;
 pub mod letters;
 pub mod prevalence_mode;
+pub mod red_cell_colour;
 pub mod scale;

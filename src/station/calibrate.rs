@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::camera;
 use crate::config::{CameraConfig, CameraSource, FlatFieldChoice, Optics};
+use crate::domain::red_cell_colour::RedCellColour;
 use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::optics::calibration::{Calibration, CalibrationError, Setup};
 use crate::vision::optics::empty_field::{self, NotEmpty};
@@ -139,9 +140,14 @@ pub(crate) fn with_scale(
     mut seen: impl FnMut(),
 ) -> Result<Calibration, NotCalibrated> {
     let vision = vision.measuring(fixed(&calibration).unwrap_or(Lighting::Own));
-    let mut scales = Vec::new();
+    let (mut scales, mut colours) = (Vec::new(), Vec::new());
     for frame in frames {
-        scales.extend(vision.estimate_scale(&vision.balanced(frame))?.red_cells.map(MicrometresPerPixel::get));
+        let balanced = vision.balanced(frame);
+        let estimates = vision.estimate_scale(&balanced)?;
+        scales.extend(estimates.red_cells.map(MicrometresPerPixel::get));
+        if let Some(scale) = estimates.scale().filter(|scale| !scale.source.is_guess() && !scale.is_too_coarse()) {
+            colours.extend(vision.red_cell_colour(&balanced, &vision.detect(&balanced, scale)?));
+        }
         seen();
     }
     scales.sort_by(f64::total_cmp);
@@ -152,7 +158,7 @@ pub(crate) fn with_scale(
     if (at(0.75) - at(0.25)) / at(0.5) > SPREAD {
         return Err(NotCalibrated::Disagreement);
     }
-    Ok(Calibration { um_per_px: Some(at(0.5)), ..calibration })
+    Ok(Calibration { um_per_px: Some(at(0.5)), red_cells: RedCellColour::median(&colours), ..calibration })
 }
 
 /// What a step found, as text.

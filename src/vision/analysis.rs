@@ -7,9 +7,11 @@ use image::RgbImage;
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::geometry::Rect;
 use crate::domain::prevalence_mode::PrevalenceMode;
+use crate::domain::red_cell_colour::RedCellColour;
 use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::classify::saliency::Saliency;
 use crate::vision::classify::{Classifier, ClassifyError};
+use crate::vision::colour_map::{ColourMap, StainCard};
 use crate::vision::crop::CropForm;
 use crate::vision::detect::scale::{self, COARSEST, Scale, ScaleEstimates, ScaleSource};
 use crate::vision::detect::{DetectError, Detection, Detector};
@@ -21,6 +23,7 @@ use crate::vision::optics::white_balance::WhiteBalance;
 use crate::vision::prediction::Prediction;
 use crate::vision::prevalence::PriorShift;
 use crate::vision::profile::ProfileMark;
+use crate::vision::stain;
 
 /// Score of a white cell times the probability that it is a cell of any class, from which it is one.
 const LEAST_BELIEF: f64 = 0.05;
@@ -58,6 +61,9 @@ pub struct Vision {
     form: CropForm,
     stated: Option<MicrometresPerPixel>,
     lighting: Lighting,
+    stain: Option<StainCard>,
+    /// Red cells under this camera and objective, as calibrated.
+    calibrated_colour: Option<RedCellColour>,
 }
 
 /// A cell of one image.
@@ -97,6 +103,8 @@ impl Cell {
 pub struct Field {
     /// The scale the cells were looked for at; none where the image shows nothing to take it from.
     pub scale: Option<Scale>,
+    /// The colour of its red cells; none where it shows too few.
+    pub red_cells: Option<RedCellColour>,
     /// Cells, surest first.
     pub cells: Vec<Cell>,
 }
@@ -129,7 +137,33 @@ impl Vision {
             form: CropForm::of(&models.card),
             stated: um_per_px.and_then(MicrometresPerPixel::new),
             lighting: Lighting::AsIs,
+            stain: models.card.stain,
+            calibrated_colour: None,
         })
+    }
+
+    /// The same for a camera and objective under which red cells have this colour; used where a picture shows too few.
+    #[must_use]
+    pub(crate) fn calibrated(self, colour: Option<RedCellColour>) -> Self {
+        Self { calibrated_colour: colour, ..self }
+    }
+
+    /// The calibrated colour of red cells.
+    #[must_use]
+    pub(crate) fn calibrated_colour(&self) -> Option<RedCellColour> {
+        self.calibrated_colour
+    }
+
+    /// Whether the classifier wants colours brought to those it learned on.
+    #[must_use]
+    pub(crate) fn maps_colour(&self) -> bool {
+        self.stain.is_some()
+    }
+
+    /// The colour of the red cells among `cells`, found in this white-balanced image; none where there are too few.
+    #[must_use]
+    pub fn red_cell_colour(&self, balanced: &BalancedPicture, cells: &[Detection]) -> Option<RedCellColour> {
+        stain::red_cell_colour(balanced, cells, self.balance.level)
     }
 
     /// The same, taking out uneven light in this way.
@@ -266,12 +300,29 @@ impl Vision {
         Ok(centres.into_iter().map(cut).collect::<Result<_, _>>()?)
     }
 
-    /// Says what crops show.
+    /// Says what crops show, cut from pictures whose red cells have this colour; where it is not known, the calibrated one
+    /// counts, and without one crops are taken as they are.
     ///
     /// # Errors
     /// When the classifier fails.
-    pub fn classify(&self, crops: &[RgbImage]) -> Result<Vec<Prediction>, VisionError> {
-        Ok(self.classifier.classify(crops)?)
+    pub fn classify(
+        &self,
+        crops: &[RgbImage],
+        red_cells: Option<RedCellColour>,
+    ) -> Result<Vec<Prediction>, VisionError> {
+        match self.colour_map(red_cells) {
+            None => Ok(self.classifier.classify(crops)?),
+            Some(map) => {
+                let mut crops = crops.to_vec();
+                crops.iter_mut().for_each(|crop| map.apply(crop));
+                Ok(self.classifier.classify(&crops)?)
+            }
+        }
+    }
+
+    fn colour_map(&self, red_cells: Option<RedCellColour>) -> Option<ColourMap> {
+        let found = red_cells.or(self.calibrated_colour)?;
+        Some(self.stain?.map(found, self.balance.level))
     }
 
     /// Gives every white cell among `detections` its opinion, and leaves out what both networks doubt.
@@ -280,13 +331,13 @@ impl Vision {
     /// When cropping or the classifier fails.
     pub fn name(
         &self,
-        balanced: &RgbImage,
+        balanced: &BalancedPicture,
         scale: Scale,
         detections: Vec<Detection>,
     ) -> Result<Vec<Cell>, VisionError> {
         let white = detections.iter().filter(|cell| cell.kind == Kind::Wbc).map(|cell| cell.area.centre());
         let crops = self.crops(balanced, scale, white)?;
-        let mut opinions = self.classify(&crops)?.into_iter();
+        let mut opinions = self.classify(&crops, self.red_cell_colour(balanced, &detections))?.into_iter();
         let named = |detection: Detection| Cell {
             opinion: if detection.kind == Kind::Wbc { opinions.next() } else { None },
             detection,
@@ -321,13 +372,28 @@ impl Vision {
     /// When a network fails.
     pub(crate) fn analyze_at(&self, balanced: &BalancedPicture, scale: Option<Scale>) -> Result<Field, VisionError> {
         let Some(scale) = scale.filter(|scale| !scale.is_too_coarse()) else {
-            return Ok(Field { scale, cells: Vec::new() });
+            return Ok(Field { scale, ..Field::default() });
         };
         let detections = self.detect(balanced, scale)?;
-        Ok(Field { scale: Some(scale), cells: self.name(balanced, scale, detections)? })
+        let red_cells = self.red_cell_colour(balanced, &detections);
+        Ok(Field { scale: Some(scale), red_cells, cells: self.name(balanced, scale, detections)? })
     }
 
-    /// What the cell in the middle of a white-balanced single-cell image is, seen at this scale.
+    /// The colour of the red cells in a white-balanced single-cell image at this scale, where the classifier asks for it.
+    ///
+    /// # Errors
+    /// When the detector fails.
+    pub(crate) fn colour_around(
+        &self,
+        balanced: &BalancedPicture,
+        scale: Option<Scale>,
+    ) -> Result<Option<RedCellColour>, VisionError> {
+        let Some(scale) = scale.filter(|scale| self.maps_colour() && !scale.is_too_coarse()) else { return Ok(None) };
+        Ok(self.red_cell_colour(balanced, &self.detect(balanced, scale)?))
+    }
+
+    /// What the cell in the middle of a white-balanced single-cell image is, seen at this scale, with red cells of this
+    /// colour around it.
     ///
     /// # Errors
     /// When a network fails.
@@ -335,20 +401,32 @@ impl Vision {
         &self,
         balanced: &RgbImage,
         scale: Option<Scale>,
+        red_cells: Option<RedCellColour>,
     ) -> Result<Prediction, VisionError> {
-        let views = self.classify(&self.middle_views(balanced, scale)?)?;
+        let views = self.classifier.classify(&self.middle_views(balanced, scale, red_cells)?)?;
         Ok(Prediction::mean(&views, self.unknown_below()))
     }
 
-    /// The crops that decide what the cell in the middle is: one, or three where the scale is a guess.
+    /// The crops that decide what the cell in the middle is, in the colours that the classifier learned on: one, or three
+    /// where the scale is a guess.
     ///
     /// # Errors
     /// When the scale does not fit the image.
-    pub(crate) fn middle_views(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<Vec<RgbImage>, VisionError> {
+    pub(crate) fn middle_views(
+        &self,
+        balanced: &RgbImage,
+        scale: Option<Scale>,
+        red_cells: Option<RedCellColour>,
+    ) -> Result<Vec<RgbImage>, VisionError> {
         let seen_at = scale.unwrap_or_else(|| usual_picture(balanced));
         let spread = if seen_at.source.is_guess() { GUESSED } else { &[1.0] };
         let at = |times: &f64| Scale { um_per_px: seen_at.um_per_px.times(*times), ..seen_at };
-        spread.iter().map(|times| self.middle(balanced, Some(at(times)))).collect()
+        let mut views =
+            spread.iter().map(|times| self.middle(balanced, Some(at(times)))).collect::<Result<Vec<_>, _>>()?;
+        if let Some(map) = self.colour_map(red_cells) {
+            views.iter_mut().for_each(|view| map.apply(view));
+        }
+        Ok(views)
     }
 
     /// The classifier's crop of the middle of a white-balanced single-cell image, at this scale.
@@ -367,12 +445,21 @@ impl Vision {
         self.classifier.explains()
     }
 
-    /// Where in a crop the evidence for a class lies.
+    /// Where in a crop, cut from a picture whose red cells have this colour, the evidence for a class lies.
     ///
     /// # Errors
     /// When the model gives no evidence or does not know the class, or the network fails.
-    pub fn saliency(&self, crop: &RgbImage, class: CellClass) -> Result<Saliency, VisionError> {
-        Ok(self.classifier.saliency(crop, class)?)
+    pub fn saliency(
+        &self,
+        crop: &RgbImage,
+        class: CellClass,
+        red_cells: Option<RedCellColour>,
+    ) -> Result<Saliency, VisionError> {
+        let mut crop = crop.clone();
+        if let Some(map) = self.colour_map(red_cells) {
+            map.apply(&mut crop);
+        }
+        Ok(self.classifier.saliency(&crop, class)?)
     }
 }
 

@@ -6,6 +6,7 @@ pub mod annotate;
 pub mod box_margin;
 pub mod card_seal;
 pub mod classify;
+pub mod colour_map;
 pub mod crop;
 pub mod detect;
 pub mod models;
@@ -15,6 +16,7 @@ pub mod prediction;
 pub mod prevalence;
 pub mod profile;
 pub mod quality;
+pub mod stain;
 
 pub(crate) use analysis::SAME_PLATELET;
 pub use analysis::{Cell, Field, Lighting, Vision, VisionError};

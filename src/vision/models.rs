@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::class::{CellClass, Kind};
 use crate::system::file;
 use crate::vision::card_seal::{hexadecimal, seal_of};
+use crate::vision::colour_map::StainCard;
 use crate::vision::optics::white_balance::WhiteBalance;
 use crate::vision::profile::{Profile, ProfileError};
 
@@ -19,6 +20,8 @@ pub struct ModelCard {
     #[serde(default)]
     pub card_sha256: String,
     pub white_balance: WhiteBalance,
+    /// The colours that the classifier learned on; without it crops are classified in their own.
+    pub stain: Option<StainCard>,
     pub detector: DetectorCard,
     pub classifier: ClassifierCard,
     /// Sources of the training images.
@@ -185,6 +188,7 @@ impl ModelCard {
     fn check(&self) -> Result<(), String> {
         within("white_balance.percentile", self.white_balance.percentile, 0.5, 0.9999)?;
         within("white_balance.level", f64::from(self.white_balance.level), 128.0, 255.0)?;
+        self.stain.as_ref().map_or(Ok(()), StainCard::check)?;
         self.detector.check()?;
         self.classifier.check()?;
         for source in &self.training {

@@ -72,7 +72,7 @@ impl Tally {
             crops.push(hidden(crop, &blurred, &moved));
         }
         let after: Vec<f64> = vision
-            .classify(&crops)
+            .classify(&crops, None)
             .unwrap()
             .iter()
             .map(|opinion| opinion.ranked.iter().find(|(other, _)| *other == class).map_or(0.0, |(_, p)| *p))
@@ -131,7 +131,7 @@ fn a_map_is_of_the_crop_and_within_its_range_for_every_class() {
     let Some(vision) = explaining() else { return };
     let crop = simulated_cells(&vision, 1).remove(0);
     for class in vision.classes() {
-        let map = vision.saliency(&crop, *class).unwrap();
+        let map = vision.saliency(&crop, *class, None).unwrap();
         assert_eq!((map.side, map.values.len()), (crop.width(), (crop.width() * crop.height()) as usize));
         assert!(map.values.iter().all(|value| (0.0..=1.0).contains(value)));
         let drawn = map.beside(&crop, 2);
@@ -139,7 +139,7 @@ fn a_map_is_of_the_crop_and_within_its_range_for_every_class() {
         assert!(drawn.width() > 4 * crop.width() && drawn.height() == 2 * crop.height());
     }
     let unknown = CellClass::ALL.iter().find(|class| !vision.classes().contains(class));
-    assert!(unknown.is_none_or(|class| vision.saliency(&crop, *class).is_err()));
+    assert!(unknown.is_none_or(|class| vision.saliency(&crop, *class, None).is_err()));
 }
 
 #[test]

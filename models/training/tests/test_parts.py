@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import tempfile
 import unittest
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
+from PIL import Image, ImageDraw
 from scipy.stats import binomtest
 
 import augment
 import metrics
+import stain
 from data import white_balance
 from detect import Matches, greedy_nms, iou, suppress
+from nets import Classifier
+from resume import Checkpoint
+from settings import BOX_MARGIN, CLASSES, STAIN_HOME, STAIN_LIMITS
+from train_classifier import CACHE, RECIPE, Pool, fit, homed
 
 
 class Augmentation(unittest.TestCase):
@@ -63,6 +74,64 @@ class Augmentation(unittest.TestCase):
         balanced = white_balance(image)
         for c in range(3):
             self.assertAlmostEqual(235, np.percentile(balanced[..., c], 95), delta=3)
+
+
+class Stain(unittest.TestCase):
+    """A drawn field whose red cells have a known colour."""
+
+    def field(self, value: tuple[int, int, int]) -> tuple[Image.Image, np.ndarray]:
+        image = Image.new("RGB", (120, 60), (235, 235, 235))
+        ImageDraw.Draw(image).ellipse([10, 10, 50, 50], fill=value)
+        half = 20 * BOX_MARGIN
+        return image, np.array([[30 - half, 30 - half, 30 + half, 30 + half]], np.float32)
+
+    def test_the_colour_of_a_red_cell_is_read_from_its_ring(self) -> None:
+        image, boxes = self.field((180, 150, 190))
+        np.testing.assert_allclose(stain.red_cells(image, boxes)[0], -np.log(np.array([180, 150, 190]) / 235), atol=0.01)
+
+    def test_red_cells_of_any_colour_come_home_and_the_background_stays_white(self) -> None:
+        for value in ((180, 150, 190), (200, 180, 200), (150, 150, 160)):
+            image, boxes = self.field(value)
+            mapped = stain.mapped(np.asarray(image), stain.red_cells(image, boxes)[0])
+            np.testing.assert_allclose(mapped[30, 30], 235 * np.exp(-np.array(STAIN_HOME)), atol=1.5)
+            self.assertEqual([235, 235, 235], mapped[0, 0].tolist())
+
+    def test_a_colour_far_off_is_changed_by_the_limit_at_most(self) -> None:
+        np.testing.assert_allclose(stain.gains(np.array([0.001, 9.0, 0.0])), [STAIN_LIMITS[1], STAIN_LIMITS[0], STAIN_LIMITS[1]])
+
+    def test_training_and_program_map_alike(self) -> None:
+        pixels = np.random.default_rng(0).integers(20, 256, (1, 8, 8, 3)).astype(np.uint8)
+        red = np.array([0.3, 0.5, 0.25])
+        x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+        y = homed(x, torch.from_numpy(stain.gains(red)).float()[None]) * 255
+        self.assertLess((y.permute(0, 2, 3, 1) - torch.from_numpy(stain.mapped(pixels, red)).float()).abs().max().item(), 0.51)
+
+
+class Interrupted(unittest.TestCase):
+    def test_a_training_stopped_after_an_epoch_ends_in_the_same_weights(self) -> None:
+        rng = np.random.default_rng(0)
+        pools = [Pool("pbc", label, rng.integers(0, 256, (3, 5, CACHE, CACHE, 3)).astype(np.uint8), np.full((3, 3), 1.2), 1.0)
+                 for label in ("NGS", "LYT")]
+        recipe = replace(RECIPE, epochs=3, crops=64)
+
+        def trained(unfinished: Path | None) -> dict[str, torch.Tensor]:
+            torch.manual_seed(1)
+            return fit(Classifier(len(CLASSES)), pools, recipe, 5, "test", unfinished).state_dict()
+
+        class Stopped(Exception):
+            pass
+
+        def stop_after_the_first(self: Checkpoint, epochs: int, save: Callable = Checkpoint.save) -> None:
+            save(self, epochs)
+            raise Stopped
+
+        with tempfile.TemporaryDirectory() as folder:
+            unfinished = Path(folder) / "unfinished.pt"
+            with mock.patch.object(Checkpoint, "save", stop_after_the_first), self.assertRaises(Stopped):
+                trained(unfinished)
+            at_once, later = trained(None), trained(unfinished)
+        for name, value in at_once.items():
+            self.assertTrue(torch.equal(value, later[name]), name)
 
 
 class Boxes(unittest.TestCase):

@@ -97,6 +97,9 @@ def pack(root: Path, seed: int = 1) -> Path:
         path = root / f"cells/lmu/train/{label}/{label}_0001_0_96_106.jpg"
         save(p.cell(360, 360, 92, label), path)
         rows.append(("cells", "lmu", "train", label, path.relative_to(root), f"AML-Cytomorphology_LMU {label}___{path.stem}.tiff", 360, 360))
+    for split in ("train", "val", "test"):
+        for label in ("BLA", "NGS", "PLASMA"):
+            save(p.cell(137, 137, 31, label), root / f"cells/marrow/{split}/{label}/{label}1.png")
     for label in ("NEU", "LYT"):
         save(p.cell(120, 120, 40, label), root / f"cells/zheng1/test/{label}/{label}1.png")
     classed = []
@@ -111,6 +114,17 @@ def pack(root: Path, seed: int = 1) -> Path:
             if red == 97:
                 classed.append((path.relative_to(root), label))
     with (root / "fields/txl/white_cell_classes.csv").open("w", newline="") as f:
+        csv.writer(f).writerows([("path", "class"), *classed])
+    classed = []
+    for split, count in (("train", 3), ("val", 1), ("test", 2)):
+        for k in range(count):
+            path = root / f"fields/bionet/{split}/b{k}.png"
+            image, cells = p.field(640, 480, 57, ["NEU"] if k < 2 else ["LYT", "LYT"])
+            save(image, path)
+            yolo(path, image.size, cells, {"NEU": 0, "LYT": 0, "RBC": 1, "PLT": 2})
+            if k < 2:
+                classed.append((path.relative_to(root), "NEU"))
+    with (root / "fields/bionet/white_cell_classes.csv").open("w", newline="") as f:
         csv.writer(f).writerows([("path", "class"), *classed])
     for split, count in (("train", 3), ("test", 2)):
         for k in range(count):

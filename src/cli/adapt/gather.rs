@@ -13,7 +13,7 @@ use crate::cli::failure::{Blame, Failure};
 use crate::cli::pictures::progress;
 use crate::cli::station;
 use crate::cli::validate::parallel;
-use crate::cli::validate::{Label, labelled_cells, scales};
+use crate::cli::validate::{Label, Sight, labelled_cells, sights};
 use crate::config::load::load;
 use crate::domain::class::{CellClass, Kind};
 use crate::vision::Vision;
@@ -144,20 +144,20 @@ fn in_folder(dir: &Path, without: &[Label], vision: &Vision) -> Result<(Vec<Foun
     labelled.retain(|(_, label)| !without.contains(label));
     check_known(labelled.iter().map(|(_, label)| *label), vision)?;
     check_counts(labelled.iter().map(|(_, label)| *label), without)?;
-    let bar = progress(2 * labelled.len() as u64, "reading cells");
-    let scales = scales(vision, &labelled, |done, _| bar.set_position(done as u64));
-    let tasks: Vec<_> = labelled.iter().zip(scales).collect();
+    let bar = progress(3 * labelled.len() as u64, "reading cells");
+    let sights = sights(vision, &labelled, |done| bar.set_position(done as u64));
+    let tasks: Vec<_> = labelled.iter().zip(sights).collect();
     let found = parallel::in_order(
         &tasks,
-        |((path, label), scale)| {
-            let scale = scale.clone()?;
+        |((path, label), sight)| {
+            let Sight { scale, red_cells } = sight.clone()?;
             let image = read_picture(path).map_err(|error| error.to_string())?;
-            let crops = vision.middle_views(&vision.balanced(&image), scale);
+            let crops = vision.middle_views(&vision.balanced(&image), scale, red_cells);
             let crops = crops.map_err(|error| format!("{}: {error}", path.display()))?;
             let place = path.display().to_string();
             Ok(Found { label: *label, session: 0, place, digest: digest(&image), crops })
         },
-        |done, _| bar.set_position((labelled.len() + done) as u64),
+        |done, _| bar.set_position((2 * labelled.len() + done) as u64),
     );
     bar.finish_and_clear();
     let mut unusable = 0;

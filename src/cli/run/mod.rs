@@ -122,7 +122,8 @@ pub(crate) fn models(config: &Config) -> Result<Models, Failure> {
 pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<Prepared, Failure> {
     let state = config.state_folder();
     let (lighting, calibration) = configured(config, &state)?;
-    let vision = vision.lit(lighting);
+    let red_cells = calibration.as_ref().and_then(|calibration| calibration.red_cells);
+    let vision = vision.lit(lighting).calibrated(red_cells);
     let unknown_below = vision.unknown_below();
     let confusion =
         confusion::ConfusionSource::find(config.models.confusion.as_deref(), models, unknown_below).blame_input()?;

@@ -12,6 +12,7 @@ use crate::cli::validate::{NO_PATIENTS, Unreadable, ValidateError, files, parall
 use crate::counting::statistics::confusion::ConfusionMatrix;
 use crate::domain::class::CellClass;
 use crate::domain::prevalence_mode::PrevalenceMode;
+use crate::domain::red_cell_colour::RedCellColour;
 use crate::vision::Vision;
 use crate::vision::detect::scale::{Scale, ScaleEstimates};
 use crate::vision::detect::shared_scale::{self as shared, ImageGroup};
@@ -64,7 +65,7 @@ const METHOD: &str = "accuracy, balanced_accuracy, macro_f1, recall, precision a
 /// Classifies the images of `folder`/LABEL/* and compares the predictions with the folders' names. Images of one size
 /// are taken as from one microscope, and all as one sample if `form` is [`PrevalenceMode::Sample`].
 ///
-/// `progress` receives (steps done, total steps), two steps per image.
+/// `progress` receives (steps done, total steps), three steps per image.
 ///
 /// # Errors
 /// If the folder cannot be listed, a folder's name is not a label, or there is no readable image.
@@ -75,24 +76,24 @@ pub fn cells(
     mut progress: impl FnMut(usize, usize),
 ) -> Result<CellsReport, ValidateError> {
     let labelled = files::labelled_cells(folder)?;
-    let steps = 2 * labelled.len();
-    let tasks: Vec<(&Path, Result<Option<Scale>, String>)> = labelled
+    let steps = 3 * labelled.len();
+    let tasks: Vec<(&Path, Result<Sight, String>)> = labelled
         .iter()
         .map(|(path, _)| path.as_path())
-        .zip(scales(vision, &labelled, |done, _| progress(done, steps)))
+        .zip(sights(vision, &labelled, |done| progress(done, steps)))
         .collect();
-    let half = labelled.len();
+    let before = 2 * labelled.len();
     let answers = parallel::in_order(
         &tasks,
-        |(path, scale)| scale.clone().and_then(|scale| answer(vision, path, scale)),
-        |done, _| progress(half + done, steps),
+        |(path, sight)| sight.clone().and_then(|sight| answer(vision, path, sight)),
+        |done, _| progress(before + done, steps),
     );
 
     let mut opinions: Vec<Prediction> = Vec::with_capacity(answers.len());
     let mut read: Vec<(PathBuf, Label)> = Vec::with_capacity(answers.len());
     let mut scale_from = BTreeMap::new();
     let mut unreadable_files = Vec::new();
-    let scales: Vec<Option<Scale>> = tasks.into_iter().map(|(_, scale)| scale.ok().flatten()).collect();
+    let scales: Vec<Option<Scale>> = tasks.into_iter().map(|(_, sight)| sight.ok()?.scale).collect();
     for (((image, label), answer), scale) in labelled.into_iter().zip(answers).zip(scales) {
         match answer {
             Ok(opinion) => {
@@ -161,21 +162,49 @@ impl CellsReport {
     }
 }
 
-/// The scale of each picture, found as `classify` finds it: pictures of one size are taken as from one microscope.
-pub(crate) fn scales(
+/// How a picture is seen.
+#[derive(Clone, Copy)]
+pub(crate) struct Sight {
+    pub scale: Option<Scale>,
+    /// Colour of the red cells around the cell, where the classifier asks for it.
+    pub red_cells: Option<RedCellColour>,
+}
+
+/// Scale and colour of each picture, found as `classify` finds them: pictures of one size are taken as from one microscope.
+/// `progress` receives the steps done, two for each picture.
+pub(crate) fn sights(
     vision: &Vision,
     labelled: &[(PathBuf, Label)],
-    progress: impl FnMut(usize, usize),
-) -> Vec<Result<Option<Scale>, String>> {
-    let measured = parallel::in_order(labelled, |(path, _)| measure(vision, path), progress);
+    mut progress: impl FnMut(usize),
+) -> Vec<Result<Sight, String>> {
+    let measured = parallel::in_order(labelled, |(path, _)| measure(vision, path), |done, _| progress(done));
     let estimates: Vec<(ImageGroup, ScaleEstimates)> =
         measured.iter().filter_map(|estimates| estimates.as_ref().ok().copied()).collect();
     let shared = shared::groups(&estimates, shared::by_any_cells);
     shared::log(&shared);
-    let scale = |(group, estimates): (ImageGroup, ScaleEstimates)| {
-        shared.get(&group).map(|shared| shared.scale).or(estimates.scale())
+    let scaled: Vec<(&Path, Result<(ImageGroup, Option<Scale>), String>)> = labelled
+        .iter()
+        .zip(measured)
+        .map(|((path, _), estimates)| {
+            let scale = |(group, estimates): (ImageGroup, ScaleEstimates)| {
+                (group, shared.get(&group).map(|shared| shared.scale).or(estimates.scale()))
+            };
+            (path.as_path(), estimates.map(scale))
+        })
+        .collect();
+    let own = parallel::in_order(
+        &scaled,
+        |(path, scaled)| colour(vision, path, scaled.clone()?.1),
+        |done, _| progress(labelled.len() + done),
+    );
+    let told =
+        scaled.iter().zip(&own).filter_map(|((_, scaled), own)| Some((scaled.as_ref().ok()?.0, *own.as_ref().ok()?)));
+    let usual = shared::colours(told);
+    let sight = |((_, scaled), own): ((&Path, Result<(ImageGroup, Option<Scale>), String>), Result<_, String>)| {
+        let (group, scale) = scaled?;
+        Ok(Sight { scale, red_cells: own?.or(usual.get(&group).copied()) })
     };
-    measured.into_iter().map(|estimates| estimates.map(scale)).collect()
+    scaled.into_iter().zip(own).map(sight).collect()
 }
 
 fn measure(vision: &Vision, path: &Path) -> Result<(ImageGroup, ScaleEstimates), String> {
@@ -185,8 +214,17 @@ fn measure(vision: &Vision, path: &Path) -> Result<(ImageGroup, ScaleEstimates),
     Ok((ImageGroup { root: 0, size: image.dimensions() }, estimates))
 }
 
-fn answer(vision: &Vision, path: &Path, scale: Option<Scale>) -> Result<Prediction, String> {
+fn colour(vision: &Vision, path: &Path, scale: Option<Scale>) -> Result<Option<RedCellColour>, String> {
+    if !vision.maps_colour() {
+        return Ok(None);
+    }
     let image = read_picture(path).map_err(|error| error.to_string())?;
-    let balanced = vision.balanced(&image);
-    vision.classify_middle_at(&balanced, scale).map_err(|error| format!("{}: {error}", path.display()))
+    vision.colour_around(&vision.balanced(&image), scale).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn answer(vision: &Vision, path: &Path, Sight { scale, red_cells }: Sight) -> Result<Prediction, String> {
+    let image = read_picture(path).map_err(|error| error.to_string())?;
+    vision
+        .classify_middle_at(&vision.balanced(&image), scale, red_cells)
+        .map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -26,7 +26,7 @@ use serde::Serialize;
 
 use crate::camera::picture::{PictureError, endings};
 
-pub(crate) use cells::scales;
+pub(crate) use cells::sights;
 pub use cells::{CellsReport, cells};
 pub use estimate::Estimate;
 pub use fields::{FieldsReport, fields};

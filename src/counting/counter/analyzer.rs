@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use image::RgbImage;
 
 use crate::domain::class::Kind;
+use crate::domain::red_cell_colour::RedCellColour;
 use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::detect::Detection;
 use crate::vision::detect::scale::{self, Scale, ScaleSource};
@@ -16,7 +17,7 @@ use crate::vision::optics::flat_field::learn::Learner;
 use crate::vision::quality::{Gate, Quality};
 use crate::vision::{Lighting, Vision, VisionError};
 
-/// Frames whose red cells together set the scale.
+/// Frames whose red cells together set scale and colour.
 const SCALE_FRAMES: usize = 25;
 
 /// Red cells a frame needs to contribute to the scale.
@@ -37,6 +38,8 @@ pub struct DetectedFrame {
     pub(super) counts: Option<Scale>,
     /// Micrometres per pixel, if known.
     pub(super) um_per_px: Option<MicrometresPerPixel>,
+    /// Colour of the red cells of this frame and the latest ones before it.
+    pub(super) red_cells: Option<RedCellColour>,
     /// Time taken by the flat-field correction, and by detection and gate.
     pub(super) took: (Duration, Duration),
 }
@@ -49,6 +52,8 @@ pub struct FrameAnalyzer {
     light: Learner,
     gate: Gate,
     scales: ScaleHistory,
+    /// Colours of the red cells of the latest frames that counted.
+    colours: VecDeque<RedCellColour>,
 }
 
 /// What the frames of one size told of their scale.
@@ -73,7 +78,7 @@ impl FrameAnalyzer {
     /// An analyser for a new slide.
     #[must_use]
     pub fn behind(vision: Arc<Vision>, gate: Gate) -> Self {
-        Self { vision, light: Learner::default(), gate, scales: ScaleHistory::default() }
+        Self { vision, light: Learner::default(), gate, scales: ScaleHistory::default(), colours: VecDeque::new() }
     }
 
     /// Begins another slide under the same microscope and keeps what was learned about the light.
@@ -110,6 +115,7 @@ impl FrameAnalyzer {
             quality,
             counts: scale,
             um_per_px: scale.map(|scale| scale.um_per_px),
+            red_cells: None,
             took: (lit - began, lit.elapsed()),
         };
         if quality.refused() && !self.gate.is_open() || too_coarse {
@@ -118,8 +124,23 @@ impl FrameAnalyzer {
             detected.um_per_px = self.scales.scale.map(|scale| scale.um_per_px);
         } else {
             self.scales = scales;
+            detected.red_cells = self.colour_of(&detected);
         }
         Ok(detected)
+    }
+}
+
+impl FrameAnalyzer {
+    /// Colour of the red cells of a frame that counts and of those before it: a slide is stained in one way, and a frame may
+    /// show few of them.
+    fn colour_of(&mut self, frame: &DetectedFrame) -> Option<RedCellColour> {
+        if let Some(colour) = self.vision.red_cell_colour(&frame.balanced, &frame.cells) {
+            if self.colours.len() == SCALE_FRAMES {
+                self.colours.pop_front();
+            }
+            self.colours.push_back(colour);
+        }
+        RedCellColour::median(&self.colours)
     }
 }
 

@@ -12,6 +12,7 @@ use image::{RgbImage, imageops};
 use crate::counting::track::{self, CellId, CellUpdate, Observation, OnSlide, Registration, Tracker};
 use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
+use crate::domain::red_cell_colour::RedCellColour;
 use crate::domain::scale::MicrometresPerPixel;
 use crate::system::timing::{Stage, StageTime, Timings};
 use crate::vision::detect::Detection;
@@ -193,7 +194,7 @@ impl Counter {
 
     fn place(&mut self, detected: DetectedFrame) -> Counted {
         let began = Instant::now();
-        let DetectedFrame { balanced, cells: detections, quality, counts, um_per_px, .. } = detected;
+        let DetectedFrame { balanced, cells: detections, quality, counts, um_per_px, red_cells, .. } = detected;
         let Some(scale) = counts else {
             return Counted { in_view: detections, um_per_px, quality, ..Counted::default() };
         };
@@ -208,7 +209,7 @@ impl Counter {
         let mut counted = Counted::default();
         // Verdicts on a finished patch come first, because this frame has other cells.
         // The tracker has counted the frame, so its other cells must not be lost if that fails.
-        let looked = self.look_at_white(&balanced, scale, &detections, &placed, &mut counted);
+        let looked = self.look_at_white((&balanced, scale, red_cells), &detections, &placed, &mut counted);
         counted.unnamed = looked.err().map(|error| format!("the white cells of a frame were not classified: {error}"));
         self.timings.note(Stage::Classify, placed_at.elapsed());
         if placed.new_patch && !placed.jumped {
@@ -253,8 +254,7 @@ impl Counter {
     /// Classifies new white cells, and some of those that this frame shows better than earlier ones.
     fn look_at_white(
         &mut self,
-        balanced: &BalancedPicture,
-        scale: Scale,
+        (balanced, scale, red_cells): (&BalancedPicture, Scale, Option<RedCellColour>),
         detections: &[Detection],
         placed: &Registration,
         counted: &mut Counted,
@@ -278,7 +278,7 @@ impl Counter {
             chosen.push((index, id, sharpness, crop));
         }
         let crops: Vec<RgbImage> = chosen.iter_mut().map(|(.., crop)| std::mem::take(crop)).collect();
-        let opinions = self.vision.classify(&crops)?;
+        let opinions = self.vision.classify(&crops, red_cells)?;
         for (((index, id, sharpness, _), opinion), crop) in chosen.into_iter().zip(opinions).zip(crops) {
             let cell = &detections[index];
             let twin =

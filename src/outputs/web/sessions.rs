@@ -186,7 +186,7 @@ impl App {
         let jpeg = self.store.crop(id, number)?.ok_or_else(none)?;
         let crop = image::load_from_memory_with_format(&jpeg, ImageFormat::Jpeg);
         let crop = crop.map_err(|problem| ApiError::internal(&problem))?.to_rgb8();
-        let saliency = vision.saliency(&crop, class).map_err(|problem| {
+        let saliency = vision.saliency(&crop, class, None).map_err(|problem| {
             log::warn!("page: session {id}, cell {number}: {problem}");
             none()
         })?;

@@ -95,8 +95,8 @@ impl Counting {
         };
         calibration.store(&state)?;
         let lighting = calibrate::lighting(optics.flat_field, Some(&calibration));
-        if lighting != *self.vision.lighting() {
-            self.vision = Arc::new((*self.vision).clone().lit(lighting));
+        if lighting != *self.vision.lighting() || calibration.red_cells != self.vision.calibrated_colour() {
+            self.vision = Arc::new((*self.vision).clone().lit(lighting).calibrated(calibration.red_cells));
             self.counter = Counter::behind(Arc::clone(&self.vision), Gate::new(self.connections.gate));
         }
         self.um_per_px = None;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::red_cell_colour::RedCellColour;
 use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::detect::scale::{Scale, ScaleEstimates, ScaleSource};
 
@@ -72,6 +73,19 @@ pub fn groups(
         Some((group, SharedScale { images: told.len(), scale: agree(&told)? }))
     };
     groups.into_iter().filter_map(shared).collect()
+}
+
+/// The colour that the red cells of each group have, where enough of its images tell one: for the images that do not.
+#[must_use]
+pub fn colours(
+    images: impl IntoIterator<Item = (ImageGroup, Option<RedCellColour>)>,
+) -> BTreeMap<ImageGroup, RedCellColour> {
+    let mut groups: BTreeMap<ImageGroup, Vec<RedCellColour>> = BTreeMap::new();
+    for (group, colour) in images {
+        groups.entry(group).or_default().extend(colour);
+    }
+    groups.retain(|_, colours| colours.len() >= ENOUGH);
+    groups.into_iter().filter_map(|(group, colours)| Some((group, RedCellColour::median(&colours)?))).collect()
 }
 
 /// Says in the log which images share a scale.
@@ -165,6 +179,16 @@ mod tests {
     fn a_stated_scale_is_not_voted_on() {
         let stated = ScaleEstimates { stated: um(0.1), ..red(0.2) };
         assert_eq!(by_any_cells(&[stated; 9]), None);
+    }
+
+    #[test]
+    fn pictures_without_red_cells_take_the_colour_that_five_others_tell() {
+        let of = |root| ImageGroup { root, size: (100, 100) };
+        let colour = |red| Some(RedCellColour([red, 0.3, 0.2]));
+        let told = [0.2, 0.1, 0.3, 0.2, 0.9].map(|red| (of(0), colour(red)));
+        let few = [(of(1), colour(0.2)), (of(1), None), (of(2), None)];
+        let found = colours(told.into_iter().chain(few));
+        assert_eq!(found, BTreeMap::from([(of(0), RedCellColour([0.2, 0.3, 0.2]))]));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
+use crate::domain::red_cell_colour::RedCellColour;
 use crate::system::file;
 use crate::system::zone;
 use crate::vision::optics::flat_field::{Illumination, LightError};
@@ -87,6 +88,9 @@ pub struct Calibration {
     /// Micrometres per pixel from red cells; `None` until calibrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub um_per_px: Option<f64>,
+    /// Colour of red cells, measured with the scale; `None` until then, or where too few were whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub red_cells: Option<RedCellColour>,
     /// Camera and objective it belongs to.
     pub setup: Setup,
     /// Light of the empty field; `None` until calibrated.
@@ -133,6 +137,8 @@ pub enum CalibrationProblem {
     Size(u32, u32),
     #[error("its scale is {0} um a pixel")]
     Scale(f64),
+    #[error("its red cells have a colour that none can have")]
+    RedCells,
     #[error(transparent)]
     Light(#[from] LightError),
 }
@@ -141,7 +147,7 @@ impl Calibration {
     /// A calibration with neither light nor scale yet.
     #[must_use]
     pub fn new(setup: Setup, size: (u32, u32), taken: Timestamp) -> Self {
-        Self { version: 1, taken, width: size.0, height: size.1, um_per_px: None, setup, light: None }
+        Self { version: 1, taken, width: size.0, height: size.1, um_per_px: None, red_cells: None, setup, light: None }
     }
 
     /// Parses a calibration file.
@@ -183,6 +189,9 @@ impl Calibration {
         }
         if let Some(scale) = self.um_per_px.filter(|scale| !SCALES.contains(scale)) {
             return Err(CalibrationProblem::Scale(scale));
+        }
+        if self.red_cells.is_some_and(|colour| !colour.is_plausible()) {
+            return Err(CalibrationProblem::RedCells);
         }
         Ok(self.light.as_ref().map_or(Ok(()), Illumination::check)?)
     }
@@ -278,7 +287,13 @@ mod tests {
     fn calibration() -> Calibration {
         let picture = image::RgbImage::from_fn(128, 96, |x, y| image::Rgb([200 - (x / 2) as u8, 190 - y as u8, 180]));
         let light = Illumination::of_empty(&[picture]);
-        Calibration { um_per_px: Some(0.1), light, ..Calibration::new(setup(), (128, 96), Timestamp::UNIX_EPOCH) }
+        let red_cells = Some(RedCellColour([0.2, 0.3, 0.25]));
+        Calibration {
+            um_per_px: Some(0.1),
+            red_cells,
+            light,
+            ..Calibration::new(setup(), (128, 96), Timestamp::UNIX_EPOCH)
+        }
     }
 
     #[test]
@@ -321,6 +336,8 @@ mod tests {
             Calibration { width: 0, ..calibration() },
             Calibration { um_per_px: Some(0.0), ..calibration() },
             Calibration { um_per_px: Some(f64::NAN), ..calibration() },
+            Calibration { red_cells: Some(RedCellColour([0.2, 9.0, 0.2])), ..calibration() },
+            Calibration { red_cells: Some(RedCellColour([f64::NAN; 3])), ..calibration() },
         ] {
             assert!(Calibration::parse(&wrong.text().unwrap()).is_err(), "{wrong:?}");
         }

@@ -1,0 +1,130 @@
+//! Colour by the red cell: the optical density of whole red cells is the ruler for colour, as their diameter is the one for
+//! scale. Stains, lamps and cameras differ; red cells lie in every field.
+//!
+//! Optical density here is ln(background / value) of a white-balanced picture, so that its background has none and stains
+//! add (Beer-Lambert law).
+
+use image::RgbImage;
+
+use crate::domain::class::Kind;
+use crate::domain::red_cell_colour::RedCellColour;
+use crate::vision::box_margin::cell_in_box;
+use crate::vision::detect::Detection;
+use crate::vision::optics::field_of_view::BalancedPicture;
+
+/// Whole red cells from which a picture's colour is believed.
+const ENOUGH: usize = 5;
+
+/// Score from which a red cell is measured, 0..1.
+const SURE: f64 = 0.6;
+
+/// The part of a red cell that is measured, in radii: inside its rim, outside its pallor.
+const RING: (f64, f64) = (0.45, 0.8);
+
+/// Fewest pixels of a ring that tell a colour.
+const FEWEST_PIXELS: usize = 20;
+
+/// Values below this, 0..=255, count as this.
+const DARKEST: u8 = 5;
+
+/// The colour of the red cells of a picture: the median of the whole ones among `cells`, found in it, whose background is at
+/// `level` (0..=255); none where there are too few.
+#[must_use]
+pub fn red_cell_colour(balanced: &BalancedPicture, cells: &[Detection], level: u8) -> Option<RedCellColour> {
+    let (width, height) = (f64::from(balanced.width()), f64::from(balanced.height()));
+    let whole =
+        |cell: &&Detection| cell.kind == Kind::Rbc && cell.score >= SURE && cell.area.inside(width, height, 1.0);
+    let densities: [f64; 256] = std::array::from_fn(|value| density(value as u8, level));
+    let measured: Vec<RedCellColour> =
+        cells.iter().filter(whole).filter_map(|cell| ring(&balanced.pixels, cell, &densities)).collect();
+    if measured.len() < ENOUGH { None } else { RedCellColour::median(&measured) }
+}
+
+fn density(value: u8, level: u8) -> f64 {
+    -(f64::from(value.max(DARKEST)) / f64::from(level)).ln()
+}
+
+/// Median density over the ring of one red cell.
+fn ring(pixels: &RgbImage, cell: &Detection, densities: &[f64; 256]) -> Option<RedCellColour> {
+    let area = cell.area;
+    let (x, y) = area.centre();
+    let (half_w, half_h) = (cell_in_box(area.w) / 2.0, cell_in_box(area.h) / 2.0);
+    let span = |middle: f64, half: f64, length: u32| {
+        let low = (middle - half).floor().max(0.0) as u32;
+        low..((middle + half).ceil().max(0.0) as u32).min(length)
+    };
+    let mut values: [Vec<u8>; 3] = Default::default();
+    for row in span(y, half_h, pixels.height()) {
+        for column in span(x, half_w, pixels.width()) {
+            let far = ((f64::from(column) + 0.5 - x) / half_w).hypot((f64::from(row) + 0.5 - y) / half_h);
+            if far > RING.0 && far < RING.1 {
+                let pixel = pixels.get_pixel(column, row).0;
+                values.iter_mut().zip(pixel).for_each(|(values, value)| values.push(value));
+            }
+        }
+    }
+    if values[0].len() < FEWEST_PIXELS {
+        return None;
+    }
+    Some(RedCellColour(values.map(|mut values| {
+        let middle = values.len() / 2;
+        densities[usize::from(*values.select_nth_unstable(middle).1)]
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::geometry::Rect;
+    use crate::vision::colour_map::StainCard;
+    use crate::vision::optics::field_of_view::FieldOfView;
+
+    const HOME: StainCard = StainCard { red_cell: [0.20, 0.32, 0.22], gains: [0.35, 2.2] };
+
+    /// A field with red cells of one colour, a paler middle, and where they are.
+    fn field(colour: [u8; 3], count: u32) -> (BalancedPicture, Vec<Detection>) {
+        let (width, height) = (60 * count + 10, 70);
+        let middle = |k: u32| (f64::from(60 * k) + 35.0, 35.0);
+        let pixels = RgbImage::from_fn(width, height, |x, y| {
+            let far = (0..count).map(|k| (f64::from(x) + 0.5 - middle(k).0).hypot(f64::from(y) + 0.5 - middle(k).1));
+            match far.fold(f64::INFINITY, f64::min) {
+                far if far < 6.0 => image::Rgb([225; 3]),
+                far if far < 20.0 => image::Rgb(colour),
+                _ => image::Rgb([235; 3]),
+            }
+        });
+        let cells =
+            (0..count).map(|k| Detection { kind: Kind::Rbc, area: Rect::around(middle(k), 44.8, 44.8), score: 0.9 });
+        (BalancedPicture { pixels, view: FieldOfView::whole((width, height)) }, cells.collect())
+    }
+
+    #[test]
+    fn the_colour_of_red_cells_is_read_beside_their_pallor() {
+        let (picture, cells) = field([180, 150, 190], 6);
+        let RedCellColour(found) = red_cell_colour(&picture, &cells, 235).unwrap();
+        for (found, value) in found.iter().zip([180.0, 150.0, 190.0]) {
+            assert!((found - (235.0_f64 / value).ln()).abs() < 1e-9, "{found}");
+        }
+    }
+
+    #[test]
+    fn a_few_red_cells_tell_no_colour() {
+        let (picture, cells) = field([180, 150, 190], 4);
+        assert_eq!(red_cell_colour(&picture, &cells, 235), None);
+        assert_eq!(RedCellColour::median(&[]), None);
+    }
+
+    #[test]
+    fn red_cells_of_any_colour_come_out_in_the_one_that_was_learned() {
+        for colour in [[180, 150, 190], [200, 180, 200], [150, 150, 160]] {
+            let (mut picture, cells) = field(colour, 6);
+            let found = red_cell_colour(&picture, &cells, 235).unwrap();
+            HOME.map(found, 235).apply(&mut picture.pixels);
+            let inside = picture.pixels.get_pixel(48, 35).0;
+            for (value, density) in inside.iter().zip(HOME.red_cell) {
+                assert!((f64::from(*value) - 235.0 * (-density).exp()).abs() < 1.5, "{inside:?}");
+            }
+            assert_eq!(picture.pixels.get_pixel(0, 0).0, [235; 3], "the background stays");
+        }
+    }
+}
