@@ -119,9 +119,14 @@ impl UncorrectedLine {
 
 fn note(opinion: &Prediction, vision: &Vision) -> Option<&'static str> {
     let experimental = |class: CellClass| vision.experimental().contains(&class);
-    let line = opinion.finest().filter(|class| *class != opinion.class && experimental(*class));
-    let learned = experimental(opinion.class).then_some(EXPERIMENTAL);
-    opinion.note().or(learned).or(line.and(Some(LINE_EXPERIMENTAL)).filter(|_| opinion.class == CellClass::Bla))
+    if opinion.kept {
+        return opinion.note();
+    }
+    if experimental(opinion.class) {
+        return Some(EXPERIMENTAL);
+    }
+    let line = opinion.finest().filter(|_| opinion.class == CellClass::Bla)?;
+    experimental(line).then_some(LINE_EXPERIMENTAL)
 }
 
 impl CellLine {

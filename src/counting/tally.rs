@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::config::Flags;
+use crate::counting::statistics::Evidence;
 use crate::counting::statistics::interval::{self, LEVEL};
-use crate::counting::statistics::{self, Evidence};
 use crate::domain::class::{CellClass, Group, Kind, Reported};
 use crate::domain::counts::{ClassCount, KindCounts};
 use crate::domain::flag::{Believed, Cells, Flag};
@@ -156,12 +156,6 @@ impl Tally {
         }
         found
     }
-
-    /// The flags raised under `limits`, worst first.
-    #[must_use]
-    pub fn flags(&self, limits: &Flags) -> Vec<Flag> {
-        statistics::flags(&self.evidence(limits))
-    }
 }
 
 /// `count` of `total` in percent, with its exact 95 % interval; see [`interval::exact`].
@@ -195,6 +189,7 @@ fn per_100(count: u32, others: u32, level: f64) -> Figure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counting::statistics::flags;
     use crate::domain::flag::Share;
     use proptest::prelude::*;
 
@@ -226,7 +221,7 @@ mod tests {
         assert!((lines[1].percent - 20.0).abs() < 1e-9, "10 erythroblasts for 50 white cells are 20 per 100");
         assert_eq!(lines[2].class, CellClass::Unk);
         assert!((lines[2].percent - 100.0 / 61.0).abs() < 1e-9);
-        assert_eq!(tally.flags(&Flags::default()), [Flag::NucleatedRedCells]);
+        assert_eq!(flags(&tally.evidence(&Flags::default())), [Flag::NucleatedRedCells]);
     }
 
     #[test]
@@ -235,7 +230,7 @@ mod tests {
         tally.add(Kind::Wbc, Some(CellClass::Ngb));
         tally.add(Kind::Wbc, Some(CellClass::Ngb));
         tally.add(Kind::Wbc, Some(CellClass::Unk));
-        assert_eq!(tally.flags(&Flags::default()), []);
+        assert_eq!(flags(&tally.evidence(&Flags::default())), []);
     }
 
     #[test]
@@ -248,7 +243,7 @@ mod tests {
         for _ in 0..79 {
             tally.add(Kind::Wbc, Some(CellClass::Lyt));
         }
-        assert_eq!(tally.flags(&Flags::default()), [Flag::Blasts, Flag::LeftShift]);
+        assert_eq!(flags(&tally.evidence(&Flags::default())), [Flag::Blasts, Flag::LeftShift]);
     }
 
     #[test]
@@ -264,9 +259,9 @@ mod tests {
             [(Flag::LeftShift, Share::Bands, true), (Flag::LeftShift, Share::ImmatureGranulocytes, false)]
         );
         assert!((evidence[0].figure.value - 30.0).abs() < 1e-9 && (evidence[0].limit - 10.0).abs() < 1e-9);
-        assert_eq!(tally.flags(&Flags::default()), [Flag::LeftShift], "two reasons are one flag");
+        assert_eq!(flags(&tally.evidence(&Flags::default())), [Flag::LeftShift], "two reasons are one flag");
         let relaxed = Flags { bands_percent: 40.0, immature_granulocytes_percent: 5.0, ..Flags::default() };
-        assert_eq!(tally.flags(&relaxed), []);
+        assert_eq!(flags(&tally.evidence(&relaxed)), []);
     }
 
     #[test]
