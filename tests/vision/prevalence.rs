@@ -268,7 +268,7 @@ fn real_samples_of_one_kind_and_usual_blood_are_counted_no_further_from_the_trut
             let scale = vision.scale(&balanced).unwrap();
             vision.middle(&balanced, scale).unwrap()
         });
-        vision.classify(&crops.collect::<Vec<_>>()).unwrap().into_iter().map(|opinion| (class, opinion)).collect()
+        vision.classify(&crops.collect::<Vec<_>>(), None).unwrap().into_iter().map(|opinion| (class, opinion)).collect()
     };
     let (ngs, ngb, lyt, mon, eos) = (said(Ngs, 58), said(Ngb, 60), said(Lyt, 29), said(Mon, 6), said(Eos, 60));
     let usual = [&ngs[..], &ngb[..3], &lyt[..], &mon[..], &eos[..4]].concat();

@@ -26,8 +26,8 @@ use serde::Serialize;
 
 use crate::camera::picture::{PictureError, endings};
 
-pub(crate) use cells::sights;
 pub use cells::{CellsReport, cells};
+pub(crate) use cells::{Sight, sights};
 pub use estimate::Estimate;
 pub use fields::{FieldsReport, fields};
 pub(crate) use files::labelled_cells;
