@@ -200,11 +200,12 @@ pub(crate) fn sights(
     let told =
         scaled.iter().zip(&own).filter_map(|((_, scaled), own)| Some((scaled.as_ref().ok()?.0, *own.as_ref().ok()?)));
     let usual = shared::colours(told);
-    let sight = |((_, scaled), own): ((&Path, Result<(ImageGroup, Option<Scale>), String>), Result<_, String>)| {
+    let sight = |(_, scaled): (&Path, Result<(ImageGroup, Option<Scale>), String>), own: Result<_, String>| {
         let (group, scale) = scaled?;
-        Ok(Sight { scale, red_cells: own?.or(usual.get(&group).copied()) })
+        let own: Option<RedCellColour> = own?;
+        Ok(Sight { scale, red_cells: own.or(usual.get(&group).copied()) })
     };
-    scaled.into_iter().zip(own).map(sight).collect()
+    scaled.into_iter().zip(own).map(|(scaled, own)| sight(scaled, own)).collect()
 }
 
 fn measure(vision: &Vision, path: &Path) -> Result<(ImageGroup, ScaleEstimates), String> {

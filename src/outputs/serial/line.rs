@@ -305,13 +305,6 @@ pub fn csv_header() -> String {
     header
 }
 
-/// Fields for a figure and its interval.
-fn three(figure: Option<Figure>, decimals: usize) -> [String; 3] {
-    figure.map_or([const { String::new() }; 3], |Figure { value, low, high }| {
-        [value, low, high].map(|number| format!("{number:.decimals$}"))
-    })
-}
-
 /// Whether the camera of a result was checked, in words for the host.
 fn camera_checked(check: Option<&CameraCheck>) -> String {
     let Some(CameraCheck { cells, agree, percent, .. }) = check else { return "camera not known".to_owned() };
