@@ -18,7 +18,7 @@ use leukoscope::counting::counter::Counter;
 use leukoscope::counting::track::CellId;
 use leukoscope::domain::class::Kind;
 use leukoscope::domain::geometry::Rect;
-use leukoscope::vision::Vision;
+use leukoscope::vision::{Field, Vision};
 
 fn picture(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
@@ -160,6 +160,8 @@ struct Figure {
     counted: usize,
     /// Found in a single pass over the whole scan, among the cells that came fully into view.
     at_once: usize,
+    /// Found in [`LOOKS`] looks at the whole scan with the camera's light and noise, summed.
+    looks: usize,
     /// Labelled by hand, among the cells that came fully into view; white cells only.
     labelled: usize,
     /// Counted cells that match a labelled one.
@@ -172,6 +174,7 @@ impl std::ops::AddAssign for Figure {
     fn add_assign(&mut self, other: Self) {
         self.counted += other.counted;
         self.at_once += other.at_once;
+        self.looks += other.looks;
         self.labelled += other.labelled;
         self.right += other.right;
         self.twice += other.twice;
@@ -187,11 +190,22 @@ fn labelled(path: &Path, size: (u32, u32)) -> Vec<Rect> {
     white.map(|area| area.in_pixels(size.0.into(), size.1.into())).collect()
 }
 
+/// Looks at a whole scan through the camera: its light and noise alone change which doubtful cells are found.
+const LOOKS: usize = 3;
+
+/// What single looks find in a whole scan: as it is, then as the camera shows it in sharp frames.
+fn single_looks(vision: &Vision, scan: &RgbImage, plan: &Plan) -> Vec<Field> {
+    let whole = Plan { width: scan.width(), height: scan.height(), ..plan.clone() };
+    let still = Pan::new(scan.clone(), whole);
+    let sharp = (0..).filter(|frame| !still.is_defocused(*frame)).take(LOOKS);
+    let drawn = sharp.map(|frame| still.draw(frame, (0.0, 0.0)));
+    std::iter::once(scan.clone()).chain(drawn).map(|picture| vision.analyze(&picture).unwrap()).collect()
+}
+
 /// Counts white cells, red cells and platelets of one scan under a stage that moves `step` px a frame.
 fn panned(vision: &Arc<Vision>, path: &Path, field: (u32, u32), step: f64) -> [Figure; 3] {
     let scan = read_picture(path).expect("the pack is whole");
     let labels = labelled(path, scan.dimensions());
-    let at_once = vision.analyze(&scan).unwrap();
     let way = lanes(&scan, field);
     let plan = Plan {
         width: field.0,
@@ -207,6 +221,7 @@ fn panned(vision: &Arc<Vision>, path: &Path, field: (u32, u32), step: f64) -> [F
         pause_frames: 5,
         ..Plan::default()
     };
+    let single = single_looks(vision, &scan, &plan);
     let pan = Pan::new(scan, plan);
     let mut counter = Counter::new(Arc::clone(vision));
     let mut ledger = Ledger::default();
@@ -233,8 +248,11 @@ fn panned(vision: &Arc<Vision>, path: &Path, field: (u32, u32), step: f64) -> [F
             });
             pan.seen(&wide.collect::<Vec<_>>(), frames, 0.0)
         };
-        let found = at_once.cells.iter().filter(|cell| cell.kind() == kind).map(|cell| cell.detection.area);
-        let at_once = seen(&found.collect::<Vec<_>>()).into_iter().filter(|seen| *seen).count();
+        let shown = |look: &Field| {
+            let found = look.cells.iter().filter(|cell| cell.kind() == kind).map(|cell| cell.detection.area);
+            seen(&found.collect::<Vec<_>>()).into_iter().filter(|seen| *seen).count()
+        };
+        let (at_once, looks) = (shown(&single[0]), single[1..].iter().map(shown).sum());
         let counting = ledger.0.values().filter(|cell| kind_of(cell) == kind);
         let places: Vec<Option<&Rect>> = counting.map(|cell| boxes.get(&cell.id)).collect();
         let meets = |a: &Rect, b: &Rect| a.iou(b) > 0.3;
@@ -244,7 +262,7 @@ fn panned(vision: &Arc<Vision>, path: &Path, field: (u32, u32), step: f64) -> [F
         let shown: Vec<&Rect> =
             labels.iter().zip(seen(labels)).filter_map(|(area, seen)| seen.then_some(area)).collect();
         let right = shown.iter().filter(|label| places.iter().flatten().any(|area| meets(area, label))).count();
-        Figure { counted: places.len(), at_once, labelled: shown.len(), right, twice }
+        Figure { counted: places.len(), at_once, looks, labelled: shown.len(), right, twice }
     })
 }
 
@@ -273,8 +291,8 @@ fn over(vision: &Arc<Vision>, sources: &[Source], step: f64) -> [Figure; 3] {
             drop(done);
             for (field, figures) in figures {
                 of_source.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
-                let few = figures.map(|figure| (figure.counted, figure.at_once));
-                eprintln!("{}, {step} px a frame: counted and at once {few:?}", field.display());
+                let few = figures.map(|figure| (figure.counted, figure.at_once, figure.looks));
+                eprintln!("{}, {step} px a frame: counted, at once, in {LOOKS} looks {few:?}", field.display());
             }
         });
         eprintln!("{part} {beginning}, {} fields, {step} px a frame: {:?} {of_source:?}", chosen.len(), Kind::ALL);
