@@ -79,7 +79,7 @@ fn an_update_is_this_line_of_json() {
         render(&line("bench", SerialMessage::Error("no")), LineFormat::Csv).trim_end_matches(','),
         format!(
             "error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n",
-            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 10)
+            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 12)
         )
     );
 }
@@ -149,7 +149,7 @@ fn a_result_is_preliminary_until_it_is_signed() {
     assert_eq!((&signed["type"], &signed["signature"]["by"]), (&"final".into(), &"rita".into()));
     let csv = of(&result, LineFormat::Csv);
     assert!(
-        csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,\r\n"),
+        csv.starts_with("final,") && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,,,\r\n"),
         "{csv}"
     );
 }
