@@ -273,7 +273,7 @@ fn a_count_with_a_profile_names_it_in_its_result_in_the_session_and_in_the_trail
     let path = profile.to_str().unwrap();
     run(&["run", "--for", "6", "--display", "none", "--serial", "none", "--profile", path]);
     let result: Value = serde_json::from_str(run(&["sessions", "--json"]).lines().next().unwrap()).unwrap();
-    assert_eq!(result["snapshot"]["profile"], serde_json::to_value(&mark).unwrap(), "{result}");
+    assert_eq!(result["profile"], serde_json::to_value(&mark).unwrap(), "{result}");
     let report = out.path().join("report.json");
     run(&["report", "1", "--output", report.to_str().unwrap()]);
     assert!(fs::read_to_string(report).unwrap().contains(&mark.sha256));
