@@ -9,6 +9,7 @@ pub mod classify;
 pub mod colour_map;
 pub mod crop;
 pub mod detect;
+mod field;
 pub mod models;
 pub mod net;
 pub mod optics;
@@ -18,5 +19,6 @@ pub mod profile;
 pub mod quality;
 pub mod stain;
 
-pub(crate) use analysis::SAME_PLATELET;
-pub use analysis::{Cell, Field, Lighting, Vision, VisionError};
+pub use analysis::{Lighting, Vision};
+pub(crate) use field::SAME_PLATELET;
+pub use field::{Cell, Field, VisionError};

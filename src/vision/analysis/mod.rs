@@ -1,5 +1,7 @@
 //! One image to its cells: white balance, scale, detection, crops, classes. No memory from image to image.
 
+mod single_cell;
+
 use std::sync::Arc;
 
 use image::RgbImage;
@@ -9,30 +11,21 @@ use crate::domain::geometry::Rect;
 use crate::domain::prevalence_mode::PrevalenceMode;
 use crate::domain::red_cell_colour::RedCellColour;
 use crate::domain::scale::MicrometresPerPixel;
+use crate::vision::classify::Classifier;
 use crate::vision::classify::saliency::Saliency;
-use crate::vision::classify::{Classifier, ClassifyError};
 use crate::vision::colour_map::{ColourMap, StainCard};
 use crate::vision::crop::CropForm;
-use crate::vision::detect::scale::{self, COARSEST, Scale, ScaleEstimates, ScaleSource};
-use crate::vision::detect::{DetectError, Detection, Detector};
+use crate::vision::detect::scale::{self, Scale, ScaleEstimates};
+use crate::vision::detect::{Detection, Detector};
+use crate::vision::field::{Cell, Field, SAME_PLATELET, VisionError};
 use crate::vision::models::{ModelError, Models};
 use crate::vision::optics::field_of_view::{BalancedPicture, FieldOfView};
 use crate::vision::optics::flat_field::{FlatField, Illumination};
-use crate::vision::optics::resample::ResampleError;
 use crate::vision::optics::white_balance::WhiteBalance;
 use crate::vision::prediction::Prediction;
 use crate::vision::prevalence::PriorShift;
 use crate::vision::profile::ProfileMark;
 use crate::vision::stain;
-
-/// Score of a white cell times the probability that it is a cell of any class, from which it is one.
-const LEAST_BELIEF: f64 = 0.05;
-
-/// Overlap (intersection over union) from which two boxes of a platelet are the same one.
-pub(crate) const SAME_PLATELET: f64 = 0.3;
-
-/// Scales at which a cell is seen where its own is a guess, in parts of the guess; the answers are averaged.
-const GUESSED: &[f64] = &[0.88, 1.0, 1.14];
 
 /// Fall-off of the light from which a single picture is evened out by its own background: below it, what a few cells do to
 /// the estimate is as large as the shade.
@@ -64,64 +57,6 @@ pub struct Vision {
     stain: Option<StainCard>,
     /// Red cells under this camera and objective, as calibrated.
     calibrated_colour: Option<RedCellColour>,
-}
-
-/// A cell of one image.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cell {
-    pub detection: Detection,
-    /// What it is; for white cells only.
-    pub opinion: Option<Prediction>,
-}
-
-impl Cell {
-    /// What the cell counts as: a white cell that is named a platelet is one.
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        match &self.opinion {
-            Some(opinion) if opinion.class == CellClass::Plt => Kind::Plt,
-            _ => self.detection.kind,
-        }
-    }
-
-    /// Whether it is a cell at all: something found weakly as a white cell that the classifier is sure is none is not.
-    pub(crate) fn is_believed(&self) -> bool {
-        let Some(opinion) = &self.opinion else { return true };
-        let rejected = opinion.ranked.iter().find(|(class, _)| *class == CellClass::Unk).map_or(0.0, |(_, p)| *p);
-        self.detection.score * (1.0 - rejected) >= LEAST_BELIEF
-    }
-
-    /// The class of a white cell.
-    #[must_use]
-    pub fn class(&self) -> Option<CellClass> {
-        self.opinion.as_ref().map(|opinion| opinion.class).filter(|class| *class != CellClass::Plt)
-    }
-}
-
-/// What one image shows.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Field {
-    /// The scale the cells were looked for at; none where the image shows nothing to take it from.
-    pub scale: Option<Scale>,
-    /// The colour of its red cells; none where it shows too few.
-    pub red_cells: Option<RedCellColour>,
-    /// Cells, surest first.
-    pub cells: Vec<Cell>,
-}
-
-/// Why an image could not be looked at.
-#[derive(Debug, thiserror::Error)]
-pub enum VisionError {
-    #[error(transparent)]
-    Detect(#[from] DetectError),
-    #[error(transparent)]
-    Crop(#[from] ResampleError),
-    #[error(transparent)]
-    Classify(#[from] ClassifyError),
-    #[error(
-        "at {um_per_px:.2} um a pixel cells are too small to tell apart (at most {COARSEST}); use an objective of higher power"
-    )]
-    TooCoarse { um_per_px: f64 },
 }
 
 impl Vision {
@@ -379,66 +314,6 @@ impl Vision {
         Ok(Field { scale: Some(scale), red_cells, cells: self.name(balanced, scale, detections)? })
     }
 
-    /// The colour of the red cells in a white-balanced single-cell image at this scale, where the classifier asks for it.
-    ///
-    /// # Errors
-    /// When the detector fails.
-    pub(crate) fn colour_around(
-        &self,
-        balanced: &BalancedPicture,
-        scale: Option<Scale>,
-    ) -> Result<Option<RedCellColour>, VisionError> {
-        let Some(scale) = scale.filter(|scale| self.maps_colour() && !scale.is_too_coarse()) else { return Ok(None) };
-        Ok(self.red_cell_colour(balanced, &self.detect(balanced, scale)?))
-    }
-
-    /// What the cell in the middle of a white-balanced single-cell image is, seen at this scale, with red cells of this
-    /// colour around it.
-    ///
-    /// # Errors
-    /// When a network fails.
-    pub(crate) fn classify_middle_at(
-        &self,
-        balanced: &RgbImage,
-        scale: Option<Scale>,
-        red_cells: Option<RedCellColour>,
-    ) -> Result<Prediction, VisionError> {
-        let views = self.classifier.classify(&self.middle_views(balanced, scale, red_cells)?)?;
-        Ok(Prediction::mean(&views, self.unknown_below()))
-    }
-
-    /// The crops that decide what the cell in the middle is, in the colours that the classifier learned on: one, or three
-    /// where the scale is a guess.
-    ///
-    /// # Errors
-    /// When the scale does not fit the image.
-    pub(crate) fn middle_views(
-        &self,
-        balanced: &RgbImage,
-        scale: Option<Scale>,
-        red_cells: Option<RedCellColour>,
-    ) -> Result<Vec<RgbImage>, VisionError> {
-        let seen_at = scale.unwrap_or_else(|| usual_picture(balanced));
-        let spread = if seen_at.source.is_guess() { GUESSED } else { &[1.0] };
-        let at = |times: &f64| Scale { um_per_px: seen_at.um_per_px.times(*times), ..seen_at };
-        let mut views =
-            spread.iter().map(|times| self.middle(balanced, Some(at(times)))).collect::<Result<Vec<_>, _>>()?;
-        if let Some(map) = self.colour_map(red_cells) {
-            views.iter_mut().for_each(|view| map.apply(view));
-        }
-        Ok(views)
-    }
-
-    /// The classifier's crop of the middle of a white-balanced single-cell image, at this scale.
-    ///
-    /// # Errors
-    /// When the scale does not fit the image.
-    pub fn middle(&self, balanced: &RgbImage, scale: Option<Scale>) -> Result<RgbImage, VisionError> {
-        let centre = (f64::from(balanced.width()) / 2.0, f64::from(balanced.height()) / 2.0);
-        let scale = scale.unwrap_or_else(|| usual_picture(balanced));
-        Ok(self.form.cut(balanced, centre, scale.um_per_px)?)
-    }
-
     /// Whether the model can say where in a crop it looks.
     #[must_use]
     pub fn explains(&self) -> bool {
@@ -475,10 +350,4 @@ fn told_apart(scale: Scale) -> Result<MicrometresPerPixel, VisionError> {
 fn in_view(mut cells: Vec<Detection>, view: &FieldOfView) -> Vec<Detection> {
     cells.retain(|cell| view.contains(cell.area.centre()));
     cells
-}
-
-/// The scale where nothing is known to measure by: a usual single-cell picture is some 25 um wide.
-fn usual_picture(image: &RgbImage) -> Scale {
-    let um_per_px = MicrometresPerPixel::new(25.0 / f64::from(image.width().max(image.height())));
-    Scale { um_per_px: um_per_px.unwrap_or(MicrometresPerPixel::USUAL), source: ScaleSource::WhiteCells }
 }
