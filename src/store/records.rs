@@ -58,9 +58,6 @@ pub struct Settings {
     /// Probability below which a cell was UNK.
     #[serde(default)]
     pub unknown_below: Option<f64>,
-    /// Camera and objective at the program's start, as calibrations and profiles name them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub setup: Option<Setup>,
     /// Profile of the laboratory that named the cells, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileMark>,

@@ -288,7 +288,7 @@ fn store(state: &Path, classes: &[&str], each: u64, looked_at: u64, objective: &
     let store = Store::open(state).unwrap();
     let mut begun = start("A-1");
     begun.settings.um_per_px = Some(form.um_per_px);
-    begun.settings.setup = Some(Setup { camera: "cam 1".into(), objective: objective.into() });
+    begun.settings.taken_with = Some(Setup { camera: "cam 1".into(), objective: objective.into() });
     let id = store.begin(&begun).unwrap();
     let mut changes = Vec::new();
     let mut reviewed = Vec::new();

@@ -32,7 +32,6 @@ pub fn start(sample: &str) -> SessionStart {
             calibration: None,
             um_per_px: None,
             unknown_below: None,
-            setup: None,
             profile: None,
         },
         by: "device".to_owned(),

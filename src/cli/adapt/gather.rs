@@ -190,7 +190,7 @@ fn in_sessions(
             return Err(Failure::input(format!("there is no session {id}; `leukoscope sessions` lists them")));
         };
         let settings = detail.settings.as_ref();
-        if let Some(own) = settings.and_then(|settings| settings.setup.as_ref()) {
+        if let Some(own) = settings.and_then(|settings| settings.taken_with.as_ref()) {
             match &setup {
                 Some(other) if other != own => {
                     return Err(Failure::input(format!(

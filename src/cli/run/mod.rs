@@ -163,7 +163,6 @@ fn settings(config: &Config, models: &Models, unknown_below: f64) -> Settings {
         calibration: None,
         um_per_px: Some(CropForm::of(&models.card).um_per_px),
         unknown_below: Some(unknown_below),
-        setup: Some(calibrate::setup(&config.camera, &config.optics)),
         profile: models.profile.as_ref().map(Profile::mark),
     }
 }
