@@ -47,8 +47,8 @@ fn stages(criterion: &mut Criterion) {
     criterion.bench_function("detect, 640x480", |b| b.iter(|| vision.detect(black_box(&balanced), scale)));
     criterion
         .bench_function("crop, 8 cells", |b| b.iter(|| vision.crops(black_box(&balanced), scale, centres.clone())));
-    criterion.bench_function("classify, 1 cell", |b| b.iter(|| vision.classify(black_box(&crops[..1]))));
-    criterion.bench_function("classify, 8 cells", |b| b.iter(|| vision.classify(black_box(&crops))));
+    criterion.bench_function("classify, 1 cell", |b| b.iter(|| vision.classify(black_box(&crops[..1]), None)));
+    criterion.bench_function("classify, 8 cells", |b| b.iter(|| vision.classify(black_box(&crops), None)));
 
     let frames: Vec<_> = (0..24).map(|index| microscope.draw(index).0).collect();
     criterion.bench_function("whole frame of a moving stage, 640x480", |b| {

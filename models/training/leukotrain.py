@@ -34,7 +34,7 @@ HERE = Path(__file__).resolve().parent
 SEED = 20
 MOST = 1500
 """Cells of one class taken from each added source: more cost memory (0.4 MB each) and add little, as classes are drawn evenly."""
-REMEMBERED = ["data", "lmu", "pbc", "own", "device", "um_per_px", "own_licence", "seed", "epochs", "most", "only"]
+REMEMBERED = ["data", "lmu", "pbc", "own", "device", "um_per_px", "own_licence", "seed", "epochs", "most", "only", "from_installed"]
 """What `train` writes down and `quantize` goes by."""
 
 
@@ -53,12 +53,22 @@ def added(a: argparse.Namespace) -> list[Source]:
     return found
 
 
-def installed(models: Path) -> tuple[Onnx, list[float], list[float]]:
-    """The detector the program uses now, its thresholds and NMS limits."""
+def installed_card(models: Path) -> dict:
+    """The model.toml of the networks the program uses now."""
     if not (models / "model.toml").exists():
         raise Wrong(f"{models}: no model.toml. Train the detector too, or name the models' folder by --models.")
-    d = tomllib.loads((models / "model.toml").read_text())["detector"]
-    return Onnx(models / d["file"]), d["thresholds"], d["nms_iou"]
+    return tomllib.loads((models / "model.toml").read_text())
+
+
+def installed_file(models: Path, network: str) -> Path:
+    """The file of a network the program uses now."""
+    return models / installed_card(models)[network]["file"]
+
+
+def installed(models: Path) -> tuple[Onnx, list[float], list[float]]:
+    """The detector the program uses now, its thresholds and NMS limits."""
+    d = installed_card(models)["detector"]
+    return Onnx(installed_file(models, "detector")), d["thresholds"], d["nms_iou"]
 
 
 def run_check(a: argparse.Namespace) -> int:
@@ -127,12 +137,16 @@ def run_train(a: argparse.Namespace) -> int:
         if fields < train_detector.BATCH:
             raise Wrong(f"{a.data}: {fields} boxed fields, but a batch of the detector takes {train_detector.BATCH}. "
                         "Use --only classifier to keep the present detector.")
-        net, thresholds, nms_iou = train_detector.train(Path(a.data), a.work, a.seed, a.epochs)
+        start_from = installed_file(a.models, "detector") if a.from_installed else None
+        net, thresholds, nms_iou = train_detector.train(Path(a.data), a.work, a.seed, a.epochs, start_from)
         (a.work / "detector.json").write_text(json.dumps({"thresholds": thresholds, "nms_iou": nms_iou}) + "\n")
         print(f"detector: thresholds {thresholds}, nms_iou {nms_iou}")
     if a.only != "detector":
         p, _ = prepared(a)
-        train_classifier.float_net(p, a.work, a.seed)
+        start_from = None
+        if a.from_installed:
+            start_from = installed_file(a.models, "classifier"), installed_card(a.models)["classifier"]["classes"]
+        train_classifier.float_net(p, a.work, a.seed, start_from)
     print(f"now: python leukotrain.py quantize --work {a.work}")
     return 0
 
@@ -204,6 +218,8 @@ def parser() -> argparse.ArgumentParser:
             p.add_argument("--seed", type=int, default=SEED)
             p.add_argument("--epochs", type=float, default=1.0, metavar="SCALE", help="times as many epochs as the recipe has")
             p.add_argument("--most", type=int, default=MOST, help="cells of one class taken from each added source")
+            p.add_argument("--from-installed", action="store_true",
+                           help="go on from the installed networks, by a last stage alone: hours instead of days")
             p.add_argument("--only", choices=["detector", "classifier"], help="train one network, leave the other")
         p.add_argument("--threads", type=int, default=1, help="another number rounds otherwise: other weights")
         if name != "install":

@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 import stain
+import start
 from augment import degrade, restyle, some, stain_and_light, style_of, uniform
 from data import Cell, Field, read_balanced, read_cells, read_fields, white_cell_classes, whole, window
 from detect import find_scale, run, suppress
@@ -80,6 +81,10 @@ RECIPE = Recipe(34, 3e-3, (0.89, 0.95, 1.0, 1.06, 1.13), 0.6, 0.5, 0.3, 0.3, 0.1
 FINE_LENGTH, FINE_RATE, FINE_ROUGH = 18 / 34, 2e-3, 0.35
 """A second, shorter cycle of the learning rate, at the full resolution and with fewer degraded crops: lobes and granules, which
 tell the hardest classes apart."""
+START_RATE = 1e-3
+"""Highest learning rate where training goes on from an installed classifier."""
+STATISTICS = 256
+"""Crops that its normalisations' statistics are then taken from."""
 HOMED_SPREAD = 0.12
 """Spread of the densities around home that colours are mapped to, in natural logarithms: of all channels together, and of each."""
 BFLOAT16 = "AVX512" in torch.backends.cpu.get_cpu_capability()
@@ -411,8 +416,9 @@ def prepare(data: Path, detector: Detector | Callable[[Tensor], Tensor], seed: i
     return Prepared(pools(chain(cells, extra or []), recipe, len(read)), read, recipe)
 
 
-def float_net(p: Prepared, work: Path, seed: int) -> Classifier:
-    """The float network, trained unless `work` holds it."""
+def float_net(p: Prepared, work: Path, seed: int, start_from: tuple[Path, list[str]] | None = None) -> Classifier:
+    """The float network, trained unless `work` holds it. start_from: a cells.onnx and its classes to go on from, by the second stage
+    alone."""
     torch.manual_seed(seed)
     net = Classifier(len(CLASSES)).eval()
     kept = work / "classifier.pt"
@@ -420,7 +426,11 @@ def float_net(p: Prepared, work: Path, seed: int) -> Classifier:
         net.load_state_dict(torch.load(kept))
         return net
     fine = replace(p.recipe, epochs=max(1, round(p.recipe.epochs * FINE_LENGTH)), rate=FINE_RATE, rough=FINE_ROUGH, half=False)
-    for stage, recipe in enumerate((p.recipe, fine), 1):
+    stages = list(enumerate((p.recipe, fine), 1))
+    if start_from:
+        stages = [(2, replace(fine, rate=START_RATE))]
+        net = start.classifier(*start_from, draw(p.pools, styles_of(p.pools), fine, STATISTICS, np.random.default_rng(seed))[0])
+    for stage, recipe in stages:
         finished, unfinished = work / f"classifier_{stage}.pt", work / f"classifier_{stage}_unfinished.pt"
         if finished.exists():
             net.load_state_dict(torch.load(finished))
@@ -437,10 +447,3 @@ def int8_twin(net: Classifier, p: Prepared, seed: int) -> QuantClassifier:
     torch.manual_seed(seed)
     count = min(CALIBRATION, p.recipe.epochs * p.recipe.crops)
     return QuantClassifier(net, draw(p.pools, styles_of(p.pools), replace(p.recipe, half=False), count, np.random.default_rng(seed))[0])
-
-
-def train(data: Path, work: Path, detector: Detector, seed: int) -> tuple[Classifier, QuantClassifier, list[float]]:
-    """The float network, its int8 twin, and the classes' shares in training. What `work` holds is taken from there."""
-    p = prepare(data, detector, seed)
-    net = float_net(p, work, seed)
-    return net, int8_twin(net, p, seed), prior_of(p.pools)

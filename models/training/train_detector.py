@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+import start
 from augment import degrade, some, stain_and_light
 from data import Field, read_balanced, read_cells, read_fields
 from detect import Matches, find_scale, iou, run, suppress
@@ -272,27 +273,47 @@ def unboxed(net: Detector, data: Path, every: int = 2, reds_needed: int = 10) ->
 STAGES = (Recipe(14, 3e-3, 0.45, 1.0), Recipe(4, 1.5e-3, 0.45, 1.0), Recipe(16, 2e-3, 0.25, 0.5))
 """On the people's boxes, everything degraded; then with what has no boxes or not all, completed by the first stage; then the
 same, half of it nearly untouched, which places borders and small cells better."""
+START = Recipe(12, 1e-3, 0.25, 0.5)
+"""The only stage where training goes on from an installed detector."""
 BOXED = ("txl", "chula", "iml", "bionet")
 """Sources of fields with boxes."""
 COPIES = {"iml": 3}
 """How often a source's fields come in an epoch: iml's, the only ones known to hold no white cell, are few."""
 
 
-def train(data: Path, work: Path, seed: int, length: float = 1.0) -> tuple[Detector, list[float], list[float]]:
-    """The trained detector, its thresholds and NMS limits by kind; `length` times as many epochs as STAGES say.
+def canvases(fields: list[Field], recipe: Recipe, count: int, seed: int) -> Tensor:
+    """`count` parts of fields drawn as in training, [count,3,CANVAS,CANVAS] 0..1."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    rough = round(count * recipe.rough)
+    made = [place(fields[i], rng, recipe.wild)[0] for i in rng.integers(0, len(fields), count)]
+    x = torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2).float() / 255
+    x[:rough], x[rough:] = degrade(x[:rough], channels=CHANNELS), stain_and_light(x[rough:], 0.4, 0.05, 0.02)
+    return x
+
+
+def train(data: Path, work: Path, seed: int, length: float = 1.0, start_from: Path | None = None,
+          ) -> tuple[Detector, list[float], list[float]]:
+    """The trained detector, its thresholds and NMS limits by kind; `length` times as many epochs as STAGES say. start_from: a
+    detector.onnx to go on from, by a last stage alone.
 
     Finished stages are kept in `work` and taken from there. The files it learned from are listed in detector_read.json.
     """
     torch.manual_seed(seed)
     fields = [f for source in BOXED for f in read_fields(data, source, "train")]
     net, completed, listed = Detector(), False, work / "detector_read.json"
-    first = work / "detector_1.pt"
-    for stage, recipe in enumerate(STAGES, 1):
+    first, stages = work / "detector_1.pt", list(enumerate(STAGES, 1))
+    if start_from:
+        stages = [(len(STAGES), START)]
+        net = start.detector(start_from, canvases(fields, START, min(CALIBRATION, len(fields)), seed))
+    begun = copy.deepcopy(net)
+    for stage, recipe in stages:
         kept = work / f"detector_{stage}.pt"
         if stage > 1 and not completed and not (kept.exists() and listed.exists()):
             # By the first stage's network also where a later stage was interrupted, so that the same weights come out.
-            finder = Detector()
-            finder.load_state_dict(torch.load(first))
+            finder = begun
+            if not start_from:
+                finder.load_state_dict(torch.load(first))
             partly = [f for f in fields if f.source == "chula"] + unboxed(finder, data)
             fields = [f for f in fields if f.source != "chula"] + complete(finder, partly, sure=[0.5, 0.45, 0.5])
             completed = True
@@ -314,12 +335,5 @@ def int8_twin(net: Detector, data: Path, seed: int, length: float = 1.0) -> Quan
     """The network in int8, its activations fitted to parts of training fields drawn as in the last stage of training, `length`
     times as long."""
     fields = [f for source in BOXED for f in read_fields(data, source, "train")]
-    rng = np.random.default_rng(seed)
-    torch.manual_seed(seed)
     recipe = STAGES[-1].scaled(length)
-    count = min(CALIBRATION, recipe.epochs * len(fields))
-    rough = round(count * recipe.rough)
-    made = [place(fields[i], rng, recipe.wild)[0] for i in rng.integers(0, len(fields), count)]
-    x = torch.from_numpy(np.stack(made)).permute(0, 3, 1, 2).float() / 255
-    x[:rough], x[rough:] = degrade(x[:rough], channels=CHANNELS), stain_and_light(x[rough:], 0.4, 0.05, 0.02)
-    return QuantDetector(net.eval(), x)
+    return QuantDetector(net.eval(), canvases(fields, recipe, min(CALIBRATION, recipe.epochs * len(fields)), seed))

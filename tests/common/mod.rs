@@ -21,6 +21,18 @@ pub fn models_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
 }
 
+/// A copy of the shipped models whose card was changed by `change` and sealed again.
+pub fn models_with(change: impl FnOnce(String) -> String) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["model.toml", "cells.onnx", "detector.onnx"] {
+        std::fs::copy(models_folder().join(file), folder.path().join(file)).unwrap();
+    }
+    let path = folder.path().join("model.toml");
+    let card = change(std::fs::read_to_string(&path).unwrap());
+    std::fs::write(&path, leukoscope::vision::card_seal::sealed(&card).unwrap()).unwrap();
+    folder
+}
+
 /// The shipped models, loaded.
 pub fn vision() -> Arc<Vision> {
     let models = Models::read(&models_folder()).expect("the shipped models are whole");

@@ -1,5 +1,6 @@
 //! Finding and classifying the cells of one image.
 
+mod colour;
 #[path = "../common/mod.rs"]
 mod common;
 mod field_of_view;

@@ -200,18 +200,13 @@ fn real_fields_show_their_white_cell() {
 
 /// The shipped models, changed to declare that all classes were equally frequent in training.
 fn models_with_a_prior() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for file in ["model.toml", "cells.onnx", "detector.onnx"] {
-        fs::copy(crate::common::models_folder().join(file), folder.path().join(file)).unwrap();
-    }
-    let path = folder.path().join("model.toml");
-    let card = fs::read_to_string(&path).unwrap();
-    let without: Vec<&str> = card.lines().filter(|line| !line.starts_with("prior")).collect();
-    let classes = leukoscope::vision::models::Models::read(folder.path()).unwrap().card.classifier.classes.len();
-    let prior = format!("[classifier]\nprior = {:?}", vec![1.0 / classes as f64; classes]);
-    let card = without.join("\n").replacen("[classifier]", &prior, 1);
-    fs::write(&path, leukoscope::vision::card_seal::sealed(&card).unwrap()).unwrap();
-    folder
+    let shipped = leukoscope::vision::models::Models::read(&crate::common::models_folder()).unwrap();
+    let classes = shipped.card.classifier.classes.len();
+    crate::common::models_with(|card| {
+        let without: Vec<&str> = card.lines().filter(|line| !line.starts_with("prior")).collect();
+        let prior = format!("[classifier]\nprior = {:?}", vec![1.0 / classes as f64; classes]);
+        without.join("\n").replacen("[classifier]", &prior, 1)
+    })
 }
 
 #[test]

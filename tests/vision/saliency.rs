@@ -42,9 +42,9 @@ struct Tally {
 impl Tally {
     /// Hides the salient pixels of a crop, as many scattered ones, and the salient shape moved elsewhere.
     fn add(&mut self, vision: &Vision, crop: &RgbImage, random: &mut fastrand::Rng) {
-        let before = vision.classify(std::slice::from_ref(crop)).unwrap().remove(0);
+        let before = vision.classify(std::slice::from_ref(crop), None).unwrap().remove(0);
         let (class, whole) = before.ranked[0];
-        let map = vision.saliency(crop, class).unwrap();
+        let map = vision.saliency(crop, class, None).unwrap();
         let (side, pixels) = (map.side as usize, map.values.len());
         let count = (pixels as f64 * HIDDEN) as usize;
         let mut order: Vec<usize> = (0..pixels).collect();

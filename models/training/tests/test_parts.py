@@ -17,11 +17,14 @@ from scipy.stats import binomtest
 import augment
 import metrics
 import stain
+import start
 from data import white_balance
 from detect import Matches, greedy_nms, iou, suppress
+from export import cells_onnx
 from nets import Classifier
+from quantize import QuantClassifier
 from resume import Checkpoint
-from settings import BOX_MARGIN, CLASSES, STAIN_HOME, STAIN_LIMITS
+from settings import BOX_MARGIN, CLASSES, CLASSIFIER_SIZE, STAIN_HOME, STAIN_LIMITS
 from train_classifier import CACHE, RECIPE, Pool, fit, homed
 
 
@@ -105,6 +108,22 @@ class Stain(unittest.TestCase):
         x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
         y = homed(x, torch.from_numpy(stain.gains(red)).float()[None]) * 255
         self.assertLess((y.permute(0, 2, 3, 1) - torch.from_numpy(stain.mapped(pixels, red)).float()).abs().max().item(), 0.51)
+
+
+class Start(unittest.TestCase):
+    def test_a_network_read_back_from_its_integers_answers_as_they_do_and_its_statistics_are_those_of_training(self) -> None:
+        torch.manual_seed(0)
+        x = torch.rand(24, 3, CLASSIFIER_SIZE, CLASSIFIER_SIZE)
+        twin = QuantClassifier(Classifier(len(CLASSES)).eval(), x)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "cells.onnx"
+            path.write_bytes(cells_onnx(twin, CLASSIFIER_SIZE).SerializeToString())
+            net = start.classifier(path, CLASSES, x)
+        with torch.no_grad():
+            wanted, got, trained = twin(x), net(x), net.train()(x)
+        self.assertLess((got - wanted).abs().mean().item(), 0.1 * wanted.std().item())
+        # Dropout apart, a batch that is all the images is normalised as in evaluation.
+        self.assertLess((trained.mean(0) - got.mean(0)).abs().max().item(), 0.3 * wanted.std().item())
 
 
 class Interrupted(unittest.TestCase):
