@@ -155,7 +155,8 @@ fn the_columns_of_blasts_come_after_those_that_hosts_know() {
         (fields(&csv_header()), fields(&render(&line("b", SerialMessage::Update(&state)), LineFormat::Csv)));
     let of = |name: &str| header.iter().position(|column| column == name).unwrap();
     assert_eq!(of("count_EBO"), of("count_BAS") + 4, "nothing was put in between");
-    assert_eq!([of("count_BLA"), of("corrected_high_BLA")], [header.len() - 7, header.len() - 1]);
+    assert_eq!([of("count_BLA"), of("corrected_high_BLA")], [of("network_alone") + 1, of("network_alone") + 7]);
+    assert!(of("count_BLA") > of("earlier_result"));
     assert_eq!((line[of("count_BLA")].as_str(), line[of("high_BLA")].as_str()), ("12", "80.9"));
 }
 
@@ -183,7 +184,7 @@ fn a_result_is_preliminary_until_it_is_signed() {
     let csv = of(&result, LineFormat::Csv);
     assert!(
         csv.starts_with("final,")
-            && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,,,0,,,,,,,,,,,camera not known,,\r\n"),
+            && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,,,0,,,,,,,,,,,,camera not known,,\r\n"),
         "{csv}"
     );
 }
