@@ -43,6 +43,8 @@ fn station() -> &'static Station {
             calibration: None,
             um_per_px: None,
             unknown_below: None,
+            taken_with: None,
+            profile: None,
         };
         let web = Web {
             config: WebConfig { listen: "127.0.0.1:0".parse().expect("an address"), ..WebConfig::default() },

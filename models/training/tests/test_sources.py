@@ -32,7 +32,7 @@ class Readers(unittest.TestCase):
 
     def test_the_pack_keeps_its_own_splits(self) -> None:
         found = {s.name: s for s in sources.pack(self.pack)}
-        self.assertEqual({"pbc", "lmu", "zheng1"}, set(found))
+        self.assertEqual({"pbc", "lmu", "marrow", "zheng1"}, set(found))
         self.assertEqual({"train", "val", "test"}, {e.split for e in found["pbc"].entries})
         self.assertEqual({"test"}, {e.split for e in found["zheng1"].entries})
 

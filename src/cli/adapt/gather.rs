@@ -91,7 +91,7 @@ impl Gathered {
         let (found, twice) = each_once(found)?;
         check_known(found.iter().map(|cell| cell.label), vision)?;
         check_counts(found.iter().map(|cell| cell.label), &without)?;
-        Ok(Self { cells: seen(found, adapter)?, setup, twice, unusable })
+        Ok(Self { cells: seen(&found, adapter)?, setup, twice, unusable })
     }
 }
 
@@ -272,11 +272,11 @@ fn each_once(found: Vec<Found>) -> Result<(Vec<Found>, u32), Failure> {
 }
 
 /// Runs the network over the crops.
-fn seen(found: Vec<Found>, adapter: &Adapter) -> Result<Vec<GivenCell>, Failure> {
+fn seen(found: &[Found], adapter: &Adapter) -> Result<Vec<GivenCell>, Failure> {
     let labels: BTreeSet<Label> = found.iter().map(|cell| cell.label).collect();
     let bar = progress(found.len() as u64, "looking at cells");
     let cells = parallel::in_order(
-        &found,
+        found,
         |cell| {
             let number = labels.iter().position(|label| *label == cell.label).unwrap_or_default();
             let right = adapter.classes().iter().map(|class| cell.label.accepts(*class)).collect();

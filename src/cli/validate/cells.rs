@@ -182,30 +182,29 @@ pub(crate) fn sights(
         measured.iter().filter_map(|estimates| estimates.as_ref().ok().copied()).collect();
     let shared = shared::groups(&estimates, shared::by_any_cells);
     shared::log(&shared);
-    let scaled: Vec<(&Path, Result<(ImageGroup, Option<Scale>), String>)> = labelled
-        .iter()
-        .zip(measured)
-        .map(|((path, _), estimates)| {
-            let scale = |(group, estimates): (ImageGroup, ScaleEstimates)| {
-                (group, shared.get(&group).map(|shared| shared.scale).or(estimates.scale()))
-            };
-            (path.as_path(), estimates.map(scale))
+    let scaled: Vec<Result<(ImageGroup, Option<Scale>), String>> = measured
+        .into_iter()
+        .map(|measured| {
+            let (group, estimates) = measured?;
+            Ok((group, shared.get(&group).map(|shared| shared.scale).or(estimates.scale())))
         })
         .collect();
-    let own = parallel::in_order(
-        &scaled,
-        |(path, scaled)| colour(vision, path, scaled.clone()?.1),
+    let tasks: Vec<_> = labelled.iter().zip(&scaled).collect();
+    let own: Vec<Result<Option<RedCellColour>, String>> = parallel::in_order(
+        &tasks,
+        |((path, _), scaled)| colour(vision, path, (*scaled).clone()?.1),
         |done, _| progress(labelled.len() + done),
     );
-    let told =
-        scaled.iter().zip(&own).filter_map(|((_, scaled), own)| Some((scaled.as_ref().ok()?.0, *own.as_ref().ok()?)));
+    let told = scaled.iter().zip(&own).filter_map(|(scaled, own)| Some((scaled.as_ref().ok()?.0, *own.as_ref().ok()?)));
     let usual = shared::colours(told);
-    let sight = |(_, scaled): (&Path, Result<(ImageGroup, Option<Scale>), String>), own: Result<_, String>| {
-        let (group, scale) = scaled?;
-        let own: Option<RedCellColour> = own?;
-        Ok(Sight { scale, red_cells: own.or(usual.get(&group).copied()) })
-    };
-    scaled.into_iter().zip(own).map(|(scaled, own)| sight(scaled, own)).collect()
+    scaled
+        .into_iter()
+        .zip(own)
+        .map(|(scaled, own)| {
+            let (group, scale) = scaled?;
+            Ok(Sight { scale, red_cells: own?.or(usual.get(&group).copied()) })
+        })
+        .collect()
 }
 
 fn measure(vision: &Vision, path: &Path) -> Result<(ImageGroup, ScaleEstimates), String> {

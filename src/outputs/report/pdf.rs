@@ -148,7 +148,8 @@ fn flags(paper: &mut Paper, result: &Snapshot, words: &Words) {
             let of = key("evidence", evidence.of);
             let values: [(&str, &dyn std::fmt::Display); 2] =
                 [("of", &words.say(&of)), ("words", &words.with(told, &values))];
-            text = format!("{text} {} {by}", words.with("result.evidenceOf", &values)).trim_end().to_owned();
+            let more = format!(" {} {by}", words.with("result.evidenceOf", &values));
+            text.push_str(more.trim_end());
         }
         let how = Type { colour: WARN, ..STRONG };
         let lines = typeface::lines(how.face, how.size, &text, RIGHT - LEFT - 16.0).len() as f32;

@@ -187,7 +187,9 @@ impl Adapter {
             }
         }
         if weights > 0.0 {
-            shift.iter_mut().for_each(|value| *value /= weights);
+            for value in &mut shift {
+                *value /= weights;
+            }
         }
         let labelled = |at: usize| cells.iter().any(|cell| cell.right[at]);
         let mut moved = Vec::new();

@@ -87,7 +87,9 @@ fn direction(gradient: &[f64], pairs: &VecDeque<Pair>) -> Vec<f64> {
     }
     if let Some(newest) = pairs.back() {
         let scale = newest.curvature / dot(&newest.change, &newest.change);
-        direction.iter_mut().for_each(|value| *value *= scale);
+        for value in &mut direction {
+            *value *= scale;
+        }
     }
     for (pair, share) in pairs.iter().zip(shares.into_iter().rev()) {
         let again = dot(&pair.change, &direction) / pair.curvature;

@@ -249,7 +249,9 @@ impl Vision {
             None => Ok(self.classifier.classify(crops)?),
             Some(map) => {
                 let mut crops = crops.to_vec();
-                crops.iter_mut().for_each(|crop| map.apply(crop));
+                for crop in &mut crops {
+                    map.apply(crop);
+                }
                 Ok(self.classifier.classify(&crops)?)
             }
         }

@@ -59,7 +59,9 @@ impl Vision {
         let mut views =
             spread.iter().map(|times| self.middle(balanced, Some(at(times)))).collect::<Result<Vec<_>, _>>()?;
         if let Some(map) = self.colour_map(red_cells) {
-            views.iter_mut().for_each(|view| map.apply(view));
+            for view in &mut views {
+                map.apply(view);
+            }
         }
         Ok(views)
     }
