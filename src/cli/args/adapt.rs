@@ -23,11 +23,11 @@ pub struct AdaptArguments {
     /// Labels to leave out, such as BAS,IG, because there are too few cells of them.
     #[arg(long, value_name = "LABELS", value_delimiter = ',')]
     pub without: Vec<String>,
-    /// Camera that took the pictures, as `leukoscope devices` and [optics] camera name it; `run` takes the profile for
+    /// Camera that took the pictures, as `leukoscope devices` and `[optics] camera` name it; `run` takes the profile for
     /// this one only. Sessions name theirs.
     #[arg(long, value_name = "NAME")]
     pub camera: Option<String>,
-    /// Objective that took the pictures, as [optics] objective names it.
+    /// Objective that took the pictures, as `[optics] objective` names it.
     #[arg(long, value_name = "NAME", requires = "camera")]
     pub objective: Option<String>,
     /// Configuration file of the station, for its store.

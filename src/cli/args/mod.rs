@@ -48,7 +48,7 @@ pub enum CliCommand {
     /// Measure the models against labelled pictures.
     #[command(subcommand)]
     Validate(ValidateCommand),
-    /// Learn a profile of this laboratory from labelled cells: the classifier's last layer anew, for --profile and [models] profile.
+    /// Learn a profile of this laboratory from labelled cells: the classifier's last layer anew, for --profile and `[models] profile`.
     Adapt(AdaptArguments),
     /// Check a configuration file: exit code 0, or 2 with file, line and what to write instead.
     CheckConfig {
