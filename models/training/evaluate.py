@@ -13,17 +13,18 @@ import torch
 
 import evaluate_fields as ef
 import metrics
+from cells import boxed, field_cells, weak_cells
 from data import Cell, Field, read_cells, read_fields
 from detect import measure_by
 from figures import confusion_picture
 from inference import Onnx, crops, logits_of
 from make_files import PBC_CLASSES
-from red_cells import RedCells
 from metrics import Figure, balanced, ece, grouped, roc, share, softmax
 from nets import Classifier
+from red_cells import RedCells
 from settings import CLASSES, GROUPS
 from sources import Reading, Source, Wrong
-from train_classifier import boxed, field_cells, heavy_blur, weak_cells
+from train_classifier import heavy_blur
 
 EIGHT = ["BAS", "EBO", "EOS", "LYT", "IG", "MON", "NEU", "PLT"]
 FIVE = ["NEU", "LYT", "MON", "EOS", "BAS"]

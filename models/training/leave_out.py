@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import metrics
+from cells import boxed
 from data import Cell, read_cells, read_fields
 from evaluate import FIVE, MARROW
 from inference import crops, logits_of
@@ -24,7 +25,7 @@ from metrics import Figure, balanced, ece, grouped, share, softmax
 from nets import Classifier, Detector
 from red_cells import RedCells
 from settings import CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM
-from train_classifier import Pool, Prepared, boxed, fit
+from train_classifier import Pool, Prepared, fit
 
 LABORATORIES = ["chula", "bionet", "marrow", "bccd", "pbc"]
 TRAINED = 12

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cells import boxed
 from data import Field, read_cells, read_fields
 from detect import Matches, iou
 from evaluate_fields import found_in
@@ -20,7 +21,7 @@ from red_cells import RedCells
 from settings import (CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, CODES, DETECTOR_UM, KINDS, SOURCES, STAIN_HOME, STAIN_LIMITS, TRUSTED_FROM, WHITE_LEVEL,
                       WHITE_PERCENTILE)
 from sources import Wrong
-from train_classifier import boxed, mask_of
+from train_classifier import mask_of
 
 PBC_CLASSES = ["BAS", "EBO", "EOS", "LYT", "MMZ", "MON", "MYB", "NGB", "NGS", "PMO", "PLT"]
 FIELD_SOURCES = ["txl", "chula", "iml", "bionet", "taleqani", "marrow", "lmu"]

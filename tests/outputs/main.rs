@@ -7,6 +7,7 @@ mod display_devices;
 mod hardware;
 mod metrics;
 mod report;
+mod report_bench;
 #[path = "screens/samples.rs"]
 mod samples;
 mod serial;

@@ -199,6 +199,25 @@ class Commands(unittest.TestCase):
             self.assertEqual(0, code, said)
         self.assertEqual(sums(self.trained)["detector.onnx"], sums(work / "model")["detector.onnx"])
 
+    def test_training_goes_on_from_the_installed_networks(self) -> None:
+        work = self.root / "from-installed"
+        for command in ("train", "quantize"):
+            code, said = run(command, "--data", self.pack, "--work", work, "--models", self.trained, "--from-installed", "--epochs", SCALE)
+            self.assertEqual(0, code, said)
+        self.assertFalse((work / "classifier_1.pt").exists(), "the last stage alone")
+        for name, value in sums(self.trained).items():
+            self.assertNotEqual(value, sums(work / "model")[name])
+
+    def test_a_laboratory_left_out_is_measured(self) -> None:
+        work = self.root / "left-out"
+        code, said = run("leave-out", "--data", self.pack, "--work", work, "--models", self.trained, "--epochs", SCALE,
+                         "--laboratory", "chula", "--laboratory", "marrow")
+        self.assertEqual(0, code, said)
+        found = json.loads((work / "left_out.json").read_text())
+        # chula: 3 + 2 fields of two cells; marrow: BLA and NGS of three splits, no class fits PLASMA.
+        self.assertEqual({"chula": 10, "marrow": 6}, {name: figures[0]["n"] for name, figures in found.items()})
+        self.assertIn("chula left out, balanced accuracy", said)
+
     def test_a_missing_pack_is_said_in_a_sentence(self) -> None:
         code, said = run("check", "--data", self.root / "nowhere")
         self.assertEqual(2, code)
