@@ -26,6 +26,9 @@ varies by a tenth from file to file)."""
 MIN_RED_CELLS = 3
 """Fewer whole red cells than this do not give an image's scale; its source's median does."""
 
+BIONET_BORDER_UM = 3.5
+"""So far from Bio-net's borders a missing box says nothing: the middle of what shows of a red cell that the border cuts."""
+
 
 def white_balance(image: np.ndarray) -> np.ndarray:
     """Stretches each channel of [H,W,3] u8 so that its 95th percentile becomes 235."""
@@ -46,7 +49,7 @@ def read_balanced(path: Path) -> Image.Image:
 
 @dataclass
 class Field:
-    """A field of view. boxes [n,4]: x0, y0, x1, y1 in px; kinds [n]: 0 WBC, 1 RBC, 2 PLT, 3 ignore.
+    """A field of view. boxes [n,4]: x0, y0, x1, y1 in px; kinds [n]: 0 WBC, 1 RBC, 2 PLT, 3 something else.
     labels [n]: the file's own numbers. negatives: by kind, 1 where a missing box means a missing cell, 0 where it says
     nothing. ignore [m,4]: boxes that may or may not hold a cell."""
 
@@ -82,6 +85,13 @@ def scale_of(boxes: np.ndarray, kinds: np.ndarray, width: int, height: int, fall
     return RED_CELL_UM / float(np.median(sizes) if len(sizes) >= MIN_RED_CELLS else fallback_px)
 
 
+def borders(width: int, height: int, reach: float) -> np.ndarray:
+    """Boxes [n,4] of `reach` px along every side of a picture; none without a reach."""
+    w, h = float(width), float(height)
+    strips = [[0, 0, w, reach], [0, h - reach, w, h], [0, 0, reach, h], [w - reach, 0, w, h]] if reach else []
+    return np.array(strips, np.float32).reshape(-1, 4)
+
+
 def blue_spots(image: Image.Image, least: float = 0.30, block: int = 8, reach: float = 60.0) -> np.ndarray:
     """Boxes [n,4] around whatever may be a nucleus in a field of chula: `reach` px either side of every spot that is
     darker in red and bluer than its surroundings, in natural logarithms of pixel values (optical density).
@@ -114,9 +124,11 @@ def read_fields(data: Path, source: str, split: str) -> list[Field]:
                            RED_CELL_UM / WHOLE_RED_PX["chula"], (1.0, 0.0, 0.0), blue_spots(image))
         else:
             scale = scale_of(boxes, labels, *image.size, WHOLE_RED_PX[origin])
+            # Bio-net: most cells that the border cuts are left unboxed, some are not.
+            ignore = borders(*image.size, BIONET_BORDER_UM / scale) if source == "bionet" else borders(0, 0, 0)
             # iml: clumped red cells are left unboxed, so there only white cells and platelets are known to be absent.
             field_ = Field(path, origin, image, boxes, labels, labels, scale,
-                           negatives=(1.0, 0.0, 1.0) if source == "iml" else (1.0, 1.0, 1.0))
+                           (1.0, 0.0, 1.0) if source == "iml" else (1.0, 1.0, 1.0), ignore)
         fields.append(field_)
     return fields
 

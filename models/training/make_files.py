@@ -18,7 +18,7 @@ from metrics import balanced_accuracy, softmax
 from nets import STRIDE, Classifier, Detector, DetectorForExport, multiply_adds
 from quantize import QuantClassifier, QuantDetector
 from red_cells import RedCells
-from settings import (CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, CODES, DETECTOR_UM, KINDS, SOURCES, STAIN_HOME, STAIN_LIMITS, TRUSTED_FROM, WHITE_LEVEL,
+from settings import (CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, CODES, DETECTOR_UM, KINDS, SOURCES, STAIN_HOME, STAIN_LIMITS, STAIN_WAY, TRUSTED_FROM, WHITE_LEVEL,
                       WHITE_PERCENTILE)
 from sources import Wrong
 from train_classifier import mask_of
@@ -140,7 +140,7 @@ def write(out: Path, data: Path, detector: bytes, thresholds: list[float], nms_i
     out.mkdir(parents=True, exist_ok=True)
     save(out, detector, file, {
         "white_balance": {"percentile": WHITE_PERCENTILE, "level": WHITE_LEVEL},
-        "stain": {"red_cell": list(STAIN_HOME), "gains": list(STAIN_LIMITS)},
+        "stain": {"red_cell": list(STAIN_HOME), "gains": list(STAIN_LIMITS), "way": STAIN_WAY},
         "detector": {"file": "", "sha256": "", "um_per_px": DETECTOR_UM, "size_multiple": Detector.SIZE_MULTIPLE,
                      "stride": STRIDE, "kinds": KINDS, "thresholds": thresholds, "nms_iou": nms_iou},
         "classifier": {"file": "", "sha256": "", "um_per_px": CLASSIFIER_UM, "size": CLASSIFIER_SIZE, "classes": CLASSES,

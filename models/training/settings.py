@@ -16,7 +16,9 @@ STAIN_HOME = (0.20, 0.32, 0.22)
 """Optical density (natural logarithm, against the background) of whole red cells in red, green and blue that colours are brought
 to: near pbc's, from which most cells come."""
 STAIN_LIMITS = (0.35, 2.2)
-"""Least and largest factor by which optical densities are multiplied."""
+"""Least and largest factor between a channel's density and the home one that is believed."""
+STAIN_WAY = 0.5
+"""Part of the way home, in logarithms of density."""
 
 DETECTOR_UM = 0.225
 """Micrometres per pixel of the detector's input: a red cell measures 32 px."""

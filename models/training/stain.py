@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from settings import BOX_MARGIN, STAIN_HOME, STAIN_LIMITS, WHITE_LEVEL
+from settings import BOX_MARGIN, STAIN_HOME, STAIN_LIMITS, STAIN_WAY, WHITE_LEVEL
 
 RING = (0.45, 0.8)
 """The part of a red cell that is measured, in radii: inside its rim, outside its pallor."""
@@ -37,12 +37,14 @@ def red_cells(image: Image.Image, boxes: np.ndarray) -> np.ndarray:
 
 
 def gains(red: np.ndarray) -> np.ndarray:
-    """What optical densities are multiplied by so that red cells of the density `red` [...,3] get the home one: [...,3]."""
-    return np.clip(np.array(STAIN_HOME) / np.maximum(red, 0.02), *STAIN_LIMITS)
+    """What optical densities are multiplied by where red cells have the density `red` [...,3]: [...,3]. A part STAIN_WAY of what
+    brings their hue home; the amount of stain stays, so the three have a geometric mean of 1."""
+    whole = np.log(np.clip(np.array(STAIN_HOME) / np.maximum(red, 0.02), *STAIN_LIMITS))
+    return np.exp(STAIN_WAY * (whole - whole.mean(-1, keepdims=True)))
 
 
 def mapped(pixels: np.ndarray, red: np.ndarray | None) -> np.ndarray:
-    """Pixels [...,3] u8 of a white-balanced image with its red cells' density `red` [3] brought home, by a table a channel:
+    """Pixels [...,3] u8 of a white-balanced image with its red cells' density `red` [3] brought towards home, by a table a channel:
     value -> 235 (value / 235) ** gain. Without `red` as they are."""
     if red is None:
         return pixels

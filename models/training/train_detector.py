@@ -105,7 +105,7 @@ def place(f: Field, rng: np.random.Generator, wild: float) -> tuple[np.ndarray, 
     boxes, seen = clipped(f.boxes)
     # Cut further than the annotators would box: neither a cell nor its absence.
     keep = (seen > 0.15) & ((boxes[:, 2:] - boxes[:, :2]).min(1) > 3) & (f.kinds <= 2)
-    unclear = ~keep & (seen > 0)
+    unclear = ~keep & (seen > 0) & (f.kinds <= 2)  # iml's other objects are parasites, and no white cells.
     extra, extra_seen = clipped(f.ignore)
     ignore = np.concatenate([boxes[unclear], extra[extra_seen > 0]])
     boxes, kinds = boxes[keep], f.kinds[keep]
@@ -270,7 +270,7 @@ def unboxed(net: Detector, data: Path, every: int = 2, reds_needed: int = 10) ->
     return fields
 
 
-STAGES = (Recipe(14, 3e-3, 0.45, 1.0), Recipe(4, 1.5e-3, 0.45, 1.0), Recipe(16, 2e-3, 0.25, 0.5))
+STAGES = (Recipe(20, 3e-3, 0.45, 1.0), Recipe(4, 1.5e-3, 0.45, 1.0), Recipe(32, 2e-3, 0.25, 0.5))
 """On the people's boxes, everything degraded; then with what has no boxes or not all, completed by the first stage; then the
 same, half of it nearly untouched, which places borders and small cells better."""
 START = Recipe(12, 1e-3, 0.25, 0.5)

@@ -79,7 +79,7 @@ mod tests {
     use crate::vision::colour_map::StainCard;
     use crate::vision::optics::field_of_view::FieldOfView;
 
-    const HOME: StainCard = StainCard { red_cell: [0.20, 0.32, 0.22], gains: [0.35, 2.2] };
+    const HOME: StainCard = StainCard { red_cell: [0.20, 0.32, 0.22], gains: [0.35, 2.2], way: 1.0 };
 
     /// A field with red cells of one colour, a paler middle, and where they are.
     fn field(colour: [u8; 3], count: u32) -> (BalancedPicture, Vec<Detection>) {
@@ -115,14 +115,15 @@ mod tests {
     }
 
     #[test]
-    fn red_cells_of_any_colour_come_out_in_the_one_that_was_learned() {
+    fn red_cells_of_any_colour_come_out_in_the_hue_that_was_learned() {
+        let ratios = |density: [f64; 3]| [density[0] / density[1], density[2] / density[1]];
         for colour in [[180, 150, 190], [200, 180, 200], [150, 150, 160]] {
             let (mut picture, cells) = field(colour, 6);
             let found = red_cell_colour(&picture, &cells, 235).unwrap();
             HOME.map(found, 235).apply(&mut picture.pixels);
-            let inside = picture.pixels.get_pixel(48, 35).0;
-            for (value, density) in inside.iter().zip(HOME.red_cell) {
-                assert!((f64::from(*value) - 235.0 * (-density).exp()).abs() < 1.5, "{inside:?}");
+            let inside = picture.pixels.get_pixel(48, 35).0.map(|value| density(value, 235));
+            for (ratio, home) in ratios(inside).into_iter().zip(ratios(HOME.red_cell)) {
+                assert!((ratio / home - 1.0).abs() < 0.04, "{inside:?}");
             }
             assert_eq!(picture.pixels.get_pixel(0, 0).0, [235; 3], "the background stays");
         }

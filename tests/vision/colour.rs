@@ -11,7 +11,7 @@ use serde_json::Value;
 const FIELDS: [u64; 4] = [0, 40, 80, 120];
 
 /// What a picture of the same slide under another stain and camera does to the densities of red, green and blue.
-const OTHER_STAIN: [f64; 3] = [1.7, 0.6, 1.4];
+const OTHER_STAIN: [f64; 3] = [1.5, 0.55, 1.2];
 
 fn analyzed(folder: &Path, models: Option<&Path>) -> Vec<Value> {
     let mut arguments = vec!["analyze", folder.to_str().unwrap(), "--json", "--prevalence", "none"];
@@ -95,7 +95,7 @@ fn analyze_says_the_density_of_the_red_cells_and_none_of_an_empty_field() {
 fn a_slide_under_another_stain_is_named_as_under_the_one_that_was_learned() {
     let [slide, other] = slides();
     let home = density(&analyzed(slide.path(), None)[0]);
-    let stain = format!("\n[stain]\nred_cell = {home:?}\ngains = [0.35, 2.2]\n");
+    let stain = format!("\n[stain]\nred_cell = {home:?}\ngains = [0.35, 2.2]\nway = 1.0\n");
     let models = models_with(|card| card + &stain);
     let learned = analyzed(slide.path(), Some(models.path()));
     let mapped = difference(&learned, &analyzed(other.path(), Some(models.path())));
@@ -105,7 +105,11 @@ fn a_slide_under_another_stain_is_named_as_under_the_one_that_was_learned() {
 
 #[test]
 fn a_card_with_a_stain_that_none_has_is_refused() {
-    for wrong in ["red_cell = [0.2, 0.0, 0.2]\ngains = [0.35, 2.2]", "red_cell = [0.2, 0.3, 0.2]\ngains = [2.0, 2.2]"] {
+    for wrong in [
+        "red_cell = [0.2, 0.0, 0.2]\ngains = [0.35, 2.2]\nway = 0.5",
+        "red_cell = [0.2, 0.3, 0.2]\ngains = [2.0, 2.2]\nway = 0.5",
+        "red_cell = [0.2, 0.3, 0.2]\ngains = [0.35, 2.2]\nway = 1.5",
+    ] {
         let models = models_with(|card| format!("{card}\n[stain]\n{wrong}\n"));
         let output = leukoscope(["analyze", "x.png", "--models", models.path().to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(2));

@@ -24,7 +24,7 @@ from export import cells_onnx
 from nets import Classifier
 from quantize import QuantClassifier
 from resume import Checkpoint
-from settings import BOX_MARGIN, CLASSES, CLASSIFIER_SIZE, STAIN_HOME, STAIN_LIMITS
+from settings import BOX_MARGIN, CLASSES, CLASSIFIER_SIZE, STAIN_HOME, STAIN_LIMITS, STAIN_WAY
 from train_classifier import CACHE, RECIPE, Pool, fit, homed
 
 
@@ -92,15 +92,22 @@ class Stain(unittest.TestCase):
         image, boxes = self.field((180, 150, 190))
         np.testing.assert_allclose(stain.red_cells(image, boxes)[0], -np.log(np.array([180, 150, 190]) / 235), atol=0.01)
 
-    def test_red_cells_of_any_colour_come_home_and_the_background_stays_white(self) -> None:
+    def test_half_of_a_foreign_hue_goes_and_the_background_stays_white(self) -> None:
+        home = np.log(np.array(STAIN_HOME))
         for value in ((180, 150, 190), (200, 180, 200), (150, 150, 160)):
             image, boxes = self.field(value)
-            mapped = stain.mapped(np.asarray(image), stain.red_cells(image, boxes)[0])
-            np.testing.assert_allclose(mapped[30, 30], 235 * np.exp(-np.array(STAIN_HOME)), atol=1.5)
+            red = stain.red_cells(image, boxes)[0]
+            mapped = stain.mapped(np.asarray(image), red)
+            off, left = (np.log(d) - home for d in (red, -np.log(mapped[30, 30] / 235)))
+            np.testing.assert_allclose(left - left.mean(), STAIN_WAY * (off - off.mean()), atol=0.03)
             self.assertEqual([235, 235, 235], mapped[0, 0].tolist())
 
-    def test_a_colour_far_off_is_changed_by_the_limit_at_most(self) -> None:
-        np.testing.assert_allclose(stain.gains(np.array([0.001, 9.0, 0.0])), [STAIN_LIMITS[1], STAIN_LIMITS[0], STAIN_LIMITS[1]])
+    def test_more_stain_of_the_same_hue_stays_as_it_is(self) -> None:
+        np.testing.assert_allclose(stain.gains(1.6 * np.array(STAIN_HOME)), 1.0)
+
+    def test_a_colour_far_off_is_changed_by_the_limits_at_most(self) -> None:
+        low, high = STAIN_LIMITS
+        np.testing.assert_allclose(stain.gains(np.array([0.001, 9.0, 9.0]))[0], (high / low) ** (STAIN_WAY * 2 / 3))
 
     def test_training_and_program_map_alike(self) -> None:
         pixels = np.random.default_rng(0).integers(20, 256, (1, 8, 8, 3)).astype(np.uint8)
