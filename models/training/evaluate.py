@@ -16,6 +16,7 @@ import metrics
 from cells import boxed, field_cells, weak_cells
 from data import Cell, Field, read_cells, read_fields
 from detect import measure_by
+from distance import temper
 from figures import confusion_picture
 from inference import Onnx, crops, logits_of
 from make_files import PBC_CLASSES
@@ -47,6 +48,7 @@ class Model:
     d: dict
     c: dict
     red_cells: RedCells
+    distance: dict | None
 
     @staticmethod
     def read(folder: Path) -> Model:
@@ -54,7 +56,8 @@ class Model:
         try:
             card = tomllib.loads((folder / "model.toml").read_text())
             detector = Onnx(folder / card["detector"]["file"])
-            return Model(detector, Onnx(folder / card["classifier"]["file"]), card["detector"], card["classifier"], RedCells(detector))
+            return Model(detector, Onnx(folder / card["classifier"]["file"]), card["detector"], card["classifier"], RedCells(detector),
+                         card.get("distance"))
         except FileNotFoundError as error:
             raise Wrong(f"{error.filename}: missing. Name the models' folder by --models.") from error
 
@@ -63,8 +66,19 @@ class Model:
         return crops(self.red_cells.colour(cells), self.c["size"], self.c["um_per_px"])
 
     def probabilities(self, cells: list[Cell]) -> np.ndarray:
-        """[n,classes]."""
+        """Of each cell by itself, [n,classes]."""
         return softmax(logits_of(self.classifier, self.crops(cells)), self.c["temperature"])
+
+    def of_sample(self, cells: list[Cell]) -> np.ndarray:
+        """The same, of cells of one laboratory: tempered by how far they lie from what was learned, as the program does."""
+        x, factor = self.crops(cells), 1.0
+        if self.distance:
+            away = np.concatenate([self.classifier.also(part, "distance").numpy()[:, 0] for part in x.split(64)])
+            own = np.array([c.label != "PLT" for c in cells])
+            median, home = float(np.median(away[own])), self.distance["home"]
+            factor = temper(median, home, self.distance["from"], self.distance["rate"])
+            print(f"distance {median / home:.3f} times that of home, logits divided by {factor:.2f}")
+        return softmax(logits_of(self.classifier, x), self.c["temperature"] * factor)
 
     def summed(self, p: np.ndarray, names: list[str]) -> np.ndarray:
         """The probability of all of `names` together, [n]."""
@@ -100,7 +114,7 @@ def cells_of(report: Report, title: str, model: Model, cells: list[Cell], classe
     if not used.any():
         return
     print(f"\n## {title}: {int(used.sum())} cells" + (f" ({note})" if note else ""))
-    p = (model.probabilities(cells) if p is None else p)[used]
+    p = (model.of_sample(cells) if p is None else p)[used]
     truth, names = labels[used], np.array(model.c["classes"])
     joined = grouped(names, groups)
     answer, best = joined[p.argmax(1)], p.max(1)
@@ -217,7 +231,7 @@ def run(data: Path, models: Path, split: str, added: list[Source], float_file: P
     pbc, txl, iml = read_cells(data, "pbc", split), read_fields(data, "txl", split), read_fields(data, "iml", "train")
     bionet = read_fields(data, "bionet", split)
     chula = read_fields(data, "chula", "test") if test else []
-    p = model.probabilities(pbc) if pbc else None
+    p = model.of_sample(pbc) if pbc else None
     cells_of(report, f"pbc {split}, 11 classes", model, pbc, PBC_CLASSES, [], p=p)
     cells_of(report, f"pbc {split}, 8 groups", model, pbc, EIGHT, ["NEU", "IG"], p=p)
     if pbc:

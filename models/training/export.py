@@ -11,6 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from card import sealed
+from distance import Distance
 from quantize import IMAGE, Grid, QuantClassifier, QuantConv, QuantDetector, QuantResidual, QuantUp, Stack
 
 OPSET = 13
@@ -120,19 +121,31 @@ def detector_onnx(net: QuantDetector) -> onnx.ModelProto:
     return finish(graph)
 
 
-def cells_onnx(net: QuantClassifier, size: int) -> onnx.ModelProto:
+def cells_onnx(net: QuantClassifier, size: int, distance: Distance) -> onnx.ModelProto:
     """The int8 classifier for crops of `size` px: quantized operators, DequantizeLinear, then float: a 1x1 convolution to the
-    classes ("evidence" [N,classes,h,w]) and its mean over the places ("logits" [N,classes])."""
+    classes ("evidence" [N,classes,h,w]), its mean over the places ("logits" [N,classes]), and how far the features lie from
+    all that was learned ("distance" [N,1], see distance.py)."""
     g = Writer()
     features = g.node("DequantizeLinear", g.stack(net.layers, "", g.image("crop")), "features")
     classes = len(net.bias)
     g.linear(features, net.weight.numpy(), net.bias.numpy(), "linear", "evidence")
     g.node("ReduceMean", ["evidence"], "logits", axes=[2, 3], keepdims=0)
+    pooled = g.node("ReduceMean", [features], "pooled", axes=[2, 3], keepdims=0)
+    white = g.node("MatMul", [pooled, g.constant("whiten", distance.whiten)], "white")
+    # |w - m|^2 = |w|^2 + (|m|^2 - 2 w m), of which the last depends on the middle.
+    own = g.node("ReduceSum", [g.node("Mul", [white, white], "white_squared"), g.constant("features_axis", np.array([1], np.int64))],
+                 "white_length", keepdims=1)
+    towards = g.node("MatMul", [white, g.constant("middles", np.ascontiguousarray(-2 * distance.middles.T))], "towards")
+    lengths = g.constant("middles_length", (distance.middles ** 2).sum(1, keepdims=True).T.astype(np.float32))
+    nearest = g.node("ReduceMin", [g.node("Add", [towards, lengths], "each")], "nearest", axes=[1], keepdims=1)
+    square = g.node("Relu", [g.node("Add", [own, nearest], "distance_squared")], "distance_positive")
+    g.node("Sqrt", [square], "distance")
     graph = helper.make_graph(
         g.nodes, "cells",
         [helper.make_tensor_value_info("crop", TensorProto.FLOAT, ["N", 3, size, size])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", classes]),
-         helper.make_tensor_value_info("evidence", TensorProto.FLOAT, ["N", classes, "h", "w"])],
+         helper.make_tensor_value_info("evidence", TensorProto.FLOAT, ["N", classes, "h", "w"]),
+         helper.make_tensor_value_info("distance", TensorProto.FLOAT, ["N", 1])],
         g.weights)
     return finish(graph)
 

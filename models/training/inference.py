@@ -13,7 +13,7 @@ from stain import mapped
 
 
 class Onnx:
-    """An ONNX file as a function of one tensor, on one thread; gives its first output."""
+    """An ONNX file as a function of one tensor, on one thread; gives its first output, `also` another one by name."""
 
     def __init__(self, model: bytes | Path) -> None:
         options = onnxruntime.SessionOptions()
@@ -24,6 +24,9 @@ class Onnx:
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(self.session.run(None, {self.name: x.numpy()})[0])
+
+    def also(self, x: torch.Tensor, output: str) -> torch.Tensor:
+        return torch.from_numpy(self.session.run([output], {self.name: x.numpy()})[0])
 
 
 def crops(cells: list[Cell], size: int, um: float) -> torch.Tensor:

@@ -19,13 +19,15 @@ from torch import Tensor
 import metrics
 from cells import boxed
 from data import Cell, read_cells, read_fields
+from distance import Distance, Sample, calibrated, features_of, temper
 from evaluate import FIVE, MARROW
 from inference import crops, logits_of
+from make_files import temperature_of
 from metrics import Figure, balanced, ece, grouped, share, softmax
 from nets import Classifier, Detector
 from red_cells import RedCells
-from settings import CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM
-from train_classifier import Pool, Prepared, fit
+from settings import CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, TEMPER_FROM, TEMPER_RATE
+from train_classifier import Pool, Prepared, distance_of, fit, mask_of
 
 LABORATORIES = ["chula", "bionet", "marrow", "bccd", "pbc"]
 TRAINED = 12
@@ -48,7 +50,20 @@ def without(p: Prepared, laboratory: str) -> list[Pool]:
     return [pool for pool in p.pools if pool.source != laboratory]
 
 
-def figures_of(net: Callable[[Tensor], Tensor], cells: list[Cell], laboratory: str) -> list[Figure]:
+def halved(cells: list[Cell]) -> Tensor:
+    """The network's inputs."""
+    return F.avg_pool2d(crops(cells, CLASSIFIER_SIZE, CLASSIFIER_UM), 2)
+
+
+def sample_of(net: Classifier, cells: list[Cell], distance: Distance, home: float | None) -> Sample:
+    """What the network says of white cells, and how far they lie from what it learned; without `home` they are it."""
+    cells = [c for c in cells if mask_of(c.label).any() and c.label != "PLT"]
+    x = halved(cells)
+    median = float(np.median(distance.of(features_of(net.convs, x))))
+    return Sample(logits_of(net, x), np.stack([mask_of(c.label) for c in cells]), median, home or median)
+
+
+def figures_of(net: Callable[[Tensor], Tensor], cells: list[Cell], laboratory: str, temperature: float) -> list[Figure]:
     """Accuracy, balanced accuracy and calibration error over the classes of the laboratory; marrow's stages one by one, elsewhere
     neutrophils and immature granulocytes joined."""
     groups = ["BLA"] if laboratory == "marrow" else ["NEU", "IG", "BLA"]
@@ -56,7 +71,7 @@ def figures_of(net: Callable[[Tensor], Tensor], cells: list[Cell], laboratory: s
     truth = grouped(np.array([c.label for c in cells]), groups)
     cells = [c for c, t in zip(cells, truth, strict=True) if t in classes]
     truth = truth[np.isin(truth, classes)]
-    p = softmax(logits_of(net, F.avg_pool2d(crops(cells, CLASSIFIER_SIZE, CLASSIFIER_UM), 2)), 1.0)
+    p = softmax(logits_of(net, halved(cells)), temperature)
     joined = grouped(np.array(CLASSES), groups)
     names = sorted(set(joined))
     summed = np.stack([p[:, joined == n].sum(1) for n in names], 1)
@@ -73,12 +88,28 @@ def run(p: Prepared, detector: Detector | Callable[[Tensor], Tensor], data: Path
     kept = work / "left_out.json"
     reds = RedCells(detector, work / "red_cells.json")
     recipe = replace(p.recipe, epochs=max(1, round(TRAINED * length)))
+    known = reds.colour([c for c in read_cells(data, "pbc", "val") if c.label in CLASSES])
+    samples: list[tuple[Sample, float]] = []
     for laboratory in laboratories:
         torch.manual_seed(seed)
-        net = fit(Classifier(len(CLASSES)), without(p, laboratory), recipe, seed, f"without {laboratory}",
-                  work / f"without_{laboratory}_unfinished.pt")
-        found = figures_of(net, reds.colour(cells_of(data, laboratory)), laboratory)
+        pools = without(p, laboratory)
+        net = fit(Classifier(len(CLASSES)), pools, recipe, seed, f"without {laboratory}",
+                  work / f"without_{laboratory}_unfinished.pt").eval()
+        distance = distance_of(net.convs, pools, half=True)
+        home = sample_of(net, known, distance, None)
+        temperature = temperature_of(home.logits, home.allowed) if laboratory != "pbc" else 1.0
+        cells = reds.colour(cells_of(data, laboratory))
+        sample = sample_of(net, cells, distance, home.distance)
+        # Without pbc the network has no home that it could be measured at.
+        if laboratory != "pbc":
+            samples += [(sample, temperature), (home, temperature)]
+        tempered = temperature * temper(sample.distance, sample.home, TEMPER_FROM, TEMPER_RATE)
+        print(f"{laboratory}: {sample.distance / sample.home:.3f} times the distance of home")
+        found = [*figures_of(net, cells, laboratory, temperature),
+                 *(replace(f, name=f"{f.name}, tempered") for f in figures_of(net, cells, laboratory, tempered) if f.name.endswith("ECE"))]
         for f in found:
             print(f)
         before = json.loads(kept.read_text()) if kept.exists() else {}
         kept.write_text(json.dumps(before | {laboratory: [f.as_dict() for f in found]}, indent=1) + "\n")
+    if samples:
+        print("TEMPER_FROM, TEMPER_RATE that fit best:", calibrated(samples))

@@ -178,7 +178,7 @@ def run_quantize(a: argparse.Namespace) -> int:
         twin = train_detector.int8_twin(detector, Path(a.data), a.seed, a.epochs)
         file = make_files.detector_file(detector, twin, Path(a.data), thresholds, nms_iou)
     make_files.write(a.work / "model", Path(a.data), file, thresholds, nms_iou, net, int8,
-                     train_classifier.prior_of(p.pools), p.read, fields, kept)
+                     train_classifier.distance_of(int8.convs, p.pools), train_classifier.prior_of(p.pools), p.read, fields, kept)
     print(f"now: python leukotrain.py evaluate --models {a.work / 'model'}, then install --work {a.work}")
     return 0
 

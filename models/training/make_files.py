@@ -11,6 +11,7 @@ import torch
 from cells import boxed
 from data import Field, read_cells, read_fields
 from detect import Matches, iou
+from distance import MOST, Distance, features_of
 from evaluate_fields import found_in
 from export import cells_onnx, detector_onnx, save
 from inference import Onnx, crops, logits_of
@@ -18,8 +19,8 @@ from metrics import balanced_accuracy, softmax
 from nets import STRIDE, Classifier, Detector, DetectorForExport, multiply_adds
 from quantize import QuantClassifier, QuantDetector
 from red_cells import RedCells
-from settings import (CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, CODES, DETECTOR_UM, KINDS, SOURCES, STAIN_HOME, STAIN_LIMITS, STAIN_WAY, TRUSTED_FROM, WHITE_LEVEL,
-                      WHITE_PERCENTILE)
+from settings import (CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, CODES, DETECTOR_UM, KINDS, SOURCES, STAIN_HOME, STAIN_LIMITS, STAIN_WAY,
+                      TEMPER_FROM, TEMPER_RATE, TRUSTED_FROM, WHITE_LEVEL, WHITE_PERCENTILE)
 from sources import Wrong
 from train_classifier import mask_of
 
@@ -115,13 +116,13 @@ def kind_scores(kind: int, fields: list[Field], answers: list[tuple[np.ndarray, 
 
 
 def write(out: Path, data: Path, detector: bytes, thresholds: list[float], nms_iou: list[float], net: Classifier,
-          int8: QuantClassifier, prior: list[float], read: list[tuple[str, Path, str]], detector_read: list[Path],
+          int8: QuantClassifier, distance: Distance, prior: list[float], read: list[tuple[str, Path, str]], detector_read: list[Path],
           kept: list[dict]) -> None:
     """Writes the three files into `out` and prints how int8 agrees with float. read, detector_read, kept: see training_rows."""
     cells = read_cells(data, "pbc", "val") + boxed(read_fields(data, "txl", "val"), data)
     if not cells:
         raise Wrong(f"{data}: no cells in cells/pbc/val nor classed ones in fields/txl/val to pick the temperature on.")
-    file = cells_onnx(int8, CLASSIFIER_SIZE).SerializeToString()
+    file = cells_onnx(int8, CLASSIFIER_SIZE, distance).SerializeToString()
     allowed = np.stack([mask_of(c.label) for c in cells])
     truth = np.array([c.label for c in cells])
     x = crops(RedCells(Onnx(detector)).colour(cells), CLASSIFIER_SIZE, CLASSIFIER_UM)
@@ -136,7 +137,9 @@ def write(out: Path, data: Path, detector: bytes, thresholds: list[float], nms_i
     logits = answers["int8 file"]
     temperature = temperature_of(logits, allowed)
     unknown_below = unknown_below_of(softmax(logits, temperature), allowed)
-    print(f"thresholds {thresholds}, nms_iou {nms_iou}, temperature {temperature}, unknown_below {unknown_below}")
+    home = float(np.median(distance.of(features_of(int8.convs, x[[c.label != "PLT" for c in cells]]))))
+    print(f"thresholds {thresholds}, nms_iou {nms_iou}, temperature {temperature}, unknown_below {unknown_below}, "
+          f"median distance {home:.3f}")
     out.mkdir(parents=True, exist_ok=True)
     save(out, detector, file, {
         "white_balance": {"percentile": WHITE_PERCENTILE, "level": WHITE_LEVEL},
@@ -146,5 +149,6 @@ def write(out: Path, data: Path, detector: bytes, thresholds: list[float], nms_i
         "classifier": {"file": "", "sha256": "", "um_per_px": CLASSIFIER_UM, "size": CLASSIFIER_SIZE, "classes": CLASSES,
                        "prior": prior, "temperature": temperature, "unknown_below": unknown_below,
                        "experimental": experimental(read)},
+        "distance": {"home": round(home, 4), "from": TEMPER_FROM, "rate": TEMPER_RATE, "most": MOST},
     }, training_rows(data, detector_read, read, kept))
     print(f"wrote detector.onnx, cells.onnx and model.toml into {out}")

@@ -103,9 +103,12 @@ class QuantClassifier(torch.nn.Module):
             # What rounding moved the features by on average is taken back in the last bias.
             self.bias += self.weight @ (real.mean((2, 3)) - x.mean((2, 3))).mean(0)
 
+    def convs(self, images: Tensor) -> Tensor:
+        """The last map, [N,3,S,S] -> [N,features,h,w]."""
+        return run_stack(self.layers, IMAGE.round(images), IMAGE)[0]
+
     def forward(self, images: Tensor) -> Tensor:
-        x, _ = run_stack(self.layers, IMAGE.round(images), IMAGE)
-        return F.linear(x.mean((2, 3)), self.weight, self.bias)
+        return F.linear(self.convs(images).mean((2, 3)), self.weight, self.bias)
 
 
 class QuantDetector(torch.nn.Module):

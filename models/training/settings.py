@@ -20,6 +20,10 @@ STAIN_LIMITS = (0.35, 2.2)
 STAIN_WAY = 0.5
 """Part of the way home, in logarithms of density."""
 
+TEMPER_FROM, TEMPER_RATE = 1.15, 4.0
+"""How a sample's distance tempers its probabilities (distance.py): `leave-out` prints what fits best laboratories that were left
+out."""
+
 DETECTOR_UM = 0.225
 """Micrometres per pixel of the detector's input: a red cell measures 32 px."""
 

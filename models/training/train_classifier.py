@@ -1,4 +1,4 @@
-"""Trains the cell classifier in float and makes its int8 twin."""
+"""Trains the cell classifier in float, taught by a larger network, and makes its int8 twin."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
+import distance
 import stain
 import start
 from augment import degrade, restyle, some, stain_and_light, style_of, uniform
 from cells import training_cells
 from data import Cell, window
+from distance import Distance
 from nets import Classifier, Detector
 from quantize import QuantClassifier
 from resume import Checkpoint
 from settings import CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, GROUPS, WEAK, WHITE_LEVEL
 from sources import Reading
+from teacher import Teacher
 from train_detector import Ema
 
 CACHE = 168
@@ -39,6 +43,7 @@ STYLES = 250
 CALIBRATION = 1024
 """Crops the int8 twin's activations are fitted to."""
 UNKNOWN = CLASSES.index("UNK")
+N = TypeVar("N", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,10 @@ class Recipe:
     crops: int = EPOCH
     half: bool = True
 
+    def part(self, share: float) -> int:
+        """The epochs of a stage that takes this share of them, at least one."""
+        return max(1, round(self.epochs * share))
+
     def scaled(self, k: float) -> Recipe:
         """`k` times as long; below one epoch, a shorter epoch."""
         epochs = max(1, round(self.epochs * k))
@@ -76,9 +85,13 @@ RECIPE = Recipe(34, 3e-3, (0.89, 0.95, 1.0, 1.06, 1.13), 0.6, 0.5, 0.3, 0.3, 0.1
     "pbc": 1.0, ("pbc", "IG"): 0.15, ("pbc", "NEU"): 0.05, ("pbc", "PLT"): 0.6, "lmu": 0.15, "bccd": 0.35, ("bccd", "BAS"): 0.05,
     "chula": 0.35, "field": 0.4, ("field", "UNK"): 1.2, "taleqani": 0.25, "raabin": 0.5, "bionet": 0.35, ("bionet", "WBC"): 0.4,
     ("bionet", "MON"): 0.1, "marrow": 0.35, ("marrow", "BLA"): 0.15, ("marrow", "PLASMA"): 0.05, ("marrow", "MACROPHAGE"): 0.05})
-FINE_LENGTH, FINE_RATE, FINE_ROUGH = 18 / 34, 2e-3, 0.35
-"""A second, shorter cycle of the learning rate, at the full resolution and with fewer degraded crops: lobes and granules, which
-tell the hardest classes apart."""
+FINE_LENGTH, FINE_RATE, FINE_ROUGH = 26 / 34, 2e-3, 0.35
+"""A second, shorter cycle of the learning rate, at the full resolution, taught, and with fewer degraded crops: lobes and granules,
+which tell the hardest classes apart."""
+TEACHER_LENGTH, TEACHER_RATE = 15 / 34, 1e-3
+"""The teacher's own cycle: it begins with what it learned of other pictures."""
+TAUGHT = 0.7
+"""Weight of the teacher's answer beside the label."""
 START_RATE = 1e-3
 """Highest learning rate where training goes on from an installed classifier."""
 STATISTICS = 256
@@ -280,11 +293,19 @@ def loss_of(logits: Tensor, allowed: Tensor, weak: Tensor) -> Tensor:
     return torch.where(weak, bounded, sure).mean()
 
 
-def fit(net: Classifier, all_pools: list[Pool], recipe: Recipe, seed: int, label: str, unfinished: Path | None = None) -> Classifier:
+def taught_loss(logits: Tensor, answer: Tensor) -> Tensor:
+    """Cross-entropy of the teacher's probabilities (Hinton et al. 2015, at temperature 1). Logits of both, [N,c]."""
+    return -(answer.softmax(1) * logits.log_softmax(1)).sum(1).mean()
+
+
+def fit(net: N, all_pools: list[Pool], recipe: Recipe, seed: int, label: str, unfinished: Path | None = None,
+        teacher: Teacher | None = None) -> N:
     """Trains `net`, one cycle of the learning rate; returns the running mean of its weights. The state after each epoch is kept
-    in `unfinished`, and gone on from."""
+    in `unfinished`, and gone on from. teacher: what it learns from beside the labels, on the same crops (Beyer et al. 2022,
+    "Knowledge distillation: A good teacher is patient and consistent")."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
+    bfloat16 = BFLOAT16 and not isinstance(net, Teacher)  # Its convolutions by channel are slower in it.
     decay = [p for p in net.parameters() if p.ndim > 1]
     rest = [p for p in net.parameters() if p.ndim <= 1]
     styles = styles_of(all_pools)
@@ -301,9 +322,14 @@ def fit(net: Classifier, all_pools: list[Pool], recipe: Recipe, seed: int, label
         total = 0.0
         for _ in range(steps):
             x, allowed, weak = draw(all_pools, styles, recipe, BATCH, rng)
-            with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
-                logits = net(x.contiguous(memory_format=torch.channels_last))
+            x = x.contiguous(memory_format=torch.channels_last)
+            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+                logits = net(x)
             loss = loss_of(logits.float(), allowed, weak)
+            if teacher:
+                with torch.no_grad():
+                    answer = teacher(x)
+                loss = (1 - TAUGHT) * loss + TAUGHT * taught_loss(logits.float(), answer)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
@@ -347,21 +373,44 @@ def float_net(p: Prepared, work: Path, seed: int, start_from: tuple[Path, list[s
     if kept.exists():
         net.load_state_dict(torch.load(kept))
         return net
-    fine = replace(p.recipe, epochs=max(1, round(p.recipe.epochs * FINE_LENGTH)), rate=FINE_RATE, rough=FINE_ROUGH, half=False)
-    stages = list(enumerate((p.recipe, fine), 1))
+    fine = replace(p.recipe, epochs=p.recipe.part(FINE_LENGTH), rate=FINE_RATE, rough=FINE_ROUGH, half=False)
+    teaching = replace(p.recipe, epochs=p.recipe.part(TEACHER_LENGTH), rate=TEACHER_RATE, half=False)
     if start_from:
-        stages = [(2, replace(fine, rate=START_RATE))]
+        fine = replace(fine, rate=START_RATE)
         net = start.classifier(*start_from, draw(p.pools, styles_of(p.pools), fine, STATISTICS, np.random.default_rng(seed))[0])
-    for stage, recipe in stages:
-        finished, unfinished = work / f"classifier_{stage}.pt", work / f"classifier_{stage}_unfinished.pt"
+
+    def stage(net: N, name: str, recipe: Recipe, seed: int, teacher: Teacher | None = None) -> N:
+        finished, unfinished = work / f"{name}.pt", work / f"{name}_unfinished.pt"
         if finished.exists():
             net.load_state_dict(torch.load(finished))
-            continue
-        net = fit(net, p.pools, recipe, seed + stage - 1, f"classifier, stage {stage}", unfinished)
+            return net.eval()
+        net = fit(net, p.pools, recipe, seed, name, unfinished, teacher)
         torch.save(net.state_dict(), finished)
         unfinished.unlink(missing_ok=True)
+        return net
+
+    if not start_from:
+        net = stage(net, "classifier_1", p.recipe, seed)
+    teacher = stage(Teacher(len(CLASSES)), "teacher", teaching, seed)
+    net = stage(net, "classifier_2", fine, seed + 1, teacher.to(memory_format=torch.channels_last))
     torch.save(net.state_dict(), kept)
     return net
+
+
+def distance_of(convs: Callable[[Tensor], Tensor], all_pools: list[Pool], half: bool = False) -> Distance:
+    """What the distance of a cell is measured by: the features, by a network's `convs`, of cells of every source and class as the
+    program sees them. half: at half the resolution."""
+    margin = (CACHE - CLASSIFIER_SIZE) // 2
+    inner = slice(margin, margin + CLASSIFIER_SIZE)
+    groups = []
+    for p in all_pools:
+        if p.label not in CLASSES or len(p.images) < 2:
+            continue
+        each = slice(None, None, max(1, len(p.images) // distance.EACH))
+        images = np.ascontiguousarray(p.images[each, p.images.shape[1] // 2, inner, inner].transpose(0, 3, 1, 2))
+        x = homed(torch.from_numpy(images).float() / 255, torch.from_numpy(np.nan_to_num(p.gains[each], nan=1.0)).float())
+        groups.append(distance.features_of(convs, F.avg_pool2d(x, 2) if half else x))
+    return distance.fitted(groups)
 
 
 def int8_twin(net: Classifier, p: Prepared, seed: int) -> QuantClassifier:

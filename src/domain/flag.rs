@@ -81,6 +81,8 @@ flags! {
     LeftShift "left-shift" "LEFT SHIFT?" [Bands, ImmatureGranulocytes];
     /// Erythroblasts at or above the limit.
     NucleatedRedCells "nucleated-red-cells" "NUCL. RED CELLS?" [NucleatedRedCells];
+    /// The white cells are unlike any that the classifier learned from.
+    UnfamiliarStain "unfamiliar-stain" "STAIN UNFAMILIAR" [];
     /// More unclassified white cells than the limit.
     ManyUnclassified "many-unclassified" "MANY UNKNOWN" [Unclassified];
     /// The session ended before it reached the requested target or precision.

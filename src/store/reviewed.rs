@@ -49,6 +49,7 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
         flags: &settings.flags,
         done: true,
         overlap: result.flags.contains(&Flag::PossibleOverlap),
+        unfamiliar: result.flags.contains(&Flag::UnfamiliarStain),
         red_count: entered.and_then(RedCount::new),
         corrected: None,
     });

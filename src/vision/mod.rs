@@ -18,6 +18,7 @@ pub mod prevalence;
 pub mod profile;
 pub mod quality;
 pub mod stain;
+pub mod tempering;
 
 pub use analysis::{Lighting, Vision};
 pub(crate) use field::SAME_PLATELET;

@@ -11,6 +11,7 @@ use crate::vision::card_seal::{hexadecimal, seal_of};
 use crate::vision::colour_map::StainCard;
 use crate::vision::optics::white_balance::WhiteBalance;
 use crate::vision::profile::{Profile, ProfileError};
+use crate::vision::tempering::DistanceCard;
 
 /// `model.toml`: what the two networks expect, and how to read their outputs.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -22,6 +23,8 @@ pub struct ModelCard {
     pub white_balance: WhiteBalance,
     /// The colours that the classifier learned on; without it crops are classified in their own.
     pub stain: Option<StainCard>,
+    /// What the classifier's output `distance` means; without it no probability is lowered for cells unlike those of training.
+    pub distance: Option<DistanceCard>,
     pub detector: DetectorCard,
     pub classifier: ClassifierCard,
     /// Sources of the training images.
@@ -189,6 +192,7 @@ impl ModelCard {
         within("white_balance.percentile", self.white_balance.percentile, 0.5, 0.9999)?;
         within("white_balance.level", f64::from(self.white_balance.level), 128.0, 255.0)?;
         self.stain.as_ref().map_or(Ok(()), StainCard::check)?;
+        self.distance.as_ref().map_or(Ok(()), DistanceCard::check)?;
         self.detector.check()?;
         self.classifier.check()?;
         for source in &self.training {

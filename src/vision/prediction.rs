@@ -18,6 +18,8 @@ pub struct Prediction {
     pub uncorrected: Option<Box<Prediction>>,
     /// The class is the network's own, and the composition of the sample would have changed it.
     pub kept: bool,
+    /// How far the cell lies from all that the network learned, see [`crate::vision::tempering`]; none where a model does not say.
+    pub distance: Option<f64>,
 }
 
 /// Note on a blast whose [`Prediction::kept`] is set.
@@ -34,7 +36,7 @@ impl Prediction {
         // A network that answers NaN knows nothing.
         let sure = probability >= unknown_below && probability.is_finite();
         let class = if sure { top } else { CellClass::Unk };
-        Self { class, probability, ranked, uncorrected: None, kept: false }
+        Self { class, probability, ranked, uncorrected: None, kept: false, distance: None }
     }
 
     /// The mean of what the network says of several views of one cell, all by the same model.
@@ -47,7 +49,16 @@ impl Prediction {
         };
         let mut ranked: Vec<(CellClass, f64)> = first.iter().map(|(class, _)| (*class, of(*class))).collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        Self::of(ranked, unknown_below)
+        Self { distance: mean_distance(views), ..Self::of(ranked, unknown_below) }
+    }
+
+    /// The same with the logits divided by `divisor`, 1 or more: less sure, in the same order.
+    #[must_use]
+    pub fn tempered(&self, divisor: f64, unknown_below: f64) -> Self {
+        let weights: Vec<f64> = self.ranked.iter().map(|(_, probability)| probability.powf(1.0 / divisor)).collect();
+        let sum: f64 = weights.iter().sum();
+        let ranked = self.ranked.iter().zip(weights).map(|((class, _), weight)| (*class, weight / sum)).collect();
+        Self { distance: self.distance, ..Self::of(ranked, unknown_below) }
     }
 
     /// What the network alone says.
@@ -92,6 +103,12 @@ impl Prediction {
     pub(crate) fn note(&self) -> Option<&'static str> {
         self.kept.then_some(if self.is_blast_kept() { BLAST_KEPT } else { SURE_KEPT })
     }
+}
+
+/// The mean distance of several views of one cell; none where the model says none.
+pub(crate) fn mean_distance<'a>(views: impl IntoIterator<Item = &'a Prediction>) -> Option<f64> {
+    let distances: Vec<f64> = views.into_iter().filter_map(|view| view.distance).collect();
+    (!distances.is_empty()).then(|| distances.iter().sum::<f64>() / distances.len() as f64)
 }
 
 /// The most probable answer of classes in this order, and its probability. Blasts count together.

@@ -21,6 +21,7 @@ use utoipa::ToSchema;
 use crate::domain::class::{CellClass, Group};
 use crate::domain::prevalence_mode::PrevalenceMode;
 use crate::vision::prediction::Prediction;
+use crate::vision::tempering::{DistanceCard, Tempering};
 
 /// A number for each class, by [`CellClass::index`].
 pub type ByClass = [f64; CellClass::ALL.len()];
@@ -58,6 +59,9 @@ pub struct PrevalenceReport {
     /// Why nothing was corrected although it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// How unlike the cells of training these are; none where the model or a profile does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tempering: Option<Tempering>,
 }
 
 impl fmt::Display for PrevalenceReport {
@@ -72,7 +76,16 @@ impl fmt::Display for PrevalenceReport {
         for (at, (class, percent)) in shares.into_iter().enumerate() {
             write!(f, "{} {class} {percent:.1} %", if at == 0 { ":" } else { "," })?;
         }
-        self.note.as_ref().map_or(Ok(()), |note| write!(f, " ({note})"))
+        if let Some(note) = &self.note {
+            write!(f, " ({note})")?;
+        }
+        match &self.tempering {
+            Some(Tempering { away, divisor, .. }) if *divisor > 1.0 => write!(
+                f,
+                "; cells lie {away:.2} times as far from those of training as usual, so that logits were divided by {divisor:.2}"
+            ),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -86,13 +99,21 @@ pub struct Prevalence {
     /// What probabilities are multiplied by; none where nothing is corrected.
     weights: Option<ByClass>,
     note: Option<&'static str>,
+    tempering: Option<Tempering>,
 }
 
 impl Prevalence {
     /// Corrects nothing.
     #[must_use]
     pub const fn none() -> Self {
-        Self { form: PrevalenceMode::None, cells: 0, shares: [0.0; CellClass::ALL.len()], weights: None, note: None }
+        Self {
+            form: PrevalenceMode::None,
+            cells: 0,
+            shares: [0.0; CellClass::ALL.len()],
+            weights: None,
+            note: None,
+            tempering: None,
+        }
     }
 
     /// Its form; [`PrevalenceMode::None`] also where another was asked for and the model states no shares of training.
@@ -104,7 +125,18 @@ impl Prevalence {
     /// Whether it changes any answer.
     #[must_use]
     pub(crate) fn corrects(&self) -> bool {
-        self.weights.is_some()
+        self.weights.is_some() || self.divisor() > 1.0
+    }
+
+    /// How unlike the cells of training those of the sample are.
+    #[must_use]
+    pub fn tempering(&self) -> Option<Tempering> {
+        self.tempering
+    }
+
+    /// Number that logits are divided by, 1 or more.
+    fn divisor(&self) -> f64 {
+        self.tempering.map_or(1.0, |tempering| tempering.divisor)
     }
 
     /// Classes with probabilities that add up to 1, brought to this composition, most probable first.
@@ -139,6 +171,11 @@ impl Prevalence {
             cells: self.cells,
             percent: percent.map(|(class, share)| (class, rounded(share * 100.0))).collect(),
             note: self.note.map(str::to_owned),
+            tempering: self.tempering.map(|tempering| Tempering {
+                away: rounded(tempering.away),
+                divisor: rounded(tempering.divisor),
+                ..tempering
+            }),
         }
     }
 }
@@ -187,6 +224,8 @@ pub struct PriorShift {
     /// Shares of the white classes in training, and in usual blood; both add up to 1. None where a model states none.
     shares: Option<(ByClass, ByClass)>,
     unknown_below: f64,
+    /// None where no probability is lowered.
+    distance: Option<DistanceCard>,
 }
 
 impl PriorShift {
@@ -205,13 +244,19 @@ impl PriorShift {
             let training = of(&|at, _| prior.get(at).copied().unwrap_or(0.0))?;
             Some((training, of(&|_, class| class.in_blood())?))
         });
-        Self { form, shares, unknown_below }
+        Self { form, shares, unknown_below, distance: None }
     }
 
     /// Corrects nothing.
     #[must_use]
     pub const fn off() -> Self {
-        Self { form: Some(PrevalenceMode::None), shares: None, unknown_below: 0.0 }
+        Self { form: Some(PrevalenceMode::None), shares: None, unknown_below: 0.0, distance: None }
+    }
+
+    /// The same, lowering the probabilities of samples whose cells are unlike those of training.
+    #[must_use]
+    pub(crate) fn tempered_by(self, distance: Option<DistanceCard>) -> Self {
+        Self { distance, ..self }
     }
 
     /// The composition for these cells, going by what the network alone said of them.
@@ -227,26 +272,34 @@ impl PriorShift {
         before: &Prevalence,
         cells: impl IntoIterator<Item = &'a Prediction>,
     ) -> Prevalence {
+        let cells: Vec<&Prediction> = cells.into_iter().map(Prediction::raw).collect();
+        let tempering = self.distance.and_then(|card| card.tempering(cells.iter().filter_map(|cell| cell.distance)));
+        let uncorrected = Prevalence { tempering, ..Prevalence::none() };
         if self.form == Some(PrevalenceMode::None) {
-            return Prevalence::none();
+            return uncorrected;
         }
         let Some((training, blood)) = &self.shares else {
             let note = Some("not corrected: model.toml states no prior of the classifier");
-            return Prevalence { note, ..Prevalence::none() };
+            return Prevalence { note, ..uncorrected };
         };
-        let cells: Vec<ByClass> = cells.into_iter().filter_map(white_part).collect();
+        let divisor = uncorrected.divisor();
+        let cells: Vec<ByClass> = if divisor > 1.0 {
+            cells.iter().filter_map(|cell| white_part(&cell.tempered(divisor, self.unknown_below))).collect()
+        } else {
+            cells.into_iter().filter_map(white_part).collect()
+        };
         let white = cells.iter().filter(|cell| cell.iter().sum::<f64>() >= 0.5).count() as u32;
         let automatic = if white >= ENOUGH_FOR_A_SAMPLE { PrevalenceMode::Sample } else { PrevalenceMode::Blood };
         let form = self.form.unwrap_or(automatic);
         if form == PrevalenceMode::Sample {
             let start = if before.form == PrevalenceMode::Sample { &before.shares } else { training };
             let shares = estimate(&cells, training, blood, start);
-            return Prevalence { form, cells: white, shares, weights: Some(ratio(&shares, training)), note: None };
+            return Prevalence { form, cells: white, shares, weights: Some(ratio(&shares, training)), ..uncorrected };
         }
         let weights = ratio(blood, training).map(|ratio| ratio.powf(TEMPER));
         // The composition that these weights stand for lies between that of training and that of blood.
         let shares = normalised(std::array::from_fn(|at| training[at] * weights[at])).unwrap_or(*training);
-        Prevalence { form, cells: 0, shares, weights: Some(weights), note: None }
+        Prevalence { form, cells: 0, shares, weights: Some(weights), ..uncorrected }
     }
 
     /// What is said of a cell under `prevalence`.
@@ -266,16 +319,19 @@ impl PriorShift {
     }
 }
 
-/// What the network says of a cell, brought to `prevalence`. What it is sure of stands; a blast that it names in some doubt
-/// stays one, with the probability that `prevalence` leaves it.
+/// What the network says of a cell, tempered and brought to `prevalence`. What it is sure of gets no other name; a blast that it
+/// names in some doubt stays one, with the probability that `prevalence` leaves it.
 fn shifted(prediction: &Prediction, prevalence: &Prevalence, unknown_below: f64) -> Prediction {
     let raw = prediction.raw();
     if !prevalence.corrects() {
         return raw.clone();
     }
-    let mut corrected = Prediction::of(prevalence.correct(&raw.ranked), unknown_below);
+    let divisor = prevalence.divisor();
+    let alone = if divisor > 1.0 { raw.tempered(divisor, unknown_below) } else { raw.clone() };
+    let mut corrected = Prediction::of(prevalence.correct(&alone.ranked), unknown_below);
     if overrules(&corrected, raw) {
-        corrected = Prediction { kept: true, ..raw.clone() };
+        // In an unfamiliar sample it may be too doubtful for any name.
+        corrected = Prediction { kept: alone.class == raw.class, ..alone };
     } else if raw.class.group() == Group::Blasts && corrected.class.group() != Group::Blasts {
         let blasts = corrected.ranked.iter().filter(|(class, _)| class.group() == Group::Blasts);
         corrected.probability = blasts.map(|(_, probability)| probability).sum();

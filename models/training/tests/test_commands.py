@@ -19,6 +19,7 @@ import torch
 
 import leukotrain
 import train_classifier
+from distance import features_of, fitted
 from nets import Classifier
 from settings import CLASSES, CLASSIFIER_SIZE
 from tests import tiny
@@ -129,7 +130,8 @@ class Commands(unittest.TestCase):
         net.load_state_dict(torch.load(self.root / "a/classifier.pt"))
         x = torch.rand(16, 3, CLASSIFIER_SIZE, CLASSIFIER_SIZE)
         twin = train_classifier.QuantClassifier(net, x)
-        file = leukotrain.make_files.cells_onnx(twin, CLASSIFIER_SIZE).SerializeToString()
+        measured = fitted([features_of(twin.convs, x)])
+        file = leukotrain.make_files.cells_onnx(twin, CLASSIFIER_SIZE, measured).SerializeToString()
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
         logits, evidence = session.run(["logits", "evidence"], {"crop": x.numpy()})
         with torch.no_grad():

@@ -20,7 +20,10 @@ import stain
 import start
 from data import white_balance
 from detect import Matches, greedy_nms, iou, suppress
+from distance import Distance, Sample, calibrated, features_of, fitted, temper
 from export import cells_onnx
+from inference import Onnx
+from metrics import softmax
 from nets import Classifier
 from quantize import QuantClassifier
 from resume import Checkpoint
@@ -117,6 +120,45 @@ class Stain(unittest.TestCase):
         self.assertLess((y.permute(0, 2, 3, 1) - torch.from_numpy(stain.mapped(pixels, red)).float()).abs().max().item(), 0.51)
 
 
+def some_distance(twin: QuantClassifier, x: torch.Tensor) -> Distance:
+    """Fitted to two groups of crops."""
+    features = features_of(twin.convs, x)
+    return fitted([features[::2], features[1::2]])
+
+
+class Distances(unittest.TestCase):
+    def test_the_file_gives_the_distance_that_its_features_have(self) -> None:
+        torch.manual_seed(0)
+        x = torch.rand(8, 3, CLASSIFIER_SIZE, CLASSIFIER_SIZE)
+        twin = QuantClassifier(Classifier(len(CLASSES)).eval(), x)
+        distance = some_distance(twin, x)
+        file = Onnx(cells_onnx(twin, CLASSIFIER_SIZE, distance).SerializeToString())
+        other = torch.rand(3, 3, CLASSIFIER_SIZE, CLASSIFIER_SIZE) * 0.5
+        np.testing.assert_allclose(file.also(other, "distance").numpy()[:, 0], distance.of(features_of(twin.convs, other)), rtol=0.01)
+
+    def test_cells_like_none_that_were_learned_from_lie_further(self) -> None:
+        rng = np.random.default_rng(0)
+        groups = [rng.normal(middle, 1, (200, 12)) for middle in (0.0, 5.0)]
+        distance = fitted(groups)
+        self.assertAlmostEqual(1.0, float(np.median(distance.of(rng.normal(0, 1, (500, 12))))), delta=0.1)
+        self.assertGreater(float(np.median(distance.of(rng.normal(2.5, 1, (500, 12))))), 1.3)
+
+    def test_probabilities_are_tempered_by_how_far_the_sample_lies_and_never_sharpened(self) -> None:
+        self.assertEqual([1.0, 1.0, 1.0, 4.0], [temper(d, 1.0, 1.2, 4.0) for d in (0.5, 1.0, 1.2, 9.0)])
+        self.assertAlmostEqual(np.e, temper(1.45, 1.0, 1.2, 4.0), places=6)
+
+    def test_the_two_numbers_are_found_that_samples_were_made_by(self) -> None:
+        rng = np.random.default_rng(0)
+        samples = []
+        for far in (1.0, 1.1, 1.2, 1.3, 1.4):
+            z = rng.normal(0, 2, (4000, 3))
+            truth = [rng.choice(3, p=p) for p in softmax(z, 1.0)]
+            samples.append((Sample(z * temper(far, 1.0, 1.1, 3.0), np.eye(3)[truth] > 0, far, 1.0), 1.0))
+        begins, rate = calibrated(samples)
+        self.assertAlmostEqual(begins, 1.1, delta=0.06)
+        self.assertAlmostEqual(rate, 3.0, delta=0.6)
+
+
 class Start(unittest.TestCase):
     def test_a_network_read_back_from_its_integers_answers_as_they_do_and_its_statistics_are_those_of_training(self) -> None:
         torch.manual_seed(0)
@@ -124,7 +166,7 @@ class Start(unittest.TestCase):
         twin = QuantClassifier(Classifier(len(CLASSES)).eval(), x)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "cells.onnx"
-            path.write_bytes(cells_onnx(twin, CLASSIFIER_SIZE).SerializeToString())
+            path.write_bytes(cells_onnx(twin, CLASSIFIER_SIZE, some_distance(twin, x)).SerializeToString())
             net = start.classifier(path, CLASSES, x)
         with torch.no_grad():
             wanted, got, trained = twin(x), net(x), net.train()(x)

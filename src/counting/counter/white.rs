@@ -7,7 +7,7 @@ use image::RgbImage;
 use crate::domain::class::{CellClass, Kind};
 use crate::vision::Cell;
 use crate::vision::detect::Detection;
-use crate::vision::prediction::Prediction;
+use crate::vision::prediction::{Prediction, mean_distance};
 
 /// Views pooled into the prediction: the sharpest ones.
 const VIEWS: usize = 3;
@@ -124,7 +124,8 @@ fn pooled(views: &[(&Prediction, f64)], unknown_below: f64) -> Prediction {
         *p /= sum;
     }
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-    Prediction::of(ranked, unknown_below)
+    let distance = mean_distance(views.iter().map(|(opinion, _)| *opinion));
+    Prediction { distance, ..Prediction::of(ranked, unknown_below) }
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub struct Described<'a> {
     pub done: bool,
     /// Whether the stage moved in a way that could not be followed: cells may have been counted twice.
     pub overlap: bool,
+    /// Whether the white cells are unlike any that the classifier learned from.
+    pub unfamiliar: bool,
     /// The sample's red count, if entered.
     pub red_count: Option<RedCount>,
     /// Percentages corrected for the classifier's errors, if these are known.
@@ -61,12 +63,16 @@ pub fn describe(of: Described<'_>) -> Description {
     let alone = of.network_alone.unwrap_or(tally);
     let evidence = readings::evidence(tally, alone, of.flags);
     let mut flags = statistics::flags(&evidence);
+    if of.unfamiliar {
+        flags.push(Flag::UnfamiliarStain);
+    }
     if of.done && (short || imprecise) {
         flags.push(Flag::FewCells);
     }
     if of.overlap {
         flags.push(Flag::PossibleOverlap);
     }
+    flags.sort_unstable();
     let known = RedCellInputs {
         red_count: of.red_count,
         red_count_cv_percent: limits.red_count_cv_percent,

@@ -175,6 +175,7 @@ impl Session {
             flags: &self.flags,
             done: self.phase == Phase::Done,
             overlap: self.jumped,
+            unfamiliar: self.cells.prevalence().tempering().is_some_and(|tempering| tempering.unfamiliar),
             red_count: self.red_count,
             corrected: self.corrected.clone(),
         });

@@ -26,6 +26,7 @@ use crate::vision::prediction::Prediction;
 use crate::vision::prevalence::PriorShift;
 use crate::vision::profile::ProfileMark;
 use crate::vision::stain;
+use crate::vision::tempering::DistanceCard;
 
 /// Fall-off of the light from which a single picture is evened out by its own background: below it, what a few cells do to
 /// the estimate is as large as the shade.
@@ -55,6 +56,8 @@ pub struct Vision {
     stated: Option<MicrometresPerPixel>,
     lighting: Lighting,
     stain: Option<StainCard>,
+    /// None with a profile, which was taught the laboratory's own cells.
+    distance: Option<DistanceCard>,
     /// Red cells under this camera and objective, as calibrated.
     calibrated_colour: Option<RedCellColour>,
 }
@@ -73,6 +76,7 @@ impl Vision {
             stated: um_per_px.and_then(MicrometresPerPixel::new),
             lighting: Lighting::AsIs,
             stain: models.card.stain,
+            distance: models.card.distance.filter(|_| models.profile.is_none()),
             calibrated_colour: None,
         })
     }
@@ -146,7 +150,7 @@ impl Vision {
     /// What brings answers to the composition `form` says; none chooses by the number of white cells.
     #[must_use]
     pub fn correction(&self, form: Option<PrevalenceMode>) -> PriorShift {
-        PriorShift::new(form, self.classes(), self.classifier.prior(), self.unknown_below())
+        PriorShift::new(form, self.classes(), self.classifier.prior(), self.unknown_below()).tempered_by(self.distance)
     }
 
     /// The image evenly lit and with its background made white, as every other step wants it; what lies outside its field

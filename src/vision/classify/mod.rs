@@ -19,6 +19,9 @@ const BATCH: usize = 8;
 /// The network's output `[N, classes, rows, columns]` whose mean over positions is the logits.
 pub(super) const EVIDENCE: &str = "evidence";
 
+/// The network's output `[N, 1]`: how far each cell lies from all that it learned.
+const DISTANCE: &str = "distance";
+
 /// Why a crop could not be classified.
 #[derive(Debug, thiserror::Error)]
 pub enum ClassifyError {
@@ -39,6 +42,8 @@ pub struct Classifier {
     card: ClassifierCard,
     /// Index of the evidence output (one value per position), and its rows and columns.
     evidence: Option<(usize, (usize, usize))>,
+    /// Index of the distance output.
+    distance: Option<usize>,
     /// The profile whose last layer it has.
     profile: Option<ProfileMark>,
 }
@@ -97,7 +102,11 @@ impl Classifier {
                 Some((output, (rows, columns)))
             }
         };
-        Ok(Self { net, card, evidence, profile: models.profile.as_ref().map(Profile::mark) })
+        let distance = models.card.distance.and(net.output(DISTANCE));
+        if models.card.distance.is_some() && distance.is_none() {
+            return Err(ModelError::Shape { path, problem: format!("it has no output `{DISTANCE}`") });
+        }
+        Ok(Self { net, card, evidence, distance, profile: models.profile.as_ref().map(Profile::mark) })
     }
 
     /// Classes it knows, in the network's order.
@@ -141,8 +150,17 @@ impl Classifier {
             // Only two batch sizes, so that two plans serve any number of crops.
             let count = if rest.len() >= BATCH { BATCH } else { 1 };
             let (batch, after) = rest.split_at(count);
-            let answer: Array<2> = self.net.run(&planes(batch, self.card.size)?)?;
-            opinions.extend(answer.values.chunks(self.card.classes.len()).map(|logits| opinion(logits, &self.card)));
+            let planes = planes(batch, self.card.size)?;
+            let (answer, distances): (Array<2>, Vec<f32>) = match self.distance {
+                None => (self.net.run(&planes)?, Vec::new()),
+                Some(output) => {
+                    let (answer, distances): (_, Array<2>) = self.net.run_with(&planes, output)?;
+                    (answer, distances.values)
+                }
+            };
+            let mut distances = distances.into_iter().map(f64::from);
+            let opinion = |logits| Prediction { distance: distances.next(), ..opinion(logits, &self.card) };
+            opinions.extend(answer.values.chunks(self.card.classes.len()).map(opinion));
             rest = after;
         }
         Ok(opinions)
