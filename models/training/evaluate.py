@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,11 @@ import torch
 
 import evaluate_fields as ef
 import metrics
-from cells import boxed, field_cells, weak_cells
+from cells import boxed, weak_cells
 from data import Cell, Field, read_cells, read_fields
 from detect import measure_by
 from distance import temper
+from drawing import heavy_blur
 from figures import confusion_picture
 from inference import Onnx, crops, logits_of
 from make_files import PBC_CLASSES
@@ -25,7 +26,6 @@ from nets import Classifier
 from red_cells import RedCells
 from settings import CLASSES, GROUPS
 from sources import Reading, Source, Wrong
-from train_classifier import heavy_blur
 
 EIGHT = ["BAS", "EBO", "EOS", "LYT", "IG", "MON", "NEU", "PLT"]
 FIVE = ["NEU", "LYT", "MON", "EOS", "BAS"]

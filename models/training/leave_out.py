@@ -20,6 +20,7 @@ import metrics
 from cells import boxed
 from data import Cell, read_cells, read_fields
 from distance import Distance, Sample, calibrated, features_of, temper
+from drawing import Pool, mask_of
 from evaluate import FIVE, MARROW
 from inference import crops, logits_of
 from make_files import temperature_of
@@ -27,7 +28,7 @@ from metrics import Figure, balanced, ece, grouped, share, softmax
 from nets import Classifier, Detector
 from red_cells import RedCells
 from settings import CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, TEMPER_FROM, TEMPER_RATE
-from train_classifier import Pool, Prepared, distance_of, fit, mask_of
+from train_classifier import Prepared, distance_of, fit
 
 LABORATORIES = ["chula", "bionet", "marrow", "bccd", "pbc"]
 TRAINED = 12

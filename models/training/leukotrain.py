@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 import check
+import drawing
 import evaluate
 import install
 import leave_out
@@ -27,6 +28,7 @@ import train_detector
 from detect import measure_by
 from inference import Onnx
 from nets import Classifier, Detector, DetectorForExport
+from recipe import RECIPE
 from settings import CLASSES
 from sources import Reading, Source, Wrong
 
@@ -122,7 +124,7 @@ def prepared(a: argparse.Namespace) -> tuple[train_classifier.Prepared, tuple]:
     entries = [e for s in added(a) for e in s.part("train", a.most)]
     export = DetectorForExport(net).eval() if isinstance(net, Detector) else net
     reading = Reading(entries, measure_by(export, thresholds, nms_iou)) if entries else None
-    recipe = train_classifier.RECIPE.scaled(a.epochs)
+    recipe = RECIPE.scaled(a.epochs)
     return train_classifier.prepare(Path(a.data), net, a.seed, reading, recipe, a.work / "red_cells.json"), found
 
 
@@ -178,7 +180,7 @@ def run_quantize(a: argparse.Namespace) -> int:
         twin = train_detector.int8_twin(detector, Path(a.data), a.seed, a.epochs)
         file = make_files.detector_file(detector, twin, Path(a.data), thresholds, nms_iou)
     make_files.write(a.work / "model", Path(a.data), file, thresholds, nms_iou, net, int8,
-                     train_classifier.distance_of(int8.convs, p.pools), train_classifier.prior_of(p.pools), p.read, fields, kept)
+                     train_classifier.distance_of(int8.convs, p.pools), drawing.prior_of(p.pools), p.read, fields, kept)
     print(f"now: python leukotrain.py evaluate --models {a.work / 'model'}, then install --work {a.work}")
     return 0
 

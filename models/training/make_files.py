@@ -12,6 +12,7 @@ from cells import boxed
 from data import Field, read_cells, read_fields
 from detect import Matches, iou
 from distance import MOST, Distance, features_of
+from drawing import mask_of
 from evaluate_fields import found_in
 from export import cells_onnx, detector_onnx, save
 from inference import Onnx, crops, logits_of
@@ -22,7 +23,6 @@ from red_cells import RedCells
 from settings import (CLASSES, CLASSIFIER_SIZE, CLASSIFIER_UM, CODES, DETECTOR_UM, KINDS, SOURCES, STAIN_HOME, STAIN_LIMITS, STAIN_WAY,
                       TEMPER_FROM, TEMPER_RATE, TRUSTED_FROM, WHITE_LEVEL, WHITE_PERCENTILE)
 from sources import Wrong
-from train_classifier import mask_of
 
 PBC_CLASSES = ["BAS", "EBO", "EOS", "LYT", "MMZ", "MON", "MYB", "NGB", "NGS", "PMO", "PLT"]
 FIELD_SOURCES = ["txl", "chula", "iml", "bionet", "taleqani", "marrow", "lmu"]

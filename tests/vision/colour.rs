@@ -91,15 +91,24 @@ fn analyze_says_the_density_of_the_red_cells_and_none_of_an_empty_field() {
     assert_eq!(analyzed(empty.path(), None)[0]["red_cell_density"], Value::Null);
 }
 
+/// The card with another section `[stain]`.
+fn with_stain(card: &str, stain: &str) -> String {
+    let (before, after) = card.split_once("\n[stain]\n").expect("the shipped card has a stain");
+    let (_, rest) = after.split_once("\n[").expect("other sections follow");
+    format!("{before}\n[stain]\n{stain}\n\n[{rest}")
+}
+
 #[test]
 fn a_slide_under_another_stain_is_named_as_under_the_one_that_was_learned() {
     let [slide, other] = slides();
     let home = density(&analyzed(slide.path(), None)[0]);
-    let stain = format!("\n[stain]\nred_cell = {home:?}\ngains = [0.35, 2.2]\nway = 1.0\n");
-    let models = models_with(|card| card + &stain);
-    let learned = analyzed(slide.path(), Some(models.path()));
-    let mapped = difference(&learned, &analyzed(other.path(), Some(models.path())));
-    let plain = difference(&learned, &analyzed(other.path(), None));
+    let models = |way: f64| {
+        models_with(|card| with_stain(&card, &format!("red_cell = {home:?}\ngains = [0.35, 2.2]\nway = {way:?}")))
+    };
+    let (whole, none) = (models(1.0), models(0.0));
+    let learned = analyzed(slide.path(), Some(none.path()));
+    let mapped = difference(&learned, &analyzed(other.path(), Some(whole.path())));
+    let plain = difference(&learned, &analyzed(other.path(), Some(none.path())));
     assert!(mapped < 0.2 && mapped < 0.5 * plain, "by {mapped} with the map, by {plain} without");
 }
 
@@ -110,9 +119,30 @@ fn a_card_with_a_stain_that_none_has_is_refused() {
         "red_cell = [0.2, 0.3, 0.2]\ngains = [2.0, 2.2]\nway = 0.5",
         "red_cell = [0.2, 0.3, 0.2]\ngains = [0.35, 2.2]\nway = 1.5",
     ] {
-        let models = models_with(|card| format!("{card}\n[stain]\n{wrong}\n"));
+        let models = models_with(|card| with_stain(&card, wrong));
         let output = leukoscope(["analyze", "x.png", "--models", models.path().to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(2));
         assert!(complained(&output).contains("stain."), "{}", complained(&output));
     }
+}
+
+#[test]
+fn a_slide_unlike_those_of_training_makes_less_sure_and_is_flagged() {
+    let [slide, _] = slides();
+    let counted = |home: f64| {
+        // A network for which every drawn cell lies far from, or near, what it learned.
+        let models = models_with(|card| {
+            let (before, after) = card.split_once("\nhome = ").expect("the shipped card has a distance");
+            format!("{before}\nhome = {home}\n{}", after.split_once('\n').unwrap().1)
+        });
+        let (folder, models) = (slide.path().to_str().unwrap(), models.path().to_str().unwrap());
+        let output = leukoscope(["count", folder, "--json", "--models", models]);
+        assert_eq!(output.status.code(), Some(0), "{}", complained(&output));
+        serde_json::from_str::<Value>(&said(&output)).unwrap()
+    };
+    let (near, far) = (counted(20.0), counted(0.05));
+    let divisor = |result: &Value| result["prevalence"]["tempering"]["divisor"].as_f64().unwrap();
+    assert_eq!((divisor(&near), divisor(&far)), (1.0, 4.0));
+    let unclassified = |result: &Value| result["classes"]["UNK"].as_u64().unwrap_or(0);
+    assert!(unclassified(&far) > unclassified(&near), "{near} {far}");
 }

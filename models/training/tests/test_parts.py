@@ -21,14 +21,16 @@ import start
 from data import white_balance
 from detect import Matches, greedy_nms, iou, suppress
 from distance import Distance, Sample, calibrated, features_of, fitted, temper
+from drawing import CACHE, Pool, homed
 from export import cells_onnx
 from inference import Onnx
 from metrics import softmax
 from nets import Classifier
 from quantize import QuantClassifier
+from recipe import RECIPE
 from resume import Checkpoint
 from settings import BOX_MARGIN, CLASSES, CLASSIFIER_SIZE, STAIN_HOME, STAIN_LIMITS, STAIN_WAY
-from train_classifier import CACHE, RECIPE, Pool, fit, homed
+from train_classifier import fit
 
 
 class Augmentation(unittest.TestCase):
