@@ -365,3 +365,6 @@ fn estimate(cells: &[ByClass], training: &ByClass, blood: &ByClass, start: &ByCl
     }
     shares
 }
+
+#[cfg(test)]
+mod tests;
