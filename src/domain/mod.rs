@@ -6,6 +6,7 @@ pub mod flag;
 pub mod frame;
 pub mod geometry;
 pub mod interval;
+pub mod label;
 pub mod letters;
 pub mod prevalence_mode;
 pub mod red_cell_colour;

@@ -1,5 +1,6 @@
 //! The daemon: wiring, counting thread, recorder, live view, calibration and supervision.
 
+pub mod adapt;
 pub mod calibrate;
 pub mod drops;
 pub mod in_force;

@@ -9,6 +9,7 @@ use super::records::{SessionId, Settings, Signature};
 use super::text::{read_time, time};
 use super::{Store, StoreError, StoreProblem, camera_check, recovered, schema};
 use crate::counting::session::snapshot::Snapshot;
+use crate::domain::red_cell_colour::RedCellColour;
 
 /// A result as stored.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -189,6 +190,7 @@ pub(super) fn insert(
 pub(super) fn with_finite_numbers(mut snapshot: Snapshot) -> Snapshot {
     snapshot.frame_rate = snapshot.frame_rate.filter(|rate| rate.is_finite());
     snapshot.um_per_px = snapshot.um_per_px.filter(|scale| scale.is_finite());
+    snapshot.red_cell_density = snapshot.red_cell_density.filter(RedCellColour::is_plausible);
     for count in &mut snapshot.classes {
         for number in [&mut count.percent, &mut count.low, &mut count.high] {
             if !number.is_finite() {

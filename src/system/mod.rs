@@ -1,5 +1,5 @@
-//! Shared helpers: files written whole, backoff, the stop signal, threads, newest-value slots, contained panics, the log,
-//! the clock, text that is safe to print, stage times.
+//! Shared helpers: files written whole, backoff, the stop signal, threads, newest-value slots, contained panics, work on
+//! all cores, the log, the clock, text that is safe to print, stage times.
 
 pub mod backoff;
 pub mod clock;
@@ -8,6 +8,7 @@ pub mod holder;
 pub mod latest;
 pub mod logging;
 pub(crate) mod panics;
+pub mod parallel;
 pub mod printable;
 pub mod stop;
 pub mod threads;

@@ -4,59 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use image::codecs::jpeg::JpegEncoder;
-use image::{Rgb, RgbImage};
-use jiff::Timestamp;
-use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::store::Store;
-use leukoscope::store::records::CellChange;
-use leukoscope::vision::crop::CropForm;
 use leukoscope::vision::models::Models;
-use leukoscope::vision::optics::calibration::Setup;
 use leukoscope::vision::profile::Profile;
 use serde_json::Value;
 
-use crate::common::stored::{cell, result, start};
+use crate::common::drawn::{drawn, session_of_drawn};
+use crate::common::stored::taken_with;
 use crate::common::{complained, leukoscope, models_folder, said};
 
 /// Scale of the drawn cells, um per pixel; stated, so that nothing has to be measured.
 const UM_PER_PX: &str = "0.165";
-
-/// Draws a cell of a class in the middle of 128x128 px: each class has its own nucleus and cytoplasm, in greens.
-fn drawn(class: &str, seed: u64) -> RgbImage {
-    let mut random = fastrand::Rng::with_seed(seed * 31 + class.bytes().map(u64::from).sum::<u64>());
-    let mut about = |middle: f64, spread: f64| middle + spread * (random.f64() * 2.0 - 1.0);
-    let middle = (about(64.0, 4.0), about(64.0, 4.0));
-    // Radius of the cell, radius and places of the nucleus's lobes, cytoplasm, granules.
-    let (radius, lobe, lobes, cytoplasm, granular) = match class {
-        "LYT" => (about(24.0, 3.0), about(19.0, 2.0), 1, [150.0, 205.0, 190.0], false),
-        "EOS" => (about(38.0, 4.0), about(13.0, 1.5), 2, [215.0, 190.0, 110.0], true),
-        "MON" => (about(46.0, 4.0), about(26.0, 3.0), 1, [190.0, 200.0, 180.0], false),
-        _ => (about(38.0, 4.0), about(11.0, 1.5), 3, [205.0, 225.0, 205.0], false),
-    };
-    let turn = about(0.0, 3.0);
-    let places: Vec<(f64, f64)> = (0..lobes)
-        .map(|at| {
-            let angle = turn + f64::from(at) * 2.2;
-            let away = if lobes == 1 { 0.0 } else { lobe * 1.05 };
-            (middle.0 + away * angle.cos(), middle.1 + away * angle.sin())
-        })
-        .collect();
-    let shade = about(1.0, 0.06);
-    RgbImage::from_fn(128, 128, |x, y| {
-        let (x, y) = (f64::from(x), f64::from(y));
-        let inside = |(cx, cy): (f64, f64), radius: f64| (x - cx).hypot(y - cy) < radius;
-        let grain = ((x * 0.9).sin() * (y * 1.1).cos()) * if granular { 30.0 } else { 5.0 };
-        let colour = if places.iter().any(|place| inside(*place, lobe)) {
-            [40.0, 95.0, 70.0]
-        } else if inside(middle, radius) {
-            cytoplasm.map(|value| value + grain)
-        } else {
-            [235.0, 240.0, 225.0]
-        };
-        Rgb(colour.map(|value: f64| (value * shade).clamp(0.0, 255.0) as u8))
-    })
-}
 
 /// A folder with so many drawn cells of each class; seeds begin at `from`.
 fn folder(classes: &[(&str, u64)], from: u64) -> tempfile::TempDir {
@@ -282,44 +240,15 @@ fn a_count_with_a_profile_names_it_in_its_result_in_the_session_and_in_the_trail
     assert_eq!(begun.detail["profile"]["sha256"], *mark.sha256);
 }
 
-/// A store with a session of drawn cells: those below `looked_at` of each class with a reviewer's class.
-fn store(state: &Path, classes: &[&str], each: u64, looked_at: u64, objective: &str) {
-    let form = CropForm::of(&Models::read(&models_folder()).unwrap().card);
-    let store = Store::open(state).unwrap();
-    let mut begun = start("A-1");
-    begun.settings.um_per_px = Some(form.um_per_px);
-    begun.settings.taken_with = Some(Setup { camera: "cam 1".into(), objective: objective.into() });
-    let id = store.begin(&begun).unwrap();
-    let mut changes = Vec::new();
-    let mut reviewed = Vec::new();
-    for (class, first) in classes.iter().zip((1_i64..).step_by(100)) {
-        for (number, cell_number) in (0..each).zip(first..) {
-            let mut crop = Vec::new();
-            JpegEncoder::new_with_quality(&mut crop, 90)
-                .encode_image(&drawn(class, number + 40 * id.unsigned_abs()))
-                .unwrap();
-            changes.push(CellChange::Put {
-                cell: cell(cell_number, Kind::Wbc, Some(CellClass::Bas), 0.5),
-                crop: Some(crop),
-            });
-            if number < looked_at {
-                reviewed.push((cell_number, class.parse().unwrap()));
-            }
-        }
-    }
-    store.finish(id, &changes, &result("A-1"), &begun.settings).unwrap();
-    for (number, class) in reviewed {
-        store.reclassify(id, number, Some(class), "ann", Timestamp::now()).unwrap();
-    }
-}
-
 #[test]
 fn only_cells_that_a_reviewer_looked_at_are_learned_from_and_the_trail_says_so() {
     let out = tempfile::tempdir().unwrap();
     let state = out.path().join("state");
-    store(&state, &["EOS", "LYT", "MON"], 9, 6, "100x");
-    store(&state, &["EOS", "LYT", "MON"], 9, 6, "100x");
-    store(&state, &["EOS", "LYT"], 3, 0, "40x");
+    let with = |objective: &str| taken_with("cam 1", objective);
+    for _ in 0..2 {
+        session_of_drawn(&Store::open(&state).unwrap(), &["EOS", "LYT", "MON"], 9, 6, with("100x"));
+    }
+    session_of_drawn(&Store::open(&state).unwrap(), &["EOS", "LYT"], 3, 0, with("40x"));
     let profile = out.path().join("ward.toml");
     let run = |sessions: &str| {
         Command::new(env!("CARGO_BIN_EXE_leukoscope"))

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use leukoscope::cli::validate::class_scores::{ClassOutcome, ClassScores};
 use leukoscope::cli::validate::field_scores::{FieldOutcome, FieldScores};
-use leukoscope::cli::validate::{BoxName, BoxNames, Estimate, Label};
+use leukoscope::cli::validate::{BoxName, BoxNames, Estimate};
 use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::domain::geometry::Rect;
+use leukoscope::domain::label::Label;
 use leukoscope::vision::Cell;
 use leukoscope::vision::detect::Detection;
 use leukoscope::vision::prediction::Prediction;

@@ -1,6 +1,7 @@
 //! Shared by several tests: the program itself, the models, and the real images if available.
 #![allow(dead_code, reason = "each test uses its own part")]
 
+pub mod drawn;
 pub mod float_twin;
 pub mod onnx;
 pub mod stored;

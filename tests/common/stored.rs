@@ -113,6 +113,7 @@ pub fn result(sample: &str) -> Snapshot {
         frame_rate: None,
         stages: Vec::new(),
         um_per_px: Some(0.1),
+        red_cell_density: None,
         quality: None,
         looked_at: None,
         camera_check: None,

@@ -46,6 +46,7 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         frame_rate: None,
         stages: Vec::new(),
         um_per_px: None,
+        red_cell_density: None,
         quality: None,
         looked_at: None,
         camera_check: None,

@@ -42,6 +42,7 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         frame_rate: None,
         stages: Vec::new(),
         um_per_px: None,
+        red_cell_density: None,
         quality: None,
         looked_at: None,
         camera_check: None,

@@ -114,7 +114,7 @@ impl Coverage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::validate::Label;
+    use crate::domain::label::Label;
 
     fn outcome(right: bool, probability: f64, threshold: f64) -> ClassOutcome {
         let top = if right { CellClass::Eos } else { CellClass::Bas };

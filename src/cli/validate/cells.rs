@@ -7,12 +7,13 @@ use serde::Serialize;
 
 use crate::camera::picture::read_picture;
 use crate::cli::validate::class_scores::{ClassOutcome, ClassScores, Confusion, Summary};
-use crate::cli::validate::label::Label;
-use crate::cli::validate::{NO_PATIENTS, Unreadable, ValidateError, files, parallel};
+use crate::cli::validate::{NO_PATIENTS, Unreadable, ValidateError, files};
 use crate::counting::statistics::confusion::ConfusionMatrix;
 use crate::domain::class::CellClass;
+use crate::domain::label::Label;
 use crate::domain::prevalence_mode::PrevalenceMode;
 use crate::domain::red_cell_colour::RedCellColour;
+use crate::system::parallel;
 use crate::vision::Vision;
 use crate::vision::detect::scale::{Scale, ScaleEstimates};
 use crate::vision::detect::shared_scale::{self as shared, ImageGroup};

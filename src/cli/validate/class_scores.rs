@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::cli::validate::calibration::{self, Bin, Coverage};
 use crate::cli::validate::estimate::{Estimate, RESAMPLES, dice};
-use crate::cli::validate::label::Label;
 use crate::domain::class::CellClass;
+use crate::domain::label::Label;
 use crate::vision::prediction::Prediction;
 
 /// Prediction for one cell of known label.

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::cli::validate::box_names::{BoxName, BoxNames};
 use crate::cli::validate::class_scores::{ClassOutcome, ClassScores, Summary};
 use crate::cli::validate::estimate::{Estimate, RESAMPLES, dice};
-use crate::cli::validate::label::{BoxName, BoxNames, Label};
 use crate::cli::validate::matching::{BoxMatch, CurvePoint, average_precision, curve, pair};
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::geometry::Rect;
+use crate::domain::label::Label;
 use crate::vision::Cell;
 use crate::vision::detect::Detection;
 use crate::vision::prediction::Prediction;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::camera::picture::read_picture;
+use crate::cli::validate::box_names::BoxNames;
 use crate::cli::validate::field_scores::{FieldOutcome, FieldScores};
-use crate::cli::validate::label::BoxNames;
-use crate::cli::validate::{NO_PATIENTS, Unreadable, ValidateError, files, parallel};
+use crate::cli::validate::{NO_PATIENTS, Unreadable, ValidateError, files};
 use crate::domain::class::CellClass;
 use crate::domain::prevalence_mode::PrevalenceMode;
+use crate::system::parallel;
 use crate::vision::prevalence::PrevalenceReport;
 use crate::vision::profile::ProfileMark;
 use crate::vision::{Vision, VisionError};

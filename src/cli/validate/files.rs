@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::camera::picture::{PictureError, list_pictures};
 use crate::cli::validate::ValidateError;
-use crate::cli::validate::label::{BoxName, BoxNames, Label};
+use crate::cli::validate::box_names::{BoxName, BoxNames};
 use crate::cli::validate::yolo;
 use crate::domain::geometry::Rect;
+use crate::domain::label::Label;
 
 /// Lists `folder`/LABEL/* with the labels, sorted by label and name; skips hidden folders.
 pub(crate) fn labelled_cells(folder: &Path) -> Result<Vec<(PathBuf, Label)>, ValidateError> {

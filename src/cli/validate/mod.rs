@@ -3,6 +3,7 @@
 //! [`cells`] covers single cells, [`fields`] whole fields of view; both run the daemon's code with the daemon's
 //! models. [`page`] turns their reports into a page for people, their `Serialize` into JSON for programs.
 
+pub mod box_names;
 pub mod calibration;
 mod cells;
 pub mod chart;
@@ -12,10 +13,8 @@ pub mod estimate;
 pub mod field_scores;
 mod fields;
 mod files;
-pub mod label;
 pub mod matching;
 pub mod page;
-pub(crate) mod parallel;
 mod pictures;
 mod text;
 pub mod yolo;
@@ -25,13 +24,14 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::camera::picture::{PictureError, endings};
+use crate::domain::label::UnknownLabel;
 
+pub use box_names::{BoxName, BoxNames};
 pub use cells::{CellsReport, cells};
 pub(crate) use cells::{Sight, sights};
 pub use estimate::Estimate;
 pub use fields::{FieldsReport, fields};
 pub(crate) use files::labelled_cells;
-pub use label::{BoxName, BoxNames, Label};
 
 /// Caveat that belongs beside every figure.
 const NO_PATIENTS: &str = "Public data sets name no patients: cells of one patient may have been in the training images \
@@ -61,7 +61,7 @@ pub enum ValidateError {
     NoCells { path: PathBuf },
     /// A folder's name is not a label.
     #[error("folder {}: {source}; rename the folder or move it elsewhere", path.display())]
-    Label { path: PathBuf, source: label::UnknownLabel },
+    Label { path: PathBuf, source: UnknownLabel },
     /// No picture has a label file.
     #[error("no picture in {} has its boxes beside it; cell7.jpg needs a cell7.txt", path.display())]
     NoBoxes { path: PathBuf },

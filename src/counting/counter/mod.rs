@@ -77,6 +77,8 @@ pub struct Counted {
     pub jumped: bool,
     /// Micrometres per pixel, if known.
     pub um_per_px: Option<MicrometresPerPixel>,
+    /// Colour of the red cells of this frame and the latest ones before it; none where the frame adds no cells.
+    pub red_cells: Option<RedCellColour>,
     /// Quality of the frame; a refused frame adds no cells.
     pub quality: Quality,
     /// Why white cells of this frame could not be classified, if so; they count once another frame shows them.
@@ -239,6 +241,7 @@ impl Counter {
         counted.names = placed.names;
         counted.in_view = detections;
         counted.um_per_px = um_per_px;
+        counted.red_cells = red_cells;
         counted.quality = quality;
         counted
     }

@@ -201,6 +201,7 @@ impl Session {
             frame_rate: None,
             stages: Vec::new(),
             um_per_px: None,
+            red_cell_density: None,
             quality: None,
             looked_at: None,
             camera_check: None,

@@ -13,6 +13,7 @@ use crate::domain::class::CellClass;
 use crate::domain::counts::{ClassCount, KindCounts};
 use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
+use crate::domain::red_cell_colour::RedCellColour;
 use crate::system::timing::StageTime;
 use crate::vision::prevalence::PrevalenceReport;
 use crate::vision::profile::ProfileMark;
@@ -163,6 +164,11 @@ pub struct Snapshot {
     pub stages: Vec<StageTime>,
     /// Scale of the camera in micrometres per pixel, if known.
     pub um_per_px: Option<f64>,
+    /// Optical density of the red cells in red, green and blue, by the latest frames that counted: stored crops of white
+    /// cells are brought to the colours of the classifier by it. Missing where they showed too few, and in results of
+    /// versions that did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub red_cell_density: Option<RedCellColour>,
     /// Quality of the newest frame; none before the first.
     #[serde(default)]
     pub quality: Option<Quality>,

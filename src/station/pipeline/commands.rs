@@ -54,6 +54,7 @@ impl Counting {
         self.judged.begin();
         self.rate = Rate::default();
         self.red_noted = None;
+        self.red_cells = None;
         let snapshot = self.session.snapshot(Timestamp::now());
         log::info!("sample {}: counting to {}", snapshot.sample, snapshot.target);
         self.look_up_earlier(&snapshot.sample);

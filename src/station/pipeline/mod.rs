@@ -24,6 +24,7 @@ use crate::counting::session::Session;
 use crate::counting::session::snapshot::{CameraCheck, Command, EarlierResult, Ending, FrameCounts, Phase, Snapshot};
 use crate::counting::statistics::per_red_cell::RedCount;
 use crate::domain::frame::Frame;
+use crate::domain::red_cell_colour::RedCellColour;
 use crate::domain::scale::MicrometresPerPixel;
 use crate::station::in_force::{Current, InForce};
 use crate::station::live_view::Live;
@@ -118,6 +119,8 @@ struct Counting {
     failed: u64,
     judged: QualityLog,
     um_per_px: Option<f64>,
+    /// Colour of the sample's red cells.
+    red_cells: Option<RedCellColour>,
     /// A signed result that the sample had before.
     earlier: Option<EarlierResult>,
     /// Whether the camera of the latest result was checked; none while a sample is counted.
@@ -149,6 +152,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         failed: 0,
         judged: QualityLog::new(),
         um_per_px: None,
+        red_cells: None,
         earlier: None,
         camera_check: None,
         rate: Rate::default(),
@@ -265,12 +269,15 @@ impl Counting {
 
     fn counted(&mut self, counted: Result<Counted, VisionError>, frame: &Frame) {
         match counted {
-            Ok(Counted { cells, revisions, jumped, um_per_px, quality, in_view, names, unnamed, .. }) => {
+            Ok(Counted {
+                cells, revisions, jumped, um_per_px, red_cells, quality, in_view, names, unnamed, ..
+            }) => {
                 self.used += 1;
                 self.view.learn(&cells, &revisions);
                 self.view.show(frame, &in_view, &names);
                 self.connections.troubles.set(Part::Vision, unnamed);
                 self.um_per_px = um_per_px.map(MicrometresPerPixel::get).or(self.um_per_px);
+                self.red_cells = red_cells.or(self.red_cells);
                 self.judged.note(quality, self.connections.gate);
                 self.doubt_optics();
                 if jumped {
@@ -344,6 +351,7 @@ impl Counting {
             frame_rate: self.rate.per_second(),
             stages: self.counter.times(),
             um_per_px: self.um_per_px,
+            red_cell_density: self.red_cells,
             quality: self.judged.newest,
             earlier: self.earlier.clone(),
             camera_check: self.camera_check.clone(),

@@ -108,8 +108,16 @@ impl Adapter {
         if let Some(middle) = crops.get(crops.len() / 2) {
             all.extend([rotate90(middle), rotate180(middle), flip_horizontal(middle)]);
         }
-        let mut views = Vec::with_capacity(all.len());
-        for batch in all.chunks(BATCH) {
+        Ok(LabelledCell { views: self.features(&all)?, seen: crops.len(), label, right })
+    }
+
+    /// The pooled features of crops, in their order.
+    ///
+    /// # Errors
+    /// If a crop has the wrong size, or the network fails.
+    pub fn features(&self, crops: &[RgbImage]) -> Result<Vec<Vec<f64>>, AdaptError> {
+        let mut views = Vec::with_capacity(crops.len());
+        for batch in crops.chunks(BATCH) {
             let (_, map): (Array<2>, Array<4>) = self.net.run_with(&planes(batch, self.size)?, self.features)?;
             let [_, features, rows, columns] = map.shape;
             let places = rows * columns;
@@ -119,7 +127,7 @@ impl Adapter {
             };
             views.extend(map.values.chunks_exact(features * places).map(pooled));
         }
-        Ok(LabelledCell { views, seen: crops.len(), label, right })
+        Ok(views)
     }
 
     /// The shipped last layer.

@@ -1,6 +1,7 @@
 //! One image to its cells: white balance, scale, detection, crops, classes. No memory from image to image.
 
 mod single_cell;
+mod stored;
 
 use std::sync::Arc;
 
@@ -336,11 +337,7 @@ impl Vision {
         class: CellClass,
         red_cells: Option<RedCellColour>,
     ) -> Result<Saliency, VisionError> {
-        let mut crop = crop.clone();
-        if let Some(map) = self.colour_map(red_cells) {
-            map.apply(&mut crop);
-        }
-        Ok(self.classifier.saliency(&crop, class)?)
+        Ok(self.classifier.saliency(&self.in_learned_colours(crop, red_cells), class)?)
     }
 }
 

@@ -30,6 +30,7 @@ pub fn waiting() -> Snapshot {
         frame_rate: None,
         stages: Vec::new(),
         um_per_px: None,
+        red_cell_density: None,
         quality: None,
         looked_at: None,
         camera_check: None,

@@ -5,12 +5,15 @@ use std::fmt;
 
 use serde::Serialize;
 use statrs::distribution::{Binomial, DiscreteCDF as _};
+use utoipa::ToSchema;
 
-use crate::cli::adapt::gather::GivenCell;
-use crate::cli::validate::{Label, parallel};
+use super::NotLearned;
+use super::gather::GivenCell;
 use crate::counting::statistics::interval::{LEVEL, exact};
 use crate::domain::class::CellClass;
 use crate::domain::interval::Figure;
+use crate::domain::label::Label;
+use crate::system::parallel;
 use crate::vision::adapt::{Adapter, LabelledCell};
 use crate::vision::net::LastLayer;
 use crate::vision::prediction::Prediction;
@@ -26,9 +29,9 @@ const PARTS: usize = 5;
 const MOST_PARTS: usize = 10;
 
 /// How cells are divided into parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Division {
+pub enum Division {
     /// Cells of one session stay together.
     Session,
     /// In blocks of neighbouring pictures of each label.
@@ -36,7 +39,7 @@ pub(super) enum Division {
 }
 
 impl Division {
-    pub(super) const fn code(self) -> &'static str {
+    const fn code(self) -> &'static str {
         match self {
             Self::Session => "session",
             Self::Cell => "cell",
@@ -53,15 +56,19 @@ struct Judged {
 }
 
 /// Cells of a label named correctly, before and after.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(super) struct Right {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Right {
     pub cells: u32,
+    /// With the shipped weights.
     pub before: u32,
+    /// With weights learned without them.
     pub after: u32,
 }
 
 impl Right {
-    pub(super) fn figure(self, right: u32) -> Figure {
+    /// A share of the cells, 0..=1, with its exact interval.
+    #[must_use]
+    pub fn figure(self, right: u32) -> Figure {
         exact(right, self.cells, LEVEL)
     }
 
@@ -81,7 +88,7 @@ impl fmt::Display for Right {
 
 /// The cross-validation, and the layer that all cells teach.
 #[derive(Debug)]
-pub(super) struct Judgement {
+pub struct Judgement {
     /// Learned from every cell.
     pub layer: LastLayer,
     pub division: Division,
@@ -97,7 +104,8 @@ pub(super) struct Judgement {
 
 impl Judgement {
     /// Learns from the cells, once from all and once without each part.
-    pub(super) fn of(adapter: &Adapter, cells: &[GivenCell]) -> Self {
+    #[must_use]
+    pub fn of(adapter: &Adapter, cells: &[GivenCell]) -> Self {
         let (division, part_of, parts) = divided(cells);
         let whole: Vec<&LabelledCell> = cells.iter().map(|given| &given.cell).collect();
         let tasks: Vec<usize> = (0..=parts).collect();
@@ -146,21 +154,14 @@ impl Judgement {
         }
     }
 
-    /// Why it must not be used; `None` if it helps.
-    pub(super) fn refusal(&self) -> Option<String> {
-        let Right { cells, before, after } = self.all;
+    /// Refuses what does not help.
+    pub(super) fn check(&self) -> Result<(), NotLearned> {
+        let Right { before, after, .. } = self.all;
         let mean = |right: fn(&Right) -> u32| -> f64 {
             self.by_label.values().map(|label| label.share(right(label))).sum::<f64>() / self.by_label.len() as f64
         };
-        let [balanced_before, balanced_after] = [mean(|right| right.before), mean(|right| right.after)];
-        if after > before && balanced_after >= balanced_before {
-            return None;
-        }
-        Some(format!(
-            "adapting does not help here: cross-validation finds {before} of {cells} cells named correctly as shipped and \
-             {after} adapted (mean of the labels {balanced_before:.3} and {balanced_after:.3}); nothing was written. Label more \
-             cells, above all of the classes it confuses"
-        ))
+        let mean = [mean(|right| right.before), mean(|right| right.after)];
+        if after > before && mean[1] >= mean[0] { Ok(()) } else { Err(NotLearned::NoHelp { all: self.all, mean }) }
     }
 
     pub(super) fn validation(&self) -> Validation {
