@@ -154,8 +154,7 @@ impl Session {
         self.cells.settle();
         self.phase = Phase::Done;
         self.ending = Some(ending);
-        // Uses the network's own classes: error rates of the names corrected to the composition differ from sample to
-        // sample.
+        // By the network's own classes: the error rates of corrected names differ from sample to sample.
         self.corrected = MisclassificationCorrection::of(self.cells.classes_uncorrected(), &self.confusion);
     }
 
