@@ -7,12 +7,14 @@ them, so that classes of which a laboratory labelled no cell keep being recognis
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
 
+from cells import weak_cells
 from data import Cell, read_cells, read_fields
 from evaluate import Model, no_cells
 from export import write_atomically
@@ -33,9 +35,10 @@ def with_features(path: Path) -> Onnx:
     return Onnx(model.SerializeToString())
 
 
-def training_cells(data: Path, rng: np.random.Generator) -> dict[str, list[Cell]]:
-    """Cells of the pack's `train` by class, UNK for what is no cell."""
+def training_cells(data: Path, detector: Onnx, rng: np.random.Generator) -> dict[str, list[Cell]]:
+    """Cells of the pack's `train` by class, UNK for what is no cell, BLA for lymphoblasts by their patient's diagnosis."""
     cells = read_cells(data, "pbc", "train") + read_cells(data, "lmu", "train")
+    cells += [replace(c, label="BLA") for c in weak_cells(data, detector) if c.label == "LYMPHOBLAST"]
     fields = read_fields(data, "txl", "train")
     others = no_cells([fields[i] for i in rng.permutation(len(fields))[:40]], rng)
     # Platelets have a class of their own.
@@ -55,7 +58,7 @@ def main() -> None:
     torch.set_num_threads(1)
     model = Model.read(given.models)
     net = with_features(given.models / model.c["file"])
-    found = training_cells(given.data, np.random.default_rng(0))
+    found = training_cells(given.data, model.detector, np.random.default_rng(0))
     features = {}
     for name in model.c["classes"]:
         cells = found.get(name, [])[:EACH]
