@@ -10,12 +10,13 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use leukoscope::config::{Flags, SessionConfig, WebConfig};
+use leukoscope::config::{Config, Flags, SessionConfig, WebConfig};
 use leukoscope::outputs::web::{self, Timeouts, Web};
+use leukoscope::station::adapt::Laboratory;
 use leukoscope::station::drops::Drops;
 use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
-use leukoscope::station::pipeline::CalibrationRequest;
+use leukoscope::station::pipeline::{CalibrationRequest, WeightsRequest};
 use leukoscope::station::requests::Commands;
 use leukoscope::store::Store;
 use leukoscope::store::records::{Role, Settings};
@@ -46,16 +47,19 @@ fn station() -> &'static Station {
             taken_with: None,
             profile: None,
         };
+        let mut config = Config::default();
+        config.station.state = Some(state.clone());
         let web = Web {
             config: WebConfig { listen: "127.0.0.1:0".parse().expect("an address"), ..WebConfig::default() },
             state,
             station: "fuzz".into(),
             store,
-            vision: None,
             in_force: InForce::new(settings, None),
             live: Live::default(),
             commands: Commands::new(Drops::default()).0,
             calibration_requests: CalibrationRequest::requests(Drops::default()).0,
+            laboratory: Laboratory::of(&config),
+            weights_requests: WeightsRequest::requests(Drops::default()).0,
             timeouts: Timeouts { stalled: Duration::from_secs(2), ..Timeouts::default() },
             stop: Stop::new(),
         };

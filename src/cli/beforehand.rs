@@ -14,7 +14,7 @@ use crate::domain::flag::Share;
 use crate::outputs::serial::port;
 use crate::outputs::web;
 use crate::outputs::words::Catalogues;
-use crate::station::calibrate;
+use crate::station::adapt::kept::{self, Choice, ChoiceError};
 use crate::vision::Vision;
 use crate::vision::models::Models;
 use crate::vision::profile::ProfileError;
@@ -45,6 +45,7 @@ fn warning(section: &'static str, key: &'static str, what: String, write: impl I
 pub fn findings(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(state(config));
+    found.extend(choice(config));
     found.extend(camera_and_calibration(config));
     found.extend(models(config));
     found.extend(flags(config));
@@ -66,6 +67,19 @@ fn state(config: &Config) -> Option<Finding> {
     let problem = limits.apply(&mut config.clone()).err()?;
     let what = format!("the limits set on the page and kept in {} do not fit this file: {problem}", limits::FILE);
     Some(refused("station", "state", what.replace('\n', " "), "the same, without that file"))
+}
+
+/// The profile that was chosen on the page.
+fn choice(config: &Config) -> Option<Finding> {
+    let state = config.station.state.as_deref()?;
+    let wrong = |problem: ChoiceError| refused("station", "state", problem.to_string(), "the same, without that file");
+    let choice = match Choice::read(state) {
+        Ok(choice) => choice?,
+        Err(problem) => return Some(wrong(problem)),
+    };
+    // Models that cannot be read are told of by themselves.
+    let models = Models::read(&Models::folder(config.models.folder.as_deref())).ok()?;
+    choice.models(state, models, &config.camera, &config.optics).err().map(wrong)
 }
 
 /// Why this cannot be a folder, nor become one.
@@ -153,10 +167,7 @@ fn profiled(config: &Config, models: Models) -> Result<Models, Finding> {
     let Some(path) = &config.models.profile else { return Ok(models) };
     let write = "profile = \"none\", or a file that `leukoscope adapt` wrote for this camera and objective";
     let wrong = |problem: ProfileError| refused("models", "profile", problem.to_string(), write);
-    let models = models.with_profile(path).map_err(wrong)?;
-    let here = calibrate::setup(&config.camera, &config.optics);
-    models.profile.as_ref().map_or(Ok(()), |profile| profile.check_setup(&here)).map_err(wrong)?;
-    Ok(models)
+    kept::put_to_use(models, path, &config.camera, &config.optics).map_err(wrong)
 }
 
 fn flags(config: &Config) -> impl Iterator<Item = Finding> {

@@ -81,9 +81,8 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     let mut counter = Counter::behind(vision, Gate::new(!arguments.no_gate));
     // Counts the whole recording, however many cells it shows.
     let limits = SessionConfig { target: u32::MAX, precision_of: None, ..station.session };
-    let mut session = Session::new(limits, station.flags, correction)
-        .with_confusion(confusion)
-        .with_first_red_count(arguments.red_count);
+    let mut session = Session::new(limits, station.flags, correction).with_first_red_count(arguments.red_count);
+    session.correct_by(confusion);
     // A recording has no clock; the session uses the time only for names and lines that are not printed here.
     let now = jiff::Timestamp::UNIX_EPOCH;
     session.begin(None, now);

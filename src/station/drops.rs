@@ -10,6 +10,8 @@ pub enum Dropped {
     Command,
     /// A calibration request that came while another was waiting; its sender got an error.
     CalibrationRequest,
+    /// A request to name cells with other weights that came while another was waiting; its sender got an error.
+    WeightsRequest,
     /// A white cell's picture, because the store could not keep up.
     Picture,
     /// The record of a red cell or platelet, because the store could not keep up. The cell still counts.
@@ -18,7 +20,8 @@ pub enum Dropped {
 
 impl Dropped {
     /// Everything that can be dropped.
-    pub const ALL: [Self; 4] = [Self::Command, Self::CalibrationRequest, Self::Picture, Self::Cell];
+    pub const ALL: [Self; 5] =
+        [Self::Command, Self::CalibrationRequest, Self::WeightsRequest, Self::Picture, Self::Cell];
 
     /// Its name in metrics and log.
     #[must_use]
@@ -26,6 +29,7 @@ impl Dropped {
         match self {
             Self::Command => "command",
             Self::CalibrationRequest => "calibration_request",
+            Self::WeightsRequest => "weights_request",
             Self::Picture => "picture",
             Self::Cell => "cell",
         }

@@ -1,10 +1,12 @@
-//! Settings, limits and calibration in force, in one place: everyone reads them here, and they change only here.
+//! Settings, limits, calibration and networks in force, in one place: everyone reads them here, and they change only here.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::{Flags, SessionConfig};
 use crate::store::records::Settings;
+use crate::vision::Vision;
 use crate::vision::optics::calibration::Calibration;
+use crate::vision::profile::ProfileMark;
 
 /// The settings in force; clones share them.
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ struct Places {
     now: Mutex<Arc<Current>>,
     /// Held while limits change: they are in a file too, so changes go one at a time.
     changing: Mutex<()>,
+    /// What cells are looked at with; none before the networks run.
+    vision: Mutex<Option<Arc<Vision>>>,
 }
 
 /// The settings in force at one moment.
@@ -32,7 +36,7 @@ impl InForce {
     pub fn new(settings: Settings, calibration: Option<Calibration>) -> Self {
         let settings = Settings { calibration: calibration.as_ref().map(Calibration::in_words), ..settings };
         let now = Mutex::new(Arc::new(Current { settings, calibration }));
-        Self(Arc::new(Places { now, changing: Mutex::default() }))
+        Self(Arc::new(Places { now, changing: Mutex::default(), vision: Mutex::default() }))
     }
 
     /// The current settings. Cheap to call; the returned value does not change later.
@@ -60,6 +64,24 @@ impl InForce {
         let mut now = self.locked();
         let settings = Settings { calibration: Some(calibration.in_words()), ..now.settings.clone() };
         *now = Arc::new(Current { settings, calibration: Some(calibration) });
+    }
+
+    /// Puts a profile in force, or with `None` the weights as shipped.
+    pub fn name_by(&self, profile: Option<ProfileMark>) {
+        let mut now = self.locked();
+        let settings = Settings { profile, ..now.settings.clone() };
+        *now = Arc::new(Current { settings, calibration: now.calibration.clone() });
+    }
+
+    /// What cells are looked at with; none before the networks run.
+    #[must_use]
+    pub fn vision(&self) -> Option<Arc<Vision>> {
+        self.0.vision.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts networks, light and colour in force.
+    pub fn look_with(&self, vision: Arc<Vision>) {
+        *self.0.vision.lock().unwrap_or_else(PoisonError::into_inner) = Some(vision);
     }
 
     fn locked(&self) -> MutexGuard<'_, Arc<Current>> {

@@ -18,7 +18,7 @@ use crate::counting::statistics::per_red_cell::RedCount;
 use crate::station::drops::Drops;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
-use crate::station::pipeline::{self, CalibrationRequest, Calibrator, PipelinePorts};
+use crate::station::pipeline::{self, CalibrationRequest, Calibrator, PipelinePorts, WeightsRequest};
 use crate::station::recorder::Recorder;
 use crate::station::requests::{Asked, Commands, Requests};
 use crate::station::retention::{self, Pace};
@@ -66,6 +66,8 @@ pub struct Ports {
     pub commands: Commands,
     /// Calibration requests to the counting thread.
     pub calibration_requests: Requests<CalibrationRequest>,
+    /// Requests to the counting thread to name cells with other weights.
+    pub weights_requests: Requests<WeightsRequest>,
     /// State and frames for the page's live view.
     pub live: Live,
     /// Limits, settings and calibration in force, to read and change.
@@ -87,6 +89,7 @@ pub struct Station {
     ports: Ports,
     asked: Receiver<Asked>,
     calibrations_asked: Receiver<CalibrationRequest>,
+    weights_asked: Receiver<WeightsRequest>,
     sinks: Vec<Latest<Arc<Snapshot>>>,
 }
 
@@ -98,9 +101,13 @@ impl Station {
         let (commands, asked) = Commands::new(drops.clone());
         let commands = commands.limited_by(parts.in_force.clone());
         let (calibration_requests, calibrations_asked) = CalibrationRequest::requests(drops.clone());
+        let (weights_requests, weights_asked) = WeightsRequest::requests(drops.clone());
+        // The page may look at cells before the counting thread runs.
+        parts.in_force.look_with(Arc::clone(&parts.vision));
         let ports = Ports {
             commands,
             calibration_requests,
+            weights_requests,
             live: Live::default(),
             in_force: parts.in_force.clone(),
             store: parts.store.clone(),
@@ -108,7 +115,7 @@ impl Station {
             drops,
             stop: Stop::new(),
         };
-        Self { parts, ports, asked, calibrations_asked, sinks: Vec::new() }
+        Self { parts, ports, asked, calibrations_asked, weights_asked, sinks: Vec::new() }
     }
 
     /// Connections for outputs.
@@ -135,7 +142,7 @@ impl Station {
     }
 
     fn started(self) -> io::Result<RunningStation> {
-        let Self { parts, ports, asked, calibrations_asked, sinks } = self;
+        let Self { parts, ports, asked, calibrations_asked, weights_asked, sinks } = self;
         let Parts { config, vision, confusion, in_force, store, red_count, sample } = parts;
         let Ports { live, troubles, drops, stop, commands, .. } = ports;
         let watchdog = Watchdog::default();
@@ -172,6 +179,7 @@ impl Station {
                     optics: config.optics.clone(),
                 },
                 calibration_requests: calibrations_asked,
+                weights_requests: weights_asked,
             };
             let (session, first) = first_session(&config, red_count, sample, &vision, confusion);
             let station = config.station.name.clone();
@@ -268,10 +276,10 @@ fn first_session(
     vision: &Vision,
     confusion: ConfusionSource,
 ) -> (Session, Option<Command>) {
-    let session =
-        Session::new(config.session.clone(), config.flags.clone(), vision.correction(Some(config.models.prevalence)))
-            .with_confusion(confusion)
-            .with_first_red_count(red_count);
+    let correction = vision.correction(Some(config.models.prevalence));
+    let mut session =
+        Session::new(config.session.clone(), config.flags.clone(), correction).with_first_red_count(red_count);
+    session.correct_by(confusion);
     let first = match sample {
         Some(id) => Some(Command::NewSample(Some(id))),
         None => config.session.autostart.then_some(Command::Start),

@@ -14,6 +14,7 @@ pub mod export;
 mod file;
 mod first_use;
 mod identity;
+mod of_camera;
 mod password_rules;
 mod passwords;
 pub mod records;

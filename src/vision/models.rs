@@ -10,7 +10,7 @@ use crate::system::file;
 use crate::vision::card_seal::{hexadecimal, seal_of};
 use crate::vision::colour_map::StainCard;
 use crate::vision::optics::white_balance::WhiteBalance;
-use crate::vision::profile::{Profile, ProfileError};
+use crate::vision::profile::{Profile, ProfileError, ProfileProblem};
 use crate::vision::tempering::DistanceCard;
 
 /// `model.toml`: what the two networks expect, and how to read their outputs.
@@ -155,10 +155,27 @@ impl Models {
     /// # Errors
     /// If it cannot be read, is damaged, or was learned with another classifier.
     pub fn with_profile(self, path: &Path) -> Result<Self, ProfileError> {
-        Ok(Self {
-            profile: Some(Profile::read_for(path, &self.card.classifier.sha256, &self.card.classifier.classes)?),
-            ..self
-        })
+        let profile = Profile::read(path)?;
+        self.check_profile(path, &profile)?;
+        Ok(Self { profile: Some(profile), ..self })
+    }
+
+    /// Refuses the profile in this file if it was learned with another classifier.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn check_profile(&self, path: &Path, profile: &Profile) -> Result<(), ProfileError> {
+        let ClassifierCard { sha256, classes, .. } = &self.card.classifier;
+        let path = path.to_owned();
+        if !profile.classifier_sha256.eq_ignore_ascii_case(sha256) {
+            let found = profile.classifier_sha256.clone();
+            return Err(ProfileError::OtherClassifier { path, found, wanted: sha256.clone() });
+        }
+        if profile.classes != *classes {
+            let problem = ProfileProblem::Value("its classes are not the classifier's".into());
+            return Err(ProfileError::Damaged { path, problem });
+        }
+        Ok(())
     }
 
     /// What tells the weights that name cells from all others: the classifier's SHA-256, or the profile's where there is

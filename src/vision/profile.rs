@@ -117,8 +117,8 @@ pub enum ProfileError {
     OtherClassifier { path: PathBuf, found: String, wanted: String },
     #[error(
         "the profile `{name}` was learned with {found}, and here is {wanted}: another camera or objective shows cells \
-         differently. Leave out [models] profile, or learn one here with `leukoscope adapt`; if it is the same camera, plug it in \
-         or name it with [optics] camera"
+         differently. Name cells without it, or learn one here, on the page or with `leukoscope adapt`; if it is the same camera, \
+         plug it in or name it with [optics] camera"
     )]
     OtherSetup { name: String, found: String, wanted: String },
 }
@@ -137,26 +137,14 @@ pub enum ProfileProblem {
 }
 
 impl Profile {
-    /// Reads the profile in a file for a classifier with this SHA-256 and these classes.
+    /// Reads the profile in a file.
     ///
     /// # Errors
-    /// If it cannot be read, is damaged, or belongs to another classifier.
-    pub fn read_for(path: &Path, classifier_sha256: &str, classes: &[CellClass]) -> Result<Self, ProfileError> {
+    /// If it cannot be read, or is damaged.
+    pub fn read(path: &Path) -> Result<Self, ProfileError> {
         let text =
             file::read_to_string(path).map_err(|source| ProfileError::Unreadable { path: path.to_owned(), source })?;
-        let damaged = |problem| ProfileError::Damaged { path: path.to_owned(), problem };
-        let profile = Self::parse(&text).map_err(damaged)?;
-        if !profile.classifier_sha256.eq_ignore_ascii_case(classifier_sha256) {
-            return Err(ProfileError::OtherClassifier {
-                path: path.to_owned(),
-                found: profile.classifier_sha256,
-                wanted: classifier_sha256.to_owned(),
-            });
-        }
-        if profile.classes != classes {
-            return Err(damaged(ProfileProblem::Value("its classes are not the classifier's".into())));
-        }
-        Ok(profile)
+        Self::parse(&text).map_err(|problem| ProfileError::Damaged { path: path.to_owned(), problem })
     }
 
     /// Parses a profile.

@@ -191,6 +191,11 @@ class Day(Page):
         self.until("kept", lambda: "Kept" in self.one("main").text)
         self.assertEqual(self.ask("GET", "/api/settings")[1]["settings"]["session"]["target"], 20)
         self.assertIn("whole", self.station.command("audit", "verify"))
+        self.assertIn("as the program was shipped", self.one("#named-with").text)
+        self.until("cells to label next", lambda: self.find("#next-cells a img"))
+        self.one("#adapt input[maxlength='64']").send_keys("ward")
+        self.press("Learn")
+        self.until("what is missing", lambda: "Too few cells" in self.one("#adapt [role=status]").text)
 
     def test_8_it_fits_a_phone_and_a_panel_in_every_language_light_and_dark(self):
         self.log_in("rita")

@@ -20,7 +20,7 @@ use leukoscope::domain::frame::Frame;
 use leukoscope::station::drops::Drops;
 use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
-use leukoscope::station::pipeline::{self, CalibrationRequest, Calibrator, PipelinePorts};
+use leukoscope::station::pipeline::{self, CalibrationRequest, Calibrator, PipelinePorts, WeightsRequest};
 use leukoscope::station::recorder::Recorder;
 use leukoscope::station::requests::{Asked, Commands, NotPassedOn};
 use leukoscope::station::service::watchdog::Watchdog;
@@ -72,7 +72,8 @@ impl Thread {
             stop: stop.clone(),
             gate: false,
             calibrator: Calibrator { state: state.to_owned(), camera, optics: Optics::default() },
-            calibration_requests: CalibrationRequest::requests(drops).1,
+            calibration_requests: CalibrationRequest::requests(drops.clone()).1,
+            weights_requests: WeightsRequest::requests(drops).1,
         };
         let thread = thread::spawn(move || pipeline::count("bench", vision, session, None, ports));
         Self { commands, frames, newest, store, stop, running: Some(thread) }

@@ -7,6 +7,7 @@ mod common;
 mod copies;
 mod export;
 mod kill;
+mod of_camera;
 mod recorder;
 mod retention;
 mod store;

@@ -19,7 +19,7 @@ use leukoscope::station::calibrate::{NotCalibrated, Step};
 use leukoscope::station::drops::Drops;
 use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
-use leukoscope::station::pipeline::{self, Calibrated, CalibrationRequest, Calibrator, PipelinePorts};
+use leukoscope::station::pipeline::{self, Calibrated, CalibrationRequest, Calibrator, PipelinePorts, WeightsRequest};
 use leukoscope::station::recorder::Recorder;
 use leukoscope::station::requests::{Asked, Commands, Requests};
 use leukoscope::station::service::watchdog::Watchdog;
@@ -77,6 +77,7 @@ fn counting(
         gate: true,
         calibrator: Calibrator { state: state.to_owned(), camera: config.clone(), optics: optics(choice) },
         calibration_requests: requested,
+        weights_requests: WeightsRequest::requests(Drops::default()).1,
     };
     let session = Session::new(SessionConfig::default(), Flags::default(), vision.correction(None));
     let counting = thread::spawn(move || pipeline::count("bench", vision, session, None, connections));

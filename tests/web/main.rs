@@ -1,5 +1,6 @@
 //! The page and its API.
 
+mod adapting;
 mod api;
 mod calibrating;
 #[path = "../common/mod.rs"]

@@ -4,11 +4,15 @@ use crate::station::{PASSWORD, Station};
 use leukoscope::store::records::Role;
 
 /// Requests that need more than an operator's role: the first three a reviewer's, the others an admin's.
-const CHANGES: [(&str, &str, &str); 11] = [
+const CHANGES: [(&str, &str, &str); 15] = [
     ("PUT", "/api/sessions/1/cells", r#"{"cells":[2],"class":"EOS"}"#),
     ("POST", "/api/sessions/1/undo", ""),
     ("POST", "/api/sessions/1/sign", r#"{"password":"correct horse battery","fingerprint":""}"#),
     ("PUT", "/api/settings", r#"{"target":1}"#),
+    ("GET", "/api/adaptation", ""),
+    ("GET", "/api/adaptation/next", ""),
+    ("POST", "/api/adaptation", r#"{"name":"ward"}"#),
+    ("PUT", "/api/adaptation/profile", r#"{"sha256":null}"#),
     ("GET", "/api/users", ""),
     ("POST", "/api/users", r#"{"name":"eve","role":"admin","password":"correct horse battery"}"#),
     ("PATCH", "/api/users/otto", r#"{"role":"admin"}"#),

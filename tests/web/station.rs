@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use jiff::Timestamp;
-use leukoscope::config::WebConfig;
+use leukoscope::config::{Config, WebConfig};
 use leukoscope::outputs::web::{self, Timeouts, Web};
+use leukoscope::station::adapt::Laboratory;
 use leukoscope::station::drops::Drops;
 use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
-use leukoscope::station::pipeline::CalibrationRequest;
+use leukoscope::station::pipeline::{CalibrationRequest, WeightsRequest};
 use leukoscope::station::requests::{Asked, Commands};
 use leukoscope::store::Store;
 use leukoscope::store::records::{Role, SessionId};
@@ -38,6 +39,7 @@ pub struct Station {
     pub asked: Receiver<Asked>,
     pub in_force: InForce,
     pub wished: Receiver<CalibrationRequest>,
+    pub switches: Receiver<WeightsRequest>,
     pub drops: Drops,
     pub store: Store,
     pub state: TempDir,
@@ -75,6 +77,10 @@ impl Station {
         let (live, stop) = (Live::default(), Stop::new());
         let in_force = InForce::new(stored::start("").settings, None);
         let (calibration_requests, wished) = CalibrationRequest::requests(drops.clone());
+        let (weights_requests, switches) = WeightsRequest::requests(drops.clone());
+        let mut config = Config::default();
+        config.station.state = Some(state.path().to_owned());
+        config.models.folder = Some(crate::common::models_folder());
         let store = Store::open(state.path()).unwrap();
         for (name, role) in USERS {
             store.add_user(name, role, PASSWORD, "console", Timestamp::now()).unwrap();
@@ -84,11 +90,12 @@ impl Station {
             state: state.path().to_owned(),
             station: "test".into(),
             store: store.clone(),
-            vision: None,
             in_force: in_force.clone(),
             live: live.clone(),
             commands: commands.limited_by(in_force.clone()),
             calibration_requests,
+            laboratory: Laboratory::of(&config),
+            weights_requests,
             timeouts: Timeouts::default(),
             stop: stop.clone(),
         };
@@ -97,7 +104,20 @@ impl Station {
         let port = running.address.port();
         let tls = !running.address.ip().is_loopback();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
-        Self { address, live, asked, in_force, wished, drops, store, state, stop, thread: Some(running.thread), tls }
+        Self {
+            address,
+            live,
+            asked,
+            in_force,
+            wished,
+            switches,
+            drops,
+            store,
+            state,
+            stop,
+            thread: Some(running.thread),
+            tls,
+        }
     }
 
     /// Whether it listens off the loopback address.

@@ -24,7 +24,8 @@ use crate::outputs::serial::port::Port;
 use crate::outputs::serial::sent::SentMark;
 use crate::outputs::web::{self, Timeouts, Web};
 use crate::outputs::{display, serial};
-use crate::station::calibrate;
+use crate::station::adapt::Laboratory;
+use crate::station::adapt::kept::{self, Choice};
 use crate::station::in_force::InForce;
 use crate::station::service::{self, Hangup, last_resort};
 use crate::station::wiring::{Parts, Station};
@@ -53,6 +54,10 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
             let kept = format!("{}, where limits set on the page are kept ({remedy})", path.display());
             Failure { code: 2, error: anyhow::Error::new(wrong).context(kept) }
         })?;
+    }
+    if let Some(choice) = Choice::read(&state).blame_input()? {
+        log::info!("the profile chosen on the page comes before [models] profile");
+        config.models.profile = choice.file(&state);
     }
     if let Some(camera) = &arguments.camera {
         config.camera.source.clone_from(camera);
@@ -95,7 +100,7 @@ pub struct Prepared {
 /// # Errors
 /// With exit code 2 if a file or a device cannot be used.
 pub fn prepare(config: &Config) -> Result<Prepared, Failure> {
-    let models = models(config)?;
+    let models = models(config).inspect_err(|failure| at_device::show(config, &failure.words()))?;
     let vision = Vision::new(&models, config.optics.um_per_px, config.models.unknown_below).blame_input()?;
     prepare_with(config, &models, vision)
 }
@@ -107,9 +112,16 @@ pub fn prepare(config: &Config) -> Result<Prepared, Failure> {
 pub(crate) fn models(config: &Config) -> Result<Models, Failure> {
     let models = Models::read(&Models::folder(config.models.folder.as_deref())).blame_input()?;
     let Some(path) = &config.models.profile else { return Ok(models) };
-    let models = models.with_profile(path).blame_input()?;
+    let (state, camera, optics) = (config.state_folder(), &config.camera, &config.optics);
+    // The command line may name another file.
+    let choice = Choice::read(&state).blame_input()?.filter(|choice| choice.file(&state).as_ref() == Some(path));
+    let models = match choice {
+        // One that cannot be used is refused rather than passed over: results would be named by other weights than the
+        // page says.
+        Some(choice) => choice.models(&state, models, camera, optics).blame_input()?,
+        None => kept::put_to_use(models, path, camera, optics).blame_input()?,
+    };
     if let Some(profile) = &models.profile {
-        profile.check_setup(&calibrate::setup(&config.camera, &config.optics)).blame_input()?;
         log::info!("cells are named with the profile {}", profile.mark());
     }
     Ok(models)
@@ -191,7 +203,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
 
     let mut station = Station::new(Parts {
         config: config.clone(),
-        vision: Arc::clone(&vision),
+        vision,
         confusion,
         in_force: in_force.clone(),
         store,
@@ -217,11 +229,12 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         state: config.state_folder(),
         station: config.station.name.clone(),
         store: ports.store.clone(),
-        vision: Some(vision),
         in_force: ports.in_force.clone(),
         live: ports.live.clone(),
         commands: ports.commands.clone(),
         calibration_requests: ports.calibration_requests.clone(),
+        laboratory: Laboratory::of(&config),
+        weights_requests: ports.weights_requests.clone(),
         timeouts: Timeouts::default(),
         stop: outputs_stop.clone(),
     })?;
@@ -250,7 +263,11 @@ fn reload(arguments: &RunArguments, running: &Config, in_force: &InForce) {
     service::reloading();
     let reread = in_force.change_limits(|_| {
         let config = configuration(arguments)?;
-        let rest = Config { session: running.session.clone(), flags: running.flags.clone(), ..config.clone() };
+        let mut rest = Config { session: running.session.clone(), flags: running.flags.clone(), ..config.clone() };
+        // The page puts its choice in force itself.
+        if Choice::read(&rest.state_folder()).blame_input()?.is_some() {
+            rest.models.profile.clone_from(&running.models.profile);
+        }
         if rest != *running {
             log::warn!("only [session] and [flags] were read again; restart for the other changes");
         }

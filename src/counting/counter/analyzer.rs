@@ -87,6 +87,11 @@ impl FrameAnalyzer {
         *self = Self { light, ..Self::behind(Arc::clone(&self.vision), gate) };
     }
 
+    /// Looks at the next frames with this.
+    pub(super) fn look_with(&mut self, vision: Arc<Vision>) {
+        self.vision = vision;
+    }
+
     /// Analyses the next frame.
     ///
     /// # Errors

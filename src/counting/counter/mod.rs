@@ -138,6 +138,13 @@ impl Counter {
         *self = Self { analyzer, ..Self::new(Arc::clone(&self.vision)) };
     }
 
+    /// Looks at the next frames with this. The light and scale that were learned stay, so it must take out light in the same
+    /// way.
+    pub(crate) fn look_with(&mut self, vision: Arc<Vision>) {
+        self.analyzer.look_with(Arc::clone(&vision));
+        self.vision = vision;
+    }
+
     /// Time taken by each stage for the latest frames.
     #[must_use]
     pub fn times(&self) -> Vec<StageTime> {

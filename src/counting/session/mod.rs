@@ -57,10 +57,9 @@ impl Session {
         }
     }
 
-    /// Also corrects results for the classifier's errors, using this matrix.
-    #[must_use]
-    pub(crate) fn with_confusion(self, confusion: confusion::ConfusionSource) -> Self {
-        Self { confusion, ..self }
+    /// Also corrects results for the classifier's errors from now on, using this matrix.
+    pub(crate) fn correct_by(&mut self, confusion: confusion::ConfusionSource) {
+        self.confusion = confusion;
     }
 
     /// The current phase.

@@ -15,13 +15,13 @@ use super::repeats::Repeats;
 use super::throttle::Throttle;
 use super::{Timeouts, Web};
 use crate::outputs::words::Catalogues;
+use crate::station::adapt::Laboratory;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
-use crate::station::pipeline::CalibrationRequest;
+use crate::station::pipeline::{CalibrationRequest, WeightsRequest};
 use crate::station::requests::{Commands, Requests};
 use crate::store::Store;
 use crate::store::records::SessionId;
-use crate::vision::Vision;
 
 /// Passwords checked at once. Each takes 19 MiB and a core for a while, and counting runs on the same board.
 const PASSWORDS_AT_ONCE: usize = 1;
@@ -39,11 +39,12 @@ pub(super) type Permit = OwnedSemaphorePermit;
 pub(super) struct App {
     pub(super) store: Store,
     pub(super) state: PathBuf,
-    pub(super) vision: Option<Arc<Vision>>,
     pub(super) in_force: InForce,
     pub(super) live: Live,
     pub(super) commands: Commands,
     pub(super) calibration_requests: Requests<CalibrationRequest>,
+    pub(super) laboratory: Laboratory,
+    pub(super) weights_requests: Requests<WeightsRequest>,
     pub(super) station: String,
     pub(super) language: String,
     pub(super) catalogues: Catalogues,
@@ -56,6 +57,7 @@ pub(super) struct App {
     /// Limits how many reports and pictures are made at once.
     pictures: Arc<Semaphore>,
     calibrations: Arc<Semaphore>,
+    adaptations: Arc<Semaphore>,
     logins: Mutex<Logins>,
     throttle: Mutex<Throttle>,
     viewed: Mutex<Viewed>,
@@ -73,11 +75,12 @@ impl App {
         Self {
             store: web.store.clone(),
             state: web.state.clone(),
-            vision: web.vision.clone(),
             in_force: web.in_force.clone(),
             live: web.live.clone(),
             commands: web.commands.clone(),
             calibration_requests: web.calibration_requests.clone(),
+            laboratory: web.laboratory.clone(),
+            weights_requests: web.weights_requests.clone(),
             station: web.station.clone(),
             language: web.config.language.clone(),
             catalogues: Catalogues::new(web.config.catalogues.clone()),
@@ -88,6 +91,7 @@ impl App {
             passwords: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE)),
             pictures: Arc::new(Semaphore::new(1)),
             calibrations: Arc::new(Semaphore::new(1)),
+            adaptations: Arc::new(Semaphore::new(1)),
             viewed: Mutex::default(),
             repeats: Mutex::default(),
             used_tokens: Mutex::default(),
@@ -106,6 +110,12 @@ impl App {
     pub(super) fn calibration_permit(&self) -> Result<Permit, ApiError> {
         let turn = Arc::clone(&self.calibrations).try_acquire_owned();
         turn.map_err(|_| ApiError::busy("a calibration is being taken; wait for it"))
+    }
+
+    /// Takes the permit to learn a profile or to switch one on, if it is free.
+    pub(super) fn adaptation_permit(&self) -> Result<Permit, ApiError> {
+        let turn = Arc::clone(&self.adaptations).try_acquire_owned();
+        turn.map_err(|_| ApiError::busy("a profile is being learned or switched on; wait for it"))
     }
 
     /// Waits for the permit to make a report or a picture.

@@ -34,6 +34,7 @@ const FILES: &[Asset] = page![
     "kept.js",
     "style.css",
     "views.css",
+    "views/adapt.js",
     "views/admin.js",
     "views/calibration.js",
     "views/compare.js",

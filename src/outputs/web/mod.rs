@@ -5,6 +5,7 @@
 //! the counting thread puts its newest state and frame into [`Live`] and goes on.
 
 mod account;
+mod adaptation;
 mod admin;
 mod app;
 mod assets;
@@ -46,15 +47,15 @@ use self::app::App;
 pub use self::certificate::CertificateError;
 use self::http1::Http1Only;
 use crate::config::{ListenAddress, WebConfig};
+use crate::station::adapt::Laboratory;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
-use crate::station::pipeline::CalibrationRequest;
+use crate::station::pipeline::{CalibrationRequest, WeightsRequest};
 use crate::station::requests::{Commands, Requests};
 use crate::store::{ClockVerdict, Store};
 use crate::system::clock::synchronised;
 use crate::system::stop::Stop;
 use crate::system::threads::thread;
-use crate::vision::Vision;
 
 /// How often to write what was counted for the audit trail without a line.
 const REPEATS: Duration = Duration::from_secs(10);
@@ -96,9 +97,8 @@ pub struct Web {
     pub station: String,
     /// Sessions, results, users and audit trail.
     pub store: Store,
-    /// Computes saliency maps of cells; without it none are shown.
-    pub vision: Option<Arc<Vision>>,
-    /// What is in force, to be shown; limits that are set on the page change it.
+    /// What is in force, to be shown, and the networks for maps of what mattered in a cell; limits that are set on the page
+    /// change it.
     pub in_force: InForce,
     /// Where the counting thread puts what is going on.
     pub live: Live,
@@ -106,6 +106,10 @@ pub struct Web {
     pub commands: Commands,
     /// Where requests for a calibration go.
     pub calibration_requests: Requests<CalibrationRequest>,
+    /// Models, camera and profiles of the station.
+    pub laboratory: Laboratory,
+    /// Where requests to name cells with other weights go.
+    pub weights_requests: Requests<WeightsRequest>,
     /// How long slow clients are waited for.
     pub timeouts: Timeouts,
     pub stop: Stop,

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, guard};
-use super::{account, admin, assets, calibration, openapi, report, review, sessions, settings, stream};
+use super::{account, adaptation, admin, assets, calibration, openapi, report, review, sessions, settings, stream};
 use crate::store::records::Role;
 
 /// One route; the handler declares its method, path and description.
@@ -66,6 +66,10 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(settings::settings)),
         route(Admin, routes!(settings::change)),
         route(Admin, routes!(calibration::calibrate)),
+        route(Admin, routes!(adaptation::adaptation)),
+        route(Admin, routes!(adaptation::next)),
+        route(Admin, routes!(adaptation::learn)),
+        route(Admin, routes!(adaptation::switch)),
         route(Admin, routes!(admin::users)),
         personal(Admin, routes!(admin::add_user)),
         personal(Admin, routes!(admin::change_user)),

@@ -177,7 +177,7 @@ impl App {
 
     fn saliency(&self, id: SessionId, number: CellNumber) -> Result<Vec<u8>, ApiError> {
         let none = || ApiError::not_found("what mattered in this cell cannot be shown");
-        let vision = self.vision.as_ref().filter(|vision| vision.explains()).ok_or_else(none)?;
+        let vision = self.in_force.vision().filter(|vision| vision.explains()).ok_or_else(none)?;
         let cell = self.store.cell(id, number)?.ok_or_else(none)?;
         // A blast is explained by its most probable line, an unknown cell by its most probable class.
         let ranked = || cell.ranked.iter().map(|(class, _)| *class);
@@ -186,7 +186,8 @@ impl App {
         let jpeg = self.store.crop(id, number)?.ok_or_else(none)?;
         let crop = image::load_from_memory_with_format(&jpeg, ImageFormat::Jpeg);
         let crop = crop.map_err(|problem| ApiError::internal(&problem))?.to_rgb8();
-        let saliency = vision.saliency(&crop, class, None).map_err(|problem| {
+        let red_cells = self.store.red_cell_density(id)?;
+        let saliency = vision.saliency(&crop, class, red_cells).map_err(|problem| {
             log::warn!("page: session {id}, cell {number}: {problem}");
             none()
         })?;

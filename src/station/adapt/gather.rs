@@ -189,7 +189,7 @@ pub fn of_sessions(
 ///
 /// # Errors
 /// If the store cannot be read.
-fn stored_crop(
+pub(super) fn stored_crop(
     store: &Store,
     (session, number): (SessionId, CellNumber),
     settings: Option<&Settings>,

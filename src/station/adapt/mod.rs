@@ -3,19 +3,25 @@
 
 pub mod gather;
 mod judge;
+pub mod kept;
+mod laboratory;
 pub mod learned;
+mod next;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::counting::statistics::confusion::ConfusionError;
 use crate::domain::label::Label;
 use crate::store::StoreError;
 use crate::store::records::SessionId;
 use crate::vision::adapt::AdaptError;
 use crate::vision::models::ModelError;
-use crate::vision::profile::ProfileProblem;
+use crate::vision::profile::{ProfileError, ProfileProblem};
 
 pub use judge::{Division, Judgement, Right};
+pub use laboratory::{Laboratory, Overview, Weights};
+pub use next::{NextCell, Why};
 
 /// Cells that a label needs.
 pub const FEWEST: u32 = 5;
@@ -56,6 +62,10 @@ pub enum NotLearned {
         /// Mean of the labels' shares named correctly, before and after.
         mean: [f64; 2],
     },
+    #[error("{0}")]
+    Name(String),
+    #[error("there is a profile `{0}` already; give this one another name")]
+    NameTaken(String),
     #[error("cannot write the profile {}: {source}; check its folder and the disk's free space", path.display())]
     Unwritable { path: PathBuf, source: std::io::Error },
     #[error("the profile cannot be read back: {0}")]
@@ -64,6 +74,25 @@ pub enum NotLearned {
     Models(#[from] ModelError),
     #[error(transparent)]
     Network(#[from] AdaptError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why other weights do not come into force; each message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSwitched {
+    #[error("a sample is being counted; stop the count first")]
+    Counting,
+    #[error("no profile with the SHA-256 {0} is kept here; look at the list of profiles again")]
+    None(String),
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    #[error(transparent)]
+    Models(#[from] ModelError),
+    #[error(transparent)]
+    Confusion(#[from] ConfusionError),
+    #[error(transparent)]
+    Kept(#[from] kept::ChoiceError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -98,6 +98,7 @@ impl Counting {
         if lighting != *self.vision.lighting() || calibration.red_cells != self.vision.calibrated_colour() {
             self.vision = Arc::new((*self.vision).clone().lit(lighting).calibrated(calibration.red_cells));
             self.counter = Counter::behind(Arc::clone(&self.vision), Gate::new(self.connections.gate));
+            self.connections.in_force.look_with(Arc::clone(&self.vision));
         }
         self.um_per_px = None;
         self.connections.in_force.calibrate(calibration.clone());

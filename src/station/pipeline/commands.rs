@@ -55,6 +55,7 @@ impl Counting {
         self.rate = Rate::default();
         self.red_noted = None;
         self.red_cells = None;
+        self.named_with = self.vision.profile().cloned();
         let snapshot = self.session.snapshot(Timestamp::now());
         log::info!("sample {}: counting to {}", snapshot.sample, snapshot.target);
         self.look_up_earlier(&snapshot.sample);

@@ -5,6 +5,7 @@ mod commands;
 mod judged;
 mod keeping;
 mod rate;
+mod switching;
 mod view;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use self::calibrating::{Calibrated, CalibrationRequest, Calibrator};
 use self::judged::QualityLog;
 use self::keeping::{NextSample, Unkept};
 use self::rate::Rate;
+pub use self::switching::WeightsRequest;
 use self::view::SessionView;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
 use crate::counting::counter::{Counted, Counter, DetectedFrame};
@@ -37,6 +39,7 @@ use crate::store::records::Settings;
 use crate::system::latest::Latest;
 use crate::system::stop::Stop;
 use crate::vision::optics::calibration::scale_doubt;
+use crate::vision::profile::ProfileMark;
 use crate::vision::quality::Gate;
 use crate::vision::{Lighting, Vision, VisionError};
 
@@ -75,6 +78,8 @@ pub struct PipelinePorts {
     pub calibrator: Calibrator,
     /// Requests for a calibration.
     pub calibration_requests: Receiver<CalibrationRequest>,
+    /// Requests to name cells with other weights.
+    pub weights_requests: Receiver<WeightsRequest>,
 }
 
 /// How long to wait for a frame before checking everything else.
@@ -121,6 +126,8 @@ struct Counting {
     um_per_px: Option<f64>,
     /// Colour of the sample's red cells.
     red_cells: Option<RedCellColour>,
+    /// The profile that the sample was named with.
+    named_with: Option<ProfileMark>,
     /// A signed result that the sample had before.
     earlier: Option<EarlierResult>,
     /// Whether the camera of the latest result was checked; none while a sample is counted.
@@ -153,6 +160,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         judged: QualityLog::new(),
         um_per_px: None,
         red_cells: None,
+        named_with: None,
         earlier: None,
         camera_check: None,
         rate: Rate::default(),
@@ -160,6 +168,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         published: Instant::now(),
     };
     counting.take_what_is_in_force();
+    counting.connections.in_force.look_with(Arc::clone(&counting.vision));
     if let Some(command) = first {
         counting.command(Asked::by(DEVICE, command));
     }
@@ -183,6 +192,9 @@ impl Counting {
         }
         while let Ok(request) = self.connections.calibration_requests.try_recv() {
             self.calibrate(&request);
+        }
+        while let Ok(request) = self.connections.weights_requests.try_recv() {
+            self.switch(request);
         }
         if self.session.phase() == Phase::Counting {
             // A detected frame waits for the next one only as long as that one takes to arrive.
@@ -358,7 +370,11 @@ impl Counting {
             ..self.session.snapshot(Timestamp::now())
         };
         snapshot.mark_experimental(self.vision.experimental());
-        snapshot.profile = self.vision.profile().cloned();
+        // A finished result keeps the profile it was counted with, whatever is switched on since.
+        snapshot.profile = match snapshot.phase {
+            Phase::Waiting => self.vision.profile().cloned(),
+            Phase::Counting | Phase::Done => self.named_with.clone(),
+        };
         snapshot
     }
 

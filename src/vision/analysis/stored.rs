@@ -1,9 +1,13 @@
-//! Crops that were kept while counting, in the colours of their picture.
+//! Crops that were kept while counting, in the colours of their picture, and the classifier with other weights.
+
+use std::sync::Arc;
 
 use image::RgbImage;
 
 use crate::domain::red_cell_colour::RedCellColour;
 use crate::vision::analysis::Vision;
+use crate::vision::classify::Classifier;
+use crate::vision::models::{ModelError, Models};
 
 /// Difference of scales, um per pixel, below which they are the same.
 const SAME_SCALE: f64 = 1e-6;
@@ -30,5 +34,20 @@ impl Vision {
             map.apply(&mut crop);
         }
         crop
+    }
+
+    /// The same with the weights of these models, their profile's where they have one. `unknown_below` overrides the model's
+    /// limit.
+    ///
+    /// # Errors
+    /// When the network is broken or does not fit `model.toml`.
+    pub(crate) fn with_weights_of(&self, models: &Models, unknown_below: Option<f64>) -> Result<Self, ModelError> {
+        Ok(Self { classifier: Arc::new(Classifier::new(models, unknown_below)?), ..self.clone() })
+    }
+
+    /// The same light and calibration, with the other's classifier.
+    #[must_use]
+    pub(crate) fn naming_as(&self, other: &Self) -> Self {
+        Self { classifier: Arc::clone(&other.classifier), ..self.clone() }
     }
 }

@@ -5,13 +5,14 @@ import { field, fill, h } from "../dom.js";
 import { keep, preferred } from "../kept.js";
 import { LIMITS } from "../tables.js";
 import { languageName, number, t } from "../words.js";
+import { adapt } from "./adapt.js";
 import { audit, tokens, users } from "./admin.js";
 import { calibration } from "./calibration.js";
 
 export async function show(root, _params, context) {
   const { settings, calibration: present } = await get("/api/settings");
   const admin = context.may("admin");
-  fill(root, h("h1", {}, t("nav.settings")), look(context), force(settings), await calibration(present, admin), limits(settings, admin),
+  fill(root, h("h1", {}, t("nav.settings")), look(context), force(settings), await calibration(present, admin), admin && (await adapt()), limits(settings, admin),
     context.me.name !== "device" && password(context.me.name));
   if (!admin) return;
   root.append(await users(context), await tokens(context), await audit(context));
