@@ -85,7 +85,10 @@ impl Laboratory {
         Ok(Overview {
             few: gather::too_few(&looked_at, &[]),
             looked_at,
-            problem: gather::check(labels, &[], &models.card.classifier.classes).err().map(|why| why.to_string()),
+            problem: gather::check(labels, &[], &models.card.classifier.classes)
+                .err()
+                .as_ref()
+                .map(ToString::to_string),
             profiles: kept::list(&self.state, &models, &self.camera, &self.optics)
                 .map_err(|problem| self.unreadable(problem))?,
         })
