@@ -1,4 +1,4 @@
-//! The daemon: wiring, counting thread, recorder, live view, calibration and supervision.
+//! The daemon: wiring, counting thread, recorder, live view, calibration, adapting and supervision.
 
 pub mod adapt;
 pub mod calibrate;

@@ -111,6 +111,9 @@ pub enum ModelError {
     /// A network's input or output differs from what `model.toml` states.
     #[error("{}: {problem}; model.toml and network do not belong together, copy both again from one release", path.display())]
     Shape { path: PathBuf, problem: String },
+    /// Another classifier than the running one lies in the folder.
+    #[error("the models in {} were replaced since the program started; restart it first", folder.display())]
+    Replaced { folder: PathBuf },
     /// The network could not be prepared to run.
     #[error("{} cannot be run: {problem}; copy it again from a release that fits this program", path.display())]
     Unusable { path: PathBuf, problem: String },

@@ -1,6 +1,7 @@
 //! Adapting on the page: cells that people looked at teach a profile, which an admin switches on and off. The cells are
 //! drawn in a stain that no network was trained on.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -21,6 +22,7 @@ use leukoscope::vision::Vision;
 use leukoscope::vision::models::Models;
 use leukoscope::vision::profile::Profile;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::common::drawn::{drawn, session_of_drawn};
 use crate::common::stored::{cell, put, result, settings, start, taken_with};
@@ -254,6 +256,44 @@ fn a_profile_is_switched_on_between_samples_and_names_results_from_the_next_one_
         assert_eq!(output.status.code(), Some(2), "{}", said(&output));
         assert!(complained(&output).contains("`ward` was chosen on the page"), "{}", complained(&output));
     }
+}
+
+#[test]
+fn models_that_were_replaced_while_the_station_runs_are_not_mixed_with_those_that_run() {
+    let folder = models_with(|card| {
+        let shipped = models_folder().join("cells.onnx");
+        let [before, after] = [fs::read(&shipped).unwrap(), other_network()].map(|bytes| hex(&bytes));
+        card.replace(&before, &after)
+    });
+    fs::write(folder.path().join("cells.onnx"), other_network()).unwrap();
+    let (station, ask) = page();
+    let running = Vision::new(&Models::read(folder.path()).unwrap(), None, None).unwrap();
+    station.in_force.look_with(Arc::new(running));
+    session_of_drawn(&station.store, &FOUR, 6, 6, taken_with("simulated", ""));
+    for (method, path, body) in [
+        ("POST", "/api/adaptation", json!({"name": "ward"})),
+        ("PUT", "/api/adaptation/profile", json!({"sha256": null})),
+    ] {
+        let refused = ask(&station, method, path, body);
+        assert_eq!(refused.status, 409, "{refused:?}");
+        assert!(refused.error().contains("restart"), "{}", refused.error());
+    }
+}
+
+/// The shipped classifier with a remark in its file.
+fn other_network() -> Vec<u8> {
+    let mut bytes = fs::read(models_folder().join("cells.onnx")).unwrap();
+    // Field 6 of an ONNX model: its doc string.
+    bytes.extend(b"\x32\x01x");
+    bytes
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in Sha256::digest(bytes) {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
 }
 
 #[test]

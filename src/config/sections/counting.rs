@@ -30,7 +30,7 @@ section! {
         /// models' folder, which was measured on another laboratory's stain.
         confusion: Option<PathBuf> = None => optional(File).example(r#""/etc/leukoscope/confusion.toml""#);
         /// Profile of this laboratory, which names cells as its own labelled cells taught: a file that `leukoscope adapt` wrote
-        /// for this camera and objective. It brings its own confusion matrix.
+        /// for this camera and objective. It brings its own confusion matrix. What was chosen on the page comes first.
         profile: Option<PathBuf> = None => optional(File).example(r#""/etc/leukoscope/profile.toml""#);
     }
 }

@@ -21,6 +21,7 @@ use crate::station::adapt::learned::Lesson;
 use crate::station::adapt::{FEWEST, NextCell, NotLearned, NotSwitched, Overview};
 use crate::station::pipeline::WeightsRequest;
 use crate::vision::Vision;
+use crate::vision::models::ModelError;
 use crate::vision::optics::calibration::Setup;
 use crate::vision::profile::ProfileMark;
 
@@ -117,7 +118,7 @@ pub(super) async fn next(State(app): State<SharedApp>) -> Result<Json<NextCells>
 /// Learn a profile from all cells of this camera and objective that a person looked at. It is kept, but not switched on.
 #[utoipa::path(post, path = "/api/adaptation", tag = "settings", request_body = LearnBody, responses(
     (status = 200, body = Lesson),
-    (status = 409, description = "There is a profile of this name", body = ErrorBody),
+    (status = 409, description = "There is a profile of this name, or the models were replaced since the start", body = ErrorBody),
     (status = 422, description = "Too few cells, or it does not help; the sentence says what to do", body = ErrorBody),
     (status = 503, description = "Another profile is being learned or switched on", body = ErrorBody),
 ))]
@@ -142,7 +143,7 @@ pub(super) async fn learn(
 #[utoipa::path(put, path = "/api/adaptation/profile", tag = "settings", request_body = ProfileBody, responses(
     (status = 204, description = "It is in force"),
     (status = 404, description = "No such profile is kept", body = ErrorBody),
-    (status = 409, description = "A sample is being counted", body = ErrorBody),
+    (status = 409, description = "A sample is being counted, or the models were replaced since the start", body = ErrorBody),
     (status = 422, description = "The profile cannot be used here; the sentence says why", body = ErrorBody),
     (status = 503, description = "Another profile is being learned or switched on", body = ErrorBody),
 ))]
@@ -177,7 +178,9 @@ impl From<NotLearned> for ApiError {
         let words = problem.to_string();
         match problem {
             NotLearned::Store(problem) => problem.into(),
-            NotLearned::NameTaken(_) => Self::wrong(StatusCode::CONFLICT, words),
+            NotLearned::NameTaken(_) | NotLearned::Models(ModelError::Replaced { .. }) => {
+                Self::wrong(StatusCode::CONFLICT, words)
+            }
             NotLearned::Unwritable { .. } => disk(words),
             NotLearned::Models(_) | NotLearned::Network(_) | NotLearned::Unreadable(_) => Self::internal(&words),
             _ => Self::wrong(StatusCode::UNPROCESSABLE_ENTITY, words),
@@ -190,6 +193,7 @@ impl From<NotSwitched> for ApiError {
         let words = problem.to_string();
         match problem {
             NotSwitched::Counting => Self::new(StatusCode::CONFLICT, Code::Counting, words),
+            NotSwitched::Models(ModelError::Replaced { .. }) => Self::wrong(StatusCode::CONFLICT, words),
             NotSwitched::None(_) => Self::not_found(words),
             NotSwitched::Profile(_) => Self::wrong(StatusCode::UNPROCESSABLE_ENTITY, words),
             NotSwitched::Store(problem) => problem.into(),

@@ -52,7 +52,8 @@ pub enum ChoiceError {
         "the profile `{name}` was chosen on the page and cannot be used: {problem}. To count without it, delete {}",
         path.display()
     )]
-    Profile { name: String, path: PathBuf, problem: ProfileError },
+    // Boxed, so that every `Result` stays small.
+    Profile { name: String, path: PathBuf, problem: Box<ProfileError> },
     #[error(
         "the profile `{name}` was chosen on the page, and its file holds another one now (SHA-256 {found}, chosen was \
          {wanted}); put the right file back, or delete {} and choose anew", path.display()
@@ -266,7 +267,7 @@ impl Choice {
         let models = put_to_use(models, &file, camera, optics).map_err(|problem| ChoiceError::Profile {
             name: mark.name.clone(),
             path: path.clone(),
-            problem,
+            problem: Box::new(problem),
         })?;
         let found = models.weights_sha256().to_owned();
         if found != mark.sha256 {

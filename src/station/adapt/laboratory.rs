@@ -70,6 +70,13 @@ impl Laboratory {
         Models::read(&Models::folder(self.models.folder.as_deref()))
     }
 
+    /// The models, which must still be those of the networks that run.
+    fn models_of(&self, vision: &Vision) -> Result<Models, ModelError> {
+        let models = self.models()?;
+        vision.check_same_classifier(&models)?;
+        Ok(models)
+    }
+
     /// What there is to learn from, and what was learned.
     ///
     /// # Errors
@@ -85,7 +92,10 @@ impl Laboratory {
         Ok(Overview {
             few: gather::too_few(&looked_at, &[]),
             looked_at,
-            problem: gather::check(labels, &[], &models.card.classifier.classes).err().map(|why| why.to_string()),
+            problem: gather::check(labels, &[], &models.card.classifier.classes)
+                .err()
+                .as_ref()
+                .map(ToString::to_string),
             profiles: kept::list(&self.state, &models, &self.camera, &self.optics)
                 .map_err(|problem| self.unreadable(problem))?,
         })
@@ -96,7 +106,7 @@ impl Laboratory {
     /// # Errors
     /// If the store or the models cannot be read, or the network fails.
     pub fn next(&self, store: &Store, vision: &Vision) -> Result<Vec<NextCell>, NotLearned> {
-        next::next(store, &self.setup(), vision, &Adapter::new(&self.models()?, self.models.unknown_below)?)
+        next::next(store, &self.setup(), vision, &Adapter::new(&self.models_of(vision)?, self.models.unknown_below)?)
     }
 
     /// Learns a profile from all looked-at cells of this camera and objective, except those of the labels in `without`, and
@@ -117,7 +127,7 @@ impl Laboratory {
         if path.exists() {
             return Err(NotLearned::NameTaken(name.to_owned()));
         }
-        let models = self.models()?;
+        let models = self.models_of(vision)?;
         let cells = store.looked_at_with(&self.setup())?;
         let sessions: BTreeSet<_> = cells.iter().map(|(session, _)| *session).collect();
         let labels = cells.into_iter().map(|(_, class)| Label::Class(class)).filter(|label| !without.contains(label));
@@ -138,7 +148,7 @@ impl Laboratory {
     /// # Errors
     /// If there is no such profile, it cannot be used here, or the models cannot be read.
     pub fn weights(&self, sha256: Option<&str>, vision: &Vision) -> Result<Weights, NotSwitched> {
-        let mut models = self.models()?;
+        let mut models = self.models_of(vision)?;
         let mut choice = Choice { profile: None };
         if let Some(sha256) = sha256 {
             let found = kept::find(&self.state, sha256).map_err(|problem| self.unreadable(problem))?;

@@ -36,6 +36,17 @@ impl Vision {
         crop
     }
 
+    /// Refuses models of another classifier than the running one.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) fn check_same_classifier(&self, models: &Models) -> Result<(), ModelError> {
+        if models.card.classifier.sha256.eq_ignore_ascii_case(self.classifier.sha256()) {
+            return Ok(());
+        }
+        Err(ModelError::Replaced { folder: models.folder.clone() })
+    }
+
     /// The same with the weights of these models, their profile's where they have one. `unknown_below` overrides the model's
     /// limit.
     ///

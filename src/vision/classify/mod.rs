@@ -115,6 +115,12 @@ impl Classifier {
         &self.card.classes
     }
 
+    /// SHA-256 of its network as shipped, hexadecimal.
+    #[must_use]
+    pub(super) fn sha256(&self) -> &str {
+        &self.card.sha256
+    }
+
     /// Probability below which a cell is UNK, 0..1.
     #[must_use]
     pub fn unknown_below(&self) -> f64 {

@@ -14,7 +14,8 @@ const places = ({ camera, objective }) => (objective ? t("adapt.cameraObjective"
 // A share with its interval.
 const between = ([value, low, high]) => t("adapt.between", { value: share(value), low: share(low), high: share(high) });
 
-export async function adapt() {
+// `switched` is called once another profile is in force.
+export async function adapt(switched) {
   const said = h("div", { role: "status", tabindex: -1 });
   const place = h("div", {});
   const name = h("input", { required: true, maxlength: 64, autocomplete: "off" });
@@ -52,6 +53,7 @@ export async function adapt() {
   const use = (sha256) => act(async () => {
     await send("PUT", "/api/adaptation/profile", { sha256 });
     say("good", t(sha256 ? "adapt.used" : "adapt.notUsed"));
+    await switched();
   });
 
   const submit = (event) => {

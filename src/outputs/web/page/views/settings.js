@@ -12,7 +12,9 @@ import { calibration } from "./calibration.js";
 export async function show(root, _params, context) {
   const { settings, calibration: present } = await get("/api/settings");
   const admin = context.may("admin");
-  fill(root, h("h1", {}, t("nav.settings")), look(context), force(settings), await calibration(present, admin), admin && (await adapt()), limits(settings, admin),
+  const now = h("div", {}, force(settings));
+  const switched = async () => fill(now, force((await get("/api/settings")).settings));
+  fill(root, h("h1", {}, t("nav.settings")), look(context), now, await calibration(present, admin), admin && (await adapt(switched)), limits(settings, admin),
     context.me.name !== "device" && password(context.me.name));
   if (!admin) return;
   root.append(await users(context), await tokens(context), await audit(context));
