@@ -121,7 +121,7 @@ class Day(Page):
         self.one(".panel .large").click()
         self.assertIn("µm", self.one("dialog").text)
         self.press("Close")
-        self.assertEqual(self.find("dialog"), [])
+        self.until("the cell alone", lambda: not self.find("dialog"))
 
     def test_5_a_signature_makes_the_result_final_and_the_report_says_so(self):
         self.log_in("rita")

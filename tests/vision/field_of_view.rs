@@ -175,14 +175,20 @@ fn the_cases_with_round_fields_show_what_they_show_without_the_black() {
     if !folder.join("round-1.00.png").is_file() {
         return;
     }
-    let count = |name: &str| {
+    // The stop leaves slivers of cells at its edge, which are found or not by a hair: cells near the middle count.
+    let count = |name: &str, middle: (f64, f64)| {
         let line = analyzed(&read_picture(folder.join(name)).unwrap());
-        let of = |kind: &str| line["cells"].as_array().unwrap().iter().filter(|cell| cell["kind"] == kind).count();
+        let inside = |cell: &&Value| {
+            let at = |place: &str, length: &str| cell[place].as_f64().unwrap() + cell[length].as_f64().unwrap() / 2.0;
+            (at("x", "w") - middle.0).hypot(at("y", "h") - middle.1) < 160.0
+        };
+        let cells = || line["cells"].as_array().unwrap().iter().filter(inside);
+        let of = |kind: &str| cells().filter(|cell| cell["kind"] == kind).count();
         (of("WBC"), of("RBC"), line["quality"]["verdict"].clone())
     };
     assert!(fs::metadata(&folder).is_ok());
-    let (white, red, verdict) = count("round-1.00.png");
-    let (expected_white, expected_red, _) = count("same-field-02-no-black.png");
+    let (white, red, verdict) = count("round-1.00.png", (302.0, 240.0));
+    let (expected_white, expected_red, _) = count("same-field-02-no-black.png", (221.0, 240.0));
     assert_eq!((white, verdict), (expected_white, "good".into()));
-    assert!(red.abs_diff(expected_red) <= 2, "{red} red cells, {expected_red} without the black");
+    assert!(expected_red >= 5 && red.abs_diff(expected_red) <= 1, "{red} red cells, {expected_red} without the black");
 }
