@@ -1,6 +1,6 @@
 """How unlike everything the classifier learned from a cell is, and what that does to its probabilities.
 
-The distance of a cell is that of its pooled features from the nearest middle of a source's class, in standard deviations within
+The distance of a cell is that of its pooled features from the nearest middle of a source's class or group, in standard deviations within
 classes (Mahalanobis distance, divided by the root of the number of features; Lee et al. 2018, "A simple unified framework for
 detecting out-of-distribution samples"). Under a stain or camera unlike any of training it grows, and the probabilities are
 too sure by as much: see `temper`.

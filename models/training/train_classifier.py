@@ -156,13 +156,13 @@ def float_net(p: Prepared, work: Path, seed: int, start_from: tuple[Path, list[s
 
 
 def distance_of(convs: Callable[[Tensor], Tensor], all_pools: list[Pool], half: bool = False) -> Distance:
-    """What the distance of a cell is measured by: the features, by a network's `convs`, of cells of every source and class as the
-    program sees them. half: at half the resolution."""
+    """What the distance of a cell is measured by: the features, by a network's `convs`, of cells of every source and label as the
+    program sees them; groups are labels, too, or a source's neutrophils would have no middle. half: at half the resolution."""
     margin = (CACHE - CLASSIFIER_SIZE) // 2
     inner = slice(margin, margin + CLASSIFIER_SIZE)
     groups = []
     for p in all_pools:
-        if p.label not in CLASSES or len(p.images) < 2:
+        if len(p.images) < 2:
             continue
         each = slice(None, None, max(1, len(p.images) // distance.EACH))
         images = np.ascontiguousarray(p.images[each, p.images.shape[1] // 2, inner, inner].transpose(0, 3, 1, 2))

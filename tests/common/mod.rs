@@ -123,3 +123,10 @@ pub fn kind_of(cell: &CountedCell) -> Kind {
         None => cell.kind,
     }
 }
+
+/// The card with another section `[stain]`.
+pub fn with_stain(card: &str, stain: &str) -> String {
+    let (before, after) = card.split_once("\n[stain]\n").expect("the shipped card has a stain");
+    let (_, rest) = after.split_once("\n[").expect("other sections follow");
+    format!("{before}\n[stain]\n{stain}\n\n[{rest}")
+}

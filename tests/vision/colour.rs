@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::common::{complained, leukoscope, models_with, said};
+use crate::common::{complained, leukoscope, models_with, said, with_stain};
 use image::{Rgb, RgbImage};
 use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings};
 use serde_json::Value;
@@ -89,13 +89,6 @@ fn analyze_says_the_density_of_the_red_cells_and_none_of_an_empty_field() {
     let empty = tempfile::tempdir().unwrap();
     RgbImage::from_pixel(320, 240, Rgb([210, 205, 200])).save(empty.path().join("empty.png")).unwrap();
     assert_eq!(analyzed(empty.path(), None)[0]["red_cell_density"], Value::Null);
-}
-
-/// The card with another section `[stain]`.
-fn with_stain(card: &str, stain: &str) -> String {
-    let (before, after) = card.split_once("\n[stain]\n").expect("the shipped card has a stain");
-    let (_, rest) = after.split_once("\n[").expect("other sections follow");
-    format!("{before}\n[stain]\n{stain}\n\n[{rest}")
 }
 
 #[test]

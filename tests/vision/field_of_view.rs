@@ -180,7 +180,7 @@ fn the_cases_with_round_fields_show_what_they_show_without_the_black() {
         let line = analyzed(&read_picture(folder.join(name)).unwrap());
         let inside = |cell: &&Value| {
             let at = |place: &str, length: &str| cell[place].as_f64().unwrap() + cell[length].as_f64().unwrap() / 2.0;
-            (at("x", "w") - middle.0).hypot(at("y", "h") - middle.1) < 160.0
+            (at("x", "w") - middle.0).hypot(at("y", "h") - middle.1) < 200.0
         };
         let cells = || line["cells"].as_array().unwrap().iter().filter(inside);
         let of = |kind: &str| cells().filter(|cell| cell["kind"] == kind).count();

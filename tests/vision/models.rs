@@ -116,7 +116,7 @@ fn a_class_name_swapped_or_a_scale_flipped_by_hand_is_refused_with_the_remedy() 
     for (from, to) in [
         ("\"MYB\", \"MYO\"", "\"MYO\", \"MYB\""),
         ("um_per_px = 0.165", "um_per_px = 0.225"),
-        ("unknown_below = 0.68", "unknown_below = 0.1"),
+        ("unknown_below = 0.", "unknown_below = 0.1"),
         ("level = 235", "level = 200"),
         ("experimental = [\"KSC\", ", "experimental = ["),
     ] {

@@ -26,7 +26,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::common::drawn::{drawn, session_of_drawn};
 use crate::common::stored::{cell, put, result, settings, start, taken_with};
-use crate::common::{complained, models_folder, models_with, said};
+use crate::common::{complained, models_folder, models_with, said, with_stain};
 use crate::station::{Answer, Station, login};
 
 const FOUR: [&str; 4] = ["EOS", "LYT", "MON", "NGS"];
@@ -299,8 +299,8 @@ fn hex(bytes: &[u8]) -> String {
 #[test]
 fn what_mattered_in_a_stored_cell_is_looked_for_in_the_colours_that_it_was_classified_in() {
     let learned = RedCellColour([0.2, 0.32, 0.22]);
-    let stain = format!("\n[stain]\nred_cell = {:?}\ngains = [0.35, 2.2]\nway = 1.0\n", learned.0);
-    let folder = models_with(|card| card + &stain);
+    let stain = format!("red_cell = {:?}\ngains = [0.35, 2.2]\nway = 1.0", learned.0);
+    let folder = models_with(|card| with_stain(&card, &stain));
     let station = Station::at_device();
     let vision = Vision::new(&Models::read(folder.path()).unwrap(), None, None).unwrap();
     station.in_force.look_with(Arc::new(vision));

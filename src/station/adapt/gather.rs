@@ -168,12 +168,11 @@ pub fn of_sessions(
                 continue;
             }
             let place = format!("cell {} of session {id}", cell.number);
-            match stored_crop(store, (id, cell.number), settings, red_cells, vision)? {
-                Some((picture, crop)) => cells.push(FoundCell::new(label, id, place, &picture, vec![crop])),
-                None => {
-                    unusable += 1;
-                    log::warn!("{place}: its picture is gone, damaged, or was cut for another classifier");
-                }
+            if let Some((picture, crop)) = stored_crop(store, (id, cell.number), settings, red_cells, vision)? {
+                cells.push(FoundCell::new(label, id, place, &picture, vec![crop]));
+            } else {
+                unusable += 1;
+                log::warn!("{place}: its picture is gone, damaged, or was cut for another classifier");
             }
         }
     }
