@@ -70,7 +70,8 @@ class Model:
         return softmax(logits_of(self.classifier, self.crops(cells)), self.c["temperature"])
 
     def of_sample(self, cells: list[Cell]) -> np.ndarray:
-        """The same, of cells of one laboratory: tempered by how far they lie from what was learned, as the program does."""
+        """The same, of cells of one laboratory: tempered by how far they lie from what was learned, as the program does where
+        there are many."""
         x, factor = self.crops(cells), 1.0
         if self.distance:
             away = np.concatenate([self.classifier.also(part, "distance").numpy()[:, 0] for part in x.split(64)])
