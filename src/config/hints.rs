@@ -71,7 +71,8 @@ pub(super) fn unknown_variable(name: &str, text: &str, place: Location) -> Confi
 }
 
 pub(super) fn syntax_problem(file: &Path, text: &str, error: &toml::de::Error) -> ConfigProblem {
-    let start = error.span().map_or(0, |span| span.start);
+    let end = error.span().map_or(0, |span| span.start);
+    let start = opened_and_never_closed(text, error.message()).unwrap_or(end);
     let place = Location::in_file(file, text, start);
     let line = if let Location::File { text, .. } = &place { text.trim().to_owned() } else { String::new() };
     let message = error.message().lines().next().unwrap_or("this is no TOML").to_owned();
@@ -81,6 +82,17 @@ pub(super) fn syntax_problem(file: &Path, text: &str, error: &toml::de::Error) -
         instead_of(&line, section_of(text.get(..start).unwrap_or_default()))
     };
     ConfigProblem { place, what: message, write }
+}
+
+/// Where a string of several lines begins that is never closed. The parser names the end of the file, where nothing is
+/// wrong and often no line is left.
+fn opened_and_never_closed(text: &str, message: &str) -> Option<usize> {
+    let quotes = match message {
+        _ if message.starts_with("invalid multi-line basic string, expected") => "\"\"\"",
+        _ if message.starts_with("invalid multi-line literal string, expected") => "'''",
+        _ => return None,
+    };
+    text.rfind(quotes)
 }
 
 /// The section that the end of this text lies in.
@@ -114,6 +126,8 @@ fn instead_of(line: &str, section: Option<&str>) -> String {
 /// A value without the comment behind it; a `#` inside quotes belongs to the value.
 fn without_comment(value: &str) -> &str {
     let value = value.trim();
+    // Of a string of several lines the first line is kept.
+    let value = if value.starts_with("\"\"\"") || value.starts_with("'''") { &value[2..] } else { value };
     let quoted = value.strip_prefix(QUOTES).and_then(|rest| rest.find(QUOTES).map(|end| &rest[..end]));
     quoted.unwrap_or_else(|| value.split('#').next().unwrap_or_default())
 }
