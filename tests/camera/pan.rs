@@ -337,20 +337,20 @@ fn counts_like_one_look(step: f64) {
     let figures = over(&sources, step);
     eprintln!("{step} px a frame: {:?} {figures:?}", Kind::ALL);
     let errors = figures.map(|of| of.counted.abs_diff(of.at_once) as f64 / of.at_once.max(1) as f64);
-    let allowed = [0.02, 0.01, 0.10];
+    let allowed = [0.02, 0.03, 0.10];
     assert!(errors.iter().zip(allowed).all(|(error, allowed)| *error <= allowed), "{errors:?}: {figures:?}");
 }
 
 /// Produces the figures in the documentation: `cargo test --release --test camera pan -- --ignored --nocapture`.
 #[test]
 #[ignore = "thousands of frames take minutes"]
-fn a_fast_stage_counts_white_cells_to_two_red_to_one_and_platelets_to_ten_percent_of_one_look() {
+fn a_fast_stage_counts_white_cells_to_two_red_to_three_and_platelets_to_ten_percent_of_one_look() {
     counts_like_one_look(60.0);
 }
 
 /// Same.
 #[test]
 #[ignore = "tens of thousands of frames take an hour"]
-fn a_slow_stage_counts_white_cells_to_two_red_to_one_and_platelets_to_ten_percent_of_one_look() {
+fn a_slow_stage_counts_white_cells_to_two_red_to_three_and_platelets_to_ten_percent_of_one_look() {
     counts_like_one_look(10.0);
 }
