@@ -8,7 +8,7 @@ use std::fs;
 
 use leukoscope::config::Config;
 use leukoscope::config::limits::Limits;
-use leukoscope::outputs::serial::sent::SentMark;
+use leukoscope::outputs::delivery::{Outbox, Wanted};
 use leukoscope::outputs::words::Catalogues;
 use leukoscope::store::Store;
 use libfuzzer_sys::fuzz_target;
@@ -32,8 +32,8 @@ fuzz_target!(|input: (u8, &[u8])| {
         1 => {
             put("serial.sent");
             let store = Store::open(&folder).expect("a fresh store");
-            let mark = SentMark::open(&folder, &store).expect("nonsense counts as nothing sent");
-            assert_eq!(mark.sequence(), 0);
+            let mark = Outbox::open(&folder, "serial", Wanted::All, &store).expect("nonsense counts as nothing sent");
+            assert_eq!(mark.marks().0, 0);
         }
         2 => {
             put("de.json");

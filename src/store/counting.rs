@@ -92,6 +92,7 @@ impl Store {
         // Before anybody sees the number.
         self.witness();
         super::recovered(&self.0.numbers).insert(number);
+        super::recovered(&self.0.unsigned).insert(number);
         Ok(number)
     }
 }

@@ -74,6 +74,8 @@ struct Inner {
     reader: Mutex<Connection>,
     /// Cached numbers of all results: read far more often than they change.
     numbers: Mutex<BTreeSet<u64>>,
+    /// The same of those without a signature.
+    unsigned: Mutex<BTreeSet<u64>>,
     /// Signatures by their increasing number, each with the number of its result.
     signed: Mutex<BTreeMap<i64, u64>>,
     /// When it was opened, by the monotonic clock, and the last session that existed then.
@@ -179,15 +181,29 @@ impl Store {
     fn with(path: PathBuf, writer: Option<Connection>, lock: Option<File>) -> Result<Self, StoreError> {
         let failed = of_database(&path);
         let reader = file::reader(&path).map_err(&failed)?;
-        let numbers = Mutex::new(results::numbers(&reader).map_err(&failed)?);
-        let signed = Mutex::new(results::signed(&reader).map_err(&failed)?);
+        let numbers = results::numbers(&reader).map_err(&failed)?;
+        let signed = results::signed(&reader).map_err(&failed)?;
+        let with_signature: BTreeSet<u64> = signed.values().copied().collect();
+        let unsigned = Mutex::new(&numbers - &with_signature);
+        let (numbers, signed) = (Mutex::new(numbers), Mutex::new(signed));
         let earlier = reader.query_row("SELECT coalesce(max(id), 0) FROM session", [], |row| row.get(0));
         let earlier = earlier.map_err(&failed)?;
         let newest = clock::newest(&reader).map_err(&failed)?;
         drop(failed);
         let (writer, reader) = (writer.map(Mutex::new), Mutex::new(reader));
         let opened = Instant::now();
-        Ok(Self(Arc::new(Inner { path, writer, reader, numbers, signed, opened, earlier, newest, _lock: lock })))
+        Ok(Self(Arc::new(Inner {
+            path,
+            writer,
+            reader,
+            numbers,
+            unsigned,
+            signed,
+            opened,
+            earlier,
+            newest,
+            _lock: lock,
+        })))
     }
 
     /// Path of the database file.

@@ -117,10 +117,16 @@ impl Store {
         recovered(&self.0.numbers).last().copied().unwrap_or(0)
     }
 
-    /// Lowest number of a result above `sequence`.
+    /// Lowest number above `sequence` of a result without a signature.
     #[must_use]
-    pub fn after(&self, sequence: u64) -> Option<u64> {
-        recovered(&self.0.numbers).range(sequence.saturating_add(1)..).next().copied()
+    pub fn unsigned_after(&self, sequence: u64) -> Option<u64> {
+        recovered(&self.0.unsigned).range(sequence.saturating_add(1)..).next().copied()
+    }
+
+    /// How many results above `sequence` have no signature.
+    #[must_use]
+    pub(crate) fn unsigned_from(&self, sequence: u64) -> usize {
+        recovered(&self.0.unsigned).range(sequence.saturating_add(1)..).count()
     }
 
     /// Number of the last signature, 0 if there is none.
@@ -134,6 +140,12 @@ impl Store {
     pub(crate) fn signed_after(&self, signature: i64) -> Option<(i64, u64)> {
         let signed = recovered(&self.0.signed);
         signed.range(signature.saturating_add(1)..).next().map(|(signature, result)| (*signature, *result))
+    }
+
+    /// How many signatures have a number above `signature`.
+    #[must_use]
+    pub(crate) fn signed_from(&self, signature: i64) -> usize {
+        recovered(&self.0.signed).range(signature.saturating_add(1)..).count()
     }
 }
 

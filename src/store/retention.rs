@@ -127,6 +127,7 @@ impl Store {
             let gone = self.write(|transaction| without_result(transaction, id, now))?;
             if let Some(number) = gone {
                 recovered(&self.0.numbers).remove(&number.cast_unsigned());
+                recovered(&self.0.unsigned).remove(&number.cast_unsigned());
             }
             done.results += 1;
         }

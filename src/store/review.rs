@@ -236,6 +236,7 @@ impl Store {
         })?;
         self.witness();
         recovered(&self.0.signed).insert(number, of);
+        recovered(&self.0.unsigned).remove(&of);
         Ok(signature)
     }
 }

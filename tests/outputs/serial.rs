@@ -6,8 +6,8 @@ use std::time::Duration;
 use leukoscope::config::{LineFormat, SerialConfig};
 use leukoscope::counting::session::snapshot::{Command, Snapshot};
 use leukoscope::domain::class::CellClass;
+use leukoscope::outputs::delivery::{Outbox, Waiting, Wanted};
 use leukoscope::outputs::serial::port::PortError;
-use leukoscope::outputs::serial::sent::SentMark;
 use leukoscope::outputs::serial::{check_port, open_at_start};
 use leukoscope::station::requests::MOST_COMMANDS;
 use leukoscope::store::Store;
@@ -96,8 +96,8 @@ fn a_mark_of_a_version_without_signatures_sends_no_old_ones() {
     crate::common::stored::kept(&store, &done("A-1"));
     store.sign(1, "rita", crate::common::stored::at(90), "").unwrap();
     std::fs::write(folder.path().join("serial.sent"), "1\n").unwrap();
-    let mark = SentMark::open(folder.path(), &store).unwrap();
-    assert_eq!((mark.sequence(), mark.signature()), (1, store.last_signed()));
+    let mark = Outbox::open(folder.path(), "serial", Wanted::All, &store).unwrap();
+    assert_eq!(mark.marks(), (1, store.last_signed()));
 }
 
 #[test]
@@ -324,4 +324,31 @@ fn what_is_no_free_serial_port_is_refused_at_the_start() {
     let config = SerialConfig { port: link.to_str().unwrap().parse().unwrap(), ..SerialConfig::default() };
     let _taken = open_at_start(&config).unwrap();
     assert!(matches!(check_port(&config), Err(PortError::InUse { .. })));
+}
+
+#[test]
+fn a_result_signed_before_its_host_came_is_sent_once_as_final_and_waits_since_its_signature() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let mut outbox = Outbox::open(folder.path(), "host", Wanted::All, &store).unwrap();
+    for sample in ["A-1", "A-2"] {
+        crate::common::stored::kept(&store, &done(sample));
+    }
+    store.sign(1, "rita", crate::common::stored::at(90), "").unwrap();
+    assert_eq!(outbox.waiting().unwrap().results, 2);
+    let mut sent = Vec::new();
+    while let Some((due, result)) = outbox.next().unwrap() {
+        sent.push((result.snapshot.sample, result.signature.is_some()));
+        outbox.delivered(due).unwrap();
+    }
+    assert_eq!(sent, [("A-2".to_owned(), false), ("A-1".to_owned(), true)]);
+    assert_eq!(outbox.waiting().unwrap(), Waiting::default());
+    drop(outbox);
+    store.sign(2, "rita", crate::common::stored::at(95), "").unwrap();
+    // A receiver of final results alone does not get what was counted before it was first connected.
+    let strict = Outbox::open(folder.path(), "strict", Wanted::Signed, &store).unwrap();
+    assert_eq!(strict.due(), None);
+    let outbox = Outbox::open(folder.path(), "host", Wanted::All, &store).unwrap();
+    let waiting = outbox.waiting().unwrap();
+    assert_eq!((waiting.results, waiting.since), (1, Some(crate::common::stored::at(95))));
 }

@@ -79,7 +79,7 @@ fn by_age_pictures_go_first_then_cells_and_results_last() {
     assert_eq!((bench.left(young), bench.left(old)), ((3, 3, true), (0, 3, true)));
     assert_eq!(bench.left(older), (0, 0, true));
     assert_eq!(bench.store.session(oldest).unwrap(), None);
-    assert_eq!(bench.store.after(0), Some(2), "results keep their numbers");
+    assert_eq!(bench.store.unsigned_after(0), Some(2), "results keep their numbers");
     assert_eq!(bench.store.find(1).unwrap(), None);
     let again = bench.retain(&rules(30, 90, 700, 0));
     assert_eq!((again.crops, again.cells, again.results), (0, 0, 0));

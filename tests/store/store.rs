@@ -37,7 +37,7 @@ fn a_session_is_there_after_a_restart_as_it_was_counted() {
     assert_eq!(store.cells(id, None, None).unwrap().len(), 6);
     let found = store.find(number).unwrap().unwrap().snapshot;
     assert_eq!(Snapshot { camera_check: None, ..found }, result("A-1"));
-    assert_eq!((store.last(), store.after(0), store.after(number)), (number, Some(number), None));
+    assert_eq!((store.last(), store.unsigned_after(0), store.unsigned_after(number)), (number, Some(number), None));
 }
 
 #[test]

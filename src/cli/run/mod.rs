@@ -20,8 +20,8 @@ use crate::config::load::load;
 use crate::config::{CameraSource, Config};
 use crate::counting::session::sample::{check_form, sample_id};
 use crate::counting::statistics::confusion;
+use crate::outputs::delivery::{Outbox, Wanted};
 use crate::outputs::serial::port::Port;
-use crate::outputs::serial::sent::SentMark;
 use crate::outputs::web::{self, Timeouts, Web};
 use crate::outputs::{display, serial};
 use crate::station::adapt::Laboratory;
@@ -91,7 +91,7 @@ pub struct Prepared {
     confusion: confusion::ConfusionSource,
     in_force: InForce,
     store: Store,
-    sent: SentMark,
+    outbox: Outbox,
     port: Option<Port>,
 }
 
@@ -150,10 +150,10 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
     }
     let store = Store::open(&state).inspect_err(|error| at_device::show(config, &error.to_string())).blame_input()?;
     let in_force = InForce::new(settings(config, models, unknown_below), calibration);
-    let sent = SentMark::open(&state, &store).blame_input()?;
+    let outbox = Outbox::open(&state, "serial", Wanted::All, &store).blame_input()?;
     let port = serial::open_at_start(&config.serial).blame_input()?;
     drop(display::open(&config.display).blame_input()?);
-    Ok(Prepared { vision: Arc::new(vision), confusion, in_force, store, sent, port })
+    Ok(Prepared { vision: Arc::new(vision), confusion, in_force, store, outbox, port })
 }
 
 /// Settings in force at the start, apart from the calibration.
@@ -199,7 +199,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     });
     let sample = formed.map_err(|problem| Failure::input(format!("--sample: {problem}")))?;
 
-    let Prepared { vision, confusion, in_force, store, sent, port } = prepare(&config)?;
+    let Prepared { vision, confusion, in_force, store, outbox, port } = prepare(&config)?;
 
     let mut station = Station::new(Parts {
         config: config.clone(),
@@ -239,7 +239,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         stop: outputs_stop.clone(),
     })?;
     // After the page, which may fail on a port in use: the key reader switches off the terminal's echo.
-    let outputs = start_outputs(&config, &mut station, sent, port, &outputs_stop)?;
+    let outputs = start_outputs(&config, &mut station, outbox, port, &outputs_stop)?;
 
     let running = station.start().blame_run()?;
     running.watch_over(seconds);

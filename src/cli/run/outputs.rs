@@ -4,9 +4,9 @@ use std::thread::JoinHandle;
 
 use crate::cli::failure::{Blame, Failure};
 use crate::config::{Config, DisplayKind};
+use crate::outputs::delivery::Outbox;
 use crate::outputs::hardware::{self, keys};
 use crate::outputs::serial::port::Port;
-use crate::outputs::serial::sent::SentMark;
 use crate::outputs::{display, metrics, serial};
 use crate::station::trouble::Part;
 use crate::station::wiring::{Ports, Station};
@@ -17,7 +17,7 @@ use crate::system::threads::thread;
 pub(super) fn start_outputs(
     config: &Config,
     station: &mut Station,
-    sent: SentMark,
+    outbox: Outbox,
     port: Option<Port>,
     outputs_stop: &Stop,
 ) -> Result<Vec<JoinHandle<()>>, Failure> {
@@ -33,7 +33,7 @@ pub(super) fn start_outputs(
             station: config.station.name.clone(),
             newest: station.sink(),
             results: store,
-            sent,
+            outbox,
             commands: commands.clone(),
             stop: outputs_stop.clone(),
         };

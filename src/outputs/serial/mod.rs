@@ -11,11 +11,10 @@
 pub mod incoming;
 pub mod line;
 pub mod port;
-pub mod sent;
 
 mod change;
 mod columns;
-mod outbox;
+mod queue;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,11 +24,11 @@ use jiff::Timestamp;
 use self::change::Difference;
 use self::incoming::{Incoming, IncomingError, Request};
 use self::line::SerialMessage;
-use self::outbox::{Due, Outbox};
 use self::port::{Port, PortError};
-use self::sent::SentMark;
+use self::queue::LineQueue;
 use crate::config::{SerialConfig, SerialPort};
 use crate::counting::session::snapshot::Snapshot;
+use crate::outputs::delivery::Outbox;
 use crate::station::requests::{Asked, Commands, NotPassedOn};
 use crate::store::Store;
 use crate::system::backoff::Backoff;
@@ -70,8 +69,8 @@ pub struct Serial {
     pub newest: Latest<Arc<Snapshot>>,
     /// Stores the results.
     pub results: Store,
-    /// Marks which results the host has.
-    pub sent: SentMark,
+    /// The results that the host lacks.
+    pub outbox: Outbox,
     /// Takes the host's commands.
     pub commands: Commands,
     /// Stop signal for the thread.
@@ -207,7 +206,7 @@ impl Goodbye {
 /// State that outlives one opening of the port.
 struct Link {
     serial: Serial,
-    outbox: Outbox,
+    queue: LineQueue,
     incoming: Incoming,
     traffic: Traffic,
     state: Option<Arc<Snapshot>>,
@@ -224,10 +223,10 @@ struct Link {
 impl Link {
     fn new(serial: Serial) -> Self {
         let now = Instant::now();
-        let outbox = Outbox::new(serial.station.clone(), serial.config.format);
+        let queue = LineQueue::new(serial.station.clone(), serial.config.format);
         Self {
             serial,
-            outbox,
+            queue,
             incoming: Incoming::default(),
             traffic: Traffic::default(),
             state: None,
@@ -243,7 +242,7 @@ impl Link {
     fn serve(&mut self, port: &mut Port) -> std::io::Result<()> {
         self.incoming.clear();
         let newest = self.serial.results.last();
-        self.outbox.connected(self.serial.config.port != SerialPort::Pty, newest, Timestamp::now());
+        self.queue.connected(self.serial.config.port != SerialPort::Pty, newest, Timestamp::now());
         // A newly opened port gets the current state again.
         self.sent = None;
         let mut goodbye: Option<Goodbye> = None;
@@ -251,7 +250,7 @@ impl Link {
         loop {
             let now = Instant::now();
             if self.serial.stop.requested() {
-                let idle = self.outbox.is_idle() && self.due().is_none();
+                let idle = self.queue.is_idle() && self.serial.outbox.due().is_none();
                 let left = port.on_the_wire()?;
                 if idle && left == 0 {
                     return Ok(());
@@ -272,11 +271,11 @@ impl Link {
             self.settle(port.waiting()?);
             self.queue_result(now);
             self.queue_update(port.waiting()?, now);
-            self.traffic.lines += self.outbox.write(port)?;
+            self.traffic.lines += self.queue.write(port)?;
             if read < buffer.len() {
-                port.wait(self.outbox.wants_to_write(), TICK)?;
+                port.wait(self.queue.wants_to_write(), TICK)?;
             }
-            if self.outbox.wants_to_write() && port.waiting()? > 0 {
+            if self.queue.wants_to_write() && port.waiting()? > 0 {
                 // A full port may poll as writable and still take nothing; without this pause the loop would spin.
                 std::thread::sleep(FULL_PORT_PAUSE);
             }
@@ -285,34 +284,23 @@ impl Link {
 
     /// Moves the mark when a result has left.
     fn settle(&mut self, waiting: u64) {
-        let Some(due) = self.outbox.result_left(waiting) else { return };
+        let Some(due) = self.queue.result_left(waiting) else { return };
         self.traffic.results += 1;
-        if let Err(problem) = self.serial.sent.advance(due) {
+        if let Err(problem) = self.serial.outbox.delivered(due) {
             log::warn!("{problem}; a result may be sent again after a restart");
         }
     }
 
-    /// The next result the host does not have, and its number: newly counted ones first, then newly signed ones.
-    fn due(&self) -> Option<(Due, u64)> {
-        let Serial { results, sent, .. } = &self.serial;
-        let counted = results.after(sent.sequence()).map(|sequence| (Due::Counted(sequence), sequence));
-        counted.or_else(|| {
-            let (signature, sequence) = results.signed_after(sent.signature())?;
-            Some((Due::Signed(signature), sequence))
-        })
-    }
-
     /// Queues the next result the host does not have; one at a time, so that each is marked as it leaves.
     fn queue_result(&mut self, now: Instant) {
-        if !self.outbox.may_take_result() || now < self.next_result {
+        if !self.queue.may_take_result() || now < self.next_result {
             return;
         }
-        let Some((due, sequence)) = self.due() else { return };
-        match self.serial.results.find(sequence) {
-            Ok(Some(result)) => self.outbox.push_result(&result, due, Timestamp::now()),
+        match self.serial.outbox.next() {
+            Ok(Some((due, result))) => self.queue.push_result(&result, due, Timestamp::now()),
             Ok(None) => {}
             Err(problem) => {
-                log::error!("result {sequence} cannot be sent: {problem}");
+                log::error!("a result cannot be sent: {problem}");
                 self.next_result = now + LONGEST_PAUSE;
             }
         }
@@ -324,14 +312,14 @@ impl Link {
         let change = Difference::between(self.sent.as_deref(), &state);
         if change == Difference::None
             || (change == Difference::Small && now < self.next_update)
-            || !self.outbox.greeted()
+            || !self.queue.greeted()
         {
             return;
         }
-        if self.outbox.has_bytes() || waiting > 0 {
+        if self.queue.has_bytes() || waiting > 0 {
             if now >= self.next_update {
                 self.next_update = now + self.interval();
-                self.outbox.skip();
+                self.queue.skip();
                 self.traffic.dropped += 1;
                 if !std::mem::replace(&mut self.dropping, true) {
                     log::debug!("serial: nobody reads, or too slowly; updates are dropped, results wait");
@@ -341,7 +329,7 @@ impl Link {
         }
         self.dropping = false;
         self.next_update = now + self.interval();
-        self.outbox.push(SerialMessage::Update(&state), Timestamp::now());
+        self.queue.push(SerialMessage::Update(&state), Timestamp::now());
         self.sent = Some(state);
     }
 
@@ -383,7 +371,7 @@ impl Link {
     }
 
     fn push_answer(&mut self, message: SerialMessage<'_>) {
-        if !self.outbox.push(message, Timestamp::now()) {
+        if !self.queue.push(message, Timestamp::now()) {
             self.traffic.dropped += 1;
         }
     }

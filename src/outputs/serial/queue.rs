@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::line::{self, SerialLine, SerialMessage};
 use super::port::Port;
 use crate::config::LineFormat;
+use crate::outputs::delivery::Due;
 use crate::store::StoredResult;
 
 /// Most lines queued at once; a host that asks faster than it reads loses the rest.
@@ -15,7 +16,7 @@ const MOST_WAITING: usize = 16;
 
 /// Lines that are queued, partly written, or written but still in the port.
 #[derive(Debug)]
-pub(super) struct Outbox {
+pub(super) struct LineQueue {
     station: String,
     format: LineFormat,
     /// Number of the last line, whether sent or skipped.
@@ -35,16 +36,7 @@ struct Queued {
     result: Option<Due>,
 }
 
-/// Why a result is sent unasked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
-    /// It was counted: the result's number.
-    Counted(u64),
-    /// It was signed: the signature's number.
-    Signed(i64),
-}
-
-impl Outbox {
+impl LineQueue {
     pub(super) fn new(station: String, format: LineFormat) -> Self {
         Self { station, format, sequence: 0, queue: VecDeque::new(), written: 0, leaving: None, greeted: false }
     }
