@@ -12,3 +12,4 @@ pub mod retention;
 pub mod service;
 pub mod trouble;
 pub mod wiring;
+pub mod worklist;

@@ -28,6 +28,7 @@ mod text;
 mod users;
 mod verify;
 mod witness;
+mod worklist;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};

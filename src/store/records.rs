@@ -63,6 +63,41 @@ pub struct Settings {
     pub profile: Option<ProfileMark>,
 }
 
+/// A count that somebody asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Order {
+    /// Sample id, checked as every sample id.
+    pub sample: String,
+    /// Who ordered it: a connection such as `astm`, or a person.
+    pub host: String,
+    /// The host's own number of the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<String>,
+    /// Whether it comes before the others.
+    pub urgent: bool,
+}
+
+/// What became of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderTaken {
+    New,
+    /// It was there already with another urgency, or cancelled.
+    Changed,
+    /// It was there already.
+    Known,
+}
+
+/// A line of the worklist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WorklistEntry {
+    /// Number of the order in this store.
+    pub number: i64,
+    #[serde(flatten)]
+    pub order: Order,
+    /// When it came.
+    pub at: Timestamp,
+}
+
 /// A counted cell.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CellRecord {

@@ -7,8 +7,12 @@ pub(super) const APPLICATION: i64 = 0x4C45_554B;
 
 /// Migrations from each version to the next, starting with the empty file. Never changed once released; new ones are
 /// appended.
-pub(super) const STEPS: &[&str] =
-    &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+pub(super) const STEPS: &[&str] = &[
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+];
 
 /// Format version that this program writes.
 #[expect(clippy::cast_possible_wrap, reason = "a handful")]

@@ -13,3 +13,4 @@ mod retention;
 mod store;
 mod tampering;
 mod trouble;
+mod worklist;
