@@ -11,3 +11,4 @@ mod logins;
 mod review;
 mod security;
 mod station;
+mod worklist;

@@ -27,6 +27,7 @@ mod settings;
 mod stream;
 mod tables;
 mod throttle;
+mod worklist;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

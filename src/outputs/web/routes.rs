@@ -12,7 +12,9 @@ use utoipa_axum::routes;
 use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, guard};
-use super::{account, adaptation, admin, assets, calibration, openapi, report, review, sessions, settings, stream};
+use super::{
+    account, adaptation, admin, assets, calibration, openapi, report, review, sessions, settings, stream, worklist,
+};
 use crate::store::records::Role;
 
 /// One route; the handler declares its method, path and description.
@@ -51,6 +53,9 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(stream::now)),
         route(Operator, routes!(stream::watch)),
         route(Operator, routes!(stream::command)),
+        route(Operator, routes!(worklist::worklist)),
+        route(Operator, routes!(worklist::order)),
+        route(Operator, routes!(worklist::cancel)),
         route(Operator, routes!(sessions::list)),
         route(Operator, routes!(sessions::one)),
         route(Operator, routes!(sessions::cells)),

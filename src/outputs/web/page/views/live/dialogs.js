@@ -1,6 +1,6 @@
 // Dialogs before a count begins or ends.
 
-import { get } from "../../api.js";
+import { get, send } from "../../api.js";
 import { field, fill, h } from "../../dom.js";
 import { date, number, t } from "../../words.js";
 
@@ -18,6 +18,7 @@ export function newSample(ask, running) {
   const wrong = h("p", { class: "problem", role: "alert", hidden: true });
   const earlier = h("p", { class: "notice", role: "alert", hidden: true });
   const pattern = h("span", {});
+  const ordered = h("ul", { class: "worklist", hidden: true, "aria-label": t("live.worklist") });
   const button = h("button", { class: "button primary" }, t("live.begin"));
   // The sample has begun, and only its red count is still to be sent.
   let begun = false;
@@ -72,7 +73,7 @@ export function newSample(ask, running) {
   const dialog = h("dialog", { "aria-label": t("live.new"), on: { close: clear } },
     h("form", { class: "card", on: { submit } },
       h("h2", {}, t("live.new")),
-      ends,
+      ends, ordered,
       field(t("live.sample"), id, [t("live.sampleHint"), pattern]),
       earlier,
       field(t("live.red"), red, t("live.redHint")),
@@ -97,8 +98,44 @@ export function newSample(ask, running) {
     fill(pattern, settings.session.sample_pattern && ` ${t("live.samplePattern", { pattern: settings.session.sample_pattern })}`);
   }
 
+  // Samples that wait to be counted; picking one writes its id. The first press of × asks, the second takes the sample off.
+  async function showWorklist() {
+    const { samples } = await get("/api/worklist");
+    ordered.hidden = samples.length === 0;
+    fill(ordered, samples.map((one) => h("li", { class: one.urgent ? "urgent" : "" },
+      h("button", { class: "button", type: "button", disabled: begun, on: { click: () => pick(one.sample) } },
+        one.urgent && h("b", {}, `${t("live.urgent")} `), one.sample),
+      off(one))));
+  }
+
+  function off({ sample, number }) {
+    const words = t("live.takeOff", { sample });
+    let asked = false;
+    const button = h("button", { class: "button", type: "button", "aria-label": words, on: { click: () => {
+      if (asked) takeOff(number);
+      asked = true;
+      fill(button, `${words}?`);
+    } } }, "×");
+    return button;
+  }
+
+  function pick(sample) {
+    id.value = sample;
+    button.focus();
+  }
+
+  async function takeOff(number) {
+    try {
+      await send("DELETE", `/api/worklist/${number}`);
+      await showWorklist();
+    } catch (problem) {
+      refuse(problem.message);
+    }
+  }
+
   function open() {
     const count = running();
+    showWorklist().catch((problem) => console.warn(problem));
     showPattern().catch((problem) => console.warn(problem));
     ends.hidden = count === null;
     fill(ends, count && t("live.newEnds", count));
