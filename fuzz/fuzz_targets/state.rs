@@ -6,9 +6,9 @@
 
 use std::fs;
 
-use leukoscope::config::Config;
 use leukoscope::config::limits::Limits;
-use leukoscope::outputs::delivery::{Outbox, Wanted};
+use leukoscope::config::{Config, Sends};
+use leukoscope::outputs::delivery::Outbox;
 use leukoscope::outputs::words::Catalogues;
 use leukoscope::store::Store;
 use libfuzzer_sys::fuzz_target;
@@ -32,7 +32,7 @@ fuzz_target!(|input: (u8, &[u8])| {
         1 => {
             put("serial.sent");
             let store = Store::open(&folder).expect("a fresh store");
-            let mark = Outbox::open(&folder, "serial", Wanted::All, &store).expect("nonsense counts as nothing sent");
+            let mark = Outbox::open(&folder, "serial", Sends::All, &store).expect("nonsense counts as nothing sent");
             assert_eq!(mark.marks().0, 0);
         }
         2 => {

@@ -182,20 +182,18 @@ fn flags(config: &Config) -> impl Iterator<Item = Finding> {
 
 fn outputs(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
-    let Config { display, serial, metrics, controls, web, .. } = config;
+    let Config { display, serial, astm, metrics, controls, web, .. } = config;
     if display.kind == DisplayKind::Png && display.png.is_dir() {
         let what = format!("png = \"{}\" is a folder", display.png.display());
         found.push(refused("display", "png", what, "png = \"leukoscope.png\""));
     }
-    if let SerialPort::Device(path) = &serial.port
-        && let Some(problem) = port::is_none(path)
-    {
-        found.push(refused(
-            "serial",
-            "port",
-            problem.to_string(),
-            "port = \"/dev/ttyUSB0\", or another that `leukoscope devices` lists",
-        ));
+    for (section, port, example) in [("serial", &serial.port, "/dev/ttyUSB0"), ("astm", &astm.port, "/dev/ttyUSB1")] {
+        if let SerialPort::Device(path) = port
+            && let Some(problem) = port::is_none(path)
+        {
+            let write = format!("port = \"{example}\", or another that `leukoscope devices` lists");
+            found.push(refused(section, "port", problem.to_string(), write));
+        }
     }
     if let Some(file) = &metrics.file {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());

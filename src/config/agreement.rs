@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::keys::Refusal;
-use super::{CameraConfig, CameraSource, Config, DisplayKind, GpioBackend, SessionConfig, StoreConfig, WebConfig};
+use super::{
+    CameraConfig, CameraSource, Config, DisplayKind, GpioBackend, SerialPort, SessionConfig, StoreConfig, WebConfig,
+};
 
 /// Values that are valid alone but conflict: section, key to change, and why.
 pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str, Refusal)> {
@@ -38,6 +40,10 @@ pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str,
         found.push(("display", name, refusal));
     }
     found.extend(web(&config.web));
+    if matches!(&config.astm.port, SerialPort::Device(port) if SerialPort::Device(port.clone()) == config.serial.port) {
+        let what = format!("port = \"{}\" is the port of [serial] too", config.astm.port);
+        found.push(("astm", "port", Refusal { what, write: "port = \"none\", or another port".into() }));
+    }
     found.extend(kept_in_turn(&config.store));
     found.extend(shared_lines(config));
     found

@@ -9,6 +9,7 @@ use regex::{Regex, RegexBuilder};
 use toml::Value;
 
 use super::camera_source::CameraSource;
+use super::laboratory_address::LaboratoryAddress;
 use super::values::{ListenAddress, SerialPort};
 use crate::domain::letters::unfit_in_line;
 
@@ -23,6 +24,8 @@ pub(super) enum Accepts {
     Port,
     /// `none` or address and port.
     Listen,
+    /// `none`, or where a laboratory system is called or calls.
+    Laboratory,
     /// A language tag such as `en` or `pt-BR`.
     Language,
     /// A path from the root.
@@ -102,7 +105,8 @@ pub(super) const GROUPS: &[&str] =
 pub(super) const STALL_SECONDS: (f64, f64) = (0.5, 4.5);
 
 use Accepts::{
-    Baud, Camera, Code, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Pattern, Port, Text, Whole,
+    Baud, Camera, Code, Device, File, Flag, Folder, Hex, Laboratory, Language, Listen, Number, OneOf, Pattern, Port,
+    Text, Whole,
 };
 
 /// The closest match to `word` among `known`.
@@ -138,6 +142,7 @@ impl ConfigKey {
             }
             (Port, Value::String(text)) => text.parse::<SerialPort>().err().map(|wrong| wrong.to_string()),
             (Listen, Value::String(text)) => text.parse::<ListenAddress>().err().map(|wrong| wrong.to_string()),
+            (Laboratory, Value::String(text)) => text.parse::<LaboratoryAddress>().err().map(|wrong| wrong.to_string()),
             (Language, Value::String(text)) => (!is_language(text))
                 .then(|| "is no language; a language is a tag such as \"en\", \"es\" or \"pt-BR\"".to_owned()),
             (Device, Value::String(text)) => (!text.starts_with('/') || text.ends_with('/') || text.contains('\0'))
@@ -260,7 +265,7 @@ impl ConfigKey {
             Baud => format!("one of {}, without quotes", list(BAUDS.iter())),
             OneOf(words) => format!("one of {}, in quotes", quoted(words)),
             Device | Folder | File => "a path in quotes".to_owned(),
-            Text(_) | Code | Pattern | Camera | Port | Listen | Language => "text in quotes".to_owned(),
+            Text(_) | Code | Pattern | Camera | Port | Listen | Language | Laboratory => "text in quotes".to_owned(),
         }
     }
 }

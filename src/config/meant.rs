@@ -6,7 +6,8 @@ use toml::Value;
 
 use super::camera_source::CameraSource;
 use super::keys::Accepts::{
-    Baud, Camera, Code, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Pattern, Port, Text, Whole,
+    Baud, Camera, Code, Device, File, Flag, Folder, Hex, Laboratory, Language, Listen, Number, OneOf, Pattern, Port,
+    Text, Whole,
 };
 use super::keys::{ConfigKey, nearest};
 
@@ -56,6 +57,7 @@ impl ConfigKey {
             Port => string(port(text)),
             Device => string(below_dev(text)),
             Listen => string(listen(text)?),
+            Laboratory => string(laboratory(text)),
             Language => string(text.replace('_', "-")),
             Text(_) | Code | Pattern | Folder | File => string(text.to_owned()),
         }?;
@@ -77,6 +79,19 @@ impl ConfigKey {
             Some(value) => self.as_toml(&value),
             None => self.good_text(),
         }
+    }
+}
+
+/// Port that instruments and laboratory systems use where only a host is written.
+const USUAL_LABORATORY_PORT: u16 = 15_200;
+
+/// `tcp://HOST`, `HOST PORT` or `HOST` as an address; `listen` alone waits on every network.
+fn laboratory(text: &str) -> String {
+    let text = text.trim_start_matches("tcp://").trim_end_matches('/').replace(char::is_whitespace, ":");
+    match text.as_str() {
+        "listen" | "listen:" | "server" => format!("listen:0.0.0.0:{USUAL_LABORATORY_PORT}"),
+        host if !host.contains(':') && host != "none" => format!("{host}:{USUAL_LABORATORY_PORT}"),
+        text => text.to_owned(),
     }
 }
 

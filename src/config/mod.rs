@@ -5,6 +5,7 @@ mod camera_source;
 mod glass;
 mod hints;
 mod keys;
+mod laboratory_address;
 pub mod limits;
 pub mod load;
 mod meant;
@@ -14,9 +15,10 @@ mod values;
 
 pub use camera_source::{CameraSource, UnknownSource};
 pub(crate) use keys::{is_language, whole_pattern};
+pub use laboratory_address::{LaboratoryAddress, NoLaboratoryAddress};
 pub use sections::{
-    CameraConfig, CodesConfig, ColourOrder, Config, Controls, DisplayConfig, DisplayKind, Flags, FlatFieldChoice,
-    GpioBackend, LineFormat, MetricsConfig, ModelsConfig, Optics, PixelFormat, QualityConfig, SerialConfig,
-    SessionConfig, Station, StoreConfig, WebConfig, shipped_file,
+    AstmCharset, AstmConfig, CameraConfig, CodesConfig, ColourOrder, Config, Controls, DisplayConfig, DisplayKind,
+    Flags, FlatFieldChoice, GpioBackend, LineFormat, MetricsConfig, ModelsConfig, Optics, PixelFormat, QualityConfig,
+    Sends, SerialConfig, SessionConfig, Station, StoreConfig, WebConfig, shipped_file,
 };
 pub use values::{ListenAddress, NotAPort, NotAnAddress, SerialPort};

@@ -1,6 +1,7 @@
 //! What leaves the station, a folder for each medium: display, serial line, metrics, page, report; buttons and lights.
 //! What a receiver of results still lacks stands in `delivery`.
 
+pub mod astm;
 pub mod delivery;
 pub mod display;
 pub mod hardware;

@@ -17,6 +17,10 @@ pub enum Part {
     /// The clock may be wrong.
     Clock,
     Serial,
+    /// The laboratory system on a serial port does not take results.
+    AstmSerial,
+    /// The one on the network does not.
+    AstmTcp,
     Display,
     Controls,
     Metrics,

@@ -99,6 +99,22 @@ impl Store {
         })
     }
 
+    /// The newest result of exactly this sample id, or the newest signed one.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn latest_result(&self, sample: &str, signed_only: bool) -> Result<Option<StoredResult>, StoreError> {
+        self.read(|transaction| {
+            let sql = select(
+                transaction,
+                "WHERE session.sample = ?1 AND (NOT ?2 OR signature.session IS NOT NULL) \
+                 ORDER BY result.sequence DESC LIMIT 1",
+            )?;
+            let found = transaction.query_row(&sql, (sample, signed_only), columns).optional()?;
+            found.map(|found| result(transaction, found)).transpose()
+        })
+    }
+
     /// Every result, oldest first.
     ///
     /// # Errors

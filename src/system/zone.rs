@@ -30,6 +30,12 @@ pub fn rfc3339(at: Timestamp) -> String {
     at.to_zoned(TimeZone::system()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
+/// A time to the second without its zone, such as `20261129101203`, as laboratory protocols write local time.
+#[must_use]
+pub fn compact(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::system()).strftime("%Y%m%d%H%M%S").to_string()
+}
+
 fn minute_in(zone: &TimeZone, at: Timestamp) -> String {
     format!("{} {}", at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M"), name(zone, at))
 }

@@ -152,9 +152,21 @@ class Day(Page):
 
     def test_6_sessions_are_found_and_compared(self):
         self.log_in("otto")
+        for sample, urgent in [("B-2", False), ("C-3", True)]:
+            self.assertEqual(self.ask("POST", "/api/worklist", {"sample": sample, "urgent": urgent})[0], 204)
         self.go("#/live")
         self.press("New sample")
-        self.one("dialog input").send_keys("B-2")
+        self.until("the worklist", lambda: len(self.find(".worklist li")) == 2)
+        self.picture("page-worklist")
+        self.check_accessible()
+        self.one(".worklist li.urgent button").click()
+        self.assertEqual(self.one("dialog input").get_attribute("value"), "C-3")
+        off = self.one(".worklist li.urgent button:last-child")
+        off.click()
+        self.assertEqual(len(self.find(".worklist li")), 2, "the first press asks")
+        self.press("Take C-3 off the list?")
+        self.until("one sample", lambda: len(self.find(".worklist li")) == 1)
+        self.press("B-2")
         self.press("Begin to count")
         self.until("the sample", lambda: self.one(".live h1").text == "B-2")
         self.until("some cells or the end", lambda: int(self.one(".counted b").text) > 2 or self.one(".badge").text == "done")

@@ -1,5 +1,7 @@
 //! Outputs of the station: display, serial line, metrics, report; buttons and lights.
 
+mod astm;
+mod astm_hosts;
 #[path = "../common/mod.rs"]
 mod common;
 mod display;

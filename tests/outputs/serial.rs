@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use leukoscope::config::{LineFormat, SerialConfig};
+use leukoscope::config::{LineFormat, Sends, SerialConfig};
 use leukoscope::counting::session::snapshot::{Command, Snapshot};
 use leukoscope::domain::class::CellClass;
-use leukoscope::outputs::delivery::{Outbox, Waiting, Wanted};
+use leukoscope::outputs::delivery::{Outbox, Waiting};
 use leukoscope::outputs::serial::port::PortError;
 use leukoscope::outputs::serial::{check_port, open_at_start};
 use leukoscope::station::requests::MOST_COMMANDS;
@@ -96,7 +96,7 @@ fn a_mark_of_a_version_without_signatures_sends_no_old_ones() {
     crate::common::stored::kept(&store, &done("A-1"));
     store.sign(1, "rita", crate::common::stored::at(90), "").unwrap();
     std::fs::write(folder.path().join("serial.sent"), "1\n").unwrap();
-    let mark = Outbox::open(folder.path(), "serial", Wanted::All, &store).unwrap();
+    let mark = Outbox::open(folder.path(), "serial", Sends::All, &store).unwrap();
     assert_eq!(mark.marks(), (1, store.last_signed()));
 }
 
@@ -313,7 +313,7 @@ fn what_is_no_free_serial_port_is_refused_at_the_start() {
     let file = folder.path().join("file");
     std::fs::write(&file, "kept").unwrap();
     let said = check(file.to_str().unwrap()).unwrap_err().to_string();
-    assert!(said.ends_with("is a file, not a serial port; set `port` in [serial] to a device such as /dev/ttyUSB0"));
+    assert!(said.ends_with("is a file, not a serial port; set `port` to a device such as /dev/ttyUSB0"));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "kept");
     assert!(matches!(check("/tmp"), Err(PortError::NotAPort { what: "a folder", .. })));
     assert!(matches!(check("/dev/null"), Err(PortError::NotAPort { what: "another kind of device", .. })));
@@ -330,7 +330,7 @@ fn what_is_no_free_serial_port_is_refused_at_the_start() {
 fn a_result_signed_before_its_host_came_is_sent_once_as_final_and_waits_since_its_signature() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
-    let mut outbox = Outbox::open(folder.path(), "host", Wanted::All, &store).unwrap();
+    let mut outbox = Outbox::open(folder.path(), "host", Sends::All, &store).unwrap();
     for sample in ["A-1", "A-2"] {
         crate::common::stored::kept(&store, &done(sample));
     }
@@ -346,9 +346,9 @@ fn a_result_signed_before_its_host_came_is_sent_once_as_final_and_waits_since_it
     drop(outbox);
     store.sign(2, "rita", crate::common::stored::at(95), "").unwrap();
     // A receiver of final results alone does not get what was counted before it was first connected.
-    let strict = Outbox::open(folder.path(), "strict", Wanted::Signed, &store).unwrap();
+    let strict = Outbox::open(folder.path(), "strict", Sends::Signed, &store).unwrap();
     assert_eq!(strict.due(), None);
-    let outbox = Outbox::open(folder.path(), "host", Wanted::All, &store).unwrap();
+    let outbox = Outbox::open(folder.path(), "host", Sends::All, &store).unwrap();
     let waiting = outbox.waiting().unwrap();
     assert_eq!((waiting.results, waiting.since), (1, Some(crate::common::stored::at(95))));
 }

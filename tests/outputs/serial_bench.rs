@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use leukoscope::config::{LineFormat, SerialConfig};
+use leukoscope::config::{LineFormat, Sends, SerialConfig};
 use leukoscope::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
 use leukoscope::domain::class::CellClass;
 use leukoscope::domain::counts::{ClassCount, KindCounts};
-use leukoscope::outputs::delivery::{Outbox, Wanted};
+use leukoscope::outputs::delivery::Outbox;
 use leukoscope::outputs::serial::{Serial, Traffic, open_at_start, run};
 use leukoscope::station::drops::Drops;
 use leukoscope::station::requests::{Asked, Commands};
@@ -79,7 +79,7 @@ impl Bench {
         let config =
             SerialConfig { port: port.parse().unwrap(), format, interval_seconds: 0.1, ..SerialConfig::default() };
         let results = Store::open(folder.path()).unwrap();
-        let outbox = Outbox::open(folder.path(), "serial", Wanted::All, &results).unwrap();
+        let outbox = Outbox::open(folder.path(), "serial", Sends::All, &results).unwrap();
         let (sender, commands) = Commands::new(Drops::default());
         let (newest, stop) = (Latest::default(), Stop::new());
         let open = open_at_start(&config).unwrap();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use self::outputs::start_outputs;
+use self::outputs::{Results, start_outputs};
 use crate::camera;
 use crate::camera::program::end_programs;
 use crate::cli::args::RunArguments;
@@ -17,10 +17,11 @@ use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::{check_size, configured};
 use crate::config::limits::{self, Limits};
 use crate::config::load::load;
-use crate::config::{CameraSource, Config};
+use crate::config::{CameraSource, Config, Sends};
 use crate::counting::session::sample::{check_form, sample_id};
 use crate::counting::statistics::confusion;
-use crate::outputs::delivery::{Outbox, Wanted};
+use crate::outputs::astm::wire::{Opener, Route};
+use crate::outputs::delivery::Outbox;
 use crate::outputs::serial::port::Port;
 use crate::outputs::web::{self, Timeouts, Web};
 use crate::outputs::{display, serial};
@@ -93,6 +94,8 @@ pub struct Prepared {
     store: Store,
     outbox: Outbox,
     port: Option<Port>,
+    /// Ways to laboratory systems, each with its own outbox.
+    laboratories: Vec<(Opener, Outbox)>,
 }
 
 /// Checks everything that can be wrong at the start.
@@ -150,10 +153,16 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
     }
     let store = Store::open(&state).inspect_err(|error| at_device::show(config, &error.to_string())).blame_input()?;
     let in_force = InForce::new(settings(config, models, unknown_below), calibration);
-    let outbox = Outbox::open(&state, "serial", Wanted::All, &store).blame_input()?;
+    let outbox = Outbox::open(&state, "serial", Sends::All, &store).blame_input()?;
     let port = serial::open_at_start(&config.serial).blame_input()?;
+    let astm = &config.astm;
+    let laboratories = Route::of(&astm.port, astm.baud, &astm.tcp).into_iter().map(|(name, route)| {
+        let outbox = Outbox::open(&state, name, astm.send, &store).blame_input()?;
+        Ok((Opener::new(route).blame_input()?, outbox))
+    });
+    let laboratories = laboratories.collect::<Result<_, Failure>>()?;
     drop(display::open(&config.display).blame_input()?);
-    Ok(Prepared { vision: Arc::new(vision), confusion, in_force, store, outbox, port })
+    Ok(Prepared { vision: Arc::new(vision), confusion, in_force, store, outbox, port, laboratories })
 }
 
 /// Settings in force at the start, apart from the calibration.
@@ -199,7 +208,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     });
     let sample = formed.map_err(|problem| Failure::input(format!("--sample: {problem}")))?;
 
-    let Prepared { vision, confusion, in_force, store, outbox, port } = prepare(&config)?;
+    let Prepared { vision, confusion, in_force, store, outbox, port, laboratories } = prepare(&config)?;
 
     let mut station = Station::new(Parts {
         config: config.clone(),
@@ -224,6 +233,9 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     if let Some(port) = &port {
         say(&format!("serial on {}", port.path().display()));
     }
+    for address in laboratories.iter().filter_map(|(opener, _)| opener.listens_at()) {
+        say(&format!("ASTM on {address}"));
+    }
     let page = start_page(Web {
         config: config.web.clone(),
         state: config.state_folder(),
@@ -239,7 +251,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         stop: outputs_stop.clone(),
     })?;
     // After the page, which may fail on a port in use: the key reader switches off the terminal's echo.
-    let outputs = start_outputs(&config, &mut station, outbox, port, &outputs_stop)?;
+    let outputs = start_outputs(&config, &mut station, Results { outbox, port, laboratories }, &outputs_stop)?;
 
     let running = station.start().blame_run()?;
     running.watch_over(seconds);

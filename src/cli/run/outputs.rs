@@ -1,27 +1,38 @@
-//! Starts the outputs: serial line, display, buttons, keys and metrics, each on its own thread.
+//! Starts the outputs: serial line, laboratory systems, display, buttons, keys and metrics, each on its own thread.
 
 use std::thread::JoinHandle;
 
 use crate::cli::failure::{Blame, Failure};
 use crate::config::{Config, DisplayKind};
+use crate::outputs::astm::message::Sender;
+use crate::outputs::astm::wire::Opener;
+use crate::outputs::astm::{self, Astm};
 use crate::outputs::delivery::Outbox;
 use crate::outputs::hardware::{self, keys};
 use crate::outputs::serial::port::Port;
 use crate::outputs::{display, metrics, serial};
 use crate::station::trouble::Part;
 use crate::station::wiring::{Ports, Station};
+use crate::station::worklist::Worklist;
 use crate::system::stop::Stop;
 use crate::system::threads::thread;
+
+/// Where results go, each way with what its receiver lacks.
+pub(super) struct Results {
+    pub(super) outbox: Outbox,
+    /// The serial line, if it is there already.
+    pub(super) port: Option<Port>,
+    pub(super) laboratories: Vec<(Opener, Outbox)>,
+}
 
 /// Connects serial line, display, buttons, keys and metrics to a station and starts them. `outputs_stop` ends them.
 pub(super) fn start_outputs(
     config: &Config,
     station: &mut Station,
-    outbox: Outbox,
-    port: Option<Port>,
+    Results { outbox, port, laboratories }: Results,
     outputs_stop: &Stop,
 ) -> Result<Vec<JoinHandle<()>>, Failure> {
-    let Ports { commands, store, troubles, drops, stop, .. } = station.ports().clone();
+    let Ports { commands, store, in_force, troubles, drops, stop, .. } = station.ports().clone();
     let mut threads = Vec::new();
     let mut start = |name, body: Box<dyn FnOnce() + Send>| -> Result<(), Failure> {
         threads.push(thread(name, body).blame_run()?);
@@ -32,7 +43,7 @@ pub(super) fn start_outputs(
             config: config.serial.clone(),
             station: config.station.name.clone(),
             newest: station.sink(),
-            results: store,
+            results: store.clone(),
             outbox,
             commands: commands.clone(),
             stop: outputs_stop.clone(),
@@ -43,6 +54,30 @@ pub(super) fn start_outputs(
             log::debug!("serial: {traffic:?}");
         })
     })?;
+    for (opener, outbox) in laboratories {
+        let part = if opener.route().is_serial() { Part::AstmSerial } else { Part::AstmTcp };
+        let astm = Astm {
+            config: config.astm.clone(),
+            sender: Sender {
+                station: config.station.name.clone(),
+                receiver: config.astm.receiver.clone(),
+                charset: config.astm.charset,
+                codes: config.codes.clone(),
+            },
+            opener,
+            outbox,
+            store: store.clone(),
+            worklist: Worklist::new(store.clone(), in_force.clone()),
+            stop: outputs_stop.clone(),
+        };
+        let trouble = troubles.reporter(part);
+        start(
+            "astm",
+            Box::new(move || {
+                astm::run(astm, trouble);
+            }),
+        )?;
+    }
     start("display", {
         let (display, newest, ends) = (config.display.clone(), station.sink(), outputs_stop.clone());
         let trouble = troubles.reporter(Part::Display);

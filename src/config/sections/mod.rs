@@ -63,6 +63,7 @@ macro_rules! section {
     };
 }
 
+mod astm;
 mod camera;
 mod codes;
 mod controls;
@@ -74,6 +75,7 @@ mod station;
 mod store;
 mod web;
 
+pub use astm::{AstmCharset, AstmConfig, Sends};
 pub use camera::{CameraConfig, FlatFieldChoice, Optics, PixelFormat};
 pub use codes::CodesConfig;
 pub use controls::{Controls, GpioBackend};
@@ -99,6 +101,7 @@ pub struct Config {
     pub display: DisplayConfig,
     pub serial: SerialConfig,
     pub codes: CodesConfig,
+    pub astm: AstmConfig,
     pub metrics: MetricsConfig,
     pub controls: Controls,
     pub web: WebConfig,
@@ -106,7 +109,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 14] = [
+pub(super) const SECTIONS: [Section; 15] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -117,6 +120,7 @@ pub(super) const SECTIONS: [Section; 14] = [
     DisplayConfig::SECTION,
     SerialConfig::SECTION,
     CodesConfig::SECTION,
+    AstmConfig::SECTION,
     MetricsConfig::SECTION,
     Controls::SECTION,
     WebConfig::SECTION,

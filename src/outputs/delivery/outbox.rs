@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use crate::config::Sends;
 use crate::store::{Store, StoreError, StoredResult, of_file};
 use crate::system::file;
 
@@ -20,15 +21,6 @@ pub enum Due {
     Counted(u64),
     /// It was signed: the signature's number.
     Signed(i64),
-}
-
-/// What a receiver wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    /// Preliminary results when counted, final ones when signed.
-    All,
-    /// Final ones alone.
-    Signed,
 }
 
 /// What still waits for a receiver.
@@ -48,7 +40,7 @@ pub struct Waiting {
 pub struct Outbox {
     path: PathBuf,
     store: Store,
-    wanted: Wanted,
+    sends: Sends,
     counted: u64,
     signed: i64,
 }
@@ -62,7 +54,7 @@ impl Outbox {
     ///
     /// # Errors
     /// If the disk fails while the file is read or created.
-    pub fn open(folder: &Path, receiver: &str, wanted: Wanted, store: &Store) -> Result<Self, StoreError> {
+    pub fn open(folder: &Path, receiver: &str, sends: Sends, store: &Store) -> Result<Self, StoreError> {
         let path = folder.join(format!("{receiver}.sent"));
         let store = store.clone();
         let mut text = Vec::new();
@@ -70,7 +62,7 @@ impl Outbox {
             Ok(_) => {}
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => {
                 let (counted, signed) = (store.last(), store.last_signed());
-                let outbox = Self { path, store, wanted, counted, signed };
+                let outbox = Self { path, store, sends, counted, signed };
                 outbox.write()?;
                 return Ok(outbox);
             }
@@ -86,7 +78,7 @@ impl Outbox {
         // A signature is numbered by its line of the trail. In an older copy those start earlier, and a mark must not
         // hold back new ones. Versions without signatures stored no number.
         let newest = store.last_signed();
-        Ok(Self { path, store, wanted, counted, signed: signed.unwrap_or(newest).min(newest) })
+        Ok(Self { path, store, sends, counted, signed: signed.unwrap_or(newest).min(newest) })
     }
 
     /// Number of the last result sent, and of the last signature.
@@ -97,12 +89,13 @@ impl Outbox {
 
     /// What is sent next: results just counted first, then those just signed. With it the number of the result.
     ///
-    /// A result that was signed before it could be sent as preliminary is sent once, as final.
+    /// A result that was signed before it could be sent as preliminary is sent once, as final. With [`Sends::Signed`] there
+    /// are final ones alone.
     #[must_use]
     pub fn due(&self) -> Option<(Due, u64)> {
-        let counted = match self.wanted {
-            Wanted::All => self.store.unsigned_after(self.counted).map(|number| (Due::Counted(number), number)),
-            Wanted::Signed => None,
+        let counted = match self.sends {
+            Sends::All => self.store.unsigned_after(self.counted).map(|number| (Due::Counted(number), number)),
+            Sends::Signed => None,
         };
         counted.or_else(|| {
             let (signature, number) = self.store.signed_after(self.signed)?;
@@ -136,9 +129,9 @@ impl Outbox {
     /// # Errors
     /// If the first one cannot be read.
     pub fn waiting(&self) -> Result<Waiting, StoreError> {
-        let counted = match self.wanted {
-            Wanted::All => self.store.unsigned_from(self.counted),
-            Wanted::Signed => 0,
+        let counted = match self.sends {
+            Sends::All => self.store.unsigned_from(self.counted),
+            Sends::Signed => 0,
         };
         let results = counted + self.store.signed_from(self.signed);
         let since = match self.next()? {

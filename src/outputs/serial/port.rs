@@ -22,12 +22,12 @@ use crate::system::holder;
 pub enum PortError {
     /// No such device: not plugged in, or a wrong path. It may still appear.
     #[error(
-        "serial port {} is not there; plug it in, or set `port` in [serial] to one that `leukoscope devices` lists",
+        "serial port {} is not there; plug it in, or set `port` to one that `leukoscope devices` lists",
         .0.display()
     )]
     Missing(PathBuf),
     /// The path is not a serial port.
-    #[error("{} is {what}, not a serial port; set `port` in [serial] to a device such as /dev/ttyUSB0", path.display())]
+    #[error("{} is {what}, not a serial port; set `port` to a device such as /dev/ttyUSB0", path.display())]
     NotAPort {
         path: PathBuf,
         /// What is there instead.
@@ -81,10 +81,18 @@ impl Port {
     /// # Errors
     /// If it does not exist, is not a serial port, is in use, or cannot be opened.
     pub fn open(config: &SerialConfig) -> Result<Self, PortError> {
-        match &config.port {
+        Self::open_at(&config.port, config.baud)
+    }
+
+    /// The same for a port at this many bits a second.
+    ///
+    /// # Errors
+    /// As [`Port::open`].
+    pub(crate) fn open_at(port: &SerialPort, baud: u32) -> Result<Self, PortError> {
+        match port {
             SerialPort::None => Err(PortError::Missing("none".into())),
             SerialPort::Pty => Self::open_pseudo_terminal(),
-            SerialPort::Device(path) => Self::open_device(path.clone(), config.baud),
+            SerialPort::Device(path) => Self::open_device(path.clone(), baud),
         }
     }
 

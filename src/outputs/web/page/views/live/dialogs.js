@@ -18,7 +18,8 @@ export function newSample(ask, running) {
   const wrong = h("p", { class: "problem", role: "alert", hidden: true });
   const earlier = h("p", { class: "notice", role: "alert", hidden: true });
   const pattern = h("span", {});
-  const ordered = h("ul", { class: "worklist", hidden: true, "aria-label": t("live.worklist") });
+  const list = h("ul", { class: "worklist" });
+  const ordered = h("section", { hidden: true, "aria-label": t("live.worklist") }, h("b", {}, t("live.worklist")), list);
   const button = h("button", { class: "button primary" }, t("live.begin"));
   // The sample has begun, and only its red count is still to be sent.
   let begun = false;
@@ -102,7 +103,7 @@ export function newSample(ask, running) {
   async function showWorklist() {
     const { samples } = await get("/api/worklist");
     ordered.hidden = samples.length === 0;
-    fill(ordered, samples.map((one) => h("li", { class: one.urgent ? "urgent" : "" },
+    fill(list, samples.map((one) => h("li", { class: one.urgent ? "urgent" : "" },
       h("button", { class: "button", type: "button", disabled: begun, on: { click: () => pick(one.sample) } },
         one.urgent && h("b", {}, `${t("live.urgent")} `), one.sample),
       off(one))));

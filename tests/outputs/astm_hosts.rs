@@ -1,0 +1,410 @@
+//! Laboratory systems on real wires: a pseudo-terminal pair and TCP, hosts that are busy, deaf, or pulled out.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use leukoscope::config::{AstmConfig, CodesConfig, LaboratoryAddress, Sends, SerialPort};
+use leukoscope::outputs::astm::message::Sender;
+use leukoscope::outputs::astm::wire::{Opener, Route};
+use leukoscope::outputs::astm::{Astm, Traffic, run};
+use leukoscope::outputs::delivery::Outbox;
+use leukoscope::station::in_force::InForce;
+use leukoscope::station::worklist::Worklist;
+use leukoscope::store::Store;
+use leukoscope::system::stop::Stop;
+use tempfile::TempDir;
+
+use crate::common::stored::{at, kept, settings};
+use crate::serial_bench::{PATIENCE, done, wait_until};
+
+const STX: u8 = 2;
+const ETX: u8 = 3;
+const EOT: u8 = 4;
+const ENQ: u8 = 5;
+const ACK: u8 = 6;
+const NAK: u8 = 21;
+
+type Troubles = Arc<Mutex<Vec<Option<String>>>>;
+
+/// A station with one wire to a laboratory system.
+struct Station {
+    folder: TempDir,
+    store: Store,
+    stop: Stop,
+    troubles: Troubles,
+    at: Option<SocketAddr>,
+    thread: JoinHandle<Traffic>,
+}
+
+impl Station {
+    fn start(folder: TempDir, config: AstmConfig) -> Self {
+        let store = Store::open(folder.path()).unwrap();
+        let stop = Stop::new();
+        let (name, route) = Route::of(&config.port, config.baud, &config.tcp).remove(0);
+        let opener = Opener::new(route).unwrap();
+        let (at, troubles) = (opener.listens_at(), Troubles::default());
+        let astm = Astm {
+            sender: Sender {
+                station: "bench".into(),
+                receiver: None,
+                charset: config.charset,
+                codes: CodesConfig::default(),
+            },
+            outbox: Outbox::open(folder.path(), name, config.send, &store).unwrap(),
+            config,
+            opener,
+            store: store.clone(),
+            worklist: Worklist::new(store.clone(), InForce::new(settings(), None)),
+            stop: stop.clone(),
+        };
+        let told = Arc::clone(&troubles);
+        let thread = thread::spawn(move || run(astm, move |words| told.lock().unwrap().push(words)));
+        Self { folder, store, stop, troubles, at, thread }
+    }
+
+    fn listening(send: Sends) -> Self {
+        let tcp = LaboratoryAddress::Listen("127.0.0.1:0".parse().unwrap());
+        Self::start(tempfile::tempdir().unwrap(), AstmConfig { tcp, send, ..AstmConfig::default() })
+    }
+
+    fn end(self) -> (TempDir, Traffic) {
+        self.stop.request();
+        (self.folder, self.thread.join().unwrap())
+    }
+
+    fn sign(&self, sample: &str) {
+        let number = kept(&self.store, &done(sample));
+        let session = self.store.find(number).unwrap().unwrap().session;
+        self.store.sign(session, "rita", at(90), "").unwrap();
+    }
+}
+
+/// A laboratory system's end of any wire, written from the standard without the station's own code.
+struct Host<W> {
+    wire: W,
+}
+
+impl<W: std::io::Read + std::io::Write> Host<W> {
+    fn byte(&mut self) -> u8 {
+        let mut byte = [0];
+        self.wire.read_exact(&mut byte).expect("the station says something");
+        byte[0]
+    }
+
+    fn say(&mut self, bytes: &[u8]) {
+        self.wire.write_all(bytes).unwrap();
+    }
+
+    /// One frame: its number, its text, whether it ends a record.
+    fn frame(&mut self) -> (u8, Vec<u8>, bool) {
+        assert_eq!(self.byte(), STX);
+        let mut body = Vec::new();
+        while !matches!(body.last(), Some(&ETX | &0x17)) {
+            body.push(self.byte());
+        }
+        let sum = body.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+        let stated = String::from_utf8(vec![self.byte(), self.byte()]).unwrap();
+        assert_eq!(stated, format!("{sum:02X}"));
+        assert_eq!((self.byte(), self.byte()), (13, 10));
+        (body[0] - b'0', body[1..body.len() - 1].to_vec(), body.last() == Some(&ETX))
+    }
+
+    /// A whole message, acknowledged: its records.
+    fn message(&mut self) -> Vec<String> {
+        assert_eq!(self.byte(), ENQ);
+        self.say(&[ACK]);
+        self.rest_of_message()
+    }
+
+    fn rest_of_message(&mut self) -> Vec<String> {
+        let (mut text, mut expected) = (Vec::new(), 1);
+        loop {
+            let (number, part, _) = self.frame();
+            assert_eq!(number, expected % 8);
+            expected += 1;
+            text.extend(part);
+            self.say(&[ACK]);
+            if text.ends_with(b"\r") && text.split(|byte| *byte == b'\r').rev().nth(1).unwrap().starts_with(b"L|") {
+                break;
+            }
+        }
+        assert_eq!(self.byte(), EOT);
+        let text: String = text.into_iter().map(char::from).collect();
+        text.split_terminator('\r').map(str::to_owned).collect()
+    }
+
+    /// Sends records as a host does.
+    fn tell(&mut self, records: &str) {
+        self.say(&[ENQ]);
+        assert_eq!(self.byte(), ACK);
+        let mut body = format!("1{records}").into_bytes();
+        body.push(ETX);
+        let sum = body.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+        self.say(&[STX]);
+        self.say(&body);
+        self.say(format!("{sum:02X}\r\n").as_bytes());
+        assert_eq!(self.byte(), ACK);
+        self.say(&[EOT]);
+    }
+}
+
+fn call(station: &Station) -> Host<TcpStream> {
+    let wire = TcpStream::connect(station.at.unwrap()).unwrap();
+    wire.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    Host { wire }
+}
+
+fn sample(message: &[String]) -> (&str, &str) {
+    let order: Vec<&str> = message.iter().find(|record| record.starts_with('O')).unwrap().split('|').collect();
+    (order[2], order[25])
+}
+
+#[test]
+fn a_host_that_calls_gets_signed_results_once_and_in_order_also_after_it_was_cut_off() {
+    let station = Station::listening(Sends::Signed);
+    kept(&station.store, &done("unsigned"));
+    for name in ["A-1", "A-2"] {
+        station.sign(name);
+    }
+    let mut host = call(&station);
+    assert_eq!(sample(&host.message()), ("A-1", "F"));
+    // The cable is pulled in the middle of the second one.
+    assert_eq!(host.byte(), ENQ);
+    host.say(&[ACK]);
+    host.frame();
+    drop(host);
+    let mut host = call(&station);
+    assert_eq!(sample(&host.message()), ("A-2", "F"));
+    station.sign("A-3");
+    assert_eq!(sample(&host.message()), ("A-3", "F"));
+    wait_until("the mark", || {
+        fs::read_to_string(station.folder.path().join("astm-tcp.sent")).unwrap().starts_with("0 ")
+    });
+    let (_, traffic) = station.end();
+    assert_eq!(traffic.results, 3);
+}
+
+#[test]
+fn a_preliminary_result_is_marked_so_and_its_final_one_follows() {
+    let station = Station::listening(Sends::All);
+    let mut host = call(&station);
+    let number = kept(&station.store, &done("A-1"));
+    assert_eq!(sample(&host.message()), ("A-1", "P"));
+    let session = station.store.find(number).unwrap().unwrap().session;
+    station.store.sign(session, "rita", at(90), "").unwrap();
+    assert_eq!(sample(&host.message()), ("A-1", "F"));
+    station.end();
+}
+
+#[test]
+fn a_restart_in_the_middle_of_a_message_sends_it_again_and_no_other() {
+    let station = Station::listening(Sends::Signed);
+    for name in ["A-1", "A-2"] {
+        station.sign(name);
+    }
+    let mut host = call(&station);
+    host.message();
+    assert_eq!(host.byte(), ENQ);
+    host.say(&[ACK]);
+    host.frame();
+    let (folder, traffic) = station.end();
+    assert_eq!(traffic.results, 1);
+    let tcp = LaboratoryAddress::Listen("127.0.0.1:0".parse().unwrap());
+    let station = Station::start(folder, AstmConfig { tcp, ..AstmConfig::default() });
+    let mut host = call(&station);
+    assert_eq!(sample(&host.message()), ("A-2", "F"));
+    let (_, traffic) = station.end();
+    assert_eq!(traffic.results, 1);
+}
+
+#[test]
+fn a_host_that_is_busy_is_called_again_and_the_person_is_told_if_it_stays_so() {
+    let station = Station::listening(Sends::Signed);
+    station.sign("A-1");
+    let mut host = call(&station);
+    let began = Instant::now();
+    assert_eq!(host.byte(), ENQ);
+    host.say(&[NAK]);
+    assert_eq!(host.byte(), ENQ);
+    assert!(began.elapsed() > Duration::from_secs(9), "it waits for 10 s: {:?}", began.elapsed());
+    host.say(&[NAK]);
+    let told = || station.troubles.lock().unwrap().last().cloned().flatten().unwrap_or_default();
+    wait_until("the trouble", || told().contains("the host is busy; results wait"));
+    assert_eq!(host.byte(), ENQ);
+    host.say(&[ACK]);
+    assert_eq!(sample(&host.rest_of_message()), ("A-1", "F"));
+    wait_until("the end of the trouble", || station.troubles.lock().unwrap().last() == Some(&None));
+    station.end();
+}
+
+#[test]
+fn both_ends_call_at_once_and_the_station_calls_again() {
+    let station = Station::listening(Sends::Signed);
+    let mut host = call(&station);
+    station.sign("A-1");
+    assert_eq!(host.byte(), ENQ);
+    host.say(&[ENQ]);
+    assert_eq!(host.byte(), ENQ, "the instrument goes first, after a second");
+    host.say(&[ACK]);
+    assert_eq!(sample(&host.rest_of_message()), ("A-1", "F"));
+    station.end();
+}
+
+#[test]
+fn orders_fill_the_worklist_and_what_cannot_be_counted_is_answered() {
+    let station = Station::listening(Sends::Signed);
+    let mut host = call(&station);
+    host.tell("H|\\^&\rP|1\rO|1|B-1|77||S\rO|2|B-2\rL|1|N\r");
+    let listed = || station.store.worklist(jiff::Timestamp::now()).unwrap();
+    wait_until("the worklist", || listed().len() == 2);
+    let first = listed().remove(0).order;
+    assert_eq!((first.sample.as_str(), first.order_id.as_deref(), first.urgent), ("B-1", Some("77"), true));
+    host.tell("H|\\^&\rO|1|B-1|77||||||||C\rL|1|N\r");
+    wait_until("the cancellation", || listed().len() == 1);
+    // 65 letters are no sample id.
+    host.tell(&format!("H|\\^&\rO|1|{}\rL|1|N\r", "x".repeat(65)));
+    let answer = host.message();
+    assert_eq!(sample(&answer), ("x".repeat(65).as_str(), "X"));
+    assert!(answer.iter().any(|record| record.starts_with("C|1|I|a sample id has 1 to 64 characters")), "{answer:?}");
+    // Half a message, and noise, change nothing.
+    host.tell("H|\\^&\rO|1|B-9\r");
+    host.tell("garbage");
+    host.say(b"\x00\xff\x02\x02garbage\r\n\x06\x15");
+    host.tell("H|\\^&\rO|1|B-3\rL|1|N\r");
+    wait_until("the next order", || listed().len() == 2);
+    let (_, traffic) = station.end();
+    assert_eq!((traffic.orders, traffic.refused), (4, 3));
+}
+
+#[test]
+fn a_query_is_answered_with_the_result_or_with_no_record_of_it() {
+    let station = Station::listening(Sends::Signed);
+    station.sign("A-1");
+    kept(&station.store, &done("unsigned"));
+    let mut host = call(&station);
+    host.message();
+    host.tell("H|\\^&\rQ|1|^A-1\\^unsigned\\^none||ALL\rL|1\r");
+    let answer = host.message();
+    assert_eq!(sample(&answer), ("A-1", "Q"));
+    assert_eq!(answer.last().unwrap(), "L|1|F");
+    for unknown in ["unsigned", "none"] {
+        let answer = host.message();
+        assert_eq!(sample(&answer), (unknown, "Z"));
+        assert_eq!(answer.last().unwrap(), "L|1|I");
+    }
+    station.end();
+}
+
+#[test]
+fn a_silent_caller_gives_its_place_to_another_and_a_busy_one_keeps_it() {
+    let station = Station::listening(Sends::Signed);
+    let mut first = call(&station);
+    first.tell("H|\\^&\rO|1|B-1\rL|1|N\r");
+    let second = call(&station);
+    thread::sleep(Duration::from_millis(300));
+    first.tell("H|\\^&\rO|1|B-2\rL|1|N\r");
+    drop(first);
+    let mut second = second;
+    second.tell("H|\\^&\rO|1|B-3\rL|1|N\r");
+    wait_until("all three", || station.store.worklist(jiff::Timestamp::now()).unwrap().len() == 3);
+    station.end();
+}
+
+#[test]
+fn the_station_calls_a_host_that_is_not_there_yet_and_says_so() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let tcp = LaboratoryAddress::Call(address.to_string());
+    let station = Station::start(tempfile::tempdir().unwrap(), AstmConfig { tcp, ..AstmConfig::default() });
+    station.sign("A-1");
+    wait_until("the trouble", || {
+        station.troubles.lock().unwrap().iter().flatten().any(|words| words.contains("is it on"))
+    });
+    let listener = TcpListener::bind(address).unwrap();
+    let (wire, _) = listener.accept().unwrap();
+    wire.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(sample(&Host { wire }.message()), ("A-1", "F"));
+    station.end();
+}
+
+/// The terminal of a laboratory system: the other end of a pseudo-terminal pair, at a path like that of a serial port.
+fn terminal(link: &Path) -> (Host<fs::File>, std::os::fd::OwnedFd) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let path = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let mut settings = tcgetattr(&master).unwrap();
+    settings.make_raw();
+    tcsetattr(&master, OptionalActions::Now, &settings).unwrap();
+    let _ = fs::remove_file(link);
+    std::os::unix::fs::symlink(path, link).unwrap();
+    (Host { wire: fs::File::from(master.try_clone().unwrap()) }, master)
+}
+
+#[test]
+fn over_a_serial_cable_that_is_pulled_and_plugged_in_again_nothing_is_lost_or_doubled() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("ttyUSB1");
+    let (mut host, master) = terminal(&link);
+    let port = SerialPort::Device(link.clone());
+    let station = Station::start(tempfile::tempdir().unwrap(), AstmConfig { port, ..AstmConfig::default() });
+    station.sign("A-1");
+    assert_eq!(sample(&host.message()), ("A-1", "F"));
+    station.sign("A-2");
+    assert_eq!(host.byte(), ENQ);
+    host.say(&[ACK]);
+    host.frame();
+    drop((host, master));
+    fs::remove_file(&link).unwrap();
+    wait_until("the trouble", || station.troubles.lock().unwrap().iter().flatten().count() > 0);
+    let (mut host, _master) = terminal(&link);
+    assert_eq!(sample(&host.message()), ("A-2", "F"));
+    let (_, traffic) = station.end();
+    assert_eq!(traffic.results, 2);
+}
+
+#[test]
+fn two_hosts_each_get_every_result_and_one_that_is_deaf_holds_up_only_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("ttyUSB1");
+    let (_deaf, _master) = terminal(&link);
+    let state = tempfile::tempdir().unwrap();
+    let store = Store::open(state.path()).unwrap();
+    let listen = LaboratoryAddress::Listen("127.0.0.1:0".parse().unwrap());
+    let routes = Route::of(&SerialPort::Device(link), 9600, &listen);
+    assert_eq!(routes.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["astm-serial", "astm-tcp"]);
+    let stop = Stop::new();
+    let mut address = None;
+    let threads: Vec<_> = routes
+        .into_iter()
+        .map(|(name, route)| {
+            let opener = Opener::new(route).unwrap();
+            address = address.or(opener.listens_at());
+            let config = AstmConfig::default();
+            let sender =
+                Sender { station: "b".into(), receiver: None, charset: config.charset, codes: CodesConfig::default() };
+            let outbox = Outbox::open(state.path(), name, config.send, &store).unwrap();
+            let worklist = Worklist::new(store.clone(), InForce::new(settings(), None));
+            let astm = Astm { config, sender, opener, outbox, store: store.clone(), worklist, stop: stop.clone() };
+            thread::spawn(move || run(astm, |_| {}))
+        })
+        .collect();
+    let wire = TcpStream::connect(address.unwrap()).unwrap();
+    wire.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut host = Host { wire };
+    for name in ["A-1", "A-2", "A-3"] {
+        let number = kept(&store, &done(name));
+        store.sign(store.find(number).unwrap().unwrap().session, "rita", at(90), "").unwrap();
+        assert_eq!(sample(&host.message()), (name, "F"));
+    }
+    stop.request();
+    let traffic: Vec<u64> = threads.into_iter().map(|thread| thread.join().unwrap().results).collect();
+    assert_eq!(traffic, [0, 3]);
+}
