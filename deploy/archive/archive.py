@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Analyses an archive of any size with `leukoscope analyze` on a cluster of workers. README.md says what it promises."""
+"""Analyses an archive of any size with `leukoscope analyze` on Dask workers. README.md says what it promises."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from functools import partial
 from itertools import islice
 
@@ -20,7 +21,7 @@ from distributed import Client, Future, KilledWorker, LocalCluster, wait
 import listing
 import worker
 from listing import ENDINGS, Picture, Remarks, Usage, pictures
-from tables import Tables, key_of, name_of, rows
+from tables import Tables, digest, key_of, name_of, rows
 from worker import Answer, Job, Versions
 
 for sent in (worker, listing):
@@ -47,7 +48,8 @@ class Progress:
         for picture, answer in zip(batch, answers, strict=True):
             if answer.errors:
                 self.errors += 1
-                self.first_errors += [f"{picture.name}: {error}" for _, error in answer.errors][: 10 - len(self.first_errors)]
+                if len(self.first_errors) < 10:
+                    self.first_errors.append(f"{picture.name}: {answer.errors[0][1]}")
         if time.monotonic() - self.said > REPORT_EVERY:
             self.said = time.monotonic()
             say(self.words())
@@ -104,11 +106,11 @@ def analyse(
             ended = wait(list(flying), timeout=REPORT_EVERY, return_when="FIRST_COMPLETED").done
         except TimeoutError:
             continue
+        except CancelledError as problem:
+            raise Trouble("the connection to the scheduler is lost") from problem
         for future in ended:
             batch = flying.pop(future)
             problem = future.exception() if future.status == "error" else None
-            if future.cancelled():
-                raise Trouble("the scheduler is gone")
             if isinstance(problem, KilledWorker) and future is not alone:
                 suspects.extend(batch)
                 continue
@@ -126,6 +128,8 @@ def analyse(
 
 def cluster_of(arguments: argparse.Namespace) -> Client:
     """The workers to use. Raises Usage if there are none."""
+    # What goes wrong is said here in sentences; that a worker was lost is worth a line of Dask's own.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     if arguments.scheduler is None:
         # A worker holds no batch but the one it works at, so that no other is blamed for its end.
         dask.config.set({"distributed.scheduler.allowed-failures": arguments.tries - 1})
@@ -139,7 +143,6 @@ def cluster_of(arguments: argparse.Namespace) -> Client:
             security=True,
             silence_logs=logging.CRITICAL,
         )
-        # What workers raise is said as a sentence here; that one was lost is worth a line.
         logging.getLogger("distributed").setLevel(logging.WARNING)
         return Client(cluster)
     try:
@@ -173,12 +176,12 @@ def run(arguments: argparse.Namespace) -> int:
         def missing() -> Iterator[Picture]:
             nonlocal skipped, failed
             for picture in listed:
-                error = done.get(key_of(picture, versions))
-                if error is None or error and arguments.retry_errors:
-                    yield picture
-                else:
+                held = done.get(digest(picture.name))
+                if held and held.key == key_of(picture, versions) and not (held.failed and arguments.retry_errors):
                     skipped += 1
-                    failed += error
+                    failed += held.failed
+                else:
+                    yield picture
 
         progress = analyse(client, job, versions, missing(), tables, arguments.batch, arguments.wait)
     tables.tidy()
@@ -207,22 +210,23 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="archive",
         allow_abbrev=False,
-        description="Analyses every picture of folders or object stores once, and writes Parquet. Run it again to go on.",
+        description="Analyses every picture of folders or object stores once, into Parquet. Run it again to go on.",
     )
     add = parser.add_argument
-    add("paths", nargs="+", metavar="PATH", help="folders with all folders in them, or pictures: a path, s3://, gs:// …")
+    add("paths", nargs="+", metavar="PATH", help="folders, with those in them, or pictures: paths, s3://, gs:// …")
     add("--output", required=True, metavar="PATH", help="folder of the tables: a path, s3://, gs:// …")
     where = parser.add_mutually_exclusive_group()
     count = at_least(1, int)
-    where.add_argument("--workers", type=count, default=os.cpu_count(), metavar="N", help="on this machine. Default: its cores")
+    cores = os.cpu_count()
+    where.add_argument("--workers", type=count, default=cores, metavar="N", help="on this machine. Default: its cores")
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, such as tcp://host:8786")
-    add("--program", default="leukoscope", metavar="FILE", help="leukoscope, on every worker. Default: as found in PATH")
+    add("--program", default="leukoscope", metavar="FILE", help="on every worker. Default: leukoscope, from PATH")
     models = os.environ.get("LEUKOSCOPE_MODELS", "/usr/share/leukoscope/models")
-    add("--models", default=models, metavar="DIR", help="its models, on every worker. Default: $LEUKOSCOPE_MODELS, else %(default)s")
-    add("--batch", type=count, default=32, metavar="N", help="pictures a worker does between two looks at the job: %(default)s")
+    add("--models", default=models, metavar="DIR", help="on every worker. Default: $LEUKOSCOPE_MODELS or installed")
+    add("--batch", type=count, default=32, metavar="N", help="pictures that a worker does in one go: %(default)s")
     add("--timeout", type=at_least(0.001, float), default=300.0, metavar="SECONDS", help="for one picture: %(default)g")
-    add("--tries", type=count, default=3, metavar="N", help="until a picture that hangs or kills is an error: %(default)s")
-    add("--wait", type=at_least(1, float), default=300.0, metavar="SECONDS", help="while there is no worker: %(default)g")
+    add("--tries", type=count, default=3, metavar="N", help="of a picture that hangs or kills: %(default)s")
+    add("--wait", type=at_least(1, float), default=300.0, metavar="SECONDS", help="until a worker comes: %(default)g")
     add("--retry-errors", action="store_true", help="also analyse pictures that stand there with an error")
     as_there = parser.add_argument_group("as for `leukoscope analyze`; another value analyses everything anew")
     as_there.add_argument("--profile", metavar="FILE", help="on every worker")

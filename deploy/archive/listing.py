@@ -1,7 +1,8 @@
-"""Which pictures an archive holds: of folders and object stores alike, each once, in the order in which they are found."""
+"""Which pictures an archive holds: of folders and object stores alike, each once."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -46,7 +47,7 @@ def opened(address: str) -> tuple[Any, str]:
     Raises Usage for an address of no known kind, or where the package for it is missing.
     """
     try:
-        store, path = fsspec.url_to_fs(address)
+        store, path = fsspec.url_to_fs(address, use_listings_cache=False)
     except (ImportError, ValueError, OSError) as problem:
         raise Usage(f"{address}: {problem}") from problem
     return store, os.path.realpath(path) if is_local(store) else path
@@ -75,30 +76,38 @@ def pictures(addresses: list[str], remarks: Remarks) -> Iterator[Picture]:
 
 
 def _each(roots: list[tuple[Any, str, bool]], remarks: Remarks) -> Iterator[Picture]:
-    seen: set[str] = set()
+    seen: set[bytes] = set()
     for store, path, is_file in roots:
         for info in [store.info(path)] if is_file else _files(store, path, remarks):
             picture = _picture(store, info)
             if picture is None:
                 remarks.left_out += 1
-            elif picture.name not in seen:
-                seen.add(picture.name)
+            elif (digest := hashlib.blake2b(picture.name.encode(), digest_size=16).digest()) not in seen:
+                seen.add(digest)
                 yield picture
 
 
 def _files(store: Any, root: str, remarks: Remarks) -> Iterator[dict[str, Any]]:
     """What pictures are called, below a folder; nothing hidden, and no folder by a link, which may lead back."""
-
-    def failed(problem: OSError) -> None:
-        remarks.unreadable.append(str(problem))
-
-    for _, folders, files in store.walk(root, detail=True, on_error=failed):
-        for name in [name for name in folders if name.startswith(".")]:
-            del folders[name]
-        for name in sorted(files):
-            if name.lower().endswith(ENDINGS) and not name.startswith("."):
-                yield files[name]
-            elif name and not name.startswith("."):
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = store.ls(folder, detail=True)
+        except OSError as problem:
+            remarks.unreadable.append(f"{folder} ({problem.strerror or problem})")
+            continue
+        for info in sorted(entries, key=lambda info: info["name"]):
+            path = info["name"].rstrip("/")
+            name = path.rsplit("/", 1)[-1]
+            # An object store may list a folder's own name in it.
+            if path == folder.rstrip("/") or name.startswith("."):
+                continue
+            if info["type"] == "directory":
+                folders.append(path)
+            elif name.lower().endswith(ENDINGS):
+                yield info
+            else:
                 remarks.left_out += 1
 
 

@@ -6,10 +6,10 @@ A batch is two files of one name, `cells/NAME.parquet` and then `pictures/NAME.p
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -65,18 +65,28 @@ KEY = ["path", "size", "stamp", *Versions._fields]
 """What an answer depends on: the picture as it was, and what analysed it."""
 
 
-def key(values: Iterable[Any]) -> bytes:
-    """A short digest of the values of `KEY`."""
-    return hashlib.blake2b(repr(tuple(values)).encode(), digest_size=16).digest()
+class Held(NamedTuple):
+    """What the tables hold of a picture."""
+
+    key: bytes
+    failed: bool
+    """Whether the answer, or that on one of its fields, is an error."""
+    finished: datetime
+    batch: str
+
+
+def digest(*values: Any) -> bytes:
+    """A short digest: a job remembers it of every picture."""
+    return hashlib.blake2b(repr(values).encode(), digest_size=16).digest()
 
 
 def key_of(picture: Picture, versions: Versions) -> bytes:
-    return key((picture.name, picture.size, picture.stamp, *versions))
+    return digest(picture.name, picture.size, picture.stamp, *versions)
 
 
 def name_of(batch: list[Picture], versions: Versions) -> str:
     """A name for a batch, by what it holds."""
-    return hashlib.blake2b(b"".join(sorted(key_of(p, versions) for p in batch)), digest_size=16).hexdigest()
+    return digest(sorted(key_of(picture, versions) for picture in batch)).hex()
 
 
 def rows(batch: list[Picture], answers: list[Answer], versions: Versions) -> tuple[pa.Table, pa.Table]:
@@ -140,63 +150,66 @@ class Tables:
             self.store.pipe_file(beside, sink.getvalue().to_pybytes())
             self.store.mv(beside, self._file(folder, name))
 
-    def tidy(self) -> dict[bytes, bool]:
-        """Leaves one answer for each picture, the newest, and no half of a batch. Gives the keys of all that are left, and
-        whether the answer is an error.
-        """
-        names, cells = self._names("pictures"), self._names("cells")
-        for name in names ^ cells:
+    def tidy(self) -> dict[bytes, Held]:
+        """Leaves the newest answer for each picture, and no half of a batch. Gives what is left by `digest(path)`."""
+        pictures, cells = self._names("pictures"), self._names("cells")
+        for name in pictures ^ cells:
             self._remove(name)
-        held = {name: table for name in sorted(names & cells) if (table := self._read(name)) is not None}
-        newest: dict[str, tuple[Any, str]] = {}
+        newest: dict[bytes, Held] = {}
         replaced: dict[str, set[str]] = defaultdict(set)
-        for name, table in held.items():
-            for path, finished in zip(*(table[column].to_pylist() for column in ("path", "finished")), strict=True):
-                former = newest.setdefault(path, (finished, name))
-                if former[1] != name:
-                    newest[path] = max(former, (finished, name))
-                    replaced[min(former, (finished, name))[1]].add(path)
-        done: dict[bytes, bool] = {}
-        for name, table in held.items():
-            if name in replaced:
-                self._rewrite(name, pa.array(replaced[name], pa.string()))
-                table = table.filter(pc.invert(pc.is_in(table["path"], pa.array(replaced[name], pa.string()))))
-            failed = pc.is_valid(table["error"]).to_pylist()
-            for values, error in zip(zip(*(table[column].to_pylist() for column in KEY), strict=True), failed, strict=True):
-                done[key(values)] = error or done.get(key(values), False)
-        return done
+        for name in sorted(pictures & cells):
+            table = self._read(name)
+            columns = [] if table is None else [table[column].to_pylist() for column in (*KEY, "error", "finished")]
+            for *values, error, finished in zip(*columns, strict=True):
+                held = Held(digest(*values), error is not None, finished, name)
+                former = newest.setdefault(digest(values[0]), held)
+                if former.batch == name:
+                    # Another field of the same file.
+                    newest[digest(values[0])] = held._replace(failed=former.failed or held.failed)
+                else:
+                    older, newer = sorted((former, held), key=lambda held: (held.finished, held.batch))
+                    newest[digest(values[0])] = newer
+                    replaced[older.batch].add(values[0])
+        for name, paths in replaced.items():
+            self._rewrite(name, pa.array(sorted(paths), pa.string()))
+        return newest
 
     def _names(self, folder: str) -> set[str]:
-        self.store.invalidate_cache()
         try:
             files = self.store.ls(f"{self.root}/{folder}", detail=False)
         except FileNotFoundError:
             return set()  # An object store has no empty folders.
-        names = [path.rsplit("/", 1)[-1] for path in files]
-        return {name.removesuffix(".parquet") for name in names if name.endswith(".parquet")}
+        # Files of other names are not the job's, and left alone.
+        found = (re.fullmatch(r"([0-9a-f]{32})\.parquet", path.rsplit("/", 1)[-1]) for path in files)
+        return {name[1] for name in found if name}
 
     def _file(self, folder: str, name: str) -> str:
         return f"{self.root}/{folder}/{name}.parquet"
 
-    def _table(self, folder: str, name: str, columns: list[str] | None = None) -> pa.Table:
-        return pq.read_table(pa.BufferReader(self.store.cat_file(self._file(folder, name))), columns=columns)
-
     def _read(self, name: str) -> pa.Table | None:
-        """What is done of a batch; one that is damaged is removed, to be done again."""
+        """What is done of a batch; one that a power cut left damaged is removed, to be done again.
+
+        Raises Usage for a table of another kind.
+        """
         try:
-            if self.store.info(self._file("cells", name))["size"]:
-                return self._table("pictures", name, [*KEY, "error", "finished"])
+            for folder, schema in (("cells", CELLS), ("pictures", PICTURES)):
+                with self.store.open(self._file(folder, name), "rb") as opened:
+                    file = pq.ParquetFile(opened)
+                    if not file.schema_arrow.equals(schema):
+                        raise Usage(f"{self._file(folder, name)} is a table of another kind; name another output")
+                    if folder == "pictures":
+                        return file.read([*KEY, "error", "finished"])
         except pa.ArrowInvalid:
-            pass
-        self._remove(name)
+            self._remove(name)
         return None
 
     def _rewrite(self, name: str, without: pa.Array) -> None:
-        tables = [self._table(folder, name) for folder in ("pictures", "cells")]
+        files = [self.store.cat_file(self._file(folder, name)) for folder in ("pictures", "cells")]
+        tables = [pq.read_table(pa.BufferReader(file)) for file in files]
         pictures, cells = (table.filter(pc.invert(pc.is_in(table["path"], without))) for table in tables)
         if pictures.num_rows:
             left = sorted(set(pictures["path"].to_pylist()))
-            self.write(hashlib.blake2b(repr((name, left)).encode(), digest_size=16).hexdigest(), pictures, cells)
+            self.write(digest(name, left).hex(), pictures, cells)
         self._remove(name)
 
     def _remove(self, name: str) -> None:

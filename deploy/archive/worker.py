@@ -1,7 +1,7 @@
 """What a worker does with a batch. Sent to the workers by value, so it imports nothing that they may not have.
 
-Each picture is given to a process of its own. Of several together `leukoscope analyze` takes one scale, one prevalence and
-one distance from its training, so that what it says of a cell would depend on which pictures a batch happened to hold.
+Each picture is given to a process of its own. Of several together `leukoscope analyze` takes one scale, one prevalence
+and one distance from its training: what it says of a cell would depend on which pictures a batch happened to hold.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import tempfile
 import time
 import zlib
 from typing import Any, NamedTuple
+
+from distributed import get_worker
 
 
 class Job(NamedTuple):
@@ -69,7 +71,7 @@ def versions(job: Job) -> Versions:
         said = subprocess.run([job.program, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout
     except (OSError, subprocess.SubprocessError) as problem:
         raise RuntimeError(f"{job.program} does not run ({problem}); every worker needs the program") from None
-    with tempfile.TemporaryDirectory(prefix="leukoscope-") as folder:
+    with scratch() as folder:
         field = os.path.join(folder, "picture.png")
         with open(field, "wb") as file:
             file.write(empty_field())
@@ -80,6 +82,11 @@ def versions(job: Job) -> Versions:
     if trial.errors:
         raise RuntimeError(f"leukoscope cannot analyse an empty field: {trial.errors[0][1]}")
     return Versions(said.strip(), model, profile, " ".join(job.arguments))
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder for one picture; Dask removes what a killed worker leaves behind there."""
+    return tempfile.TemporaryDirectory(prefix="leukoscope-", dir=get_worker().local_directory)
 
 
 def empty_field() -> bytes:
@@ -103,7 +110,7 @@ def analyze(batch: list[Any], job: Job, expected: Versions) -> list[Answer]:
         raise RuntimeError(f"it has {found}, but the job began with {expected}; install the same on every worker")
     answers = []
     for picture in batch:
-        with tempfile.TemporaryDirectory(prefix="leukoscope-") as folder:
+        with scratch() as folder:
             # A name of our own: the file's may begin with a dash, end in #2, or not be text.
             staged = os.path.join(folder, "picture" + os.path.splitext(picture.path)[1].lower())
             try:

@@ -28,10 +28,10 @@ def _written(path: Path, content: bytes) -> Path:
     return path
 
 
-def pixels(seed: int, side: int = 200) -> list[bytes]:
+def pixels(seed: int, side: int = 128) -> list[bytes]:
     """Rows of RGB: pale discs as wide as red cells on a bright ground."""
     draw = random.Random(seed)
-    discs = [(draw.randrange(side), draw.randrange(side)) for _ in range(9)]
+    discs = [(draw.randrange(side), draw.randrange(side)) for _ in range(5)]
     red = lambda x, y: any((x - at) ** 2 + (y - down) ** 2 < 18**2 for at, down in discs)  # noqa: E731
     return [b"".join(b"\xd2\x96\xa0" if red(x, y) else b"\xeb\xe6\xe8" for x in range(side)) for y in range(side)]
 
