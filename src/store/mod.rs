@@ -24,6 +24,7 @@ mod review;
 pub mod reviewed;
 mod schema;
 mod sessions;
+mod space;
 mod text;
 mod users;
 mod verify;
@@ -47,6 +48,7 @@ use error::of_database;
 pub(crate) use error::of_file;
 use records::SessionId;
 pub use results::StoredResult;
+pub use space::{Checked, Space};
 pub use retention::{Due, Notice, Retained};
 pub use review::ReviewError;
 pub use users::Stamp;
@@ -81,6 +83,8 @@ struct Inner {
     earlier: SessionId,
     /// Time of that session.
     newest: Option<Timestamp>,
+    /// The last check of the whole file, if there was one since it was opened.
+    checked: Mutex<Option<Checked>>,
     /// Held while this process may write.
     _lock: Option<File>,
 }
@@ -187,7 +191,8 @@ impl Store {
         drop(failed);
         let (writer, reader) = (writer.map(Mutex::new), Mutex::new(reader));
         let opened = Instant::now();
-        Ok(Self(Arc::new(Inner { path, writer, reader, numbers, signed, opened, earlier, newest, _lock: lock })))
+        let checked = Mutex::default();
+        Ok(Self(Arc::new(Inner { path, writer, reader, numbers, signed, opened, earlier, newest, checked, _lock: lock })))
     }
 
     /// Path of the database file.

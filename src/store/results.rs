@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use serde::Serialize;
 
@@ -127,6 +128,29 @@ impl Store {
     #[must_use]
     pub fn last_signed(&self) -> i64 {
         recovered(&self.0.signed).last_key_value().map_or(0, |(signature, _)| *signature)
+    }
+
+    /// Results with a number above `sequence` and signatures with one above `signature`: how many in all, and the time of
+    /// the oldest of them, if there is one.
+    ///
+    /// # Errors
+    /// If that time cannot be read.
+    pub fn unsent(&self, sequence: u64, signature: i64) -> Result<(u64, Option<Timestamp>), StoreError> {
+        let after = |number: u64| number.saturating_add(1)..;
+        let numbers: Vec<u64> = recovered(&self.0.numbers).range(after(sequence)).copied().collect();
+        let signed: Vec<i64> =
+            recovered(&self.0.signed).range(signature.saturating_add(1)..).map(|(number, _)| *number).collect();
+        let oldest = self.read(|transaction| {
+            let time = |sql: &str, number: Option<i64>| {
+                let text: Option<String> =
+                    number.and_then(|number| transaction.query_row(sql, [number], |row| row.get(0)).optional().transpose()).transpose()?;
+                text.map(|text| read_time(&text)).transpose()
+            };
+            let counted = time("SELECT at FROM result WHERE sequence = ?1", numbers.first().map(|n| n.cast_signed()))?;
+            let signed = time("SELECT at FROM signature WHERE audit_number = ?1", signed.first().copied())?;
+            Ok(counted.into_iter().chain(signed).min())
+        })?;
+        Ok(((numbers.len() + signed.len()) as u64, oldest))
     }
 
     /// First signature with a number above `signature`, and the number of its result.

@@ -3,7 +3,7 @@
 use std::thread::JoinHandle;
 
 use crate::cli::failure::{Blame, Failure};
-use crate::config::{Config, DisplayKind};
+use crate::config::{Config, DisplayKind, SerialPort};
 use crate::outputs::hardware::{self, keys};
 use crate::outputs::serial::port::Port;
 use crate::outputs::serial::sent::SentMark;
@@ -21,12 +21,15 @@ pub(super) fn start_outputs(
     port: Option<Port>,
     outputs_stop: &Stop,
 ) -> Result<Vec<JoinHandle<()>>, Failure> {
-    let Ports { commands, store, troubles, drops, stop, .. } = station.ports().clone();
+    let Ports { commands, store, troubles, monitor, stop, .. } = station.ports().clone();
     let mut threads = Vec::new();
     let mut start = |name, body: Box<dyn FnOnce() + Send>| -> Result<(), Failure> {
         threads.push(thread(name, body).blame_run()?);
         Ok(())
     };
+    if config.serial.port != SerialPort::None {
+        monitor.queues.outbox("serial", sent.unsent(store.clone()));
+    }
     start("serial", {
         let serial = serial::Serial {
             config: config.serial.clone(),
@@ -54,9 +57,9 @@ pub(super) fn start_outputs(
         Box::new(move || hardware::run(&controls, &newest, &commands, &ends, &trouble))
     })?;
     start("metrics", {
-        let (metrics, newest, ends) = (config.metrics.clone(), station.sink(), outputs_stop.clone());
+        let (metrics, ends) = (config.metrics.clone(), outputs_stop.clone());
         let trouble = troubles.reporter(Part::Metrics);
-        Box::new(move || metrics::run(&metrics, &newest, &drops, &ends, &trouble))
+        Box::new(move || metrics::run(&metrics, &monitor, &ends, &trouble))
     })?;
     if config.display.kind == DisplayKind::Terminal {
         start("keys", Box::new(move || keys::run(&commands, &stop)))?;

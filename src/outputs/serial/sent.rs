@@ -3,8 +3,14 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::outbox::Due;
+use crate::station::queues::Unsent;
 use crate::store::{Store, StoreError, of_file};
 use crate::system::file;
 
@@ -18,8 +24,19 @@ const MOST: u64 = 1 << 40;
 #[derive(Debug)]
 pub struct SentMark {
     path: PathBuf,
-    sequence: u64,
-    signature: i64,
+    numbers: Arc<SentNumbers>,
+}
+
+#[derive(Debug)]
+struct SentNumbers {
+    sequence: AtomicU64,
+    signature: AtomicI64,
+}
+
+impl SentNumbers {
+    fn new(sequence: u64, signature: i64) -> Arc<Self> {
+        Arc::new(Self { sequence: sequence.into(), signature: signature.into() })
+    }
 }
 
 impl SentMark {
@@ -37,7 +54,7 @@ impl SentMark {
         match File::open(&path).and_then(|file| file.take(64).read_to_end(&mut text)) {
             Ok(_) => {}
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => {
-                let mark = Self { path, sequence: results.last(), signature: results.last_signed() };
+                let mark = Self { path, numbers: SentNumbers::new(results.last(), results.last_signed()) };
                 mark.write()?;
                 return Ok(mark);
             }
@@ -53,19 +70,39 @@ impl SentMark {
         // A signature is numbered by its line of the trail. In an older copy those start earlier, and a mark must not
         // hold back new ones. Versions without signatures stored no number.
         let newest = results.last_signed();
-        Ok(Self { path, sequence, signature: signature.unwrap_or(newest).min(newest) })
+        Ok(Self { path, numbers: SentNumbers::new(sequence, signature.unwrap_or(newest).min(newest)) })
     }
 
     /// Number of the last result sent.
     #[must_use]
     pub fn sequence(&self) -> u64 {
-        self.sequence
+        self.numbers.sequence.load(Ordering::Relaxed)
     }
 
     /// Number of the last signature sent.
     #[must_use]
     pub fn signature(&self) -> i64 {
-        self.signature
+        self.numbers.signature.load(Ordering::Relaxed)
+    }
+
+    /// Looks at what the host does not have yet, for monitoring, wherever the mark is by then.
+    pub fn unsent(&self, results: Store) -> impl Fn() -> Option<Unsent> + Send + use<> {
+        let numbers = Arc::clone(&self.numbers);
+        move || {
+            let (sequence, signature) =
+                (numbers.sequence.load(Ordering::Relaxed), numbers.signature.load(Ordering::Relaxed));
+            match results.unsent(sequence, signature) {
+                Ok((results, oldest)) => {
+                    // A clock that was put back makes nothing younger than new.
+                    let age = |at: Timestamp| Duration::try_from(Timestamp::now().duration_since(at)).unwrap_or_default();
+                    Some(Unsent { results, oldest: oldest.map(age) })
+                }
+                Err(problem) => {
+                    log::warn!("what the serial host lacks cannot be told: {problem}");
+                    None
+                }
+            }
+        }
     }
 
     /// Moves the mark. It holds for this run even if it cannot be written.
@@ -74,14 +111,14 @@ impl SentMark {
     /// If it cannot be written; a restart may then send results again.
     pub(super) fn advance(&mut self, sent: Due) -> Result<(), StoreError> {
         match sent {
-            Due::Counted(sequence) => self.sequence = sequence,
-            Due::Signed(signature) => self.signature = signature,
+            Due::Counted(sequence) => self.numbers.sequence.store(sequence, Ordering::Relaxed),
+            Due::Signed(signature) => self.numbers.signature.store(signature, Ordering::Relaxed),
         }
         self.write()
     }
 
     fn write(&self) -> Result<(), StoreError> {
-        let line = format!("{} {}\n", self.sequence, self.signature);
+        let line = format!("{} {}\n", self.sequence(), self.signature());
         file::keep(&self.path, line.as_bytes()).map_err(of_file(&self.path))
     }
 }
