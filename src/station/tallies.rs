@@ -56,7 +56,11 @@ impl Default for Tallies {
         begin(&tallies.frames, "fate", &mut ["used", "failed"].into_iter());
         begin(&tallies.refused, "reason", &mut Verdict::REFUSALS.into_iter().map(Verdict::code));
         begin(&tallies.cells, "kind", &mut Kind::ALL.into_iter().map(Kind::code));
-        begin(&tallies.white, "class", &mut CellClass::ALL.iter().filter(|class| is_white(**class)).map(|class| class.code()));
+        begin(
+            &tallies.white,
+            "class",
+            &mut CellClass::ALL.iter().filter(|class| is_white(**class)).map(|class| class.code()),
+        );
         begin(&tallies.results, "ending", &mut Ending::ALL.into_iter().map(Ending::code));
         begin(&tallies.flagged, "flag", &mut Flag::ALL.iter().map(|flag| flag.code()));
         for stage in Stage::ALL {

@@ -48,9 +48,9 @@ use error::of_database;
 pub(crate) use error::of_file;
 use records::SessionId;
 pub use results::StoredResult;
-pub use space::{Checked, Space};
 pub use retention::{Due, Notice, Retained};
 pub use review::ReviewError;
+pub use space::{Checked, Space};
 pub use users::Stamp;
 pub(crate) use users::token_hash;
 pub use verify::{AuditVerdict, Verified};
@@ -192,7 +192,18 @@ impl Store {
         let (writer, reader) = (writer.map(Mutex::new), Mutex::new(reader));
         let opened = Instant::now();
         let checked = Mutex::default();
-        Ok(Self(Arc::new(Inner { path, writer, reader, numbers, signed, opened, earlier, newest, checked, _lock: lock })))
+        Ok(Self(Arc::new(Inner {
+            path,
+            writer,
+            reader,
+            numbers,
+            signed,
+            opened,
+            earlier,
+            newest,
+            checked,
+            _lock: lock,
+        })))
     }
 
     /// Path of the database file.

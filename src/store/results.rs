@@ -142,8 +142,9 @@ impl Store {
             recovered(&self.0.signed).range(signature.saturating_add(1)..).map(|(number, _)| *number).collect();
         let oldest = self.read(|transaction| {
             let time = |sql: &str, number: Option<i64>| {
-                let text: Option<String> =
-                    number.and_then(|number| transaction.query_row(sql, [number], |row| row.get(0)).optional().transpose()).transpose()?;
+                let text: Option<String> = number
+                    .and_then(|number| transaction.query_row(sql, [number], |row| row.get(0)).optional().transpose())
+                    .transpose()?;
                 text.map(|text| read_time(&text)).transpose()
             };
             let counted = time("SELECT at FROM result WHERE sequence = ?1", numbers.first().map(|n| n.cast_signed()))?;

@@ -73,14 +73,15 @@ impl Board {
     /// firmware, low voltage alone by the kernel's own driver, none elsewhere.
     #[must_use]
     pub fn throttling(&self) -> Vec<Throttling> {
-        self.by_firmware().map(reasons).unwrap_or_else(|| self.by_voltage().into_iter().collect())
+        self.by_firmware().map_or_else(|| self.by_voltage().into_iter().collect(), reasons)
     }
 
     fn by_firmware(&self) -> Option<u32> {
         // The driver's folder links to its device, whose own path differs from one board to the next.
         let devices = self.folders("bus/platform/drivers/raspberrypi-firmware", "");
         let at_known_place = self.0.join("devices/platform/soc/soc:firmware");
-        let word = devices.into_iter().chain([at_known_place]).find_map(|device| text(&device.join("get_throttled")))?;
+        let word =
+            devices.into_iter().chain([at_known_place]).find_map(|device| text(&device.join("get_throttled")))?;
         u32::from_str_radix(word.trim_start_matches("0x"), 16).ok()
     }
 

@@ -27,8 +27,7 @@ pub fn run(config: &MetricsConfig, monitor: &Monitor, stop: &Stop, trouble: &dyn
     loop {
         // Checked before the figures are read, so that the final state is written.
         let ends = stop.requested();
-        let written =
-            render(monitor).map_err(io::Error::other).and_then(|text| file::replace(path, text.as_bytes()));
+        let written = render(monitor).map_err(io::Error::other).and_then(|text| file::replace(path, text.as_bytes()));
         if let Err(problem) = &written {
             let words = format!("metrics {}: {problem}; see [metrics] file", path.display());
             log::warn!("{words}");

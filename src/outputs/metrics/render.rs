@@ -103,7 +103,8 @@ fn seconds_of(at: Timestamp) -> f64 {
 fn program(figures: &mut Figures, monitor: &Monitor) {
     let current = monitor.in_force.now();
     let Settings { version, models, profile, .. } = &current.settings;
-    let digits = |sha256: Option<&String>| sha256.map(|digits| digits.chars().take(DIGITS).collect()).unwrap_or_default();
+    let digits =
+        |sha256: Option<&String>| sha256.map(|digits| digits.chars().take(DIGITS).collect()).unwrap_or_default();
     let info = vec![
         ("version", version.clone()),
         ("station", monitor.station.clone()),
@@ -127,7 +128,8 @@ fn frames(figures: &mut Figures, monitor: &Monitor) {
     let (camera, tallies) = (&monitor.camera, &monitor.tallies);
     let counts = camera.counts();
     let of = |fate| tallies.frames.get_or_create(&[("fate", fate)]).get();
-    let fates = [("used", of("used")), ("skipped", counts.skipped), ("damaged", counts.damaged), ("failed", of("failed"))];
+    let fates =
+        [("used", of("used")), ("skipped", counts.skipped), ("damaged", counts.damaged), ("failed", of("failed"))];
     figures.counters("frames", "Frames by what became of them", "fate", fates);
     let refused = "Frames that the vision used and that did not count, by what was wrong with them";
     figures.0.register("frames_refused", refused, tallies.refused.clone());
@@ -171,9 +173,9 @@ fn queues(figures: &mut Figures, monitor: &Monitor) {
     let unsent = monitor.queues.unsent();
     let results = unsent.iter().map(|(receiver, unsent)| (one("receiver", receiver), unsent.results as f64));
     figures.gauges("outbox_results", "Results and signatures that the receiver does not have yet", results);
-    let ages = unsent.iter().map(|(receiver, unsent)| {
-        (one("receiver", receiver), unsent.oldest.unwrap_or_default().as_secs_f64())
-    });
+    let ages = unsent
+        .iter()
+        .map(|(receiver, unsent)| (one("receiver", receiver), unsent.oldest.unwrap_or_default().as_secs_f64()));
     figures.gauges("outbox_oldest_age_seconds", "How long the oldest of them has waited; 0 if none waits", ages);
 }
 
@@ -181,7 +183,11 @@ fn store(figures: &mut Figures, monitor: &Monitor) {
     match monitor.store.space() {
         Ok(space) => {
             figures.gauge("store_bytes", "Size of the store", space.taken as f64);
-            figures.gauge("store_free_bytes", "What the program may still write to the store's disk", space.free as f64);
+            figures.gauge(
+                "store_free_bytes",
+                "What the program may still write to the store's disk",
+                space.free as f64,
+            );
         }
         Err(problem) => log::debug!("metrics: {problem}"),
     }

@@ -1,11 +1,11 @@
-//! From OpenMetrics text, which the library writes, to Prometheus' older text format, which every collector reads: a
+//! From `OpenMetrics` text, which the library writes, to Prometheus' older text format, which every collector reads: a
 //! counter is described by the full name of its samples there, and units and the end are not told.
 
 use std::collections::BTreeSet;
 
 /// The same metrics in text format 0.0.4.
 pub(super) fn classic(open_metrics: &str) -> String {
-    let of_type = |line: &'_ str| Some(line.strip_prefix("# TYPE ")?.strip_suffix(" counter")?.to_owned());
+    let of_type = |line: &str| Some(line.strip_prefix("# TYPE ")?.strip_suffix(" counter")?.to_owned());
     let counters: BTreeSet<String> = open_metrics.lines().filter_map(of_type).collect();
     let mut text = String::with_capacity(open_metrics.len());
     for line in open_metrics.lines().filter(|line| !line.starts_with("# UNIT ") && *line != "# EOF") {

@@ -1,11 +1,11 @@
 //! The secret by which a collector reads `/metrics` over the network, and nothing else. A user's role or a token of the
 //! page would let whoever takes it from the collector start counts and read results.
 
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::store::token_hash;
+use crate::system::file;
 
 /// Lengths of the secret, characters.
 const LENGTHS: std::ops::RangeInclusive<usize> = 20..=256;
@@ -34,7 +34,7 @@ impl ScrapeToken {
     pub fn read(path: &Path) -> Result<Self, TokenError> {
         let mut text = String::new();
         let most = *LENGTHS.end() as u64 + 2;
-        let read = File::open(path).and_then(|file| file.take(most).read_to_string(&mut text));
+        let read = file::open(path).and_then(|file| file.take(most).read_to_string(&mut text));
         read.map_err(|problem| TokenError::Unreadable { path: path.to_owned(), problem })?;
         let secret = text.trim();
         if !LENGTHS.contains(&secret.len()) || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -94,7 +94,8 @@ impl SentMark {
             match results.unsent(sequence, signature) {
                 Ok((results, oldest)) => {
                     // A clock that was put back makes nothing younger than new.
-                    let age = |at: Timestamp| Duration::try_from(Timestamp::now().duration_since(at)).unwrap_or_default();
+                    let age =
+                        |at: Timestamp| Duration::try_from(Timestamp::now().duration_since(at)).unwrap_or_default();
                     Some(Unsent { results, oldest: oldest.map(age) })
                 }
                 Err(problem) => {

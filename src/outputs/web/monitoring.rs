@@ -47,9 +47,8 @@ fn condition(reasons: Vec<Reason>) -> (StatusCode, Json<Condition>) {
 ))]
 pub(super) async fn figures(State(app): State<SharedApp>) -> Result<Response, ApiError> {
     // It looks at the disk.
-    let text = blocking(&app, |app: &App| {
-        metrics::render(&app.monitor).map_err(|problem| ApiError::internal(&problem))
-    });
+    let text =
+        blocking(&app, |app: &App| metrics::render(&app.monitor).map_err(|problem| ApiError::internal(&problem)));
     Ok(([(CONTENT_TYPE, metrics::MEDIA_TYPE)], text.await?).into_response())
 }
 

@@ -51,10 +51,11 @@ impl Counting {
         };
         let snapshot = Arc::new(snapshot);
         self.state = Some(Arc::clone(&snapshot));
+        // First, so that whoever hears of a state from a sink reads no earlier one here.
+        self.connections.live.publish(self.connections.recorder.session(), Arc::clone(&snapshot));
         for sink in &self.connections.sinks {
             sink.put(Arc::clone(&snapshot));
         }
-        self.connections.live.publish(self.connections.recorder.session(), snapshot);
         self.published = Instant::now();
     }
 }
