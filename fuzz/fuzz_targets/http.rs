@@ -10,16 +10,24 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use leukoscope::camera::supervise::CameraWatch;
 use leukoscope::config::{Config, Flags, SessionConfig, WebConfig};
 use leukoscope::outputs::web::{self, Timeouts, Web};
 use leukoscope::station::adapt::Laboratory;
 use leukoscope::station::drops::Drops;
 use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
+use leukoscope::station::monitor::Monitor;
 use leukoscope::station::pipeline::{CalibrationRequest, WeightsRequest};
+use leukoscope::station::queues::Queues;
 use leukoscope::station::requests::Commands;
+use leukoscope::station::service::watchdog::Watchdog;
+use leukoscope::station::tallies::Tallies;
+use leukoscope::station::trouble::Troubles;
 use leukoscope::store::Store;
 use leukoscope::store::records::{Role, Settings};
+use leukoscope::system::board::Board;
+use leukoscope::system::latest::Latest;
 use leukoscope::system::stop::Stop;
 use libfuzzer_sys::fuzz_target;
 
@@ -49,17 +57,34 @@ fn station() -> &'static Station {
         };
         let mut config = Config::default();
         config.station.state = Some(state.clone());
+        let in_force = InForce::new(settings, None);
+        let monitor = Monitor {
+            station: "fuzz".into(),
+            began: Timestamp::now(),
+            watchdog: Watchdog::default(),
+            camera: CameraWatch::of(Latest::default()),
+            in_force: in_force.clone(),
+            live: Live::default(),
+            troubles: Troubles::default(),
+            tallies: Tallies::default(),
+            drops: Drops::default(),
+            queues: Queues::default(),
+            store: store.clone(),
+            board: Board::default(),
+        };
         let web = Web {
             config: WebConfig { listen: "127.0.0.1:0".parse().expect("an address"), ..WebConfig::default() },
             state,
             station: "fuzz".into(),
             store,
-            in_force: InForce::new(settings, None),
+            in_force,
             live: Live::default(),
             commands: Commands::new(Drops::default()).0,
             calibration_requests: CalibrationRequest::requests(Drops::default()).0,
             laboratory: Laboratory::of(&config),
             weights_requests: WeightsRequest::requests(Drops::default()).0,
+            monitor,
+            scrape_token: None,
             timeouts: Timeouts { stalled: Duration::from_secs(2), ..Timeouts::default() },
             stop: Stop::new(),
         };

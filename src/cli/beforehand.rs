@@ -11,6 +11,7 @@ use crate::config::limits::{self, Limits};
 use crate::config::{CameraSource, Config, DisplayKind, FlatFieldChoice, GpioBackend, ListenAddress, SerialPort};
 use crate::counting::statistics::confusion::ConfusionSource;
 use crate::domain::flag::Share;
+use crate::outputs::metrics::token::ScrapeToken;
 use crate::outputs::serial::port;
 use crate::outputs::web;
 use crate::outputs::words::Catalogues;
@@ -201,6 +202,9 @@ fn outputs(config: &Config) -> Vec<Finding> {
             let what = format!("file = \"{}\": its folder must be there when the program runs", file.display());
             found.push(warning("metrics", "file", what, "the same, and make the folder"));
         }
+    }
+    if let Some(Err(problem)) = metrics.token.as_deref().map(ScrapeToken::read) {
+        found.push(refused("metrics", "token", problem.to_string(), "token = \"\""));
     }
     if controls.gpio == GpioBackend::Rppal && !cfg!(feature = "gpio-rppal") {
         let what = "this build of the program cannot reach a Raspberry Pi's registers".to_owned();

@@ -1,15 +1,18 @@
-//! The daemon: wiring, counting thread, recorder, live view, calibration, adapting and supervision.
+//! The daemon: wiring, counting thread, recorder, live view, calibration, adapting, supervision and what monitoring sees.
 
 pub mod adapt;
 pub mod calibrate;
 pub mod drops;
 pub mod in_force;
 pub mod live_view;
+pub mod monitor;
 pub mod pipeline;
+pub mod queues;
 pub mod recorder;
 pub mod requests;
 pub mod retention;
 pub mod service;
+pub mod tallies;
 pub mod trouble;
 pub mod wiring;
 pub mod worklist;

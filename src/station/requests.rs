@@ -85,6 +85,12 @@ impl Commands {
         Self { in_force: Some(in_force), ..self }
     }
 
+    /// Commands that wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.requests.waiting()
+    }
+
     /// For the counting thread, to say whether a sample runs.
     #[must_use]
     pub fn running(&self) -> Running {
@@ -138,6 +144,12 @@ impl<T> Requests<T> {
     pub fn within(most: usize, what: Dropped, drops: Drops) -> (Self, Receiver<T>) {
         let (sender, receiver) = bounded(most);
         (Self { sender, drops, what }, receiver)
+    }
+
+    /// Requests that wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.sender.len()
     }
 
     /// Queues a request without blocking.

@@ -28,6 +28,68 @@ pub enum Part {
     Retention,
 }
 
+impl Part {
+    /// All parts, most important first.
+    pub const ALL: [Self; 14] = [
+        Self::Camera,
+        Self::Results,
+        Self::Store,
+        Self::Cells,
+        Self::Vision,
+        Self::Optics,
+        Self::Clock,
+        Self::Serial,
+        Self::AstmSerial,
+        Self::AstmTcp,
+        Self::Display,
+        Self::Controls,
+        Self::Metrics,
+        Self::Retention,
+    ];
+
+    /// Its name in monitoring.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Camera => "camera",
+            Self::Results => "results",
+            Self::Store => "store",
+            Self::Cells => "cells",
+            Self::Vision => "vision",
+            Self::Optics => "optics",
+            Self::Clock => "clock",
+            Self::Serial => "serial",
+            Self::AstmSerial => "astm-serial",
+            Self::AstmTcp => "astm-tcp",
+            Self::Display => "display",
+            Self::Controls => "controls",
+            Self::Metrics => "metrics",
+            Self::Retention => "retention",
+        }
+    }
+
+    /// How its problem keeps the station from counting samples and delivering their results, in a sentence that names
+    /// no file and no sample; `None` for parts whose problem only needs a look.
+    #[must_use]
+    pub(crate) const fn stops(self) -> Option<&'static str> {
+        match self {
+            Self::Camera => Some("the camera gives no frames that can be read; the page and the log say why"),
+            Self::Results => Some("a result cannot be stored; the page and the log say why"),
+            Self::Store => Some("the store is damaged; the log says where"),
+            Self::Cells => Some("cells cannot be written to the store; the page and the log say why"),
+            Self::Vision => Some("frames cannot be looked at; the page and the log say why"),
+            Self::Serial => Some("the serial line does not work; results wait, and the log says why"),
+            Self::AstmSerial | Self::AstmTcp => {
+                Some("the laboratory system takes no results; they wait, and the log says why")
+            }
+            Self::Display => Some("the display does not work; the log says why"),
+            Self::Controls => Some("buttons and lights do not work; the log says why"),
+            Self::Metrics => Some("the metrics file cannot be written; the log says why"),
+            Self::Optics | Self::Clock | Self::Retention => None,
+        }
+    }
+}
+
 /// The current problem of every part; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Troubles(Arc<Mutex<BTreeMap<Part, String>>>);
@@ -46,6 +108,12 @@ impl Troubles {
     pub(crate) fn reporter(&self, part: Part) -> impl Fn(Option<String>) + Send + use<> {
         let board = self.clone();
         move |words| board.set(part, words)
+    }
+
+    /// The parts that have a problem, most important first.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Part> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 
     /// The most important problem, if there is any.

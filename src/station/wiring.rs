@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
+use jiff::Timestamp;
 
 use crate::camera;
 use crate::camera::supervise::{CameraState, CameraWatch, Outcome, Patience, Supervisor};
@@ -15,17 +16,22 @@ use crate::counting::session::Session;
 use crate::counting::session::snapshot::{Command, Snapshot};
 use crate::counting::statistics::confusion::ConfusionSource;
 use crate::counting::statistics::per_red_cell::RedCount;
+use crate::domain::frame::Frame;
 use crate::station::drops::Drops;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
+use crate::station::monitor::Monitor;
 use crate::station::pipeline::{self, CalibrationRequest, Calibrator, PipelinePorts, WeightsRequest};
+use crate::station::queues::Queues;
 use crate::station::recorder::Recorder;
 use crate::station::requests::{Asked, Commands, Requests};
 use crate::station::retention::{self, Pace};
 use crate::station::service;
 use crate::station::service::watchdog::{Pulse, Watchdog};
+use crate::station::tallies::Tallies;
 use crate::station::trouble::{Part, Troubles};
 use crate::store::Store;
+use crate::system::board::Board;
 use crate::system::latest::Latest;
 use crate::system::stop::Stop;
 use crate::system::threads::{join, thread};
@@ -78,6 +84,8 @@ pub struct Ports {
     pub troubles: Troubles,
     /// Counts of what was dropped to keep the count going.
     pub drops: Drops,
+    /// What monitoring sees.
+    pub monitor: Monitor,
     /// Stop signal of the station.
     pub stop: Stop,
 }
@@ -87,6 +95,8 @@ pub struct Ports {
 pub struct Station {
     parts: Parts,
     ports: Ports,
+    supervisor: Supervisor,
+    frames: Latest<Frame>,
     asked: Receiver<Asked>,
     calibrations_asked: Receiver<CalibrationRequest>,
     weights_asked: Receiver<WeightsRequest>,
@@ -104,18 +114,40 @@ impl Station {
         let (weights_requests, weights_asked) = WeightsRequest::requests(drops.clone());
         // The page may look at cells before the counting thread runs.
         parts.in_force.look_with(Arc::clone(&parts.vision));
+        let frames = Latest::default();
+        let supervisor = {
+            let camera = parts.config.camera.clone();
+            let patience = Patience::with_stall(camera.stall_seconds);
+            Supervisor::new(move || camera::open(&camera), patience, frames.clone())
+        };
+        let (live, troubles) = (Live::default(), Troubles::default());
+        let monitor = Monitor {
+            station: parts.config.station.name.clone(),
+            began: Timestamp::now(),
+            watchdog: Watchdog::default(),
+            camera: supervisor.watch(),
+            in_force: parts.in_force.clone(),
+            live: live.clone(),
+            troubles: troubles.clone(),
+            tallies: Tallies::default(),
+            drops: drops.clone(),
+            queues: queues(&commands, &calibration_requests, &weights_requests),
+            store: parts.store.clone(),
+            board: Board::default(),
+        };
         let ports = Ports {
             commands,
             calibration_requests,
             weights_requests,
-            live: Live::default(),
+            live,
             in_force: parts.in_force.clone(),
             store: parts.store.clone(),
-            troubles: Troubles::default(),
+            troubles,
             drops,
+            monitor,
             stop: Stop::new(),
         };
-        Self { parts, ports, asked, calibrations_asked, weights_asked, sinks: Vec::new() }
+        Self { parts, ports, supervisor, frames, asked, calibrations_asked, weights_asked, sinks: Vec::new() }
     }
 
     /// Connections for outputs.
@@ -142,22 +174,14 @@ impl Station {
     }
 
     fn started(self) -> io::Result<RunningStation> {
-        let Self { parts, ports, asked, calibrations_asked, weights_asked, sinks } = self;
+        let Self { parts, ports, supervisor, frames, asked, calibrations_asked, weights_asked, sinks } = self;
         let Parts { config, vision, confusion, in_force, store, red_count, sample } = parts;
-        let Ports { live, troubles, drops, stop, commands, .. } = ports;
-        let watchdog = Watchdog::default();
-        let frames = Latest::default();
-        let supervisor = {
-            let camera = config.camera.clone();
-            Supervisor::new(
-                move || camera::open(&camera),
-                Patience::with_stall(config.camera.stall_seconds),
-                frames.clone(),
-            )
-        };
-        let camera = supervisor.watch();
+        let Ports { live, troubles, drops, stop, commands, monitor, .. } = ports;
+        let Monitor { watchdog, camera, tallies, queues, .. } = monitor;
         let mut threads = vec![capture(supervisor, stop.clone(), troubles.reporter(Part::Camera))?];
         threads.push(thread("counting", {
+            let recorder = Recorder::start(store.clone(), troubles.clone(), drops)?;
+            queues.queue("recorder", recorder.backlog());
             let connections = PipelinePorts {
                 frames,
                 camera: camera.clone(),
@@ -165,11 +189,12 @@ impl Station {
                 commands: asked,
                 running: commands.running(),
                 sinks,
-                recorder: Recorder::start(store.clone(), troubles.clone(), drops)?,
+                recorder,
                 store: Some(store.clone()),
                 in_force,
                 live,
                 troubles: troubles.clone(),
+                tallies,
                 pulse: watchdog.watch("counting", COUNTING_ALLOWANCE),
                 stop: stop.clone(),
                 gate: config.quality.gate,
@@ -252,6 +277,20 @@ impl Drop for RunningStation {
     fn drop(&mut self) {
         self.stop.request();
     }
+}
+
+/// The queues of requests, for monitoring.
+fn queues(
+    commands: &Commands,
+    calibration_requests: &Requests<CalibrationRequest>,
+    weights_requests: &Requests<WeightsRequest>,
+) -> Queues {
+    let queues = Queues::default();
+    let (commands, calibrations, weights) = (commands.clone(), calibration_requests.clone(), weights_requests.clone());
+    queues.queue("commands", move || commands.waiting());
+    queues.queue("calibration_requests", move || calibrations.waiting());
+    queues.queue("weights_requests", move || weights.waiting());
+    queues
 }
 
 /// Captures frames until the stop.

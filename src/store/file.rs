@@ -108,7 +108,7 @@ fn needs_to_write(problem: &rusqlite::Error) -> bool {
 }
 
 /// The `-wal` file: changes not yet in the database file.
-fn beside(path: &Path) -> std::path::PathBuf {
+pub(super) fn beside(path: &Path) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
     name.into()
@@ -199,8 +199,11 @@ impl Store {
         connection.progress_handler(STEPS, Some(move || told.requested())).map_err(of_database(path))?;
         match quick_check(&connection, path, "PRAGMA quick_check") {
             Err(_) if stop.requested() => Ok(()),
-            Err(StoreError::Damaged { path, problem }) => Err(StoreError::PartlyDamaged { path, problem }),
-            done => done,
+            Err(StoreError::Damaged { path, problem }) => {
+                self.note_check(false);
+                Err(StoreError::PartlyDamaged { path, problem })
+            }
+            done => done.inspect(|()| self.note_check(true)),
         }
     }
 }

@@ -24,6 +24,7 @@ mod review;
 pub mod reviewed;
 mod schema;
 mod sessions;
+mod space;
 mod text;
 mod users;
 mod verify;
@@ -50,6 +51,7 @@ use records::SessionId;
 pub use results::StoredResult;
 pub use retention::{Due, Notice, Retained};
 pub use review::ReviewError;
+pub use space::{Checked, Space};
 pub use users::Stamp;
 pub(crate) use users::token_hash;
 pub use verify::{AuditVerdict, Verified};
@@ -84,6 +86,8 @@ struct Inner {
     earlier: SessionId,
     /// Time of that session.
     newest: Option<Timestamp>,
+    /// The last check of the whole file, if there was one since it was opened.
+    checked: Mutex<Option<Checked>>,
     /// Held while this process may write.
     _lock: Option<File>,
 }
@@ -193,6 +197,7 @@ impl Store {
         drop(failed);
         let (writer, reader) = (writer.map(Mutex::new), Mutex::new(reader));
         let opened = Instant::now();
+        let checked = Mutex::default();
         Ok(Self(Arc::new(Inner {
             path,
             writer,
@@ -203,6 +208,7 @@ impl Store {
             opened,
             earlier,
             newest,
+            checked,
             _lock: lock,
         })))
     }

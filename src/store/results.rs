@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use serde::Serialize;
 
@@ -139,16 +140,34 @@ impl Store {
         recovered(&self.0.unsigned).range(sequence.saturating_add(1)..).next().copied()
     }
 
-    /// How many results above `sequence` have no signature.
-    #[must_use]
-    pub(crate) fn unsigned_from(&self, sequence: u64) -> usize {
-        recovered(&self.0.unsigned).range(sequence.saturating_add(1)..).count()
-    }
-
     /// Number of the last signature, 0 if there is none.
     #[must_use]
     pub fn last_signed(&self) -> i64 {
         recovered(&self.0.signed).last_key_value().map_or(0, |(signature, _)| *signature)
+    }
+
+    /// Unsigned results with a number above `counted`, if those matter, and signatures with one above `signature`: how many in
+    /// all, and the time of the oldest of them, if there is one.
+    ///
+    /// # Errors
+    /// If that time cannot be read.
+    pub fn unsent(&self, counted: Option<u64>, signature: i64) -> Result<(u64, Option<Timestamp>), StoreError> {
+        let after = counted.map_or(u64::MAX, |number| number.saturating_add(1))..;
+        let numbers: Vec<u64> = recovered(&self.0.unsigned).range(after).copied().collect();
+        let signed: Vec<i64> =
+            recovered(&self.0.signed).range(signature.saturating_add(1)..).map(|(number, _)| *number).collect();
+        let oldest = self.read(|transaction| {
+            let time = |sql: &str, number: Option<i64>| {
+                let text: Option<String> = number
+                    .and_then(|number| transaction.query_row(sql, [number], |row| row.get(0)).optional().transpose())
+                    .transpose()?;
+                text.map(|text| read_time(&text)).transpose()
+            };
+            let counted = time("SELECT at FROM result WHERE sequence = ?1", numbers.first().map(|n| n.cast_signed()))?;
+            let signed = time("SELECT at FROM signature WHERE audit_number = ?1", signed.first().copied())?;
+            Ok(counted.into_iter().chain(signed).min())
+        })?;
+        Ok(((numbers.len() + signed.len()) as u64, oldest))
     }
 
     /// First signature with a number above `signature`, and the number of its result.
@@ -156,12 +175,6 @@ impl Store {
     pub(crate) fn signed_after(&self, signature: i64) -> Option<(i64, u64)> {
         let signed = recovered(&self.0.signed);
         signed.range(signature.saturating_add(1)..).next().map(|(signature, result)| (*signature, *result))
-    }
-
-    /// How many signatures have a number above `signature`.
-    #[must_use]
-    pub(crate) fn signed_from(&self, signature: i64) -> usize {
-        recovered(&self.0.signed).range(signature.saturating_add(1)..).count()
     }
 }
 

@@ -1,7 +1,8 @@
 //! Shared helpers: files written whole, backoff, the stop signal, threads, newest-value slots, contained panics, work on
-//! all cores, the log, the clock, text that is safe to print, stage times.
+//! all cores, the log, the clock, text that is safe to print, stage times, the board's temperature.
 
 pub mod backoff;
+pub mod board;
 pub mod clock;
 pub mod file;
 pub mod holder;

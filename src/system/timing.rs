@@ -23,7 +23,8 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 5] = [Self::Optics, Self::Detect, Self::Track, Self::Classify, Self::Frame];
+    /// All stages, in order.
+    pub const ALL: [Self; 5] = [Self::Optics, Self::Detect, Self::Track, Self::Classify, Self::Frame];
 
     /// Its name in files and on pages.
     #[must_use]
@@ -56,6 +57,8 @@ const FRAMES: usize = 128;
 pub struct Timings {
     /// Microseconds, oldest first, indexed as in [`Stage::ALL`].
     latest: [VecDeque<u32>; 5],
+    /// Times of the newest frame.
+    newest: Vec<(Stage, Duration)>,
 }
 
 impl Timings {
@@ -74,6 +77,17 @@ impl Timings {
             times.pop_front();
         }
         times.push_back(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+        self.newest.push((stage, took));
+    }
+
+    /// Begins another frame.
+    pub(crate) fn begin(&mut self) {
+        self.newest.clear();
+    }
+
+    /// The times of the frame that began last.
+    pub(crate) fn newest(&self) -> &[(Stage, Duration)] {
+        &self.newest
     }
 
     /// Times of every stage that has run, in processing order.

@@ -291,3 +291,22 @@ fn the_files_of_stations_that_were_refused_or_not_checked_are_answered_rightly()
         assert_eq!(output.status.success(), good, "{text}{}", complained(&output));
     }
 }
+
+#[test]
+fn a_secret_for_collectors_that_cannot_be_used_is_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    let text = format!("[metrics]\ntoken = \"{}\"\n", file.display());
+    let complaint = |content: Option<&str>| {
+        content.inspect(|content| std::fs::write(&file, content).unwrap());
+        let output = checked(folder.path(), &text);
+        (output.status.code(), complained(&output))
+    };
+    let (code, missing) = complaint(None);
+    assert_eq!(code, Some(2), "{missing}");
+    assert!(missing.contains("l.toml:2:1: ") && missing.contains("cannot be read"), "{missing}");
+    let (code, short) = complaint(Some("short\n"));
+    assert_eq!(code, Some(2), "{short}");
+    assert!(short.contains("openssl rand -hex 32") && !short.contains("short"), "{short}");
+    assert_eq!(complaint(Some("0123456789abcdef0123\n")), (Some(0), String::new()));
+}

@@ -3,6 +3,7 @@
 
 pub mod drawn;
 pub mod float_twin;
+pub mod monitored;
 pub mod onnx;
 pub mod stored;
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 use leukoscope::config::{LineFormat, Sends, SerialConfig};
 use leukoscope::counting::session::snapshot::{Command, Snapshot};
 use leukoscope::domain::class::CellClass;
-use leukoscope::outputs::delivery::{Outbox, Waiting};
+use leukoscope::outputs::delivery::Outbox;
 use leukoscope::outputs::serial::port::PortError;
 use leukoscope::outputs::serial::{check_port, open_at_start};
+use leukoscope::station::queues::Unsent;
 use leukoscope::station::requests::MOST_COMMANDS;
 use leukoscope::store::Store;
 
@@ -335,20 +336,21 @@ fn a_result_signed_before_its_host_came_is_sent_once_as_final_and_waits_since_it
         crate::common::stored::kept(&store, &done(sample));
     }
     store.sign(1, "rita", crate::common::stored::at(90), "").unwrap();
-    assert_eq!(outbox.waiting().unwrap().results, 2);
+    let unsent = outbox.unsent();
+    assert_eq!(unsent().unwrap().results, 2);
     let mut sent = Vec::new();
     while let Some((due, result)) = outbox.next().unwrap() {
         sent.push((result.snapshot.sample, result.signature.is_some()));
         outbox.delivered(due).unwrap();
     }
     assert_eq!(sent, [("A-2".to_owned(), false), ("A-1".to_owned(), true)]);
-    assert_eq!(outbox.waiting().unwrap(), Waiting::default());
+    assert_eq!(unsent().unwrap(), Unsent::default());
     drop(outbox);
     store.sign(2, "rita", crate::common::stored::at(95), "").unwrap();
     // A receiver of final results alone does not get what was counted before it was first connected.
     let strict = Outbox::open(folder.path(), "strict", Sends::Signed, &store).unwrap();
     assert_eq!(strict.due(), None);
     let outbox = Outbox::open(folder.path(), "host", Sends::All, &store).unwrap();
-    let waiting = outbox.waiting().unwrap();
-    assert_eq!((waiting.results, waiting.since), (1, Some(crate::common::stored::at(95))));
+    let unsent = outbox.unsent()().unwrap();
+    assert_eq!((unsent.results, unsent.oldest.is_some()), (1, true));
 }

@@ -136,7 +136,7 @@ def follows_the_count(board):
 
 def fits_into_memory(board):
     """Counts some frames and reads the most memory that the process ever had."""
-    counted = r"""sed -n 's/^leukoscope_frames{fate="used"} //p' /root/metrics.prom"""
+    counted = r"""sed -n 's/^leukoscope_frames_total{fate="used"} //p' /root/metrics.prom"""
     terminal = board.run("ls /dev/pts | grep -vxFf /root/before | head -1")
     board.run(f"echo start >/dev/pts/{terminal}")
     board.until(f"[ $({counted}) -ge {FRAMES} ]", 5 * SLOW)

@@ -24,6 +24,7 @@ use leukoscope::station::pipeline::{self, CalibrationRequest, Calibrator, Pipeli
 use leukoscope::station::recorder::Recorder;
 use leukoscope::station::requests::{Asked, Commands, NotPassedOn};
 use leukoscope::station::service::watchdog::Watchdog;
+use leukoscope::station::tallies::Tallies;
 use leukoscope::station::trouble::Troubles;
 use leukoscope::store::records::Settings;
 use leukoscope::store::{FILE, Store};
@@ -68,6 +69,7 @@ impl Thread {
             in_force: InForce::new(Settings { session: limits, ..stored::settings() }, None),
             live: Live::default(),
             troubles,
+            tallies: Tallies::default(),
             pulse: Watchdog::default().watch("counting", Duration::from_mins(1)),
             stop: stop.clone(),
             gate: false,

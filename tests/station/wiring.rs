@@ -8,6 +8,7 @@ use crate::common::stored;
 use leukoscope::config::{CameraConfig, CameraSource, Config, SessionConfig};
 use leukoscope::counting::session::snapshot::{Command, Ending, Phase, Snapshot};
 use leukoscope::counting::statistics::confusion::ConfusionSource;
+use leukoscope::outputs::metrics;
 use leukoscope::station::drops::Dropped;
 use leukoscope::station::in_force::InForce;
 use leukoscope::station::requests::{Asked, MOST_COMMANDS, NotPassedOn};
@@ -113,4 +114,37 @@ fn whoever_asks_more_than_can_wait_hears_so_at_once_and_it_is_counted() {
     let commands = ports.commands.clone();
     drop(station);
     assert_eq!(commands.ask(Asked::by("device", Command::Start)), Err(NotPassedOn::Ending));
+}
+
+/// The value of one line of the figures.
+fn figure(ports: &Ports, line: &str) -> String {
+    let text = metrics::render(&ports.monitor).unwrap();
+    let found = text.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
+    found.unwrap_or_else(|| panic!("{line} is missing in\n{text}")).to_owned()
+}
+
+#[test]
+fn figures_for_monitoring_are_counted_over_all_samples_since_the_start() {
+    let state = tempfile::tempdir().unwrap();
+    let (ports, newest, running) = started(station(state.path()));
+    assert_eq!(figure(&ports, "leukoscope_frames_total{fate=\"used\"}"), "0");
+    let mut cells = 0;
+    for sample in ["A-1", "A-2"] {
+        ports.commands.ask(Asked::by("device", Command::NewSample(Some(sample.into())))).unwrap();
+        wait_for(&newest, "cells", |now| now.sample == sample && now.kinds.rbc > 0);
+        ports.commands.ask(Asked::by("device", Command::Stop)).unwrap();
+        let done = wait_for(&newest, "the result", |now| now.sample == sample && now.phase == Phase::Done);
+        cells += done.kinds.rbc;
+        assert_eq!(figure(&ports, "leukoscope_cells_total{kind=\"RBC\"}"), cells.to_string());
+    }
+    assert_eq!(figure(&ports, "leukoscope_results_total{ending=\"stopped\"}"), "2");
+    let used = figure(&ports, "leukoscope_frames_total{fate=\"used\"}");
+    assert!(used.parse::<u32>().unwrap() >= 2, "{used}");
+    for stage in ["optics", "detect", "frame"] {
+        assert_eq!(figure(&ports, &format!("leukoscope_stage_seconds_count{{stage=\"{stage}\"}}")), used, "{stage}");
+    }
+    assert_eq!(figure(&ports, "leukoscope_phase{phase=\"done\"}"), "1.0");
+    assert_eq!(figure(&ports, "leukoscope_queue_depth{queue=\"commands\"}"), "0.0");
+    assert_eq!(figure(&ports, "leukoscope_ready"), "1.0", "{:?}", ports.monitor.not_ready());
+    running.end();
 }

@@ -23,6 +23,7 @@ use leukoscope::station::pipeline::{self, Calibrated, CalibrationRequest, Calibr
 use leukoscope::station::recorder::Recorder;
 use leukoscope::station::requests::{Asked, Commands, Requests};
 use leukoscope::station::service::watchdog::Watchdog;
+use leukoscope::station::tallies::Tallies;
 use leukoscope::station::trouble::Troubles;
 use leukoscope::store::Store;
 use leukoscope::system::latest::Latest;
@@ -72,6 +73,7 @@ fn counting(
         in_force: InForce::new(stored::start("").settings, None),
         live: Live::default(),
         troubles,
+        tallies: Tallies::default(),
         pulse: Watchdog::default().watch("counting", Duration::from_mins(1)),
         stop: stop.clone(),
         gate: true,

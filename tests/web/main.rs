@@ -8,6 +8,7 @@ mod common;
 mod connections;
 mod live;
 mod logins;
+mod monitoring;
 mod review;
 mod security;
 mod station;

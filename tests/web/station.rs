@@ -17,6 +17,7 @@ use leukoscope::station::adapt::Laboratory;
 use leukoscope::station::drops::Drops;
 use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
+use leukoscope::station::monitor::Monitor;
 use leukoscope::station::pipeline::{CalibrationRequest, WeightsRequest};
 use leukoscope::station::requests::{Asked, Commands};
 use leukoscope::store::Store;
@@ -27,6 +28,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tempfile::TempDir;
 
+use crate::common::monitored::monitor;
 use crate::common::stored;
 
 /// The users, all with [`PASSWORD`].
@@ -41,6 +43,7 @@ pub struct Station {
     pub wished: Receiver<CalibrationRequest>,
     pub switches: Receiver<WeightsRequest>,
     pub drops: Drops,
+    pub monitor: Monitor,
     pub store: Store,
     pub state: TempDir,
     pub stop: Stop,
@@ -85,6 +88,7 @@ impl Station {
         for (name, role) in USERS {
             store.add_user(name, role, PASSWORD, "console", Timestamp::now()).unwrap();
         }
+        let monitor = monitor(&store, &in_force, &live, &drops);
         let mut web = Web {
             config: WebConfig { listen: listen.parse().unwrap(), ..WebConfig::default() },
             state: state.path().to_owned(),
@@ -96,6 +100,8 @@ impl Station {
             calibration_requests,
             laboratory: Laboratory::of(&config),
             weights_requests,
+            monitor: monitor.clone(),
+            scrape_token: None,
             timeouts: Timeouts::default(),
             stop: stop.clone(),
         };
@@ -112,6 +118,7 @@ impl Station {
             wished,
             switches,
             drops,
+            monitor,
             store,
             state,
             stop,

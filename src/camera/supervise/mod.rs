@@ -109,6 +109,23 @@ struct Watched {
 }
 
 impl CameraWatch {
+    /// The watch of a camera that is not opened yet and will put its frames into `slot`.
+    #[must_use]
+    pub fn of(slot: Latest<Frame>) -> Self {
+        Self(Arc::new(Watched {
+            state: Mutex::new(CameraState::Opening),
+            health: Mutex::default(),
+            program: Mutex::default(),
+            began: Instant::now(),
+            progress: AtomicU64::new(0),
+            frames: AtomicU64::new(0),
+            damaged: AtomicU64::new(0),
+            reopened: AtomicU64::new(0),
+            stuck: AtomicUsize::new(0),
+            slot,
+        }))
+    }
+
     /// The state of the camera.
     #[must_use]
     pub fn state(&self) -> CameraState {
@@ -204,19 +221,7 @@ impl Supervisor {
         patience: Patience,
         slot: Latest<Frame>,
     ) -> Self {
-        let watched = Watched {
-            state: Mutex::new(CameraState::Opening),
-            health: Mutex::default(),
-            program: Mutex::default(),
-            began: Instant::now(),
-            progress: AtomicU64::new(0),
-            frames: AtomicU64::new(0),
-            damaged: AtomicU64::new(0),
-            reopened: AtomicU64::new(0),
-            stuck: AtomicUsize::new(0),
-            slot,
-        };
-        Self { open: Arc::new(open), patience, watch: CameraWatch(Arc::new(watched)) }
+        Self { open: Arc::new(open), patience, watch: CameraWatch::of(slot) }
     }
 
     /// State and counters for other threads.

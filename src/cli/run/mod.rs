@@ -247,6 +247,8 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         calibration_requests: ports.calibration_requests.clone(),
         laboratory: Laboratory::of(&config),
         weights_requests: ports.weights_requests.clone(),
+        monitor: ports.monitor.clone(),
+        scrape_token: config.metrics.token.clone(),
         timeouts: Timeouts::default(),
         stop: outputs_stop.clone(),
     })?;

@@ -3,7 +3,7 @@
 use std::thread::JoinHandle;
 
 use crate::cli::failure::{Blame, Failure};
-use crate::config::{Config, DisplayKind};
+use crate::config::{Config, DisplayKind, SerialPort};
 use crate::outputs::astm::message::Sender;
 use crate::outputs::astm::wire::Opener;
 use crate::outputs::astm::{self, Astm};
@@ -32,12 +32,15 @@ pub(super) fn start_outputs(
     Results { outbox, port, laboratories }: Results,
     outputs_stop: &Stop,
 ) -> Result<Vec<JoinHandle<()>>, Failure> {
-    let Ports { commands, store, in_force, troubles, drops, stop, .. } = station.ports().clone();
+    let Ports { commands, store, in_force, troubles, monitor, stop, .. } = station.ports().clone();
     let mut threads = Vec::new();
     let mut start = |name, body: Box<dyn FnOnce() + Send>| -> Result<(), Failure> {
         threads.push(thread(name, body).blame_run()?);
         Ok(())
     };
+    if config.serial.port != SerialPort::None {
+        monitor.queues.outbox("serial", outbox.unsent());
+    }
     start("serial", {
         let serial = serial::Serial {
             config: config.serial.clone(),
@@ -55,6 +58,7 @@ pub(super) fn start_outputs(
         })
     })?;
     for (opener, outbox) in laboratories {
+        monitor.queues.outbox(outbox.receiver(), outbox.unsent());
         let part = if opener.route().is_serial() { Part::AstmSerial } else { Part::AstmTcp };
         let astm = Astm {
             config: config.astm.clone(),
@@ -89,9 +93,9 @@ pub(super) fn start_outputs(
         Box::new(move || hardware::run(&controls, &newest, &commands, &ends, &trouble))
     })?;
     start("metrics", {
-        let (metrics, newest, ends) = (config.metrics.clone(), station.sink(), outputs_stop.clone());
+        let (metrics, ends) = (config.metrics.clone(), outputs_stop.clone());
         let trouble = troubles.reporter(Part::Metrics);
-        Box::new(move || metrics::run(&metrics, &newest, &drops, &ends, &trouble))
+        Box::new(move || metrics::run(&metrics, &monitor, &ends, &trouble))
     })?;
     if config.display.kind == DisplayKind::Terminal {
         start("keys", Box::new(move || keys::run(&commands, &stop)))?;

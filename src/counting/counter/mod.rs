@@ -5,7 +5,7 @@ mod white;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use image::{RgbImage, imageops};
 
@@ -151,6 +151,11 @@ impl Counter {
         self.timings.summary()
     }
 
+    /// Time taken by each stage for the newest frame counted.
+    pub(crate) fn newest_times(&self) -> &[(Stage, Duration)] {
+        self.timings.newest()
+    }
+
     /// Counts the next frame.
     ///
     /// # Errors
@@ -193,6 +198,7 @@ impl Counter {
     /// analysed.
     pub fn take(&mut self, detected: DetectedFrame) -> Counted {
         let began = Instant::now();
+        self.timings.begin();
         let (optics, detect) = detected.took;
         self.timings.note(Stage::Optics, optics);
         self.timings.note(Stage::Detect, detect);

@@ -45,6 +45,22 @@ pub enum Ending {
     Shutdown,
 }
 
+impl Ending {
+    /// All endings.
+    pub const ALL: [Self; 4] = [Self::TargetReached, Self::Stopped, Self::RecordingOver, Self::Shutdown];
+
+    /// The word used in every output.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::TargetReached => "target-reached",
+            Self::Stopped => "stopped",
+            Self::RecordingOver => "recording-over",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
 /// Frames by outcome, since the session began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FrameCounts {

@@ -5,4 +5,4 @@ pub mod codes;
 pub mod notes;
 mod outbox;
 
-pub use outbox::{Due, Outbox, Waiting};
+pub use outbox::{Due, Outbox};

@@ -4,10 +4,14 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::config::Sends;
+use crate::station::queues::Unsent;
 use crate::store::{Store, StoreError, StoredResult, of_file};
 use crate::system::file;
 
@@ -23,15 +27,6 @@ pub enum Due {
     Signed(i64),
 }
 
-/// What still waits for a receiver.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Waiting {
-    /// Results to send.
-    pub results: usize,
-    /// When the first of them was counted or signed.
-    pub since: Option<Timestamp>,
-}
-
 /// Numbers of the last result and the last signature that a receiver has, kept across restarts.
 ///
 /// [`Outbox::delivered`] is called once the receiver has acknowledged, so that a result goes out again after a power
@@ -41,8 +36,23 @@ pub struct Outbox {
     path: PathBuf,
     store: Store,
     sends: Sends,
-    counted: u64,
-    signed: i64,
+    marks: Arc<Marks>,
+}
+
+#[derive(Debug)]
+struct Marks {
+    counted: AtomicU64,
+    signed: AtomicI64,
+}
+
+impl Marks {
+    fn new(counted: u64, signed: i64) -> Arc<Self> {
+        Arc::new(Self { counted: counted.into(), signed: signed.into() })
+    }
+
+    fn now(&self) -> (u64, i64) {
+        (self.counted.load(Ordering::Relaxed), self.signed.load(Ordering::Relaxed))
+    }
 }
 
 impl Outbox {
@@ -61,8 +71,8 @@ impl Outbox {
         match File::open(&path).and_then(|file| file.take(64).read_to_end(&mut text)) {
             Ok(_) => {}
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => {
-                let (counted, signed) = (store.last(), store.last_signed());
-                let outbox = Self { path, store, sends, counted, signed };
+                let marks = Marks::new(store.last(), store.last_signed());
+                let outbox = Self { path, store, sends, marks };
                 outbox.write()?;
                 return Ok(outbox);
             }
@@ -78,13 +88,20 @@ impl Outbox {
         // A signature is numbered by its line of the trail. In an older copy those start earlier, and a mark must not
         // hold back new ones. Versions without signatures stored no number.
         let newest = store.last_signed();
-        Ok(Self { path, store, sends, counted, signed: signed.unwrap_or(newest).min(newest) })
+        let marks = Marks::new(counted, signed.unwrap_or(newest).min(newest));
+        Ok(Self { path, store, sends, marks })
+    }
+
+    /// Name of the receiver.
+    #[must_use]
+    pub fn receiver(&self) -> String {
+        self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// Number of the last result sent, and of the last signature.
     #[must_use]
     pub fn marks(&self) -> (u64, i64) {
-        (self.counted, self.signed)
+        self.marks.now()
     }
 
     /// What is sent next: results just counted first, then those just signed. With it the number of the result.
@@ -93,12 +110,13 @@ impl Outbox {
     /// are final ones alone.
     #[must_use]
     pub fn due(&self) -> Option<(Due, u64)> {
+        let (counted, signed) = self.marks.now();
         let counted = match self.sends {
-            Sends::All => self.store.unsigned_after(self.counted).map(|number| (Due::Counted(number), number)),
+            Sends::All => self.store.unsigned_after(counted).map(|number| (Due::Counted(number), number)),
             Sends::Signed => None,
         };
         counted.or_else(|| {
-            let (signature, number) = self.store.signed_after(self.signed)?;
+            let (signature, number) = self.store.signed_after(signed)?;
             Some((Due::Signed(signature), number))
         })
     }
@@ -118,32 +136,36 @@ impl Outbox {
     /// If it cannot be written; after a restart a result may then be sent again.
     pub fn delivered(&mut self, due: Due) -> Result<(), StoreError> {
         match due {
-            Due::Counted(number) => self.counted = number,
-            Due::Signed(signature) => self.signed = signature,
+            Due::Counted(number) => self.marks.counted.store(number, Ordering::Relaxed),
+            Due::Signed(signature) => self.marks.signed.store(signature, Ordering::Relaxed),
         }
         self.write()
     }
 
-    /// What waits, and since when.
-    ///
-    /// # Errors
-    /// If the first one cannot be read.
-    pub fn waiting(&self) -> Result<Waiting, StoreError> {
-        let counted = match self.sends {
-            Sends::All => self.store.unsigned_from(self.counted),
-            Sends::Signed => 0,
-        };
-        let results = counted + self.store.signed_from(self.signed);
-        let since = match self.next()? {
-            Some((Due::Signed(_), result)) => result.signature.map(|signature| signature.at),
-            Some((Due::Counted(_), result)) => Some(result.snapshot.time),
-            None => None,
-        };
-        Ok(Waiting { results, since })
+    /// Looks at what the receiver lacks, for monitoring, wherever the marks are by then.
+    pub fn unsent(&self) -> impl Fn() -> Option<Unsent> + Send + use<> {
+        let (store, marks, path) = (self.store.clone(), Arc::clone(&self.marks), self.path.clone());
+        let all = self.sends == Sends::All;
+        move || {
+            let (counted, signed) = marks.now();
+            match store.unsent(all.then_some(counted), signed) {
+                Ok((results, oldest)) => {
+                    // A clock that was put back makes nothing younger than new.
+                    let age =
+                        |at: Timestamp| Duration::try_from(Timestamp::now().duration_since(at)).unwrap_or_default();
+                    Some(Unsent { results, oldest: oldest.map(age) })
+                }
+                Err(problem) => {
+                    log::warn!("{}: what this receiver lacks cannot be told: {problem}", path.display());
+                    None
+                }
+            }
+        }
     }
 
     fn write(&self) -> Result<(), StoreError> {
-        let line = format!("{} {}\n", self.counted, self.signed);
+        let (counted, signed) = self.marks.now();
+        let line = format!("{counted} {signed}\n");
         file::keep(&self.path, line.as_bytes()).map_err(of_file(&self.path))
     }
 }

@@ -14,10 +14,12 @@ use super::logins::Logins;
 use super::repeats::Repeats;
 use super::throttle::Throttle;
 use super::{Timeouts, Web};
+use crate::outputs::metrics::token::ScrapeToken;
 use crate::outputs::words::Catalogues;
 use crate::station::adapt::Laboratory;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
+use crate::station::monitor::Monitor;
 use crate::station::pipeline::{CalibrationRequest, WeightsRequest};
 use crate::station::requests::{Commands, Requests};
 use crate::store::Store;
@@ -49,6 +51,9 @@ pub(super) struct App {
     pub(super) language: String,
     pub(super) catalogues: Catalogues,
     pub(super) timeouts: Timeouts,
+    pub(super) monitor: Monitor,
+    /// What opens the figures, and nothing else.
+    pub(super) scrape_token: Option<ScrapeToken>,
     /// True if the page listens on anything but loopback.
     pub(super) login_needed: bool,
     pub(super) tls: bool,
@@ -70,7 +75,7 @@ pub(super) struct App {
 type Viewed = HashMap<(String, SessionId, &'static str), Instant>;
 
 impl App {
-    pub(super) fn new(web: &Web, login_needed: bool) -> Self {
+    pub(super) fn new(web: &Web, login_needed: bool, scrape_token: Option<ScrapeToken>) -> Self {
         let idle = Duration::from_secs(u64::from(web.config.idle_minutes) * 60);
         Self {
             store: web.store.clone(),
@@ -85,6 +90,8 @@ impl App {
             language: web.config.language.clone(),
             catalogues: Catalogues::new(web.config.catalogues.clone()),
             timeouts: web.timeouts,
+            monitor: web.monitor.clone(),
+            scrape_token,
             login_needed,
             tls: login_needed,
             connections: ConnectionLimiter::new(&web.timeouts, login_needed),

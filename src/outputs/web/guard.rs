@@ -51,6 +51,10 @@ impl Caller {
     }
 }
 
+/// A collector of figures, known by the secret in `[metrics] token`. It is no caller: it may do nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scraper;
+
 /// Address of the client.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) IpAddr);
@@ -86,7 +90,7 @@ pub(super) async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let api = request.uri().path().starts_with("/api/");
+    let api = is_interface(request.uri().path());
     let mut response = match authenticate(&app, peer, &mut request).await {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
@@ -114,10 +118,16 @@ async fn authenticate(app: &SharedApp, peer: SocketAddr, request: &mut Request) 
     let path = request.uri().path();
     let asked = RequestTarget { tls: app.tls, method: request.method(), path, host };
     asked.same_site(headers, cookie.is_some() && bearer.is_none())?;
-    let caller = if !path.starts_with("/api/") {
+    let caller = if !is_interface(path) {
         None
     } else if let Some(bearer) = bearer {
-        Some(by_token(app, bearer, address).await?)
+        let hash = hash_of(bearer)?;
+        if app.scrape_token.as_ref().is_some_and(|token| token.has_hash(&hash)) {
+            app.connections.known(address);
+            request.extensions_mut().insert(Scraper);
+            return Ok(());
+        }
+        Some(by_token(app, hash, address).await?)
     } else {
         match cookie {
             Some(cookie) => by_cookie(app, cookie, address, is_by_person(path)).await?,
@@ -134,10 +144,18 @@ async fn authenticate(app: &SharedApp, peer: SocketAddr, request: &mut Request) 
     Ok(())
 }
 
+/// Whether a path is for programs, rather than a file of the page.
+fn is_interface(path: &str) -> bool {
+    path.starts_with("/api/") || matches!(path, "/metrics" | "/healthz" | "/readyz")
+}
+
 /// Whether a request for this path shows that a person is active. What the page requests on its own does not count,
 /// nor does its stream, which it reopens whenever that ends.
 fn is_by_person(path: &str) -> bool {
-    !matches!(path, "/api/me" | "/api/live" | "/api/live/stream" | "/api/openapi.json")
+    !matches!(
+        path,
+        "/api/me" | "/api/live" | "/api/live/stream" | "/api/openapi.json" | "/metrics" | "/healthz" | "/readyz"
+    )
 }
 
 /// Parts of a request the check needs.
@@ -179,12 +197,16 @@ impl RequestTarget<'_> {
     }
 }
 
-async fn by_token(app: &SharedApp, bearer: &str, address: IpAddr) -> Result<Caller, ApiError> {
+/// The hash of the secret in a header `Authorization`.
+fn hash_of(bearer: &str) -> Result<String, ApiError> {
     let (scheme, secret) = bearer.split_once(' ').unwrap_or_default();
     if !scheme.eq_ignore_ascii_case("bearer") || secret.len() > 256 {
         return Err(ApiError::log_in());
     }
-    let hash = token_hash(secret.trim());
+    Ok(token_hash(secret.trim()))
+}
+
+async fn by_token(app: &SharedApp, hash: String, address: IpAddr) -> Result<Caller, ApiError> {
     let of = hash.clone();
     let user = blocking(app, move |app: &App| app.store.token_by_hash(&of)).await?;
     let User { name, role, .. } = user.ok_or_else(ApiError::log_in)?;

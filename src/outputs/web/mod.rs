@@ -16,6 +16,7 @@ mod error;
 mod guard;
 mod http1;
 mod logins;
+mod monitoring;
 mod network;
 mod openapi;
 mod repeats;
@@ -48,9 +49,11 @@ use self::app::App;
 pub use self::certificate::CertificateError;
 use self::http1::Http1Only;
 use crate::config::{ListenAddress, WebConfig};
+use crate::outputs::metrics::token::{ScrapeToken, TokenError};
 use crate::station::adapt::Laboratory;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
+use crate::station::monitor::Monitor;
 use crate::station::pipeline::{CalibrationRequest, WeightsRequest};
 use crate::station::requests::{Commands, Requests};
 use crate::store::{ClockVerdict, Store};
@@ -111,6 +114,10 @@ pub struct Web {
     pub laboratory: Laboratory,
     /// Where requests to name cells with other weights go.
     pub weights_requests: Requests<WeightsRequest>,
+    /// What monitoring sees.
+    pub monitor: Monitor,
+    /// File with the secret by which a collector reads the figures over the network, and nothing else.
+    pub scrape_token: Option<PathBuf>,
     /// How long slow clients are waited for.
     pub timeouts: Timeouts,
     pub stop: Stop,
@@ -151,6 +158,9 @@ pub enum WebError {
     /// There is no usable certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// The secret for collectors cannot be used.
+    #[error(transparent)]
+    ScrapeToken(#[from] TokenError),
     /// The server's thread or async runtime could not be started.
     #[error("the page cannot be served: {0}")]
     Threads(io::Error),
@@ -179,7 +189,7 @@ pub fn check_certificate(config: &WebConfig, address: SocketAddr) -> Result<(), 
 /// Starts the server, if one is configured. It listens by the time this returns.
 ///
 /// # Errors
-/// If the server cannot listen on the address, or has no certificate for it.
+/// If the server cannot listen on the address, or has no certificate for it, or the secret for collectors cannot be used.
 pub fn start(web: Web) -> Result<Option<RunningPage>, WebError> {
     let ListenAddress::At(asked) = web.config.listen else { return Ok(None) };
     let listening = |problem| WebError::Listen { address: asked, problem };
@@ -208,7 +218,8 @@ pub fn start(web: Web) -> Result<Option<RunningPage>, WebError> {
         let _inside = runtime.enter();
         axum_server::from_tcp(listener).map_err(listening)?
     };
-    let app = Arc::new(App::new(&web, login_needed));
+    let scrape_token = web.scrape_token.as_deref().map(ScrapeToken::read).transpose()?;
+    let app = Arc::new(App::new(&web, login_needed, scrape_token));
     let serving = serve(server.handle(handle.clone()), Arc::clone(&app), tls);
     let stop = web.stop;
     let thread = thread("web", move || run(runtime, serving, &app, &handle, &stop)).map_err(WebError::Threads)?;

@@ -75,7 +75,8 @@ pub(super) fn describe(paths: &mut Paths, needs: Needs) {
 fn describe_needs(operation: &mut Operation, needs: Needs) {
     let Some(role) = needs.role else { return };
     let person = if needs.person { " No token." } else { "" };
-    let role = format!("Role: {}.{person}", role.word());
+    let scraper = if needs.or_scraper { " Or the secret in [metrics] token." } else { "" };
+    let role = format!("Role: {}.{person}{scraper}", role.word());
     operation.description = Some(match operation.description.take() {
         Some(words) => format!("{words}\n\n{role}"),
         None => role,
@@ -93,7 +94,7 @@ mod tests {
     fn the_description_names_every_route_and_says_who_may() {
         let described = serde_json::to_value(described()).unwrap();
         assert!(described["openapi"].as_str().unwrap().starts_with("3.1"));
-        assert_eq!(crate::outputs::web::paths().len(), 34);
+        assert_eq!(crate::outputs::web::paths().len(), 37);
         let users = &described["paths"]["/api/users"]["post"];
         assert!(users["description"].as_str().unwrap().ends_with("Role: admin. No token."), "{users}");
         assert_eq!(users["security"].as_array().unwrap().len(), 1);

@@ -11,9 +11,10 @@ use utoipa_axum::routes;
 
 use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
-use super::guard::{Caller, How, guard};
+use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, assets, calibration, openapi, report, review, sessions, settings, stream, worklist,
+    account, adaptation, admin, assets, calibration, monitoring, openapi, report, review, sessions, settings, stream,
+    worklist,
 };
 use crate::store::records::Role;
 
@@ -30,15 +31,22 @@ pub(super) struct Needs {
     pub(super) role: Option<Role>,
     /// Whether only a logged-in person may do it: a token that was stolen must not make itself a person, who signs.
     pub(super) person: bool,
+    /// Whether the secret for collectors of figures is enough.
+    pub(super) or_scraper: bool,
 }
 
 fn route(role: impl Into<Option<Role>>, declared: UtoipaMethodRouter<SharedApp>) -> Route {
-    Route { needs: Needs { role: role.into(), person: false }, declared }
+    Route { needs: Needs { role: role.into(), person: false, or_scraper: false }, declared }
+}
+
+/// A route for collectors of figures, too.
+fn scraped(role: Role, declared: UtoipaMethodRouter<SharedApp>) -> Route {
+    Route { needs: Needs { role: Some(role), person: false, or_scraper: true }, declared }
 }
 
 /// A route for persons only.
 fn personal(role: Role, declared: UtoipaMethodRouter<SharedApp>) -> Route {
-    Route { needs: Needs { role: Some(role), person: true }, declared }
+    Route { needs: Needs { role: Some(role), person: true, or_scraper: false }, declared }
 }
 
 /// All API routes.
@@ -82,6 +90,9 @@ fn table() -> Vec<Route> {
         personal(Admin, routes!(admin::add_token)),
         personal(Admin, routes!(admin::remove_token)),
         route(Admin, routes!(admin::audit)),
+        scraped(Operator, routes!(monitoring::figures)),
+        route(None, routes!(monitoring::alive)),
+        route(None, routes!(monitoring::ready)),
     ]
 }
 
@@ -112,6 +123,9 @@ pub(super) fn router(app: SharedApp) -> Router {
 /// Lets a request through if the caller has the role and, where a person is needed, is no program.
 async fn check_caller(State(needs): State<Needs>, request: Request, next: Next) -> Result<Response, ApiError> {
     let Some(needed) = needs.role else { return Ok(next.run(request).await) };
+    if needs.or_scraper && request.extensions().get::<Scraper>().is_some() {
+        return Ok(next.run(request).await);
+    }
     let caller = request.extensions().get::<Caller>().ok_or_else(ApiError::log_in)?;
     if needs.person && matches!(caller.how, How::Token(_)) {
         return Err(ApiError::may_not(

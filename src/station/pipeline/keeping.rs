@@ -54,6 +54,7 @@ impl Counting {
         match self.connections.recorder.finish_stopped(named, kept, of, by) {
             Ok(number) => {
                 log::info!("sample {}: result {number} is kept", result.sample);
+                self.connections.tallies.result(result);
                 let of = settings.taken_with.clone();
                 self.unkept = None;
                 self.look_up_check(of.as_ref());

@@ -4,6 +4,7 @@ mod calibrating;
 mod commands;
 mod judged;
 mod keeping;
+mod publishing;
 mod rate;
 mod switching;
 mod view;
@@ -12,7 +13,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
-use jiff::Timestamp;
 
 pub use self::calibrating::{Calibrated, CalibrationRequest, Calibrator};
 use self::judged::QualityLog;
@@ -23,7 +23,7 @@ use self::view::SessionView;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
 use crate::counting::counter::{Counted, Counter, DetectedFrame};
 use crate::counting::session::Session;
-use crate::counting::session::snapshot::{CameraCheck, Command, EarlierResult, Ending, FrameCounts, Phase, Snapshot};
+use crate::counting::session::snapshot::{CameraCheck, Command, EarlierResult, Ending, Phase, Snapshot};
 use crate::counting::statistics::per_red_cell::RedCount;
 use crate::domain::frame::Frame;
 use crate::domain::red_cell_colour::RedCellColour;
@@ -33,6 +33,7 @@ use crate::station::live_view::Live;
 use crate::station::recorder::Recorder;
 use crate::station::requests::{Asked, Running};
 use crate::station::service::watchdog::Pulse;
+use crate::station::tallies::Tallies;
 use crate::station::trouble::{Part, Troubles};
 use crate::store::Store;
 use crate::store::records::Settings;
@@ -68,6 +69,8 @@ pub struct PipelinePorts {
     pub live: Live,
     /// Current problems, part by part.
     pub troubles: Troubles,
+    /// Counts what this thread does, for monitoring.
+    pub tallies: Tallies,
     /// Tells the watchdog that this thread makes progress.
     pub pulse: Pulse,
     /// Stop signal for the thread.
@@ -291,6 +294,8 @@ impl Counting {
                 self.um_per_px = um_per_px.map(MicrometresPerPixel::get).or(self.um_per_px);
                 self.red_cells = red_cells.or(self.red_cells);
                 self.judged.note(quality, self.connections.gate);
+                let refused = Some(quality.verdict).filter(|verdict| self.connections.gate && verdict.refuses());
+                self.connections.tallies.used(refused, self.counter.newest_times());
                 self.doubt_optics();
                 if jumped {
                     log::warn!(
@@ -306,6 +311,7 @@ impl Counting {
             }
             Err(error) => {
                 self.failed += 1;
+                self.connections.tallies.failed();
                 log::error!("a frame was passed over: {error}");
                 self.connections.troubles.set(Part::Vision, Some(error.to_string()));
             }
@@ -347,54 +353,5 @@ impl Counting {
                 self.ended(stopped_by);
             }
         }
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        let now = self.connections.camera.counts();
-        let mut snapshot = Snapshot {
-            frames: FrameCounts {
-                used: self.used,
-                skipped: now.skipped.saturating_sub(self.at_start.skipped),
-                damaged: now.damaged.saturating_sub(self.at_start.damaged),
-                refused: self.judged.refused,
-                failed: self.failed,
-            },
-            trouble: self.connections.troubles.worst(),
-            frame_rate: self.rate.per_second(),
-            stages: self.counter.times(),
-            um_per_px: self.um_per_px,
-            red_cell_density: self.red_cells,
-            quality: self.judged.newest,
-            earlier: self.earlier.clone(),
-            camera_check: self.camera_check.clone(),
-            ..self.session.snapshot(Timestamp::now())
-        };
-        snapshot.mark_experimental(self.vision.experimental());
-        // A finished result keeps the profile it was counted with, whatever is switched on since.
-        snapshot.profile = match snapshot.phase {
-            Phase::Waiting => self.vision.profile().cloned(),
-            Phase::Counting | Phase::Done => self.named_with.clone(),
-        };
-        snapshot
-    }
-
-    /// Publishes the state to every sink. A result that is not on disk could still be lost, so until it is stored the
-    /// sinks keep showing the state from before the count ended.
-    fn publish(&mut self) {
-        let running = self.session.phase() == Phase::Counting || self.next.is_some();
-        self.connections.running.settle(running, &self.connections.commands);
-        let snapshot = match self.state.as_deref().filter(|_| self.unkept.is_some()) {
-            Some(before) => {
-                Snapshot { trouble: self.connections.troubles.worst(), time: Timestamp::now(), ..before.clone() }
-            }
-            None => self.snapshot(),
-        };
-        let snapshot = Arc::new(snapshot);
-        self.state = Some(Arc::clone(&snapshot));
-        for sink in &self.connections.sinks {
-            sink.put(Arc::clone(&snapshot));
-        }
-        self.connections.live.publish(self.connections.recorder.session(), snapshot);
-        self.published = Instant::now();
     }
 }

@@ -76,6 +76,8 @@ pub struct Recorder {
     messages: Option<Sender<RecorderMessage>>,
     /// Changes received from `messages` but not yet written.
     unwritten: Arc<AtomicUsize>,
+    /// These and what is still queued, as last seen by either thread.
+    backlog: Arc<AtomicUsize>,
     drops: Drops,
     session: Arc<AtomicI64>,
     store: Store,
@@ -92,24 +94,33 @@ impl Recorder {
         // Unbounded, because a full channel would stall the count or lose a white cell; `saw` limits what is queued.
         let (messages, incoming) = unbounded();
         let unwritten = Arc::<AtomicUsize>::default();
+        let backlog = Arc::<AtomicUsize>::default();
         let session = Arc::<AtomicI64>::default();
         let keeper = Keeper {
             store: store.clone(),
             troubles,
             session: Arc::clone(&session),
             unwritten: Arc::clone(&unwritten),
+            backlog: Arc::clone(&backlog),
             running: None,
             notes: Vec::new(),
             again: None,
         };
         let thread = thread("recorder", move || keeper.run(&incoming))?;
-        Ok(Self { messages: Some(messages), unwritten, drops, session, store, thread: Some(thread) })
+        Ok(Self { messages: Some(messages), unwritten, backlog, drops, session, store, thread: Some(thread) })
     }
 
     /// Id of the running or latest session, once the store has assigned one.
     #[must_use]
     pub fn session(&self) -> Option<SessionId> {
         Some(self.session.load(Ordering::Relaxed)).filter(|id| *id > 0)
+    }
+
+    /// Looks at how many messages and changes wait to be written. Holds no end of the queue, which ends the recorder by
+    /// closing.
+    pub(crate) fn backlog(&self) -> impl Fn() -> usize + Send + use<> {
+        let backlog = Arc::clone(&self.backlog);
+        move || backlog.load(Ordering::Relaxed)
     }
 
     /// Whether a stored session that began in this second has this sample id.
@@ -162,6 +173,7 @@ impl Recorder {
     fn saw(&self, mut seen: SeenCell) {
         let queued = self.messages.as_ref().map_or(0, Sender::len);
         let waiting = queued + self.unwritten.load(Ordering::Relaxed);
+        self.backlog.store(waiting, Ordering::Relaxed);
         if waiting >= MOST_WITH_PICTURES && seen.picture.take().is_some() {
             self.drops.note(Dropped::Picture);
         }
@@ -228,6 +240,7 @@ struct Keeper {
     troubles: Troubles,
     session: Arc<AtomicI64>,
     unwritten: Arc<AtomicUsize>,
+    backlog: Arc<AtomicUsize>,
     running: Option<RunningSession>,
     /// Lines of the trail not yet written.
     notes: Vec<Noted>,
@@ -252,6 +265,7 @@ impl Keeper {
             }
             let unwritten = self.running.as_ref().map_or(0, |running| running.waiting.len());
             self.unwritten.store(unwritten, Ordering::Relaxed);
+            self.backlog.store(incoming.len() + unwritten, Ordering::Relaxed);
         }
     }
 
