@@ -5,6 +5,7 @@ pub mod analyze;
 pub mod args;
 pub mod at_device;
 pub mod audit;
+pub mod backup;
 pub mod beforehand;
 pub mod calibrate;
 pub mod check_config;
