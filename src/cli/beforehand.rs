@@ -78,7 +78,7 @@ fn choice(config: &Config) -> Option<Finding> {
         Err(problem) => return Some(wrong(problem)),
     };
     // Models that cannot be read are told of by themselves.
-    let models = Models::read(&Models::folder(config.models.folder.as_deref())).ok()?;
+    let models = Models::read(&Models::folder(config.models.folder.as_deref(), state)).ok()?;
     choice.models(state, models, &config.camera, &config.optics).err().map(wrong)
 }
 
@@ -140,7 +140,7 @@ fn models(config: &Config) -> Option<Finding> {
     let wrong = |problem: &dyn ToString| {
         refused("models", "folder", problem.to_string(), "folder = \"\", for the models that came with the program")
     };
-    let models = match Models::read(&Models::folder(asked)) {
+    let models = match Models::read(&Models::folder(asked, &config.state_folder())) {
         Ok(models) => models,
         Err(problem) => return Some(wrong(&problem)),
     };

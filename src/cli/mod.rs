@@ -17,6 +17,7 @@ pub mod failure;
 mod flags;
 pub mod light_form;
 pub mod lighting;
+pub mod model;
 pub mod output;
 pub mod pictures;
 pub mod report;

@@ -37,6 +37,11 @@ pub(crate) fn own_folder(config: Option<&Path>) -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
+/// The state folder of this user where no configuration file is named, for commands that need none.
+pub(crate) fn usual_folder() -> PathBuf {
+    load(None, env::vars()).unwrap_or_default().state_folder()
+}
+
 /// Opens the store for reading; `None` if nothing is stored yet.
 ///
 /// # Errors

@@ -10,12 +10,14 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::audit::AuditLine;
 use super::backup::{self, BackupError, FORMER, Identities, Manifest, READY, TEMPORARY};
 use super::error::{of_database, of_file};
 use super::identity::Arrival;
+use super::text::several;
 use super::witness::Witness;
 use super::{
     AuditVerdict, FILE, LOCK_PATIENCE, Store, StoreError, audit, file, identity, placing, results, sync_folder,
@@ -80,6 +82,28 @@ pub fn restore(
     }
     let former = former.map(|name| folder.join(name));
     Ok(Restored { manifest, former, verdict, lost: lost.filter(|lost| *lost != (0, 0)) })
+}
+
+/// What a line says of a restore.
+pub(super) fn in_words(line: &AuditLine, detail: &Value) -> String {
+    let backup = &detail["backup"];
+    let made = backup["made"].as_str().unwrap_or("an unknown time");
+    let since = match (detail["lost"]["lines"].as_i64(), detail["lost"]["results"].as_i64()) {
+        (Some(0), Some(0)) => "nothing had been acknowledged since".to_owned(),
+        (Some(lines), Some(results)) => {
+            let last = backup["result"].as_i64().unwrap_or_default();
+            let named = match results {
+                0 => String::new(),
+                1 => format!(" (number {})", last + 1),
+                _ => format!(" (numbers {} to {})", last + 1, last + results),
+            };
+            let (lines, results) = (several(lines, "line"), several(results, "result"));
+            format!("{lines} and {results}{named} of the time after it are not in the store")
+        }
+        _ => "it was not known what had been kept after it, and the store numbers its results as one of its own since"
+            .to_owned(),
+    };
+    format!("line {} says that {} restored the store from a backup of {made}: {since}", line.number, line.by)
 }
 
 fn open(from: &Path) -> Result<File, BackupError> {

@@ -9,9 +9,8 @@ use super::audit::{AuditLine, columns, head, line, signature_hash};
 use super::digest::{self, PARTS, Part};
 use super::identity::{self, COPY, LOST, RESTORE};
 use super::records::SessionId;
-use super::text::several;
 use super::witness::{WITNESS_FILE, Witness};
-use super::{Store, StoreError, StoreProblem};
+use super::{Store, StoreError, StoreProblem, restore};
 
 /// Result of verifying the whole trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -222,34 +221,12 @@ impl Trail {
                 self.tokens.insert(name, AccountTold { number, hash: None, removed: true });
             }
             (LOST, _) if self.lost.is_none() => self.lost = Some((number, detail()?)),
-            (RESTORE, _) => self.notes.push(restored(line, &detail()?)),
+            (RESTORE, _) => self.notes.push(restore::in_words(line, &detail()?)),
             (COPY, _) => self.notes.push(format!("line {number} says that the store is a copy: {}", line.detail)),
             _ => {}
         }
         Ok(())
     }
-}
-
-/// What a line says of a restore.
-fn restored(line: &AuditLine, detail: &Value) -> String {
-    let backup = &detail["backup"];
-    let made = backup["made"].as_str().unwrap_or("an unknown time");
-    let since = match (detail["lost"]["lines"].as_i64(), detail["lost"]["results"].as_i64()) {
-        (Some(0), Some(0)) => "nothing had been acknowledged since".to_owned(),
-        (Some(lines), Some(results)) => {
-            let last = backup["result"].as_i64().unwrap_or_default();
-            let named = match results {
-                0 => String::new(),
-                1 => format!(" (number {})", last + 1),
-                _ => format!(" (numbers {} to {})", last + 1, last + results),
-            };
-            let (lines, results) = (several(lines, "line"), several(results, "result"));
-            format!("{lines} and {results}{named} of the time after it are not in the store")
-        }
-        _ => "it was not known what had been kept after it, and the store numbers its results as one of its own since"
-            .to_owned(),
-    };
-    format!("line {} says that {} restored the store from a backup of {made}: {since}", line.number, line.by)
 }
 
 fn account(

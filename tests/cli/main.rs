@@ -12,6 +12,7 @@ mod common;
 mod config;
 mod count;
 mod hostile;
+mod model;
 mod pictures;
 mod remedies;
 mod special_files;

@@ -23,7 +23,7 @@ fn a_station_is_backed_up_while_it_counts_and_goes_on_from_a_restored_backup() {
     let stick = tempfile::tempdir().unwrap();
     let mut daemon = Daemon::start(&["--camera", "simulated", "--target", "6", "--sample", "A-1"]);
     let first = daemon.wait_for("the first result", |line| line["type"] == "preliminary");
-    daemon.send("start A-2");
+    daemon.send("new A-2");
     daemon.wait_for("the next count", |line| line["sample"] == "A-2" && counted(line) > 0);
     let state = daemon.state.path().to_owned();
     let file = stick.path().join("running.tar");

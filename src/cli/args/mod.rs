@@ -2,6 +2,7 @@
 
 mod adapt;
 mod keeping;
+mod model;
 mod pictures;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use self::adapt::AdaptArguments;
 pub use self::keeping::{BackupArguments, RestoreArguments};
+pub use self::model::{ModelArguments, ModelCommand};
 pub use self::pictures::{
     AnalyzeArguments, ClassifyArguments, CountArguments, FieldArguments, ValidateArguments, ValidateCommand,
     VisionArguments,
@@ -80,6 +82,8 @@ pub enum CliCommand {
     Backup(BackupArguments),
     /// Put the store of a backup in place of the present one, which is kept beside it. The station must be stopped.
     Restore(RestoreArguments),
+    /// Networks from a signed bundle: install them, list them, go back to those before.
+    Model(ModelArguments),
     /// Say whether the station believes the clock; nothing is deleted for its age while it does not.
     Clock {
         /// The clock is right: believe it from now on.
