@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::camera;
 use crate::cli::lighting::{check_size, configured};
+use crate::cli::model::trust::Trusted;
 use crate::config::limits::{self, Limits};
 use crate::config::{CameraSource, Config, DisplayKind, FlatFieldChoice, GpioBackend, ListenAddress, SerialPort};
 use crate::counting::statistics::confusion::ConfusionSource;
@@ -48,6 +49,7 @@ pub fn findings(config: &Config) -> Vec<Finding> {
     found.extend(choice(config));
     found.extend(camera_and_calibration(config));
     found.extend(models(config));
+    found.extend(trusted_keys(config));
     found.extend(flags(config));
     found.extend(outputs(config));
     found
@@ -160,6 +162,14 @@ fn models(config: &Config) -> Option<Finding> {
     let confusion = ConfusionSource::find(asked, &models, unknown_below);
     let write = "confusion = \"none\", for that of the models' folder";
     confusion.err().map(|problem| refused("models", "confusion", problem.to_string(), write))
+}
+
+/// The keys whose networks may be installed: without them counting goes on.
+fn trusted_keys(config: &Config) -> Option<Finding> {
+    let path = config.models.trusted_keys.as_deref()?;
+    let problem = Trusted::read(Some(path)).err()?;
+    let write = "trusted_keys = \"/etc/leukoscope/model-keys.pub\", with a public key of minisign in it";
+    Some(warning("models", "trusted_keys", problem.to_string(), write))
 }
 
 /// The models with the configured profile, if there is one.

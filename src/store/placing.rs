@@ -4,6 +4,7 @@
 //! to `before-restore-TIME`; the folder is renamed `restore-placing-TIME`; and its files move to their places. Whoever
 //! opens the store goes on where that was cut off.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -62,7 +63,7 @@ pub(super) fn finish_if_free(folder: &Path) {
 }
 
 fn suffix(path: &Path, prefix: &str) -> String {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     name.strip_prefix(prefix).unwrap_or_default().to_owned()
 }
 

@@ -3,6 +3,7 @@
 //! The new store is made whole first, in a folder of its own: unpacked, every byte compared with the backup's description,
 //! every page checked, and given a line in its trail that says what it was restored from and what is not in it any more.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::os::unix::fs::MetadataExt as _;
@@ -196,7 +197,7 @@ fn arrive(
     former: Option<&str>,
 ) -> Result<AuditVerdict, StoreError> {
     let Manifest { made, version, station, store, line, hash, result, .. } = manifest;
-    let file = from.file_name().map(|name| name.to_string_lossy());
+    let file = from.file_name().map(OsStr::to_string_lossy);
     let backup = json!({
         "file": file, "made": made, "version": version, "station": station, "store": store, "line": line, "hash": hash,
         "result": result,

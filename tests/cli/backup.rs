@@ -11,6 +11,7 @@ use age::secrecy::ExposeSecret as _;
 use age::x25519::Identity;
 use leukoscope::store::records::Role;
 use leukoscope::store::{FILE, Store};
+use proptest::prelude::*;
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -453,4 +454,55 @@ fn a_restore_that_is_killed_at_any_moment_leaves_the_old_store_or_the_new_one() 
     said(&restore(state.path(), &file, &[]));
     let cut_off = |name: &&String| name.starts_with(".leukoscope-") || name.starts_with("restore-");
     assert_eq!(names(state.path()).iter().filter(cut_off).count(), 0, "{:?}", names(state.path()));
+}
+
+/// A change of an archive: bytes written over others, anywhere, or its end cut off.
+fn damages() -> impl Strategy<Value = Vec<(usize, Vec<u8>)>> {
+    prop::collection::vec((any::<usize>(), prop::collection::vec(any::<u8>(), 1..40)), 0..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn whatever_is_in_an_archive_nothing_is_written_outside_its_folder(changes in damages(), cut in any::<usize>(), whole in any::<bool>()) {
+        let mut archive = tar::Builder::new(Vec::new());
+        let files = r#"[{"name": "leukoscope.sqlite", "bytes": 3, "sha256": "x"}, {"name": "profiles/a.toml", "bytes": 2, "sha256": "y"}]"#;
+        let manifest = format!(
+            r#"{{"form": 1, "made": "2026-11-29T00:00:00Z", "version": "0", "station": "s", "store_form": 3, "store": null, "line": 1, "hash": "", "result": 0, "files": {files}}}"#
+        );
+        for (name, content) in [("backup.json", manifest.as_str()), ("leukoscope.sqlite", "abc"), ("profiles/a.toml", "de")] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            archive.append_data(&mut header, name, content.as_bytes()).unwrap();
+        }
+        let mut bytes = archive.into_inner().unwrap();
+        for (at, with) in changes {
+            let at = at % bytes.len();
+            let end = (at + with.len()).min(bytes.len());
+            bytes[at..end].copy_from_slice(&with[..end - at]);
+            // With a sum that is right again, so that the change is looked at.
+            let header = &mut bytes[at / 512 * 512..][..512];
+            let mut again = tar::Header::new_old();
+            again.as_mut_bytes().copy_from_slice(header);
+            again.set_cksum();
+            header.copy_from_slice(again.as_bytes());
+        }
+        if !whole {
+            bytes.truncate(cut % (bytes.len() + 1));
+        }
+        let outside = tempfile::tempdir().unwrap();
+        for (name, unpack) in [("backup", true), ("bundle", false)] {
+            let folder = outside.path().join(name).join("within");
+            fs::create_dir_all(&folder).unwrap();
+            let refused = if unpack {
+                leukoscope::store::backup::unpack(&bytes[..], Path::new("b.tar"), &folder).is_err()
+            } else {
+                leukoscope::cli::model::bundle::unpack(&bytes[..], &folder).is_err()
+            };
+            prop_assert!(refused, "the sums in it are wrong, and a bundle has a card");
+            prop_assert_eq!(names(&outside.path().join(name)), ["within"]);
+        }
+        prop_assert_eq!(names(outside.path()), ["backup", "bundle"]);
+    }
 }

@@ -1,6 +1,7 @@
 //! A bundle: networks with their card, what belongs to them, and cells of known class to try them on, in one tar archive.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read};
 use std::path::{Component, Path, PathBuf};
@@ -70,7 +71,7 @@ pub enum BundleError {
     Disk { path: PathBuf, problem: io::Error },
 }
 
-fn wrong(problem: impl ToString) -> BundleError {
+fn wrong(problem: impl Display) -> BundleError {
     BundleError::Wrong(problem.to_string())
 }
 

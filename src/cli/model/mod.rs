@@ -2,7 +2,7 @@
 
 pub mod bundle;
 mod shelf;
-mod trust;
+pub(crate) mod trust;
 
 use std::env;
 use std::io::Cursor;
@@ -204,10 +204,14 @@ fn list(config: Option<&Path>) -> Result<(), Failure> {
     let shelf = Shelf::of(&state);
     let current = shelf.current();
     let former = current.as_ref().and_then(|current| shelf.record(current).ok().map(|record| record.former));
-    let mark = |name: Option<&str>| match () {
-        () if current.as_deref() == name => "in use",
-        () if former.as_ref().is_some_and(|former| former.as_deref() == name) => "before",
-        () => "kept",
+    let mark = |name: Option<&str>| {
+        if current.as_deref() == name {
+            "in use"
+        } else if former.as_ref().is_some_and(|former| former.as_deref() == name) {
+            "before"
+        } else {
+            "kept"
+        }
     };
     let shipped = Models::shipped();
     let classifier = match Models::read(&shipped) {

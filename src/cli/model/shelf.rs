@@ -153,10 +153,10 @@ impl Shelf {
 
     /// Removes every folder but the one in use and the one before it.
     pub fn tidy(&self) {
-        let current = self.current();
-        let former = current.as_ref().and_then(|current| self.record(current).ok()?.former);
+        let Some(current) = self.current() else { return };
+        let Ok(Record { former, .. }) = self.record(&current) else { return };
         for (name, _) in self.installed() {
-            if Some(&name) != current.as_ref() && Some(&name) != former.as_ref() {
+            if name != current && Some(&name) != former.as_ref() {
                 // What cannot be removed takes some megabytes, and is in nobody's way.
                 let _ = fs::remove_dir_all(self.path(&name));
             }

@@ -1,5 +1,6 @@
 //! Writes and reads the archive.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Cursor, Read, Write};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -116,7 +117,7 @@ fn beside(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
         for entry in fs::read_dir(&path).map_err(of_file(&path))? {
             let entry = entry.map_err(of_file(&path))?;
             let name = within.join(entry.file_name());
-            let top = name.iter().next().and_then(|name| name.to_str());
+            let top = name.iter().next().and_then(OsStr::to_str);
             if top.is_none_or(|top| !belongs(top)) || is_database(&name) {
                 continue;
             }

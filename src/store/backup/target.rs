@@ -1,5 +1,6 @@
 //! Where a backup goes: one file, written beside itself, read back, and renamed; or a folder of dated ones.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -45,10 +46,12 @@ impl Target {
             }
             Ok(found) if !found.is_file() && !found.is_dir() => {
                 let kind = found.file_type();
-                let what = match () {
-                    () if kind.is_block_device() => "a disk itself; mount it, and name a file or folder on it",
-                    () if kind.is_char_device() => "a device; name a file or a folder",
-                    () => "a pipe or socket; name a file or a folder",
+                let what = if kind.is_block_device() {
+                    "a disk itself; mount it, and name a file or folder on it"
+                } else if kind.is_char_device() {
+                    "a device; name a file or a folder"
+                } else {
+                    "a pipe or socket; name a file or a folder"
                 };
                 return refused(format!("this is {what}"));
             }
@@ -85,7 +88,7 @@ impl Target {
     fn prune(&self, newest: &Path, station: &str) -> Vec<PathBuf> {
         let (Some(keep), Ok(folder)) = (self.keep, fs::read_dir(folder_of(newest))) else { return Vec::new() };
         let ours = |path: &PathBuf| {
-            let named = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| is_of(station, name));
+            let named = path.file_name().and_then(OsStr::to_str).is_some_and(|name| is_of(station, name));
             named && path != newest && fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
         };
         let mut old: Vec<PathBuf> = folder.flatten().map(|entry| entry.path()).filter(ours).collect();
