@@ -125,15 +125,28 @@ fn cells(folder: &Path, wrong: &[&str]) -> PathBuf {
     let answers = crate::common::leukoscope(["classify", "--json", "--prevalence", "none", drawings.to_str().unwrap()]);
     for line in said(&answers).lines() {
         let line: Value = serde_json::from_str(line).unwrap();
-        // What it takes for most probable, blasts in one.
-        let class = line["top"][0][0].as_str().unwrap();
+        let class = answer(&line["top"]);
         let image = Path::new(line["image"].as_str().unwrap());
         let name = image.file_name().unwrap();
-        let label = if wrong.contains(&name.to_str().unwrap()) { other_than(class) } else { class };
+        let label = if wrong.contains(&name.to_str().unwrap()) { other_than(&class) } else { class.as_str() };
         fs::create_dir_all(sorted.join(label)).unwrap();
         fs::copy(image, sorted.join(label).join(name)).unwrap();
     }
     sorted
+}
+
+/// The most probable of these classes, with all blasts as one.
+fn answer(top: &Value) -> String {
+    let mut shares: Vec<(&str, f64)> = vec![("BLA", 0.0)];
+    for pair in top.as_array().unwrap() {
+        let (class, share) = (pair[0].as_str().unwrap(), pair[1].as_f64().unwrap());
+        if ["MYO", "MOB", "PMB"].contains(&class) {
+            shares[0].1 += share;
+        } else {
+            shares.push((class, share));
+        }
+    }
+    shares.into_iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap().0.to_owned()
 }
 
 fn other_than(class: &str) -> &'static str {
