@@ -434,9 +434,21 @@ fn a_restore_that_is_killed_at_any_moment_leaves_the_old_store_or_the_new_one() 
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_micros(chance.u64(0..longest)));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        // At any moment, or in the midst of the exchange: when the new store is ready, when the old one has moved, when the
+        // new one moves.
+        let (begun, moment) = (Instant::now(), Duration::from_micros(chance.u64(0..longest)));
+        let is_there = |start: &str| names(state.path()).iter().any(|name| name.starts_with(start));
+        while child.try_wait().unwrap().is_none() {
+            let now = match round % 4 {
+                0 => begun.elapsed() > moment,
+                1 => is_there("restore-ready-"),
+                2 => !state.path().join(FILE).exists(),
+                _ => is_there("restore-placing-"),
+            };
+            if now {
+                child.kill().unwrap();
+            }
+        }
         let store = Store::open(state.path()).unwrap();
         let results = store.all().unwrap().len();
         assert!(matches!(store.verify_audit().unwrap(), leukoscope::store::AuditVerdict::Whole { .. }), "{round}");
@@ -450,10 +462,33 @@ fn a_restore_that_is_killed_at_any_moment_leaves_the_old_store_or_the_new_one() 
             kept(&store, &result("B"));
         }
     }
-    assert!(restored > 0 && restored < 40, "{restored} of 40 kills came after the new store was there");
+    assert!(restored > 0 && restored < 40, "{restored} of 40 restores were complete, or ready, when they were killed");
     said(&restore(state.path(), &file, &[]));
     let cut_off = |name: &&String| name.starts_with(".leukoscope-") || name.starts_with("restore-");
     assert_eq!(names(state.path()).iter().filter(cut_off).count(), 0, "{:?}", names(state.path()));
+}
+
+#[test]
+fn the_unit_of_the_nightly_backup_calls_the_program_as_it_wants_to_be_called() {
+    let unit =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/leukoscope-backup.service")).unwrap();
+    let line = |start: &str| unit.lines().find_map(|line| line.strip_prefix(start)).unwrap();
+    let (folder, options) = line("Environment=BACKUP_FOLDER=").split_once(" \"BACKUP_OPTIONS=").unwrap();
+    let options = options.trim_end_matches('"');
+    let (state, stick) = (station(), tempfile::tempdir().unwrap());
+    let config = stick.path().join("leukoscope.toml");
+    fs::write(&config, "").unwrap();
+    assert_eq!(folder, "/var/lib/leukoscope-backups");
+    assert!(
+        line("StateDirectory=").split(' ').eq(["leukoscope", "leukoscope-backups"]),
+        "the folder is made, and writable"
+    );
+    let called = line("ExecStart=/usr/bin/leukoscope ")
+        .replace("/etc/leukoscope/leukoscope.toml", text(&config))
+        .replace("$BACKUP_OPTIONS", options)
+        .replace("${BACKUP_FOLDER}", text(stick.path()));
+    let arguments: Vec<&str> = called.split(' ').collect();
+    assert!(said(&leukoscope(state.path(), &arguments)).contains("whole, up to result 3"), "{called}");
 }
 
 /// A change of an archive: bytes written over others, anywhere, or its end cut off.
