@@ -386,8 +386,8 @@ fn an_installation_that_is_killed_at_any_moment_leaves_the_old_networks_or_the_n
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // At any moment, when the new networks are there, or when the link that is to take them into use is.
-        let (begun, moment) = (Instant::now(), Duration::from_micros(chance.u64(0..longest)));
+        // While they are tried, when the new networks are there, or when the link that is to take them into use is.
+        let (begun, moment) = (Instant::now(), Duration::from_micros(chance.u64(0..longest / 3)));
         while child.try_wait().unwrap().is_none() {
             let now = match round % 3 {
                 0 => begun.elapsed() > moment,
@@ -407,7 +407,7 @@ fn an_installation_that_is_killed_at_any_moment_leaves_the_old_networks_or_the_n
         }
         said(&bench.model(&["list"]));
     }
-    eprintln!("{switched} of 6 installations were complete when they were killed");
+    assert!(switched < 6, "none was killed while it was tried");
     said(&bench.install(&first));
     assert!((bench.in_use().card.classifier.unknown_below - 0.31).abs() < 1e-9);
     assert_eq!(folders().filter(|name| name.to_str().unwrap().starts_with('.')).count(), 0);

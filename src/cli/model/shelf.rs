@@ -179,3 +179,64 @@ fn sync_all(folder: &Path) -> io::Result<()> {
     }
     sync_folder(folder)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Puts networks on the shelf that were installed at this second, after `former`.
+    fn put(shelf: &Shelf, second: i64, former: Option<&str>) -> String {
+        let record = Record {
+            installed: Timestamp::from_second(1_790_000_000 + second).unwrap(),
+            by: "console".into(),
+            bundle: format!("{second}.tar"),
+            sha256: "ab".into(),
+            classifier_sha256: "cd".into(),
+            tried: Tried { cells: 9, right: 9 },
+            former: former.map(str::to_owned),
+        };
+        shelf.put(shelf.stage().unwrap(), &record).unwrap()
+    }
+
+    fn names(shelf: &Shelf) -> Vec<String> {
+        shelf.installed().into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn a_power_cut_before_during_or_after_the_switch_leaves_the_old_networks_or_the_new_ones() {
+        let state = tempfile::tempdir().unwrap();
+        let shelf = Shelf::of(state.path());
+        drop(shelf.lock().unwrap());
+        assert_eq!(shelf.current(), None);
+        let first = put(&shelf, 1, None);
+        assert_eq!(shelf.current(), None, "cut before the switch");
+        shelf.switch(Some(&first)).unwrap();
+        let second = put(&shelf, 2, Some(&first));
+        // Cut while it is unpacked, and between making the link and renaming it.
+        fs::create_dir(shelf.path(".leukoscope-abcdef")).unwrap();
+        symlink(&second, shelf.path(NEXT)).unwrap();
+        assert_eq!(shelf.current().as_ref(), Some(&first));
+        drop(shelf.lock().unwrap());
+        assert!(!shelf.path(".leukoscope-abcdef").exists() && !shelf.path(NEXT).is_symlink());
+        shelf.switch(Some(&second)).unwrap();
+        assert_eq!(shelf.current().as_ref(), Some(&second), "cut after the switch");
+        assert_eq!(names(&shelf), [first.as_str(), second.as_str()]);
+        let third = put(&shelf, 3, Some(&second));
+        shelf.switch(Some(&third)).unwrap();
+        shelf.tidy();
+        assert_eq!(names(&shelf), [second.as_str(), third.as_str()], "the one in use, and the one before it");
+        shelf.discard(&third);
+        assert_eq!(names(&shelf).len(), 2, "what is in use is not removed");
+        shelf.switch(None).unwrap();
+        shelf.switch(None).unwrap();
+        assert_eq!(shelf.current(), None);
+    }
+
+    #[test]
+    fn two_changes_at_once_are_refused() {
+        let state = tempfile::tempdir().unwrap();
+        let shelf = Shelf::of(state.path());
+        let _lock = shelf.lock().unwrap();
+        assert!(shelf.lock().unwrap_err().to_string().contains("being installed already"));
+    }
+}
