@@ -6,8 +6,8 @@ use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue};
 use leukoscope::cli::args::{Arguments, CliCommand, ValidateCommand};
 use leukoscope::cli::{
-    adapt, analyze, audit, calibrate, check_config, clock, count, devices, export, output, report, run, sessions,
-    users, validate,
+    adapt, analyze, audit, backup, calibrate, check_config, clock, count, devices, export, model, output, report, run,
+    sessions, users, validate,
 };
 use leukoscope::system::logging;
 use leukoscope::system::printable::printable;
@@ -45,6 +45,9 @@ fn main() -> ExitCode {
         Some(CliCommand::Audit(arguments)) => audit::audit(&arguments),
         Some(CliCommand::Report(arguments)) => report::report(&arguments),
         Some(CliCommand::Export(arguments)) => export::export(&arguments),
+        Some(CliCommand::Backup(arguments)) => backup::backup(&arguments),
+        Some(CliCommand::Restore(arguments)) => backup::restore(&arguments),
+        Some(CliCommand::Model(arguments)) => model::model(&arguments),
         Some(CliCommand::Clock { confirm, config }) => clock::clock(config.as_deref(), confirm),
         Some(CliCommand::Devices { json }) => devices::devices(json),
     };

@@ -44,7 +44,7 @@ pub fn adapt(arguments: &AdaptArguments) -> Result<(), Failure> {
     }
     let without = arguments.without.iter().map(|label| label.trim().parse()).collect::<Result<Vec<Label>, _>>();
     let without = without.map_err(|problem| Failure::input(format!("--without: {problem}")))?;
-    let models = Models::read(&Models::folder(arguments.models.as_deref())).blame_input()?;
+    let models = Models::read(&Models::folder(arguments.models.as_deref(), &station::usual_folder())).blame_input()?;
     let vision = Vision::new(&models, arguments.um_per_px, arguments.unknown_below).blame_input()?;
     let adapter = Adapter::new(&models, arguments.unknown_below).blame_input()?;
     let setup = arguments

@@ -33,28 +33,36 @@ pub fn audit(arguments: &AuditArguments) -> Result<(), Failure> {
                 output::line(line)?;
             }
         }
-        AuditCommand::Verify { known } => match store.verify_audit().blame_run()? {
-            AuditVerdict::Whole { entries, hash, unhashed, notes } => {
-                if let Some(known) = known
-                    && !store.audit(None, None, u32::MAX).blame_run()?.iter().any(|entry| entry.hash == *known)
-                {
-                    return Err(broken("no line has the hash that was written down: the trail was replaced"));
-                }
-                output::line(format_args!("whole: {entries} lines, the last with hash {hash}"))?;
-                if unhashed > 0 {
-                    output::line(format_args!(
-                        "of {unhashed} sessions only the lines and signatures were verified: they are from versions whose \
-                         lines do not hash what they speak of"
-                    ))?;
-                }
-                for note in notes {
-                    output::line(&note)?;
-                }
+        AuditCommand::Verify { known } => {
+            let found = store.verify_audit().blame_run()?;
+            if let (AuditVerdict::Whole { .. }, Some(known)) = (&found, known)
+                && !store.audit(None, None, u32::MAX).blame_run()?.iter().any(|entry| entry.hash == *known)
+            {
+                return Err(broken("no line has the hash that was written down: the trail was replaced"));
             }
-            AuditVerdict::Broken { number, why } => return Err(broken(&format!("line {number}: {why}"))),
-        },
+            verdict(&found)?;
+        }
     }
     Ok(())
+}
+
+/// Prints what verifying the trail found.
+///
+/// # Errors
+/// With exit code 1 if the trail is not whole.
+pub(crate) fn verdict(found: &AuditVerdict) -> Result<(), Failure> {
+    let (entries, hash, unhashed, notes) = match found {
+        AuditVerdict::Whole { entries, hash, unhashed, notes } => (entries, hash, unhashed, notes),
+        AuditVerdict::Broken { number, why } => return Err(broken(&format!("line {number}: {why}"))),
+    };
+    output::line(format_args!("whole: {entries} lines, the last with hash {hash}"))?;
+    if *unhashed > 0 {
+        output::line(format_args!(
+            "of {unhashed} sessions only the lines and signatures were verified: they are from versions whose lines do not \
+             hash what they speak of"
+        ))?;
+    }
+    notes.iter().try_for_each(output::line)
 }
 
 fn broken(why: &str) -> Failure {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::camera;
 use crate::cli::lighting::{check_size, configured};
+use crate::cli::model::trust::Trusted;
 use crate::config::limits::{self, Limits};
 use crate::config::{CameraSource, Config, DisplayKind, FlatFieldChoice, GpioBackend, ListenAddress, SerialPort};
 use crate::counting::statistics::confusion::ConfusionSource;
@@ -49,6 +50,7 @@ pub fn findings(config: &Config) -> Vec<Finding> {
     found.extend(choice(config));
     found.extend(camera_and_calibration(config));
     found.extend(models(config));
+    found.extend(trusted_keys(config));
     found.extend(flags(config));
     found.extend(outputs(config));
     found
@@ -79,7 +81,7 @@ fn choice(config: &Config) -> Option<Finding> {
         Err(problem) => return Some(wrong(problem)),
     };
     // Models that cannot be read are told of by themselves.
-    let models = Models::read(&Models::folder(config.models.folder.as_deref())).ok()?;
+    let models = Models::read(&Models::folder(config.models.folder.as_deref(), state)).ok()?;
     choice.models(state, models, &config.camera, &config.optics).err().map(wrong)
 }
 
@@ -141,7 +143,7 @@ fn models(config: &Config) -> Option<Finding> {
     let wrong = |problem: &dyn ToString| {
         refused("models", "folder", problem.to_string(), "folder = \"\", for the models that came with the program")
     };
-    let models = match Models::read(&Models::folder(asked)) {
+    let models = match Models::read(&Models::folder(asked, &config.state_folder())) {
         Ok(models) => models,
         Err(problem) => return Some(wrong(&problem)),
     };
@@ -161,6 +163,14 @@ fn models(config: &Config) -> Option<Finding> {
     let confusion = ConfusionSource::find(asked, &models, unknown_below);
     let write = "confusion = \"none\", for that of the models' folder";
     confusion.err().map(|problem| refused("models", "confusion", problem.to_string(), write))
+}
+
+/// The keys whose networks may be installed: without them counting goes on.
+fn trusted_keys(config: &Config) -> Option<Finding> {
+    let path = config.models.trusted_keys.as_deref()?;
+    let problem = Trusted::read(Some(path)).err()?;
+    let write = "trusted_keys = \"/etc/leukoscope/model-keys.pub\", with a public key of minisign in it";
+    Some(warning("models", "trusted_keys", problem.to_string(), write))
 }
 
 /// The models with the configured profile, if there is one.

@@ -24,7 +24,7 @@ pub fn export(arguments: &ExportArguments) -> Result<(), Failure> {
         return Err(Failure::input(format!("nothing is kept in {} yet", config.state_folder().display())));
     };
     // Crops are stored at the scale of the classifier they were cut for.
-    let models = Models::read(&Models::folder(config.models.folder.as_deref()));
+    let models = Models::read(&Models::folder(config.models.folder.as_deref(), &config.state_folder()));
     let scale =
         models.as_ref().map(|models| (models.card.classifier.sha256.as_str(), CropForm::of(&models.card).um_per_px));
     let sessions = export::look_up(&store, &arguments.session, &arguments.dir).map_err(blame)?;

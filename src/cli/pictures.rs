@@ -12,6 +12,7 @@ use crate::camera::picture::{Listing, PictureError, find_pictures};
 use crate::cli::args::VisionArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::output;
+use crate::cli::station;
 use crate::vision::Vision;
 use crate::vision::models::Models;
 
@@ -41,7 +42,7 @@ pub(crate) fn vision_as_is(arguments: &VisionArguments) -> Result<(Vision, Model
     {
         return Err(Failure::input(format!("--unknown-below {unknown_below}: write a probability from 0 to 0.99")));
     }
-    let folder = Models::folder(arguments.models.as_deref());
+    let folder = Models::folder(arguments.models.as_deref(), &station::usual_folder());
     let mut models = Models::read(&folder).blame_input()?;
     if let Some(profile) = &arguments.profile {
         models = models.with_profile(profile).blame_input()?;

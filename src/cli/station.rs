@@ -2,7 +2,7 @@
 
 use std::env;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::failure::{Blame, Failure};
 use crate::config::load::load;
@@ -14,6 +14,14 @@ use crate::store::Store;
 /// With exit code 2 if the configuration is wrong or files would be made for the wrong user, 1 if the store cannot be
 /// used.
 pub(crate) fn to_write(config: Option<&Path>) -> Result<Store, Failure> {
+    Store::open_beside(&own_folder(config)?).blame_run()
+}
+
+/// The state folder, if this user is the one whose files are in it.
+///
+/// # Errors
+/// With exit code 2 if the configuration is wrong or files would be made for the wrong user.
+pub(crate) fn own_folder(config: Option<&Path>) -> Result<PathBuf, Failure> {
     let folder = load(config, env::vars()).blame_input()?.state_folder();
     // The service could not write files that root creates here.
     if rustix::process::geteuid().is_root()
@@ -26,7 +34,12 @@ pub(crate) fn to_write(config: Option<&Path>) -> Result<Store, Failure> {
             folder.display()
         )));
     }
-    Store::open_beside(&folder).blame_run()
+    Ok(folder)
+}
+
+/// The state folder of this user where no configuration file is named, for commands that need none.
+pub(crate) fn usual_folder() -> PathBuf {
+    load(None, env::vars()).unwrap_or_default().state_folder()
 }
 
 /// Opens the store for reading; `None` if nothing is stored yet.

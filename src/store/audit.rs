@@ -37,6 +37,14 @@ impl Store {
         self.write(|transaction| Ok(note(transaction, by, at, action, session, detail).map(drop)?))
     }
 
+    /// The same for a line that must not be lost without a trace.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn note_witnessed(&self, by: &str, at: Timestamp, action: &str, detail: &Value) -> Result<(), StoreError> {
+        self.write_witnessed(|transaction| Ok(note(transaction, by, at, action, None, detail).map(drop)?))
+    }
+
     /// Lines of the trail, newest first: of one session or of all, with numbers below `before`, at most `limit`.
     ///
     /// # Errors
@@ -134,7 +142,7 @@ pub(super) fn columns(connection: &Connection) -> rusqlite::Result<String> {
 pub(super) struct AuditLine {
     pub(super) number: i64,
     at: String,
-    by: String,
+    pub(super) by: String,
     pub(super) action: String,
     pub(super) session: Option<SessionId>,
     pub(super) detail: String,

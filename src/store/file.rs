@@ -1,7 +1,7 @@
 //! The database file: its lock, its connections, and whether it is ours and undamaged.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::thread;
@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::{of_database, of_file};
-use super::{Store, StoreError, schema};
+use super::{Store, StoreError, recovered, schema};
 use crate::system::holder;
 use crate::system::stop::Stop;
 
 /// File that the writing process holds locked.
-const LOCK_FILE: &str = "leukoscope.lock";
+pub(super) const LOCK_FILE: &str = "leukoscope.lock";
 
 /// Content of the lock file once a store exists: if the store is missing then, it was lost.
-pub(super) const MADE: &[u8] = b"a store was made here\n";
+const MADE: &[u8] = b"a store was made here\n";
 
 /// How long a connection waits for a writer; only one thread writes at a time.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -57,6 +57,11 @@ pub(super) fn in_use(folder: &Path) -> StoreError {
 /// Whether a store ever existed at `path`.
 pub(super) fn was_made(path: &Path) -> bool {
     fs::metadata(path.with_file_name(LOCK_FILE)).is_ok_and(|found| found.len() > 0)
+}
+
+/// Marks in the locked file that a store exists now.
+pub(super) fn mark_made(lock: &mut File, folder: &Path) -> Result<(), StoreError> {
+    lock.write_all(MADE).and_then(|()| lock.sync_all()).map_err(of_file(folder))
 }
 
 /// Whether a file is empty or does not exist.
@@ -187,6 +192,12 @@ pub(super) fn write_through(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 impl Store {
+    /// Writes everything of `-wal` into the file.
+    pub(super) fn write_out(&self) -> Result<(), StoreError> {
+        let Some(writer) = &self.0.writer else { return Ok(()) };
+        write_through(&recovered(writer)).map_err(of_database(&self.0.path))
+    }
+
     /// Checks every page of the file while others go on working, which takes as long as reading all of it. Stops
     /// early if told to.
     ///

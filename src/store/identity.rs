@@ -17,6 +17,9 @@ pub(super) const LOST: &str = "lines lost";
 /// The store is a copy, or another one was here before.
 pub(super) const COPY: &str = "copy";
 
+/// The store was put here by a restore.
+pub(super) const RESTORE: &str = "restore";
+
 /// Name of the present identity among the `meta` values.
 const STORE: &str = "store";
 /// The identity of results from versions that stored none with them.
@@ -24,8 +27,24 @@ const FIRST: &str = "first_store";
 /// Set once the witness was written for the first time.
 const WITNESSED: &str = "witnessed";
 
+/// A store that comes from a backup, for its line in the trail.
+#[derive(Clone, Debug)]
+pub(super) struct Arrival<'a> {
+    /// Who restores it, and when.
+    pub(super) by: &'a str,
+    pub(super) at: Timestamp,
+    /// What it is restored from.
+    pub(super) backup: serde_json::Value,
+    /// Where the store before is kept, a folder in that of the store.
+    pub(super) former: Option<&'a str>,
+}
+
 /// Gives a new store its identity, compares it with the witness, and notes in the trail what does not fit.
-pub(super) fn settle(connection: &Connection, witness: Option<&Witness>) -> Result<(), StoreProblem> {
+pub(super) fn settle(
+    connection: &Connection,
+    witness: Option<&Witness>,
+    arrival: Option<&Arrival<'_>>,
+) -> Result<(), StoreProblem> {
     let now = Timestamp::now();
     let before = meta(connection, STORE)?;
     if before.is_none() {
@@ -34,12 +53,13 @@ pub(super) fn settle(connection: &Connection, witness: Option<&Witness>) -> Resu
         set(connection, STORE, &store)?;
     }
     let head = audit::head(connection)?;
-    match witness {
-        None if meta(connection, WITNESSED)?.is_some() => copy(connection, now, before.as_deref(), None)?,
-        Some(witness) if before.as_ref() != Some(&witness.store) => {
+    match (witness, arrival) {
+        (_, Some(arrival)) => restored(connection, arrival, before.as_deref(), witness, head.0)?,
+        (None, _) if meta(connection, WITNESSED)?.is_some() => copy(connection, now, before.as_deref(), None)?,
+        (Some(witness), _) if before.as_ref() != Some(&witness.store) => {
             copy(connection, now, before.as_deref(), Some(witness))?;
         }
-        Some(witness) if lost(connection, head.0, witness)? => {
+        (Some(witness), _) if lost(connection, head.0, witness)? => {
             let detail = json!({"line": witness.line, "hash": witness.hash, "last": head.0});
             audit::note(connection, DEVICE, now, LOST, None, &detail)?;
         }
@@ -78,6 +98,37 @@ fn copy(
     Ok(())
 }
 
+/// Notes that the store was restored, and what that lost. In the folder it is from it remains the same store.
+fn restored(
+    connection: &Connection,
+    arrival: &Arrival<'_>,
+    before: Option<&str>,
+    witness: Option<&Witness>,
+    last: i64,
+) -> Result<(), StoreProblem> {
+    let is_same = witness.is_some_and(|witness| before == Some(witness.store.as_str()));
+    if !is_same && before.is_some() {
+        set(connection, STORE, &random()?)?;
+    }
+    let here = witness.map(
+        |witness| json!({"store": witness.store, "line": witness.line, "hash": witness.hash, "result": witness.result}),
+    );
+    let mut detail = json!({"backup": arrival.backup, "here before": here, "former": arrival.former});
+    match witness {
+        Some(witness) if is_same && lost(connection, last, witness)? => {
+            let results = witness.result - (results::next(connection)? - 1);
+            detail["lost"] = json!({"lines": (witness.line - last).max(0), "results": results.max(0)});
+        }
+        Some(_) if is_same => detail["lost"] = json!({"lines": 0, "results": 0}),
+        _ => {
+            detail["store"] = identity(connection)?.into();
+            detail["copy of"] = before.into();
+        }
+    }
+    audit::note(connection, arrival.by, arrival.at, RESTORE, None, &detail)?;
+    Ok(())
+}
+
 /// The store's present identity, 32 hexadecimal digits; none before the first start of a version that makes one.
 pub(super) fn identity(connection: &Connection) -> rusqlite::Result<Option<String>> {
     meta(connection, STORE)
@@ -88,8 +139,8 @@ pub(super) fn is_witnessed(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(meta(connection, WITNESSED)?.is_some())
 }
 
-/// How far the store has come.
-fn so_far(connection: &Connection) -> Result<Option<Witness>, StoreProblem> {
+/// How far the store has come; `None` if it has no identity yet.
+fn so_far(connection: &Connection) -> rusqlite::Result<Option<Witness>> {
     let Some(store) = identity(connection)? else { return Ok(None) };
     let (line, hash) = audit::head(connection)?;
     let result = results::next(connection)? - 1;
@@ -122,7 +173,7 @@ impl Store {
         let kept = match so_far(&writer) {
             Ok(Some(witness)) => witness.keep(folder).map_err(|problem| super::of_file(folder)(problem)),
             Ok(None) => return false,
-            Err(problem) => Err(self.failed(problem)),
+            Err(problem) => Err(self.failed(problem.into())),
         };
         if let Err(problem) = &kept {
             log::warn!("the witness beside the store could not be written: {problem}");

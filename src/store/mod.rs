@@ -4,6 +4,7 @@
 //! a later version, is refused and left as it is: the store never starts afresh in its place.
 
 mod audit;
+pub mod backup;
 mod camera_check;
 mod cells;
 mod clock;
@@ -17,7 +18,9 @@ mod identity;
 mod of_camera;
 mod password_rules;
 mod passwords;
+mod placing;
 pub mod records;
+pub mod restore;
 mod results;
 mod retention;
 mod review;
@@ -33,7 +36,6 @@ mod worklist;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -52,6 +54,7 @@ pub use results::StoredResult;
 pub use retention::{Due, Notice, Retained};
 pub use review::ReviewError;
 pub use space::{Checked, Space};
+pub(crate) use text::several;
 pub use users::Stamp;
 pub(crate) use users::token_hash;
 pub use verify::{AuditVerdict, Verified};
@@ -105,7 +108,13 @@ impl Store {
 
     fn open_within(folder: &Path, patience: Duration) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(of_file(folder))?;
-        let mut lock = file::lock(folder, patience)?;
+        let lock = file::lock(folder, patience)?;
+        placing::finish(folder)?;
+        Self::open_locked(folder, lock, None)
+    }
+
+    /// Opens the store of a locked folder; `arrival` if it was just unpacked from a backup.
+    fn open_locked(folder: &Path, mut lock: File, arrival: Option<&identity::Arrival<'_>>) -> Result<Self, StoreError> {
         let path = folder.join(FILE);
         let failed = of_database(&path);
         let made = file::was_made(&path);
@@ -124,7 +133,7 @@ impl Store {
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
         schema::migrate(&transaction, form).map_err(&failed)?;
         let witness = Witness::read(folder)?;
-        identity::settle(&transaction, witness.as_ref()).map_err(|problem| failed_at(&path, problem))?;
+        identity::settle(&transaction, witness.as_ref(), arrival).map_err(|problem| failed_at(&path, problem))?;
         counting::interrupt(&transaction).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
         if !made {
@@ -136,7 +145,7 @@ impl Store {
                 // The folder may be new, too. Its parent may not be readable, so this is best effort.
                 let _ = sync_folder(parent);
             }
-            lock.write_all(file::MADE).and_then(|()| lock.sync_all()).map_err(of_file(folder))?;
+            file::mark_made(&mut lock, folder)?;
         }
         drop(failed);
         let store = Self::with(path, Some(writer), Some(lock))?;
@@ -173,6 +182,7 @@ impl Store {
     /// # Errors
     /// If it existed and is gone, or cannot be read.
     pub fn open_to_read(folder: &Path) -> Result<Option<Self>, StoreError> {
+        placing::finish_if_free(folder);
         let path = folder.join(FILE);
         if file::is_empty(&path)? {
             return if file::was_made(&path) { Err(file::lost(&path)) } else { Ok(None) };

@@ -24,3 +24,8 @@ pub(super) fn read_kind(text: &str) -> Result<Kind, StoreProblem> {
     let kind = Kind::ALL.into_iter().find(|kind| kind.code() == text);
     kind.ok_or_else(|| StoreProblem::Content(format!("`{text}` is no kind of cells")))
 }
+
+/// A number of things in words: `1 line`, `2 lines`.
+pub(crate) fn several(number: i64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}

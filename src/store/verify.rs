@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 
 use super::audit::{AuditLine, columns, head, line, signature_hash};
 use super::digest::{self, PARTS, Part};
-use super::identity::{self, COPY, LOST};
+use super::identity::{self, COPY, LOST, RESTORE};
 use super::records::SessionId;
 use super::witness::{WITNESS_FILE, Witness};
-use super::{Store, StoreError, StoreProblem};
+use super::{Store, StoreError, StoreProblem, restore};
 
 /// Result of verifying the whole trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -221,6 +221,7 @@ impl Trail {
                 self.tokens.insert(name, AccountTold { number, hash: None, removed: true });
             }
             (LOST, _) if self.lost.is_none() => self.lost = Some((number, detail()?)),
+            (RESTORE, _) => self.notes.push(restore::in_words(line, &detail()?)),
             (COPY, _) => self.notes.push(format!("line {number} says that the store is a copy: {}", line.detail)),
             _ => {}
         }

@@ -119,6 +119,13 @@ pub enum ModelError {
     Unusable { path: PathBuf, problem: String },
 }
 
+/// File that describes the networks.
+pub const CARD: &str = "model.toml";
+
+/// Folder of installed networks in a state folder, and the link in it to those in use.
+pub const INSTALLED: &str = "models";
+pub const CURRENT: &str = "current";
+
 /// Content of a models folder, checked.
 #[derive(Debug)]
 pub struct Models {
@@ -138,7 +145,7 @@ impl Models {
     /// # Errors
     /// If a file is missing, `model.toml` is invalid, or a network is not the one it describes.
     pub fn read(folder: &Path) -> Result<Self, ModelError> {
-        let path = folder.join("model.toml");
+        let path = folder.join(CARD);
         let text =
             file::read_to_string(&path).map_err(|source| ModelError::Unreadable { path: path.clone(), source })?;
         let card: ModelCard = toml::from_str(&text)
@@ -188,18 +195,26 @@ impl Models {
         self.profile.as_ref().map_or(&self.card.classifier.sha256, |profile| &profile.profile_sha256)
     }
 
-    /// Finds the models folder: the requested one, else `$LEUKOSCOPE_MODELS`, else the installed folder, else
-    /// `models` in the source tree this program was built from.
+    /// Finds the models folder: the requested one, else `$LEUKOSCOPE_MODELS`, else what `leukoscope model install` put into
+    /// the state folder `state`, else the shipped one.
     #[must_use]
-    pub fn folder(asked: Option<&Path>) -> PathBuf {
+    pub fn folder(asked: Option<&Path>, state: &Path) -> PathBuf {
         if let Some(asked) = asked {
             return asked.to_owned();
         }
         if let Some(folder) = std::env::var_os("LEUKOSCOPE_MODELS") {
             return folder.into();
         }
+        let current = state.join(INSTALLED).join(CURRENT);
+        // The link counts even if it leads nowhere: networks that are gone are told of, not replaced by others in silence.
+        if current.is_symlink() { current } else { Self::shipped() }
+    }
+
+    /// The folder that came with the program, else `models` in the source tree it was built from.
+    #[must_use]
+    pub fn shipped() -> PathBuf {
         let installed = PathBuf::from("/usr/share/leukoscope/models");
-        if installed.join("model.toml").exists() {
+        if installed.join(CARD).exists() {
             return installed;
         }
         Path::new(env!("CARGO_MANIFEST_DIR")).join("models")

@@ -60,6 +60,10 @@ fn what_can_hardly_be_meant_is_good_with_a_warning() {
     for (text, what) in [
         ("[flags]\nblasts_percent = 100\n", "l.toml:2:1: blasts_percent = 100: the flag is raised only where"),
         ("[metrics]\nfile = \"/nowhere/m.prom\"\n", "l.toml:2:1: file = \"/nowhere/m.prom\": its folder must be there"),
+        (
+            "[models]\ntrusted_keys = \"/nowhere/keys.pub\"\n",
+            "l.toml:2:1: [models] trusted_keys, /nowhere/keys.pub: No such file",
+        ),
     ] {
         let output = checked(folder.path(), text);
         assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), "l.toml: good\n"), "{text}");

@@ -2,6 +2,7 @@
 
 mod adapt;
 mod analyze;
+mod backup;
 mod camera_check;
 mod cameras;
 mod check_config;
@@ -11,6 +12,7 @@ mod common;
 mod config;
 mod count;
 mod hostile;
+mod model;
 mod pictures;
 mod remedies;
 mod special_files;

@@ -18,7 +18,7 @@ fn ready() -> Option<(PathBuf, Models, Vision)> {
         println!("SKIPPED: no image pack at {}; set SMEAR_DATA to its folder", pack.display());
         return None;
     }
-    let folder = Models::folder(None);
+    let folder = Models::folder(None, std::path::Path::new("nowhere"));
     if !folder.join("model.toml").is_file() {
         println!("SKIPPED: no models at {}; set LEUKOSCOPE_MODELS to their folder", folder.display());
         return None;

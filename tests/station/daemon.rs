@@ -14,10 +14,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 
 /// A running daemon; dropping it ends the process.
-struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     serial: BufReader<fs::File>,
-    state: tempfile::TempDir,
+    pub(crate) state: tempfile::TempDir,
 }
 
 impl Drop for Daemon {
@@ -28,8 +28,12 @@ impl Drop for Daemon {
 }
 
 impl Daemon {
-    fn start(arguments: &[&str]) -> Self {
-        let state = tempfile::tempdir().unwrap();
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), arguments)
+    }
+
+    /// The same with a state folder that has been used before.
+    pub(crate) fn start_in(state: tempfile::TempDir, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_leukoscope"))
             .args(["run", "--display", "none", "--serial", "pty"])
             .args(arguments)
@@ -49,7 +53,7 @@ impl Daemon {
     }
 
     /// Reads serial lines until one matches.
-    fn wait_for(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let until = Instant::now() + Duration::from_mins(2);
         let mut line = String::new();
         while Instant::now() < until {
@@ -72,12 +76,17 @@ impl Daemon {
         panic!("no line with {what}; the last was {line}");
     }
 
-    fn send(&mut self, words: &str) {
+    /// Takes the state folder, so that another daemon can go on with it.
+    pub(crate) fn give_state(&mut self) -> tempfile::TempDir {
+        std::mem::replace(&mut self.state, tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn send(&mut self, words: &str) {
         use std::io::Write as _;
         writeln!(self.serial.get_mut(), "{words}").unwrap();
     }
 
-    fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         self.signal("-TERM");
     }
 
@@ -86,7 +95,7 @@ impl Daemon {
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
-    fn exit_code(&mut self) -> Option<i32> {
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 
@@ -94,7 +103,7 @@ impl Daemon {
         Store::open_to_read(self.state.path()).unwrap().unwrap()
     }
 
-    fn kept_results(&self) -> Vec<Value> {
+    pub(crate) fn kept_results(&self) -> Vec<Value> {
         let listed = Command::new(env!("CARGO_BIN_EXE_leukoscope"))
             .args(["sessions", "--json"])
             .env("LEUKOSCOPE_STATION_STATE", self.state.path())
@@ -105,7 +114,7 @@ impl Daemon {
     }
 }
 
-fn counted(line: &Value) -> u64 {
+pub(crate) fn counted(line: &Value) -> u64 {
     line["WBC"].as_u64().unwrap_or(0)
 }
 

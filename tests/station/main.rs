@@ -1,5 +1,6 @@
 //! Starting, stopping and supervising the daemon.
 
+mod backup;
 mod clock;
 #[path = "../common/mod.rs"]
 mod common;

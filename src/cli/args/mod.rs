@@ -1,6 +1,8 @@
 //! The command line, which other tools depend on.
 
 mod adapt;
+mod keeping;
+mod model;
 mod pictures;
 
 use std::path::PathBuf;
@@ -8,6 +10,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::adapt::AdaptArguments;
+pub use self::keeping::{BackupArguments, RestoreArguments};
+pub use self::model::{ModelArguments, ModelCommand};
 pub use self::pictures::{
     AnalyzeArguments, ClassifyArguments, CountArguments, FieldArguments, ValidateArguments, ValidateCommand,
     VisionArguments,
@@ -74,6 +78,12 @@ pub enum CliCommand {
     Report(ReportArguments),
     /// Write the cells that reviewers looked at as training pictures: DIR/CLASS/*.png and DIR/manifest.csv.
     Export(ExportArguments),
+    /// Write the whole store to a file, checked, while the station counts: results, cells, users, trail, calibrations, profiles.
+    Backup(BackupArguments),
+    /// Put the store of a backup in place of the present one, which is kept beside it. The station must be stopped.
+    Restore(RestoreArguments),
+    /// Networks from a signed bundle: install them, list them, go back to those before.
+    Model(ModelArguments),
     /// Say whether the station believes the clock; nothing is deleted for its age while it does not.
     Clock {
         /// The clock is right: believe it from now on.

@@ -113,7 +113,8 @@ pub fn prepare(config: &Config) -> Result<Prepared, Failure> {
 /// # Errors
 /// With exit code 2 if a file is missing or damaged, or the profile was learned with another camera or objective.
 pub(crate) fn models(config: &Config) -> Result<Models, Failure> {
-    let models = Models::read(&Models::folder(config.models.folder.as_deref())).blame_input()?;
+    let models =
+        Models::read(&Models::folder(config.models.folder.as_deref(), &config.state_folder())).blame_input()?;
     let Some(path) = &config.models.profile else { return Ok(models) };
     let (state, camera, optics) = (config.state_folder(), &config.camera, &config.optics);
     // The command line may name another file.

@@ -18,7 +18,8 @@ section! {
 
 section! {
     "models", ModelsConfig {
-        /// Folder of model.toml. Empty: $LEUKOSCOPE_MODELS, else /usr/share/leukoscope/models.
+        /// Folder of model.toml. Empty: $LEUKOSCOPE_MODELS, else what `leukoscope model install` installed, else
+        /// /usr/share/leukoscope/models.
         folder: Option<PathBuf> = None => key(Folder).example(r#""/usr/share/leukoscope/models""#);
         /// Probability under which a cell is left unclassified, 0 to 1. Without it the model's own limit holds.
         unknown_below: Option<f64> = None => optional(Number(0.0, 1.0)).unit("as a probability").example("0.6");
@@ -32,6 +33,9 @@ section! {
         /// Profile of this laboratory, which names cells as its own labelled cells taught: a file that `leukoscope adapt` wrote
         /// for this camera and objective. It brings its own confusion matrix. What was chosen on the page comes first.
         profile: Option<PathBuf> = None => optional(File).example(r#""/etc/leukoscope/profile.toml""#);
+        /// The public keys (minisign) of whoever may send new networks for `leukoscope model install`, one a line. Without it
+        /// none are installed.
+        trusted_keys: Option<PathBuf> = None => optional(File).example(r#""/etc/leukoscope/model-keys.pub""#);
     }
 }
 

@@ -67,7 +67,7 @@ impl Laboratory {
     }
 
     fn models(&self) -> Result<Models, ModelError> {
-        Models::read(&Models::folder(self.models.folder.as_deref()))
+        Models::read(&Models::folder(self.models.folder.as_deref(), &self.state))
     }
 
     /// The models, which must still be those of the networks that run.
