@@ -45,6 +45,8 @@ pub(super) enum Accepts {
     OneOf(&'static [&'static str]),
     /// A standard serial baud rate.
     Baud,
+    /// A code of a laboratory's system, at most 20 characters; empty means left out.
+    Code,
 }
 
 /// One configuration key.
@@ -100,7 +102,7 @@ pub(super) const GROUPS: &[&str] =
 pub(super) const STALL_SECONDS: (f64, f64) = (0.5, 4.5);
 
 use Accepts::{
-    Baud, Camera, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Pattern, Port, Text, Whole,
+    Baud, Camera, Code, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Pattern, Port, Text, Whole,
 };
 
 /// The closest match to `word` among `known`.
@@ -165,6 +167,8 @@ impl ConfigKey {
                 let known = words.contains(&text.as_str());
                 return (!known).then(|| format!("{} = {text:?} is not one of {}", self.name, quoted(words)));
             }
+            (Code, Value::String(text)) => (!is_code(text))
+                .then(|| "is no code; a code has at most 20 letters, digits and -._#%, without spaces".to_owned()),
             (Baud, Value::Integer(number)) => (!BAUDS.iter().any(|baud| i64::from(*baud) == *number))
                 .then(|| format!("is no rate of a serial port; the rates are {}", list(BAUDS.iter()))),
             _ => Some(format!("must be {}", self.kind())),
@@ -256,7 +260,7 @@ impl ConfigKey {
             Baud => format!("one of {}, without quotes", list(BAUDS.iter())),
             OneOf(words) => format!("one of {}, in quotes", quoted(words)),
             Device | Folder | File => "a path in quotes".to_owned(),
-            Text(_) | Pattern | Camera | Port | Listen | Language => "text in quotes".to_owned(),
+            Text(_) | Code | Pattern | Camera | Port | Listen | Language => "text in quotes".to_owned(),
         }
     }
 }
@@ -301,6 +305,11 @@ pub(crate) fn is_language(tag: &str) -> bool {
     let part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let first = tag.split('-').next().unwrap_or_default();
     tag.len() <= 32 && first.len() >= 2 && first.bytes().all(|b| b.is_ascii_alphabetic()) && tag.split('-').all(part)
+}
+
+/// Whether every standard can carry this as a code, without escapes.
+fn is_code(text: &str) -> bool {
+    text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._#%".contains(&byte))
 }
 
 /// Text as a TOML string on one line; [`Value`] itself would write some text over several.

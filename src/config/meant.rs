@@ -6,7 +6,7 @@ use toml::Value;
 
 use super::camera_source::CameraSource;
 use super::keys::Accepts::{
-    Baud, Camera, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Pattern, Port, Text, Whole,
+    Baud, Camera, Code, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Pattern, Port, Text, Whole,
 };
 use super::keys::{ConfigKey, nearest};
 
@@ -57,7 +57,7 @@ impl ConfigKey {
             Device => string(below_dev(text)),
             Listen => string(listen(text)?),
             Language => string(text.replace('_', "-")),
-            Text(_) | Pattern | Folder | File => string(text.to_owned()),
+            Text(_) | Code | Pattern | Folder | File => string(text.to_owned()),
         }?;
         (self.is_none(&value) || self.wrong(&value, "").is_none()).then_some(value)
     }

@@ -15,8 +15,8 @@ mod values;
 pub use camera_source::{CameraSource, UnknownSource};
 pub(crate) use keys::{is_language, whole_pattern};
 pub use sections::{
-    CameraConfig, ColourOrder, Config, Controls, DisplayConfig, DisplayKind, Flags, FlatFieldChoice, GpioBackend,
-    LineFormat, MetricsConfig, ModelsConfig, Optics, PixelFormat, QualityConfig, SerialConfig, SessionConfig, Station,
-    StoreConfig, WebConfig, shipped_file,
+    CameraConfig, CodesConfig, ColourOrder, Config, Controls, DisplayConfig, DisplayKind, Flags, FlatFieldChoice,
+    GpioBackend, LineFormat, MetricsConfig, ModelsConfig, Optics, PixelFormat, QualityConfig, SerialConfig,
+    SessionConfig, Station, StoreConfig, WebConfig, shipped_file,
 };
 pub use values::{ListenAddress, NotAPort, NotAnAddress, SerialPort};

@@ -64,6 +64,7 @@ macro_rules! section {
 }
 
 mod camera;
+mod codes;
 mod controls;
 mod counting;
 mod display;
@@ -74,6 +75,7 @@ mod store;
 mod web;
 
 pub use camera::{CameraConfig, FlatFieldChoice, Optics, PixelFormat};
+pub use codes::CodesConfig;
 pub use controls::{Controls, GpioBackend};
 pub use counting::{Flags, ModelsConfig, QualityConfig, SessionConfig};
 pub use display::{ColourOrder, DisplayConfig, DisplayKind};
@@ -96,6 +98,7 @@ pub struct Config {
     pub flags: Flags,
     pub display: DisplayConfig,
     pub serial: SerialConfig,
+    pub codes: CodesConfig,
     pub metrics: MetricsConfig,
     pub controls: Controls,
     pub web: WebConfig,
@@ -103,7 +106,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 13] = [
+pub(super) const SECTIONS: [Section; 14] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -113,6 +116,7 @@ pub(super) const SECTIONS: [Section; 13] = [
     Flags::SECTION,
     DisplayConfig::SECTION,
     SerialConfig::SECTION,
+    CodesConfig::SECTION,
     MetricsConfig::SECTION,
     Controls::SECTION,
     WebConfig::SECTION,
