@@ -6,7 +6,8 @@ use toml::Value;
 
 use super::camera_source::CameraSource;
 use super::keys::Accepts::{
-    Baud, Camera, Code, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Pattern, Port, Text, Whole,
+    Baud, Camera, Code, Device, File, Flag, Folder, Hex, Host, Language, Listen, Number, OneOf, Pattern, Port, Text,
+    Url, Whole,
 };
 use super::keys::{ConfigKey, nearest};
 
@@ -57,7 +58,7 @@ impl ConfigKey {
             Device => string(below_dev(text)),
             Listen => string(listen(text)?),
             Language => string(text.replace('_', "-")),
-            Text(_) | Code | Pattern | Folder | File => string(text.to_owned()),
+            Text(_) | Code | Host | Url | Pattern | Folder | File => string(text.to_owned()),
         }?;
         (self.is_none(&value) || self.wrong(&value, "").is_none()).then_some(value)
     }

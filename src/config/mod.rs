@@ -15,8 +15,9 @@ mod values;
 pub use camera_source::{CameraSource, UnknownSource};
 pub(crate) use keys::{is_language, whole_pattern};
 pub use sections::{
-    CameraConfig, CodesConfig, ColourOrder, Config, Controls, DisplayConfig, DisplayKind, Flags, FlatFieldChoice,
-    GpioBackend, LineFormat, MetricsConfig, ModelsConfig, Optics, PixelFormat, QualityConfig, SerialConfig,
-    SessionConfig, Station, StoreConfig, WebConfig, shipped_file,
+    CameraConfig, Charset, CodesConfig, ColourOrder, Config, Controls, DisplayConfig, DisplayKind, FhirConfig, Flags,
+    FlatFieldChoice, GpioBackend, Hl7Config, LineFormat, MetricsConfig, ModelsConfig, Optics, PixelFormat,
+    QualityConfig, SampleField, SerialConfig, SessionConfig, Station, StoreConfig, WebConfig, WhichResults,
+    shipped_file,
 };
-pub use values::{ListenAddress, NotAPort, NotAnAddress, SerialPort};
+pub use values::{HostAddress, ListenAddress, NotAHost, NotAPort, NotAnAddress, SerialPort};

@@ -3,7 +3,9 @@
 
 pub mod delivery;
 pub mod display;
+pub mod fhir;
 pub mod hardware;
+pub mod hl7;
 pub mod metrics;
 pub mod report;
 pub mod serial;

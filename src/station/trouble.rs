@@ -17,6 +17,11 @@ pub enum Part {
     /// The clock may be wrong.
     Clock,
     Serial,
+    /// Results do not reach the HL7 host, or orders do not arrive.
+    Hl7,
+    Orders,
+    /// Results do not reach the FHIR server or folder.
+    Fhir,
     Display,
     Controls,
     Metrics,

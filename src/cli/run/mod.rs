@@ -1,5 +1,6 @@
 //! `run`: the daemon. Reads the configuration, starts the station and its outputs, and waits for the end.
 
+mod connections;
 mod outputs;
 
 use std::env;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use self::connections::Connections;
 use self::outputs::start_outputs;
 use crate::camera;
 use crate::camera::program::end_programs;
@@ -93,6 +95,7 @@ pub struct Prepared {
     store: Store,
     outbox: Outbox,
     port: Option<Port>,
+    connections: Connections,
 }
 
 /// Checks everything that can be wrong at the start.
@@ -153,7 +156,8 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
     let outbox = Outbox::open(&state, "serial", Wanted::All, &store).blame_input()?;
     let port = serial::open_at_start(&config.serial).blame_input()?;
     drop(display::open(&config.display).blame_input()?);
-    Ok(Prepared { vision: Arc::new(vision), confusion, in_force, store, outbox, port })
+    let connections = Connections::open(config, &state, &store)?;
+    Ok(Prepared { vision: Arc::new(vision), confusion, in_force, store, outbox, port, connections })
 }
 
 /// Settings in force at the start, apart from the calibration.
@@ -199,7 +203,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     });
     let sample = formed.map_err(|problem| Failure::input(format!("--sample: {problem}")))?;
 
-    let Prepared { vision, confusion, in_force, store, outbox, port } = prepare(&config)?;
+    let Prepared { vision, confusion, in_force, store, outbox, port, connections } = prepare(&config)?;
 
     let mut station = Station::new(Parts {
         config: config.clone(),
@@ -239,6 +243,10 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         stop: outputs_stop.clone(),
     })?;
     // After the page, which may fail on a port in use: the key reader switches off the terminal's echo.
+    if let Some(address) = connections.orders_at() {
+        say(&format!("hl7 orders on {address}"));
+    }
+    let receivers = connections.start(&config, station.ports(), &outputs_stop)?;
     let outputs = start_outputs(&config, &mut station, outbox, port, &outputs_stop)?;
 
     let running = station.start().blame_run()?;
@@ -246,7 +254,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     service::stopping();
     running.end();
     outputs_stop.request();
-    outputs.into_iter().chain(page).for_each(join);
+    outputs.into_iter().chain(receivers).chain(page).for_each(join);
     end_programs();
     Ok(())
 }

@@ -68,6 +68,8 @@ mod codes;
 mod controls;
 mod counting;
 mod display;
+mod fhir;
+mod hl7;
 mod metrics;
 mod serial;
 mod station;
@@ -79,6 +81,8 @@ pub use codes::CodesConfig;
 pub use controls::{Controls, GpioBackend};
 pub use counting::{Flags, ModelsConfig, QualityConfig, SessionConfig};
 pub use display::{ColourOrder, DisplayConfig, DisplayKind};
+pub use fhir::FhirConfig;
+pub use hl7::{Charset, Hl7Config, SampleField, WhichResults};
 pub use metrics::MetricsConfig;
 pub use serial::{LineFormat, SerialConfig};
 pub use station::Station;
@@ -98,6 +102,8 @@ pub struct Config {
     pub flags: Flags,
     pub display: DisplayConfig,
     pub serial: SerialConfig,
+    pub hl7: Hl7Config,
+    pub fhir: FhirConfig,
     pub codes: CodesConfig,
     pub metrics: MetricsConfig,
     pub controls: Controls,
@@ -106,7 +112,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 14] = [
+pub(super) const SECTIONS: [Section; 16] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -116,6 +122,8 @@ pub(super) const SECTIONS: [Section; 14] = [
     Flags::SECTION,
     DisplayConfig::SECTION,
     SerialConfig::SECTION,
+    Hl7Config::SECTION,
+    FhirConfig::SECTION,
     CodesConfig::SECTION,
     MetricsConfig::SECTION,
     Controls::SECTION,

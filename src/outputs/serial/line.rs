@@ -21,6 +21,7 @@ use crate::domain::class::Group;
 use crate::domain::counts::{ClassCount, KindCounts};
 use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
+use crate::outputs::delivery::notes::camera_checked;
 use crate::store::StoredResult;
 use crate::store::records::Signature;
 use crate::vision::profile::ProfileMark;
@@ -303,13 +304,6 @@ pub fn csv_header() -> String {
     header.push_str(",camera_agree,camera_cells,camera_percent,camera_low,camera_high,camera_checked");
     header.push_str(",profile,profile_sha256\r\n");
     header
-}
-
-/// Whether the camera of a result was checked, in words for the host.
-fn camera_checked(check: Option<&CameraCheck>) -> String {
-    let Some(CameraCheck { cells, agree, percent, .. }) = check else { return "camera not known".to_owned() };
-    let Some(Figure { value, low, high }) = percent else { return "not checked with this camera".to_owned() };
-    format!("{agree} of {cells} cells of this camera agree with a person ({value:.1} %, {low:.1} to {high:.1} %)")
 }
 
 /// Fields for the estimates per microlitre and the corrected percentages.

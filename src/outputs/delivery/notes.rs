@@ -1,0 +1,48 @@
+//! What a laboratory system is told about a result beside its figures, in sentences.
+
+use crate::counting::session::snapshot::{CameraCheck, LookedAt};
+use crate::domain::interval::Figure;
+use crate::store::StoredResult;
+use crate::store::records::Settings;
+
+/// The limits of use, said with every result.
+pub const LIMITS_OF_USE: &str = "Research and screening support, not a diagnosis.";
+
+/// The sentences of a result, the most important first. `settings` are those in force when it was counted.
+#[must_use]
+pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> {
+    let snapshot = &result.snapshot;
+    let mut notes = vec![LIMITS_OF_USE.to_owned()];
+    match &result.signature {
+        None => notes.push("Preliminary: counted by the program, and signed by nobody yet.".to_owned()),
+        Some(signature) => notes.push(format!("Signed by {} at {}.", signature.by, signature.at)),
+    }
+    if let (Some(_), Some(earlier)) = (&result.signature, &snapshot.earlier) {
+        notes.push(format!("It replaces result {} of the same sample, signed by {}.", earlier.result, earlier.by));
+    }
+    notes.push(format!("{} cells of the differential counted of {} wanted.", snapshot.counted, snapshot.target));
+    if let Some(LookedAt { cells, of }) = snapshot.looked_at {
+        notes.push(format!("A person looked at {cells} of {of} white cells."));
+    }
+    notes.push(format!("Camera: {}.", camera_checked(snapshot.camera_check.as_ref())));
+    notes.extend(snapshot.flags.iter().map(|flag| format!("Flag: {}.", flag.code())));
+    if let Some(comment) = result.signature.as_ref().map(|signature| &signature.comment).filter(|text| !text.is_empty())
+    {
+        notes.push(format!("Comment: {comment}"));
+    }
+    notes.extend(settings.map(|settings| {
+        let model = settings.models.get("classifier").map(|sum| format!(", classifier SHA-256 {sum}"));
+        let profile = settings.profile.as_ref().map(|profile| format!(", profile {}", profile.name));
+        let of = |part: Option<String>| part.unwrap_or_default();
+        format!("Counted by leukoscope {}{}{}.", settings.version, of(model), of(profile))
+    }));
+    notes
+}
+
+/// Whether the camera of a result was checked, in words for the host.
+#[must_use]
+pub fn camera_checked(check: Option<&CameraCheck>) -> String {
+    let Some(CameraCheck { cells, agree, percent, .. }) = check else { return "camera not known".to_owned() };
+    let Some(Figure { value, low, high }) = percent else { return "not checked with this camera".to_owned() };
+    format!("{agree} of {cells} cells of this camera agree with a person ({value:.1} %, {low:.1} to {high:.1} %)")
+}
