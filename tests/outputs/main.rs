@@ -1,10 +1,14 @@
-//! Outputs of the station: display, serial line, metrics, report; buttons and lights.
+//! Outputs of the station: display, serial line, HL7, FHIR, metrics, report; buttons and lights.
 
 #[path = "../common/mod.rs"]
 mod common;
 mod display;
 mod display_devices;
+mod fhir;
 mod hardware;
+mod hl7_bench;
+mod hl7_orders;
+mod hl7_results;
 mod metrics;
 mod report;
 mod report_bench;

@@ -10,6 +10,7 @@ use crate::config::{Config, HostAddress, WhichResults};
 use crate::outputs::delivery::Wanted;
 use crate::outputs::delivery::courier::Courier;
 use crate::outputs::fhir;
+use crate::outputs::hl7;
 use crate::outputs::hl7::listener::Listener;
 use crate::outputs::hl7::sender::Sender;
 use crate::station::trouble::Part;
@@ -33,13 +34,10 @@ impl Connections {
     /// With exit code 2 if a file or an address cannot be used.
     pub(super) fn open(config: &Config, state: &Path, store: &Store) -> Result<Self, Failure> {
         let courier = |name, which| Courier::open(state, name, wanted(which), store).blame_input();
+        hl7::check(&config.hl7).blame_input()?;
         let hl7 = match config.hl7.host {
             HostAddress::None => None,
-            HostAddress::At { .. } => {
-                // The files for TLS are read again when the thread begins.
-                drop(Sender::new(config.hl7.clone(), config.codes.clone(), store.clone(), Stop::new()).blame_input()?);
-                Some(courier("hl7", config.hl7.send)?)
-            }
+            HostAddress::At { .. } => Some(courier("hl7", config.hl7.send)?),
         };
         let orders = Listener::open(&config.hl7).blame_input()?;
         let fhir = match fhir::Receiver::open(&config.fhir).blame_input()? {

@@ -34,12 +34,12 @@ pub struct About<'a> {
 #[must_use]
 pub fn identifier(result: &StoredResult) -> String {
     let signature = result.signature.as_ref().map_or("preliminary", |signature| signature.sha256.as_str());
-    format!("{}|{}", numbered(result), signature)
+    format!("{}-{signature}", numbered(result))
 }
 
 /// The same for all that is said of one result: preliminary and final.
 fn numbered(result: &StoredResult) -> String {
-    format!("{}|{}", result.store.as_deref().unwrap_or("-"), result.sequence)
+    format!("{}-{}", result.store.as_deref().unwrap_or("0"), result.sequence)
 }
 
 /// The transaction of a result.
@@ -100,6 +100,14 @@ impl<'a> Report<'a> {
         format!("urn:uuid:{}-{}-8{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
     }
 
+    /// An identifier in this store for something that people name, in letters that every server can search for.
+    fn hashed(&self, parts: &[&str]) -> String {
+        let store = self.result.store.as_deref().unwrap_or("0");
+        let digest: [u8; 32] = Sha256::digest(parts.join("\0")).into();
+        let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{store}-{hex}")
+    }
+
     fn reference(&self, part: &str) -> Value {
         json!({ "reference": self.full_url(part) })
     }
@@ -107,7 +115,8 @@ impl<'a> Report<'a> {
     fn entry(&self, part: &str, resource: Value) -> Value {
         let kind = resource["resourceType"].as_str().unwrap_or_default().to_owned();
         let value = resource["identifier"][0]["value"].as_str().unwrap_or_default();
-        let condition = format!("identifier={}|{}", encoded(OWN_IDS), encoded(&value.replace('|', "\\|")));
+        // System and value as one token; neither holds a letter that would have to be escaped in it.
+        let condition = format!("identifier={OWN_IDS}|{value}");
         json!({
             "fullUrl": self.full_url(part),
             "resource": resource,
@@ -118,7 +127,7 @@ impl<'a> Report<'a> {
     fn specimen(&self) -> Value {
         let sample = &self.result.snapshot.sample;
         // Of this sample id in this store.
-        let id = format!("{}|sample|{sample}", self.result.store.as_deref().unwrap_or("-"));
+        let id = self.hashed(&["sample", sample]);
         let blood = json!({ "system": "http://terminology.hl7.org/CodeSystem/v2-0487", "code": "BLD", "display": "Whole blood" });
         let resource = json!({
             "resourceType": "Specimen",
@@ -133,8 +142,7 @@ impl<'a> Report<'a> {
         let version = self.about.settings.map_or(env!("CARGO_PKG_VERSION"), |settings| settings.version.as_str());
         let model = self.about.settings.and_then(|settings| settings.models.get("classifier"));
         let station = &self.result.station;
-        let store = self.result.store.as_deref().unwrap_or("-");
-        let id = format!("{store}|device|{station}|{version}|{}", model.map_or("-", String::as_str));
+        let id = self.hashed(&["device", station, version, model.map_or("", String::as_str)]);
         let mut versions = vec![json!({ "type": { "text": "program" }, "value": version })];
         versions.extend(model.map(|sum| json!({ "type": { "text": "classifier, SHA-256" }, "value": sum })));
         let resource = json!({
@@ -173,7 +181,7 @@ impl<'a> Report<'a> {
             Method::Automated => "named by the program",
         };
         of["resourceType"] = json!("Observation");
-        of["identifier"] = json!([own_id(&format!("{}|{part}", self.id))]);
+        of["identifier"] = json!([own_id(&format!("{}-{part}", self.id))]);
         of["status"] = json!(self.status);
         of["category"] =
             json!([category("http://terminology.hl7.org/CodeSystem/observation-category", "laboratory", "Laboratory")]);
@@ -234,10 +242,4 @@ fn concept(code: Option<&Code>, own: &str, name: &str) -> Value {
 fn quantity(value: f64, unit: &str) -> Value {
     let value = if value.fract() == 0.0 { json!(value as i64) } else { json!(value) };
     json!({ "value": value, "unit": unit, "system": UCUM, "code": unit })
-}
-
-/// A text as it stands in a search parameter.
-fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
@@ -150,13 +151,16 @@ fn posted(agent: &Agent, url: &str, token_file: Option<&Path>, text: &str) -> Ve
         Err(problem) => return Verdict::Unreachable(format!("FHIR server {url} cannot be reached: {problem}")),
     };
     let status = answer.status().as_u16();
-    let body = answer.body_mut().with_config().limit(LONGEST_ANSWER).read_to_string().unwrap_or_default();
-    let words = words(&body);
+    let text = answer.body_mut().with_config().limit(LONGEST_ANSWER).read_to_string().unwrap_or_default();
+    let body: Option<Value> = serde_json::from_str(&text).ok();
+    let words = body.as_ref().and_then(outcome).unwrap_or_else(|| shortened(&text));
     match status {
-        200 | 201 if body.contains("\"Bundle\"") => Verdict::Taken,
-        200 | 201 => Verdict::Unreachable(format!(
-            "{url} answered {status} without a bundle; is it the base address of a FHIR server?"
-        )),
+        200 | 201 => match body.filter(|body| body["resourceType"] == "Bundle") {
+            Some(body) => refused_entry(&body).map_or(Verdict::Taken, Verdict::Refused),
+            None => Verdict::Unreachable(format!(
+                "{url} answered {status} without a bundle; is it the base address of a FHIR server?"
+            )),
+        },
         // What the server has against this bundle.
         400 | 409 | 410 | 412 | 413 | 422 => Verdict::Refused(format!("HTTP {status} {words}")),
         401 | 403 => Verdict::Unreachable(format!("{url} answered {status}: see [fhir] token_file ({words})")),
@@ -164,13 +168,26 @@ fn posted(agent: &Agent, url: &str, token_file: Option<&Path>, text: &str) -> Ve
     }
 }
 
-/// What an `OperationOutcome` says, else the beginning of the answer.
-fn words(body: &str) -> String {
-    let outcome: Option<serde_json::Value> = serde_json::from_str(body).ok();
-    let said = outcome.as_ref().and_then(|outcome| {
-        let issue = &outcome["issue"][0];
-        issue["diagnostics"].as_str().or_else(|| issue["details"]["text"].as_str())
-    });
-    let text: String = said.unwrap_or(body).trim().chars().take(LONGEST_WORDS).collect();
+/// What a server has against one entry of a transaction: some answer 200 although one failed.
+fn refused_entry(bundle: &Value) -> Option<String> {
+    let entries = bundle["entry"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let refused = entries.iter().map(|entry| &entry["response"]).find(|response| {
+        // Those that say nothing of their entry are a server's way of saying that all went well.
+        response["status"].as_str().is_some_and(|status| !status.starts_with('2'))
+    })?;
+    let status = refused["status"].as_str().unwrap_or_default();
+    Some(format!("an entry got {} {}", shortened(status), outcome(&refused["outcome"]).unwrap_or_default()))
+}
+
+/// What an `OperationOutcome` says first.
+fn outcome(outcome: &Value) -> Option<String> {
+    let issue = &outcome["issue"][0];
+    let said = issue["diagnostics"].as_str().or_else(|| issue["details"]["text"].as_str())?;
+    let place = issue["expression"][0].as_str().map(|place| format!("{place}: ")).unwrap_or_default();
+    Some(shortened(&format!("{place}{said}")))
+}
+
+fn shortened(text: &str) -> String {
+    let text: String = text.trim().chars().take(LONGEST_WORDS).collect();
     printable(&text).into_owned()
 }

@@ -13,7 +13,8 @@ pub mod sender;
 
 use std::net::SocketAddr;
 
-use crate::outputs::delivery::tls::TlsFileError;
+use crate::config::{Hl7Config, HostAddress, ListenAddress};
+use crate::outputs::delivery::tls::{self, TlsFileError};
 
 /// Name of the host in the worklist and the audit trail.
 pub const HOST: &str = "hl7";
@@ -25,4 +26,19 @@ pub enum Hl7Error {
     Tls(#[from] TlsFileError),
     #[error("[hl7] listen = \"{address}\": {problem}; another program may listen there, or this user may not")]
     Listen { address: SocketAddr, problem: std::io::Error },
+}
+
+/// Checks the files for TLS, without connecting to anybody.
+///
+/// # Errors
+/// If one that is needed cannot be used.
+pub fn check(config: &Hl7Config) -> Result<(), Hl7Error> {
+    let own = config.certificate.as_deref().zip(config.key.as_deref()).filter(|_| config.tls);
+    if config.tls && config.host != HostAddress::None {
+        tls::client(config.ca.as_deref(), own)?;
+    }
+    if let (ListenAddress::At(_), Some((certificate, key))) = (config.listen, own) {
+        tls::server(certificate, key)?;
+    }
+    Ok(())
 }
