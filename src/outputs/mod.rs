@@ -1,4 +1,5 @@
-//! What leaves the station, a folder for each medium: display, serial line, metrics, page, report; buttons and lights.
+//! What leaves the station, a folder for each medium: display, serial line, HL7, FHIR, metrics, page, report; buttons
+//! and lights.
 //! What a receiver of results still lacks stands in `delivery`.
 
 pub mod delivery;

@@ -85,6 +85,7 @@ impl Courier {
         trouble: impl Fn(Option<String>),
     ) {
         let mut turn = Turn {
+            name: self.name,
             backoff: Backoff::new(self.pauses.first, self.pauses.longest),
             refusals: 0,
             last_words: None,
@@ -217,6 +218,7 @@ impl Courier {
 
 /// What a courier remembers between two results.
 struct Turn {
+    name: &'static str,
     backoff: Backoff,
     /// How often the present result was refused.
     refusals: u32,
@@ -236,8 +238,8 @@ impl Turn {
             return;
         }
         match &words {
-            Some(words) => log::warn!("{words}; trying again"),
-            None => log::info!("results are delivered again"),
+            Some(words) => log::warn!("{words}"),
+            None => log::info!("{}: results are delivered again", self.name),
         }
         trouble(words.clone());
         self.last_words = words;

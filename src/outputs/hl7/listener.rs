@@ -178,7 +178,7 @@ impl Service {
         let mut began: Option<Instant> = None;
         while !self.stop.requested() {
             let read = match wire.read(&mut buffer) {
-                Ok(0) if frames.within() => return Err("it left in the middle of a message".to_owned()),
+                Ok(0) if frames.unfinished() => return Err("it left in the middle of a message".to_owned()),
                 Ok(0) => return Ok(()),
                 Ok(read) => read,
                 Err(problem) if is_wait(&problem) => 0,
@@ -186,7 +186,9 @@ impl Service {
             };
             for frame in frames.push(&buffer[..read]) {
                 quiet_since = Instant::now();
-                began = None;
+                if frame.is_ok() {
+                    began = None;
+                }
                 let fault = match frame {
                     Ok(message) => {
                         let answer = answer(&message, &self.worklist, &self.config, Timestamp::now());
@@ -204,13 +206,15 @@ impl Service {
                     }
                 }
             }
-            if frames.within() {
-                let began = *began.get_or_insert_with(Instant::now);
-                if began.elapsed() >= self.limits.message {
-                    return Err(format!("a message without its end within {} s", self.limits.message.as_secs()));
+            if frames.unfinished() {
+                if began.get_or_insert_with(Instant::now).elapsed() >= self.limits.message {
+                    return Err(format!("no message ended within {} s", self.limits.message.as_secs()));
                 }
-            } else if quiet_since.elapsed() >= self.limits.idle {
-                return Err(format!("no message for {} s", self.limits.idle.as_secs()));
+            } else {
+                began = None;
+                if quiet_since.elapsed() >= self.limits.idle {
+                    return Err(format!("no message for {} s", self.limits.idle.as_secs()));
+                }
             }
         }
         Ok(())

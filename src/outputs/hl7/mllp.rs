@@ -96,10 +96,10 @@ impl Frames {
         found
     }
 
-    /// Whether a message has begun and not ended.
+    /// Whether bytes came, of a message or not, that no end of a message followed.
     #[must_use]
-    pub fn within(&self) -> bool {
-        !matches!(self.place, Place::Outside { .. })
+    pub fn unfinished(&self) -> bool {
+        self.place != Place::Outside { told: false }
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
             found.extend(frames.push(&vec![b'x'; LONGEST / 4]));
         }
         assert_eq!(found, [Err(FrameError::TooLong)]);
-        assert!(frames.buffer.capacity() == 0 && frames.within());
+        assert!(frames.buffer.capacity() == 0 && frames.unfinished());
         found = frames.push(&[&[END, b'\r'][..], &framed(b"MSH")].concat());
         assert_eq!(found, [Ok(b"MSH".to_vec())]);
     }
@@ -129,7 +129,7 @@ mod tests {
         let expected =
             [Err(FrameError::Noise), Err(FrameError::Half), Ok(b"MSH|whole".to_vec()), Ok(b"MSH|next".to_vec())];
         assert_eq!(found, expected);
-        assert!(!frames.within());
+        assert!(!frames.unfinished());
     }
 
     proptest! {
