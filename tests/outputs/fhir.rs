@@ -11,6 +11,7 @@ use leukoscope::outputs::delivery::courier::Verdict;
 use leukoscope::outputs::fhir::Receiver;
 use leukoscope::outputs::fhir::bundle::{About, bundle};
 use leukoscope::store::Store;
+use leukoscope::system::stop::Stop;
 use serde_json::{Value, json};
 
 use crate::common::stored::{at, kept, result, session};
@@ -73,7 +74,7 @@ fn a_signed_result_is_one_transaction_whose_parts_are_created_once() {
     let receiver = receiver(&FhirConfig { url: Some(url), ..FhirConfig::default() });
     let codes = CodesConfig { ngs: "SEG%".into(), lyt: String::new(), ..CodesConfig::default() };
     for _ in 0..2 {
-        assert_eq!(receiver.send(&stored, &store, &codes), Verdict::Taken);
+        assert_eq!(receiver.send(&stored, &store, &codes, &Stop::new()), Verdict::Taken);
     }
     let requests = requests.lock().unwrap();
     assert!(requests[0].starts_with("POST /fhir HTTP/1.1\r\n"));
@@ -160,7 +161,7 @@ fn each_answer_of_a_server_leads_to_what_it_means() {
     let (url, requests) = server(answers);
     let receiver = receiver(&FhirConfig { url: Some(url), timeout_seconds: 5, ..FhirConfig::default() });
     let codes = CodesConfig::default();
-    let verdicts: Vec<Verdict> = (0..7).map(|_| receiver.send(&stored, &store, &codes)).collect();
+    let verdicts: Vec<Verdict> = (0..7).map(|_| receiver.send(&stored, &store, &codes, &Stop::new())).collect();
     assert_eq!(verdicts[0], Verdict::Refused("HTTP 422 no such code\\u{7}".to_owned()));
     for (verdict, words) in
         verdicts[1..6].iter().zip(["token_file", "503 later", "without a bundle", "302", "cannot be reached"])
@@ -183,7 +184,7 @@ fn a_token_is_read_from_its_file_each_time() {
     assert!(Receiver::open(&config).unwrap_err().to_string().contains("token_file"));
     for token in ["first", "second"] {
         std::fs::write(&file, format!("{token}\n")).unwrap();
-        assert_eq!(receiver(&config).send(&stored, &store, &CodesConfig::default()), Verdict::Taken);
+        assert_eq!(receiver(&config).send(&stored, &store, &CodesConfig::default(), &Stop::new()), Verdict::Taken);
     }
     let bearers: Vec<bool> = requests
         .lock()
@@ -206,7 +207,7 @@ fn a_folder_gets_one_whole_file_a_result() {
     std::fs::create_dir(&out).unwrap();
     let receiver = receiver(&config);
     let codes = CodesConfig::default();
-    let send = || receiver.send(&store.result_of(counted).unwrap().unwrap(), &store, &codes);
+    let send = || receiver.send(&store.result_of(counted).unwrap().unwrap(), &store, &codes, &Stop::new());
     assert_eq!((send(), send()), (Verdict::Taken, Verdict::Taken));
     store.sign(counted, "rita", at(90), "").unwrap();
     assert_eq!(send(), Verdict::Taken);
@@ -220,4 +221,27 @@ fn a_folder_gets_one_whole_file_a_result() {
     }
     std::fs::remove_dir_all(&out).unwrap();
     assert!(matches!(send(), Verdict::Unreachable(_)), "it waits until the folder is back");
+}
+
+#[test]
+fn a_station_that_ends_while_a_server_is_silent_ends_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let counted = session(&store, "A-1");
+    let stored = store.result_of(counted).unwrap().unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = Some(format!("http://{}/fhir", socket.local_addr().unwrap()));
+    let receiver = receiver(&FhirConfig { url, timeout_seconds: 300, ..FhirConfig::default() });
+    let stop = Stop::new();
+    std::thread::spawn({
+        let stop = stop.clone();
+        move || {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            stop.request();
+        }
+    });
+    let asked = std::time::Instant::now();
+    let verdict = receiver.send(&stored, &store, &CodesConfig::default(), &stop);
+    assert_eq!(verdict, Verdict::Unreachable("the program is ending".to_owned()));
+    assert!(asked.elapsed() < std::time::Duration::from_secs(5));
 }

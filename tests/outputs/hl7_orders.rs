@@ -123,7 +123,7 @@ fn an_order_stands_in_the_worklist_until_it_is_cancelled() {
 fn an_older_order_message_names_the_sample_in_the_field_that_the_site_chose() {
     let station = Station::start(Hl7Config { sample_field: SampleField::Obr3, ..Hl7Config::default() });
     let message = format!(
-        "{}PID|1||P-1\rORC|NW|ORD-1\rOBR|1|ORD-1|A-1^LIS|DIFF^^L||||||||||||||||||||||||^^^^^S\r\
+        "{}PID|1||P-1\rORC|NW|ORD-1\rOBR|1|ORD-1|A-1^LIS|DIFF^^L|||||||||||||||||||||||^^^^^S\r\
          ORC|NW|ORD-2\rOBR|2|ORD-2|A-2|DIFF^^L\r",
         header("ORM^O01")
     );
@@ -146,7 +146,7 @@ fn what_is_no_order_for_this_station_gets_the_answer_of_the_standard() {
         (with("ORM^O01", "PID|1\r"), "AE", "101", "no ORC"),
         (with("ORM^O01", "ORC|NW|7\rOBR|1|7\r"), "AE", "101", "no sample id in SPM-2"),
         (oml("RF", "A-1", "R"), "AE", "103", "order control RF"),
-        (oml("NW", "\\X41DF\\", "R"), "AE", "102", "sample id"),
+        (oml("NW", "\\X4101\\", "R"), "AE", "102", "sample id"),
         (oml("NW", &"x".repeat(200), "R"), "AE", "102", "sample id"),
         ("PID|1||no header\r".to_owned(), "AR", "101", "does not begin with MSH"),
         (header("ORM^O01").replace("2.5.1", "2.5.1||||||GB 18030-2000") + "ORC|NW|ä\r", "AR", "103", "GB 18030-2000"),

@@ -70,7 +70,7 @@ impl Connections {
         if let Some((courier, receiver)) = self.fhir {
             let (codes, store) = (config.codes.clone(), ports.store.clone());
             let (stop, trouble) = (stop.clone(), ports.troubles.reporter(Part::Fhir));
-            let body = move || courier.run(&stop, |result| receiver.send(result, &store, &codes), trouble);
+            let body = move || courier.run(&stop, |result| receiver.send(result, &store, &codes, &stop), trouble);
             threads.push(thread("fhir", body).blame_run()?);
         }
         Ok(threads)

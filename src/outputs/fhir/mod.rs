@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crossbeam_channel::RecvTimeoutError;
 use serde_json::Value;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
@@ -18,6 +19,10 @@ use crate::outputs::delivery::tls::{self, TlsFileError};
 use crate::store::{Store, StoredResult};
 use crate::system::file;
 use crate::system::printable::printable;
+use crate::system::stop::Stop;
+
+/// Longest wait before the stop signal is looked at.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Most of an answer that is read, bytes.
 const LONGEST_ANSWER: u64 = 1 << 20;
@@ -86,8 +91,8 @@ impl Receiver {
         }))
     }
 
-    /// Brings one result there.
-    pub fn send(&self, result: &StoredResult, store: &Store, codes: &CodesConfig) -> Verdict {
+    /// Brings one result there. The stop signal cuts the wait for a server short.
+    pub fn send(&self, result: &StoredResult, store: &Store, codes: &CodesConfig, stop: &Stop) -> Verdict {
         let known =
             store.session(result.session).and_then(|detail| Ok((detail, store.order_of(result.session, "hl7")?)));
         let (detail, order) = match known {
@@ -108,7 +113,10 @@ impl Receiver {
                     Err(problem) => Verdict::Unreachable(format!("{}: {problem}", path.display())),
                 }
             }
-            Self::Server { agent, url, token_file } => posted(agent, url, token_file.as_deref(), &text),
+            Self::Server { agent, url, token_file } => {
+                let (agent, url, token_file) = (agent.clone(), url.clone(), token_file.clone());
+                beside(stop, move || posted(&agent, &url, token_file.as_deref(), &text))
+            }
         }
     }
 }
@@ -133,6 +141,30 @@ fn token(path: &Path) -> Result<String, FhirError> {
         return Err(wrong("holds no token; it must hold one, on one line, and nothing else".to_owned()));
     }
     Ok(token.to_owned())
+}
+
+/// Waits for a request on a thread of its own, at most until the stop signal: the program ends within seconds, a server may
+/// take longer. What it may still accept then is sent again after the next start, and is there once.
+fn beside(stop: &Stop, request: impl FnOnce() -> Verdict + Send + 'static) -> Verdict {
+    let (answer, answered) = crossbeam_channel::bounded(1);
+    let begun = std::thread::Builder::new().name("fhir-post".into()).spawn(move || {
+        let _ = answer.send(request());
+    });
+    if let Err(problem) = begun {
+        return Verdict::Unreachable(format!("a FHIR request cannot be made: {problem}"));
+    }
+    loop {
+        match answered.recv_timeout(TICK) {
+            Ok(verdict) => return verdict,
+            Err(RecvTimeoutError::Timeout) if stop.requested() => {
+                return Verdict::Unreachable("the program is ending".to_owned());
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Verdict::Unreachable("a FHIR request ended by a bug; its words are above".to_owned());
+            }
+        }
+    }
 }
 
 fn posted(agent: &Agent, url: &str, token_file: Option<&Path>, text: &str) -> Verdict {
