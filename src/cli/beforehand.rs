@@ -12,6 +12,8 @@ use crate::config::limits::{self, Limits};
 use crate::config::{CameraSource, Config, DisplayKind, FlatFieldChoice, GpioBackend, ListenAddress, SerialPort};
 use crate::counting::statistics::confusion::ConfusionSource;
 use crate::domain::flag::Share;
+use crate::outputs::fhir;
+use crate::outputs::hl7;
 use crate::outputs::metrics::token::ScrapeToken;
 use crate::outputs::serial::port;
 use crate::outputs::web;
@@ -53,6 +55,7 @@ pub fn findings(config: &Config) -> Vec<Finding> {
     found.extend(trusted_keys(config));
     found.extend(flags(config));
     found.extend(outputs(config));
+    found.extend(connections(config));
     found
 }
 
@@ -235,6 +238,18 @@ fn outputs(config: &Config) -> Vec<Finding> {
             let what = format!("language = \"{}\": there is no such language; there are {there}", web.language);
             found.push(refused("web", "language", what, "language = \"en\""));
         }
+    }
+    found
+}
+
+/// Files and folders of the connections to laboratory systems.
+fn connections(config: &Config) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if let Err(problem) = hl7::check(&config.hl7) {
+        found.push(refused("hl7", "tls", problem.to_string(), "tls = false, or files that are there"));
+    }
+    if let Err(problem) = fhir::Receiver::open(&config.fhir) {
+        found.push(refused("fhir", "url", problem.to_string(), "the same, with files and a folder that are there"));
     }
     found
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::keys::Refusal;
 use super::{
-    CameraConfig, CameraSource, Config, DisplayKind, GpioBackend, SerialPort, SessionConfig, StoreConfig, WebConfig,
+    CameraConfig, CameraSource, Config, DisplayKind, FhirConfig, GpioBackend, Hl7Config, ListenAddress, SerialPort,
+    SessionConfig, StoreConfig, WebConfig,
 };
 
 /// Values that are valid alone but conflict: section, key to change, and why.
@@ -44,6 +45,8 @@ pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str,
         let what = format!("port = \"{}\" is the port of [serial] too", config.astm.port);
         found.push(("astm", "port", Refusal { what, write: "port = \"none\", or another port".into() }));
     }
+    found.extend(hl7(&config.hl7));
+    found.extend(fhir(&config.fhir));
     found.extend(kept_in_turn(&config.store));
     found.extend(shared_lines(config));
     found
@@ -61,6 +64,41 @@ fn web(web: &WebConfig) -> Vec<(&'static str, &'static str, Refusal)> {
     if let Some(folder) = web.catalogues.as_deref().filter(|folder| !folder.is_dir()) {
         let what = format!("catalogues = \"{0}\": there is no folder {0}", folder.display());
         found.push(("web", "catalogues", Refusal { what, write: "catalogues = \"\", or make the folder".into() }));
+    }
+    found
+}
+
+/// Rejects a certificate without its key, and orders by TLS without a certificate.
+fn hl7(hl7: &Hl7Config) -> Vec<(&'static str, &'static str, Refusal)> {
+    let mut found = Vec::new();
+    for (given, missing, name) in [(&hl7.certificate, &hl7.key, "key"), (&hl7.key, &hl7.certificate, "certificate")] {
+        if let (Some(given), None) = (given, missing) {
+            let what = format!("{name} is not set, but {} was given; the two belong together", given.display());
+            found.push(("hl7", name, Refusal { what, write: format!("{name} = \"/etc/leukoscope/hl7-{name}.pem\"") }));
+        }
+    }
+    if hl7.tls && hl7.listen != ListenAddress::None && hl7.certificate.is_none() && hl7.key.is_none() {
+        let what = format!(
+            "listen = \"{}\" with tls = true takes orders by TLS, for which a certificate is missing",
+            hl7.listen
+        );
+        found.push(("hl7", "listen", Refusal { what, write: "certificate and key beside it, or tls = false".into() }));
+    }
+    found
+}
+
+/// Rejects two places for the same results, and a token that would travel in the clear.
+fn fhir(fhir: &FhirConfig) -> Vec<(&'static str, &'static str, Refusal)> {
+    let mut found = Vec::new();
+    if let (Some(url), Some(_)) = (&fhir.url, &fhir.folder) {
+        let what = format!("url = {url:?} and folder are both set; results go to one of them");
+        found.push(("fhir", "url", Refusal { what, write: "url = \"none\", or folder = \"none\"".into() }));
+    }
+    let clear = fhir.url.as_deref().filter(|url| url.starts_with("http://"));
+    if let (Some(url), Some(_)) = (clear, &fhir.token_file) {
+        let what = format!("url = {url:?} would send the token of token_file in the clear");
+        let write = format!("url = {:?}", url.replacen("http://", "https://", 1));
+        found.push(("fhir", "url", Refusal { what, write }));
     }
     found
 }

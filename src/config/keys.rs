@@ -10,7 +10,7 @@ use toml::Value;
 
 use super::camera_source::CameraSource;
 use super::laboratory_address::LaboratoryAddress;
-use super::values::{ListenAddress, SerialPort};
+use super::values::{HostAddress, ListenAddress, SerialPort};
 use crate::domain::letters::unfit_in_line;
 
 /// The values a key accepts.
@@ -26,6 +26,10 @@ pub(super) enum Accepts {
     Listen,
     /// `none`, or where a laboratory system is called or calls.
     Laboratory,
+    /// `none` or a host with a port.
+    Host,
+    /// The address of a server: `http` or `https`.
+    Url,
     /// A language tag such as `en` or `pt-BR`.
     Language,
     /// A path from the root.
@@ -105,8 +109,8 @@ pub(super) const GROUPS: &[&str] =
 pub(super) const STALL_SECONDS: (f64, f64) = (0.5, 4.5);
 
 use Accepts::{
-    Baud, Camera, Code, Device, File, Flag, Folder, Hex, Laboratory, Language, Listen, Number, OneOf, Pattern, Port,
-    Text, Whole,
+    Baud, Camera, Code, Device, File, Flag, Folder, Hex, Host, Laboratory, Language, Listen, Number, OneOf, Pattern,
+    Port, Text, Url, Whole,
 };
 
 /// The closest match to `word` among `known`.
@@ -143,6 +147,10 @@ impl ConfigKey {
             (Port, Value::String(text)) => text.parse::<SerialPort>().err().map(|wrong| wrong.to_string()),
             (Listen, Value::String(text)) => text.parse::<ListenAddress>().err().map(|wrong| wrong.to_string()),
             (Laboratory, Value::String(text)) => text.parse::<LaboratoryAddress>().err().map(|wrong| wrong.to_string()),
+            (Host, Value::String(text)) => text.parse::<HostAddress>().err().map(|wrong| wrong.to_string()),
+            (Url, Value::String(text)) => {
+                (!is_url(text)).then(|| "is no address of a server; one begins with https:// or http://".to_owned())
+            }
             (Language, Value::String(text)) => (!is_language(text))
                 .then(|| "is no language; a language is a tag such as \"en\", \"es\" or \"pt-BR\"".to_owned()),
             (Device, Value::String(text)) => (!text.starts_with('/') || text.ends_with('/') || text.contains('\0'))
@@ -265,7 +273,9 @@ impl ConfigKey {
             Baud => format!("one of {}, without quotes", list(BAUDS.iter())),
             OneOf(words) => format!("one of {}, in quotes", quoted(words)),
             Device | Folder | File => "a path in quotes".to_owned(),
-            Text(_) | Code | Pattern | Camera | Port | Listen | Language | Laboratory => "text in quotes".to_owned(),
+            Text(_) | Code | Pattern | Camera | Port | Listen | Language | Laboratory | Host | Url => {
+                "text in quotes".to_owned()
+            }
         }
     }
 }
@@ -310,6 +320,15 @@ pub(crate) fn is_language(tag: &str) -> bool {
     let part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let first = tag.split('-').next().unwrap_or_default();
     tag.len() <= 32 && first.len() >= 2 && first.bytes().all(|b| b.is_ascii_alphabetic()) && tag.split('-').all(part)
+}
+
+/// Whether this is the base address of a server, without user, query or fragment.
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        let plain = rest.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#@\"<>\\^`{|}".contains(&byte));
+        plain && !rest.starts_with(['/', ':']) && !rest.is_empty() && text.len() <= 500
+    })
 }
 
 /// Whether every standard can carry this as a code, without escapes.

@@ -6,8 +6,8 @@ use toml::Value;
 
 use super::camera_source::CameraSource;
 use super::keys::Accepts::{
-    Baud, Camera, Code, Device, File, Flag, Folder, Hex, Laboratory, Language, Listen, Number, OneOf, Pattern, Port,
-    Text, Whole,
+    Baud, Camera, Code, Device, File, Flag, Folder, Hex, Host, Laboratory, Language, Listen, Number, OneOf, Pattern,
+    Port, Text, Url, Whole,
 };
 use super::keys::{ConfigKey, nearest};
 
@@ -59,7 +59,7 @@ impl ConfigKey {
             Listen => string(listen(text)?),
             Laboratory => string(laboratory(text)),
             Language => string(text.replace('_', "-")),
-            Text(_) | Code | Pattern | Folder | File => string(text.to_owned()),
+            Text(_) | Code | Pattern | Folder | File | Host | Url => string(text.to_owned()),
         }?;
         (self.is_none(&value) || self.wrong(&value, "").is_none()).then_some(value)
     }

@@ -17,8 +17,9 @@ pub use camera_source::{CameraSource, UnknownSource};
 pub(crate) use keys::{is_language, whole_pattern};
 pub use laboratory_address::{LaboratoryAddress, NoLaboratoryAddress};
 pub use sections::{
-    AstmCharset, AstmConfig, CameraConfig, CodesConfig, ColourOrder, Config, Controls, DisplayConfig, DisplayKind,
-    Flags, FlatFieldChoice, GpioBackend, LineFormat, MetricsConfig, ModelsConfig, Optics, PixelFormat, QualityConfig,
-    Sends, SerialConfig, SessionConfig, Station, StoreConfig, WebConfig, shipped_file,
+    AstmCharset, AstmConfig, CameraConfig, Charset, CodesConfig, ColourOrder, Config, Controls, DisplayConfig,
+    DisplayKind, FhirConfig, Flags, FlatFieldChoice, GpioBackend, Hl7Config, LineFormat, MetricsConfig, ModelsConfig,
+    Optics, PixelFormat, QualityConfig, SampleField, SerialConfig, SessionConfig, Station, StoreConfig, WebConfig,
+    shipped_file,
 };
-pub use values::{ListenAddress, NotAPort, NotAnAddress, SerialPort};
+pub use values::{HostAddress, ListenAddress, NotAHost, NotAPort, NotAnAddress, Sends, SerialPort};

@@ -49,6 +49,16 @@ impl fmt::Display for SerialPort {
     }
 }
 
+/// Which results go to a receiver unasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sends {
+    /// Final ones alone.
+    Signed,
+    /// Preliminary ones when counted, and final ones when signed.
+    All,
+}
+
 /// Where a server listens: `none`, or an IP address and a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -84,6 +94,58 @@ impl fmt::Display for ListenAddress {
     }
 }
 
+/// A host to connect to: `none`, or a name or IP address with a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum HostAddress {
+    /// No host.
+    None,
+    /// This host.
+    At {
+        /// Name or IP address; one of IPv6 without its brackets.
+        host: String,
+        port: u16,
+    },
+}
+
+/// The text is not a host with a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is no host; it is \"none\" or a name or IP address with a port, \"lis.hospital.example:2575\"")]
+pub struct NotAHost;
+
+impl FromStr for HostAddress {
+    type Err = NotAHost;
+
+    fn from_str(text: &str) -> Result<Self, NotAHost> {
+        if text == "none" {
+            return Ok(Self::None);
+        }
+        let (host, port) = text.rsplit_once(':').ok_or(NotAHost)?;
+        let port = port.parse().ok().filter(|port| *port > 0).ok_or(NotAHost)?;
+        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            Some(address) => address.parse::<std::net::Ipv6Addr>().map_err(|_| NotAHost)?.to_string(),
+            None => {
+                let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+                if host.is_empty() || host.len() > 253 || !host.bytes().all(letter) {
+                    return Err(NotAHost);
+                }
+                host.to_owned()
+            }
+        };
+        Ok(Self::At { host, port })
+    }
+}
+
+impl fmt::Display for HostAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::At { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::At { host, port } => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
 /// Serializes these values as text.
 macro_rules! as_text {
     ($($type:ty: $error:ty),+) => {$(
@@ -103,4 +165,4 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(SerialPort: NotAPort, ListenAddress: NotAnAddress);
+as_text!(SerialPort: NotAPort, ListenAddress: NotAnAddress, HostAddress: NotAHost);

@@ -1,10 +1,13 @@
-//! What leaves the station, a folder for each medium: display, serial line, metrics, page, report; buttons and lights.
+//! What leaves the station, a folder for each medium: display, serial line, HL7, FHIR, metrics, page, report; buttons
+//! and lights.
 //! What a receiver of results still lacks stands in `delivery`.
 
 pub mod astm;
 pub mod delivery;
 pub mod display;
+pub mod fhir;
 pub mod hardware;
+pub mod hl7;
 pub mod metrics;
 pub mod report;
 pub mod serial;

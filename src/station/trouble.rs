@@ -21,6 +21,11 @@ pub enum Part {
     AstmSerial,
     /// The one on the network does not.
     AstmTcp,
+    /// Results do not reach the HL7 host, or orders do not arrive.
+    Hl7,
+    Orders,
+    /// Results do not reach the FHIR server or folder.
+    Fhir,
     Display,
     Controls,
     Metrics,
@@ -30,7 +35,7 @@ pub enum Part {
 
 impl Part {
     /// All parts, most important first.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Camera,
         Self::Results,
         Self::Store,
@@ -41,6 +46,9 @@ impl Part {
         Self::Serial,
         Self::AstmSerial,
         Self::AstmTcp,
+        Self::Hl7,
+        Self::Orders,
+        Self::Fhir,
         Self::Display,
         Self::Controls,
         Self::Metrics,
@@ -61,6 +69,9 @@ impl Part {
             Self::Serial => "serial",
             Self::AstmSerial => "astm-serial",
             Self::AstmTcp => "astm-tcp",
+            Self::Hl7 => "hl7",
+            Self::Orders => "hl7-orders",
+            Self::Fhir => "fhir",
             Self::Display => "display",
             Self::Controls => "controls",
             Self::Metrics => "metrics",
@@ -79,7 +90,8 @@ impl Part {
             Self::Cells => Some("cells cannot be written to the store; the page and the log say why"),
             Self::Vision => Some("frames cannot be looked at; the page and the log say why"),
             Self::Serial => Some("the serial line does not work; results wait, and the log says why"),
-            Self::AstmSerial | Self::AstmTcp => {
+            Self::Orders => Some("orders do not arrive; the log says why"),
+            Self::AstmSerial | Self::AstmTcp | Self::Hl7 | Self::Fhir => {
                 Some("the laboratory system takes no results; they wait, and the log says why")
             }
             Self::Display => Some("the display does not work; the log says why"),

@@ -288,8 +288,8 @@ pub struct AuditEntry {
     /// When it happened.
     pub at: Timestamp,
     /// Name of the user, `token:NAME` for a program, `device` for the program itself and a person at the device without
-    /// a login, `device:button`, `device:key` and `device:serial` for what sent a command, `console` for the command
-    /// line.
+    /// a login, `device:button`, `device:key` and `device:serial` for what sent a command, `hl7` for a host that
+    /// ordered, `console` for the command line.
     pub by: String,
     /// What was done.
     pub action: String,

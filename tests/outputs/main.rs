@@ -1,4 +1,4 @@
-//! Outputs of the station: display, serial line, metrics, report; buttons and lights.
+//! Outputs of the station: display, serial line, HL7, FHIR, metrics, report; buttons and lights.
 
 mod astm;
 mod astm_hosts;
@@ -6,7 +6,11 @@ mod astm_hosts;
 mod common;
 mod display;
 mod display_devices;
+mod fhir;
 mod hardware;
+mod hl7_bench;
+mod hl7_orders;
+mod hl7_results;
 mod metrics;
 mod report;
 mod report_bench;

@@ -1,5 +1,6 @@
 //! `run`: the daemon. Reads the configuration, starts the station and its outputs, and waits for the end.
 
+mod connections;
 mod outputs;
 
 use std::env;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use self::connections::Connections;
 use self::outputs::{Results, start_outputs};
 use crate::camera;
 use crate::camera::program::end_programs;
@@ -96,6 +98,7 @@ pub struct Prepared {
     port: Option<Port>,
     /// Ways to laboratory systems, each with its own outbox.
     laboratories: Vec<(Opener, Outbox)>,
+    connections: Connections,
 }
 
 /// Checks everything that can be wrong at the start.
@@ -163,7 +166,8 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
     });
     let laboratories = laboratories.collect::<Result<_, Failure>>()?;
     drop(display::open(&config.display).blame_input()?);
-    Ok(Prepared { vision: Arc::new(vision), confusion, in_force, store, outbox, port, laboratories })
+    let connections = Connections::open(config, &state, &store)?;
+    Ok(Prepared { vision: Arc::new(vision), confusion, in_force, store, outbox, port, laboratories, connections })
 }
 
 /// Settings in force at the start, apart from the calibration.
@@ -209,7 +213,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     });
     let sample = formed.map_err(|problem| Failure::input(format!("--sample: {problem}")))?;
 
-    let Prepared { vision, confusion, in_force, store, outbox, port, laboratories } = prepare(&config)?;
+    let Prepared { vision, confusion, in_force, store, outbox, port, laboratories, connections } = prepare(&config)?;
 
     let mut station = Station::new(Parts {
         config: config.clone(),
@@ -254,6 +258,10 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         stop: outputs_stop.clone(),
     })?;
     // After the page, which may fail on a port in use: the key reader switches off the terminal's echo.
+    if let Some(address) = connections.orders_at() {
+        say(&format!("hl7 orders on {address}"));
+    }
+    let receivers = connections.start(&config, station.ports(), &outputs_stop)?;
     let outputs = start_outputs(&config, &mut station, Results { outbox, port, laboratories }, &outputs_stop)?;
 
     let running = station.start().blame_run()?;
@@ -261,7 +269,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     service::stopping();
     running.end();
     outputs_stop.request();
-    outputs.into_iter().chain(page).for_each(join);
+    outputs.into_iter().chain(receivers).chain(page).for_each(join);
     end_programs();
     Ok(())
 }

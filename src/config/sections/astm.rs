@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::keys::Accepts::{Baud, Laboratory, OneOf, Port, Text, Whole};
 use crate::config::keys::{key, optional};
 use crate::config::laboratory_address::LaboratoryAddress;
-use crate::config::values::SerialPort;
+use crate::config::values::{Sends, SerialPort};
 
 section! {
     /// Laboratory system that speaks ASTM E1381 and E1394 (CLSI LIS1-A and LIS2-A2), over a serial port, TCP, or both, each with an
@@ -27,14 +27,6 @@ section! {
         /// Pictures of white cells sent with a result as M records, least certain first, 0 to 50. One takes some 4 s at 9600 baud.
         pictures: u32 = 0 => key(Whole(0, 50));
     }
-}
-
-/// Which results go out unasked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Sends {
-    Signed,
-    All,
 }
 
 /// Character set of an ASTM line.

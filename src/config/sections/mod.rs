@@ -69,18 +69,22 @@ mod codes;
 mod controls;
 mod counting;
 mod display;
+mod fhir;
+mod hl7;
 mod metrics;
 mod serial;
 mod station;
 mod store;
 mod web;
 
-pub use astm::{AstmCharset, AstmConfig, Sends};
+pub use astm::{AstmCharset, AstmConfig};
 pub use camera::{CameraConfig, FlatFieldChoice, Optics, PixelFormat};
 pub use codes::CodesConfig;
 pub use controls::{Controls, GpioBackend};
 pub use counting::{Flags, ModelsConfig, QualityConfig, SessionConfig};
 pub use display::{ColourOrder, DisplayConfig, DisplayKind};
+pub use fhir::FhirConfig;
+pub use hl7::{Charset, Hl7Config, SampleField};
 pub use metrics::MetricsConfig;
 pub use serial::{LineFormat, SerialConfig};
 pub use station::Station;
@@ -100,8 +104,10 @@ pub struct Config {
     pub flags: Flags,
     pub display: DisplayConfig,
     pub serial: SerialConfig,
-    pub codes: CodesConfig,
     pub astm: AstmConfig,
+    pub hl7: Hl7Config,
+    pub fhir: FhirConfig,
+    pub codes: CodesConfig,
     pub metrics: MetricsConfig,
     pub controls: Controls,
     pub web: WebConfig,
@@ -109,7 +115,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 15] = [
+pub(super) const SECTIONS: [Section; 17] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -119,8 +125,10 @@ pub(super) const SECTIONS: [Section; 15] = [
     Flags::SECTION,
     DisplayConfig::SECTION,
     SerialConfig::SECTION,
-    CodesConfig::SECTION,
     AstmConfig::SECTION,
+    Hl7Config::SECTION,
+    FhirConfig::SECTION,
+    CodesConfig::SECTION,
     MetricsConfig::SECTION,
     Controls::SECTION,
     WebConfig::SECTION,

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use super::record::{Delimiters, Record, decoded, encoded, escaped};
 use crate::config::{AstmCharset, CodesConfig};
-use crate::domain::flag::{Cells, Flag};
-use crate::outputs::delivery::codes::{self, CELLS, Code, CodedRow, Defined, ResultStatus};
+use crate::outputs::delivery::codes::{self, CELLS, Code, Defined, ResultStatus};
 use crate::outputs::delivery::notes::notes;
 use crate::store::StoredResult;
+use crate::store::records::SessionDetail;
 use crate::system::zone;
 
 /// Records of a host's message, at most; more is noise.
@@ -50,15 +50,28 @@ impl Sender {
     ///
     /// H-3 is the same whenever the same result in the same state is sent again: its number, its signature's day and second, and the
     /// identity of the store that numbered it.
+    /// `detail` is its session, for the settings in force and what the program had counted before the review.
     #[must_use]
-    pub fn result(&self, result: &StoredResult, asked: bool, pictures: &[Picture], now: Timestamp) -> Vec<Vec<u8>> {
+    pub fn result(
+        &self,
+        result: &StoredResult,
+        detail: Option<&SessionDetail>,
+        asked: bool,
+        pictures: &[Picture],
+        now: Timestamp,
+    ) -> Vec<Vec<u8>> {
         let snapshot = &result.snapshot;
         let status = ResultStatus::of(result);
         let signed = result.signature.as_ref();
         let at = signed.map_or(snapshot.time, |signature| signature.at);
         let store = result.store.as_deref().unwrap_or_default();
         let id = format!("{}-{}-{store}", result.sequence, zone::compact(at));
-        let rows = codes::rows(result, &self.codes);
+        let counted = detail.and_then(|detail| detail.counted_result.as_ref());
+        let mut rows = codes::rows(result, &self.codes);
+        rows.extend(codes::emptied(result, counted, &self.codes));
+        let notes = notes(result, detail.and_then(|detail| detail.settings.as_ref()));
+        // A comment of several lines is one record a line.
+        let notes = notes.iter().flat_map(|note| note.lines()).map(str::trim).filter(|line| !line.is_empty());
         let kind = if asked { "Q" } else { status.letter() };
         let mut records = vec![self.header(&id, now), "P|1".to_owned()];
         records.push(fields(&[
@@ -72,7 +85,7 @@ impl Sender {
             (23, zone::compact(at)),
             (26, kind.into()),
         ]));
-        records.extend(notes(result).iter().enumerate().map(|(index, note)| comment(index + 1, note)));
+        records.extend(notes.enumerate().map(|(index, note)| comment(index + 1, note)));
         let signer = signed.map(|signature| escaped(&signature.by)).unwrap_or_default();
         let mut number = 0;
         let mut figure = |test: String, value: String, unit: &str, abnormal: bool| {
@@ -91,7 +104,7 @@ impl Sender {
             ])
         };
         for row in &rows {
-            let flagged = is_flagged(row, &snapshot.flags);
+            let flagged = row.is_flagged(&snapshot.flags);
             let share = format!("{:.1}", row.share.value);
             records.push(figure(universal(row.code.as_ref(), row.own()), share, row.unit, flagged));
             records.push(figure(universal(None, &row.own_cells()), row.cells.to_string(), CELLS, false));
@@ -179,15 +192,6 @@ fn terminator(ending: Ending) -> String {
         Ending::NothingKnown => 'I',
     };
     format!("L|1|{code}")
-}
-
-/// Whether a flag of the result is raised by this class.
-fn is_flagged(row: &CodedRow, flags: &[Flag]) -> bool {
-    let shares = flags.iter().flat_map(|flag| flag.shares());
-    shares.into_iter().any(|share| match share.row().cells {
-        Cells::Class(class) => class == row.class,
-        Cells::Group(group) => row.class.group() == group,
-    })
 }
 
 /// What a host asks for.

@@ -236,7 +236,8 @@ impl Line {
 
     fn message(&self, result: &StoredResult, asked: bool) -> Result<Vec<Vec<u8>>, StoreError> {
         let pictures = self.pictures(result)?;
-        Ok(self.astm.sender.result(result, asked, &pictures, Timestamp::now()))
+        let detail = self.astm.store.session(result.session)?;
+        Ok(self.astm.sender.result(result, detail.as_ref(), asked, &pictures, Timestamp::now()))
     }
 
     /// Pictures of the result's white cells, least certain first, as many as are wanted and kept.

@@ -4,9 +4,10 @@
 //! under one code, and a class without a code of its own goes out under the program's.
 
 use crate::config::CodesConfig;
-use crate::counting::session::snapshot::LookedAt;
+use crate::counting::session::snapshot::{LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Reported};
 use crate::domain::counts::ClassCount;
+use crate::domain::flag::{Cells, Flag};
 use crate::domain::interval::Figure;
 use crate::store::StoredResult;
 
@@ -115,6 +116,15 @@ impl CodedRow {
     pub fn own_cells(&self) -> String {
         format!("{}-CELLS", self.class.code())
     }
+
+    /// Whether one of these flags speaks of this class.
+    #[must_use]
+    pub fn is_flagged(&self, flags: &[Flag]) -> bool {
+        flags.iter().flat_map(|flag| flag.shares()).any(|share| match share.row().cells {
+            Cells::Class(class) => class == self.class,
+            Cells::Group(group) => group == self.class.group(),
+        })
+    }
 }
 
 /// A code of the table with the long common name that LOINC publishes for it.
@@ -215,6 +225,20 @@ pub fn panel(codes: &CodesConfig) -> Code {
 pub fn rows(result: &StoredResult, codes: &CodesConfig) -> Vec<CodedRow> {
     let method = Method::of(result);
     result.snapshot.classes.iter().filter_map(|line| coded(line, method, codes)).collect()
+}
+
+/// Rows of classes that the program counted and a review emptied, with no cells: a host that got the preliminary result
+/// must not keep their figures. `counted` is the result as the program counted it.
+#[must_use]
+pub fn emptied(result: &StoredResult, counted: Option<&Snapshot>, codes: &CodesConfig) -> Vec<CodedRow> {
+    let there = |class| result.snapshot.classes.iter().any(|line| line.class == class);
+    let lines = counted.map(|counted| counted.classes.as_slice()).unwrap_or_default();
+    let none = lines.iter().filter(|line| !there(line.class));
+    none.filter_map(|line| {
+        let line = ClassCount { count: 0, percent: 0.0, low: 0.0, high: 0.0, ..*line };
+        coded(&line, Method::of(result), codes)
+    })
+    .collect()
 }
 
 fn coded(line: &ClassCount, method: Method, codes: &CodesConfig) -> Option<CodedRow> {

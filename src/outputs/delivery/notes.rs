@@ -1,44 +1,45 @@
-//! What goes with the figures of a result as sentences, for receivers whose standards have fields for free text.
+//! What a laboratory system is told about a result beside its figures, in sentences.
 
 use crate::counting::session::snapshot::{CameraCheck, LookedAt};
 use crate::domain::interval::Figure;
-use crate::outputs::words::Catalogues;
 use crate::store::StoredResult;
+use crate::store::records::Settings;
 
-/// What every result says of itself.
-pub const DISCLAIMER: &str = "Research and screening support, not a diagnosis.";
+/// The limits of use, said with every result.
+pub const LIMITS_OF_USE: &str = "Research and screening support, not a diagnosis.";
 
-/// Sentences of a result, in English: the signer's comment first, then flags and how far it was checked.
+/// The sentences of a result, the most important first. `settings` are those in force when it was counted.
 #[must_use]
-pub fn notes(result: &StoredResult) -> Vec<String> {
+pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> {
     let snapshot = &result.snapshot;
-    let words = Catalogues::new(None).words("en");
-    let mut notes = Vec::new();
-    if let Some(signature) = &result.signature {
-        notes.extend(signature.comment.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
-    } else {
-        notes.push("Preliminary: nobody has signed this result.".to_owned());
+    let mut notes = vec![LIMITS_OF_USE.to_owned()];
+    match &result.signature {
+        None => notes.push("Preliminary: counted by the program, and signed by nobody yet.".to_owned()),
+        Some(signature) => notes.push(format!("Signed by {} at {}.", signature.by, signature.at)),
     }
-    for flag in &snapshot.flags {
-        let (name, means) = (format!("flag.{}", flag.code()), format!("flagMeans.{}", flag.code()));
-        notes.push(format!("Flag: {}. {}", words.say(&name), words.say(&means)));
+    if let (Some(_), Some(earlier)) = (&result.signature, &snapshot.earlier) {
+        notes.push(format!("It replaces result {} of the same sample, signed by {}.", earlier.result, earlier.by));
     }
+    notes.push(format!("{} cells of the differential counted of {} wanted.", snapshot.counted, snapshot.target));
     if let Some(LookedAt { cells, of }) = snapshot.looked_at {
         notes.push(format!("A person looked at {cells} of {of} white cells."));
     }
     notes.push(format!("Camera: {}.", camera_checked(snapshot.camera_check.as_ref())));
-    if !snapshot.experimental.is_empty() {
-        let codes: Vec<_> = snapshot.experimental.iter().map(|class| class.code()).collect();
-        notes.push(format!("Experimental, learned from too few images: {}.", codes.join(", ")));
+    notes.extend(snapshot.flags.iter().map(|flag| format!("Flag: {}.", flag.code())));
+    if let Some(comment) = result.signature.as_ref().map(|signature| &signature.comment).filter(|text| !text.is_empty())
+    {
+        notes.push(format!("Comment: {comment}"));
     }
-    if let Some(profile) = &snapshot.profile {
-        notes.push(format!("Cells named with the laboratory's profile {profile}."));
-    }
-    notes.push(DISCLAIMER.to_owned());
+    notes.extend(settings.map(|settings| {
+        let model = settings.models.get("classifier").map(|sum| format!(", classifier SHA-256 {sum}"));
+        let profile = settings.profile.as_ref().map(|profile| format!(", profile {}", profile.name));
+        let of = |part: Option<String>| part.unwrap_or_default();
+        format!("Counted by leukoscope {}{}{}.", settings.version, of(model), of(profile))
+    }));
     notes
 }
 
-/// Whether a camera was checked, in words.
+/// Whether the camera of a result was checked, in words for the host.
 #[must_use]
 pub fn camera_checked(check: Option<&CameraCheck>) -> String {
     let Some(CameraCheck { cells, agree, percent, .. }) = check else { return "camera not known".to_owned() };
