@@ -4,6 +4,7 @@ use crate::counting::session::snapshot::{CameraCheck, LookedAt};
 use crate::domain::interval::Figure;
 use crate::store::StoredResult;
 use crate::store::records::Settings;
+use crate::system::zone::rfc3339;
 
 /// The limits of use, said with every result.
 pub const LIMITS_OF_USE: &str = "Research and screening support, not a diagnosis.";
@@ -15,7 +16,7 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
     let mut notes = vec![LIMITS_OF_USE.to_owned()];
     match &result.signature {
         None => notes.push("Preliminary: counted by the program, and signed by nobody yet.".to_owned()),
-        Some(signature) => notes.push(format!("Signed by {} at {}.", signature.by, signature.at)),
+        Some(signature) => notes.push(format!("Signed by {} at {}.", signature.by, rfc3339(signature.at))),
     }
     if let (Some(_), Some(earlier)) = (&result.signature, &snapshot.earlier) {
         notes.push(format!("It replaces result {} of the same sample, signed by {}.", earlier.result, earlier.by));

@@ -12,6 +12,7 @@ use crate::outputs::delivery::codes::{self, CELLS, Code, CodedRow, Defined, Meth
 use crate::outputs::delivery::notes::notes;
 use crate::store::StoredResult;
 use crate::store::records::Settings;
+use crate::system::zone::rfc3339;
 
 /// System of the program's own codes and identifiers; no address, nothing is there.
 const OWN_CODES: &str = "urn:leukoscope:code";
@@ -88,7 +89,7 @@ impl<'a> Report<'a> {
         };
         let reported = result.signature.as_ref().map_or(result.snapshot.time, |signature| signature.at);
         let counted = result.snapshot.started.unwrap_or(result.snapshot.time);
-        let (counted, reported) = (counted.to_string(), reported.to_string());
+        let (counted, reported) = (rfc3339(counted), rfc3339(reported));
         Self { result, about, codes, id: identifier(result), status, counted, reported }
     }
 
