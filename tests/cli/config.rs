@@ -59,9 +59,10 @@ fn the_shipped_file_shows_every_key_and_each_of_its_commented_lines_can_be_used(
     assert!(format!("{config:?}").matches("None").count() == config_nones(&config), "an optional key is not shown");
 }
 
-/// `None` is also the name of a display kind and of a GPIO back end.
+/// `None` is also the name of a display kind, of a GPIO back end, and of no host.
 fn config_nones(config: &Config) -> usize {
-    format!("{:?}{:?}", config.display.kind, config.controls.gpio).matches("None").count()
+    let Config { display, controls, hl7, .. } = config;
+    format!("{:?}{:?}{:?}{:?}", display.kind, controls.gpio, hl7.host, hl7.listen).matches("None").count()
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub enum FhirError {
     Token { file: PathBuf, problem: String },
     #[error("[fhir] folder = \"{}\": there is no such folder; make it", folder.display())]
     NoFolder { folder: PathBuf },
+    #[error("[fhir] url = {0:?} and folder are both set; results go to one of them")]
+    Both(String),
 }
 
 /// Where bundles go.
@@ -57,6 +59,9 @@ impl Receiver {
     /// # Errors
     /// If a file or the folder cannot be used.
     pub fn open(config: &FhirConfig) -> Result<Option<Self>, FhirError> {
+        if let (Some(url), Some(_)) = (&config.url, &config.folder) {
+            return Err(FhirError::Both(url.clone()));
+        }
         if let Some(folder) = &config.folder {
             return if folder.is_dir() {
                 Ok(Some(Self::Folder(folder.clone())))
