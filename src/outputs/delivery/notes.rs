@@ -1,10 +1,34 @@
 //! What a laboratory system is told about a result beside its figures, in sentences.
 
-use crate::counting::session::snapshot::{CameraCheck, LookedAt};
+use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::interval::Figure;
-use crate::store::StoredResult;
 use crate::store::records::Settings;
+use crate::store::{Store, StoreError, StoredResult};
 use crate::system::zone::rfc3339;
+
+/// What belongs to a result beside itself.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// The result as the program counted it.
+    pub counted: Option<Snapshot>,
+    /// Settings in force when it was counted.
+    pub settings: Option<Settings>,
+    /// The host's number of the order.
+    pub order: Option<String>,
+}
+
+impl About {
+    /// What the store knows of a result. `host` is the one whose order's number it carries.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn of(result: &StoredResult, store: &Store, host: &str) -> Result<Self, StoreError> {
+        let detail = store.session(result.session)?;
+        let order = store.order_of(result.session, host)?.and_then(|entry| entry.order.order_id);
+        let (counted, settings) = detail.map_or((None, None), |detail| (detail.counted_result, detail.settings));
+        Ok(Self { counted, settings, order })
+    }
+}
 
 /// The limits of use, said with every result.
 pub const LIMITS_OF_USE: &str = "Research and screening support, not a diagnosis.";
