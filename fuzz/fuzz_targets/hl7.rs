@@ -13,6 +13,7 @@ use leukoscope::config::{Flags, Hl7Config, SessionConfig};
 use leukoscope::outputs::hl7::message::Message;
 use leukoscope::outputs::hl7::mllp::{Frames, framed};
 use leukoscope::outputs::hl7::order::answer;
+use leukoscope::outputs::hl7::sender::judged;
 use leukoscope::station::in_force::InForce;
 use leukoscope::station::worklist::Worklist;
 use leukoscope::store::Store;
@@ -48,6 +49,8 @@ fuzz_target!(|pieces: Vec<Vec<u8>>| {
     let mut frames = Frames::default();
     for piece in &pieces {
         for message in frames.push(piece).into_iter().flatten() {
+            // The same bytes as an acknowledgement.
+            let _ = judged(&message, "7");
             let answer = answer(&message, worklist(), &config, Timestamp::UNIX_EPOCH);
             let read = Message::read(answer.text.as_bytes()).expect("an answer is a message");
             assert_eq!(read.segment("MSA").map(|msa| msa.component(1, 1)).as_deref(), Some(answer.acknowledgement));

@@ -12,7 +12,7 @@ use crate::config::limits::{self, Limits};
 use crate::config::{CameraSource, Config, DisplayKind, FlatFieldChoice, GpioBackend, ListenAddress, SerialPort};
 use crate::counting::statistics::confusion::ConfusionSource;
 use crate::domain::flag::Share;
-use crate::outputs::fhir;
+use crate::outputs::fhir::{self, FhirError};
 use crate::outputs::hl7;
 use crate::outputs::metrics::token::ScrapeToken;
 use crate::outputs::serial::port;
@@ -249,7 +249,13 @@ fn connections(config: &Config) -> Vec<Finding> {
         found.push(refused("hl7", "tls", problem.to_string(), "tls = false, or files that are there"));
     }
     if let Err(problem) = fhir::Receiver::open(&config.fhir) {
-        found.push(refused("fhir", "url", problem.to_string(), "the same, with files and a folder that are there"));
+        let key = match &problem {
+            FhirError::Token { .. } => "token_file",
+            FhirError::NoFolder { .. } => "folder",
+            FhirError::Tls(_) if config.fhir.ca.is_some() => "ca",
+            FhirError::Tls(_) | FhirError::Both(_) => "url",
+        };
+        found.push(refused("fhir", key, problem.to_string(), "the same, with a file or folder that is there"));
     }
     found
 }

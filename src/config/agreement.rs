@@ -87,13 +87,9 @@ fn hl7(hl7: &Hl7Config) -> Vec<(&'static str, &'static str, Refusal)> {
     found
 }
 
-/// Rejects two places for the same results, and a token that would travel in the clear.
+/// Rejects a token that would travel in the clear.
 fn fhir(fhir: &FhirConfig) -> Vec<(&'static str, &'static str, Refusal)> {
     let mut found = Vec::new();
-    if let (Some(url), Some(_)) = (&fhir.url, &fhir.folder) {
-        let what = format!("url = {url:?} and folder are both set; results go to one of them");
-        found.push(("fhir", "url", Refusal { what, write: "url = \"none\", or folder = \"none\"".into() }));
-    }
     let clear = fhir.url.as_deref().filter(|url| url.starts_with("http://"));
     if let (Some(url), Some(_)) = (clear, &fhir.token_file) {
         let what = format!("url = {url:?} would send the token of token_file in the clear");

@@ -55,6 +55,35 @@ fn what_a_file_names_and_is_not_there_is_refused_in_its_line() {
 }
 
 #[test]
+fn a_connection_that_cannot_work_is_refused_in_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, place, what) in [
+        ("[hl7]\nhost = \"lis\"\n", "l.toml:2:1: ", "is no host"),
+        ("[hl7]\nhost = \"lis:0\"\n", "l.toml:2:1: ", "is no host"),
+        ("[hl7]\nsample_field = \"OBR-4\"\n", "l.toml:2:1: ", "is not one of"),
+        ("[hl7]\nhost = \"lis:2575\"\ntls = true\nca = \"/nowhere/ca.pem\"\n", "l.toml:3:1: ", "/nowhere/ca.pem"),
+        ("[hl7]\ncertificate = \"/nowhere/c.pem\"\n", "l.toml:", "key is not set"),
+        ("[hl7]\nlisten = \"0.0.0.0:2576\"\ntls = true\n", "l.toml:2:1: ", "a certificate is missing"),
+        ("[codes]\nngs = \"a b\"\n", "l.toml:2:1: ", "is no code"),
+        ("[fhir]\nurl = \"ftp://fhir/r4\"\n", "l.toml:2:1: ", "is no address of a server"),
+        ("[fhir]\nurl = \"https://rita:secret@fhir/r4\"\n", "l.toml:2:1: ", "is no address of a server"),
+        ("[fhir]\nurl = \"http://fhir/r4\"\ntoken_file = \"t\"\n", "l.toml:2:1: ", "in the clear"),
+        ("[fhir]\nurl = \"https://fhir/r4\"\nfolder = \"out\"\n", "l.toml:2:1: ", "both set"),
+        ("[fhir]\nurl = \"https://fhir/r4\"\ntoken_file = \"/nowhere/t\"\n", "l.toml:3:1: ", "/nowhere/t"),
+        ("[fhir]\nfolder = \"/nowhere/out\"\n", "l.toml:2:1: ", "there is no such folder"),
+    ] {
+        let output = checked(folder.path(), text);
+        let complaint = complained(&output);
+        assert_eq!(output.status.code(), Some(2), "{text}{complaint}");
+        assert!(complaint.starts_with(&format!("leukoscope: {place}")) && complaint.contains(what), "{complaint}");
+        assert!(complaint.contains("\n  write: "), "{complaint}");
+    }
+    let good = "[codes]\nngs = \"\"\nlyt = \"LYM%\"\n[hl7]\nhost = \"[::1]:2575\"\n[fhir]\nurl = \"none\"\n";
+    let output = checked(folder.path(), good);
+    assert_eq!(output.status.code(), Some(0), "{}", complained(&output));
+}
+
+#[test]
 fn what_can_hardly_be_meant_is_good_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     for (text, what) in [

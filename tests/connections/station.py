@@ -74,7 +74,7 @@ class Station:
         self.api("POST", "/api/live/commands", {"command": "new", "sample": sample})
 
         def done():
-            found = self.api("GET", f"/api/sessions?sample={sample}&status=preliminary")
+            found = self.api("GET", f"/api/sessions?sample={sample}&status=preliminary")["sessions"]
             return found[0] if found else None
 
         return wait_for(done, 120)["id"]

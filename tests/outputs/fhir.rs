@@ -8,8 +8,9 @@ use leukoscope::config::{CodesConfig, FhirConfig};
 use leukoscope::counting::session::snapshot::Snapshot;
 use leukoscope::domain::flag::Flag;
 use leukoscope::outputs::delivery::courier::Verdict;
+use leukoscope::outputs::delivery::notes::About;
 use leukoscope::outputs::fhir::Receiver;
-use leukoscope::outputs::fhir::bundle::{About, bundle};
+use leukoscope::outputs::fhir::bundle::bundle;
 use leukoscope::store::Store;
 use leukoscope::system::stop::Stop;
 use serde_json::{Value, json};
@@ -116,7 +117,7 @@ fn a_bundle_says_preliminary_final_and_amended_and_which_class_is_flagged() {
     let first = session(&store, "A-1");
     let status = |number| {
         let stored = store.find(number).unwrap().unwrap();
-        let bundle = bundle(&stored, About::default(), &codes);
+        let bundle = bundle(&stored, &About::default(), &codes);
         let report = resources(&bundle, "DiagnosticReport")[0].clone();
         assert!(resources(&bundle, "Observation").iter().all(|of| of["status"] == report["status"]));
         (report["status"].clone(), report["identifier"].clone())
@@ -133,7 +134,7 @@ fn a_bundle_says_preliminary_final_and_amended_and_which_class_is_flagged() {
     store.sign(again.cast_signed(), "otto", at(190), "").unwrap();
     assert_eq!(status(again).0, "amended");
     let stored = store.find(again).unwrap().unwrap();
-    let observations = resources(&bundle(&stored, About::default(), &codes), "Observation");
+    let observations = resources(&bundle(&stored, &About::default(), &codes), "Observation");
     assert!(observations.iter().all(|of| of.get("interpretation").is_none()), "no band was counted");
 }
 

@@ -26,6 +26,8 @@ pub enum Does {
     /// Sends what is no message.
     Garbage,
     Nothing,
+    /// Begins a thousand messages and ends none.
+    Flood,
     /// Closes the connection without an answer.
     Closes,
     /// Sends half an answer and closes.
@@ -112,6 +114,7 @@ fn serve(mut stream: TcpStream, messages: &Mutex<Vec<String>>, does: &Mutex<VecD
             let bytes = match does {
                 Does::Says(code) => acknowledgement(code, &id),
                 Does::Garbage => b"HTTP/1.1 400 Bad Request\r\n\r\n\x0bno message\x1c\r".to_vec(),
+                Does::Flood => vec![0x0b; 1000],
                 Does::Nothing => continue,
                 Does::Closes => return,
                 Does::HalfAnAnswer => {

@@ -100,7 +100,15 @@ fn who_wants_all_gets_a_preliminary_one_before_the_final_one_and_a_recount_as_am
 
 #[test]
 fn every_result_arrives_whatever_the_host_does_meanwhile() {
-    for does in [Does::Says("AE"), Does::Garbage, Does::Nothing, Does::Closes, Does::HalfAnAnswer, Does::OtherFirst] {
+    for does in [
+        Does::Says("AE"),
+        Does::Garbage,
+        Does::Flood,
+        Does::Nothing,
+        Does::Closes,
+        Does::HalfAnAnswer,
+        Does::OtherFirst,
+    ] {
         let host = Host::start(&[does]);
         let station = StationSending::start(host.address, Sends::Signed);
         for sample in ["A-1", "A-2"] {

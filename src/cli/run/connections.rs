@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 
 use crate::cli::failure::{Blame, Failure};
-use crate::config::{Config, HostAddress, Sends};
+use crate::config::{Config, HostAddress};
 use crate::outputs::delivery::courier::Courier;
 use crate::outputs::fhir;
 use crate::outputs::hl7;

@@ -12,7 +12,7 @@ section! {
         /// Base address of the server, such as "https://fhir.hospital.example/r4". "none": none.
         url: Option<String> = None => optional(Url).example(r#""https://fhir.hospital.example/r4""#);
         /// Folder for files instead, one JSON file a result.
-        folder: Option<PathBuf> = None => optional(Folder).example(r#""/srv/fhir""#);
+        folder: Option<PathBuf> = None => optional(Folder).example(r#""/var/lib/leukoscope/fhir""#);
         /// Which results go out: "signed" (final ones alone) or "all" (preliminary ones when counted, too).
         send: Sends = Sends::Signed => key(OneOf(&["signed", "all"]));
         /// File that holds the token for the server (bearer token), and nothing else.

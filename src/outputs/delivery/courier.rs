@@ -22,6 +22,7 @@ const TICK: Duration = Duration::from_millis(200);
 const TRIES: u32 = 5;
 
 /// What became of a result that was sent.
+#[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The receiver has it.

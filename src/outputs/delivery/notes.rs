@@ -1,9 +1,34 @@
 //! What a laboratory system is told about a result beside its figures, in sentences.
 
-use crate::counting::session::snapshot::{CameraCheck, LookedAt};
+use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::interval::Figure;
-use crate::store::StoredResult;
 use crate::store::records::Settings;
+use crate::store::{Store, StoreError, StoredResult};
+use crate::system::zone::rfc3339;
+
+/// What belongs to a result beside itself.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// The result as the program counted it.
+    pub counted: Option<Snapshot>,
+    /// Settings in force when it was counted.
+    pub settings: Option<Settings>,
+    /// The host's number of the order.
+    pub order: Option<String>,
+}
+
+impl About {
+    /// What the store knows of a result. `host` is the one whose order's number it carries.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn of(result: &StoredResult, store: &Store, host: &str) -> Result<Self, StoreError> {
+        let detail = store.session(result.session)?;
+        let order = store.order_of(result.session, host)?.and_then(|entry| entry.order.order_id);
+        let (counted, settings) = detail.map_or((None, None), |detail| (detail.counted_result, detail.settings));
+        Ok(Self { counted, settings, order })
+    }
+}
 
 /// The limits of use, said with every result.
 pub const LIMITS_OF_USE: &str = "Research and screening support, not a diagnosis.";
@@ -15,7 +40,7 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
     let mut notes = vec![LIMITS_OF_USE.to_owned()];
     match &result.signature {
         None => notes.push("Preliminary: counted by the program, and signed by nobody yet.".to_owned()),
-        Some(signature) => notes.push(format!("Signed by {} at {}.", signature.by, signature.at)),
+        Some(signature) => notes.push(format!("Signed by {} at {}.", signature.by, rfc3339(signature.at))),
     }
     if let (Some(_), Some(earlier)) = (&result.signature, &snapshot.earlier) {
         notes.push(format!("It replaces result {} of the same sample, signed by {}.", earlier.result, earlier.by));

@@ -7,28 +7,16 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::CodesConfig;
-use crate::counting::session::snapshot::Snapshot;
 use crate::outputs::delivery::codes::{self, CELLS, Code, CodedRow, Defined, Method, ResultStatus};
-use crate::outputs::delivery::notes::notes;
+use crate::outputs::delivery::notes::{About, notes};
 use crate::store::StoredResult;
-use crate::store::records::Settings;
+use crate::system::zone::rfc3339;
 
 /// System of the program's own codes and identifiers; no address, nothing is there.
 const OWN_CODES: &str = "urn:leukoscope:code";
 const OWN_IDS: &str = "urn:leukoscope:id";
 const LOINC: &str = "http://loinc.org";
 const UCUM: &str = "http://unitsofmeasure.org";
-
-/// What belongs to a result beside itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct About<'a> {
-    /// The result as the program counted it.
-    pub counted: Option<&'a Snapshot>,
-    /// Settings in force when it was counted.
-    pub settings: Option<&'a Settings>,
-    /// The host's number of the order.
-    pub order: Option<&'a str>,
-}
 
 /// Identifier of a result for ever: store, number and, once it is signed, the signature.
 #[must_use]
@@ -44,10 +32,10 @@ fn numbered(result: &StoredResult) -> String {
 
 /// The transaction of a result.
 #[must_use]
-pub fn bundle(result: &StoredResult, about: About<'_>, codes: &CodesConfig) -> Value {
+pub fn bundle(result: &StoredResult, about: &About, codes: &CodesConfig) -> Value {
     let report = Report::new(result, about, codes);
     let mut entries = vec![report.specimen(), report.device()];
-    let rows = codes::rows(result, codes).into_iter().chain(codes::emptied(result, about.counted, codes));
+    let rows = codes::rows(result, codes).into_iter().chain(codes::emptied(result, about.counted.as_ref(), codes));
     let mut results = Vec::new();
     for row in rows {
         results.push(report.reference(row.own()));
@@ -64,14 +52,14 @@ pub fn bundle(result: &StoredResult, about: About<'_>, codes: &CodesConfig) -> V
         let of = json!({ "code": concept(None, code, name), "valueQuantity": quantity(f64::from(cells), CELLS) });
         entries.push(report.observation(code, of));
     }
-    entries.push(report.report(results));
+    entries.push(report.report(&results));
     json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries })
 }
 
 /// What every resource of a result shares.
 struct Report<'a> {
     result: &'a StoredResult,
-    about: About<'a>,
+    about: &'a About,
     codes: &'a CodesConfig,
     id: String,
     status: &'static str,
@@ -80,7 +68,7 @@ struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    fn new(result: &'a StoredResult, about: About<'a>, codes: &'a CodesConfig) -> Self {
+    fn new(result: &'a StoredResult, about: &'a About, codes: &'a CodesConfig) -> Self {
         let status = match ResultStatus::of(result) {
             ResultStatus::Preliminary => "preliminary",
             ResultStatus::Final => "final",
@@ -88,7 +76,7 @@ impl<'a> Report<'a> {
         };
         let reported = result.signature.as_ref().map_or(result.snapshot.time, |signature| signature.at);
         let counted = result.snapshot.started.unwrap_or(result.snapshot.time);
-        let (counted, reported) = (counted.to_string(), reported.to_string());
+        let (counted, reported) = (rfc3339(counted), rfc3339(reported));
         Self { result, about, codes, id: identifier(result), status, counted, reported }
     }
 
@@ -112,7 +100,7 @@ impl<'a> Report<'a> {
         json!({ "reference": self.full_url(part) })
     }
 
-    fn entry(&self, part: &str, resource: Value) -> Value {
+    fn entry(&self, part: &str, resource: &Value) -> Value {
         let kind = resource["resourceType"].as_str().unwrap_or_default().to_owned();
         let value = resource["identifier"][0]["value"].as_str().unwrap_or_default();
         // System and value as one token; neither holds a letter that would have to be escaped in it.
@@ -135,12 +123,13 @@ impl<'a> Report<'a> {
             "accessionIdentifier": { "value": sample },
             "type": { "coding": [blood], "text": "stained blood smear" },
         });
-        self.entry("specimen", resource)
+        self.entry("specimen", &resource)
     }
 
     fn device(&self) -> Value {
-        let version = self.about.settings.map_or(env!("CARGO_PKG_VERSION"), |settings| settings.version.as_str());
-        let model = self.about.settings.and_then(|settings| settings.models.get("classifier"));
+        let version =
+            self.about.settings.as_ref().map_or(env!("CARGO_PKG_VERSION"), |settings| settings.version.as_str());
+        let model = self.about.settings.as_ref().and_then(|settings| settings.models.get("classifier"));
         let station = &self.result.station;
         let id = self.hashed(&["device", station, version, model.map_or("", String::as_str)]);
         let mut versions = vec![json!({ "type": { "text": "program" }, "value": version })];
@@ -152,7 +141,7 @@ impl<'a> Report<'a> {
             "type": { "text": "microscope with automated recognition of blood cells" },
             "version": versions,
         });
-        self.entry("device", resource)
+        self.entry("device", &resource)
     }
 
     fn class(&self, row: &CodedRow) -> Value {
@@ -190,10 +179,10 @@ impl<'a> Report<'a> {
         of["method"] = json!({ "text": method });
         of["specimen"] = self.reference("specimen");
         of["device"] = self.reference("device");
-        self.entry(part, of)
+        self.entry(part, &of)
     }
 
-    fn report(&self, results: Vec<Value>) -> Value {
+    fn report(&self, results: &[Value]) -> Value {
         let panel = codes::panel(self.codes);
         let mut resource = json!({
             "resourceType": "DiagnosticReport",
@@ -205,15 +194,15 @@ impl<'a> Report<'a> {
             "issued": self.reported,
             "specimen": [self.reference("specimen")],
             "result": results,
-            "conclusion": notes(self.result, self.about.settings).join("\n"),
+            "conclusion": notes(self.result, self.about.settings.as_ref()).join("\n"),
         });
         if let Some(signature) = &self.result.signature {
             resource["resultsInterpreter"] = json!([{ "display": signature.by }]);
         }
-        if let Some(order) = self.about.order {
+        if let Some(order) = &self.about.order {
             resource["basedOn"] = json!([{ "type": "ServiceRequest", "identifier": { "value": order } }]);
         }
-        self.entry("report", resource)
+        self.entry("report", &resource)
     }
 }
 

@@ -12,14 +12,18 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
-use self::bundle::{About, bundle};
+use self::bundle::bundle;
 use crate::config::{CodesConfig, FhirConfig};
 use crate::outputs::delivery::courier::Verdict;
+use crate::outputs::delivery::notes::About;
 use crate::outputs::delivery::tls::{self, TlsFileError};
 use crate::store::{Store, StoredResult};
 use crate::system::file;
 use crate::system::printable::printable;
 use crate::system::stop::Stop;
+
+/// The connection by which orders come, whose numbers a report names.
+const ORDERED_BY: &str = "hl7";
 
 /// Longest wait before the stop signal is looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -42,6 +46,8 @@ pub enum FhirError {
     Token { file: PathBuf, problem: String },
     #[error("[fhir] folder = \"{}\": there is no such folder; make it", folder.display())]
     NoFolder { folder: PathBuf },
+    #[error("[fhir] url = {0:?} and folder are both set; results go to one of them")]
+    Both(String),
 }
 
 /// Where bundles go.
@@ -57,6 +63,9 @@ impl Receiver {
     /// # Errors
     /// If a file or the folder cannot be used.
     pub fn open(config: &FhirConfig) -> Result<Option<Self>, FhirError> {
+        if let (Some(url), Some(_)) = (&config.url, &config.folder) {
+            return Err(FhirError::Both(url.clone()));
+        }
         if let Some(folder) = &config.folder {
             return if folder.is_dir() {
                 Ok(Some(Self::Folder(folder.clone())))
@@ -93,18 +102,11 @@ impl Receiver {
 
     /// Brings one result there. The stop signal cuts the wait for a server short.
     pub fn send(&self, result: &StoredResult, store: &Store, codes: &CodesConfig, stop: &Stop) -> Verdict {
-        let known =
-            store.session(result.session).and_then(|detail| Ok((detail, store.order_of(result.session, "hl7")?)));
-        let (detail, order) = match known {
-            Ok(known) => known,
+        let about = match About::of(result, store, ORDERED_BY) {
+            Ok(about) => about,
             Err(problem) => return Verdict::Unreachable(problem.to_string()),
         };
-        let about = About {
-            counted: detail.as_ref().and_then(|detail| detail.counted_result.as_ref()),
-            settings: detail.as_ref().and_then(|detail| detail.settings.as_ref()),
-            order: order.as_ref().and_then(|entry| entry.order.order_id.as_deref()),
-        };
-        let text = format!("{:#}\n", bundle(result, about, codes));
+        let text = format!("{:#}\n", bundle(result, &about, codes));
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(file_name(result));
@@ -184,8 +186,13 @@ fn posted(agent: &Agent, url: &str, token_file: Option<&Path>, text: &str) -> Ve
     };
     let status = answer.status().as_u16();
     let text = answer.body_mut().with_config().limit(LONGEST_ANSWER).read_to_string().unwrap_or_default();
-    let body: Option<Value> = serde_json::from_str(&text).ok();
-    let words = body.as_ref().and_then(outcome).unwrap_or_else(|| shortened(&text));
+    judged(status, &text, url)
+}
+
+/// What the answer of the server at this address means, by its status and text.
+pub fn judged(status: u16, text: &str, url: &str) -> Verdict {
+    let body: Option<Value> = serde_json::from_str(text).ok();
+    let words = body.as_ref().and_then(outcome).unwrap_or_else(|| shortened(text));
     match status {
         200 | 201 => match body.filter(|body| body["resourceType"] == "Bundle") {
             Some(body) => refused_entry(&body).map_or(Verdict::Taken, Verdict::Refused),

@@ -1,4 +1,6 @@
-//! Renders a result as ORU^R01 (HL7 v2.5.1, chapter 7). Does no I/O.
+//! Renders a result as ORU^R01 (HL7 v2.5.1, chapter 7). Does no I/O. Writing to a `String` cannot fail.
+
+use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -6,25 +8,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::message::escaped;
 use crate::config::{CodesConfig, Hl7Config};
-use crate::counting::session::snapshot::Snapshot;
 use crate::outputs::delivery::codes::{self, CELLS, Code, CodedRow, Defined, Method, ResultStatus};
-use crate::outputs::delivery::notes::notes;
+use crate::outputs::delivery::notes::{About, notes};
 use crate::store::StoredResult;
-use crate::store::records::Settings;
 
 /// The program's own codes.
 const OWN: &str = "99LEU";
-
-/// What belongs to a result beside itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct About<'a> {
-    /// The result as the program counted it.
-    pub counted: Option<&'a Snapshot>,
-    /// Settings in force when it was counted.
-    pub settings: Option<&'a Settings>,
-    /// The host's number of the order.
-    pub order: Option<&'a str>,
-}
 
 /// Number of the message for a result (MSH-10): the same each time it is sent, so that a host knows a repetition.
 #[must_use]
@@ -54,42 +43,37 @@ pub fn header(config: &Hl7Config, kind: &str, id: &str, now: Timestamp) -> Strin
 
 /// The message of a result.
 #[must_use]
-pub fn render(
-    result: &StoredResult,
-    about: About<'_>,
-    config: &Hl7Config,
-    codes: &CodesConfig,
-    now: Timestamp,
-) -> String {
+pub fn render(result: &StoredResult, about: &About, config: &Hl7Config, codes: &CodesConfig, now: Timestamp) -> String {
     let status = ResultStatus::of(result);
     let mut message = header(config, "ORU^R01^ORU_R01", &control_id(result), now);
     if config.empty_pid {
         message.push_str("PID|1\r");
     }
-    let placer = escaped(about.order.unwrap_or_default());
+    let placer = escaped(about.order.as_deref().unwrap_or_default());
     let filler = filler(result);
     let done = if status == ResultStatus::Preliminary { "IP" } else { "CM" };
-    message.push_str(&format!("ORC|RE|{placer}|{filler}||{done}\r"));
+    let _ = write!(message, "ORC|RE|{placer}|{filler}||{done}\r");
     let snapshot = &result.snapshot;
     let began = time(snapshot.started.unwrap_or(snapshot.time));
     let reported = time(result.signature.as_ref().map_or(snapshot.time, |signature| signature.at));
     let signer = result.signature.as_ref().map(|signature| escaped(&signature.by)).unwrap_or_default();
     // OBR-7 and 8 when it was counted, 22 when it was reported, 24 haematology, 25 the status, 32 who signed.
-    message.push_str(&format!(
+    let _ = write!(
+        message,
         "OBR|1|{placer}|{filler}|{}|||{began}|{}||||||||||||||{reported}||HM|{}|||||||{signer}\r",
         coded(Some(&codes::panel(codes)), "DIFF", "white cell differential"),
         time(snapshot.time),
         status.letter(),
-    ));
-    for (place, note) in notes(result, about.settings).iter().enumerate() {
-        message.push_str(&format!("NTE|{}|L|{}\r", place + 1, escaped(note)));
+    );
+    for (place, note) in notes(result, about.settings.as_ref()).iter().enumerate() {
+        let _ = write!(message, "NTE|{}|L|{}\r", place + 1, escaped(note));
     }
     let mut lines = Lines { result, status, signer: &signer, message: &mut message, number: 0 };
-    for row in codes::rows(result, codes).iter().chain(&codes::emptied(result, about.counted, codes)) {
+    for row in codes::rows(result, codes).iter().chain(&codes::emptied(result, about.counted.as_ref(), codes)) {
         lines.class(row);
     }
     lines.totals();
-    message.push_str(&format!("SPM|1|{}||BLD^Whole blood^HL70487\r", escaped(&snapshot.sample)));
+    let _ = write!(message, "SPM|1|{}||BLD^Whole blood^HL70487\r", escaped(&snapshot.sample));
     message
 }
 
@@ -111,7 +95,7 @@ impl Lines<'_> {
         self.line(&coded(row.code.as_ref(), row.own(), name), &share, row.unit, flagged);
         if row.cells > 0 {
             let interval = format!("95 % interval {:.1} to {:.1}", row.share.low, row.share.high);
-            self.message.push_str(&format!("NTE|1|L|{interval}\r"));
+            let _ = write!(self.message, "NTE|1|L|{interval}\r");
         }
         self.line(&coded(None, &row.own_cells(), &format!("{name}, cells")), &row.cells.to_string(), CELLS, false);
     }
@@ -136,7 +120,8 @@ impl Lines<'_> {
             Method::Automated => "AUTO^named by the program^99LEU",
         };
         // OBX-8 abnormal flags, 11 status, 14 when it was observed, 16 by whom, 17 how, 18 on which device.
-        self.message.push_str(&format!(
+        let _ = write!(
+            self.message,
             "OBX|{}|NM|{code}||{value}|{unit}^^UCUM||{}|||{}|||{}||{}|{method}|{}\r",
             self.number,
             if flagged { "A" } else { "" },
@@ -144,7 +129,7 @@ impl Lines<'_> {
             time(self.result.snapshot.time),
             self.signer,
             escaped(&self.result.station),
-        ));
+        );
     }
 }
 

@@ -1,5 +1,7 @@
 //! Takes orders (ORM^O01, OML^O21) into the worklist and renders the acknowledgement. Does no I/O of its own.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 
 use super::HOST;
@@ -62,9 +64,10 @@ pub fn answer(bytes: &[u8], worklist: &Worklist, config: &Hl7Config, now: Timest
         _ => "ACK^^ACK",
     };
     let mut text = header(config, kind, &format!("A{}", now.as_nanosecond() % 10_i128.pow(18)), now);
-    text.push_str(&format!("MSA|{acknowledgement}|{}\r", escaped(&id)));
+    // Writing to a String cannot fail.
+    let _ = write!(text, "MSA|{acknowledgement}|{}\r", escaped(&id));
     for Fault { code, place, words, .. } in &faults {
-        text.push_str(&format!("ERR||{place}|{}^{}^HL70357|E||||{}\r", code.0, code.1, escaped(words)));
+        let _ = write!(text, "ERR||{place}|{}^{}^HL70357|E||||{}\r", code.0, code.1, escaped(words));
     }
     let words: Vec<&str> = faults.iter().map(|fault| fault.words.as_str()).collect();
     Answer { text, acknowledgement, problem: (!words.is_empty()).then(|| words.join("; ")) }
@@ -121,10 +124,10 @@ fn unsupported(message: &Message) -> Option<Fault> {
     } else if !matches!(processing.as_str(), "P" | "") {
         // An order for training must not be counted as one for a patient.
         (PROCESSING, "MSH^1^11", format!("processing id {} is not taken here; P is", told(&processing)))
-    } else if !(version.is_empty() || version.starts_with("2.")) {
-        (VERSION, "MSH^1^12", format!("version {} is not taken here; 2.x is", told(&version)))
-    } else {
+    } else if version.is_empty() || version.starts_with("2.") {
         return None;
+    } else {
+        (VERSION, "MSH^1^12", format!("version {} is not taken here; 2.x is", told(&version)))
     };
     Some(Fault { acknowledgement: "AR", code, place: place.to_owned(), words })
 }

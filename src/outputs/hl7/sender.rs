@@ -11,10 +11,11 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::message::{Message, encoded};
 use super::mllp::{Frames, framed};
-use super::observation::{About, control_id, render};
+use super::observation::{control_id, render};
 use super::{HOST, Hl7Error};
 use crate::config::{CodesConfig, Hl7Config, HostAddress};
 use crate::outputs::delivery::courier::Verdict;
+use crate::outputs::delivery::notes::About;
 use crate::outputs::delivery::tls::{self, Wire};
 use crate::store::{Store, StoredResult};
 use crate::system::printable::printable;
@@ -25,6 +26,9 @@ const CONNECT: Duration = Duration::from_secs(3);
 
 /// Longest wait for bytes before the stop signal is looked at.
 const TICK: Duration = Duration::from_millis(100);
+
+/// Faults in the bytes of a host after which a connection is given up: whoever sends them does not answer.
+const MOST_FAULTS: u32 = 10;
 
 /// Longest words of the host that are repeated, characters.
 const LONGEST_WORDS: usize = 200;
@@ -75,14 +79,8 @@ impl Sender {
     }
 
     fn message(&self, result: &StoredResult) -> Result<Vec<u8>, String> {
-        let detail = self.store.session(result.session).map_err(|problem| problem.to_string())?;
-        let order = self.store.order_of(result.session, HOST).map_err(|problem| problem.to_string())?;
-        let about = About {
-            counted: detail.as_ref().and_then(|detail| detail.counted_result.as_ref()),
-            settings: detail.as_ref().and_then(|detail| detail.settings.as_ref()),
-            order: order.as_ref().and_then(|entry| entry.order.order_id.as_deref()),
-        };
-        let text = render(result, about, &self.config, &self.codes, Timestamp::now());
+        let about = About::of(result, &self.store, HOST).map_err(|problem| problem.to_string())?;
+        let text = render(result, &about, &self.config, &self.codes, Timestamp::now());
         Ok(framed(&encoded(&text, self.config.charset)))
     }
 
@@ -97,6 +95,7 @@ impl Sender {
         open.wire.write_all(message).and_then(|()| open.wire.flush()).map_err(lost)?;
         let until = Instant::now() + Duration::from_secs(self.config.timeout_seconds.into());
         let mut buffer = [0; 4096];
+        let mut faults = 0;
         loop {
             let read = match open.wire.read(&mut buffer) {
                 Ok(0) => return Err(format!("{host} closed the connection without an answer")),
@@ -114,7 +113,13 @@ impl Sender {
                         self.open = Some(open);
                         return Ok(verdict);
                     }
-                    Err(problem) => log::warn!("hl7: {host} sent what answers nothing: {problem}"),
+                    Err(problem) => {
+                        log::warn!("hl7: {host} sent what answers nothing: {problem}");
+                        faults += 1;
+                        if faults >= MOST_FAULTS {
+                            return Err(format!("{host} sends what answers nothing: {problem}"));
+                        }
+                    }
                 }
             }
             if self.stop.requested() {
@@ -176,7 +181,10 @@ pub(super) fn is_wait(problem: &io::Error) -> bool {
 }
 
 /// What an answer says about the message of this number.
-fn judged(answer: &[u8], id: &str) -> Result<Verdict, String> {
+///
+/// # Errors
+/// If it says nothing about it, in words.
+pub fn judged(answer: &[u8], id: &str) -> Result<Verdict, String> {
     let message = Message::read(answer).map_err(|problem| problem.to_string())?;
     let Some(msa) = message.segment("MSA") else {
         return Err("a message without MSA".to_owned());
