@@ -136,22 +136,22 @@ impl Store {
     /// # Errors
     /// If that time cannot be read.
     pub fn unsent(&self, sequence: u64, signature: i64) -> Result<(u64, Option<Timestamp>), StoreError> {
-        let after = |number: u64| number.saturating_add(1)..;
-        let numbers: Vec<u64> = recovered(&self.0.numbers).range(after(sequence)).copied().collect();
-        let signed: Vec<i64> =
-            recovered(&self.0.signed).range(signature.saturating_add(1)..).map(|(number, _)| *number).collect();
+        let (counted, first) = counted_from(recovered(&self.0.numbers).range(sequence.saturating_add(1)..).copied());
+        let (signed, first_signed) = {
+            let numbers = recovered(&self.0.signed);
+            counted_from(numbers.range(signature.saturating_add(1)..).map(|(number, _)| *number))
+        };
         let oldest = self.read(|transaction| {
             let time = |sql: &str, number: Option<i64>| {
-                let text: Option<String> = number
-                    .and_then(|number| transaction.query_row(sql, [number], |row| row.get(0)).optional().transpose())
-                    .transpose()?;
+                let Some(number) = number else { return Ok(None) };
+                let text: Option<String> = transaction.query_row(sql, [number], |row| row.get(0)).optional()?;
                 text.map(|text| read_time(&text)).transpose()
             };
-            let counted = time("SELECT at FROM result WHERE sequence = ?1", numbers.first().map(|n| n.cast_signed()))?;
-            let signed = time("SELECT at FROM signature WHERE audit_number = ?1", signed.first().copied())?;
+            let counted = time("SELECT at FROM result WHERE sequence = ?1", first.map(u64::cast_signed))?;
+            let signed = time("SELECT at FROM signature WHERE audit_number = ?1", first_signed)?;
             Ok(counted.into_iter().chain(signed).min())
         })?;
-        Ok(((numbers.len() + signed.len()) as u64, oldest))
+        Ok((counted + signed, oldest))
     }
 
     /// First signature with a number above `signature`, and the number of its result.
@@ -160,6 +160,11 @@ impl Store {
         let signed = recovered(&self.0.signed);
         signed.range(signature.saturating_add(1)..).next().map(|(signature, result)| (*signature, *result))
     }
+}
+
+/// How many there are, and the first.
+fn counted_from<T>(numbers: impl Iterator<Item = T>) -> (u64, Option<T>) {
+    numbers.fold((0, None), |(count, first), number| (count + 1, first.or(Some(number))))
 }
 
 /// Numbers of all results.
