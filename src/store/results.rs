@@ -153,21 +153,22 @@ impl Store {
     /// If that time cannot be read.
     pub fn unsent(&self, counted: Option<u64>, signature: i64) -> Result<(u64, Option<Timestamp>), StoreError> {
         let after = counted.map_or(u64::MAX, |number| number.saturating_add(1))..;
-        let numbers: Vec<u64> = recovered(&self.0.unsigned).range(after).copied().collect();
-        let signed: Vec<i64> =
-            recovered(&self.0.signed).range(signature.saturating_add(1)..).map(|(number, _)| *number).collect();
+        let (counted, first) = counted_from(recovered(&self.0.unsigned).range(after).copied());
+        let (signed, first_signed) = {
+            let numbers = recovered(&self.0.signed);
+            counted_from(numbers.range(signature.saturating_add(1)..).map(|(number, _)| *number))
+        };
         let oldest = self.read(|transaction| {
             let time = |sql: &str, number: Option<i64>| {
-                let text: Option<String> = number
-                    .and_then(|number| transaction.query_row(sql, [number], |row| row.get(0)).optional().transpose())
-                    .transpose()?;
+                let Some(number) = number else { return Ok(None) };
+                let text: Option<String> = transaction.query_row(sql, [number], |row| row.get(0)).optional()?;
                 text.map(|text| read_time(&text)).transpose()
             };
-            let counted = time("SELECT at FROM result WHERE sequence = ?1", numbers.first().map(|n| n.cast_signed()))?;
-            let signed = time("SELECT at FROM signature WHERE audit_number = ?1", signed.first().copied())?;
+            let counted = time("SELECT at FROM result WHERE sequence = ?1", first.map(u64::cast_signed))?;
+            let signed = time("SELECT at FROM signature WHERE audit_number = ?1", first_signed)?;
             Ok(counted.into_iter().chain(signed).min())
         })?;
-        Ok(((numbers.len() + signed.len()) as u64, oldest))
+        Ok((counted + signed, oldest))
     }
 
     /// First signature with a number above `signature`, and the number of its result.
@@ -176,6 +177,11 @@ impl Store {
         let signed = recovered(&self.0.signed);
         signed.range(signature.saturating_add(1)..).next().map(|(signature, result)| (*signature, *result))
     }
+}
+
+/// How many there are, and the first.
+fn counted_from<T>(numbers: impl Iterator<Item = T>) -> (u64, Option<T>) {
+    numbers.fold((0, None), |(count, first), number| (count + 1, first.or(Some(number))))
 }
 
 /// Numbers of all results.
