@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use regex::{Regex, RegexBuilder};
 use toml::Value;
 
+use super::broker::Broker;
 use super::camera_source::CameraSource;
 use super::values::{ListenAddress, SerialPort};
 use crate::domain::letters::unfit_in_line;
@@ -23,6 +24,8 @@ pub(super) enum Accepts {
     Port,
     /// `none` or address and port.
     Listen,
+    /// `none` or the address of an MQTT broker.
+    BrokerAt,
     /// A language tag such as `en` or `pt-BR`.
     Language,
     /// A path from the root.
@@ -100,7 +103,8 @@ pub(super) const GROUPS: &[&str] =
 pub(super) const STALL_SECONDS: (f64, f64) = (0.5, 4.5);
 
 use Accepts::{
-    Baud, Camera, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Pattern, Port, Text, Whole,
+    Baud, BrokerAt, Camera, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Pattern, Port, Text,
+    Whole,
 };
 
 /// The closest match to `word` among `known`.
@@ -136,6 +140,7 @@ impl ConfigKey {
             }
             (Port, Value::String(text)) => text.parse::<SerialPort>().err().map(|wrong| wrong.to_string()),
             (Listen, Value::String(text)) => text.parse::<ListenAddress>().err().map(|wrong| wrong.to_string()),
+            (BrokerAt, Value::String(text)) => text.parse::<Broker>().err().map(|wrong| wrong.to_string()),
             (Language, Value::String(text)) => (!is_language(text))
                 .then(|| "is no language; a language is a tag such as \"en\", \"es\" or \"pt-BR\"".to_owned()),
             (Device, Value::String(text)) => (!text.starts_with('/') || text.ends_with('/') || text.contains('\0'))
@@ -256,7 +261,7 @@ impl ConfigKey {
             Baud => format!("one of {}, without quotes", list(BAUDS.iter())),
             OneOf(words) => format!("one of {}, in quotes", quoted(words)),
             Device | Folder | File => "a path in quotes".to_owned(),
-            Text(_) | Pattern | Camera | Port | Listen | Language => "text in quotes".to_owned(),
+            Text(_) | Pattern | Camera | Port | Listen | BrokerAt | Language => "text in quotes".to_owned(),
         }
     }
 }

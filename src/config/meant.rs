@@ -4,9 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use toml::Value;
 
+use super::broker;
 use super::camera_source::CameraSource;
 use super::keys::Accepts::{
-    Baud, Camera, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Pattern, Port, Text, Whole,
+    Baud, BrokerAt, Camera, Device, File, Flag, Folder, Hex, Language, Listen, Number, OneOf, Pattern, Port, Text,
+    Whole,
 };
 use super::keys::{ConfigKey, nearest};
 
@@ -56,6 +58,7 @@ impl ConfigKey {
             Port => string(port(text)),
             Device => string(below_dev(text)),
             Listen => string(listen(text)?),
+            BrokerAt => string(broker::meant(text)),
             Language => string(text.replace('_', "-")),
             Text(_) | Pattern | Folder | File => string(text.to_owned()),
         }?;

@@ -17,6 +17,7 @@ pub enum Part {
     /// The clock may be wrong.
     Clock,
     Serial,
+    Mqtt,
     Display,
     Controls,
     Metrics,

@@ -1,4 +1,4 @@
-//! Outputs of the station: display, serial line, metrics, report; buttons and lights.
+//! Outputs of the station: display, serial line, MQTT, metrics, report; buttons and lights.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -6,6 +6,10 @@ mod display;
 mod display_devices;
 mod hardware;
 mod metrics;
+mod mqtt;
+mod mqtt_bench;
+mod mqtt_hostile;
+mod mqtt_tls;
 mod report;
 mod report_bench;
 #[path = "screens/samples.rs"]

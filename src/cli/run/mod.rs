@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use self::outputs::start_outputs;
+use self::outputs::{Outboxes, start_outputs};
 use crate::camera;
 use crate::camera::program::end_programs;
 use crate::cli::args::RunArguments;
@@ -20,10 +20,9 @@ use crate::config::load::load;
 use crate::config::{CameraSource, Config};
 use crate::counting::session::sample::{check_form, sample_id};
 use crate::counting::statistics::confusion;
-use crate::outputs::delivery::{Outbox, Wanted};
 use crate::outputs::serial::port::Port;
 use crate::outputs::web::{self, Timeouts, Web};
-use crate::outputs::{display, serial};
+use crate::outputs::{display, mqtt, serial};
 use crate::station::adapt::Laboratory;
 use crate::station::adapt::kept::{self, Choice};
 use crate::station::in_force::InForce;
@@ -91,7 +90,7 @@ pub struct Prepared {
     confusion: confusion::ConfusionSource,
     in_force: InForce,
     store: Store,
-    outbox: Outbox,
+    outboxes: Outboxes,
     port: Option<Port>,
 }
 
@@ -150,10 +149,11 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
     }
     let store = Store::open(&state).inspect_err(|error| at_device::show(config, &error.to_string())).blame_input()?;
     let in_force = InForce::new(settings(config, models, unknown_below), calibration);
-    let outbox = Outbox::open(&state, "serial", Wanted::All, &store).blame_input()?;
+    let outboxes = Outboxes::open(config, &state, &store)?;
+    mqtt::check(&config.mqtt).blame_input()?;
     let port = serial::open_at_start(&config.serial).blame_input()?;
     drop(display::open(&config.display).blame_input()?);
-    Ok(Prepared { vision: Arc::new(vision), confusion, in_force, store, outbox, port })
+    Ok(Prepared { vision: Arc::new(vision), confusion, in_force, store, outboxes, port })
 }
 
 /// Settings in force at the start, apart from the calibration.
@@ -199,7 +199,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     });
     let sample = formed.map_err(|problem| Failure::input(format!("--sample: {problem}")))?;
 
-    let Prepared { vision, confusion, in_force, store, outbox, port } = prepare(&config)?;
+    let Prepared { vision, confusion, in_force, store, outboxes, port } = prepare(&config)?;
 
     let mut station = Station::new(Parts {
         config: config.clone(),
@@ -239,7 +239,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         stop: outputs_stop.clone(),
     })?;
     // After the page, which may fail on a port in use: the key reader switches off the terminal's echo.
-    let outputs = start_outputs(&config, &mut station, outbox, port, &outputs_stop)?;
+    let outputs = start_outputs(&config, &mut station, outboxes, port, &outputs_stop)?;
 
     let running = station.start().blame_run()?;
     running.watch_over(seconds);

@@ -1,23 +1,44 @@
-//! Starts the outputs: serial line, display, buttons, keys and metrics, each on its own thread.
+//! Starts the outputs: serial line, MQTT, display, buttons, keys and metrics, each on its own thread.
 
+use std::path::Path;
 use std::thread::JoinHandle;
 
 use crate::cli::failure::{Blame, Failure};
-use crate::config::{Config, DisplayKind};
-use crate::outputs::delivery::Outbox;
+use crate::config::{Broker, Config, DisplayKind};
+use crate::outputs::delivery::{Outbox, Wanted};
 use crate::outputs::hardware::{self, keys};
 use crate::outputs::serial::port::Port;
-use crate::outputs::{display, metrics, serial};
+use crate::outputs::{display, metrics, mqtt, serial};
 use crate::station::trouble::Part;
 use crate::station::wiring::{Ports, Station};
+use crate::store::Store;
 use crate::system::stop::Stop;
 use crate::system::threads::thread;
 
-/// Connects serial line, display, buttons, keys and metrics to a station and starts them. `outputs_stop` ends them.
+/// What each receiver of results lacks.
+pub(super) struct Outboxes {
+    serial: Outbox,
+    /// Only with a broker: one that is configured later gets the results from then on, not the whole past.
+    mqtt: Option<Outbox>,
+}
+
+impl Outboxes {
+    /// Opens those of the configured receivers.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub(super) fn open(config: &Config, state: &Path, store: &Store) -> Result<Self, Failure> {
+        let open = |receiver, wanted| Outbox::open(state, receiver, wanted, store).blame_input();
+        let mqtt = (config.mqtt.broker != Broker::None).then(|| open("mqtt", Wanted::Signed)).transpose()?;
+        Ok(Self { serial: open("serial", Wanted::All)?, mqtt })
+    }
+}
+
+/// Connects serial line, MQTT, display, buttons, keys and metrics to a station and starts them. `outputs_stop` ends them.
 pub(super) fn start_outputs(
     config: &Config,
     station: &mut Station,
-    outbox: Outbox,
+    outboxes: Outboxes,
     port: Option<Port>,
     outputs_stop: &Stop,
 ) -> Result<Vec<JoinHandle<()>>, Failure> {
@@ -33,7 +54,7 @@ pub(super) fn start_outputs(
             station: config.station.name.clone(),
             newest: station.sink(),
             results: store,
-            outbox,
+            outbox: outboxes.serial,
             commands: commands.clone(),
             stop: outputs_stop.clone(),
         };
@@ -43,6 +64,25 @@ pub(super) fn start_outputs(
             log::debug!("serial: {traffic:?}");
         })
     })?;
+    if let Some(outbox) = outboxes.mqtt {
+        let mqtt = mqtt::Mqtt {
+            config: config.mqtt.clone(),
+            station: config.station.name.clone(),
+            newest: station.sink(),
+            outbox,
+            commands: commands.clone(),
+            drops: drops.clone(),
+            stop: outputs_stop.clone(),
+        };
+        let trouble = troubles.reporter(Part::Mqtt);
+        start(
+            "mqtt",
+            Box::new(move || {
+                let traffic = mqtt::run(mqtt, trouble);
+                log::debug!("mqtt: {traffic:?}");
+            }),
+        )?;
+    }
     start("display", {
         let (display, newest, ends) = (config.display.clone(), station.sink(), outputs_stop.clone());
         let trouble = troubles.reporter(Part::Display);

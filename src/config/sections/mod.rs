@@ -68,6 +68,7 @@ mod controls;
 mod counting;
 mod display;
 mod metrics;
+mod mqtt;
 mod serial;
 mod station;
 mod store;
@@ -78,6 +79,7 @@ pub use controls::{Controls, GpioBackend};
 pub use counting::{Flags, ModelsConfig, QualityConfig, SessionConfig};
 pub use display::{ColourOrder, DisplayConfig, DisplayKind};
 pub use metrics::MetricsConfig;
+pub use mqtt::MqttConfig;
 pub use serial::{LineFormat, SerialConfig};
 pub use station::Station;
 pub use store::StoreConfig;
@@ -96,6 +98,7 @@ pub struct Config {
     pub flags: Flags,
     pub display: DisplayConfig,
     pub serial: SerialConfig,
+    pub mqtt: MqttConfig,
     pub metrics: MetricsConfig,
     pub controls: Controls,
     pub web: WebConfig,
@@ -103,7 +106,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 13] = [
+pub(super) const SECTIONS: [Section; 14] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -113,6 +116,7 @@ pub(super) const SECTIONS: [Section; 13] = [
     Flags::SECTION,
     DisplayConfig::SECTION,
     SerialConfig::SECTION,
+    MqttConfig::SECTION,
     MetricsConfig::SECTION,
     Controls::SECTION,
     WebConfig::SECTION,

@@ -1,5 +1,8 @@
-//! Which results a receiver still lacks: one persistent outbox for each receiver, whatever the wire.
+//! What a receiver still lacks, whatever the wire: results, in one persistent outbox for each receiver, and updates of
+//! the state.
 
+mod change;
 mod outbox;
 
+pub(in crate::outputs) use change::Difference;
 pub use outbox::{Due, Outbox, Waiting, Wanted};
