@@ -59,9 +59,9 @@ fn the_shipped_file_shows_every_key_and_each_of_its_commented_lines_can_be_used(
     assert!(format!("{config:?}").matches("None").count() == config_nones(&config), "an optional key is not shown");
 }
 
-/// `None` is also the name of a display kind and of a GPIO back end.
+/// `None` is also the name of a display kind, of a GPIO back end and of a broker.
 fn config_nones(config: &Config) -> usize {
-    format!("{:?}{:?}", config.display.kind, config.controls.gpio).matches("None").count()
+    format!("{:?}{:?}{:?}", config.display.kind, config.controls.gpio, config.mqtt.broker).matches("None").count()
 }
 
 #[test]

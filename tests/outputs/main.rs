@@ -8,6 +8,7 @@ mod hardware;
 mod metrics;
 mod mqtt;
 mod mqtt_bench;
+mod mqtt_daemon;
 mod mqtt_hostile;
 mod mqtt_tls;
 mod report;

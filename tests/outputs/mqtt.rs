@@ -117,8 +117,11 @@ fn a_result_waits_until_somebody_has_subscribed() {
 fn a_wrong_password_is_said_in_words_and_a_right_one_serves_without_a_restart() {
     let user = |folder: &std::path::Path| {
         let file = folder.join("users");
-        let made =
-            std::process::Command::new("mosquitto_passwd").arg("-bc").arg(&file).args(["ward-3", "right"]).status();
+        let made = std::process::Command::new("mosquitto_passwd")
+            .args(["-b", "-c"])
+            .arg(&file)
+            .args(["ward-3", "right"])
+            .status();
         assert!(made.unwrap().success());
         let acl = "user ward-3\ntopic readwrite leukoscope/bench/#\n";
         std::fs::write(folder.join("acl"), acl).unwrap();
@@ -214,7 +217,7 @@ fn two_stations_of_one_name_are_told_apart_and_told_so() {
     let Some(broker) = Mosquitto::start() else { return };
     let one = Bench::start(config(broker.port));
     let other = Bench::start(config(broker.port));
-    let words = one.trouble("another program with this station's name");
+    let words = one.trouble("does another station have this one's name?");
     assert!(words.contains("[station] name"), "{words}");
     one.end();
     other.end();

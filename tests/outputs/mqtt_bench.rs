@@ -147,8 +147,8 @@ impl Listener {
                 match event {
                     Ok(Event::Incoming(Packet::Publish(publish))) => {
                         let message = Message {
-                            topic: String::from_utf8(publish.topic.to_vec()).unwrap(),
-                            text: String::from_utf8(publish.payload.to_vec()).unwrap(),
+                            topic: String::from_utf8_lossy(&publish.topic).into_owned(),
+                            text: String::from_utf8_lossy(&publish.payload).into_owned(),
                             retained: publish.retain,
                         };
                         if sender.send(message).is_err() {

@@ -26,6 +26,9 @@ use crate::station::drops::Dropped;
 /// Longest time for an acknowledgement of a result before the connection is taken for dead.
 const ACK_PATIENCE: Duration = Duration::from_secs(20);
 
+/// A connection that lasts less is a short one; longer than the longest pause between two.
+const SHORT: Duration = Duration::from_secs(15);
+
 /// Pause before a result that could not be read, or was not taken, is tried again.
 const RESULT_PAUSE: Duration = Duration::from_secs(5);
 
@@ -71,6 +74,8 @@ pub(super) struct Link {
     next_error: Instant,
     /// Earliest time of the next result.
     next_result: Instant,
+    /// Connections in a row that were lost soon after they began.
+    short: u32,
     /// Results wait because nobody has subscribed.
     unheard: bool,
 }
@@ -90,6 +95,7 @@ impl Link {
             next_update: now,
             next_error: now,
             next_result: now,
+            short: 0,
             unheard: false,
             mqtt,
         }
@@ -112,11 +118,11 @@ impl Link {
     pub(super) async fn serve(&mut self, address: &BrokerAddress, access: Access) -> Ended {
         let options = network::options(&self.topics, address, self.mqtt.config.user.as_deref(), access);
         let (client, mut heard, _network) = network::open(options);
-        let mut connected = false;
+        let mut connected: Option<Instant> = None;
         let mut sent: Option<Sent> = None;
         loop {
             if self.mqtt.stop.requested() {
-                if connected {
+                if connected.is_some() {
                     self.goodbye(&client, heard, sent).await;
                 }
                 return Ended::Stopped;
@@ -130,7 +136,7 @@ impl Link {
                 }
                 packet = heard.recv() => match packet {
                     Some(Ok(Packet::ConnAck(_))) => {
-                        connected = true;
+                        connected = Some(Instant::now());
                         log::info!("mqtt: connected to {address}");
                         self.connected(&client);
                     }
@@ -144,13 +150,16 @@ impl Link {
                         log::warn!("{}", of_broker(address, "lets this station take no commands"));
                     }
                     Some(Ok(_)) => {}
-                    Some(Err(problem)) => return Ended::Lost(words::of_connection(&problem)),
+                    Some(Err(problem)) => {
+                        let words = words::of_connection(&problem);
+                        return Ended::Lost(self.lost(connected, &words));
+                    }
                     None => return Ended::Lost("was lost by a bug of the MQTT library".to_owned()),
                 },
                 () = tokio::time::sleep(TICK) => {}
             }
             self.state = self.mqtt.newest.take(Duration::ZERO).or(self.state.take());
-            if !connected {
+            if connected.is_none() {
                 self.drop_update();
                 continue;
             }
@@ -161,6 +170,13 @@ impl Link {
                 return Ended::Lost("acknowledges no results".to_owned());
             }
         }
+    }
+
+    /// Words for a connection lost `since` it began, if it did.
+    fn lost(&mut self, since: Option<Instant>, words: &str) -> String {
+        let Some(since) = since else { return words.to_owned() };
+        self.short = if since.elapsed() < SHORT { self.short + 1 } else { 0 };
+        if self.short > 1 { words::of_short_ones(words) } else { words.to_owned() }
     }
 
     /// What a broker hears first. It may have forgotten everything.

@@ -3,7 +3,21 @@
 use std::error::Error;
 use std::io;
 
+use rumqttc::mqttbytes::Error as MqttError;
 use rumqttc::{ConnectReturnCode, ConnectionError, DisconnectReasonCode, PubAckReason, StateError, TlsError};
+
+/// Two programs with one name.
+const TAKEN_OVER: &str =
+    "has another program with this station's name; give each station a name of its own in [station] name";
+
+/// Why connections end soon after they begin, again and again. Some brokers do not say that another program came under
+/// the same name.
+pub(super) fn of_short_ones(problem: &str) -> String {
+    if problem == TAKEN_OVER {
+        return TAKEN_OVER.to_owned();
+    }
+    format!("{problem}, again and again; does another station have this one's name? See [station] name")
+}
 
 /// Why a connection could not be made, or ended.
 pub(super) fn of_connection(problem: &ConnectionError) -> String {
@@ -36,11 +50,11 @@ fn of_state(problem: &StateError) -> String {
         StateError::Io(problem) => of_io(problem),
         StateError::ConnectionAborted => "closed the connection".to_owned(),
         StateError::AwaitPingResp => "does not answer any more".to_owned(),
+        StateError::Deserialization(MqttError::Io(problem)) => of_io(problem),
         StateError::Deserialization(problem) => no_mqtt(problem),
         StateError::ConnFail { reason } => refused(*reason),
         StateError::ServerDisconnect { reason_code: DisconnectReasonCode::SessionTakenOver, .. } => {
-            "has another program with this station's name; give each station a name of its own in [station] name"
-                .to_owned()
+            TAKEN_OVER.to_owned()
         }
         StateError::ServerDisconnect { reason_code, reason_string } => {
             let said = reason_string.as_ref().map(|said| format!(" ({said})")).unwrap_or_default();
