@@ -9,15 +9,17 @@ use crate::camera;
 use crate::cli::lighting::{check_size, configured};
 use crate::cli::model::trust::Trusted;
 use crate::config::limits::{self, Limits};
-use crate::config::{CameraSource, Config, DisplayKind, FlatFieldChoice, GpioBackend, ListenAddress, SerialPort};
+use crate::config::{
+    Broker, BrokerAddress, CameraSource, Config, DisplayKind, FlatFieldChoice, GpioBackend, ListenAddress, SerialPort,
+};
 use crate::counting::statistics::confusion::ConfusionSource;
 use crate::domain::flag::Share;
 use crate::outputs::fhir::{self, FhirError};
 use crate::outputs::hl7;
 use crate::outputs::metrics::token::ScrapeToken;
 use crate::outputs::serial::port;
-use crate::outputs::web;
 use crate::outputs::words::Catalogues;
+use crate::outputs::{mqtt, web};
 use crate::station::adapt::kept::{self, Choice, ChoiceError};
 use crate::vision::Vision;
 use crate::vision::models::Models;
@@ -56,6 +58,7 @@ pub fn findings(config: &Config) -> Vec<Finding> {
     found.extend(flags(config));
     found.extend(outputs(config));
     found.extend(connections(config));
+    found.extend(broker(config));
     found
 }
 
@@ -256,6 +259,20 @@ fn connections(config: &Config) -> Vec<Finding> {
             FhirError::Tls(_) | FhirError::Both(_) => "url",
         };
         found.push(refused("fhir", key, problem.to_string(), "the same, with a file or folder that is there"));
+    }
+    found
+}
+
+/// Files that the broker needs, and what would pass in clear text.
+fn broker(config: &Config) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if let Err(problem) = mqtt::check(&config.mqtt) {
+        let (key, words) = (problem.key(), problem.to_string());
+        found.push(refused("mqtt", key, words, format!("{key} = \"\", or a file as docs/interfaces.md describes it")));
+    }
+    if let (Some(words), Broker::At(address)) = (mqtt::in_clear(&config.mqtt), &config.mqtt.broker) {
+        let tls = BrokerAddress { tls: true, port: 8883, ..address.clone() };
+        found.push(warning("mqtt", "broker", words, format!("broker = \"{tls}\"")));
     }
     found
 }

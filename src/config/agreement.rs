@@ -1,11 +1,11 @@
 //! Checks values against each other.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::keys::Refusal;
 use super::{
-    CameraConfig, CameraSource, Config, DisplayKind, FhirConfig, GpioBackend, Hl7Config, ListenAddress, SerialPort,
-    SessionConfig, StoreConfig, WebConfig,
+    Broker, BrokerAddress, CameraConfig, CameraSource, Config, DisplayKind, FhirConfig, GpioBackend, Hl7Config,
+    ListenAddress, MqttConfig, SerialPort, SessionConfig, StoreConfig, WebConfig,
 };
 
 /// Values that are valid alone but conflict: section, key to change, and why.
@@ -47,6 +47,7 @@ pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str,
     }
     found.extend(hl7(&config.hl7));
     found.extend(fhir(&config.fhir));
+    found.extend(mqtt(&config.mqtt));
     found.extend(kept_in_turn(&config.store));
     found.extend(shared_lines(config));
     found
@@ -54,13 +55,7 @@ pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str,
 
 /// Rejects a certificate without its key and a catalogue folder that does not exist.
 fn web(web: &WebConfig) -> Vec<(&'static str, &'static str, Refusal)> {
-    let mut found = Vec::new();
-    for (given, missing, name) in [(&web.certificate, &web.key, "key"), (&web.key, &web.certificate, "certificate")] {
-        if let (Some(given), None) = (given, missing) {
-            let what = format!("{name} is not set, but {} was given; the two belong together", given.display());
-            found.push(("web", name, Refusal { what, write: format!("{name} = \"/etc/leukoscope/{name}.pem\"") }));
-        }
-    }
+    let mut found = pair("web", &web.certificate, &web.key);
     if let Some(folder) = web.catalogues.as_deref().filter(|folder| !folder.is_dir()) {
         let what = format!("catalogues = \"{0}\": there is no folder {0}", folder.display());
         found.push(("web", "catalogues", Refusal { what, write: "catalogues = \"\", or make the folder".into() }));
@@ -70,13 +65,7 @@ fn web(web: &WebConfig) -> Vec<(&'static str, &'static str, Refusal)> {
 
 /// Rejects a certificate without its key, and orders by TLS without a certificate.
 fn hl7(hl7: &Hl7Config) -> Vec<(&'static str, &'static str, Refusal)> {
-    let mut found = Vec::new();
-    for (given, missing, name) in [(&hl7.certificate, &hl7.key, "key"), (&hl7.key, &hl7.certificate, "certificate")] {
-        if let (Some(given), None) = (given, missing) {
-            let what = format!("{name} is not set, but {} was given; the two belong together", given.display());
-            found.push(("hl7", name, Refusal { what, write: format!("{name} = \"/etc/leukoscope/hl7-{name}.pem\"") }));
-        }
-    }
+    let mut found = pair("hl7", &hl7.certificate, &hl7.key);
     if hl7.tls && hl7.listen != ListenAddress::None && hl7.certificate.is_none() && hl7.key.is_none() {
         let what = format!(
             "listen = \"{}\" with tls = true takes orders by TLS, for which a certificate is missing",
@@ -95,6 +84,46 @@ fn fhir(fhir: &FhirConfig) -> Vec<(&'static str, &'static str, Refusal)> {
         let what = format!("url = {url:?} would send the token of token_file in the clear");
         let write = format!("url = {:?}", url.replacen("http://", "https://", 1));
         found.push(("fhir", "url", Refusal { what, write }));
+    }
+    found
+}
+
+/// Rejects a certificate without its key, and a key without its certificate.
+fn pair(
+    section: &'static str,
+    certificate: &Option<PathBuf>,
+    key: &Option<PathBuf>,
+) -> Vec<(&'static str, &'static str, Refusal)> {
+    let halves = [(certificate, key, "key"), (key, certificate, "certificate")];
+    let missing = halves.into_iter().filter_map(|(given, missing, name)| match (given, missing) {
+        (Some(given), None) => Some((given, name)),
+        _ => None,
+    });
+    let refused = missing.map(|(given, name)| {
+        let what = format!("{name} is not set, but {} was given; the two belong together", given.display());
+        (section, name, Refusal { what, write: format!("{name} = \"/etc/leukoscope/{name}.pem\"") })
+    });
+    refused.collect()
+}
+
+/// Rejects topics that MQTT has other uses for, a password for nobody, and certificates where nothing is encrypted.
+fn mqtt(mqtt: &MqttConfig) -> Vec<(&'static str, &'static str, Refusal)> {
+    let mut found = pair("mqtt", &mqtt.certificate, &mqtt.key);
+    let topic = &mqtt.topic;
+    if topic.contains(['+', '#']) || topic.starts_with(['/', '$']) || topic.ends_with('/') || topic.contains("//") {
+        let what =
+            format!("topic = \"{topic}\" is no first part of a topic: without + and #, no / at its ends, no $ first");
+        found.push(("mqtt", "topic", Refusal { what, write: "topic = \"leukoscope\"".into() }));
+    }
+    if let (None, Some(file)) = (&mqtt.user, &mqtt.password_file) {
+        let what = format!("user is not set, but the password of one was given: {}", file.display());
+        found.push(("mqtt", "user", Refusal { what, write: "user = \"ward-3\"".into() }));
+    }
+    let Broker::At(address) = &mqtt.broker else { return found };
+    if !address.tls && (mqtt.ca.is_some() || mqtt.certificate.is_some()) {
+        let what = format!("broker = \"{address}\" is not encrypted, so the certificates below it serve nothing");
+        let tls = BrokerAddress { tls: true, port: 8883, ..address.clone() };
+        found.push(("mqtt", "broker", Refusal { what, write: format!("broker = \"{tls}\"") }));
     }
     found
 }

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use regex::{Regex, RegexBuilder};
 use toml::Value;
 
+use super::broker::Broker;
 use super::camera_source::CameraSource;
 use super::laboratory_address::LaboratoryAddress;
 use super::values::{HostAddress, ListenAddress, SerialPort};
@@ -30,6 +31,8 @@ pub(super) enum Accepts {
     Host,
     /// The address of a server: `http` or `https`.
     Url,
+    /// `none` or the address of an MQTT broker.
+    BrokerAt,
     /// A language tag such as `en` or `pt-BR`.
     Language,
     /// A path from the root.
@@ -109,8 +112,8 @@ pub(super) const GROUPS: &[&str] =
 pub(super) const STALL_SECONDS: (f64, f64) = (0.5, 4.5);
 
 use Accepts::{
-    Baud, Camera, Code, Device, File, Flag, Folder, Hex, Host, Laboratory, Language, Listen, Number, OneOf, Pattern,
-    Port, Text, Url, Whole,
+    Baud, BrokerAt, Camera, Code, Device, File, Flag, Folder, Hex, Host, Laboratory, Language, Listen, Number, OneOf,
+    Pattern, Port, Text, Url, Whole,
 };
 
 /// The closest match to `word` among `known`.
@@ -151,6 +154,7 @@ impl ConfigKey {
             (Url, Value::String(text)) => {
                 (!is_url(text)).then(|| "is no address of a server; one begins with https:// or http://".to_owned())
             }
+            (BrokerAt, Value::String(text)) => text.parse::<Broker>().err().map(|wrong| wrong.to_string()),
             (Language, Value::String(text)) => (!is_language(text))
                 .then(|| "is no language; a language is a tag such as \"en\", \"es\" or \"pt-BR\"".to_owned()),
             (Device, Value::String(text)) => (!text.starts_with('/') || text.ends_with('/') || text.contains('\0'))
@@ -273,7 +277,7 @@ impl ConfigKey {
             Baud => format!("one of {}, without quotes", list(BAUDS.iter())),
             OneOf(words) => format!("one of {}, in quotes", quoted(words)),
             Device | Folder | File => "a path in quotes".to_owned(),
-            Text(_) | Code | Pattern | Camera | Port | Listen | Language | Laboratory | Host | Url => {
+            Text(_) | Code | Pattern | Camera | Port | Listen | Language | Laboratory | Host | Url | BrokerAt => {
                 "text in quotes".to_owned()
             }
         }

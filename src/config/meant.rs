@@ -4,10 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use toml::Value;
 
+use super::broker;
 use super::camera_source::CameraSource;
 use super::keys::Accepts::{
-    Baud, Camera, Code, Device, File, Flag, Folder, Hex, Host, Laboratory, Language, Listen, Number, OneOf, Pattern,
-    Port, Text, Url, Whole,
+    Baud, BrokerAt, Camera, Code, Device, File, Flag, Folder, Hex, Host, Laboratory, Language, Listen, Number, OneOf,
+    Pattern, Port, Text, Url, Whole,
 };
 use super::keys::{ConfigKey, nearest};
 
@@ -58,6 +59,7 @@ impl ConfigKey {
             Device => string(below_dev(text)),
             Listen => string(listen(text)?),
             Laboratory => string(laboratory(text)),
+            BrokerAt => string(broker::meant(text)),
             Language => string(text.replace('_', "-")),
             Text(_) | Code | Pattern | Folder | File | Host | Url => string(text.to_owned()),
         }?;

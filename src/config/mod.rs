@@ -1,6 +1,7 @@
 //! The configuration: `sections` has one row for each key; [`load`] reads, overrides and checks.
 
 mod agreement;
+mod broker;
 mod camera_source;
 mod glass;
 mod hints;
@@ -13,13 +14,14 @@ pub mod problem;
 mod sections;
 mod values;
 
+pub use broker::{Broker, BrokerAddress, NotABroker};
 pub use camera_source::{CameraSource, UnknownSource};
 pub(crate) use keys::{is_language, whole_pattern};
 pub use laboratory_address::{LaboratoryAddress, NoLaboratoryAddress};
 pub use sections::{
     AstmCharset, AstmConfig, CameraConfig, Charset, CodesConfig, ColourOrder, Config, Controls, DisplayConfig,
     DisplayKind, FhirConfig, Flags, FlatFieldChoice, GpioBackend, Hl7Config, LineFormat, MetricsConfig, ModelsConfig,
-    Optics, PixelFormat, QualityConfig, SampleField, SerialConfig, SessionConfig, Station, StoreConfig, WebConfig,
-    shipped_file,
+    MqttConfig, Optics, PixelFormat, QualityConfig, SampleField, SerialConfig, SessionConfig, Station, StoreConfig,
+    WebConfig, shipped_file,
 };
 pub use values::{HostAddress, ListenAddress, NotAHost, NotAPort, NotAnAddress, Sends, SerialPort};

@@ -1,4 +1,4 @@
-//! What leaves the station, a folder for each medium: display, serial line, HL7, FHIR, metrics, page, report; buttons
+//! What leaves the station, a folder for each medium: display, serial line, ASTM, HL7, FHIR, MQTT, metrics, page, report; buttons
 //! and lights.
 //! What a receiver of results still lacks stands in `delivery`.
 
@@ -9,6 +9,7 @@ pub mod fhir;
 pub mod hardware;
 pub mod hl7;
 pub mod metrics;
+pub mod mqtt;
 pub mod report;
 pub mod serial;
 pub mod web;

@@ -16,12 +16,14 @@ pub enum Dropped {
     Picture,
     /// The record of a red cell or platelet, because the store could not keep up. The cell still counts.
     Cell,
+    /// A live update that the MQTT broker did not take in time. Results are never dropped.
+    MqttUpdate,
 }
 
 impl Dropped {
     /// Everything that can be dropped.
-    pub const ALL: [Self; 5] =
-        [Self::Command, Self::CalibrationRequest, Self::WeightsRequest, Self::Picture, Self::Cell];
+    pub const ALL: [Self; 6] =
+        [Self::Command, Self::CalibrationRequest, Self::WeightsRequest, Self::Picture, Self::Cell, Self::MqttUpdate];
 
     /// Its name in metrics and log.
     #[must_use]
@@ -32,6 +34,7 @@ impl Dropped {
             Self::WeightsRequest => "weights_request",
             Self::Picture => "picture",
             Self::Cell => "cell",
+            Self::MqttUpdate => "mqtt_update",
         }
     }
 }

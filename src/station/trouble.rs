@@ -26,6 +26,7 @@ pub enum Part {
     Orders,
     /// Results do not reach the FHIR server or folder.
     Fhir,
+    Mqtt,
     Display,
     Controls,
     Metrics,
@@ -35,7 +36,7 @@ pub enum Part {
 
 impl Part {
     /// All parts, most important first.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Camera,
         Self::Results,
         Self::Store,
@@ -49,6 +50,7 @@ impl Part {
         Self::Hl7,
         Self::Orders,
         Self::Fhir,
+        Self::Mqtt,
         Self::Display,
         Self::Controls,
         Self::Metrics,
@@ -72,6 +74,7 @@ impl Part {
             Self::Hl7 => "hl7",
             Self::Orders => "hl7-orders",
             Self::Fhir => "fhir",
+            Self::Mqtt => "mqtt",
             Self::Display => "display",
             Self::Controls => "controls",
             Self::Metrics => "metrics",
@@ -90,6 +93,7 @@ impl Part {
             Self::Cells => Some("cells cannot be written to the store; the page and the log say why"),
             Self::Vision => Some("frames cannot be looked at; the page and the log say why"),
             Self::Serial => Some("the serial line does not work; results wait, and the log says why"),
+            Self::Mqtt => Some("the broker cannot be reached; results wait, and the log says why"),
             Self::Orders => Some("orders do not arrive; the log says why"),
             Self::AstmSerial | Self::AstmTcp | Self::Hl7 | Self::Fhir => {
                 Some("the laboratory system takes no results; they wait, and the log says why")

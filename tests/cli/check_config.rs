@@ -40,6 +40,21 @@ fn what_a_file_names_and_is_not_there_is_refused_in_its_line() {
         ("[station]\nstate = \"l.toml/state\"\n", "l.toml:2:1: ", "l.toml/state"),
         ("[display]\nkind = \"png\"\npng = \"..\"\n", "l.toml:3:1: ", "is a folder"),
         ("[station]\nstate = \"state\"\n[optics]\nflat_field = \"stored\"\n", "l.toml:4:1: ", "leukoscope calibrate"),
+        ("[mqtt]\nbroker = \"mqtts://localhost\"\nca = \"/nowhere/ca.pem\"\n", "l.toml:3:1: ", "/nowhere/ca.pem"),
+        (
+            "[mqtt]\nbroker = \"mqtt://localhost\"\nuser = \"w\"\npassword_file = \"/nowhere/p\"\n",
+            "l.toml:4:1: ",
+            "/nowhere/p",
+        ),
+        ("[mqtt]\nbroker = \"localhost:1883\"\n", "l.toml:2:1: ", "write: broker = \"mqtt://localhost:1883\""),
+        (
+            "[mqtt]\nbroker = \"mqtt://broker\"\nca = \"/etc/passwd\"\n",
+            "l.toml:2:1: ",
+            "write: broker = \"mqtts://broker:8883\"",
+        ),
+        ("[mqtt]\ntopic = \"lab/#\"\n", "l.toml:2:1: ", "is no first part of a topic"),
+        ("[mqtt]\npassword_file = \"/etc/passwd\"\n", "l.toml:2:1: ", "user is not set"),
+        ("[mqtt]\ncertificate = \"/etc/passwd\"\n", "l.toml:2:1: ", "key is not set"),
         (
             "[web]\nlisten = \"0.0.0.0:8321\"\ncertificate = \"/nowhere/c.pem\"\nkey = \"/nowhere/k.pem\"\n",
             "l.toml:3:1: ",
@@ -92,6 +107,10 @@ fn what_can_hardly_be_meant_is_good_with_a_warning() {
         (
             "[models]\ntrusted_keys = \"/nowhere/keys.pub\"\n",
             "l.toml:2:1: [models] trusted_keys, /nowhere/keys.pub: No such file",
+        ),
+        (
+            "[mqtt]\nbroker = \"mqtt://10.0.0.4\"\n",
+            "l.toml:2:1: mqtt://10.0.0.4:1883 is not encrypted: sample ids with their results can be read",
         ),
     ] {
         let output = checked(folder.path(), text);

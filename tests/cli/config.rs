@@ -61,8 +61,8 @@ fn the_shipped_file_shows_every_key_and_each_of_its_commented_lines_can_be_used(
 
 /// `None` is also the name of a display kind, of a GPIO back end, and of ways that lead nowhere.
 fn config_nones(config: &Config) -> usize {
-    let Config { display, controls, astm, hl7, .. } = config;
-    let named = (&display.kind, &controls.gpio, &astm.port, &astm.tcp, &hl7.host, &hl7.listen);
+    let Config { display, controls, astm, hl7, mqtt, .. } = config;
+    let named = (&display.kind, &controls.gpio, &astm.port, &astm.tcp, &hl7.host, &hl7.listen, &mqtt.broker);
     format!("{named:?}").matches("None").count()
 }
 

@@ -145,7 +145,7 @@ pub struct StationSending {
 
 impl StationSending {
     pub fn start(host: SocketAddr, sends: Sends) -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), config(host), wanted)
+        Self::start_in(tempfile::tempdir().unwrap(), config(host), sends)
     }
 
     pub fn start_in(folder: tempfile::TempDir, config: Hl7Config, sends: Sends) -> Self {
@@ -155,7 +155,7 @@ impl StationSending {
             longest: Duration::from_millis(40),
             aside: Duration::from_millis(300),
         };
-        let courier = Courier::open(folder.path(), "hl7", wanted, &store).unwrap().with_pauses(pauses);
+        let courier = Courier::open(folder.path(), "hl7", sends, &store).unwrap().with_pauses(pauses);
         let stop = Stop::new();
         let mut sender = Sender::new(config, CodesConfig::default(), store.clone(), stop.clone()).unwrap();
         let troubles: Arc<Mutex<Vec<Option<String>>>> = Arc::default();

@@ -2,8 +2,7 @@
 
 use std::net::TcpListener;
 
-use leukoscope::config::Sends;
-use leukoscope::config::{Charset, Hl7Config};
+use leukoscope::config::{Charset, Hl7Config, Sends};
 use leukoscope::counting::session::snapshot::Snapshot;
 use leukoscope::domain::class::CellClass;
 use leukoscope::domain::flag::Flag;
@@ -194,7 +193,7 @@ fn a_station_that_ends_while_it_waits_for_an_answer_ends_at_once() {
     assert!(asked.elapsed() < std::time::Duration::from_secs(2));
     let store = Store::open(folder.path()).unwrap();
     let outbox = leukoscope::outputs::delivery::Outbox::open(folder.path(), "hl7", Sends::Signed, &store).unwrap();
-    assert_eq!(outbox.waiting().unwrap().results, 1, "it is sent after the next start");
+    assert_eq!(outbox.unsent()().unwrap().results, 1, "it is sent after the next start");
 }
 
 #[test]

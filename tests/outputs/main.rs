@@ -1,4 +1,4 @@
-//! Outputs of the station: display, serial line, HL7, FHIR, metrics, report; buttons and lights.
+//! Outputs of the station: display, serial line, ASTM, HL7, FHIR, MQTT, metrics, report; buttons and lights.
 
 mod astm;
 mod astm_hosts;
@@ -12,6 +12,11 @@ mod hl7_bench;
 mod hl7_orders;
 mod hl7_results;
 mod metrics;
+mod mqtt;
+mod mqtt_bench;
+mod mqtt_daemon;
+mod mqtt_hostile;
+mod mqtt_tls;
 mod report;
 mod report_bench;
 #[path = "screens/samples.rs"]

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use self::connections::Connections;
-use self::outputs::{Results, start_outputs};
+use self::outputs::{Outboxes, start_outputs};
 use crate::camera;
 use crate::camera::program::end_programs;
 use crate::cli::args::RunArguments;
@@ -19,14 +19,12 @@ use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::{check_size, configured};
 use crate::config::limits::{self, Limits};
 use crate::config::load::load;
-use crate::config::{CameraSource, Config, Sends};
+use crate::config::{CameraSource, Config};
 use crate::counting::session::sample::{check_form, sample_id};
 use crate::counting::statistics::confusion;
-use crate::outputs::astm::wire::{Opener, Route};
-use crate::outputs::delivery::Outbox;
 use crate::outputs::serial::port::Port;
 use crate::outputs::web::{self, Timeouts, Web};
-use crate::outputs::{display, serial};
+use crate::outputs::{display, mqtt, serial};
 use crate::station::adapt::Laboratory;
 use crate::station::adapt::kept::{self, Choice};
 use crate::station::in_force::InForce;
@@ -94,10 +92,8 @@ pub struct Prepared {
     confusion: confusion::ConfusionSource,
     in_force: InForce,
     store: Store,
-    outbox: Outbox,
+    outboxes: Outboxes,
     port: Option<Port>,
-    /// Ways to laboratory systems, each with its own outbox.
-    laboratories: Vec<(Opener, Outbox)>,
     connections: Connections,
 }
 
@@ -157,17 +153,13 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
     }
     let store = Store::open(&state).inspect_err(|error| at_device::show(config, &error.to_string())).blame_input()?;
     let in_force = InForce::new(settings(config, models, unknown_below), calibration);
-    let outbox = Outbox::open(&state, "serial", Sends::All, &store).blame_input()?;
+    let outboxes = Outboxes::open(config, &state, &store)?;
+    mqtt::check(&config.mqtt).blame_input()?;
     let port = serial::open_at_start(&config.serial).blame_input()?;
-    let astm = &config.astm;
-    let laboratories = Route::of(&astm.port, astm.baud, &astm.tcp).into_iter().map(|(name, route)| {
-        let outbox = Outbox::open(&state, name, astm.send, &store).blame_input()?;
-        Ok((Opener::new(route).blame_input()?, outbox))
-    });
-    let laboratories = laboratories.collect::<Result<_, Failure>>()?;
     drop(display::open(&config.display).blame_input()?);
     let connections = Connections::open(config, &state, &store)?;
-    Ok(Prepared { vision: Arc::new(vision), confusion, in_force, store, outbox, port, laboratories, connections })
+    let vision = Arc::new(vision);
+    Ok(Prepared { vision, confusion, in_force, store, outboxes, port, connections })
 }
 
 /// Settings in force at the start, apart from the calibration.
@@ -213,7 +205,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     });
     let sample = formed.map_err(|problem| Failure::input(format!("--sample: {problem}")))?;
 
-    let Prepared { vision, confusion, in_force, store, outbox, port, laboratories, connections } = prepare(&config)?;
+    let Prepared { vision, confusion, in_force, store, outboxes, port, connections } = prepare(&config)?;
 
     let mut station = Station::new(Parts {
         config: config.clone(),
@@ -238,7 +230,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     if let Some(port) = &port {
         say(&format!("serial on {}", port.path().display()));
     }
-    for address in laboratories.iter().filter_map(|(opener, _)| opener.listens_at()) {
+    for address in connections.called_at() {
         say(&format!("ASTM on {address}"));
     }
     let page = start_page(Web {
@@ -262,7 +254,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         say(&format!("hl7 orders on {address}"));
     }
     let receivers = connections.start(&config, station.ports(), &outputs_stop)?;
-    let outputs = start_outputs(&config, &mut station, Results { outbox, port, laboratories }, &outputs_stop)?;
+    let outputs = start_outputs(&config, &mut station, outboxes, port, &outputs_stop)?;
 
     let running = station.start().blame_run()?;
     running.watch_over(seconds);

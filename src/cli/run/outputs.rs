@@ -1,53 +1,63 @@
-//! Starts the outputs: serial line, laboratory systems, display, buttons, keys and metrics, each on its own thread.
+//! Starts the outputs: serial line, MQTT, display, buttons, keys and metrics, each on its own thread.
 
+use std::path::Path;
 use std::thread::JoinHandle;
 
 use crate::cli::failure::{Blame, Failure};
-use crate::config::{Config, DisplayKind, SerialPort};
-use crate::outputs::astm::message::Sender;
-use crate::outputs::astm::wire::Opener;
-use crate::outputs::astm::{self, Astm};
+use crate::config::{Broker, Config, DisplayKind, Sends, SerialPort};
 use crate::outputs::delivery::Outbox;
 use crate::outputs::hardware::{self, keys};
 use crate::outputs::serial::port::Port;
-use crate::outputs::{display, metrics, serial};
+use crate::outputs::{display, metrics, mqtt, serial};
 use crate::station::trouble::Part;
 use crate::station::wiring::{Ports, Station};
-use crate::station::worklist::Worklist;
+use crate::store::Store;
 use crate::system::stop::Stop;
 use crate::system::threads::thread;
 
-/// Where results go, each way with what its receiver lacks.
-pub(super) struct Results {
-    pub(super) outbox: Outbox,
-    /// The serial line, if it is there already.
-    pub(super) port: Option<Port>,
-    pub(super) laboratories: Vec<(Opener, Outbox)>,
+/// What each receiver of results lacks.
+pub(super) struct Outboxes {
+    serial: Outbox,
+    /// Only with a broker: one that is configured later gets the results from then on, not the whole past.
+    mqtt: Option<Outbox>,
 }
 
-/// Connects serial line, display, buttons, keys and metrics to a station and starts them. `outputs_stop` ends them.
+impl Outboxes {
+    /// Opens those of the configured receivers.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub(super) fn open(config: &Config, state: &Path, store: &Store) -> Result<Self, Failure> {
+        let open = |receiver, sends| Outbox::open(state, receiver, sends, store).blame_input();
+        let mqtt = (config.mqtt.broker != Broker::None).then(|| open("mqtt", Sends::Signed)).transpose()?;
+        Ok(Self { serial: open("serial", Sends::All)?, mqtt })
+    }
+}
+
+/// Connects serial line, MQTT, display, buttons, keys and metrics to a station and starts them. `outputs_stop` ends them.
 pub(super) fn start_outputs(
     config: &Config,
     station: &mut Station,
-    Results { outbox, port, laboratories }: Results,
+    outboxes: Outboxes,
+    port: Option<Port>,
     outputs_stop: &Stop,
 ) -> Result<Vec<JoinHandle<()>>, Failure> {
-    let Ports { commands, store, in_force, troubles, monitor, stop, .. } = station.ports().clone();
+    let Ports { commands, store, troubles, monitor, stop, .. } = station.ports().clone();
     let mut threads = Vec::new();
     let mut start = |name, body: Box<dyn FnOnce() + Send>| -> Result<(), Failure> {
         threads.push(thread(name, body).blame_run()?);
         Ok(())
     };
     if config.serial.port != SerialPort::None {
-        monitor.queues.outbox("serial", outbox.unsent());
+        monitor.queues.outbox("serial", outboxes.serial.unsent());
     }
     start("serial", {
         let serial = serial::Serial {
             config: config.serial.clone(),
             station: config.station.name.clone(),
             newest: station.sink(),
-            results: store.clone(),
-            outbox,
+            results: store,
+            outbox: outboxes.serial,
             commands: commands.clone(),
             stop: outputs_stop.clone(),
         };
@@ -57,28 +67,23 @@ pub(super) fn start_outputs(
             log::debug!("serial: {traffic:?}");
         })
     })?;
-    for (opener, outbox) in laboratories {
-        monitor.queues.outbox(outbox.receiver(), outbox.unsent());
-        let part = if opener.route().is_serial() { Part::AstmSerial } else { Part::AstmTcp };
-        let astm = Astm {
-            config: config.astm.clone(),
-            sender: Sender {
-                station: config.station.name.clone(),
-                receiver: config.astm.receiver.clone(),
-                charset: config.astm.charset,
-                codes: config.codes.clone(),
-            },
-            opener,
+    if let Some(outbox) = outboxes.mqtt {
+        monitor.queues.outbox("mqtt", outbox.unsent());
+        let mqtt = mqtt::Mqtt {
+            config: config.mqtt.clone(),
+            station: config.station.name.clone(),
+            newest: station.sink(),
             outbox,
-            store: store.clone(),
-            worklist: Worklist::new(store.clone(), in_force.clone()),
+            commands: commands.clone(),
+            drops: monitor.drops.clone(),
             stop: outputs_stop.clone(),
         };
-        let trouble = troubles.reporter(part);
+        let trouble = troubles.reporter(Part::Mqtt);
         start(
-            "astm",
+            "mqtt",
             Box::new(move || {
-                astm::run(astm, trouble);
+                let traffic = mqtt::run(mqtt, trouble);
+                log::debug!("mqtt: {traffic:?}");
             }),
         )?;
     }

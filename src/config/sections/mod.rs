@@ -72,6 +72,7 @@ mod display;
 mod fhir;
 mod hl7;
 mod metrics;
+mod mqtt;
 mod serial;
 mod station;
 mod store;
@@ -86,6 +87,7 @@ pub use display::{ColourOrder, DisplayConfig, DisplayKind};
 pub use fhir::FhirConfig;
 pub use hl7::{Charset, Hl7Config, SampleField};
 pub use metrics::MetricsConfig;
+pub use mqtt::MqttConfig;
 pub use serial::{LineFormat, SerialConfig};
 pub use station::Station;
 pub use store::StoreConfig;
@@ -108,6 +110,7 @@ pub struct Config {
     pub hl7: Hl7Config,
     pub fhir: FhirConfig,
     pub codes: CodesConfig,
+    pub mqtt: MqttConfig,
     pub metrics: MetricsConfig,
     pub controls: Controls,
     pub web: WebConfig,
@@ -115,7 +118,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 17] = [
+pub(super) const SECTIONS: [Section; 18] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -129,6 +132,7 @@ pub(super) const SECTIONS: [Section; 17] = [
     Hl7Config::SECTION,
     FhirConfig::SECTION,
     CodesConfig::SECTION,
+    MqttConfig::SECTION,
     MetricsConfig::SECTION,
     Controls::SECTION,
     WebConfig::SECTION,

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::aside::{Aside, Refused};
 use super::{Due, Outbox};
 use crate::config::Sends;
+use crate::station::queues::Unsent;
 use crate::store::{Store, StoreError, StoredResult};
 use crate::system::backoff::Backoff;
 use crate::system::stop::Stop;
@@ -76,6 +77,11 @@ impl Courier {
     #[must_use]
     pub fn with_pauses(self, pauses: Pauses) -> Self {
         Self { pauses, ..self }
+    }
+
+    /// Looks at what the receiver lacks, for monitoring; what is set aside is told of as a trouble.
+    pub fn unsent(&self) -> impl Fn() -> Option<Unsent> + Send + use<> {
+        self.outbox.unsent()
     }
 
     /// Sends until the stop signal. `send` sends one result and waits for the answer; `trouble` gets the current problem

@@ -12,7 +12,6 @@ pub mod incoming;
 pub mod line;
 pub mod port;
 
-mod change;
 mod columns;
 mod queue;
 
@@ -21,14 +20,13 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use self::change::Difference;
 use self::incoming::{Incoming, IncomingError, Request};
 use self::line::SerialMessage;
 use self::port::{Port, PortError};
 use self::queue::LineQueue;
 use crate::config::{SerialConfig, SerialPort};
 use crate::counting::session::snapshot::Snapshot;
-use crate::outputs::delivery::Outbox;
+use crate::outputs::delivery::{Difference, Outbox};
 use crate::station::requests::{Asked, Commands, NotPassedOn};
 use crate::store::Store;
 use crate::system::backoff::Backoff;

@@ -1,18 +1,18 @@
-//! Decides which state changes are worth a line.
+//! Decides which state changes are worth an update to a receiver.
 
 use crate::counting::session::snapshot::Snapshot;
 use crate::vision::quality::Verdict;
 
-/// The parts of the frame quality worth a line: the verdict, the focus in the twenty steps of a bar, and the number of
+/// The parts of the frame quality worth an update: the verdict, the focus in the twenty steps of a bar, and the number of
 /// frames refused.
 fn looks(state: &Snapshot) -> (Option<(Verdict, u8)>, u64) {
     let quality = state.quality.map(|quality| (quality.verdict, (quality.focus * 20.0).round() as u8));
     (quality, state.frames.refused.total())
 }
 
-/// How much a state differs from the last one sent to the host.
+/// How much a state differs from the last one sent to a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Difference {
+pub(in crate::outputs) enum Difference {
     None,
     /// Counts: sent at the interval of the config.
     Small,
@@ -22,7 +22,7 @@ pub(super) enum Difference {
 
 impl Difference {
     /// Compares `state` with the last state sent.
-    pub(super) fn between(sent: Option<&Snapshot>, state: &Snapshot) -> Self {
+    pub(in crate::outputs) fn between(sent: Option<&Snapshot>, state: &Snapshot) -> Self {
         let Some(sent) = sent else { return Self::Great };
         if (&sent.sample, sent.phase, sent.ending, &sent.trouble)
             != (&state.sample, state.phase, state.ending, &state.trouble)
