@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_message_names_its_separators_and_its_letters() {
-        let text = "MSH#*~\\!#LIS#LAB#leukoscope##20260301##ORM*O01#7#P#2.5.1########8859/1\rORC#NW#O!1*2\r";
+        let text = "MSH#*~\\!#LIS#LAB#leukoscope##20260301##ORM*O01#7#P#2.5.1######8859/1\rORC#NW#O!1*2\r";
         let mut bytes = text.as_bytes().to_vec();
         bytes.extend(b"NTE###caf\xe9\r");
         let message = Message::read(&bytes).unwrap();
