@@ -38,7 +38,7 @@ create table if not exists fleet.state (
     heard   timestamptz not null default clock_timestamp()
 );
 
--- One row a minute of each station that counts: focus, quality and stain over time.
+-- One row a minute of each station that counts: focus and quality over time.
 create table if not exists fleet.health (
     station text        not null,
     minute  timestamptz not null,

@@ -1,6 +1,6 @@
 //! Checks values against each other.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::keys::Refusal;
 use super::{
@@ -55,7 +55,7 @@ pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str,
 
 /// Rejects a certificate without its key and a catalogue folder that does not exist.
 fn web(web: &WebConfig) -> Vec<(&'static str, &'static str, Refusal)> {
-    let mut found = pair("web", &web.certificate, &web.key);
+    let mut found = pair("web", web.certificate.as_deref(), web.key.as_deref());
     if let Some(folder) = web.catalogues.as_deref().filter(|folder| !folder.is_dir()) {
         let what = format!("catalogues = \"{0}\": there is no folder {0}", folder.display());
         found.push(("web", "catalogues", Refusal { what, write: "catalogues = \"\", or make the folder".into() }));
@@ -91,8 +91,8 @@ fn fhir(fhir: &FhirConfig) -> Vec<(&'static str, &'static str, Refusal)> {
 /// Rejects a certificate without its key, and a key without its certificate.
 fn pair(
     section: &'static str,
-    certificate: &Option<PathBuf>,
-    key: &Option<PathBuf>,
+    certificate: Option<&Path>,
+    key: Option<&Path>,
 ) -> Vec<(&'static str, &'static str, Refusal)> {
     let halves = [(certificate, key, "key"), (key, certificate, "certificate")];
     let missing = halves.into_iter().filter_map(|(given, missing, name)| match (given, missing) {
@@ -108,7 +108,7 @@ fn pair(
 
 /// Rejects topics that MQTT has other uses for, a password for nobody, and certificates where nothing is encrypted.
 fn mqtt(mqtt: &MqttConfig) -> Vec<(&'static str, &'static str, Refusal)> {
-    let mut found = pair("mqtt", &mqtt.certificate, &mqtt.key);
+    let mut found = pair("mqtt", mqtt.certificate.as_deref(), mqtt.key.as_deref());
     let topic = &mqtt.topic;
     if topic.contains(['+', '#']) || topic.starts_with(['/', '$']) || topic.ends_with('/') || topic.contains("//") {
         let what =
