@@ -65,7 +65,7 @@ fn web(web: &WebConfig) -> Vec<(&'static str, &'static str, Refusal)> {
 
 /// Rejects a certificate without its key, and orders by TLS without a certificate.
 fn hl7(hl7: &Hl7Config) -> Vec<(&'static str, &'static str, Refusal)> {
-    let mut found = pair("hl7", &hl7.certificate, &hl7.key);
+    let mut found = pair("hl7", hl7.certificate.as_deref(), hl7.key.as_deref());
     if hl7.tls && hl7.listen != ListenAddress::None && hl7.certificate.is_none() && hl7.key.is_none() {
         let what = format!(
             "listen = \"{}\" with tls = true takes orders by TLS, for which a certificate is missing",

@@ -122,15 +122,14 @@ impl FromStr for HostAddress {
         }
         let (host, port) = text.rsplit_once(':').ok_or(NotAHost)?;
         let port = port.parse().ok().filter(|port| *port > 0).ok_or(NotAHost)?;
-        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(address) => address.parse::<std::net::Ipv6Addr>().map_err(|_| NotAHost)?.to_string(),
-            None => {
-                let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-                if host.is_empty() || host.len() > 253 || !host.bytes().all(letter) {
-                    return Err(NotAHost);
-                }
-                host.to_owned()
+        let host = if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+            address.parse::<std::net::Ipv6Addr>().map_err(|_| NotAHost)?.to_string()
+        } else {
+            let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            if host.is_empty() || host.len() > 253 || !host.bytes().all(letter) {
+                return Err(NotAHost);
             }
+            host.to_owned()
         };
         Ok(Self::At { host, port })
     }

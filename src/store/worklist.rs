@@ -43,24 +43,19 @@ impl Store {
             {
                 return Ok(OrderTaken::Known);
             }
-            match known {
-                Some((number, ..)) => {
-                    transaction.execute(
-                        "UPDATE ordered SET urgent = ?2, cancelled = NULL WHERE number = ?1",
-                        params![number, urgent],
-                    )?;
+            if let Some((number, ..)) = known {
+                let sql = "UPDATE ordered SET urgent = ?2, cancelled = NULL WHERE number = ?1";
+                transaction.execute(sql, params![number, urgent])?;
+            } else {
+                let sql = format!("SELECT count(*) FROM ordered WHERE {OPEN}");
+                let open: i64 = transaction.query_row(&sql, [oldest(now)], |row| row.get(0))?;
+                if open >= MOST_OPEN {
+                    return refused(format!("the worklist holds {MOST_OPEN} samples; count or cancel some"));
                 }
-                None => {
-                    let sql = format!("SELECT count(*) FROM ordered WHERE {OPEN}");
-                    let open: i64 = transaction.query_row(&sql, [oldest(now)], |row| row.get(0))?;
-                    if open >= MOST_OPEN {
-                        return refused(format!("the worklist holds {MOST_OPEN} samples; count or cancel some"));
-                    }
-                    transaction.execute(
-                        "INSERT INTO ordered (sample, host, order_id, urgent, at) VALUES (?1, ?2, ?3, ?4, ?5)",
-                        params![sample, host, id, urgent, time(now)],
-                    )?;
-                }
+                transaction.execute(
+                    "INSERT INTO ordered (sample, host, order_id, urgent, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![sample, host, id, urgent, time(now)],
+                )?;
             }
             let detail = json!({"sample": sample, "order": order_id, "urgent": urgent});
             audit::note(transaction, host, now, "order", None, &detail)?;

@@ -254,9 +254,9 @@ fn an_encrypted_backup_shows_nothing_and_opens_with_its_key_alone() {
     for (at, cut) in [(bytes.len() / 2, false), (bytes.len() - 1, false), (bytes.len() - 20, true), (300, true)] {
         let mut bytes = bytes.clone();
         if cut {
-            bytes.truncate(at)
+            bytes.truncate(at);
         } else {
-            bytes[at] ^= 1
+            bytes[at] ^= 1;
         }
         let damaged = stick.path().join("damaged");
         fs::write(&damaged, bytes).unwrap();

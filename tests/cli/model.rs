@@ -444,7 +444,7 @@ fn a_result_keeps_naming_the_networks_that_made_it() {
         let counted =
             || Store::open_to_read(&bench.state()).ok().flatten().map_or(0, |store| store.all().unwrap().len());
         while counted() < results {
-            assert!(begun.elapsed() < Duration::from_secs(120) && station.try_wait().unwrap().is_none());
+            assert!(begun.elapsed() < Duration::from_mins(2) && station.try_wait().unwrap().is_none());
             std::thread::sleep(Duration::from_millis(50));
         }
         // A station that runs goes on with its own, and may be given others meanwhile.

@@ -27,7 +27,7 @@ fn server(answers: Vec<String>) -> (String, Arc<Mutex<Vec<String>>>) {
         for answer in answers {
             let (mut stream, _) = socket.accept().unwrap();
             let mut text = Vec::new();
-            let mut buffer = [0; 65536];
+            let mut buffer = [0; 16384];
             loop {
                 let read = stream.read(&mut buffer).unwrap();
                 text.extend(&buffer[..read]);

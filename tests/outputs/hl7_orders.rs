@@ -106,7 +106,7 @@ fn an_order_stands_in_the_worklist_until_it_is_cancelled() {
     assert_eq!((part(&answer, "MSA", 1, 1), part(&answer, "MSA", 2, 1)), ("AA".into(), "M-1".into()));
     assert_eq!((part(&answer, "MSH", 9, 1), part(&answer, "MSH", 9, 2)), ("ACK".into(), "O21".into()));
     let urgent = ("A-17".to_owned(), Some("ORD-7".to_owned()), true);
-    assert_eq!(station.samples(), [urgent.clone()]);
+    assert_eq!(station.samples(), std::slice::from_ref(&urgent));
     // The same again changes nothing, and XO the urgency.
     station.asks(&oml("NW", "A-17", "S"));
     assert_eq!(station.samples(), [urgent]);
@@ -282,7 +282,7 @@ fn orders_and_results_go_through_tls_and_a_stranger_gets_neither() {
                 assert!(expected == "sent what" && words.starts_with("AR"), "{words}");
             }
             verdict => {
-                assert!(expected == "certificate" && format!("{verdict:?}").contains("ertificate"), "{verdict:?}")
+                assert!(expected == "certificate" && format!("{verdict:?}").contains("ertificate"), "{verdict:?}");
             }
         }
     }

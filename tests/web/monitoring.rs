@@ -152,7 +152,9 @@ fn readiness_names_each_part_that_is_not_in_order_but_no_file_and_no_sample() {
         "metrics",
     ];
     assert_eq!(parts(&station), expected, "the clock, the optics and old records only need a look");
-    Part::ALL.into_iter().for_each(|part| station.monitor.troubles.set(part, None));
+    for part in Part::ALL {
+        station.monitor.troubles.set(part, None);
+    }
     assert_eq!(parts(&station), [""; 0]);
 
     stop.request();

@@ -236,7 +236,7 @@ impl Link {
                 }
                 Token::Frame(frame) => {
                     *until = now + FRAME;
-                    let answer = received.take(frame);
+                    let answer = received.take(&frame);
                     self.output.push(answer);
                     None
                 }
@@ -279,7 +279,7 @@ impl Received {
     }
 
     /// Takes a frame and gives the byte that answers it.
-    fn take(&mut self, frame: Frame) -> u8 {
+    fn take(&mut self, frame: &Frame) -> u8 {
         if self.too_long {
             return NAK;
         }

@@ -263,11 +263,9 @@ fn order(record: &Record<'_>) -> Option<Asked> {
     let order_id = Some(record.component(4, 1)).filter(|id| !id.is_empty());
     let (action, kind) = (record.field(12).trim(), record.field(26).trim());
     match (action, kind) {
-        // Results that the host passes on are no orders.
-        (_, "F" | "P" | "C" | "I" | "X" | "Y" | "Z") => None,
+        // Results that the host passes on are no orders, and a control sample (action Q) is no patient's.
+        (_, "F" | "P" | "C" | "I" | "X" | "Y" | "Z") | ("Q", _) => None,
         ("C", _) => Some(Asked::Cancel { sample, order_id }),
-        // A control sample is no patient's.
-        ("Q", _) => None,
         _ => Some(Asked::Order { sample, order_id, urgent: record.repeats(6).any(|one| one.trim() == "S") }),
     }
 }

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::config::CodesConfig;
 use crate::outputs::delivery::codes::{self, CELLS, Code, CodedRow, Defined, Method, ResultStatus};
 use crate::outputs::delivery::notes::{About, notes};
-use crate::store::StoredResult;
+use crate::store::{StoredResult, hexadecimal};
 use crate::system::zone::rfc3339;
 
 /// System of the program's own codes and identifiers; no address, nothing is there.
@@ -83,7 +83,7 @@ impl<'a> Report<'a> {
     /// Where a resource of this bundle lies in it: the same each time.
     fn full_url(&self, part: &str) -> String {
         let digest: [u8; 32] = Sha256::digest(format!("{}|{part}", self.id)).into();
-        let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hexadecimal(&digest[..16]);
         // Version 8: a UUID of a form of one's own (RFC 9562).
         format!("urn:uuid:{}-{}-8{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
     }
@@ -92,7 +92,7 @@ impl<'a> Report<'a> {
     fn hashed(&self, parts: &[&str]) -> String {
         let store = self.result.store.as_deref().unwrap_or("0");
         let digest: [u8; 32] = Sha256::digest(parts.join("\0")).into();
-        let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hexadecimal(&digest[..16]);
         format!("{store}-{hex}")
     }
 

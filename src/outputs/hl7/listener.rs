@@ -93,7 +93,8 @@ impl Listener {
         while !stop.requested() {
             match self.socket.accept() {
                 Ok((stream, peer)) => {
-                    let (ended, still): (Vec<_>, Vec<_>) = threads.into_iter().partition(|thread| thread.is_finished());
+                    let (ended, still): (Vec<_>, Vec<_>) =
+                        threads.into_iter().partition(std::thread::JoinHandle::is_finished);
                     ended.into_iter().for_each(join);
                     threads = still;
                     if serving.load(Ordering::Acquire) >= MOST_CONNECTIONS {

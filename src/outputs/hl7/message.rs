@@ -184,14 +184,15 @@ pub fn unescaped(text: &str, separators: Separators) -> String {
             ".br" => plain.push('\n'),
             // Where text is shown strongly.
             "H" | "N" => {}
-            name => match hexadecimal(name) {
-                Some(bytes) => plain.push_str(&bytes),
-                None => {
+            name => {
+                if let Some(bytes) = hexadecimal(name) {
+                    plain.push_str(&bytes);
+                } else {
                     plain.push(separators.escape);
                     plain.push_str(name);
                     plain.push(separators.escape);
                 }
-            },
+            }
         }
     }
     plain + rest

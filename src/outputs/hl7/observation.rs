@@ -10,7 +10,7 @@ use super::message::escaped;
 use crate::config::{CodesConfig, Hl7Config};
 use crate::outputs::delivery::codes::{self, CELLS, Code, CodedRow, Defined, Method, ResultStatus};
 use crate::outputs::delivery::notes::{About, notes};
-use crate::store::StoredResult;
+use crate::store::{StoredResult, hexadecimal};
 
 /// The program's own codes.
 const OWN: &str = "99LEU";
@@ -22,7 +22,7 @@ pub fn control_id(result: &StoredResult) -> String {
     let signature = result.signature.as_ref().map(|signature| signature.sha256.as_str()).unwrap_or_default();
     let digest: [u8; 32] = Sha256::digest(format!("{store}|{}|{signature}", result.sequence)).into();
     // MSH-10 has 20 characters.
-    digest[..10].iter().map(|byte| format!("{byte:02X}")).collect()
+    hexadecimal(&digest[..10]).to_uppercase()
 }
 
 /// The header of a message that is sent now: its type, such as `ORU^R01^ORU_R01`, and its number.

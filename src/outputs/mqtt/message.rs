@@ -22,7 +22,7 @@ pub(super) struct Messages {
 }
 
 #[derive(Serialize)]
-struct Flags<'a> {
+struct StateFlags<'a> {
     time: Timestamp,
     station: &'a str,
     sample: &'a str,
@@ -53,7 +53,7 @@ impl Messages {
     pub(super) fn flags(&self, state: &Snapshot) -> String {
         let Snapshot { time, sample, flags, .. } = state;
         // Only text and times, so serialization cannot fail.
-        serde_json::to_string(&Flags { time: *time, station: &self.station, sample, flags }).unwrap_or_default()
+        serde_json::to_string(&StateFlags { time: *time, station: &self.station, sample, flags }).unwrap_or_default()
     }
 
     /// A number is skipped for an update that was dropped.

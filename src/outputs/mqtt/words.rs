@@ -24,8 +24,7 @@ pub(super) fn of_connection(problem: &ConnectionError) -> String {
     match problem {
         ConnectionError::ConnectionRefused(code) => refused(*code),
         ConnectionError::Timeout(_) => "does not answer; see [mqtt] broker, and the network".to_owned(),
-        ConnectionError::Io(problem) => of_io(problem),
-        ConnectionError::Tls(TlsError::Io(problem)) => of_io(problem),
+        ConnectionError::Io(problem) | ConnectionError::Tls(TlsError::Io(problem)) => of_io(problem),
         ConnectionError::Tls(TlsError::TLS(problem)) => of_tls(problem),
         ConnectionError::MqttState(problem) => of_state(problem),
         ConnectionError::NotConnAck(_) => no_mqtt(&"an answer out of turn"),
@@ -47,10 +46,9 @@ fn refused(code: ConnectReturnCode) -> String {
 
 fn of_state(problem: &StateError) -> String {
     match problem {
-        StateError::Io(problem) => of_io(problem),
+        StateError::Io(problem) | StateError::Deserialization(MqttError::Io(problem)) => of_io(problem),
         StateError::ConnectionAborted => "closed the connection".to_owned(),
         StateError::AwaitPingResp => "does not answer any more".to_owned(),
-        StateError::Deserialization(MqttError::Io(problem)) => of_io(problem),
         StateError::Deserialization(problem) => no_mqtt(problem),
         StateError::ConnFail { reason } => refused(*reason),
         StateError::ServerDisconnect { reason_code: DisconnectReasonCode::SessionTakenOver, .. } => {
