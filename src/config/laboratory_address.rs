@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::values::HostAddress;
+
 /// What precedes an address at which the station waits to be called.
 const LISTEN: &str = "listen:";
 
@@ -38,15 +40,10 @@ impl FromStr for LaboratoryAddress {
         if let Some(address) = text.strip_prefix(LISTEN) {
             return address.parse().map(Self::Listen).map_err(|_| NoLaboratoryAddress);
         }
-        if let Ok(SocketAddr::V6(_)) = text.parse() {
-            return Ok(Self::Call(text.to_owned()));
+        match text.parse() {
+            Ok(HostAddress::At { .. }) => Ok(Self::Call(text.to_owned())),
+            _ => Err(NoLaboratoryAddress),
         }
-        let (host, port) = text.split_once(':').ok_or(NoLaboratoryAddress)?;
-        let named = !host.is_empty()
-            && host.len() <= 253
-            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-        let numbered = port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse().is_ok_and(|port: u16| port > 0);
-        if named && numbered { Ok(Self::Call(text.to_owned())) } else { Err(NoLaboratoryAddress) }
     }
 }
 
