@@ -231,7 +231,10 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         say(&format!("serial on {}", port.path().display()));
     }
     for address in connections.called_at() {
-        say(&format!("ASTM on {address}"));
+        say(&format!("astm on {address}"));
+    }
+    if let Some(address) = connections.orders_at() {
+        say(&format!("hl7 orders on {address}"));
     }
     let page = start_page(Web {
         config: config.web.clone(),
@@ -249,11 +252,8 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         timeouts: Timeouts::default(),
         stop: outputs_stop.clone(),
     })?;
-    // After the page, which may fail on a port in use: the key reader switches off the terminal's echo.
-    if let Some(address) = connections.orders_at() {
-        say(&format!("hl7 orders on {address}"));
-    }
     let receivers = connections.start(&config, station.ports(), &outputs_stop)?;
+    // After the page, which may fail on a port in use: the key reader switches off the terminal's echo.
     let outputs = start_outputs(&config, &mut station, outboxes, port, &outputs_stop)?;
 
     let running = station.start().blame_run()?;

@@ -12,8 +12,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use crate::config::{LaboratoryAddress, SerialPort};
 use crate::outputs::serial::port::{Port, PortError};
 
-/// How long a laboratory system may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(5);
+/// How long a laboratory system may take to accept a connection: the program ends within 5 s.
+const CONNECT: Duration = Duration::from_secs(2);
 
 /// Where the wire leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
