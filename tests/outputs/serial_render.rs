@@ -5,6 +5,7 @@ use leukoscope::counting::session::snapshot::{FrameCounts, Phase, Snapshot};
 use leukoscope::domain::class::CellClass;
 use leukoscope::domain::counts::{ClassCount, KindCounts};
 use leukoscope::domain::flag::Flag;
+use leukoscope::domain::red_cell_colour::RedCellColour;
 use leukoscope::outputs::serial::incoming::Incoming;
 use leukoscope::outputs::serial::line::{SerialLine, SerialMessage, csv_header, render};
 use leukoscope::store::StoredResult;
@@ -52,6 +53,18 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
 
 fn line<'a>(station: &'a str, message: SerialMessage<'a>) -> SerialLine<'a> {
     SerialLine { sequence: 12, time: "2026-03-01T10:00:01Z".parse().unwrap(), station, message }
+}
+
+#[test]
+fn a_result_tells_the_colour_of_its_red_cells_and_an_update_does_not() {
+    let colour = RedCellColour([0.2, 0.32, 0.22]);
+    let snapshot = Snapshot { red_cell_density: Some(colour), ..snapshot("A-1".into(), None, 50.0) };
+    let result = StoredResult { sequence: 1, store: None, session: 1, station: "s".into(), snapshot, signature: None };
+    let of = |message| {
+        render(&SerialLine { sequence: 1, time: result.snapshot.time, station: "s", message }, LineFormat::Json)
+    };
+    assert!(of(SerialMessage::Result(&result)).contains(r#""red_cell_density":[0.2,0.32,0.22]"#));
+    assert!(!of(SerialMessage::Update(&result.snapshot)).contains("red_cell_density"));
 }
 
 #[test]

@@ -21,6 +21,7 @@ use crate::domain::class::Group;
 use crate::domain::counts::{ClassCount, KindCounts};
 use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
+use crate::domain::red_cell_colour::RedCellColour;
 use crate::outputs::delivery::notes::camera_checked;
 use crate::store::StoredResult;
 use crate::store::records::Signature;
@@ -179,6 +180,8 @@ struct JsonSession<'a> {
     earlier: Option<&'a EarlierResult>,
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<&'a ProfileMark>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    red_cell_density: Option<RedCellColour>,
 }
 
 /// Counts by the network alone that differ from `classes` by more than chance.
@@ -255,6 +258,8 @@ fn json(line: &SerialLine<'_>) -> String {
         camera_checked: line.camera_checked(),
         earlier: snapshot.earlier.as_ref(),
         profile: snapshot.profile.as_ref(),
+        // Of a whole sample it tells of the stain; while it is counted it only makes lines longer.
+        red_cell_density: line.result().and(snapshot.red_cell_density),
     });
     let line = JsonLine {
         kind: line.kind(),
