@@ -12,7 +12,8 @@ use super::records::{CellNumber, CellRecord, SessionId, Signature};
 use super::text::time;
 use super::{Store, StoreError, StoreProblem, cells, digest, recovered, refused, sessions};
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
-use crate::domain::class::{CellClass, Kind};
+use crate::domain::class::{CellClass, Group, Kind};
+use crate::domain::flag::{Cells, Flag};
 use crate::domain::letters::unfit_in_comment;
 
 /// Longest comment, characters.
@@ -33,6 +34,12 @@ pub enum ReviewError {
     /// It has changed since it was viewed.
     #[error("the result of session {0} changed since you looked at it; look at it again, then sign")]
     Changed(SessionId),
+    /// Cells that a person must look at were looked at by nobody, and no comment says why.
+    #[error(
+        "session {0}: {1} cells were looked at by nobody although they are blasts, unclassified, or of a flag; look at \
+         them, or write in the comment why you sign all the same"
+    )]
+    Unexplained(SessionId, u32),
     /// There is no such session.
     #[error("there is no session {0}")]
     NoSession(SessionId),
@@ -162,13 +169,14 @@ impl Store {
     /// A refusal if the session has no result or is already signed, or the comment is too long; else if it cannot be
     /// written.
     pub fn sign(&self, session: SessionId, by: &str, at: Timestamp, comment: &str) -> Result<Signature, StoreError> {
-        self.sign_if(session, by, at, comment, |_| true)
+        self.sign_if(session, by, at, comment, |_| true, false)
     }
 
     /// Signs the result only if its fingerprint is `seen`. The comment is a person's: every letter of it must print.
     ///
     /// # Errors
-    /// As [`Store::sign`]; a refusal if the result has another fingerprint, or a letter of the comment does not print.
+    /// As [`Store::sign`]; a refusal if the result has another fingerprint, a letter of the comment does not print, or there is no
+    /// comment although blasts, unclassified cells or cells of a flag were looked at by nobody.
     pub(crate) fn sign_seen(
         &self,
         session: SessionId,
@@ -184,7 +192,7 @@ impl Store {
                  digits, signs and line breaks"
             )));
         }
-        self.sign_if(session, by, at, &comment, |fingerprint| fingerprint == seen)
+        self.sign_if(session, by, at, &comment, |fingerprint| fingerprint == seen, true)
     }
 
     fn sign_if(
@@ -194,6 +202,7 @@ impl Store {
         at: Timestamp,
         comment: &str,
         seen: impl FnOnce(&str) -> bool,
+        explained: bool,
     ) -> Result<Signature, StoreError> {
         let (signature, number, of) = self.write(|transaction| {
             open_for_review(transaction, session)?;
@@ -215,6 +224,12 @@ impl Store {
             };
             if !seen(&fingerprint) {
                 return Err(ReviewError::Changed(session).into());
+            }
+            if explained && comment.trim().is_empty() {
+                let unseen = unseen(transaction, session, &result.flags)?;
+                if unseen > 0 {
+                    return Err(ReviewError::Unexplained(session, unseen).into());
+                }
             }
             let snapshot = serde_json::to_string(&result)?;
             let sha256 = signature_hash(session, by, &time(at), comment, &snapshot);
@@ -239,6 +254,30 @@ impl Store {
         recovered(&self.0.unsigned).remove(&of);
         Ok(signature)
     }
+}
+
+/// White cells that nobody looked at although somebody must: blasts, unclassified ones, and those that raise a flag.
+fn unseen(transaction: &Transaction<'_>, session: SessionId, flags: &[Flag]) -> rusqlite::Result<u32> {
+    let flagged = |class: CellClass| {
+        flags.iter().flat_map(|flag| flag.shares()).any(|share| match share.row().cells {
+            Cells::Class(of) => of == class,
+            Cells::Group(group) => group == class.group(),
+        })
+    };
+    let mut select = transaction.prepare_cached(
+        "SELECT class, count(*) FROM cell WHERE session = ?1 AND kind = 'WBC' AND NOT withdrawn AND person_class IS NULL \
+         GROUP BY class",
+    )?;
+    let rows = select.query_map([session], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, u32>(1)?)))?;
+    let mut unseen = 0;
+    for row in rows {
+        let (code, count) = row?;
+        let class = code.and_then(|code| code.parse().ok()).unwrap_or(CellClass::Unk);
+        if class == CellClass::Unk || class.group() == Group::Blasts || flagged(class) {
+            unseen += count;
+        }
+    }
+    Ok(unseen)
 }
 
 /// Hashes of what a review changes.

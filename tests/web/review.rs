@@ -3,8 +3,10 @@
 
 use std::fmt::Write as _;
 
+use crate::common::stored;
 use crate::station::{PASSWORD, Station, login};
 use jiff::Timestamp;
+use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::store::records::Role;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -194,6 +196,35 @@ fn a_result_says_whether_its_camera_was_checked_and_a_signed_one_goes_on_saying_
     assert_eq!(look(id)["reviewed_result"]["camera_check"], before["camera_check"], "part of what is signed");
     let after = look(other);
     assert_eq!((&after["camera_check"]["cells"], &after["camera_check"]["agree"]), (&json!(3), &json!(2)));
+}
+
+#[test]
+fn blasts_and_unclassified_cells_that_nobody_looked_at_are_not_signed_without_a_word() {
+    let station = Station::in_network();
+    let id = station.store.begin(&stored::start("B-1")).unwrap();
+    let named = [CellClass::Bla, CellClass::Unk, CellClass::Ngs];
+    let cells: Vec<_> =
+        (1..).zip(named).map(|(number, class)| stored::cell(number, Kind::Wbc, Some(class), 0.9)).collect();
+    let cells: Vec<_> = cells.into_iter().map(|cell| stored::put(cell, None)).collect();
+    station.store.finish(id, &cells, &stored::result("B-1"), &stored::settings()).unwrap();
+    let rita = login(&station, "rita");
+    let sign = |comment: &str| {
+        let seen = rita("GET", &format!("/api/sessions/{id}"), Value::Null).json();
+        let body = json!({"password": PASSWORD, "comment": comment, "fingerprint": seen["fingerprint"]});
+        rita("POST", &format!("/api/sessions/{id}/sign"), body)
+    };
+    for (seen, left) in [(None, "2 cells"), (Some(1), "1 cells")] {
+        if let Some(cell) = seen {
+            let confirmed = json!({"cells": [cell], "class": "MYO"});
+            assert_eq!(rita("PUT", &format!("/api/sessions/{id}/cells"), confirmed).status, 200);
+        }
+        for comment in ["", "  \n "] {
+            let answer = sign(comment);
+            assert_eq!((answer.status, answer.code().as_str()), (409, "unexplained"));
+            assert!(answer.error().contains(left), "{}", answer.error());
+        }
+    }
+    assert_eq!(sign("the second cell lies under the label").status, 200);
 }
 
 #[test]
