@@ -9,11 +9,11 @@ use crate::config::values::{Sends, SerialPort};
 
 section! {
     /// Laboratory system that speaks ASTM E1381 and E1394 (CLSI LIS1-A and LIS2-A2), over a serial port, TCP, or both, each with an
-    /// outbox of its own. docs/interfaces.md shows what is sent, [codes] sets the codes.
+    /// outbox of its own. docs/interfaces.md shows what is sent; the codes stand in the section codes.
     "astm", AstmConfig {
-        /// Serial port of the laboratory system, such as "/dev/ttyUSB1", or "none". It is another one than that of [serial].
+        /// Serial port of the laboratory system, such as "/dev/ttyUSB1", or "none". It is another one than that of the serial lines.
         port: SerialPort = SerialPort::None => key(Port).example(r#""/dev/ttyUSB1""#);
-        /// Bits a second of that port, as in [serial].
+        /// Bits a second of that port, as for the serial lines.
         baud: u32 = 9600 => key(Baud);
         /// Over the network: "none", "lis.clinic:15200" to call the laboratory system, or "listen:0.0.0.0:15200" to be called. The
         /// standard has no encryption: use a network that patients' data may cross.

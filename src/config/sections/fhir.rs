@@ -9,7 +9,7 @@ use crate::config::values::Sends;
 section! {
     /// FHIR R4: every result as a bundle, to a server or as files. docs/interfaces.md shows one.
     "fhir", FhirConfig {
-        /// Base address of the server, such as "https://fhir.hospital.example/r4". "none": none.
+        /// Base address of the server, beginning with https or http. "none": none.
         url: Option<String> = None => optional(Url).example(r#""https://fhir.hospital.example/r4""#);
         /// Folder for files instead, one JSON file a result.
         folder: Option<PathBuf> = None => optional(Folder).example(r#""/var/lib/leukoscope/fhir""#);
