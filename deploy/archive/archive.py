@@ -128,8 +128,10 @@ def analyse(
 
 def cluster_of(arguments: argparse.Namespace) -> Client:
     """The workers to use. Raises Usage if there are none."""
-    # What goes wrong is said here in sentences; that a worker was lost is worth a line of Dask's own.
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    # What goes wrong is said here in sentences, where each of these would show its trace; that a worker was lost is worth a line
+    # of Dask's own.
+    for part in ("client", "batched", "comm", "core"):
+        logging.getLogger(f"distributed.{part}").setLevel(logging.CRITICAL)
     if arguments.scheduler is None:
         # A worker holds no batch but the one it works at, so that no other is blamed for its end.
         dask.config.set({"distributed.scheduler.allowed-failures": arguments.tries - 1})
