@@ -408,3 +408,20 @@ fn two_hosts_each_get_every_result_and_one_that_is_deaf_holds_up_only_itself() {
     let traffic: Vec<u64> = threads.into_iter().map(|thread| thread.join().unwrap().results).collect();
     assert_eq!(traffic, [0, 3]);
 }
+
+#[test]
+fn pictures_go_with_a_result_where_they_are_asked_for_least_certain_first() {
+    let tcp = LaboratoryAddress::Listen("127.0.0.1:0".parse().unwrap());
+    let config = AstmConfig { tcp, send: Sends::All, pictures: 2, ..AstmConfig::default() };
+    let station = Station::start(tempfile::tempdir().unwrap(), config);
+    crate::common::stored::session(&station.store, "A-1");
+    let message = call(&station).message();
+    let pictures: Vec<&str> = message.iter().map(String::as_str).filter(|record| record.starts_with('M')).collect();
+    // JPEG begins with FF D8, which is /9 in base64.
+    assert_eq!(pictures.len(), 2, "{message:?}");
+    assert!(
+        pictures[0].starts_with("M|1|JPEG^2^NGS|/9") && pictures[1].starts_with("M|2|JPEG^3^NGS|/9"),
+        "{pictures:?}"
+    );
+    station.end();
+}
