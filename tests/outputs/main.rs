@@ -1,6 +1,7 @@
 //! Outputs of the station: display, serial line, ASTM, HL7, FHIR, MQTT, metrics, report; buttons and lights.
 
 mod astm;
+mod astm_bench;
 mod astm_hosts;
 #[path = "../common/mod.rs"]
 mod common;
