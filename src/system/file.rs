@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write};
 use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -21,6 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Most symbolic links from a name to its file, as in the kernel.
 const MOST_LINKS: usize = 40;
+
+/// The names of a path of an archive, if it stays below the folder that it is unpacked to: no root, no `..`, plain text.
+#[must_use]
+pub(crate) fn names_below(path: &Path) -> Option<Vec<&str>> {
+    let name = |part| if let Component::Normal(name) = part { name.to_str() } else { None };
+    path.components().map(name).collect()
+}
+
 /// Opens a file to read it. Unlike [`File::open`] it does not wait, perhaps for ever, for somebody to write to a pipe that
 /// was named by mistake. Pipes below `/dev`, such as a shell's `<(…)`, are meant.
 ///

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tar::{Archive, Builder, EntryType, Header};
@@ -77,13 +77,7 @@ fn wrong(problem: impl Display) -> BundleError {
 
 /// Whether a path is one that a bundle may hold.
 fn belongs(path: &Path) -> bool {
-    let parts: Option<Vec<&str>> = path
-        .components()
-        .map(|part| match part {
-            Component::Normal(name) => name.to_str(),
-            _ => None,
-        })
-        .collect();
+    let parts = file::names_below(path);
     match parts.as_deref() {
         Some([name]) => BESIDE.contains(name) || Path::new(name).extension().is_some_and(|ending| ending == NETWORK),
         Some([folder, class, name]) => *folder == REFERENCE && !class.starts_with('.') && !name.starts_with('.'),

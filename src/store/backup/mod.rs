@@ -9,7 +9,7 @@ mod seal;
 mod target;
 
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ pub use seal::{Identities, Recipients};
 pub use target::Target;
 
 use super::{FILE, StoreError};
+use crate::system::file;
 
 /// File of the archive that describes the others; its first.
 pub(super) const MANIFEST: &str = "backup.json";
@@ -155,14 +156,8 @@ pub(super) fn belongs(name: &str) -> bool {
 
 /// Whether a path of an archive stays within the folder it is unpacked to, and is one that belongs in a backup.
 fn is_ours(path: &Path) -> bool {
-    let parts: Option<Vec<&str>> = path
-        .components()
-        .map(|part| match part {
-            Component::Normal(name) => name.to_str(),
-            _ => None,
-        })
-        .collect();
-    parts.is_some_and(|parts| (1..=DEEPEST).contains(&parts.len()) && belongs(parts[0]) && parts[0] != MANIFEST)
+    file::names_below(path)
+        .is_some_and(|parts| (1..=DEEPEST).contains(&parts.len()) && belongs(parts[0]) && parts[0] != MANIFEST)
 }
 
 /// Folders within each other, at most.
