@@ -13,6 +13,7 @@ mod config;
 mod count;
 mod hostile;
 mod model;
+mod model_bench;
 mod pictures;
 mod remedies;
 mod special_files;
