@@ -202,6 +202,12 @@ pub(super) fn without_sums(connection: &Connection, session: SessionId) -> rusql
     connection.execute(sql, [session]).map(drop)
 }
 
+/// The pictures of an interrupted session were deleted, so their sum is that of none.
+pub(super) fn without_pictures(connection: &Connection, session: SessionId) -> rusqlite::Result<()> {
+    let sql = "UPDATE cell_hash SET pictures = ?2 WHERE session = ?1 AND pictures IS NOT NULL";
+    connection.execute(sql, params![session, Sum::default().0]).map(drop)
+}
+
 /// The numbers of what differs between the marks and the rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Differing {

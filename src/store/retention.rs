@@ -317,7 +317,7 @@ fn sample(transaction: &Transaction<'_>, id: SessionId) -> rusqlite::Result<Opti
 fn without_crops(transaction: &Transaction<'_>, id: SessionId, why: &Reason) -> Result<(), StoreProblem> {
     let gone = transaction.execute("DELETE FROM crop WHERE session = ?1", [id])?;
     transaction.execute("UPDATE session SET crops_removed = ?2 WHERE id = ?1", params![id, time(why.now)])?;
-    cell_hash::without_sums(transaction, id)?;
+    cell_hash::without_pictures(transaction, id)?;
     let detail = why.into(sample(transaction, id)?, json!({"pictures": gone}));
     note(transaction, DEVICE, why.now, "remove pictures", Some(id), &detail)?;
     Ok(())

@@ -187,13 +187,16 @@ fn reviewed(detail: &Value, words: &Words, said: impl Fn(&str, &[(&str, String)]
         named.push("…".to_owned());
     }
     let to = class(&detail["to"]);
-    let kind = match &to {
-        Some(_) if confirmed => "confirmed",
-        Some(_) => "",
-        None if detail.get("to").is_some() => "program",
-        None => "",
+    let mut kinds = match &to {
+        Some(_) if confirmed => vec!["confirmed"],
+        None if detail.get("to").is_some() => vec!["program"],
+        _ => Vec::new(),
     };
-    said(kind, &[("n", cells.len().to_string()), ("cells", named.join(", ")), ("class", to.unwrap_or_default())])
+    kinds.extend((cells.len() == 1).then_some("one"));
+    said(
+        &kinds.join("."),
+        &[("n", cells.len().to_string()), ("cells", named.join(", ")), ("class", to.unwrap_or_default())],
+    )
 }
 
 fn limits(detail: &Value, words: &Words, said: impl Fn(&str, &[(&str, String)]) -> String) -> String {
