@@ -73,7 +73,7 @@ impl Store {
         let result = results::with_finite_numbers(result.clone());
         let number = self.write(|transaction| {
             change(transaction, session, changes)?;
-            let before = digest::of_session(transaction, session, &[digest::SESSION])?;
+            let before = digest::of_session(transaction, session, &BEFORE)?;
             if let Some(by) = stopped_by {
                 audit::note(transaction, by, result.time, "stop", Some(session), &json!({}))?;
             }
@@ -101,13 +101,16 @@ impl Store {
     }
 }
 
+/// What nothing but this program changes while a session is counted, apart from its cells: there is no review yet.
+const BEFORE: [usize; 3] = [digest::SESSION, digest::CLASSES, digest::REVIEW];
+
 /// Marks sessions that were being counted when the power failed. `before_sums`: the file is from a version that kept no
 /// sums of a running count.
 pub(super) fn interrupt(transaction: &Transaction<'_>, before_sums: bool) -> rusqlite::Result<()> {
     let mut open = transaction.prepare("SELECT id FROM session WHERE state = 'counting'")?;
     let open: Vec<SessionId> = open.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for session in open {
-        let before = digest::of_session(transaction, session, &[digest::SESSION])?;
+        let before = digest::of_session(transaction, session, &BEFORE)?;
         transaction.execute("UPDATE session SET state = 'interrupted' WHERE id = ?1", [session])?;
         let mut detail = json!({});
         let rows = vouched(transaction, session, before, &mut detail, before_sums)?;
