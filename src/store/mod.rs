@@ -6,6 +6,7 @@
 mod audit;
 pub mod backup;
 mod camera_check;
+mod cell_hash;
 mod cells;
 mod clock;
 mod counting;
@@ -15,6 +16,7 @@ pub mod export;
 mod file;
 mod first_use;
 mod identity;
+mod keeping;
 mod of_camera;
 mod password_rules;
 mod passwords;
@@ -28,7 +30,9 @@ pub mod reviewed;
 mod schema;
 mod sessions;
 mod space;
+mod taking_in;
 mod text;
+mod trail;
 mod users;
 mod verify;
 mod witness;
@@ -49,15 +53,17 @@ pub use clock::ClockVerdict;
 pub use error::StoreError;
 use error::of_database;
 pub(crate) use error::of_file;
+pub use keeping::{Going, Keeping, Matter, Why};
 use records::SessionId;
 pub use results::StoredResult;
 pub use retention::{Due, Notice, Retained};
 pub use review::ReviewError;
 pub use space::{Checked, Space};
 pub(crate) use text::several;
+pub use trail::TrailQuery;
 pub use users::Stamp;
 pub(crate) use users::token_hash;
-pub use verify::{AuditVerdict, Verified};
+pub use verify::{AuditVerdict, Finding, Verified};
 use witness::Witness;
 
 /// File name of the database.
@@ -134,7 +140,8 @@ impl Store {
         schema::migrate(&transaction, form).map_err(&failed)?;
         let witness = Witness::read(folder)?;
         identity::settle(&transaction, witness.as_ref(), arrival).map_err(|problem| failed_at(&path, problem))?;
-        counting::interrupt(&transaction).map_err(&failed)?;
+        worklist::take_in(&transaction, form).map_err(|problem| failed_at(&path, problem))?;
+        counting::interrupt(&transaction, form < schema::AS_IT_COMES).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
         if !made {
             // Checkpoint before the store is marked as made: if `-wal` is lost then, not everything is lost.

@@ -12,4 +12,5 @@ mod monitoring;
 mod review;
 mod security;
 mod station;
+mod trail;
 mod worklist;

@@ -94,6 +94,7 @@ impl Station {
             state: state.path().to_owned(),
             station: "test".into(),
             store: store.clone(),
+            keep: config.store.clone(),
             in_force: in_force.clone(),
             live: live.clone(),
             commands: commands.limited_by(in_force.clone()),

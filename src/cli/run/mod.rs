@@ -241,6 +241,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         state: config.state_folder(),
         station: config.station.name.clone(),
         store: ports.store.clone(),
+        keep: config.store.clone(),
         in_force: ports.in_force.clone(),
         live: ports.live.clone(),
         commands: ports.commands.clone(),

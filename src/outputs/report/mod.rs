@@ -11,6 +11,7 @@ mod typeface;
 
 use std::str::FromStr;
 
+pub(crate) use self::table::entered;
 use crate::outputs::words::Words;
 use crate::store::records::{CellRecord, SessionDetail, SessionId};
 use crate::store::{Store, StoreError};

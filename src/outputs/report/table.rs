@@ -66,6 +66,11 @@ impl CsvTable {
     }
 }
 
+/// What people and devices entered, guarded so that a spreadsheet neither runs nor changes it.
+pub(crate) fn entered(text: &str) -> String {
+    if looks_like_a_number(text) { format!("'{text}") } else { harmless(text) }
+}
+
 /// Keeps a spreadsheet from running text as a formula: text that begins like one gets a leading apostrophe (OWASP,
 /// CSV injection). So does text with a leading blank, because some spreadsheets skip blanks.
 fn harmless(text: &str) -> String {

@@ -14,6 +14,7 @@ use super::logins::Logins;
 use super::repeats::Repeats;
 use super::throttle::Throttle;
 use super::{Timeouts, Web};
+use crate::config::StoreConfig;
 use crate::outputs::metrics::token::ScrapeToken;
 use crate::outputs::words::Catalogues;
 use crate::station::adapt::Laboratory;
@@ -40,6 +41,7 @@ pub(super) type Permit = OwnedSemaphorePermit;
 #[derive(Debug)]
 pub(super) struct App {
     pub(super) store: Store,
+    pub(super) keep: StoreConfig,
     pub(super) state: PathBuf,
     pub(super) in_force: InForce,
     pub(super) live: Live,
@@ -79,6 +81,7 @@ impl App {
         let idle = Duration::from_secs(u64::from(web.config.idle_minutes) * 60);
         Self {
             store: web.store.clone(),
+            keep: web.keep.clone(),
             state: web.state.clone(),
             in_force: web.in_force.clone(),
             live: web.live.clone(),

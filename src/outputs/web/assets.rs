@@ -47,6 +47,7 @@ const FILES: &[Asset] = page![
     "views/gallery/tiles.js",
     "views/gallery/typing.js",
     "views/history.js",
+    "views/keeping.js",
     "views/live.js",
     "views/live/dialogs.js",
     "views/live/picture.js",
@@ -55,6 +56,7 @@ const FILES: &[Asset] = page![
     "views/session.js",
     "views/settings.js",
     "views/signing.js",
+    "views/trail.js",
     "words.js",
     "zone.js",
 ];

@@ -15,6 +15,7 @@ mod connection;
 mod error;
 mod guard;
 mod http1;
+mod keeping;
 mod logins;
 mod monitoring;
 mod network;
@@ -28,6 +29,7 @@ mod settings;
 mod stream;
 mod tables;
 mod throttle;
+mod trail;
 mod worklist;
 
 use std::io;
@@ -48,7 +50,7 @@ use utoipa::openapi::path::PathItem;
 use self::app::App;
 pub use self::certificate::CertificateError;
 use self::http1::Http1Only;
-use crate::config::{ListenAddress, WebConfig};
+use crate::config::{ListenAddress, StoreConfig, WebConfig};
 use crate::outputs::metrics::token::{ScrapeToken, TokenError};
 use crate::station::adapt::Laboratory;
 use crate::station::in_force::InForce;
@@ -101,6 +103,8 @@ pub struct Web {
     pub station: String,
     /// Sessions, results, users and audit trail.
     pub store: Store,
+    /// How long the store keeps things.
+    pub keep: StoreConfig,
     /// What is in force, to be shown, and the networks for maps of what mattered in a cell; limits that are set on the page
     /// change it.
     pub in_force: InForce,

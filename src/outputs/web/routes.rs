@@ -13,8 +13,8 @@ use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, assets, calibration, monitoring, openapi, report, review, sessions, settings, stream,
-    worklist,
+    account, adaptation, admin, assets, calibration, keeping, monitoring, openapi, report, review, sessions, settings,
+    stream, trail, worklist,
 };
 use crate::store::records::Role;
 
@@ -89,7 +89,10 @@ fn table() -> Vec<Route> {
         route(Admin, routes!(admin::tokens)),
         personal(Admin, routes!(admin::add_token)),
         personal(Admin, routes!(admin::remove_token)),
-        route(Admin, routes!(admin::audit)),
+        route(Admin, routes!(trail::audit)),
+        route(Admin, routes!(trail::csv)),
+        route(Admin, routes!(trail::jsonl)),
+        route(Operator, routes!(keeping::keeping)),
         scraped(Operator, routes!(monitoring::figures)),
         route(None, routes!(monitoring::alive)),
         route(None, routes!(monitoring::ready)),
