@@ -22,6 +22,7 @@ use crate::config::load::load;
 use crate::config::{CameraSource, Config};
 use crate::counting::session::sample::{check_form, sample_id};
 use crate::counting::statistics::confusion;
+use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::serial::port::Port;
 use crate::outputs::web::{self, Timeouts, Web};
 use crate::outputs::{display, mqtt, serial};
@@ -207,6 +208,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
 
     let Prepared { vision, confusion, in_force, store, outboxes, port, connections } = prepare(&config)?;
 
+    let letterhead = Letterhead::read(&config.laboratory).blame_input()?;
     let mut station = Station::new(Parts {
         config: config.clone(),
         vision,
@@ -237,6 +239,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         say(&format!("hl7 orders on {address}"));
     }
     let page = start_page(Web {
+        letterhead,
         config: config.web.clone(),
         state: config.state_folder(),
         station: config.station.name.clone(),

@@ -15,6 +15,7 @@ use super::repeats::Repeats;
 use super::throttle::Throttle;
 use super::{Timeouts, Web};
 use crate::outputs::metrics::token::ScrapeToken;
+use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::words::Catalogues;
 use crate::station::adapt::Laboratory;
 use crate::station::in_force::InForce;
@@ -45,6 +46,7 @@ pub(super) struct App {
     pub(super) live: Live,
     pub(super) commands: Commands,
     pub(super) calibration_requests: Requests<CalibrationRequest>,
+    pub(super) letterhead: Letterhead,
     pub(super) laboratory: Laboratory,
     pub(super) weights_requests: Requests<WeightsRequest>,
     pub(super) station: String,
@@ -84,6 +86,7 @@ impl App {
             live: web.live.clone(),
             commands: web.commands.clone(),
             calibration_requests: web.calibration_requests.clone(),
+            letterhead: web.letterhead.clone(),
             laboratory: web.laboratory.clone(),
             weights_requests: web.weights_requests.clone(),
             station: web.station.clone(),
