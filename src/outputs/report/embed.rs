@@ -54,15 +54,17 @@ impl Embedded {
             content.set_stroke_rgb(red, green, blue).set_line_width(BOLD * how.size);
         }
         content.begin_text().set_font(Name(name(place).as_bytes()), how.size);
-        if how.face == PdfFace::Bold {
-            content.set_text_rendering_mode(TextRenderingMode::FillStroke);
-        }
+        let mode = if how.face == PdfFace::Bold { TextRenderingMode::FillStroke } else { TextRenderingMode::Fill };
+        content.set_text_rendering_mode(mode);
         let mut at = x;
         let mut rest = run.glyphs.as_slice();
         while let Some(first) = rest.first() {
             let length = rest.iter().take_while(|glyph| glyph.cluster == first.cluster).count();
             let (cluster, after) = rest.split_at(length);
-            at = used.cluster(content, (at, y), how.size, cluster);
+            if run.from_the_right && cluster.len() == 1 {
+                used.joined(content, (at, y), how.size, &cluster[0], mode);
+            }
+            at = used.cluster(content, (at, y), how.size, (cluster, run.from_the_right));
             rest = after;
         }
         content.end_text();
@@ -86,10 +88,37 @@ pub(super) fn name(place: usize) -> String {
 }
 
 impl Used {
+    /// Letters after the first of a glyph that joins several, drawn unseen to its left. Readers put letters that run from
+    /// the right in order by their places, so that of two letters in one place the second would be read first.
+    fn joined(&mut self, content: &mut Content, (x, y): (f32, f32), size: f32, glyph: &Glyph, mode: TextRenderingMode) {
+        let Ok(tables) = Tables::parse(&self.face.data, 0) else { return };
+        let letters: Vec<char> = glyph.stands_for.chars().collect();
+        for (place, letter) in letters.iter().enumerate().skip(1).rev() {
+            let Some(own) = tables.glyph_index(*letter) else { continue };
+            let id = self.glyphs.remap(own.0);
+            self.letters.entry(id).or_insert_with(|| letter.to_string());
+            let left = (letters.len() - 1 - place) as f32 / letters.len() as f32;
+            content.set_text_rendering_mode(TextRenderingMode::Invisible);
+            content.set_text_matrix([1.0, 0.0, 0.0, 1.0, x + left * glyph.advance * size, y]);
+            content.show(Str(&id.to_be_bytes()));
+            content.set_text_rendering_mode(mode);
+        }
+    }
+
     /// Draws glyphs that stand for the same letters; returns where the next ones begin.
-    fn cluster(&mut self, content: &mut Content, (x, y): (f32, f32), size: f32, glyphs: &[Glyph]) -> f32 {
+    fn cluster(
+        &mut self,
+        content: &mut Content,
+        (x, y): (f32, f32),
+        size: f32,
+        (glyphs, from_the_right): (&[Glyph], bool),
+    ) -> f32 {
         let mut at = x;
-        let letters = glyphs.first().map_or("", |glyph| &glyph.stands_for);
+        let letters = glyphs.first().map_or("", |glyph| {
+            // The others were drawn apart.
+            let first = glyph.stands_for.char_indices().nth(1).map_or(glyph.stands_for.len(), |(end, _)| end);
+            if from_the_right && glyphs.len() == 1 { &glyph.stands_for[..first] } else { &glyph.stands_for }
+        });
         let mut named = false;
         for (place, glyph) in glyphs.iter().enumerate() {
             let id = self.glyphs.remap(glyph.id);

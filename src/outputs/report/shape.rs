@@ -30,6 +30,7 @@ pub(super) enum Piece {
 pub(super) struct Run {
     pub(super) face: Arc<Typeface>,
     pub(super) glyphs: Vec<Glyph>,
+    pub(super) from_the_right: bool,
 }
 
 /// A glyph. Lengths are in the font size.
@@ -142,7 +143,7 @@ fn shaped(face: Arc<Typeface>, text: &str, from_the_right: bool) -> Option<Run> 
         }
     });
     let glyphs = glyphs.collect();
-    Some(Run { face, glyphs })
+    Some(Run { face, glyphs, from_the_right })
 }
 
 #[cfg(test)]
