@@ -75,7 +75,7 @@ pub(super) fn differential(
         paper.y -= 5.0;
         paper.paragraph(LEFT, RIGHT, SMALL, words.say("result.apart"));
     }
-    paper.y -= 3.0;
+    paper.y -= 6.0;
     paper.paragraph(LEFT, RIGHT, SMALL, words.say("result.intervalMeans"));
     network_alone(paper, result, words);
     uncorrected(paper, detail.counted_result.as_ref().unwrap_or(result), words);
