@@ -84,8 +84,8 @@ pub fn entered(entries: &[Entry], kind: EnteredKind) -> Option<&Entry> {
     entries.iter().find(|entry| entry.kind == kind)
 }
 
-/// Cells per microlitre. Both ends of each interval are those of the share times those of the white count, so it holds
-/// the truth at least as often where both are uncertain. An entered white count is taken as it is.
+/// Cells per microlitre. The ends of each interval are those of the share times those of the white count; where both are
+/// uncertain it is wider than need be (docs/statistics.md). An entered white count is taken as it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AbsoluteCounts {
     /// Whose count they rest on: the white count that was entered, else the red count with the white cells per red cell
