@@ -188,8 +188,8 @@ impl Store {
         let comment = comment.replace("\r\n", "\n");
         if let Some(letters) = unfit_in_comment(&comment) {
             return Err(StoreError::Refused(format!(
-                "the comment holds {letters}, which reports cannot print; write it without: letters of western Europe, \
-                 digits, signs and line breaks"
+                "the comment holds {letters}, which this station cannot print; write it without, or have the package \
+                 installed on it (sudo apt install PACKAGE) and sign again"
             )));
         }
         self.sign_if(session, by, at, &comment, |fingerprint| fingerprint == seen, true)

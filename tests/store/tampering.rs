@@ -231,7 +231,10 @@ fn a_session_that_was_deleted() {
     found(&[
         (&delete(2), "session 2, sample A-2: the session is gone, begun at line 7 (2026-09-21 "),
         (&delete(2), " by device, with result 2; it was there at line 8"),
-        ("PRAGMA foreign_keys = OFF; DELETE FROM session WHERE id = 2", "cell: a row belongs to session 2, which is not there"),
+        (
+            "PRAGMA foreign_keys = OFF; DELETE FROM session WHERE id = 2",
+            "cell: a row belongs to session 2, which is not there",
+        ),
         (
             &format!("DELETE FROM signature; DELETE FROM reclassification; {}", delete(1)),
             "session 1, sample A-1: the signature of rita that was made there is missing",

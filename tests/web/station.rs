@@ -99,6 +99,7 @@ impl Station {
             live: live.clone(),
             commands: commands.limited_by(in_force.clone()),
             calibration_requests,
+            letterhead: leukoscope::outputs::report::letterhead::Letterhead::default(),
             laboratory: Laboratory::of(&config),
             weights_requests,
             monitor: monitor.clone(),

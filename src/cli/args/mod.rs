@@ -188,6 +188,9 @@ pub struct ReportArguments {
     /// Output file: a name that ends with .pdf, .csv or .json. Default: leukoscope-SESSION-SAMPLE.pdf in the current folder.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// A label of 57 x 32 mm instead: the sample id as text and QR code, the date, the leading figures.
+    #[arg(long)]
+    pub label: bool,
     /// Language, such as en, es or fr. Default: as configured.
     #[arg(long, value_name = "LANGUAGE")]
     pub language: Option<String>,

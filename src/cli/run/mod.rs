@@ -22,6 +22,7 @@ use crate::config::load::load;
 use crate::config::{CameraSource, Config};
 use crate::counting::session::sample::{check_form, sample_id};
 use crate::counting::statistics::confusion;
+use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::serial::port::Port;
 use crate::outputs::web::{self, Timeouts, Web};
 use crate::outputs::{display, mqtt, serial};
@@ -89,6 +90,7 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
 #[expect(missing_debug_implementations, reason = "a display has none")]
 pub struct Prepared {
     vision: Arc<Vision>,
+    letterhead: Letterhead,
     confusion: confusion::ConfusionSource,
     in_force: InForce,
     store: Store,
@@ -135,6 +137,7 @@ pub(crate) fn models(config: &Config) -> Result<Models, Failure> {
 /// # Errors
 /// As [`prepare`].
 pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<Prepared, Failure> {
+    let letterhead = Letterhead::read(&config.laboratory).blame_input()?;
     let state = config.state_folder();
     let (lighting, calibration) = configured(config, &state)?;
     let red_cells = calibration.as_ref().and_then(|calibration| calibration.red_cells);
@@ -159,7 +162,7 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
     drop(display::open(&config.display).blame_input()?);
     let connections = Connections::open(config, &state, &store)?;
     let vision = Arc::new(vision);
-    Ok(Prepared { vision, confusion, in_force, store, outboxes, port, connections })
+    Ok(Prepared { vision, letterhead, confusion, in_force, store, outboxes, port, connections })
 }
 
 /// Settings in force at the start, apart from the calibration.
@@ -205,7 +208,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     });
     let sample = formed.map_err(|problem| Failure::input(format!("--sample: {problem}")))?;
 
-    let Prepared { vision, confusion, in_force, store, outboxes, port, connections } = prepare(&config)?;
+    let Prepared { vision, letterhead, confusion, in_force, store, outboxes, port, connections } = prepare(&config)?;
 
     let mut station = Station::new(Parts {
         config: config.clone(),
@@ -237,6 +240,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         say(&format!("hl7 orders on {address}"));
     }
     let page = start_page(Web {
+        letterhead,
         config: config.web.clone(),
         state: config.state_folder(),
         station: config.station.name.clone(),

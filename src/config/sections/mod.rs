@@ -71,6 +71,7 @@ mod counting;
 mod display;
 mod fhir;
 mod hl7;
+mod laboratory;
 mod metrics;
 mod mqtt;
 mod serial;
@@ -86,6 +87,7 @@ pub use counting::{Flags, ModelsConfig, QualityConfig, SessionConfig};
 pub use display::{ColourOrder, DisplayConfig, DisplayKind};
 pub use fhir::FhirConfig;
 pub use hl7::{Charset, Hl7Config, SampleField};
+pub use laboratory::LaboratoryConfig;
 pub use metrics::MetricsConfig;
 pub use mqtt::MqttConfig;
 pub use serial::{LineFormat, SerialConfig};
@@ -110,6 +112,7 @@ pub struct Config {
     pub hl7: Hl7Config,
     pub fhir: FhirConfig,
     pub codes: CodesConfig,
+    pub laboratory: LaboratoryConfig,
     pub mqtt: MqttConfig,
     pub metrics: MetricsConfig,
     pub controls: Controls,
@@ -118,7 +121,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 18] = [
+pub(super) const SECTIONS: [Section; 19] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -132,6 +135,7 @@ pub(super) const SECTIONS: [Section; 18] = [
     Hl7Config::SECTION,
     FhirConfig::SECTION,
     CodesConfig::SECTION,
+    LaboratoryConfig::SECTION,
     MqttConfig::SECTION,
     MetricsConfig::SECTION,
     Controls::SECTION,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::counting::statistics::Statistics;
-use crate::counting::statistics::per_red_cell::RedCount;
+use crate::counting::statistics::absolute::Entered;
 use crate::counting::tally::share;
 use crate::domain::class::CellClass;
 use crate::domain::counts::{ClassCount, KindCounts};
@@ -217,6 +217,6 @@ pub enum Command {
     Stop,
     /// End the count if one runs, and begin the next sample, under this id if one is given.
     NewSample(Option<String>),
-    /// Set the red count of the running sample.
-    RedCount(RedCount),
+    /// Enter a red count, a white count or a group for the running sample.
+    Enter(Entered),
 }

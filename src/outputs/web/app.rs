@@ -16,6 +16,7 @@ use super::throttle::Throttle;
 use super::{Timeouts, Web};
 use crate::config::StoreConfig;
 use crate::outputs::metrics::token::ScrapeToken;
+use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::words::Catalogues;
 use crate::station::adapt::Laboratory;
 use crate::station::in_force::InForce;
@@ -47,6 +48,7 @@ pub(super) struct App {
     pub(super) live: Live,
     pub(super) commands: Commands,
     pub(super) calibration_requests: Requests<CalibrationRequest>,
+    pub(super) letterhead: Letterhead,
     pub(super) laboratory: Laboratory,
     pub(super) weights_requests: Requests<WeightsRequest>,
     pub(super) station: String,
@@ -87,6 +89,7 @@ impl App {
             live: web.live.clone(),
             commands: web.commands.clone(),
             calibration_requests: web.calibration_requests.clone(),
+            letterhead: web.letterhead.clone(),
             laboratory: web.laboratory.clone(),
             weights_requests: web.weights_requests.clone(),
             station: web.station.clone(),

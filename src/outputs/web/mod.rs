@@ -16,6 +16,7 @@ mod error;
 mod guard;
 mod http1;
 mod keeping;
+mod laboratory;
 mod logins;
 mod monitoring;
 mod network;
@@ -52,6 +53,7 @@ pub use self::certificate::CertificateError;
 use self::http1::Http1Only;
 use crate::config::{ListenAddress, StoreConfig, WebConfig};
 use crate::outputs::metrics::token::{ScrapeToken, TokenError};
+use crate::outputs::report::letterhead::Letterhead;
 use crate::station::adapt::Laboratory;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
@@ -114,6 +116,8 @@ pub struct Web {
     pub commands: Commands,
     /// Where requests for a calibration go.
     pub calibration_requests: Requests<CalibrationRequest>,
+    /// What the laboratory puts on its reports.
+    pub letterhead: Letterhead,
     /// Models, camera and profiles of the station.
     pub laboratory: Laboratory,
     /// Where requests to name cells with other weights go.

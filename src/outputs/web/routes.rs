@@ -13,8 +13,8 @@ use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, assets, calibration, keeping, monitoring, openapi, report, review, sessions, settings,
-    stream, trail, worklist,
+    account, adaptation, admin, assets, calibration, keeping, laboratory, monitoring, openapi, report, review,
+    sessions, settings, stream, trail, worklist,
 };
 use crate::store::records::Role;
 
@@ -73,7 +73,9 @@ fn table() -> Vec<Route> {
         route(Reviewer, routes!(review::undo)),
         personal(Reviewer, routes!(review::sign)),
         route(Operator, routes!(report::pdf)),
+        route(Operator, routes!(report::label)),
         route(Operator, routes!(report::csv)),
+        route(Operator, routes!(laboratory::laboratory)),
         route(Operator, routes!(report::json)),
         route(Operator, routes!(sessions::classes)),
         route(Operator, routes!(settings::settings)),

@@ -8,6 +8,7 @@ use super::keeping::NextSample;
 use super::rate::Rate;
 use crate::counting::session::sample;
 use crate::counting::session::snapshot::{Command, Ending, Phase};
+use crate::counting::statistics::absolute::Entered;
 use crate::station::requests::Asked;
 use crate::store::records::SessionStart;
 use crate::vision::quality::Gate;
@@ -28,13 +29,23 @@ impl Counting {
                 self.next = Some(NextSample { id, by });
                 self.begin_next();
             }
-            Command::RedCount(count) => {
-                if !self.session.set_red_count(count) {
-                    log::warn!("a red count is not used: its sample ended before it arrived");
-                } else if self.red_noted.replace(count) != Some(count) {
-                    // Noted once: a host may send the same one again and again.
-                    let detail = json!({"red_count": count.tera_per_litre()});
-                    self.connections.recorder.note(&by, "red count", detail);
+            Command::Enter(entered) => {
+                let now = Timestamp::now();
+                // Told once: a host may send the same one again and again.
+                if self.noted.contains(&entered) {
+                    log::debug!("{entered:?} was entered already");
+                } else if self.session.enter(&entered, &by, now) {
+                    let (what, detail) = match &entered {
+                        Entered::Red(count) => ("red count", json!({"red_count": count.tera_per_litre()})),
+                        Entered::White(count) => ("white count", json!({"white_count": count.giga_per_litre()})),
+                        Entered::Group(group) => ("group", json!({"group": group})),
+                    };
+                    self.connections.recorder.note(&by, what, detail);
+                    let (kind, _) = entered.told();
+                    self.noted.retain(|other| other.told().0 != kind);
+                    self.noted.push(entered);
+                } else {
+                    log::warn!("{entered:?} is not used: its sample ended before it arrived");
                 }
             }
         }
@@ -53,7 +64,7 @@ impl Counting {
         self.failed = 0;
         self.judged.begin();
         self.rate = Rate::default();
-        self.red_noted = None;
+        self.noted.clear();
         self.red_cells = None;
         self.named_with = self.vision.profile().cloned();
         let snapshot = self.session.snapshot(Timestamp::now());

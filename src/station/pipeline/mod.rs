@@ -24,7 +24,7 @@ use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
 use crate::counting::counter::{Counted, Counter, DetectedFrame};
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::{CameraCheck, Command, EarlierResult, Ending, Phase, Snapshot};
-use crate::counting::statistics::per_red_cell::RedCount;
+use crate::counting::statistics::absolute::Entered;
 use crate::domain::frame::Frame;
 use crate::domain::red_cell_colour::RedCellColour;
 use crate::domain::scale::MicrometresPerPixel;
@@ -118,7 +118,7 @@ struct Counting {
     /// Ids made for samples that nobody named, of the newest second.
     made: Vec<String>,
     /// The red count that the trail holds for the running sample.
-    red_noted: Option<RedCount>,
+    noted: Vec<Entered>,
     /// The sample to begin once the previous result is on disk.
     next: Option<NextSample>,
     /// The camera's counts when the session began.
@@ -155,7 +155,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         connections,
         unkept: None,
         made: Vec::new(),
-        red_noted: None,
+        noted: Vec::new(),
         next: None,
         at_start: CameraCounts::default(),
         used: 0,
