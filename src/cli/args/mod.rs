@@ -1,6 +1,7 @@
 //! The command line, which other tools depend on.
 
 mod adapt;
+mod control;
 mod keeping;
 mod model;
 mod pictures;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::adapt::AdaptArguments;
+pub use self::control::{ControlArguments, ControlCommand};
 pub use self::keeping::{BackupArguments, RestoreArguments};
 pub use self::model::{ModelArguments, ModelCommand};
 pub use self::pictures::{
@@ -74,6 +76,8 @@ pub enum CliCommand {
     Token(TokenArguments),
     /// The audit trail: who changed or viewed what, and whether it or what it speaks of was changed or is missing.
     Audit(AuditArguments),
+    /// Quality control: check the reference cells, or list the control runs.
+    Control(ControlArguments),
     /// Write the report of a session. Viewing a signed one is noted in the audit trail.
     Report(ReportArguments),
     /// Write the cells that reviewers looked at as training pictures: DIR/CLASS/*.png and DIR/manifest.csv.

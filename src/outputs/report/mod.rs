@@ -1,6 +1,7 @@
 //! Report of one session: for people (PDF), for spreadsheets (CSV) and for programs (JSON). It names the sample and
 //! no patient. [`make`] is pure: the same session gives the same bytes.
 
+mod control;
 mod differential;
 mod json;
 mod paper;
@@ -10,6 +11,8 @@ mod table;
 mod typeface;
 
 use std::str::FromStr;
+
+pub use self::control::control_runs;
 
 use crate::outputs::words::Words;
 use crate::store::records::{CellRecord, SessionDetail, SessionId};

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Pictured;
+use super::control;
 use super::differential::{ROW, classes, differential, groups};
 use super::paper::{BODY, GOOD, GOOD_TINT, INK, LEFT, Paper, RIGHT, RULE, SMALL, STRONG, Sheet, Type, WARN, WARN_TINT};
 use super::pictures::pictures;
@@ -47,6 +48,9 @@ pub(super) fn pdf(detail: &SessionDetail, cells: &[Pictured], words: &Words) -> 
     if let Some(result) = &detail.reviewed_result {
         earlier(&mut paper, result, words);
         paper.paragraph(LEFT, RIGHT, STRONG, &camera_checked(detail.camera_check.as_ref(), words));
+        for line in control::lines(result, words) {
+            paper.paragraph(LEFT, RIGHT, STRONG, &line);
+        }
         flags(&mut paper, result, words);
         let classes = classes(result, detail.counted_result.as_ref());
         differential(&mut paper, detail, result, &classes, words);

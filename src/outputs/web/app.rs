@@ -17,6 +17,7 @@ use super::{Timeouts, Web};
 use crate::outputs::metrics::token::ScrapeToken;
 use crate::outputs::words::Catalogues;
 use crate::station::adapt::Laboratory;
+use crate::station::control::Controls;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::monitor::Monitor;
@@ -47,6 +48,7 @@ pub(super) struct App {
     pub(super) calibration_requests: Requests<CalibrationRequest>,
     pub(super) laboratory: Laboratory,
     pub(super) weights_requests: Requests<WeightsRequest>,
+    pub(super) controls: Controls,
     pub(super) station: String,
     pub(super) language: String,
     pub(super) catalogues: Catalogues,
@@ -86,6 +88,7 @@ impl App {
             calibration_requests: web.calibration_requests.clone(),
             laboratory: web.laboratory.clone(),
             weights_requests: web.weights_requests.clone(),
+            controls: web.controls.clone(),
             station: web.station.clone(),
             language: web.config.language.clone(),
             catalogues: Catalogues::new(web.config.catalogues.clone()),
