@@ -5,6 +5,7 @@ mod clock;
 #[path = "../common/mod.rs"]
 mod common;
 mod counting;
+mod control;
 mod daemon;
 mod ending;
 mod service;

@@ -9,6 +9,7 @@ mod connections;
 mod live;
 mod logins;
 mod monitoring;
+mod quality;
 mod review;
 mod security;
 mod station;
