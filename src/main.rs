@@ -6,8 +6,8 @@ use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue};
 use leukoscope::cli::args::{Arguments, CliCommand, ValidateCommand};
 use leukoscope::cli::{
-    adapt, analyze, audit, backup, calibrate, check_config, clock, control, count, devices, export, model, output, report, run,
-    sessions, users, validate,
+    adapt, analyze, audit, backup, calibrate, check_config, clock, control, count, devices, export, model, output,
+    report, run, sessions, users, validate,
 };
 use leukoscope::system::logging;
 use leukoscope::system::printable::printable;

@@ -145,11 +145,7 @@ impl Station {
             live,
             in_force: parts.in_force.clone(),
             store: parts.store.clone(),
-            controls: Controls::new(
-                parts.config.quality_control.clone(),
-                parts.store.clone(),
-                parts.in_force.clone(),
-            ),
+            controls: Controls::new(parts.config.quality_control.clone(), parts.store.clone(), parts.in_force.clone()),
             troubles,
             drops,
             monitor,

@@ -49,6 +49,30 @@ pub(super) fn is_control(transaction: &Transaction<'_>, session: SessionId) -> r
     Ok(found.flatten().is_some())
 }
 
+/// The first line of the trail that speaks of a control run which is not as it was kept, and what is wrong.
+pub(super) fn changed(transaction: &Transaction<'_>) -> Result<Option<(i64, String)>, StoreProblem> {
+    if column(transaction)? == "NULL" {
+        return Ok(None);
+    }
+    let mut select = transaction.prepare_cached(
+        "SELECT number, json_extract(detail, '$.run'), json_extract(detail, '$.sha256'), \
+         (SELECT run FROM control_run WHERE id = json_extract(detail, '$.run')) FROM audit WHERE action = 'control run' \
+         ORDER BY number",
+    )?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (number, run, sha256): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        match row.get::<_, Option<String>>(3)? {
+            None => return Ok(Some((number, format!("control run {run} is missing")))),
+            Some(text) if hexadecimal(&Sha256::digest(&text)) != sha256 => {
+                return Ok(Some((number, format!("control run {run} was changed"))));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(None)
+}
+
 impl Store {
     /// Defines a lot; returns its number.
     ///
@@ -62,7 +86,10 @@ impl Store {
         self.write_witnessed(|transaction| {
             let in_use = lots(transaction, "WHERE retired IS NULL")?;
             if in_use.iter().any(|known| known.lot.name == lot.name && known.lot.level == lot.level) {
-                return refused(format!("lot {} of this level is in use already; take that one out of use first", lot.name));
+                return refused(format!(
+                    "lot {} of this level is in use already; take that one out of use first",
+                    lot.name
+                ));
             }
             if in_use.len() as i64 >= MOST_LOTS {
                 return refused(format!("{MOST_LOTS} lots are in use; take one out of use first"));
@@ -99,7 +126,14 @@ impl Store {
                 "UPDATE control_lot SET lot = ?2 WHERE id = ?1",
                 params![id, serde_json::to_string(&lot.lot)?],
             )?;
-            note(transaction, by, at, "control limits", None, &json!({"lot": id, "before": before, "now": lot.lot.targets}))?;
+            note(
+                transaction,
+                by,
+                at,
+                "control limits",
+                None,
+                &json!({"lot": id, "before": before, "now": lot.lot.targets}),
+            )?;
             Ok(lot)
         })
     }
@@ -165,11 +199,11 @@ impl Store {
     /// If they cannot be read.
     pub fn control_runs(&self, lot: Option<i64>, most: u32) -> Result<Vec<ControlRun>, StoreError> {
         self.read(|transaction| {
-            let mut select = transaction.prepare_cached(
-                "SELECT run FROM control_run WHERE ?1 IS NULL OR lot = ?1 ORDER BY id DESC LIMIT ?2",
-            )?;
+            let mut select = transaction
+                .prepare_cached("SELECT run FROM control_run WHERE ?1 IS NULL OR lot = ?1 ORDER BY id DESC LIMIT ?2")?;
             let rows = select.query_map(params![lot, most], |row| row.get::<_, String>(0))?;
-            let mut runs = rows.map(|row| Ok(serde_json::from_str(&row?)?)).collect::<Result<Vec<_>, StoreProblem>>()?;
+            let mut runs =
+                rows.map(|row| Ok(serde_json::from_str(&row?)?)).collect::<Result<Vec<_>, StoreProblem>>()?;
             runs.reverse();
             Ok(runs)
         })

@@ -47,14 +47,17 @@ impl Store {
             let control = control::column(transaction)?;
             let sql = select(
                 transaction,
-                &format!("WHERE (?1 IS NULL OR instr(lower(sample), lower(?1)) > 0) AND (?2 IS NULL OR started >= ?2) \
+                &format!(
+                    "WHERE (?1 IS NULL OR instr(lower(sample), lower(?1)) > 0) AND (?2 IS NULL OR started >= ?2) \
                  AND (?3 IS NULL OR started < ?3) AND (?4 IS NULL OR ?4 = CASE WHEN signature.session IS NOT NULL \
                  THEN 'final' WHEN state = 'done' THEN 'preliminary' ELSE state END) \
-                 AND ({control} IS NOT NULL) = ?7 ORDER BY started DESC, session.id DESC LIMIT ?5 OFFSET ?6"),
+                 AND ({control} IS NOT NULL) = ?7 ORDER BY started DESC, session.id DESC LIMIT ?5 OFFSET ?6"
+                ),
             )?;
             let mut select = transaction.prepare_cached(&sql)?;
             let (from, to) = (query.from.map(time), query.to.map(time));
-            let rows = select.query_map(params![query.sample, from, to, status, limit, query.offset, query.controls], columns)?;
+            let rows = select
+                .query_map(params![query.sample, from, to, status, limit, query.offset, query.controls], columns)?;
             rows.map(|row| detail(transaction, row?, false).map(|detail| detail.summary)).collect()
         })
     }

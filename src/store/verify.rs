@@ -10,7 +10,7 @@ use super::digest::{self, PARTS, Part};
 use super::identity::{self, COPY, LOST, RESTORE};
 use super::records::SessionId;
 use super::witness::{WITNESS_FILE, Witness};
-use super::{Store, StoreError, StoreProblem, restore};
+use super::{Store, StoreError, StoreProblem, control, restore};
 
 /// Result of verifying the whole trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +97,6 @@ struct AccountTold {
     removed: bool,
 }
 
-/// What the trail says in all.
 #[derive(Default)]
 struct Trail {
     number: i64,
@@ -148,6 +147,7 @@ fn verify(transaction: &Transaction<'_>, witness: Option<&Witness>, depth: Verif
     let unhashed = sessions(transaction, &trail, depth)?;
     accounts(transaction, "user", &trail.users, next, digest::of_user)?;
     accounts(transaction, "token", &trail.tokens, next, digest::of_token)?;
+    control::changed(transaction)?.map_or(Ok(()), |(number, why)| broken(number, why))?;
     compare(transaction, witness, &mut trail)?;
     if let Some((number, detail)) = &trail.lost {
         let words = format!(

@@ -61,7 +61,9 @@ fn chance_alone_rejects_few_controls_and_more_with_more_charts() {
     for cells in [100, 200] {
         for reference in [400, 2000] {
             let (warned, rejected) = alarms(5, cells, Some(reference), runs, &mut dice);
-            println!("{cells} cells, 5 charts, shares from {reference}: {warned:.1} % warned, {rejected:.2} % rejected");
+            println!(
+                "{cells} cells, 5 charts, shares from {reference}: {warned:.1} % warned, {rejected:.2} % rejected"
+            );
         }
     }
 }

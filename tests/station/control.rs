@@ -66,7 +66,8 @@ impl Morning {
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let host = format!("127.0.0.1:{}", self.port);
-        let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nHost: {host}\r\nOrigin: http://{host}\r\n");
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nHost: {host}\r\nOrigin: http://{host}\r\n");
         if !cookie.is_empty() {
             write!(head, "Cookie: {cookie}\r\n").unwrap();
         }
@@ -118,13 +119,15 @@ impl Morning {
     fn count(&self, cookie: &str, lot: i64, runs: usize) -> Value {
         let (status, answer) = self.json(cookie, "POST", &format!("/api/quality/lots/{lot}/run"), &json!({}));
         assert_eq!(status, 202, "{answer}");
-        let found = self.until(cookie, "/api/quality/runs", |found| found["runs"].as_array().is_some_and(|all| all.len() >= runs));
+        let found = self
+            .until(cookie, "/api/quality/runs", |found| found["runs"].as_array().is_some_and(|all| all.len() >= runs));
         found["runs"][runs - 1].clone()
     }
 
     fn sign(&self, cookie: &str, id: i64) -> (u16, Value) {
         let (_, detail) = self.json(cookie, "GET", &format!("/api/sessions/{id}"), &Value::Null);
-        let body = json!({"password": PASSWORD, "comment": "nobody looked: a test", "fingerprint": detail["fingerprint"]});
+        let body =
+            json!({"password": PASSWORD, "comment": "nobody looked: a test", "fingerprint": detail["fingerprint"]});
         self.json(cookie, "POST", &format!("/api/sessions/{id}/sign"), &body)
     }
 }
@@ -134,12 +137,17 @@ fn a_morning_with_a_control_that_passes_and_one_that_fails() {
     let station = Morning::begin();
     let ada = station.login();
     // What is due stands on the display and in the figures for monitoring.
-    station.until(&ada, "/api/live", |live| live["snapshot"]["trouble"].as_str().is_some_and(|words| words.contains("control due")));
+    station.until(&ada, "/api/live", |live| {
+        live["snapshot"]["trouble"].as_str().is_some_and(|words| words.contains("control due"))
+    });
 
     let good = station.define(&ada, "L1", "neutrophils", 60.0, 20.0);
     let run = station.count(&ada, good, 1);
     assert_eq!((&run["outcome"], &run["causes"], &run["by"]), (&json!("passed"), &json!([]), &json!("ada")), "{run}");
-    assert!(run["look"]["background"].as_f64().unwrap() > 50.0 && run["look"]["sharpness"].as_f64().unwrap() > 0.0, "{run}");
+    assert!(
+        run["look"]["background"].as_f64().unwrap() > 50.0 && run["look"]["sharpness"].as_f64().unwrap() > 0.0,
+        "{run}"
+    );
     assert!(run["look"]["um_per_px"].as_f64().unwrap() > 0.0);
     let standing = station.until(&ada, "/api/quality", |found| found["state"] == "passed");
     assert_eq!(standing["may_sign"], true);
@@ -159,11 +167,14 @@ fn a_morning_with_a_control_that_passes_and_one_that_fails() {
     assert_eq!((&run["outcome"], &run["values"][0]["rule"]), (&json!("failed"), &json!("1-3s")), "{run}");
     let (status, refused) = station.sign(&ada, sample);
     assert_eq!((status, &refused["code"]), (409, &json!("control-not-passed")), "{refused}");
-    station.until(&ada, "/api/live", |live| live["snapshot"]["trouble"].as_str().is_some_and(|words| words.contains("1-3s eosinophils")));
+    station.until(&ada, "/api/live", |live| {
+        live["snapshot"]["trouble"].as_str().is_some_and(|words| words.contains("1-3s eosinophils"))
+    });
     let (_, metrics, _) = station.ask(&ada, "GET", "/metrics", &Value::Null);
     assert!(String::from_utf8(metrics).unwrap().contains("leukoscope_trouble{part=\"quality-control\"} 1"));
 
-    let (status, _) = station.json(&ada, "POST", "/api/quality/override", &json!({"reason": "the wrong lot was defined"}));
+    let (status, _) =
+        station.json(&ada, "POST", "/api/quality/override", &json!({"reason": "the wrong lot was defined"}));
     assert_eq!(status, 201);
     let (status, signed) = station.sign(&ada, sample);
     assert_eq!(status, 200, "{signed}");
@@ -172,7 +183,10 @@ fn a_morning_with_a_control_that_passes_and_one_that_fails() {
 
     let listed = program(station.state.path()).args(["control", "list"]).output().unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
-    assert!(listed.contains("lot L1  passed") && listed.contains("lot W  failed") && listed.contains("1-3s eosinophils"), "{listed}");
+    assert!(
+        listed.contains("lot L1  passed") && listed.contains("lot W  failed") && listed.contains("1-3s eosinophils"),
+        "{listed}"
+    );
     let sessions = program(station.state.path()).args(["sessions"]).output().unwrap();
     let sessions = String::from_utf8(sessions.stdout).unwrap();
     assert!(sessions.contains("A-1") && !sessions.contains("QC "), "{sessions}");

@@ -4,8 +4,8 @@ mod backup;
 mod clock;
 #[path = "../common/mod.rs"]
 mod common;
-mod counting;
 mod control;
+mod counting;
 mod daemon;
 mod ending;
 mod service;

@@ -100,7 +100,11 @@ fn a_control_that_failed_keeps_results_from_being_signed_until_an_admin_says_why
     let reason = json!({"reason": "control slide broke; cells were compared at the microscope"});
     let open = |name: &str, body: &Value| login(&station, name)("POST", "/api/quality/override", body.clone());
     assert_eq!(open("rita", &reason).status, 403, "only an admin");
-    for empty in [json!({"reason": "  . "}), json!({"reason": "x".repeat(501)}), json!({"reason": "\u{4f60}\u{597d}\u{4f60}\u{597d}\u{4f60}"})] {
+    for empty in [
+        json!({"reason": "  . "}),
+        json!({"reason": "x".repeat(501)}),
+        json!({"reason": "\u{4f60}\u{597d}\u{4f60}\u{597d}\u{4f60}"}),
+    ] {
         assert_eq!(open("ada", &empty).status, 409, "{empty}");
     }
     assert_eq!(open("ada", &reason).status, 201);
@@ -108,12 +112,16 @@ fn a_control_that_failed_keeps_results_from_being_signed_until_an_admin_says_why
     assert_eq!(signed.status, 200, "{signed:?}");
     let detail = otto("GET", &format!("/api/sessions/{sample}"), Value::Null).json();
     let mark = &detail["reviewed_result"]["quality_control"];
-    assert_eq!((&mark["kind"], &mark["state"], &mark["overridden"]["by"]), (&json!("mark"), &json!("failed"), &json!("ada")));
+    assert_eq!(
+        (&mark["kind"], &mark["state"], &mark["overridden"]["by"]),
+        (&json!("mark"), &json!("failed"), &json!("ada"))
+    );
     let report = otto("GET", &format!("/api/sessions/{sample}/report.csv"), Value::Null);
     let report = String::from_utf8(report.body).unwrap();
     assert!(report.contains("Quality control: not passed.") && report.contains("control slide broke"), "{report}");
     assert!(report.contains("failed, lot L7, run 1 since it was due"), "{report}");
-    let told: Vec<String> = station.trail().into_iter().map(|(_, action)| action).filter(|a| a.starts_with("control")).collect();
+    let told: Vec<String> =
+        station.trail().into_iter().map(|(_, action)| action).filter(|a| a.starts_with("control")).collect();
     assert_eq!(told, ["control lot", "control run", "control override"]);
     assert!(matches!(station.store.verify_audit().unwrap(), leukoscope::store::AuditVerdict::Whole { .. }));
 
@@ -158,7 +166,11 @@ fn a_control_is_no_sample() {
     assert_eq!(station.store.latest_result("QC L7", false).unwrap(), None);
     let signed = sign(&station, control);
     assert_eq!((signed.status, signed.code().as_str()), (409, "control"));
-    let given = login(&station, "rita")("PUT", &format!("/api/sessions/{control}/cells"), json!({"cells": [1], "class": "EOS"}));
+    let given = login(&station, "rita")(
+        "PUT",
+        &format!("/api/sessions/{control}/cells"),
+        json!({"cells": [1], "class": "EOS"}),
+    );
     assert_eq!((given.status, given.code().as_str()), (409, "control"));
 }
 
@@ -180,7 +192,10 @@ fn somebody_who_runs_controls_until_one_passes_is_seen() {
     assert!(report.contains("at run 3 since it was due"), "{report}");
     let table = String::from_utf8(otto("GET", "/api/quality/runs.csv", Value::Null).body).unwrap();
     assert_eq!(table.lines().count(), 4, "all of them: {table}");
-    assert!(table.lines().nth(1).unwrap().contains(",failed,,") && table.lines().nth(1).unwrap().ends_with(",1-3s"), "{table}");
+    assert!(
+        table.lines().nth(1).unwrap().contains(",failed,,") && table.lines().nth(1).unwrap().ends_with(",1-3s"),
+        "{table}"
+    );
 }
 
 #[test]
@@ -194,7 +209,8 @@ fn runs_that_say_nothing_do_not_pass() {
     let line = |class, count| ClassCount { class, count, percent: 0.0, low: 0.0, high: 0.0 };
     for _ in 0..2 {
         let time = Timestamp::now();
-        let id = station.store.begin(&SessionStart { started: time, control: Some(lot), ..stored::start("QC L7") }).unwrap();
+        let id =
+            station.store.begin(&SessionStart { started: time, control: Some(lot), ..stored::start("QC L7") }).unwrap();
         let result = Snapshot {
             time,
             counted: 100,
@@ -211,10 +227,8 @@ fn runs_that_say_nothing_do_not_pass() {
     let runs = runs(&station);
     assert_eq!((&runs[1]["outcome"], &runs[2]["causes"]), (&json!("passed"), &json!(["same-pictures"])));
     assert_eq!(standing(&station)["state"], "failed");
-    let again = leukoscope::counting::quality_control::ControlRun {
-        id: 0,
-        ..serde_json::from_value(runs[1].clone()).unwrap()
-    };
+    let again =
+        leukoscope::counting::quality_control::ControlRun { id: 0, ..serde_json::from_value(runs[1].clone()).unwrap() };
     let twice = station.store.add_control_run(&again).unwrap_err();
     assert!(twice.to_string().contains("already"), "{twice}");
 }
@@ -273,7 +287,8 @@ fn a_clock_that_was_set_back_makes_no_todays_control_of_yesterdays() {
 
 #[test]
 fn a_control_holds_for_its_hours_and_no_longer() {
-    let rules = QualityControlConfig { required: ControlRequired::Sign, valid_hours: 8, ..QualityControlConfig::default() };
+    let rules =
+        QualityControlConfig { required: ControlRequired::Sign, valid_hours: 8, ..QualityControlConfig::default() };
     let station = with(rules);
     let lot = lot(&station);
     counted_at(&station, lot, 60, 100, Timestamp::now() - SignedDuration::from_hours(9));
@@ -285,15 +300,19 @@ fn a_control_holds_for_its_hours_and_no_longer() {
 #[test]
 fn two_in_a_row_on_one_side_and_levels_apart_are_rejected_by_name() {
     let station = strict();
-    let mean = |name: &str, level: u8| {
-        json!({"kind": "slide", "name": name, "level": level, "targets": {"NGS": {"by": "normal", "mean": 60.0, "sd": 4.0}}})
-    };
+    let mean = |name: &str, level: u8| json!({"kind": "slide", "name": name, "level": level, "targets": {"NGS": {"by": "normal", "mean": 60.0, "sd": 4.0}}});
     let one = defined(&station, &mean("M", 1));
     counted(&station, one, 69, 100);
-    assert_eq!((&runs(&station)[0]["outcome"], &runs(&station)[0]["values"][0]["rule"]), (&json!("warning"), &json!("1-2s")));
+    assert_eq!(
+        (&runs(&station)[0]["outcome"], &runs(&station)[0]["values"][0]["rule"]),
+        (&json!("warning"), &json!("1-2s"))
+    );
     assert_eq!(standing(&station)["state"], "passed", "a warning passes");
     counted(&station, one, 70, 100);
-    assert_eq!((&runs(&station)[1]["outcome"], &runs(&station)[1]["values"][0]["rule"]), (&json!("failed"), &json!("2-2s")));
+    assert_eq!(
+        (&runs(&station)[1]["outcome"], &runs(&station)[1]["values"][0]["rule"]),
+        (&json!("failed"), &json!("2-2s"))
+    );
     let two = defined(&station, &mean("M", 2));
     counted(&station, two, 51, 100);
     assert_eq!(runs(&station)[2]["values"][0]["rule"], "R-4s", "the levels lie more than 4 SD apart");
@@ -328,7 +347,8 @@ fn light_scale_and_focus_of_the_day_are_compared_with_the_first_control() {
     let line = |class, count| ClassCount { class, count, percent: 0.0, low: 0.0, high: 0.0 };
     let run = |look: Look, rbc: u32| {
         let time = Timestamp::now();
-        let id = station.store.begin(&SessionStart { started: time, control: Some(lot), ..stored::start("QC L7") }).unwrap();
+        let id =
+            station.store.begin(&SessionStart { started: time, control: Some(lot), ..stored::start("QC L7") }).unwrap();
         let result = Snapshot {
             time,
             counted: 100,

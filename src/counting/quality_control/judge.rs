@@ -24,11 +24,7 @@ pub fn of_slide(lot: &ControlLot, classes: &[ClassCount], counted: u32) -> Vec<T
         };
         classes.iter().filter(within).map(|line| line.count).sum()
     };
-    lot.lot
-        .targets
-        .keys()
-        .map(|chart| Tallied { chart: chart.clone(), count: cells(chart), of: counted })
-        .collect()
+    lot.lot.targets.keys().map(|chart| Tallied { chart: chart.clone(), count: cells(chart), of: counted }).collect()
 }
 
 /// The points of a run's charts. `before` are the lot's earlier runs, oldest first; `levels` the runs of its other levels

@@ -35,7 +35,8 @@ pub fn of_mean(mean: f64, sd: f64) -> Limits {
 /// where the count lies outside the exact limits of 95.45 % (99.73 %), and never more often than that by chance.
 #[must_use]
 pub fn from_chance(count: u32, of: u32, share: f64) -> f64 {
-    let (Ok(binomial), Ok(normal)) = (Binomial::new(share.clamp(0.0, 1.0), u64::from(of)), Normal::new(0.0, 1.0)) else {
+    let (Ok(binomial), Ok(normal)) = (Binomial::new(share.clamp(0.0, 1.0), u64::from(of)), Normal::new(0.0, 1.0))
+    else {
         return 0.0;
     };
     let count = u64::from(count.min(of));

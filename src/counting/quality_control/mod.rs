@@ -86,7 +86,9 @@ pub enum NoLot {
     Level,
     #[error("name at least one class that is charted")]
     Nothing,
-    #[error("`{0}` is not charted: write the code of a class of the differential such as NGS, or a group such as neutrophils")]
+    #[error(
+        "`{0}` is not charted: write the code of a class of the differential such as NGS, or a group such as neutrophils"
+    )]
     NoClass(String),
     #[error("`{0}` is no label of cells: write the name of a folder of the reference such as NGS, NEU or IG")]
     NoLabel(String),

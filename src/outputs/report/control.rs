@@ -53,8 +53,8 @@ pub fn control_runs(runs: &[ControlRun]) -> Result<Vec<u8>, ReportError> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table
         .write_record([
-            "run", "at", "lot", "level", "try", "by", "outcome", "causes", "session", "chart", "count", "of", "percent",
-            "mean", "low_3sd", "low_2sd", "high_2sd", "high_3sd", "z", "rule",
+            "run", "at", "lot", "level", "try", "by", "outcome", "causes", "session", "chart", "count", "of",
+            "percent", "mean", "low_3sd", "low_2sd", "high_2sd", "high_3sd", "z", "rule",
         ])
         .map_err(|problem| wrong(&problem))?;
     for run in runs {

@@ -104,8 +104,10 @@ pub(super) async fn runs_csv(
         control_runs(&runs).map_err(|problem| ApiError::internal(&problem))
     })
     .await?;
-    let head =
-        [(CONTENT_TYPE, "text/csv; charset=utf-8"), (CONTENT_DISPOSITION, "attachment; filename=\"quality-control.csv\"")];
+    let head = [
+        (CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (CONTENT_DISPOSITION, "attachment; filename=\"quality-control.csv\""),
+    ];
     Ok((head, text).into_response())
 }
 

@@ -13,8 +13,8 @@ use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, assets, calibration, monitoring, openapi, quality, report, review, sessions, settings, stream,
-    worklist,
+    account, adaptation, admin, assets, calibration, monitoring, openapi, quality, report, review, sessions, settings,
+    stream, worklist,
 };
 use crate::store::records::Role;
 

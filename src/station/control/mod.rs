@@ -335,7 +335,10 @@ impl Controls {
     pub fn cell_targets(&self, vision: &Vision, stop: &Stop) -> Result<BTreeMap<String, Target>, NotControlled> {
         let right = Reference::read(&self.folder()?)?.named_right(vision, stop)?;
         let share = |[right, of]: [u32; 2]| 100.0 * (f64::from(right) + 0.5) / (f64::from(of) + 1.0);
-        Ok(right.into_iter().map(|(label, found)| (label.to_string(), Target::Chance { percent: share(found) })).collect())
+        Ok(right
+            .into_iter()
+            .map(|(label, found)| (label.to_string(), Target::Chance { percent: share(found) }))
+            .collect())
     }
 
     /// Learns mean and SD of a slide's charts from its valid runs.

@@ -98,7 +98,8 @@ impl Reference {
             let told: &crate::vision::detect::scale::ScaleEstimates = told;
             let scale = agreed.get(group).map(|shared| shared.scale).or(told.scale());
             let balanced = vision.balanced(&read_picture(path)?);
-            let failed = |problem: &dyn std::fmt::Display| NoReference::Picture(format!("{}: {problem}", path.display()));
+            let failed =
+                |problem: &dyn std::fmt::Display| NoReference::Picture(format!("{}: {problem}", path.display()));
             let colour = vision.colour_around(&balanced, scale).map_err(|problem| failed(&problem))?;
             let found = vision.classify_middle_at(&balanced, scale, colour).map_err(|problem| failed(&problem))?;
             Ok((*label, label.accepts(found.class)))

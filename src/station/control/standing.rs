@@ -101,8 +101,7 @@ pub(super) fn standing(
             && !behind(reason.at)
             && newest.is_none_or(|newest| reason.at > newest)
     });
-    let may_sign =
-        rules.required != ControlRequired::Sign || state == ControlState::Passed || overridden.is_some();
+    let may_sign = rules.required != ControlRequired::Sign || state == ControlState::Passed || overridden.is_some();
     Ok(Standing {
         state,
         required: rules.required,
@@ -119,14 +118,15 @@ impl Standing {
     /// As it is written beside a result.
     #[must_use]
     pub fn mark(&self) -> ControlMark {
-        let runs = self.lots.iter().filter(|lot| !lot.learns).filter_map(|lot| lot.last.as_ref()).map(|run| MarkedRun {
-            run: run.id,
-            at: run.at,
-            lot: run.lot_name.clone(),
-            level: run.level,
-            outcome: run.outcome,
-            try_number: run.try_number,
-        });
+        let runs =
+            self.lots.iter().filter(|lot| !lot.learns).filter_map(|lot| lot.last.as_ref()).map(|run| MarkedRun {
+                run: run.id,
+                at: run.at,
+                lot: run.lot_name.clone(),
+                level: run.level,
+                outcome: run.outcome,
+                try_number: run.try_number,
+            });
         ControlMark { state: self.state, runs: runs.collect(), overridden: self.overridden.clone() }
     }
 
@@ -148,8 +148,12 @@ impl Standing {
             ControlState::ClockDoubted => {
                 Some("control: the clock is behind what is stored; set it, then run the control".to_owned())
             }
-            ControlState::NotDefined => Some("control due, and no lot is defined: see Quality control on the page".to_owned()),
-            ControlState::Learning => Some("control due, and its lot has no limits yet; see Quality control on the page".to_owned()),
+            ControlState::NotDefined => {
+                Some("control due, and no lot is defined: see Quality control on the page".to_owned())
+            }
+            ControlState::Learning => {
+                Some("control due, and its lot has no limits yet; see Quality control on the page".to_owned())
+            }
             ControlState::Passed => None,
         };
         words.map(|words| match &self.overridden {

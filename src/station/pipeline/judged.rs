@@ -23,7 +23,15 @@ pub(super) struct QualityLog {
 
 impl QualityLog {
     pub(super) fn new() -> Self {
-        Self { newest: None, refused: Refusals::default(), since: Instant::now(), logged: None, good: 0, background: 0.0, sharpness: 0.0 }
+        Self {
+            newest: None,
+            refused: Refusals::default(),
+            since: Instant::now(),
+            logged: None,
+            good: 0,
+            background: 0.0,
+            sharpness: 0.0,
+        }
     }
 
     /// Resets the refusals at the start of a session.
