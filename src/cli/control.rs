@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::cli::args::{ControlArguments, ControlCommand, RunArguments};
 use crate::cli::failure::{Blame, Failure};
+use crate::cli::lighting::configured;
 use crate::cli::{output, run, station};
 use crate::counting::quality_control::{ControlKind, ControlRun, NewLot, Outcome, named};
 use crate::outputs::report::control_runs;
@@ -44,7 +45,11 @@ pub fn control(arguments: &ControlArguments) -> Result<(), Failure> {
 fn check(arguments: &ControlArguments, lot: Option<&str>, new_lot: Option<&str>) -> Result<(), Failure> {
     let config = run::configuration(&RunArguments { config: arguments.config.clone(), ..RunArguments::default() })?;
     let models = run::models(&config)?;
+    // As the station sees them: with the calibrated colour of red cells.
+    let (lighting, calibration) = configured(&config, &config.state_folder())?;
+    let red_cells = calibration.as_ref().and_then(|calibration| calibration.red_cells);
     let vision = Vision::new(&models, config.optics.um_per_px, config.models.unknown_below).blame_input()?;
+    let vision = vision.lit(lighting).calibrated(red_cells);
     let store = station::to_write(arguments.config.as_deref())?;
     let in_force = InForce::new(run::settings(&config, &models, vision.unknown_below()), None);
     let controls = Controls::new(config.quality_control.clone(), store.clone(), in_force);

@@ -264,14 +264,26 @@ impl Store {
         })
     }
 
-    /// Time of the last line of the trail: the clock was at least there.
+    /// How many runs of a lot ended within these times.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn count_control_runs(&self, lot: i64, from: Timestamp, to: Timestamp) -> Result<u32, StoreError> {
+        self.read(|transaction| {
+            let sql = "SELECT count(*) FROM control_run WHERE lot = ?1 AND at BETWEEN ?2 AND ?3";
+            Ok(transaction.prepare_cached(sql)?.query_row(params![lot, time(from), time(to)], |row| row.get(0))?)
+        })
+    }
+
+    /// Latest time of the trail's last thousand lines, since a person last confirmed the clock: it was at least there.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn last_noted(&self) -> Result<Option<Timestamp>, StoreError> {
         self.read(|transaction| {
-            let sql = "SELECT at FROM audit ORDER BY number DESC LIMIT 1";
-            let found: Option<String> = transaction.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
+            let sql = "WITH late AS (SELECT number, at, action FROM audit ORDER BY number DESC LIMIT 1000) SELECT max(at) FROM \
+                late WHERE number > coalesce((SELECT max(number) FROM late WHERE action = 'confirm clock'), 0)";
+            let found: Option<String> = transaction.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
             found.map(|at| read_time(&at)).transpose()
         })
     }

@@ -72,9 +72,8 @@ pub(super) fn standing(
     let doubted = store.last_noted()?.is_some_and(behind);
     let mut lots = Vec::new();
     for lot in store.control_lots()?.into_iter().filter(|lot| lot.retired.is_none()) {
-        let runs = store.control_runs(Some(lot.id), super::MOST_RUNS)?;
-        let tries = runs.iter().filter(|run| run.at >= since && !behind(run.at)).count() as u32;
-        let last = runs.into_iter().last();
+        let tries = store.count_control_runs(lot.id, since, now.checked_add(BEHIND).unwrap_or(now))?;
+        let last = store.control_runs(Some(lot.id), 1)?.pop();
         let (learns, expired) = (lot.learns(), expired(&lot, now));
         let state = match &last {
             _ if learns => ControlState::Learning,
@@ -145,9 +144,10 @@ impl Standing {
                 ControlKind::Slide => format!("control due: count the slide of lot {}", lot.lot.words()),
                 ControlKind::Cells => format!("control due: check the reference cells, lot {}", lot.lot.words()),
             }),
-            ControlState::ClockDoubted => {
-                Some("control: the clock is behind what is stored; set it, then run the control".to_owned())
-            }
+            ControlState::ClockDoubted => Some(
+                "control: the clock is behind what is stored; set it, or confirm it by `leukoscope clock --confirm`"
+                    .to_owned(),
+            ),
             ControlState::NotDefined => {
                 Some("control due, and no lot is defined: see Quality control on the page".to_owned())
             }

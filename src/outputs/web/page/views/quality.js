@@ -41,10 +41,13 @@ export async function show(root, _params, context) {
   }
 
   async function draw(anew) {
-    const [standing, { runs, lots }] = await Promise.all([standingNow(), get("/api/quality/runs")]);
+    const standing = await standingNow();
     if (ended) return;
-    const now = JSON.stringify([standing, runs.length]);
+    // Runs are many, so they are read only once one was added.
+    const now = JSON.stringify({ ...standing, since: null });
     if (now !== drawn) {
+      const { runs, lots } = await get("/api/quality/runs");
+      if (ended) return;
       drawn = now;
       fill(place, banner(standing), todo(standing, begin), failures(standing), charts(runs, lots), table(runs));
     }

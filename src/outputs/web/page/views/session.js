@@ -19,7 +19,7 @@ export async function show(root, [id], context) {
       h("h1", {}, detail.sample),
       h("span", { class: "badge", dataset: { status: detail.status } }, statusName(detail.status))),
     h("p", { class: "soft" }, t("result.when", { id: detail.id, station: detail.station, started: date(detail.started), ended: date(detail.ended) })),
-    detail.status === "preliminary" && h("p", { class: "notice" }, t("result.preliminary")),
+    detail.status === "preliminary" && !detail.control && h("p", { class: "notice" }, t("result.preliminary")),
     links(detail),
     result ? body(detail, result) : h("p", { class: "notice" }, t(`result.no.${detail.status}`)),
   );
