@@ -199,6 +199,9 @@ impl Store {
     /// If they cannot be read.
     pub fn control_runs(&self, lot: Option<i64>, most: u32) -> Result<Vec<ControlRun>, StoreError> {
         self.read(|transaction| {
+            if column(transaction)? == "NULL" {
+                return Ok(Vec::new());
+            }
             let mut select = transaction
                 .prepare_cached("SELECT run FROM control_run WHERE ?1 IS NULL OR lot = ?1 ORDER BY id DESC LIMIT ?2")?;
             let rows = select.query_map(params![lot, most], |row| row.get::<_, String>(0))?;

@@ -260,6 +260,7 @@ fn a_lot_that_expired_is_not_run_and_wrong_lots_are_not_taken() {
         ("all", json!({"NGS": share(100.0)})),
         ("red", json!({"EBO": share(1.0)})),
         ("what", json!({"XYZ": share(1.0)})),
+        ("few", json!({"NGS": {"by": "chance", "percent": 60.0, "cells": 5}})),
         ("sd", json!({"NGS": {"by": "normal", "mean": 60.0, "sd": 0.0}})),
         ("key", json!({"NGS": {"by": "normal", "mean": 60.0, "sd": 2.0, "n": 3}})),
     ] {

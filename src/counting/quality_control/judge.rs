@@ -44,9 +44,10 @@ pub fn values(lot: &ControlLot, tallied: &[Tallied], before: &[ControlRun], leve
                 Some(Target::Normal { mean, sd }) => {
                     point(*mean, limits::of_mean(*mean, *sd), limits::from_mean(percent, *mean, *sd))
                 }
-                Some(Target::Chance { percent: share }) => {
-                    let share = share / 100.0;
-                    point(100.0 * share, limits::of_chance(*of, share), limits::from_chance(*count, *of, share))
+                Some(Target::Chance { percent, cells }) => {
+                    let share = percent / 100.0;
+                    let z = limits::from_chance(*count, *of, share, *cells);
+                    point(*percent, limits::of_chance(*of, share, *cells), z)
                 }
                 Some(Target::Learning) | None => (None, None, None, None),
             };

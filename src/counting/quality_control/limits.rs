@@ -1,6 +1,8 @@
 //! How far a count lies from its target, in standard deviations, and where the limits lie. Pure.
 
-use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal};
+use statrs::distribution::{Binomial, ContinuousCDF, Discrete, Normal};
+use statrs::function::beta::ln_beta;
+use statrs::function::factorial::ln_binomial;
 
 /// Beyond 2 SD on one side lies 2.275 % of a normal distribution: limits of 95.45 % for both.
 const BEYOND_TWO: f64 = 0.022_750_131_948_179_2;
@@ -30,18 +32,49 @@ pub fn of_mean(mean: f64, sd: f64) -> Limits {
     [-3.0, -2.0, 2.0, 3.0].map(|times| (mean + times * sd).clamp(0.0, 100.0))
 }
 
-/// Deviation of `count` of `of` cells from a share (0..=1) that chance alone would give, by the exact binomial
-/// distribution: the normal deviate of the probability of so many cells or more (so few or fewer). It exceeds 2 (3) SD
-/// where the count lies outside the exact limits of 95.45 % (99.73 %), and never more often than that by chance.
+/// How likely each count from 0 to `of` is by chance alone, where a class has this share (0..=1): binomial. A share that was itself
+/// counted, on `reference` cells, leaves open what it is; then each share is taken as likely as such a count makes it (by Jeffreys'
+/// prior), which gives a beta-binomial.
+fn chances(of: u32, share: f64, reference: Option<u32>) -> Vec<f64> {
+    let n = u64::from(of);
+    if let Some(cells) = reference {
+        let (a, b) = (share * f64::from(cells) + 0.5, (1.0 - share) * f64::from(cells) + 0.5);
+        let of_count = |count: u64| {
+            let (in_it, out) = (count as f64 + a, (n - count) as f64 + b);
+            (ln_binomial(n, count) + ln_beta(in_it, out) - ln_beta(a, b)).exp()
+        };
+        return (0..=n).map(of_count).collect();
+    }
+    Binomial::new(share, n).map_or_else(|_| Vec::new(), |binomial| (0..=n).map(|count| binomial.pmf(count)).collect())
+}
+
+/// For every count, the probability of so few or fewer, and of so many or more.
+fn tails(of: u32, share: f64, reference: Option<u32>) -> Vec<(f64, f64)> {
+    let chances = chances(of, share.clamp(0.0, 1.0), reference);
+    let mut few = 0.0;
+    let mut tails: Vec<(f64, f64)> = chances
+        .iter()
+        .map(|chance| {
+            few += chance;
+            (few, 0.0)
+        })
+        .collect();
+    // From the far end, so that small tails are not differences of large numbers.
+    let mut many = 0.0;
+    for (tail, chance) in tails.iter_mut().zip(&chances).rev() {
+        many += chance;
+        tail.1 = many;
+    }
+    tails
+}
+
+/// Deviation of `count` of `of` cells from what chance alone would give, where a class has this share (0..=1), or a share that was
+/// itself found on `reference` cells: the normal deviate of the probability of so many cells or more (so few or fewer). It
+/// exceeds 2 (3) SD where the count lies outside the exact limits of 95.45 % (99.73 %).
 #[must_use]
-pub fn from_chance(count: u32, of: u32, share: f64) -> f64 {
-    let (Ok(binomial), Ok(normal)) = (Binomial::new(share.clamp(0.0, 1.0), u64::from(of)), Normal::new(0.0, 1.0))
-    else {
-        return 0.0;
-    };
-    let count = u64::from(count.min(of));
-    let as_few = binomial.cdf(count);
-    let as_many = if count == 0 { 1.0 } else { binomial.sf(count - 1) };
+pub fn from_chance(count: u32, of: u32, share: f64, reference: Option<u32>) -> f64 {
+    let Ok(normal) = Normal::new(0.0, 1.0) else { return 0.0 };
+    let Some((as_few, as_many)) = tails(of, share, reference).get(count.min(of) as usize).copied() else { return 0.0 };
     let z = if as_many < 0.5 {
         -normal.inverse_cdf(as_many)
     } else if as_few < 0.5 {
@@ -52,30 +85,14 @@ pub fn from_chance(count: u32, of: u32, share: f64) -> f64 {
     z.clamp(-FARTHEST, FARTHEST)
 }
 
-/// The exact binomial limits for `of` cells, percent: the outermost counts that are still within 3 and 2 SD.
+/// The exact limits for `of` cells, percent: the outermost counts that are still within 3 and 2 SD.
 #[must_use]
-pub fn of_chance(of: u32, share: f64) -> Limits {
-    let Ok(binomial) = Binomial::new(share.clamp(0.0, 1.0), u64::from(of)) else { return [0.0, 0.0, 100.0, 100.0] };
-    let percent = |count: u64| 100.0 * count as f64 / f64::from(of.max(1));
-    // Smallest count that so few or fewer reach often enough.
-    let low = |tail: f64| percent(first(of, |count| binomial.cdf(count) >= tail));
-    // Largest count that so many or more reach often enough: one below the first that they do not.
-    let high = |tail: f64| percent(first(of, |count| binomial.sf(count) < tail));
+pub fn of_chance(of: u32, share: f64, reference: Option<u32>) -> Limits {
+    let tails = tails(of, share, reference);
+    let percent = |count: usize| 100.0 * count as f64 / f64::from(of.max(1));
+    let low = |tail: f64| percent(tails.iter().position(|(few, _)| *few >= tail).unwrap_or(0));
+    let high = |tail: f64| percent(tails.iter().rposition(|(_, many)| *many >= tail).unwrap_or(0));
     [low(BEYOND_THREE), low(BEYOND_TWO), high(BEYOND_TWO), high(BEYOND_THREE)]
-}
-
-/// First count from 0 to `most` for which `holds`, which must hold for all above; `most` if for none.
-fn first(most: u32, holds: impl Fn(u64) -> bool) -> u64 {
-    let (mut low, mut high) = (0, u64::from(most));
-    while low < high {
-        let middle = low.midpoint(high);
-        if holds(middle) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    low
 }
 
 /// Mean and SD of a chart from its runs, each (cells of the class, cells in all); `None` with fewer than
@@ -107,21 +124,32 @@ mod tests {
     #[test]
     fn the_limits_of_a_share_are_the_exact_ones() {
         // 50 % of 100 cells. R: qbinom(c(0.00135, 0.02275), 100, 0.5) is 35 and 40.
-        let limits = of_chance(100, 0.5);
+        let limits = of_chance(100, 0.5, None);
         assert_eq!(limits.map(f64::round), [35.0, 40.0, 60.0, 65.0]);
-        assert!(from_chance(40, 100, 0.5) >= -2.0 && from_chance(39, 100, 0.5) < -2.0);
-        assert!(from_chance(60, 100, 0.5) <= 2.0 && from_chance(61, 100, 0.5) > 2.0);
-        assert!(from_chance(65, 100, 0.5) <= 3.0 && from_chance(66, 100, 0.5) > 3.0);
+        assert!(from_chance(40, 100, 0.5, None) >= -2.0 && from_chance(39, 100, 0.5, None) < -2.0);
+        assert!(from_chance(60, 100, 0.5, None) <= 2.0 && from_chance(61, 100, 0.5, None) > 2.0);
+        assert!(from_chance(65, 100, 0.5, None) <= 3.0 && from_chance(66, 100, 0.5, None) > 3.0);
         // A rare class has no lower limit: 2 % of 100 cells may well be none.
-        assert_eq!(of_chance(100, 0.02)[..2], [0.0, 0.0]);
+        assert_eq!(of_chance(100, 0.02, None)[..2], [0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_share_counted_on_few_cells_has_wider_limits() {
+        let [exact, of_many, of_few] = [None, Some(100_000), Some(400)].map(|cells| of_chance(200, 0.3, cells));
+        assert_eq!(exact, of_many);
+        assert!(of_few[0] < exact[0] && of_few[1] < exact[1] && of_few[2] > exact[2] && of_few[3] > exact[3]);
+        // None of 400 does not mean that there are none: a few of 200 are no wonder.
+        assert!(from_chance(1, 200, 0.0, Some(400)) < 2.0 && from_chance(8, 200, 0.0, Some(400)) > 3.0);
+        let all: f64 = chances(200, 0.3, Some(400)).iter().sum();
+        assert!((all - 1.0).abs() < 1e-9, "{all}");
     }
 
     #[test]
     fn nothing_counted_deviates_from_nothing() {
-        assert_eq!(from_chance(0, 0, 0.3), 0.0);
+        assert_eq!(from_chance(0, 0, 0.3, None), 0.0);
         assert_eq!(from_mean(50.0, 50.0, 0.0), 0.0);
-        assert!(from_chance(5, 100, 0.0) > 3.0 && from_chance(5, 100, 0.0).is_finite());
-        assert!(from_chance(95, 100, 1.0) < -3.0);
+        assert!(from_chance(5, 100, 0.0, None) > 3.0 && from_chance(5, 100, 0.0, None).is_finite());
+        assert!(from_chance(95, 100, 1.0, None) < -3.0);
     }
 
     #[test]
@@ -140,11 +168,12 @@ mod tests {
         #[test]
         fn a_count_is_within_the_drawn_limits_just_where_its_deviation_is(
             of in 1_u32..600, share in 0.001..0.999_f64, part in 0.0..=1.0_f64,
+            reference in proptest::option::of(20_u32..3000),
         ) {
             let count = (f64::from(of) * part).round() as u32;
             let percent = 100.0 * f64::from(count) / f64::from(of);
-            let [low3, low2, high2, high3] = of_chance(of, share);
-            let z = from_chance(count, of, share);
+            let [low3, low2, high2, high3] = of_chance(of, share, reference);
+            let z = from_chance(count, of, share, reference);
             prop_assert!(low3 <= low2 && low2 <= high2 && high2 <= high3);
             prop_assert_eq!(percent + 1e-9 < low2 || percent - 1e-9 > high2, z.abs() > 2.0 + 1e-9, "z {}", z);
             prop_assert_eq!(percent + 1e-9 < low3 || percent - 1e-9 > high3, z.abs() > 3.0 + 1e-9, "z {}", z);
@@ -154,8 +183,7 @@ mod tests {
         fn chance_alone_exceeds_the_limits_no_more_often_than_they_say(of in 1_u32..300, share in 0.01..0.99_f64) {
             let binomial = Binomial::new(share, u64::from(of)).unwrap();
             let mass = |beyond: f64| -> f64 {
-                use statrs::distribution::Discrete;
-                (0..=of).filter(|count| from_chance(*count, of, share).abs() > beyond + 1e-9)
+                (0..=of).filter(|count| from_chance(*count, of, share, None).abs() > beyond + 1e-9)
                     .map(|count| binomial.pmf(u64::from(count))).sum()
             };
             prop_assert!(mass(2.0) <= 2.0 * BEYOND_TWO + 1e-9);

@@ -37,8 +37,12 @@ pub enum Target {
     },
     /// A reference percentage; the limits are what chance gives for as many cells as were counted.
     Chance {
-        /// Above 0 and below 100.
+        /// 0..=100; above 0 and below 100 where it is not said on how many cells it was found.
         percent: f64,
+        /// Cells that the reference was counted on, 20 to 1000000: their chance widens the limits. Without it the share is taken as
+        /// known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cells: Option<u32>,
     },
     /// Not known yet: the lot's first runs will tell.
     Learning,
@@ -84,8 +88,8 @@ pub enum NoLot {
     #[error("{0}: a mean is 0 to 100 percent and an SD above 0 and at most 50; take the SD from at least 20 runs")]
     Normal(String),
     #[error(
-        "{0}: a reference share is above 0 and below 100 percent; for a class that the reference did not show leave the line \
-         out, or give the share that it may have, such as 0.5"
+        "{0}: a reference share is 0 to 100 percent of 20 cells or more; without their number it is above 0 and below 100, since a \
+         class that the reference did not show may still be there"
     )]
     Chance(String),
     #[error("{0}: stored cells always get the same answers, so there is nothing to learn; give a reference share")]
@@ -119,7 +123,12 @@ impl NewLot {
                 Target::Normal { mean, sd } if !((0.0..=100.0).contains(&mean) && sd > 0.0 && sd <= 50.0) => {
                     return Err(NoLot::Normal(chart.clone()));
                 }
-                Target::Chance { percent } if !(percent > 0.0 && percent < 100.0) => {
+                Target::Chance { percent, cells: None } if !(percent > 0.0 && percent < 100.0) => {
+                    return Err(NoLot::Chance(chart.clone()));
+                }
+                Target::Chance { percent, cells: Some(cells) }
+                    if !((0.0..=100.0).contains(&percent) && (20..=1_000_000).contains(&cells)) =>
+                {
                     return Err(NoLot::Chance(chart.clone()));
                 }
                 _ => {}

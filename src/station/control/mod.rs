@@ -36,6 +36,9 @@ pub const MOST_RUNS: u32 = 500;
 /// How often it is looked whether a control was counted or is due.
 const ROUNDS: Duration = Duration::from_secs(1);
 
+/// Reference cells of a label that limits are made for, at least.
+const FEWEST_REFERENCE: u32 = 20;
+
 /// Why a control is not run or taught.
 #[derive(Debug, thiserror::Error)]
 pub enum NotControlled {
@@ -218,18 +221,18 @@ impl Controls {
         Ok(self.keep(self.judged(&lot, found, now)?)?)
     }
 
-    /// Share of the stored cells that are named right, by label: what a new lot may take as its reference. Half a cell is
-    /// taken for wrong, so that the one cell that later is does not fall out of all limits.
+    /// Share of the stored cells that are named right, by label: what a new lot may take as its reference.
     ///
     /// # Errors
     /// If there is no folder, or its cells cannot be read or named.
     pub fn cell_targets(&self, vision: &Vision, stop: &Stop) -> Result<BTreeMap<String, Target>, NotControlled> {
         let right = Reference::read(&self.folder()?)?.named_right(vision, stop)?;
-        let share = |[right, of]: [u32; 2]| 100.0 * (f64::from(right) + 0.5) / (f64::from(of) + 1.0);
-        Ok(right
-            .into_iter()
-            .map(|(label, found)| (label.to_string(), Target::Chance { percent: share(found) }))
-            .collect())
+        let target = |[right, of]: [u32; 2]| Target::Chance {
+            percent: 100.0 * f64::from(right) / f64::from(of.max(1)),
+            // So that one cell that is named wrong later does not fall out of all limits.
+            cells: Some(of.max(FEWEST_REFERENCE)),
+        };
+        Ok(right.into_iter().map(|(label, found)| (label.to_string(), target(found))).collect())
     }
 
     /// Learns mean and SD of a slide's charts from its valid runs.

@@ -18,6 +18,8 @@ export function newLot(context, act) {
   const name = h("input", { required: true, maxlength: 32, autocomplete: "off" });
   const level = h("select", {}, [1, 2, 3].map((one) => h("option", { value: one }, String(one))));
   const expires = h("input", { type: "date" });
+  const cells = h("input", { type: "number", min: 20, max: 1000000, step: 1 });
+  const reference = field(t("quality.referenceCells"), cells, t("quality.referenceMeans"));
   const kind = h("select", { on: { change: () => drawRows() } },
     h("option", { value: "chance" }, t("quality.byChance")),
     h("option", { value: "normal" }, t("quality.byMean")),
@@ -43,12 +45,13 @@ export function newLot(context, act) {
   function drawRows() {
     lines.clear();
     fill(rows);
-    const cells = kind.value === "cells";
-    table.hidden = add.hidden = cells;
+    const stored = kind.value === "cells";
+    table.hidden = add.hidden = stored;
+    reference.hidden = kind.value !== "chance";
     fill(table.tHead, h("tr", {}, h("th", { scope: "col" }, t("quality.class")),
       kind.value === "chance" && h("th", { scope: "col" }, t("quality.share")),
       kind.value === "normal" && [h("th", { scope: "col" }, t("quality.mean")), h("th", { scope: "col" }, "SD")], h("td", {})));
-    if (!cells) USUAL.forEach(row);
+    if (!stored) USUAL.forEach(row);
   }
   drawRows();
 
@@ -59,7 +62,7 @@ export function newLot(context, act) {
       if (kind.value === "learning") targets[code] = { by: "learning" };
       else if (first.value === "") continue;
       else if (kind.value === "normal") targets[code] = { by: "normal", mean: Number(first.value), sd: Number(second.value) };
-      else targets[code] = { by: "chance", percent: Number(first.value) };
+      else targets[code] = { by: "chance", percent: Number(first.value), ...(cells.value === "" ? {} : { cells: Number(cells.value) }) };
     }
     const lot = { kind: kind.value === "cells" ? "cells" : "slide", name: name.value.trim(), level: Number(level.value), targets };
     if (expires.value) lot.expires = expires.value;
@@ -69,7 +72,7 @@ export function newLot(context, act) {
     h("summary", {}, t("quality.newLot")),
     h("form", { on: { submit } },
       h("div", { class: "search" }, field(t("quality.lotName"), name), field(t("quality.level"), level, t("quality.levelMeans")), field(t("quality.expires"), expires)),
-      field(t("quality.limitsBy"), kind),
+      field(t("quality.limitsBy"), kind), reference,
       table, add,
       h("div", { class: "buttons" }, h("button", { class: "button primary" }, t("quality.define")))));
 }
