@@ -2,6 +2,7 @@
 
 pub mod adapt;
 pub mod calibrate;
+pub mod control;
 pub mod drops;
 pub mod in_force;
 pub mod live_view;

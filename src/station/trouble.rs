@@ -14,6 +14,8 @@ pub enum Part {
     Cells,
     Vision,
     Optics,
+    /// The control failed or is due.
+    QualityControl,
     /// The clock may be wrong.
     Clock,
     Serial,
@@ -36,13 +38,14 @@ pub enum Part {
 
 impl Part {
     /// All parts, most important first.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Camera,
         Self::Results,
         Self::Store,
         Self::Cells,
         Self::Vision,
         Self::Optics,
+        Self::QualityControl,
         Self::Clock,
         Self::Serial,
         Self::AstmSerial,
@@ -67,6 +70,7 @@ impl Part {
             Self::Cells => "cells",
             Self::Vision => "vision",
             Self::Optics => "optics",
+            Self::QualityControl => "quality-control",
             Self::Clock => "clock",
             Self::Serial => "serial",
             Self::AstmSerial => "astm-serial",
@@ -101,7 +105,7 @@ impl Part {
             Self::Display => Some("the display does not work; the log says why"),
             Self::Controls => Some("buttons and lights do not work; the log says why"),
             Self::Metrics => Some("the metrics file cannot be written; the log says why"),
-            Self::Optics | Self::Clock | Self::Retention => None,
+            Self::Optics | Self::QualityControl | Self::Clock | Self::Retention => None,
         }
     }
 }

@@ -9,6 +9,7 @@ use super::cell_hash::{self, COLUMNS, Sums};
 use super::records::{CellChange, CellNumber, CellRecord, SessionId, SessionStart, Settings};
 use super::text::time;
 use super::{Store, StoreError, StoreProblem, audit, digest, results};
+use crate::counting::quality_control::QualityControl;
 use crate::counting::session::snapshot::Snapshot;
 
 impl Store {
@@ -19,8 +20,14 @@ impl Store {
     pub fn begin(&self, start: &SessionStart) -> Result<SessionId, StoreError> {
         self.write_witnessed(|transaction| {
             transaction.execute(
-                "INSERT INTO session (sample, station, started, settings) VALUES (?1, ?2, ?3, ?4)",
-                params![start.sample, start.station, time(start.started), serde_json::to_string(&start.settings)?],
+                "INSERT INTO session (sample, station, started, settings, control) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    start.sample,
+                    start.station,
+                    time(start.started),
+                    serde_json::to_string(&start.settings)?,
+                    start.control
+                ],
             )?;
             let id = transaction.last_insert_rowid();
             Sums::default().keep(transaction, id)?;
@@ -28,6 +35,9 @@ impl Store {
             let mut detail = json!({"sample": start.sample});
             if let Some(profile) = &start.settings.profile {
                 detail["profile"] = json!(profile);
+            }
+            if let Some(lot) = start.control {
+                detail["control"] = json!(lot);
             }
             audit::vouch(transaction, &start.by, start.started, "begin", Some(id), &detail, Some(&rows))?;
             Ok(id)
@@ -96,7 +106,10 @@ impl Store {
         // Before anybody sees the number.
         self.witness();
         super::recovered(&self.0.numbers).insert(number);
-        super::recovered(&self.0.unsigned).insert(number);
+        // A control's is no result for anybody outside.
+        if !matches!(result.quality_control, Some(QualityControl::Run { .. })) {
+            super::recovered(&self.0.unsigned).insert(number);
+        }
         Ok(number)
     }
 }

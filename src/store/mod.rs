@@ -9,6 +9,7 @@ mod camera_check;
 mod cell_hash;
 mod cells;
 mod clock;
+mod control;
 mod counting;
 mod digest;
 mod error;
@@ -206,7 +207,8 @@ impl Store {
         let numbers = results::numbers(&reader).map_err(&failed)?;
         let signed = results::signed(&reader).map_err(&failed)?;
         let with_signature: BTreeSet<u64> = signed.values().copied().collect();
-        let unsigned = Mutex::new(&numbers - &with_signature);
+        let sent: BTreeSet<u64> = &numbers - &control::results(&reader).map_err(&failed)?;
+        let unsigned = Mutex::new(&sent - &with_signature);
         let (numbers, signed) = (Mutex::new(numbers), Mutex::new(signed));
         let earlier = reader.query_row("SELECT coalesce(max(id), 0) FROM session", [], |row| row.get(0));
         let earlier = earlier.map_err(&failed)?;

@@ -32,6 +32,9 @@ pub struct SessionStart {
     pub settings: Settings,
     /// Who began it, by the name for the audit trail.
     pub by: String,
+    /// Number of the lot that the count is a control of; none for a sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<i64>,
 }
 
 /// Settings, models and calibration in force for a session.
@@ -195,6 +198,10 @@ pub struct SessionSummary {
     pub flags: Vec<Flag>,
     /// Who signed.
     pub signed_by: Option<String>,
+    /// Number of the lot that it is a control of; missing for samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    pub control: Option<i64>,
 }
 
 /// Everything stored about a session except its cells.
@@ -252,6 +259,8 @@ pub struct SessionQuery {
     /// With this status.
     #[param(inline)]
     pub status: Option<Status>,
+    /// Controls instead of samples.
+    pub controls: bool,
     /// How many to skip, newest first.
     pub offset: u32,
     /// How many to return, 1..=500; 0 means 50.

@@ -10,7 +10,8 @@ use sha2::{Digest as _, Sha256};
 use super::audit::{hexadecimal, signature_hash, vouch};
 use super::records::{CellNumber, CellRecord, SessionId, Signature};
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, cells, digest, recovered, refused, sessions};
+use super::{Store, StoreError, StoreProblem, cells, control, digest, recovered, refused, sessions};
+use crate::counting::quality_control::{ControlMark, QualityControl};
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Group, Kind};
 use crate::domain::flag::{Cells, Flag};
@@ -31,6 +32,9 @@ pub enum ReviewError {
     /// The count was interrupted, so there is none.
     #[error("session {0} was interrupted and has no result")]
     Interrupted(SessionId),
+    /// It is a control: its figures are the program's own.
+    #[error("session {0} is a control run; its cells are not reviewed, and it is not signed")]
+    Control(SessionId),
     /// It has changed since it was viewed.
     #[error("the result of session {0} changed since you looked at it; look at it again, then sign")]
     Changed(SessionId),
@@ -169,10 +173,10 @@ impl Store {
     /// A refusal if the session has no result or is already signed, or the comment is too long; else if it cannot be
     /// written.
     pub fn sign(&self, session: SessionId, by: &str, at: Timestamp, comment: &str) -> Result<Signature, StoreError> {
-        self.sign_if(session, by, at, comment, |_| true, false)
+        self.sign_if(session, by, at, comment, None, |_| true, false)
     }
 
-    /// Signs the result only if its fingerprint is `seen`. The comment is a person's: every letter of it must print.
+    /// Signs the result only if its fingerprint is `seen`, with how quality control stands. The comment is a person's: every letter of it must print.
     ///
     /// # Errors
     /// As [`Store::sign`]; a refusal if the result has another fingerprint, a letter of the comment does not print, or there is no
@@ -183,6 +187,7 @@ impl Store {
         by: &str,
         at: Timestamp,
         comment: &str,
+        control: Option<ControlMark>,
         seen: &str,
     ) -> Result<Signature, StoreError> {
         let comment = comment.replace("\r\n", "\n");
@@ -192,7 +197,7 @@ impl Store {
                  installed on it (sudo apt install PACKAGE) and sign again"
             )));
         }
-        self.sign_if(session, by, at, &comment, |fingerprint| fingerprint == seen, true)
+        self.sign_if(session, by, at, &comment, control, |fingerprint| fingerprint == seen, true)
     }
 
     fn sign_if(
@@ -201,6 +206,7 @@ impl Store {
         by: &str,
         at: Timestamp,
         comment: &str,
+        control: Option<ControlMark>,
         seen: impl FnOnce(&str) -> bool,
         explained: bool,
     ) -> Result<Signature, StoreError> {
@@ -215,6 +221,7 @@ impl Store {
                     // Part of what is signed: reports and hosts show them beside the signature.
                     looked_at: detail.looked_at,
                     camera_check: detail.camera_check,
+                    quality_control: control.map(QualityControl::Mark),
                     ..detail.reviewed_result?
                 };
                 Some((detail.summary.result?, result, detail.fingerprint?))
@@ -239,6 +246,9 @@ impl Store {
             }
             if let Some(CameraCheck { cells, agree, .. }) = &result.camera_check {
                 detail["camera_check"] = json!({"cells": cells, "agree": agree});
+            }
+            if let Some(QualityControl::Mark(mark)) = &result.quality_control {
+                detail["control"] = json!(mark);
             }
             let rows = digest::of_all(transaction, session)?;
             let (number, hash) = vouch(transaction, by, at, "sign", Some(session), &detail, Some(&rows))?;
@@ -301,6 +311,9 @@ fn open_for_review(transaction: &Transaction<'_>, session: SessionId) -> Result<
     let state = state.ok_or(ReviewError::NoSession(session))?;
     if is_signed(transaction, session)? {
         return Err(ReviewError::Signed(session).into());
+    }
+    if control::is_control(transaction, session)? {
+        return Err(ReviewError::Control(session).into());
     }
     match state.as_str() {
         "done" => Ok(()),

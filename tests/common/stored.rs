@@ -35,6 +35,7 @@ pub fn start(sample: &str) -> SessionStart {
             profile: None,
         },
         by: "device".to_owned(),
+        control: None,
     }
 }
 
@@ -118,6 +119,7 @@ pub fn result(sample: &str) -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        quality_control: None,
     }
 }
 

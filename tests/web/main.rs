@@ -10,6 +10,7 @@ mod laboratory;
 mod live;
 mod logins;
 mod monitoring;
+mod quality;
 mod review;
 mod security;
 mod station;

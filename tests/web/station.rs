@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use leukoscope::config::{Config, WebConfig};
 use leukoscope::outputs::web::{self, Timeouts, Web};
 use leukoscope::station::adapt::Laboratory;
+use leukoscope::station::control::Controls;
 use leukoscope::station::drops::Drops;
 use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
@@ -100,6 +101,7 @@ impl Station {
             commands: commands.limited_by(in_force.clone()),
             calibration_requests,
             letterhead: leukoscope::outputs::report::letterhead::Letterhead::default(),
+            controls: Controls::new(config.quality_control.clone(), store.clone(), in_force.clone()),
             laboratory: Laboratory::of(&config),
             weights_requests,
             monitor: monitor.clone(),

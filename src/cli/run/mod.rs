@@ -44,7 +44,7 @@ use crate::vision::profile::Profile;
 ///
 /// # Errors
 /// If any of them is invalid.
-fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
+pub(crate) fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
     let mut config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
     let state = config.state_folder();
     if let Some(limits) = Limits::read(&state, &config).blame_input()? {
@@ -166,7 +166,7 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
 }
 
 /// Settings in force at the start, apart from the calibration.
-fn settings(config: &Config, models: &Models, unknown_below: f64) -> Settings {
+pub(crate) fn settings(config: &Config, models: &Models, unknown_below: f64) -> Settings {
     let classifier = &models.card.classifier;
     let file = |name: &str, sha256: &String| (name.to_owned(), sha256.clone());
     Settings {
@@ -252,6 +252,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         calibration_requests: ports.calibration_requests.clone(),
         laboratory: Laboratory::of(&config),
         weights_requests: ports.weights_requests.clone(),
+        controls: ports.controls.clone(),
         monitor: ports.monitor.clone(),
         scrape_token: config.metrics.token.clone(),
         timeouts: Timeouts::default(),

@@ -74,6 +74,7 @@ mod hl7;
 mod laboratory;
 mod metrics;
 mod mqtt;
+mod quality_control;
 mod serial;
 mod station;
 mod store;
@@ -90,6 +91,7 @@ pub use hl7::{Charset, Hl7Config, SampleField};
 pub use laboratory::LaboratoryConfig;
 pub use metrics::MetricsConfig;
 pub use mqtt::MqttConfig;
+pub use quality_control::{ControlRequired, QualityControlConfig};
 pub use serial::{LineFormat, SerialConfig};
 pub use station::Station;
 pub use store::StoreConfig;
@@ -106,6 +108,7 @@ pub struct Config {
     pub models: ModelsConfig,
     pub session: SessionConfig,
     pub flags: Flags,
+    pub quality_control: QualityControlConfig,
     pub display: DisplayConfig,
     pub serial: SerialConfig,
     pub astm: AstmConfig,
@@ -121,7 +124,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 19] = [
+pub(super) const SECTIONS: [Section; 20] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -129,6 +132,7 @@ pub(super) const SECTIONS: [Section; 19] = [
     ModelsConfig::SECTION,
     SessionConfig::SECTION,
     Flags::SECTION,
+    QualityControlConfig::SECTION,
     DisplayConfig::SECTION,
     SerialConfig::SECTION,
     AstmConfig::SECTION,

@@ -199,6 +199,7 @@ impl Session {
             looked_at: None,
             camera_check: None,
             earlier: None,
+            quality_control: None,
         }
     }
 }

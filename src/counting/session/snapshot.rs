@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::counting::quality_control::{ControlOf, QualityControl};
 use crate::counting::statistics::Statistics;
 use crate::counting::statistics::absolute::Entered;
 use crate::counting::tally::share;
@@ -198,9 +199,18 @@ pub struct Snapshot {
     /// The latest signed result that this sample id had when the count began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<EarlierResult>,
+    /// Whether this count is a control run itself; else, once signed, how quality control stood then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality_control: Option<QualityControl>,
 }
 
 impl Snapshot {
+    /// Whether the count is a control run: no sample's, and nothing for a laboratory system.
+    #[must_use]
+    pub const fn is_control(&self) -> bool {
+        matches!(self.quality_control, Some(QualityControl::Run { .. }))
+    }
+
     /// Lists the model's experimental classes that were counted.
     pub(crate) fn mark_experimental(&mut self, classes: &[CellClass]) {
         let counted = self.classes.iter().filter(|line| line.count > 0).map(|line| line.class);
@@ -219,4 +229,6 @@ pub enum Command {
     NewSample(Option<String>),
     /// Enter a red count, a white count or a group for the running sample.
     Enter(Entered),
+    /// Count a control of this lot; not while a sample is counted.
+    Control(ControlOf),
 }

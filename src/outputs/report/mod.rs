@@ -2,6 +2,7 @@
 //! no patient. [`make`] is pure: the same session gives the same bytes.
 
 mod absolute;
+mod control;
 mod differential;
 mod embed;
 mod head;
@@ -19,8 +20,10 @@ mod typeface;
 
 use std::str::FromStr;
 
+pub use self::control::control_runs;
 use self::letterhead::Letterhead;
 pub(crate) use self::table::entered;
+
 use crate::outputs::words::Words;
 use crate::store::records::{CellRecord, SessionDetail, SessionId};
 use crate::store::{Store, StoreError};

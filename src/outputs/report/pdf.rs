@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::absolute::absolute;
+use super::control;
 use super::differential::{ROW, classes, differential, groups};
 use super::head::{self, HEAD};
 use super::letterhead::Letterhead;
@@ -60,6 +61,9 @@ pub(super) fn pdf(
     if let Some(result) = &detail.reviewed_result {
         earlier(&mut paper, result, words);
         paper.paragraph(LEFT, RIGHT, STRONG, &camera_checked(detail.camera_check.as_ref(), words));
+        for line in control::lines(result, words) {
+            paper.paragraph(LEFT, RIGHT, STRONG, &line);
+        }
         flags(&mut paper, result, words);
         let classes = classes(result, detail.counted_result.as_ref());
         let reference = Reference::of(result, &letterhead.ranges);

@@ -8,6 +8,7 @@ use crate::store::records::{SessionDetail, Settings};
 use crate::system::zone;
 
 use super::ReportError;
+use super::control;
 use super::differential::classes;
 use super::json::value;
 use super::letterhead::Letterhead;
@@ -124,6 +125,9 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
     if let Some(LookedAt { cells, of }) = detail.looked_at {
         lines.fact("session", "looked at", &cells.to_string())?;
         lines.fact("session", "looked at of", &of.to_string())?;
+    }
+    for line in detail.reviewed_result.iter().flat_map(|result| control::lines(result, words)) {
+        lines.entered("session", "quality control", &line)?;
     }
     if detail.reviewed_result.is_some() {
         lines.fact("session", "camera checked", &camera_checked(detail.camera_check.as_ref(), words))?;

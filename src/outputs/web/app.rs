@@ -19,6 +19,7 @@ use crate::outputs::metrics::token::ScrapeToken;
 use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::words::Catalogues;
 use crate::station::adapt::Laboratory;
+use crate::station::control::Controls;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::monitor::Monitor;
@@ -51,6 +52,7 @@ pub(super) struct App {
     pub(super) letterhead: Letterhead,
     pub(super) laboratory: Laboratory,
     pub(super) weights_requests: Requests<WeightsRequest>,
+    pub(super) controls: Controls,
     pub(super) station: String,
     pub(super) language: String,
     pub(super) catalogues: Catalogues,
@@ -92,6 +94,7 @@ impl App {
             letterhead: web.letterhead.clone(),
             laboratory: web.laboratory.clone(),
             weights_requests: web.weights_requests.clone(),
+            controls: web.controls.clone(),
             station: web.station.clone(),
             language: web.config.language.clone(),
             catalogues: Catalogues::new(web.config.catalogues.clone()),

@@ -21,6 +21,7 @@ mod logins;
 mod monitoring;
 mod network;
 mod openapi;
+mod quality;
 mod repeats;
 mod report;
 mod review;
@@ -55,6 +56,7 @@ use crate::config::{ListenAddress, StoreConfig, WebConfig};
 use crate::outputs::metrics::token::{ScrapeToken, TokenError};
 use crate::outputs::report::letterhead::Letterhead;
 use crate::station::adapt::Laboratory;
+use crate::station::control::Controls;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::monitor::Monitor;
@@ -122,6 +124,8 @@ pub struct Web {
     pub laboratory: Laboratory,
     /// Where requests to name cells with other weights go.
     pub weights_requests: Requests<WeightsRequest>,
+    /// Quality control.
+    pub controls: Controls,
     /// What monitoring sees.
     pub monitor: Monitor,
     /// File with the secret by which a collector reads the figures over the network, and nothing else.

@@ -13,7 +13,7 @@ use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, assets, calibration, keeping, laboratory, monitoring, openapi, report, review,
+    account, adaptation, admin, assets, calibration, keeping, laboratory, monitoring, openapi, quality, report, review,
     sessions, settings, stream, trail, worklist,
 };
 use crate::store::records::Role;
@@ -81,6 +81,14 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(settings::settings)),
         route(Admin, routes!(settings::change)),
         route(Admin, routes!(calibration::calibrate)),
+        route(Operator, routes!(quality::standing)),
+        route(Operator, routes!(quality::runs)),
+        route(Operator, routes!(quality::runs_csv)),
+        route(Operator, routes!(quality::run)),
+        route(Admin, routes!(quality::define)),
+        route(Admin, routes!(quality::learn)),
+        route(Admin, routes!(quality::retire)),
+        personal(Admin, routes!(quality::open)),
         route(Admin, routes!(adaptation::adaptation)),
         route(Admin, routes!(adaptation::next)),
         route(Admin, routes!(adaptation::learn)),

@@ -22,6 +22,7 @@ pub use self::switching::WeightsRequest;
 use self::view::SessionView;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
 use crate::counting::counter::{Counted, Counter, DetectedFrame};
+use crate::counting::quality_control::ControlOf;
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::{CameraCheck, Command, EarlierResult, Ending, Phase, Snapshot};
 use crate::counting::statistics::absolute::Entered;
@@ -133,6 +134,8 @@ struct Counting {
     named_with: Option<ProfileMark>,
     /// A signed result that the sample had before.
     earlier: Option<EarlierResult>,
+    /// The control that is counted; none for a sample.
+    control: Option<ControlOf>,
     /// Whether the camera of the latest result was checked; none while a sample is counted.
     camera_check: Option<CameraCheck>,
     rate: Rate,
@@ -165,6 +168,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         red_cells: None,
         named_with: None,
         earlier: None,
+        control: None,
         camera_check: None,
         rate: Rate::default(),
         state: None,

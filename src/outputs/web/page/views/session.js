@@ -5,6 +5,7 @@ import { bar, below, differential, interval } from "../differential.js";
 import { fill, h } from "../dom.js";
 import { date, flagName, number, statusName, t } from "../words.js";
 import { told } from "./gallery/review.js";
+import { lotName } from "./quality/lots.js";
 import { signing } from "./signing.js";
 
 export async function show(root, [id], context) {
@@ -18,11 +19,11 @@ export async function show(root, [id], context) {
       h("h1", {}, detail.sample),
       h("span", { class: "badge", dataset: { status: detail.status } }, statusName(detail.status))),
     h("p", { class: "soft" }, t("result.when", { id: detail.id, station: detail.station, started: date(detail.started), ended: date(detail.ended) })),
-    detail.status === "preliminary" && h("p", { class: "notice" }, t("result.preliminary")),
+    detail.status === "preliminary" && !detail.control && h("p", { class: "notice" }, t("result.preliminary")),
     links(detail),
     result ? body(detail, result) : h("p", { class: "notice" }, t(`result.no.${detail.status}`)),
   );
-  if (detail.status === "preliminary") root.append(await signing(detail, context));
+  if (detail.status === "preliminary" && !detail.control) root.append(await signing(detail, context));
 }
 
 function links({ id, reviewed_result: result }) {
@@ -41,6 +42,7 @@ function body(detail, result) {
   return [
     result.earlier && h("p", { class: "notice" }, earlier(result)),
     h("p", { class: detail.camera_check?.cells > 0 ? "soft" : "notice" }, cameraChecked(detail)),
+    quality(result),
     flags(result),
     h("section", { class: "card" },
       h("h2", {}, t("result.differential")),
@@ -75,6 +77,17 @@ function cameraChecked({ camera_check: check }) {
   if (!check.percent) return t("result.cameraUnchecked");
   const [value, low, high] = check.percent;
   return t("result.cameraChecked", { agree: number(check.agree), n: number(check.cells), value: number(value, 1), interval: interval(low, high) });
+}
+
+// How quality control stood when it was signed, or that the count is a control itself.
+function quality({ quality_control: mark }) {
+  if (!mark) return null;
+  if (mark.kind === "run") return h("p", { class: "notice" }, t("control.isRun", { lot: lotName({ name: mark.lot, level: mark.level }) }));
+  const run = ({ at, outcome, try_number: n, ...lot }) => t(outcome === "failed" ? "control.runFailed" : n > 1 ? "control.runPassedLater" : "control.runPassed", { at: date(at), lot: lotName({ name: lot.lot, level: lot.level }), n: number(n) });
+  return h("p", { class: mark.state === "passed" ? "soft" : "notice" },
+    mark.state === "failed" ? t("control.notPassed") : mark.state !== "passed" && t("control.notRun"), " ",
+    mark.overridden && `${t("control.overridden", { by: mark.overridden.by, reason: mark.overridden.reason })} `,
+    mark.runs.map(run).join(" "));
 }
 
 function flags(result) {
