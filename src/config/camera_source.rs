@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::source::Source;
+
 /// Jaro-Winkler similarity (0..1) from which a word is taken for a misspelt `simulated`.
 const ALIKE: f64 = 0.78;
 
@@ -26,6 +28,18 @@ pub enum CameraSource {
     Nokhwa(String),
     /// `command:PROGRAM ARGUMENTS`: a shell command that writes Motion JPEG to its standard output.
     Command(String),
+}
+
+impl CameraSource {
+    /// How real its pictures are. What a program sends is taken for a camera's.
+    #[must_use]
+    pub const fn kind(&self) -> Source {
+        match self {
+            Self::Simulated => Source::Simulated,
+            Self::Replay(_) | Self::Pan(_) => Source::Replayed,
+            Self::V4l(_) | Self::Nokhwa(_) | Self::Command(_) => Source::Camera,
+        }
+    }
 }
 
 /// The text names no camera source.

@@ -1,6 +1,7 @@
 //! The daemon: wiring, counting thread, recorder, live view, calibration, adapting, supervision and what monitoring sees.
 
 pub mod adapt;
+mod alarms;
 pub mod calibrate;
 pub mod drops;
 pub mod in_force;

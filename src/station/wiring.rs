@@ -17,6 +17,7 @@ use crate::counting::session::snapshot::{Command, Snapshot};
 use crate::counting::statistics::confusion::ConfusionSource;
 use crate::counting::statistics::per_red_cell::RedCount;
 use crate::domain::frame::Frame;
+use crate::station::alarms;
 use crate::station::drops::Drops;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
@@ -214,6 +215,7 @@ impl Station {
             let (watchdog, stop) = (watchdog.clone(), stop.clone());
             move || watchdog.run(&stop)
         })?);
+        threads.push(alarms::start(store.clone(), stop.clone(), troubles.clone())?);
         threads.push(retention::start(store, config.store, Pace::default(), stop.clone(), &troubles)?);
         let pulse = watchdog.watch("camera", CAMERA_ALLOWANCE);
         Ok(RunningStation { camera, pulse, troubles, stop, threads })
@@ -319,6 +321,7 @@ fn first_session(
     let mut session =
         Session::new(config.session.clone(), config.flags.clone(), correction).with_first_red_count(red_count);
     session.correct_by(confusion);
+    session.alarm_at(&config.critical);
     let first = match sample {
         Some(id) => Some(Command::NewSample(Some(id))),
         None => config.session.autostart.then_some(Command::Start),

@@ -63,13 +63,14 @@ pub struct Retained {
 }
 
 /// Sessions whose crops, cells or results may be deleted: none being counted, and neither cells nor results of one
-/// that was reviewed but not signed yet.
+/// that was reviewed but not signed yet. A result with an open alarm stays, too.
 const PICTURES: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM crop WHERE crop.session = session.id)";
 const CELLS: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id) \
      AND (EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id) \
      OR NOT EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id AND person_class IS NOT NULL))";
 const RESULTS: &str = "state <> 'counting' AND NOT EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id) \
-     AND NOT EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id AND person_class IS NOT NULL)";
+     AND NOT EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id AND person_class IS NOT NULL) \
+     AND NOT EXISTS (SELECT 1 FROM alarm WHERE alarm.session = session.id AND alarm.open)";
 
 /// Sessions old enough to delete from, oldest first by their number: the clock may have been wrong when one ended.
 struct Old {

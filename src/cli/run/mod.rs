@@ -152,6 +152,7 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
         Ok(_) | Err(_) => {}
     }
     let store = Store::open(&state).inspect_err(|error| at_device::show(config, &error.to_string())).blame_input()?;
+    store.of_training_station(config.station.training);
     let in_force = InForce::new(settings(config, models, unknown_below), calibration);
     let outboxes = Outboxes::open(config, &state, &store)?;
     mqtt::check(&config.mqtt).blame_input()?;
@@ -169,9 +170,12 @@ fn settings(config: &Config, models: &Models, unknown_below: f64) -> Settings {
     Settings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         camera: config.camera.source.to_string(),
+        source: Some(config.camera.source.kind()),
+        training: config.station.training,
         taken_with: None,
         session: config.session.clone(),
         flags: config.flags.clone(),
+        critical: config.critical.clone(),
         models: [
             file("card", &models.card.card_sha256),
             file("detector", &models.card.detector.sha256),

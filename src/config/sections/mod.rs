@@ -68,6 +68,7 @@ mod camera;
 mod codes;
 mod controls;
 mod counting;
+mod critical;
 mod display;
 mod fhir;
 mod hl7;
@@ -83,6 +84,7 @@ pub use camera::{CameraConfig, FlatFieldChoice, Optics, PixelFormat};
 pub use codes::CodesConfig;
 pub use controls::{Controls, GpioBackend};
 pub use counting::{Flags, ModelsConfig, QualityConfig, SessionConfig};
+pub use critical::CriticalConfig;
 pub use display::{ColourOrder, DisplayConfig, DisplayKind};
 pub use fhir::FhirConfig;
 pub use hl7::{Charset, Hl7Config, SampleField};
@@ -104,6 +106,7 @@ pub struct Config {
     pub models: ModelsConfig,
     pub session: SessionConfig,
     pub flags: Flags,
+    pub critical: CriticalConfig,
     pub display: DisplayConfig,
     pub serial: SerialConfig,
     pub astm: AstmConfig,
@@ -118,7 +121,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 18] = [
+pub(super) const SECTIONS: [Section; 19] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -126,6 +129,7 @@ pub(super) const SECTIONS: [Section; 18] = [
     ModelsConfig::SECTION,
     SessionConfig::SECTION,
     Flags::SECTION,
+    CriticalConfig::SECTION,
     DisplayConfig::SECTION,
     SerialConfig::SECTION,
     AstmConfig::SECTION,

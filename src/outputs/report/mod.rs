@@ -1,6 +1,7 @@
 //! Report of one session: for people (PDF), for spreadsheets (CSV) and for programs (JSON). It names the sample and
 //! no patient. [`make`] is pure: the same session gives the same bytes.
 
+mod alarm;
 mod differential;
 mod json;
 mod paper;

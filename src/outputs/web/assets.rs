@@ -23,6 +23,7 @@ macro_rules! page {
 
 /// All files of the page except its languages; a test compares the list with the folder.
 const FILES: &[Asset] = page![
+    "alarms.js",
     "api.js",
     "app.js",
     "classes.js",
@@ -32,10 +33,12 @@ const FILES: &[Asset] = page![
     "icon.svg",
     "index.html",
     "kept.js",
+    "marks.js",
     "style.css",
     "views.css",
     "views/adapt.js",
     "views/admin.js",
+    "views/alarm.js",
     "views/calibration.js",
     "views/compare.js",
     "views/gallery.js",

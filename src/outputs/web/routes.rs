@@ -13,8 +13,8 @@ use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, assets, calibration, monitoring, openapi, report, review, sessions, settings, stream,
-    worklist,
+    account, adaptation, admin, alarms, assets, calibration, monitoring, openapi, report, review, sessions, settings,
+    stream, worklist,
 };
 use crate::store::records::Role;
 
@@ -72,6 +72,8 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(sessions::saliency)),
         route(Reviewer, routes!(review::undo)),
         personal(Reviewer, routes!(review::sign)),
+        route(Operator, routes!(alarms::open)),
+        personal(Operator, routes!(alarms::acknowledge)),
         route(Operator, routes!(report::pdf)),
         route(Operator, routes!(report::csv)),
         route(Operator, routes!(report::json)),

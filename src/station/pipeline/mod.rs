@@ -133,7 +133,7 @@ struct Counting {
     named_with: Option<ProfileMark>,
     /// A signed result that the sample had before.
     earlier: Option<EarlierResult>,
-    /// Whether the camera of the latest result was checked; none while a sample is counted.
+    /// Whether the camera was checked when the sample began, or when its result was stored.
     camera_check: Option<CameraCheck>,
     rate: Rate,
     /// The state published last, and when.

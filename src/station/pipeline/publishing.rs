@@ -27,6 +27,8 @@ impl Counting {
             quality: self.judged.newest,
             earlier: self.earlier.clone(),
             camera_check: self.camera_check.clone(),
+            source: self.current.settings.source,
+            training: self.current.settings.training,
             ..self.session.snapshot(Timestamp::now())
         };
         snapshot.mark_experimental(self.vision.experimental());
