@@ -3,6 +3,7 @@
 pub mod adapt;
 mod alarms;
 pub mod calibrate;
+pub mod camera_choice;
 pub mod drops;
 pub mod in_force;
 pub mod live_view;

@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use jiff::Timestamp;
 
-use crate::camera;
 use crate::camera::supervise::{CameraState, CameraWatch, Outcome, Patience, Supervisor};
-use crate::config::CameraSource;
-use crate::config::Config;
+use crate::camera::{self, CameraError};
+use crate::config::{CameraSource, Config, ListenAddress};
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::{Command, Snapshot};
 use crate::counting::statistics::confusion::ConfusionSource;
@@ -119,7 +118,12 @@ impl Station {
         let supervisor = {
             let camera = parts.config.camera.clone();
             let patience = Patience::with_stall(camera.stall_seconds);
-            Supervisor::new(move || camera::open(&camera), patience, frames.clone())
+            let page = page_of(&parts.config);
+            let open = move || match camera.source {
+                CameraSource::Choose => Err(CameraError::NotChosen(page.clone())),
+                _ => camera::open(&camera),
+            };
+            Supervisor::new(open, patience, frames.clone())
         };
         let (live, troubles) = (Live::default(), Troubles::default());
         let monitor = Monitor {
@@ -278,6 +282,15 @@ impl RunningStation {
 impl Drop for RunningStation {
     fn drop(&mut self) {
         self.stop.request();
+    }
+}
+
+/// Where the page is, as a person at the device finds it.
+fn page_of(config: &Config) -> String {
+    match config.web.listen {
+        ListenAddress::None => "the configuration, since this station has no page,".to_owned(),
+        ListenAddress::At(address) if address.ip().is_loopback() => format!("http://{address}"),
+        ListenAddress::At(address) => format!("https://(this board):{}", address.port()),
     }
 }
 

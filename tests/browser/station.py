@@ -33,7 +33,7 @@ class Station:
         self.log = (self.folder / "log").open("w")
         config = self.folder / "station.toml"
         config.write_text(
-            f'[station]\nname = "browser"\nstate = "{self.folder}/state"\n'
+            f'[station]\nname = "browser"\nstate = "{self.folder}/state"\ntraining = true\n'
             f'[camera]\nframe_rate = 4.0\n[session]\nautostart = false\ntarget = {target}\n'
             f'[display]\nkind = "none"\n[serial]\nport = "none"\n[web]\nlisten = "{listen}"\n'
         )

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use leukoscope::config::{Config, WebConfig};
 use leukoscope::outputs::web::{self, Timeouts, Web};
 use leukoscope::station::adapt::Laboratory;
+use leukoscope::station::camera_choice::CameraChooser;
 use leukoscope::station::drops::Drops;
 use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
@@ -97,6 +98,7 @@ impl Station {
             in_force: in_force.clone(),
             live: live.clone(),
             commands: commands.limited_by(in_force.clone()),
+            camera: CameraChooser::default(),
             calibration_requests,
             laboratory: Laboratory::of(&config),
             weights_requests,

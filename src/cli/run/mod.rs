@@ -5,6 +5,8 @@ mod outputs;
 
 use std::env;
 use std::io::{self, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -27,6 +29,7 @@ use crate::outputs::web::{self, Timeouts, Web};
 use crate::outputs::{display, mqtt, serial};
 use crate::station::adapt::Laboratory;
 use crate::station::adapt::kept::{self, Choice};
+use crate::station::camera_choice::{CameraChoice, CameraChooser};
 use crate::station::in_force::InForce;
 use crate::station::service::{self, Hangup, last_resort};
 use crate::station::wiring::{Parts, Station};
@@ -60,6 +63,7 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
         log::info!("the profile chosen on the page comes before [models] profile");
         config.models.profile = choice.file(&state);
     }
+    CameraChoice::apply(&mut config).blame_input()?;
     if let Some(camera) = &arguments.camera {
         config.camera.source.clone_from(camera);
     }
@@ -240,7 +244,9 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     if let Some(address) = connections.orders_at() {
         say(&format!("hl7 orders on {address}"));
     }
+    let chooser = CameraChooser::new(asks_for_camera(arguments)?, ports.stop.clone());
     let page = start_page(Web {
+        camera: chooser.clone(),
         config: config.web.clone(),
         state: config.state_folder(),
         station: config.station.name.clone(),
@@ -262,12 +268,31 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
 
     let running = station.start().blame_run()?;
     running.watch_over(seconds);
-    service::stopping();
+    // For systemd the program that begins anew goes on.
+    if chooser.begins_anew() {
+        service::reloading();
+    } else {
+        service::stopping();
+    }
     running.end();
     outputs_stop.request();
     outputs.into_iter().chain(receivers).chain(page).for_each(join);
     end_programs();
-    Ok(())
+    if chooser.begins_anew() { Err(begin_anew()) } else { Ok(()) }
+}
+
+/// Whether the camera is chosen on the page: the configuration says so, and no flag names one.
+fn asks_for_camera(arguments: &RunArguments) -> Result<bool, Failure> {
+    let written = load(arguments.config.as_deref(), env::vars()).blame_input()?;
+    Ok(arguments.camera.is_none() && written.camera.source == CameraSource::Choose)
+}
+
+/// Replaces this process by the same program with the same arguments; returns only if that fails.
+fn begin_anew() -> Failure {
+    log::info!("beginning anew, with the camera that was chosen");
+    let program = env::current_exe().unwrap_or_else(|_| "leukoscope".into());
+    let problem = Command::new(&program).args(env::args_os().skip(1)).exec();
+    Failure { code: 1, error: anyhow::anyhow!("{}: {problem}; start the program again", program.display()) }
 }
 
 /// Starts the web page, if configured, and prints its address.

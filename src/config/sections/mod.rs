@@ -169,7 +169,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
 
 /// The header of the shipped file.
 const HEAD: &str = "\
-# leukoscope: every setting with its default.
+# leukoscope: every setting, with its default unless the comment says otherwise.
 #
 # A line that begins with `#` sets nothing. After a change: `leukoscope check-config /etc/leukoscope/leukoscope.toml`,
 # then `systemctl restart leukoscope`. Each setting can also come from a variable, such as

@@ -3,6 +3,7 @@
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::Group;
 use crate::domain::interval::Figure;
+use crate::domain::source::Mark;
 use crate::store::records::Settings;
 use crate::store::{Store, StoreError, StoredResult};
 use crate::system::zone::rfc3339;
@@ -38,7 +39,11 @@ pub const LIMITS_OF_USE: &str = "Research and screening support, not a diagnosis
 #[must_use]
 pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> {
     let snapshot = &result.snapshot;
-    let mut notes: Vec<String> = snapshot.marks().into_iter().map(|mark| mark.sentence().to_owned()).collect();
+    let (not_real, unchecked): (Vec<Mark>, Vec<Mark>) =
+        snapshot.marks().into_iter().partition(|mark| mark.no_patient());
+    let sentences = |marks: Vec<Mark>| marks.into_iter().map(|mark| mark.sentence().to_owned());
+    // What is no patient's result says so before everything else.
+    let mut notes: Vec<String> = sentences(not_real).collect();
     notes.extend(snapshot.critical.iter().map(|critical| format!("CRITICAL VALUE: {critical}.")));
     notes.extend(blasts(snapshot));
     notes.push(LIMITS_OF_USE.to_owned());
@@ -54,6 +59,7 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
         notes.push(format!("A person looked at {cells} of {of} white cells."));
     }
     notes.push(format!("Camera: {}.", camera_checked(snapshot.camera_check.as_ref())));
+    notes.extend(sentences(unchecked));
     notes.extend(snapshot.flags.iter().map(|flag| format!("Flag: {}.", flag.code())));
     if let Some(comment) = result.signature.as_ref().map(|signature| &signature.comment).filter(|text| !text.is_empty())
     {

@@ -17,6 +17,7 @@ use super::{Timeouts, Web};
 use crate::outputs::metrics::token::ScrapeToken;
 use crate::outputs::words::Catalogues;
 use crate::station::adapt::Laboratory;
+use crate::station::camera_choice::CameraChooser;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::monitor::Monitor;
@@ -44,6 +45,7 @@ pub(super) struct App {
     pub(super) in_force: InForce,
     pub(super) live: Live,
     pub(super) commands: Commands,
+    pub(super) camera: CameraChooser,
     pub(super) calibration_requests: Requests<CalibrationRequest>,
     pub(super) laboratory: Laboratory,
     pub(super) weights_requests: Requests<WeightsRequest>,
@@ -83,6 +85,7 @@ impl App {
             in_force: web.in_force.clone(),
             live: web.live.clone(),
             commands: web.commands.clone(),
+            camera: web.camera.clone(),
             calibration_requests: web.calibration_requests.clone(),
             laboratory: web.laboratory.clone(),
             weights_requests: web.weights_requests.clone(),

@@ -40,6 +40,7 @@ const FILES: &[Asset] = page![
     "views/admin.js",
     "views/alarm.js",
     "views/calibration.js",
+    "views/camera.js",
     "views/compare.js",
     "views/gallery.js",
     "views/gallery/chips.js",

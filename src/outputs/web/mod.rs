@@ -11,6 +11,7 @@ mod alarms;
 mod app;
 mod assets;
 mod calibration;
+mod camera;
 mod certificate;
 mod connection;
 mod error;
@@ -52,6 +53,7 @@ use self::http1::Http1Only;
 use crate::config::{ListenAddress, WebConfig};
 use crate::outputs::metrics::token::{ScrapeToken, TokenError};
 use crate::station::adapt::Laboratory;
+use crate::station::camera_choice::CameraChooser;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::monitor::Monitor;
@@ -109,6 +111,8 @@ pub struct Web {
     pub live: Live,
     /// Where requests to the count go.
     pub commands: Commands,
+    /// Whether the camera is chosen here.
+    pub camera: CameraChooser,
     /// Where requests for a calibration go.
     pub calibration_requests: Requests<CalibrationRequest>,
     /// Models, camera and profiles of the station.

@@ -13,8 +13,8 @@ use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, alarms, assets, calibration, monitoring, openapi, report, review, sessions, settings,
-    stream, worklist,
+    account, adaptation, admin, alarms, assets, calibration, camera, monitoring, openapi, report, review, sessions,
+    settings, stream, worklist,
 };
 use crate::store::records::Role;
 
@@ -80,6 +80,8 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(sessions::classes)),
         route(Operator, routes!(settings::settings)),
         route(Admin, routes!(settings::change)),
+        route(Operator, routes!(camera::cameras)),
+        personal(Operator, routes!(camera::choose)),
         route(Admin, routes!(calibration::calibrate)),
         route(Admin, routes!(adaptation::adaptation)),
         route(Admin, routes!(adaptation::next)),

@@ -5,6 +5,7 @@ import { differential } from "../differential.js";
 import { fill, h } from "../dom.js";
 import { badges, marksOf } from "../marks.js";
 import { date, flagName, number, t } from "../words.js";
+import { camera } from "./camera.js";
 import { newSample, stopping } from "./live/dialogs.js";
 import { picture } from "./live/picture.js";
 import { stream } from "./live/stream.js";
@@ -12,7 +13,7 @@ import { stream } from "./live/stream.js";
 // A verdict on the frame is shown only once it has lasted this long, ms; fields pass faster.
 const LASTS = 700;
 
-export async function show(root) {
+export async function show(root, _params, context) {
   const field = picture();
   const next = h("p", { class: "next", role: "status" });
   const trouble = h("p", { class: "problem", role: "alert", hidden: true });
@@ -39,6 +40,7 @@ export async function show(root) {
 
   fill(
     root,
+    await camera(context, false),
     h("div", { class: "live" },
       h("section", { class: "seen", "aria-label": t("live.picture") },
         next, trouble, field.element,
