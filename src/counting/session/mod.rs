@@ -228,7 +228,7 @@ mod tests_of_red_counts;
 mod tests {
     use super::*;
     use crate::counting::track::OnSlide;
-    use crate::domain::class::{CellClass, Kind};
+    use crate::domain::class::{CellClass, Group, Kind};
     use crate::domain::flag::Flag;
     use crate::domain::prevalence_mode::PrevalenceMode;
 
