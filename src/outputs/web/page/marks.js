@@ -9,7 +9,7 @@ export function marksOf({ source, training, camera_check: check }) {
   return [training && "training", of].filter(Boolean);
 }
 
-export const badges = (marks) => (marks ?? []).map((mark) => h("span", { class: "badge marked" }, t(`mark.${mark}`)));
+export const badges = (marks) => (marks ?? []).map((mark) => h("span", { class: "marked" }, t(`mark.${mark}`)));
 
 // What they mean, one line each.
 export const meanings = (marks) => (marks ?? []).map((mark) => h("p", { class: "notice" }, h("b", {}, t(`mark.${mark}`)), " – ", t(`markMeans.${mark}`)));
