@@ -8,9 +8,10 @@ use super::audit::DEVICE;
 use super::cell_hash::{self, COLUMNS, Sums};
 use super::records::{CellChange, CellNumber, CellRecord, SessionId, SessionStart, Settings};
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, audit, digest, results};
+use super::{Store, StoreError, StoreProblem, alarms, audit, digest, results};
 use crate::counting::quality_control::QualityControl;
 use crate::counting::session::snapshot::Snapshot;
+use crate::domain::source::Source;
 
 impl Store {
     /// Records the start of a count.
@@ -33,6 +34,12 @@ impl Store {
             Sums::default().keep(transaction, id)?;
             let rows = digest::of_session(transaction, id, &[digest::SESSION])?;
             let mut detail = json!({"sample": start.sample});
+            if let Some(source) = start.settings.source.filter(|source| *source != Source::Camera) {
+                detail["source"] = json!(source);
+            }
+            if start.settings.training {
+                detail["training"] = json!(true);
+            }
             if let Some(profile) = &start.settings.profile {
                 detail["profile"] = json!(profile);
             }
@@ -82,6 +89,7 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let result = results::with_finite_numbers(result.clone());
         let number = self.write(|transaction| {
+            let (settings, result) = as_real_as_it_began(transaction, session, settings, &result)?;
             change(transaction, session, changes)?;
             let before = digest::of_session(transaction, session, &[digest::SESSION])?;
             if let Some(by) = stopped_by {
@@ -92,7 +100,7 @@ impl Store {
             results::insert(transaction, sequence, session, &result)?;
             transaction.execute(
                 "UPDATE session SET state = 'done', ended = ?2, sample = ?3, settings = ?4 WHERE id = ?1",
-                params![session, time(result.time), result.sample, serde_json::to_string(settings)?],
+                params![session, time(result.time), result.sample, serde_json::to_string(&settings)?],
             )?;
             let mut detail = json!({
                 "result": sequence, "sample": result.sample, "counted": result.counted, "flags": result.flags,
@@ -101,6 +109,7 @@ impl Store {
             let rows = vouched(transaction, session, before, &mut detail, false)?;
             cell_hash::without_sums(transaction, session)?;
             audit::vouch(transaction, DEVICE, result.time, "result", Some(session), &detail, Some(&rows))?;
+            alarms::settle(transaction, session, &result.critical, result.time)?;
             Ok(sequence.cast_unsigned())
         })?;
         // Before anybody sees the number.
@@ -112,6 +121,27 @@ impl Store {
         }
         Ok(number)
     }
+}
+
+/// The settings and the result of a session's end, no more real than what it began with: a session that goes on with another
+/// camera keeps its mark.
+fn as_real_as_it_began(
+    transaction: &Transaction<'_>,
+    session: SessionId,
+    settings: &Settings,
+    result: &Snapshot,
+) -> Result<(Settings, Snapshot), StoreProblem> {
+    let began: Option<String> = rusqlite::OptionalExtension::optional(transaction.query_row(
+        "SELECT settings FROM session WHERE id = ?1",
+        [session],
+        |row| row.get(0),
+    ))?
+    .flatten();
+    let began: Option<Settings> = began.as_deref().map(serde_json::from_str).transpose()?;
+    let training = settings.training || began.as_ref().is_some_and(|began| began.training);
+    let source = began.and_then(|began| began.source).max(settings.source);
+    let (of, result) = (settings.clone(), result.clone());
+    Ok((Settings { source, training, ..of }, Snapshot { source: source.max(result.source), training, ..result }))
 }
 
 /// Marks sessions that were being counted when the power failed. `before_sums`: the file is from a version that kept no

@@ -76,14 +76,14 @@ impl Step {
     }
 
     /// The sessions it may be taken from: none being counted, and neither cells nor results of one that was reviewed but not
-    /// signed yet.
+    /// signed yet, nor a result with an open alarm.
     pub(super) fn condition(self) -> String {
         let matter = match self.matter {
             Matter::Pictures => "EXISTS (SELECT 1 FROM crop WHERE crop.session = session.id)".to_owned(),
             Matter::Cells => {
                 format!("EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id) AND ({SIGNED} OR NOT {REVIEWED})")
             }
-            Matter::Results => format!("NOT {SIGNED} AND NOT {REVIEWED}"),
+            Matter::Results => format!("NOT {SIGNED} AND NOT {REVIEWED} AND NOT {ALARM}"),
         };
         let not = if self.notable { "" } else { "NOT " };
         format!("state <> 'counting' AND {matter} AND {not}({})", notable())
@@ -91,6 +91,8 @@ impl Step {
 }
 
 const SIGNED: &str = "EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id)";
+/// Nobody has said who was told.
+const ALARM: &str = "EXISTS (SELECT 1 FROM alarm WHERE alarm.session = session.id AND alarm.open)";
 const REVIEWED: &str = "EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id AND person_class IS NOT NULL)";
 
 /// Sessions that somebody will want to look at again: signed with a comment, or with blasts, by the program or by a person, or

@@ -10,12 +10,13 @@ use sha2::{Digest as _, Sha256};
 use super::audit::{hexadecimal, signature_hash, vouch};
 use super::records::{CellNumber, CellRecord, SessionId, Signature};
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, cells, control, digest, recovered, refused, sessions};
+use super::{Store, StoreError, StoreProblem, alarms, cells, control, digest, recovered, refused, sessions};
 use crate::counting::quality_control::{ControlMark, QualityControl};
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Group, Kind};
 use crate::domain::flag::{Cells, Flag};
 use crate::domain::letters::unfit_in_comment;
+use crate::domain::source::{Mark, Source};
 
 /// Longest comment, characters.
 const LONGEST_COMMENT: usize = 2000;
@@ -44,6 +45,12 @@ pub enum ReviewError {
          them, or write in the comment why you sign all the same"
     )]
     Unexplained(SessionId, u32),
+    /// It was not counted from a slide under a microscope.
+    #[error(
+        "session {0} was counted from {words} pictures and cannot be signed as final; only a station for training signs it: \
+         `training = true` in [station]", words = .1.code()
+    )]
+    NotReal(SessionId, Source),
     /// There is no such session.
     #[error("there is no session {0}")]
     NoSession(SessionId),
@@ -118,6 +125,7 @@ impl Store {
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
             let detail = json!({"to": code, "cells": changes});
             vouch(transaction, by, at, "reclassify", Some(session), &detail, Some(&rows))?;
+            alarms::after_review(transaction, session, at)?;
             now(transaction, session, cells)
         })
     }
@@ -155,6 +163,7 @@ impl Store {
             }
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
             vouch(transaction, by, at, "undo", Some(session), &json!({"cells": changes}), Some(&rows))?;
+            alarms::after_review(transaction, session, at)?;
             now(transaction, session, step.iter().map(|change| change.cell))
         })
     }
@@ -222,6 +231,7 @@ impl Store {
                     looked_at: detail.looked_at,
                     camera_check: detail.camera_check,
                     quality_control: control.map(QualityControl::Mark),
+                    training: self.in_training() || detail.reviewed_result.as_ref()?.training,
                     ..detail.reviewed_result?
                 };
                 Some((detail.summary.result?, result, detail.fingerprint?))
@@ -231,6 +241,9 @@ impl Store {
             };
             if !seen(&fingerprint) {
                 return Err(ReviewError::Changed(session).into());
+            }
+            if let Some(source) = result.source.filter(|source| Mark::of(*source).is_some() && !self.in_training()) {
+                return Err(ReviewError::NotReal(session, source).into());
             }
             if explained && comment.trim().is_empty() {
                 let unseen = unseen(transaction, session, &result.flags)?;
@@ -249,6 +262,10 @@ impl Store {
             }
             if let Some(QualityControl::Mark(mark)) = &result.quality_control {
                 detail["control"] = json!(mark);
+            }
+            let marks = result.marks();
+            if !marks.is_empty() {
+                detail["marks"] = json!(marks);
             }
             let rows = digest::of_all(transaction, session)?;
             let (number, hash) = vouch(transaction, by, at, "sign", Some(session), &detail, Some(&rows))?;

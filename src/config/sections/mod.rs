@@ -68,6 +68,7 @@ mod camera;
 mod codes;
 mod controls;
 mod counting;
+mod critical;
 mod display;
 mod fhir;
 mod hl7;
@@ -85,6 +86,7 @@ pub use camera::{CameraConfig, FlatFieldChoice, Optics, PixelFormat};
 pub use codes::CodesConfig;
 pub use controls::{Controls, GpioBackend};
 pub use counting::{Flags, ModelsConfig, QualityConfig, SessionConfig};
+pub use critical::CriticalConfig;
 pub use display::{ColourOrder, DisplayConfig, DisplayKind};
 pub use fhir::FhirConfig;
 pub use hl7::{Charset, Hl7Config, SampleField};
@@ -109,6 +111,7 @@ pub struct Config {
     pub session: SessionConfig,
     pub flags: Flags,
     pub quality_control: QualityControlConfig,
+    pub critical: CriticalConfig,
     pub display: DisplayConfig,
     pub serial: SerialConfig,
     pub astm: AstmConfig,
@@ -124,7 +127,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 20] = [
+pub(super) const SECTIONS: [Section; 21] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -133,6 +136,7 @@ pub(super) const SECTIONS: [Section; 20] = [
     SessionConfig::SECTION,
     Flags::SECTION,
     QualityControlConfig::SECTION,
+    CriticalConfig::SECTION,
     DisplayConfig::SECTION,
     SerialConfig::SECTION,
     AstmConfig::SECTION,
@@ -173,7 +177,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
 
 /// The header of the shipped file.
 const HEAD: &str = "\
-# leukoscope: every setting with its default.
+# leukoscope: every setting, with its default unless the comment says otherwise.
 #
 # A line that begins with `#` sets nothing. After a change: `leukoscope check-config /etc/leukoscope/leukoscope.toml`,
 # then `systemctl restart leukoscope`. Each setting can also come from a variable, such as

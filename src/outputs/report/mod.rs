@@ -2,6 +2,7 @@
 //! no patient. [`make`] is pure: the same session gives the same bytes.
 
 mod absolute;
+mod alarm;
 mod control;
 mod differential;
 mod embed;

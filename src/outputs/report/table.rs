@@ -8,6 +8,7 @@ use crate::store::records::{SessionDetail, Settings};
 use crate::system::zone;
 
 use super::ReportError;
+use super::alarm::{blasts_in, blasts_mean, critical_in, told};
 use super::control;
 use super::differential::classes;
 use super::json::value;
@@ -116,6 +117,23 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
     let status = words.say(&key("status", summary.status)).to_owned();
     lines.fact("session", "notice", words.say("notice"))?;
     lines.coded("session", "status", &code(summary.status), &status)?;
+    for mark in &summary.marks {
+        lines.coded("session", "mark", mark.code(), words.say(&key("mark", mark)))?;
+    }
+    if let Some(result) = &detail.reviewed_result {
+        for critical in &result.critical {
+            lines.coded("critical", &critical_in(critical, words), critical.of.code(), &critical.value.to_string())?;
+        }
+        if blasts_in(result) > 0 {
+            lines.coded("flag", "blasts", "", &blasts_mean(result, words))?;
+        }
+    }
+    if let Some(alarm) = summary.alarm {
+        lines.fact("critical", "alarm", &code(alarm))?;
+    }
+    for said in &detail.acknowledged {
+        lines.entered("critical", "told", &told(said, words))?;
+    }
     lines.entered("session", "sample", &summary.sample)?;
     lines.fact("session", "session", &summary.id.to_string())?;
     lines.entered("session", "station", &summary.station)?;

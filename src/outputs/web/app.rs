@@ -19,6 +19,7 @@ use crate::outputs::metrics::token::ScrapeToken;
 use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::words::Catalogues;
 use crate::station::adapt::Laboratory;
+use crate::station::camera_choice::CameraChooser;
 use crate::station::control::Controls;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
@@ -48,6 +49,7 @@ pub(super) struct App {
     pub(super) in_force: InForce,
     pub(super) live: Live,
     pub(super) commands: Commands,
+    pub(super) camera: CameraChooser,
     pub(super) calibration_requests: Requests<CalibrationRequest>,
     pub(super) letterhead: Letterhead,
     pub(super) laboratory: Laboratory,
@@ -90,6 +92,7 @@ impl App {
             in_force: web.in_force.clone(),
             live: web.live.clone(),
             commands: web.commands.clone(),
+            camera: web.camera.clone(),
             calibration_requests: web.calibration_requests.clone(),
             letterhead: web.letterhead.clone(),
             laboratory: web.laboratory.clone(),

@@ -23,6 +23,7 @@ macro_rules! page {
 
 /// All files of the page except its languages; a test compares the list with the folder.
 const FILES: &[Asset] = page![
+    "alarms.js",
     "api.js",
     "app.js",
     "classes.js",
@@ -33,11 +34,14 @@ const FILES: &[Asset] = page![
     "index.html",
     "kept.js",
     "quality.css",
+    "marks.js",
     "style.css",
     "views.css",
     "views/adapt.js",
     "views/admin.js",
+    "views/alarm.js",
     "views/calibration.js",
+    "views/camera.js",
     "views/compare.js",
     "views/gallery.js",
     "views/gallery/chips.js",

@@ -7,9 +7,11 @@
 mod account;
 mod adaptation;
 mod admin;
+mod alarms;
 mod app;
 mod assets;
 mod calibration;
+mod camera;
 mod certificate;
 mod connection;
 mod error;
@@ -56,6 +58,7 @@ use crate::config::{ListenAddress, StoreConfig, WebConfig};
 use crate::outputs::metrics::token::{ScrapeToken, TokenError};
 use crate::outputs::report::letterhead::Letterhead;
 use crate::station::adapt::Laboratory;
+use crate::station::camera_choice::CameraChooser;
 use crate::station::control::Controls;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
@@ -116,6 +119,8 @@ pub struct Web {
     pub live: Live,
     /// Where requests to the count go.
     pub commands: Commands,
+    /// Whether the camera is chosen here.
+    pub camera: CameraChooser,
     /// Where requests for a calibration go.
     pub calibration_requests: Requests<CalibrationRequest>,
     /// What the laboratory puts on its reports.

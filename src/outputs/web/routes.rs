@@ -13,8 +13,8 @@ use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, assets, calibration, keeping, laboratory, monitoring, openapi, quality, report, review,
-    sessions, settings, stream, trail, worklist,
+    account, adaptation, admin, alarms, assets, calibration, camera, keeping, laboratory, monitoring, openapi, quality,
+    report, review, sessions, settings, stream, trail, worklist,
 };
 use crate::store::records::Role;
 
@@ -72,6 +72,8 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(sessions::saliency)),
         route(Reviewer, routes!(review::undo)),
         personal(Reviewer, routes!(review::sign)),
+        route(Operator, routes!(alarms::open)),
+        personal(Operator, routes!(alarms::acknowledge)),
         route(Operator, routes!(report::pdf)),
         route(Operator, routes!(report::label)),
         route(Operator, routes!(report::csv)),
@@ -80,6 +82,8 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(sessions::classes)),
         route(Operator, routes!(settings::settings)),
         route(Admin, routes!(settings::change)),
+        route(Operator, routes!(camera::cameras)),
+        personal(Operator, routes!(camera::choose)),
         route(Admin, routes!(calibration::calibrate)),
         route(Operator, routes!(quality::standing)),
         route(Operator, routes!(quality::runs)),

@@ -77,12 +77,13 @@ impl Counting {
         let snapshot = self.session.snapshot(Timestamp::now());
         log::info!("sample {}: counting to {}", snapshot.sample, snapshot.target);
         self.look_up_earlier(&snapshot.sample);
-        self.camera_check = None;
+        let settings = self.settings();
+        self.look_up_check(settings.taken_with.as_ref());
         self.connections.recorder.begin(SessionStart {
             sample: snapshot.sample,
             station: self.station.clone(),
             started: snapshot.started.unwrap_or(snapshot.time),
-            settings: self.settings(),
+            settings,
             by,
             control: self.control.as_ref().map(|of| of.id),
         });

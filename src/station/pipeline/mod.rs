@@ -137,6 +137,7 @@ struct Counting {
     /// The control that is counted; none for a sample.
     control: Option<ControlOf>,
     /// Whether the camera of the latest result was checked; none while a sample is counted.
+    /// Whether the camera was checked when the sample began, or when its result was stored.
     camera_check: Option<CameraCheck>,
     rate: Rate,
     /// The state published last, and when.

@@ -3,7 +3,9 @@
 import { get } from "../api.js";
 import { bar, below, differential, interval } from "../differential.js";
 import { fill, h } from "../dom.js";
+import { badges, meanings, notReal } from "../marks.js";
 import { date, flagName, number, statusName, t } from "../words.js";
+import { alarm, blasts } from "./alarm.js";
 import { told } from "./gallery/review.js";
 import { lotName } from "./quality/lots.js";
 import { signing } from "./signing.js";
@@ -17,13 +19,17 @@ export async function show(root, [id], context) {
     root,
     h("div", { class: "line" },
       h("h1", {}, detail.sample),
-      h("span", { class: "badge", dataset: { status: detail.status } }, statusName(detail.status))),
+      h("span", { class: "badge", dataset: { status: detail.status } }, statusName(detail.status)),
+      badges(detail.marks)),
     h("p", { class: "soft" }, t("result.when", { id: detail.id, station: detail.station, started: date(detail.started), ended: date(detail.ended) })),
+    meanings(detail.marks),
+    alarm(detail, context),
+    result && (await blasts(detail, context)),
     detail.status === "preliminary" && !detail.control && h("p", { class: "notice" }, t("result.preliminary")),
     links(detail),
     result ? body(detail, result) : h("p", { class: "notice" }, t(`result.no.${detail.status}`)),
   );
-  if (detail.status === "preliminary" && !detail.control) root.append(await signing(detail, context));
+  if (detail.status === "preliminary" && !detail.control) root.append(notReal(detail.marks, context.me) ? h("p", { class: "notice", id: "not-real" }, t("sign.notReal")) : await signing(detail, context));
 }
 
 function links({ id, reviewed_result: result }) {
@@ -57,7 +63,7 @@ function body(detail, result) {
     others(result),
     detail.signature && h("section", { class: "card signature" },
       h("h2", {}, t("result.signature")),
-      h("p", {}, t("result.signed", { by: detail.signature.by, at: date(detail.signature.at) })),
+      h("p", {}, t("result.signed", { by: detail.signature.by, at: date(detail.signature.at) }), " ", badges(detail.marks)),
       lookedAt(detail),
       detail.signature.comment && h("blockquote", {}, detail.signature.comment),
       h("p", { class: "soft hash" }, `SHA-256 ${detail.signature.sha256}`)),
@@ -92,10 +98,13 @@ function quality({ quality_control: mark }) {
 
 function flags(result) {
   if (result.flags.length === 0) return h("p", { class: "soft" }, t("result.noFlags"));
+  // Blasts stand above everything else, with their pictures.
+  const others = result.flags.filter((flag) => flag !== "blasts");
+  if (others.length === 0) return null;
   const evidence = result.statistics?.evidence ?? [];
   return h("section", { class: "card raised", "aria-label": t("result.flags") },
     h("h2", {}, t("result.flags")),
-    h("ul", { class: "flags" }, result.flags.map((flag) => h("li", { class: `flag ${flag}` },
+    h("ul", { class: "flags" }, others.map((flag) => h("li", { class: `flag ${flag}` },
       h("b", {}, flagName(flag)), " ", t(`flagMeans.${flag}`),
       evidence.filter((one) => one.flag === flag).map(figure)))));
 }
