@@ -7,7 +7,7 @@ use serde_json::json;
 use super::audit::DEVICE;
 use super::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, audit, digest, results};
+use super::{Store, StoreError, StoreProblem, audit, digest, fields, results};
 use crate::counting::session::snapshot::Snapshot;
 
 impl Store {
@@ -145,6 +145,7 @@ fn change(transaction: &Transaction<'_>, session: SessionId, changes: &[CellChan
             CellChange::Withdrawn(number) => {
                 withdraw.execute([session, *number])?;
             }
+            CellChange::Field { field, jpeg } => fields::add(transaction, session, field, jpeg)?,
         }
     }
     Ok(())

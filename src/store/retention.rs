@@ -12,7 +12,7 @@ use super::clock::days_before;
 use super::file::write_through;
 use super::records::SessionId;
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, recovered, sessions};
+use super::{Store, StoreError, StoreProblem, fields, recovered, sessions};
 use crate::config::StoreConfig;
 use crate::system::clock::EARLIEST;
 use crate::system::stop::Stop;
@@ -64,7 +64,9 @@ pub struct Retained {
 
 /// Sessions whose crops, cells or results may be deleted: none being counted, and neither cells nor results of one
 /// that was reviewed but not signed yet.
-const PICTURES: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM crop WHERE crop.session = session.id)";
+const PICTURES: &str = "state <> 'counting' AND (EXISTS (SELECT 1 FROM crop WHERE crop.session = session.id) \
+     OR EXISTS (SELECT 1 FROM field WHERE field.session = session.id))";
+const FIELDS: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM field WHERE field.session = session.id)";
 const CELLS: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id) \
      AND (EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id) \
      OR NOT EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id AND person_class IS NOT NULL))";
@@ -132,7 +134,10 @@ impl Store {
             done.results += 1;
         }
         while notice.size && !stop.requested() && self.too_large(rules)? {
-            if let Some(id) = self.first(PICTURES)? {
+            if let Some(id) = self.first(FIELDS)? {
+                self.write(|transaction| without_fields(transaction, id, now))?;
+                done.crops += 1;
+            } else if let Some(id) = self.first(PICTURES)? {
                 self.write(|transaction| without_crops(transaction, id, now, "size"))?;
                 done.crops += 1;
             } else if let Some(id) = self.first(CELLS)? {
@@ -241,14 +246,22 @@ fn earliest() -> Result<String, StoreProblem> {
 }
 
 fn without_crops(transaction: &Transaction<'_>, id: SessionId, now: Timestamp, why: &str) -> Result<(), StoreProblem> {
-    let gone = transaction.execute("DELETE FROM crop WHERE session = ?1", [id])?;
+    let gone = transaction.execute("DELETE FROM crop WHERE session = ?1", [id])? + fields::remove(transaction, id)?;
     transaction.execute("UPDATE session SET crops_removed = ?2 WHERE id = ?1", params![id, time(now)])?;
     note(transaction, "device", now, "remove pictures", Some(id), &json!({"pictures": gone, "why": why}))?;
     Ok(())
 }
 
+/// Whole fields go for room before any crop does.
+fn without_fields(transaction: &Transaction<'_>, id: SessionId, now: Timestamp) -> Result<(), StoreProblem> {
+    let gone = fields::remove(transaction, id)?;
+    note(transaction, "device", now, "remove fields", Some(id), &json!({"fields": gone, "why": "size"}))?;
+    Ok(())
+}
+
 fn without_cells(transaction: &Transaction<'_>, id: SessionId, now: Timestamp, why: &str) -> Result<(), StoreProblem> {
     transaction.execute("DELETE FROM crop WHERE session = ?1", [id])?;
+    fields::remove(transaction, id)?;
     let sql = format!(
         "UPDATE session SET crops_removed = coalesce(crops_removed, ?2), cells_removed = ?2, reclassified = ({}) WHERE id = ?1",
         sessions::RECLASSIFIED

@@ -6,6 +6,7 @@ mod camera_check;
 mod common;
 mod copies;
 mod export;
+mod fields;
 mod kill;
 mod of_camera;
 mod recorder;

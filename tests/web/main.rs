@@ -6,6 +6,7 @@ mod calibrating;
 #[path = "../common/mod.rs"]
 mod common;
 mod connections;
+mod fields;
 mod live;
 mod logins;
 mod monitoring;

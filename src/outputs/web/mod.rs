@@ -19,6 +19,7 @@ mod logins;
 mod monitoring;
 mod network;
 mod openapi;
+mod references;
 mod repeats;
 mod report;
 mod review;

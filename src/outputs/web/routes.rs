@@ -13,8 +13,8 @@ use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, assets, calibration, monitoring, openapi, report, review, sessions, settings, stream,
-    worklist,
+    account, adaptation, admin, assets, calibration, monitoring, openapi, references, report, review, sessions,
+    settings, stream, worklist,
 };
 use crate::store::records::Role;
 
@@ -70,12 +70,16 @@ fn table() -> Vec<Route> {
         route(Reviewer, routes!(review::reclassify)),
         route(Operator, routes!(sessions::crop)),
         route(Operator, routes!(sessions::saliency)),
+        route(Operator, routes!(sessions::field)),
+        route(Operator, routes!(sessions::field_picture)),
         route(Reviewer, routes!(review::undo)),
         personal(Reviewer, routes!(review::sign)),
         route(Operator, routes!(report::pdf)),
         route(Operator, routes!(report::csv)),
         route(Operator, routes!(report::json)),
         route(Operator, routes!(sessions::classes)),
+        route(Operator, routes!(references::list)),
+        route(Operator, routes!(references::one)),
         route(Operator, routes!(settings::settings)),
         route(Admin, routes!(settings::change)),
         route(Admin, routes!(calibration::calibrate)),
