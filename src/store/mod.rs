@@ -15,6 +15,7 @@ mod counting;
 mod digest;
 mod error;
 pub mod export;
+mod fields;
 mod file;
 mod first_use;
 mod identity;

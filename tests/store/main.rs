@@ -9,6 +9,7 @@ mod copies;
 mod cost;
 mod every_edit;
 mod export;
+mod fields;
 mod keeping;
 mod kill;
 mod of_camera;

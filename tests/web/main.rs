@@ -7,6 +7,7 @@ mod calibrating;
 #[path = "../common/mod.rs"]
 mod common;
 mod connections;
+mod fields;
 mod laboratory;
 mod live;
 mod logins;
