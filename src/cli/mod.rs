@@ -10,6 +10,7 @@ pub mod beforehand;
 pub mod calibrate;
 pub mod check_config;
 pub mod clock;
+pub mod control;
 pub mod count;
 pub mod devices;
 pub mod export;

@@ -8,8 +8,10 @@ use super::audit::DEVICE;
 use super::cell_hash::{self, COLUMNS, Sums};
 use super::records::{CellChange, CellNumber, CellRecord, SessionId, SessionStart, Settings};
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, audit, digest, results};
+use super::{Store, StoreError, StoreProblem, alarms, audit, digest, fields, results};
+use crate::counting::quality_control::QualityControl;
 use crate::counting::session::snapshot::Snapshot;
+use crate::domain::source::Source;
 
 impl Store {
     /// Records the start of a count.
@@ -19,15 +21,30 @@ impl Store {
     pub fn begin(&self, start: &SessionStart) -> Result<SessionId, StoreError> {
         self.write_witnessed(|transaction| {
             transaction.execute(
-                "INSERT INTO session (sample, station, started, settings) VALUES (?1, ?2, ?3, ?4)",
-                params![start.sample, start.station, time(start.started), serde_json::to_string(&start.settings)?],
+                "INSERT INTO session (sample, station, started, settings, control) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    start.sample,
+                    start.station,
+                    time(start.started),
+                    serde_json::to_string(&start.settings)?,
+                    start.control
+                ],
             )?;
             let id = transaction.last_insert_rowid();
             Sums::default().keep(transaction, id)?;
             let rows = digest::of_session(transaction, id, &[digest::SESSION])?;
             let mut detail = json!({"sample": start.sample});
+            if let Some(source) = start.settings.source.filter(|source| *source != Source::Camera) {
+                detail["source"] = json!(source);
+            }
+            if start.settings.training {
+                detail["training"] = json!(true);
+            }
             if let Some(profile) = &start.settings.profile {
                 detail["profile"] = json!(profile);
+            }
+            if let Some(lot) = start.control {
+                detail["control"] = json!(lot);
             }
             audit::vouch(transaction, &start.by, start.started, "begin", Some(id), &detail, Some(&rows))?;
             Ok(id)
@@ -72,6 +89,7 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let result = results::with_finite_numbers(result.clone());
         let number = self.write(|transaction| {
+            let (settings, result) = as_real_as_it_began(transaction, session, settings, &result)?;
             change(transaction, session, changes)?;
             let before = digest::of_session(transaction, session, &BEFORE)?;
             if let Some(by) = stopped_by {
@@ -82,7 +100,7 @@ impl Store {
             results::insert(transaction, sequence, session, &result)?;
             transaction.execute(
                 "UPDATE session SET state = 'done', ended = ?2, sample = ?3, settings = ?4 WHERE id = ?1",
-                params![session, time(result.time), result.sample, serde_json::to_string(settings)?],
+                params![session, time(result.time), result.sample, serde_json::to_string(&settings)?],
             )?;
             let mut detail = json!({
                 "result": sequence, "sample": result.sample, "counted": result.counted, "flags": result.flags,
@@ -91,18 +109,43 @@ impl Store {
             let rows = vouched(transaction, session, before, &mut detail, false)?;
             cell_hash::without_sums(transaction, session)?;
             audit::vouch(transaction, DEVICE, result.time, "result", Some(session), &detail, Some(&rows))?;
+            alarms::settle(transaction, session, &result.critical, result.time)?;
             Ok(sequence.cast_unsigned())
         })?;
         // Before anybody sees the number.
         self.witness();
         super::recovered(&self.0.numbers).insert(number);
-        super::recovered(&self.0.unsigned).insert(number);
+        // A control's is no result for anybody outside.
+        if !matches!(result.quality_control, Some(QualityControl::Run { .. })) {
+            super::recovered(&self.0.unsigned).insert(number);
+        }
         Ok(number)
     }
 }
 
 /// What nothing but this program changes while a session is counted, apart from its cells: there is no review yet.
 const BEFORE: [usize; 3] = [digest::SESSION, digest::CLASSES, digest::REVIEW];
+
+/// The settings and the result of a session's end, no more real than what it began with: a session that goes on with another
+/// camera keeps its mark.
+fn as_real_as_it_began(
+    transaction: &Transaction<'_>,
+    session: SessionId,
+    settings: &Settings,
+    result: &Snapshot,
+) -> Result<(Settings, Snapshot), StoreProblem> {
+    let began: Option<String> = rusqlite::OptionalExtension::optional(transaction.query_row(
+        "SELECT settings FROM session WHERE id = ?1",
+        [session],
+        |row| row.get(0),
+    ))?
+    .flatten();
+    let began: Option<Settings> = began.as_deref().map(serde_json::from_str).transpose()?;
+    let training = settings.training || began.as_ref().is_some_and(|began| began.training);
+    let source = began.and_then(|began| began.source).max(settings.source);
+    let (of, result) = (settings.clone(), result.clone());
+    Ok((Settings { source, training, ..of }, Snapshot { source: source.max(result.source), training, ..result }))
+}
 
 /// Marks sessions that were being counted when the power failed. `before_sums`: the file is from a version that kept no
 /// sums of a running count.
@@ -133,7 +176,7 @@ fn vouched(
         log::error!("session {session}: {} were changed by something else while it was counted", changed.join(" and "));
         detail[audit::CHANGED] = json!(changed);
     }
-    let small = [digest::SESSION, digest::RESULT, digest::CLASSES, digest::REVIEW, digest::MARKS];
+    let small = [digest::SESSION, digest::RESULT, digest::CLASSES, digest::REVIEW, digest::MARKS, digest::CONTROL];
     let mut rows = digest::of_session(transaction, session, &small)?;
     if let Some(rows) = rows.as_object_mut() {
         rows.extend(large);
@@ -212,6 +255,7 @@ fn change(transaction: &Transaction<'_>, session: SessionId, changes: &[CellChan
                     sums.add_cell(row)?;
                 }
             }
+            CellChange::Field { field, jpeg } => fields::add(transaction, session, field, jpeg)?,
         }
     }
     Ok(sums.keep(transaction, session)?)

@@ -13,6 +13,9 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
+    include_str!("schema/7.sql"),
+    include_str!("schema/10.sql"),
+    include_str!("schema/12.sql"),
 ];
 
 /// Format version that this program writes.

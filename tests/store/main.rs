@@ -1,5 +1,6 @@
 //! What the store keeps, and how it behaves when things go wrong.
 
+mod alarms;
 mod audit;
 mod camera_check;
 #[path = "../common/mod.rs"]
@@ -8,11 +9,13 @@ mod copies;
 mod cost;
 mod every_edit;
 mod export;
+mod fields;
 mod keeping;
 mod kill;
 mod of_camera;
 mod recorder;
 mod retention;
+mod source;
 mod store;
 mod tampering;
 mod trouble;

@@ -2,6 +2,7 @@
 
 mod adapt;
 mod audit;
+mod control;
 mod keeping;
 mod model;
 mod pictures;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use self::adapt::AdaptArguments;
 pub use self::audit::{AuditArguments, AuditCommand, Which};
+pub use self::control::{ControlArguments, ControlCommand};
 pub use self::keeping::{BackupArguments, RestoreArguments};
 pub use self::model::{ModelArguments, ModelCommand};
 pub use self::pictures::{
@@ -85,6 +87,8 @@ pub enum CliCommand {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Quality control: check the reference cells, or list the control runs.
+    Control(ControlArguments),
     /// Write the report of a session. Viewing a signed one is noted in the audit trail.
     Report(ReportArguments),
     /// Write the cells that reviewers looked at as training pictures: DIR/CLASS/*.png and DIR/manifest.csv.
@@ -188,6 +192,9 @@ pub struct ReportArguments {
     /// Output file: a name that ends with .pdf, .csv or .json. Default: leukoscope-SESSION-SAMPLE.pdf in the current folder.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// A label of 57 x 32 mm instead: the sample id as text and QR code, the date, the leading figures.
+    #[arg(long)]
+    pub label: bool,
     /// Language, such as en, es or fr. Default: as configured.
     #[arg(long, value_name = "LANGUAGE")]
     pub language: Option<String>,

@@ -18,7 +18,7 @@ use super::identity::{COPY, LOST, RESTORE};
 use super::records::SessionId;
 use super::text::read_time;
 use super::witness::Witness;
-use super::{Store, StoreError, StoreProblem, restore};
+use super::{Store, StoreError, StoreProblem, control, restore};
 use crate::system::zone;
 
 /// Findings that are told, at most; more are counted.
@@ -199,6 +199,9 @@ fn verify(
     }
     let unhashed = sessions::compare(transaction, &trail, depth, findings)?;
     trail.accounts.compare(transaction, next, findings)?;
+    for (number, why) in control::changed(transaction)? {
+        findings.add(number, why);
+    }
     outside::witness(transaction, witness, &mut trail)?;
     outside::guards(transaction, next, findings)?;
     if let Some((number, detail)) = &trail.lost {
