@@ -32,7 +32,7 @@ impl Store {
             )?;
             let id = transaction.last_insert_rowid();
             Sums::default().keep(transaction, id)?;
-            let rows = digest::of_session(transaction, id, &[digest::SESSION])?;
+            let rows = digest::of_session(transaction, id, &[digest::SESSION, digest::CONTROL])?;
             let mut detail = json!({"sample": start.sample});
             if let Some(source) = start.settings.source.filter(|source| *source != Source::Camera) {
                 detail["source"] = json!(source);
@@ -124,7 +124,7 @@ impl Store {
 }
 
 /// What nothing but this program changes while a session is counted, apart from its cells: there is no review yet.
-const BEFORE: [usize; 3] = [digest::SESSION, digest::CLASSES, digest::REVIEW];
+const BEFORE: [usize; 4] = [digest::SESSION, digest::CONTROL, digest::CLASSES, digest::REVIEW];
 
 /// The settings and the result of a session's end, no more real than what it began with: a session that goes on with another
 /// camera keeps its mark.
