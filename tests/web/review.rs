@@ -238,7 +238,7 @@ fn a_comment_that_no_report_can_print_is_refused_letter_by_letter() {
         rita("POST", &format!("/api/sessions/{id}/sign"), body)
     };
     for (comment, named) in
-        [("бласты", "“б” (U+0431)"), ("a\u{202e}b", "U+202E"), ("a\u{0}b", "U+0000"), ("a\tb", "U+0009")]
+        [("a\u{378}b", "U+0378"), ("a\u{202e}b", "U+202E"), ("a\u{0}b", "U+0000"), ("a\tb", "U+0009")]
     {
         let answer = sign(comment);
         assert_eq!((answer.status, answer.code().as_str()), (409, "request"), "{comment:?}");
