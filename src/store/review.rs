@@ -187,9 +187,13 @@ impl Store {
     ) -> Result<Signature, StoreError> {
         let comment = comment.replace("\r\n", "\n");
         if let Some(letters) = unfit_in_comment(&comment) {
+            let package = if letters.contains("package") {
+                ", or have the package installed on it (sudo apt install PACKAGE) and sign again"
+            } else {
+                ""
+            };
             return Err(StoreError::Refused(format!(
-                "the comment holds {letters}, which this station cannot print; write it without, or have the package \
-                 installed on it (sudo apt install PACKAGE) and sign again"
+                "the comment holds {letters}, which this station cannot print; write it without{package}"
             )));
         }
         self.sign_if(session, by, at, &comment, |fingerprint| fingerprint == seen, true)

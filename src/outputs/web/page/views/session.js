@@ -127,7 +127,7 @@ function absolute(result) {
     counts && h("table", { class: "table" },
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("result.class")), h("th", { scope: "col" }, t("result.perUl")), h("th", { scope: "col" }, t("result.interval")))),
       h("tbody", {}, line(t("result.white"), counts.white),
-        Object.entries(counts.classes).map(([name, three]) => line(t(`class.${name}`), three)),
+        result.classes.filter((one) => counts.classes[one.class]).map((one) => line(t(`class.${one.class}`), counts.classes[one.class])),
         Object.entries(counts.groups).map(([name, three]) => line(t(`group.${name}`), three)))));
 }
 
