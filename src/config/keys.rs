@@ -73,6 +73,8 @@ pub(super) struct ConfigKey {
     pub unit: &'static str,
     /// A valid value, as TOML; empty if the default is one.
     pub example: &'static str,
+    /// The value in the shipped file, as TOML, where that is not the default; else empty.
+    pub shipped: &'static str,
     /// Whether the key may be left out; `"none"` then clears it.
     pub optional: bool,
     /// The value used when the key is not set.
@@ -82,7 +84,17 @@ pub(super) struct ConfigKey {
 /// A key that always has a value. Section, name, comment and default come from its row.
 pub(super) const fn key(accepts: Accepts) -> ConfigKey {
     let default = || None;
-    ConfigKey { section: "", name: "", comment: &[], accepts, unit: "", example: "", optional: false, default }
+    ConfigKey {
+        section: "",
+        name: "",
+        comment: &[],
+        accepts,
+        unit: "",
+        example: "",
+        shipped: "",
+        optional: false,
+        default,
+    }
 }
 
 /// A key that may be unset.
@@ -196,6 +208,11 @@ impl ConfigKey {
         what.map(|what| format!("{} = {shown} {what}", self.name))
     }
 
+    /// Sets what the shipped file says instead of the default.
+    pub(super) const fn shipped(self, shipped: &'static str) -> Self {
+        Self { shipped, ..self }
+    }
+
     /// A complete line with a valid value.
     pub(super) fn example_line(&self) -> String {
         format!("{} = {}", self.name, self.good_value())
@@ -217,6 +234,7 @@ impl ConfigKey {
     /// The line in the shipped file: the default, or the example commented out.
     pub(super) fn shipped_line(&self) -> String {
         match (self.default)() {
+            Some(_) if !self.shipped.is_empty() => format!("{} = {}", self.name, self.shipped),
             Some(default) => format!("{} = {}", self.name, self.as_toml(&default)),
             None if matches!(self.accepts, Folder) => format!("{} = \"\"", self.name),
             None => format!("# {}", self.example_line()),

@@ -108,7 +108,7 @@ impl Commands {
         }
         let mut running = self.running.locked();
         let then = match asked.command {
-            Command::Start | Command::NewSample(_) => true,
+            Command::Start | Command::NewSample(_) | Command::Control(_) => true,
             Command::Stop => false,
             Command::Enter(_) if *running => true,
             Command::Enter(_) => return Err(NotPassedOn::NoCount),

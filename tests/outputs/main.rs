@@ -12,6 +12,7 @@ mod hardware;
 mod hl7_bench;
 mod hl7_orders;
 mod hl7_results;
+mod marks;
 mod metrics;
 mod mqtt;
 mod mqtt_bench;

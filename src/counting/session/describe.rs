@@ -1,6 +1,7 @@
 //! Figures and flags of a tally, the same for a counted result and for one that people reviewed. Pure.
 
-use crate::config::{Flags, SessionConfig};
+use crate::config::{CriticalConfig, Flags, SessionConfig};
+use crate::counting::critical;
 use crate::counting::readings;
 use crate::counting::statistics::absolute::{AbsoluteCounts, Entry};
 use crate::counting::statistics::correction::MisclassificationCorrection;
@@ -11,6 +12,7 @@ use crate::counting::statistics::simultaneous::Simultaneous;
 use crate::counting::statistics::{self, Statistics};
 use crate::counting::tally::Tally;
 use crate::domain::counts::{ClassCount, KindCounts};
+use crate::domain::critical::CriticalValue;
 use crate::domain::flag::Flag;
 
 /// A tally and everything its description depends on.
@@ -22,6 +24,7 @@ pub struct Described<'a> {
     pub network_alone: Option<&'a Tally>,
     pub limits: &'a SessionConfig,
     pub flags: &'a Flags,
+    pub critical: &'a CriticalConfig,
     /// Whether the count has ended: only then can there be too few cells, and simultaneous intervals.
     pub done: bool,
     /// Whether the stage moved in a way that could not be followed: cells may have been counted twice.
@@ -50,6 +53,8 @@ pub struct Description {
     pub classes: Vec<ClassCount>,
     /// What a person must look at, worst first.
     pub flags: Vec<Flag>,
+    /// Critical values that a result meets.
+    pub critical: Vec<CriticalValue>,
     /// Further statistics of the counts.
     pub statistics: Statistics,
 }
@@ -85,12 +90,15 @@ pub fn describe(of: Described<'_>) -> Description {
     let (classes, groups) = (tally.lines(level), tally.groups(level));
     let per_red_cell = PerRedCell::of(tally.kinds(), &known);
     let absolute = AbsoluteCounts::of(of.entered, per_red_cell.as_ref(), &classes, &groups);
+    let critical =
+        if of.done { critical::values(tally, alone, per_red_cell.as_ref(), of.critical) } else { Vec::new() };
     Description {
         counted,
         target: if imprecise && !short { limits.at_most } else { limits.target },
         kinds: tally.kinds(),
         classes,
         flags,
+        critical,
         statistics: Statistics {
             groups,
             evidence,

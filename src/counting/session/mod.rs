@@ -8,7 +8,7 @@ pub mod snapshot;
 
 use jiff::Timestamp;
 
-use crate::config::{Flags, SessionConfig};
+use crate::config::{CriticalConfig, Flags, SessionConfig};
 use crate::counting::counter::{CountedCell, Revision};
 use crate::counting::session::cells::SessionCells;
 use crate::counting::session::describe::{Described, Description, describe, precision};
@@ -26,6 +26,7 @@ use crate::vision::prevalence::PriorShift;
 pub struct Session {
     limits: SessionConfig,
     flags: Flags,
+    critical: CriticalConfig,
     sample: String,
     phase: Phase,
     ending: Option<Ending>,
@@ -48,6 +49,7 @@ impl Session {
         Self {
             limits,
             flags,
+            critical: CriticalConfig::default(),
             sample: String::new(),
             phase: Phase::Waiting,
             ending: None,
@@ -65,6 +67,11 @@ impl Session {
     /// Also corrects results for the classifier's errors from now on, using this matrix.
     pub(crate) fn correct_by(&mut self, confusion: confusion::ConfusionSource) {
         self.confusion = confusion;
+    }
+
+    /// Tells the critical values of results from now on.
+    pub(crate) fn alarm_at(&mut self, critical: &CriticalConfig) {
+        self.critical.clone_from(critical);
     }
 
     /// The current phase.
@@ -160,11 +167,12 @@ impl Session {
     /// in there.
     #[must_use]
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
-        let Description { counted, target, kinds, classes, flags, statistics } = describe(Described {
+        let Description { counted, target, kinds, classes, flags, critical, statistics } = describe(Described {
             tally: self.cells.tally(),
             network_alone: Some(self.cells.uncorrected()),
             limits: &self.limits,
             flags: &self.flags,
+            critical: &self.critical,
             done: self.phase == Phase::Done,
             overlap: self.jumped,
             unfamiliar: self.cells.prevalence().tempering().is_some_and(|tempering| tempering.unfamiliar),
@@ -189,6 +197,9 @@ impl Session {
             blasts_kept: self.cells.blasts_kept(),
             experimental: Vec::new(),
             flags,
+            critical,
+            source: None,
+            training: false,
             statistics,
             frames: FrameCounts::default(),
             frame_rate: None,
@@ -199,6 +210,7 @@ impl Session {
             looked_at: None,
             camera_check: None,
             earlier: None,
+            quality_control: None,
         }
     }
 }
@@ -211,7 +223,6 @@ mod tests_of_red_counts;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counting::statistics::Statistics;
     use crate::counting::track::OnSlide;
     use crate::domain::class::{CellClass, Group, Kind};
     use crate::domain::flag::Flag;
@@ -329,18 +340,6 @@ mod tests {
         let result = session.snapshot(at(5));
         assert!(!result.statistics.precision.unwrap().reached);
         assert!(result.flags.contains(&Flag::FewCells));
-    }
-
-    #[test]
-    fn a_result_has_simultaneous_intervals_and_the_groups() {
-        let mut session = session(2);
-        session.begin(None, at(0));
-        assert_eq!(session.snapshot(at(0)).statistics, Statistics::default());
-        session.add(&[named(), named()], false);
-        let statistics = session.snapshot(at(1)).statistics;
-        assert!(statistics.groups.contains_key(&Group::Neutrophils));
-        assert!(statistics.simultaneous.unwrap().percent[&CellClass::Ngs].low < 16.0);
-        assert_eq!(statistics.corrected, None, "without a matrix nothing is said");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! no patient. [`make`] is pure: the same session gives the same bytes.
 
 mod absolute;
+mod alarm;
+mod control;
 mod differential;
 mod embed;
 mod head;
@@ -19,7 +21,10 @@ mod typeface;
 
 use std::str::FromStr;
 
+pub use self::control::control_runs;
 use self::letterhead::Letterhead;
+pub(crate) use self::table::entered;
+
 use crate::outputs::words::Words;
 use crate::store::records::{CellRecord, SessionDetail, SessionId};
 use crate::store::{Store, StoreError};

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use pdf_writer::types::TextRenderingMode;
 use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
 
 use super::ReportError;
@@ -30,6 +31,8 @@ pub(super) const ACCENT: Colour = [0.36, 0.12, 0.69];
 pub(super) const TINT: Colour = [0.92, 0.89, 0.97];
 pub(super) const WARN: Colour = [0.54, 0.29, 0.0];
 pub(super) const WARN_TINT: Colour = [1.0, 0.94, 0.86];
+pub(super) const ALARM: Colour = [0.68, 0.04, 0.12];
+pub(super) const ALARM_TINT: Colour = [1.0, 0.9, 0.91];
 pub(super) const GOOD: Colour = [0.04, 0.42, 0.23];
 pub(super) const GOOD_TINT: Colour = [0.88, 0.96, 0.91];
 
@@ -119,6 +122,28 @@ impl Sheet {
             .set_font(Name(font), how.size)
             .next_line(x, y)
             .show(Str(&typeface::encoded(text)))
+            .end_text();
+    }
+
+    /// A word in outlines from corner to corner, under which everything can still be read.
+    pub(super) fn across(&mut self, colour: Colour, word: &str) {
+        let size = 110.0;
+        let (wide, high) = SHEET;
+        let width = typeface::width(PdfFace::Bold, size, word);
+        let size = size * (760.0 / width).min(1.0);
+        let width = typeface::width(PdfFace::Bold, size, word);
+        let (sine, cosine) = high.atan2(wide).sin_cos();
+        let (x, y) =
+            ((wide - width * cosine + size * 0.7 * sine) / 2.0, (high - width * sine - size * 0.7 * cosine) / 2.0);
+        let [red, green, blue] = colour;
+        self.content.set_stroke_rgb(red, green, blue).set_line_width(0.8);
+        self.content
+            .begin_text()
+            .set_font(Name(b"Bold"), size)
+            .set_text_rendering_mode(TextRenderingMode::Stroke)
+            .set_text_matrix([cosine, sine, -sine, cosine, x, y])
+            .show(Str(&typeface::encoded(word)))
+            .set_text_rendering_mode(TextRenderingMode::Fill)
             .end_text();
     }
 

@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use super::absolute::absolute;
+use super::alarm::{self, marks};
+use super::control;
 use super::differential::{ROW, classes, differential, groups};
 use super::head::{self, HEAD};
 use super::letterhead::Letterhead;
@@ -15,7 +17,7 @@ use super::typeface::{self, PdfFace};
 use super::{Pictured, ReportError};
 use crate::config::Flags;
 use crate::counting::session::snapshot::{CameraCheck, EarlierResult, LookedAt, Snapshot};
-use crate::domain::flag::Share;
+use crate::domain::flag::{Flag, Share};
 use crate::domain::interval::Figure;
 use crate::outputs::words::Words;
 use crate::store::records::{SessionDetail, Settings, Status};
@@ -26,6 +28,10 @@ use crate::system::zone;
 const SAMPLE: f32 = 783.0;
 const SAMPLE_LINE: f32 = 14.0;
 const SAMPLE_LINES: usize = 6;
+
+/// Height of the band of a word such as "simulated" below the state.
+pub(super) const MARK: f32 = 20.0;
+
 const SAMPLE_TYPE: Type = Type { size: 11.0, ..STRONG };
 
 /// The serde name of a value.
@@ -55,11 +61,16 @@ pub(super) fn pdf(
     let (words, in_english) = &words.printing(typeface::prints);
     let sample = sample(&words.with("report.sample", &[("sample", &detail.summary.sample)]));
     let down = if letterhead.has_head() { HEAD } else { 0.0 };
-    let mut paper = Paper::new(SHEET, under(&sample) - down - 46.0);
+    let marked = detail.summary.marks.len() as f32;
+    let mut paper = Paper::new(SHEET, under(&sample) - down - 46.0 - MARK * marked);
     let logo = letterhead.logo.clone().map(|logo| paper.share(logo));
     if let Some(result) = &detail.reviewed_result {
+        alarm::alarms(&mut paper, detail, result, cells, words);
         earlier(&mut paper, result, words);
         paper.paragraph(LEFT, RIGHT, STRONG, &camera_checked(detail.camera_check.as_ref(), words));
+        for line in control::lines(result, words) {
+            paper.paragraph(LEFT, RIGHT, STRONG, &line);
+        }
         flags(&mut paper, result, words);
         let classes = classes(result, detail.counted_result.as_ref());
         let reference = Reference::of(result, &letterhead.ranges);
@@ -144,6 +155,7 @@ fn draw_frame(
     };
     sheet.filled(LEFT, y - 30.0, RIGHT - LEFT, 20.0, tint);
     sheet.text(LEFT + 8.0, y - 24.0, Type { size: 11.0, colour, ..STRONG }, &text);
+    marks(sheet, detail, y - 30.0, words);
     sheet.rule(LEFT, RIGHT, 46.0, 0.6, RULE);
     sheet.text(LEFT, 34.0, STRONG, words.say("notice"));
     let page = words.with("report.page", &[("n", &number), ("of", &of)]);
@@ -155,7 +167,8 @@ fn flags(paper: &mut Paper, result: &Snapshot, words: &Words) {
         paper.paragraph(LEFT, RIGHT, BODY, words.say("result.noFlags"));
         return;
     }
-    for flag in &result.flags {
+    // Blasts stand first of all, with their pictures.
+    for flag in result.flags.iter().filter(|flag| **flag != Flag::Blasts) {
         let mut text = format!("{} – {}", words.say(&key("flag", flag)), words.say(&key("flagMeans", flag)));
         for evidence in result.statistics.evidence.iter().filter(|evidence| evidence.flag == *flag) {
             let Figure { value, low, high } = evidence.figure;

@@ -8,6 +8,8 @@ use crate::store::records::{SessionDetail, Settings};
 use crate::system::zone;
 
 use super::ReportError;
+use super::alarm::{blasts_in, blasts_mean, critical_in, told};
+use super::control;
 use super::differential::classes;
 use super::json::value;
 use super::letterhead::Letterhead;
@@ -30,7 +32,7 @@ pub(super) fn csv(detail: &SessionDetail, words: &Words, letterhead: &Letterhead
     session(&mut lines, detail, words)?;
     if let Some(result) = &detail.reviewed_result {
         figures(&mut lines, result, detail.counted_result.as_ref(), words)?;
-        entered(&mut lines, result)?;
+        rows_entered(&mut lines, result)?;
         ranges(&mut lines, result, letterhead)?;
     }
     lines.0.into_inner().map_err(|problem| ReportError::Text(problem.to_string()))
@@ -76,6 +78,11 @@ impl CsvTable {
     }
 }
 
+/// What people and devices entered, guarded so that a spreadsheet neither runs nor changes it.
+pub(crate) fn entered(text: &str) -> String {
+    if looks_like_a_number(text) { format!("'{text}") } else { harmless(text) }
+}
+
 /// Keeps a spreadsheet from running text as a formula: text that begins like one gets a leading apostrophe (OWASP,
 /// CSV injection). So does text with a leading blank, because some spreadsheets skip blanks.
 fn harmless(text: &str) -> String {
@@ -110,6 +117,23 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
     let status = words.say(&key("status", summary.status)).to_owned();
     lines.fact("session", "notice", words.say("notice"))?;
     lines.coded("session", "status", &code(summary.status), &status)?;
+    for mark in &summary.marks {
+        lines.coded("session", "mark", mark.code(), words.say(&key("mark", mark)))?;
+    }
+    if let Some(result) = &detail.reviewed_result {
+        for critical in &result.critical {
+            lines.coded("critical", &critical_in(critical, words), critical.of.code(), &critical.value.to_string())?;
+        }
+        if blasts_in(result) > 0 {
+            lines.coded("flag", "blasts", "", &blasts_mean(result, words))?;
+        }
+    }
+    if let Some(alarm) = summary.alarm {
+        lines.fact("critical", "alarm", &code(alarm))?;
+    }
+    for said in &detail.acknowledged {
+        lines.entered("critical", "told", &told(said, words))?;
+    }
     lines.entered("session", "sample", &summary.sample)?;
     lines.fact("session", "session", &summary.id.to_string())?;
     lines.entered("session", "station", &summary.station)?;
@@ -119,6 +143,9 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
     if let Some(LookedAt { cells, of }) = detail.looked_at {
         lines.fact("session", "looked at", &cells.to_string())?;
         lines.fact("session", "looked at of", &of.to_string())?;
+    }
+    for line in detail.reviewed_result.iter().flat_map(|result| control::lines(result, words)) {
+        lines.entered("session", "quality control", &line)?;
     }
     if detail.reviewed_result.is_some() {
         lines.fact("session", "camera checked", &camera_checked(detail.camera_check.as_ref(), words))?;
@@ -243,7 +270,7 @@ fn figures(
 }
 
 /// What was entered, and the counts per microlitre that rest on it.
-fn entered(lines: &mut CsvTable, result: &Snapshot) -> Result<(), ReportError> {
+fn rows_entered(lines: &mut CsvTable, result: &Snapshot) -> Result<(), ReportError> {
     for entry in &result.statistics.entered {
         let kind = code(entry.kind);
         if entry.kind == EnteredKind::Group {

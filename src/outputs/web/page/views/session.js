@@ -3,8 +3,11 @@
 import { get } from "../api.js";
 import { bar, below, differential, interval } from "../differential.js";
 import { fill, h } from "../dom.js";
+import { badges, meanings, notReal } from "../marks.js";
 import { date, flagName, number, statusName, t } from "../words.js";
+import { alarm, blasts } from "./alarm.js";
 import { told } from "./gallery/review.js";
+import { lotName } from "./quality/lots.js";
 import { signing } from "./signing.js";
 
 export async function show(root, [id], context) {
@@ -16,13 +19,17 @@ export async function show(root, [id], context) {
     root,
     h("div", { class: "line" },
       h("h1", {}, detail.sample),
-      h("span", { class: "badge", dataset: { status: detail.status } }, statusName(detail.status))),
+      h("span", { class: "badge", dataset: { status: detail.status } }, statusName(detail.status)),
+      badges(detail.marks)),
     h("p", { class: "soft" }, t("result.when", { id: detail.id, station: detail.station, started: date(detail.started), ended: date(detail.ended) })),
-    detail.status === "preliminary" && h("p", { class: "notice" }, t("result.preliminary")),
+    meanings(detail.marks),
+    alarm(detail, context),
+    result && (await blasts(detail, context)),
+    detail.status === "preliminary" && !detail.control && h("p", { class: "notice" }, t("result.preliminary")),
     links(detail),
     result ? body(detail, result) : h("p", { class: "notice" }, t(`result.no.${detail.status}`)),
   );
-  if (detail.status === "preliminary") root.append(await signing(detail, context));
+  if (detail.status === "preliminary" && !detail.control) root.append(notReal(detail.marks, context.me) ? h("p", { class: "notice", id: "not-real" }, t("sign.notReal")) : await signing(detail, context));
 }
 
 function links({ id, reviewed_result: result }) {
@@ -41,6 +48,7 @@ function body(detail, result) {
   return [
     result.earlier && h("p", { class: "notice" }, earlier(result)),
     h("p", { class: detail.camera_check?.cells > 0 ? "soft" : "notice" }, cameraChecked(detail)),
+    quality(result),
     flags(result),
     h("section", { class: "card" },
       h("h2", {}, t("result.differential")),
@@ -55,7 +63,7 @@ function body(detail, result) {
     others(result),
     detail.signature && h("section", { class: "card signature" },
       h("h2", {}, t("result.signature")),
-      h("p", {}, t("result.signed", { by: detail.signature.by, at: date(detail.signature.at) })),
+      h("p", {}, t("result.signed", { by: detail.signature.by, at: date(detail.signature.at) }), " ", badges(detail.marks)),
       lookedAt(detail),
       detail.signature.comment && h("blockquote", {}, detail.signature.comment),
       h("p", { class: "soft hash" }, `SHA-256 ${detail.signature.sha256}`)),
@@ -77,12 +85,26 @@ function cameraChecked({ camera_check: check }) {
   return t("result.cameraChecked", { agree: number(check.agree), n: number(check.cells), value: number(value, 1), interval: interval(low, high) });
 }
 
+// How quality control stood when it was signed, or that the count is a control itself.
+function quality({ quality_control: mark }) {
+  if (!mark) return null;
+  if (mark.kind === "run") return h("p", { class: "notice" }, t("control.isRun", { lot: lotName({ name: mark.lot, level: mark.level }) }));
+  const run = ({ at, outcome, try_number: n, ...lot }) => t(outcome === "failed" ? "control.runFailed" : n > 1 ? "control.runPassedLater" : "control.runPassed", { at: date(at), lot: lotName({ name: lot.lot, level: lot.level }), n: number(n) });
+  return h("p", { class: mark.state === "passed" ? "soft" : "notice" },
+    mark.state === "failed" ? t("control.notPassed") : mark.state !== "passed" && t("control.notRun"), " ",
+    mark.overridden && `${t("control.overridden", { by: mark.overridden.by, reason: mark.overridden.reason })} `,
+    mark.runs.map(run).join(" "));
+}
+
 function flags(result) {
   if (result.flags.length === 0) return h("p", { class: "soft" }, t("result.noFlags"));
+  // Blasts stand above everything else, with their pictures.
+  const others = result.flags.filter((flag) => flag !== "blasts");
+  if (others.length === 0) return null;
   const evidence = result.statistics?.evidence ?? [];
   return h("section", { class: "card raised", "aria-label": t("result.flags") },
     h("h2", {}, t("result.flags")),
-    h("ul", { class: "flags" }, result.flags.map((flag) => h("li", { class: `flag ${flag}` },
+    h("ul", { class: "flags" }, others.map((flag) => h("li", { class: `flag ${flag}` },
       h("b", {}, flagName(flag)), " ", t(`flagMeans.${flag}`),
       evidence.filter((one) => one.flag === flag).map(figure)))));
 }
