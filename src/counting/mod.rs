@@ -2,6 +2,7 @@
 
 pub mod counter;
 mod critical;
+pub mod quality_control;
 mod readings;
 pub mod session;
 pub mod statistics;

@@ -4,6 +4,7 @@ pub mod adapt;
 mod alarms;
 pub mod calibrate;
 pub mod camera_choice;
+pub mod control;
 pub mod drops;
 pub mod in_force;
 pub mod live_view;

@@ -16,6 +16,8 @@ pub enum Part {
     Cells,
     Vision,
     Optics,
+    /// The control failed or is due.
+    QualityControl,
     /// The clock may be wrong.
     Clock,
     Serial,
@@ -38,7 +40,7 @@ pub enum Part {
 
 impl Part {
     /// All parts, most important first.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Critical,
         Self::Camera,
         Self::Results,
@@ -46,6 +48,7 @@ impl Part {
         Self::Cells,
         Self::Vision,
         Self::Optics,
+        Self::QualityControl,
         Self::Clock,
         Self::Serial,
         Self::AstmSerial,
@@ -71,6 +74,7 @@ impl Part {
             Self::Cells => "cells",
             Self::Vision => "vision",
             Self::Optics => "optics",
+            Self::QualityControl => "quality-control",
             Self::Clock => "clock",
             Self::Serial => "serial",
             Self::AstmSerial => "astm-serial",
@@ -105,7 +109,7 @@ impl Part {
             Self::Display => Some("the display does not work; the log says why"),
             Self::Controls => Some("buttons and lights do not work; the log says why"),
             Self::Metrics => Some("the metrics file cannot be written; the log says why"),
-            Self::Critical | Self::Optics | Self::Clock | Self::Retention => None,
+            Self::Critical | Self::Optics | Self::QualityControl | Self::Clock | Self::Retention => None,
         }
     }
 }

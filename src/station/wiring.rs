@@ -17,6 +17,7 @@ use crate::counting::statistics::confusion::ConfusionSource;
 use crate::counting::statistics::per_red_cell::RedCount;
 use crate::domain::frame::Frame;
 use crate::station::alarms;
+use crate::station::control::{self, Controls};
 use crate::station::drops::Drops;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
@@ -80,6 +81,8 @@ pub struct Ports {
     pub in_force: InForce,
     /// Stored samples.
     pub store: Store,
+    /// Quality control.
+    pub controls: Controls,
     /// Current problems, part by part.
     pub troubles: Troubles,
     /// Counts of what was dropped to keep the count going.
@@ -147,6 +150,7 @@ impl Station {
             live,
             in_force: parts.in_force.clone(),
             store: parts.store.clone(),
+            controls: Controls::new(parts.config.quality_control.clone(), parts.store.clone(), parts.in_force.clone()),
             troubles,
             drops,
             monitor,
@@ -181,7 +185,7 @@ impl Station {
     fn started(self) -> io::Result<RunningStation> {
         let Self { parts, ports, supervisor, frames, asked, calibrations_asked, weights_asked, sinks } = self;
         let Parts { config, vision, confusion, in_force, store, red_count, sample } = parts;
-        let Ports { live, troubles, drops, stop, commands, monitor, .. } = ports;
+        let Ports { live, troubles, drops, stop, commands, monitor, controls, .. } = ports;
         let Monitor { watchdog, camera, tallies, queues, .. } = monitor;
         let mut threads = vec![capture(supervisor, stop.clone(), troubles.reporter(Part::Camera))?];
         threads.push(thread("counting", {
@@ -203,6 +207,7 @@ impl Station {
                 pulse: watchdog.watch("counting", COUNTING_ALLOWANCE),
                 stop: stop.clone(),
                 gate: config.quality.gate,
+                fields: config.store.fields,
                 calibrator: Calibrator {
                     state: config.state_folder(),
                     camera: config.camera.clone(),
@@ -219,6 +224,7 @@ impl Station {
             let (watchdog, stop) = (watchdog.clone(), stop.clone());
             move || watchdog.run(&stop)
         })?);
+        threads.push(control::start(controls, &troubles, stop.clone())?);
         threads.push(alarms::start(store.clone(), stop.clone(), troubles.clone())?);
         threads.push(retention::start(store, config.store, Pace::default(), stop.clone(), &troubles)?);
         let pulse = watchdog.watch("camera", CAMERA_ALLOWANCE);

@@ -34,6 +34,9 @@ pub struct SessionStart {
     pub settings: Settings,
     /// Who began it, by the name for the audit trail.
     pub by: String,
+    /// Number of the lot that the count is a control of; none for a sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<i64>,
 }
 
 /// Settings, models and calibration in force for a session.
@@ -176,6 +179,44 @@ pub enum CellChange {
     },
     /// A cell does not count any more.
     Withdrawn(CellNumber),
+    /// A whole field, as JPEG, is kept.
+    Field { field: FieldRecord, jpeg: Vec<u8> },
+}
+
+/// A whole field as the camera saw it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FieldRecord {
+    /// When it was taken, by the station's clock.
+    pub taken: Timestamp,
+    /// Width, px.
+    pub width: u32,
+    /// Height, px.
+    pub height: u32,
+    /// Micrometres per pixel, if known.
+    pub um_per_px: Option<f64>,
+    /// The white cells that it shows whole.
+    pub cells: Vec<FieldCell>,
+}
+
+/// A cell in a field: top-left corner and size, px of the field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FieldCell {
+    /// Number of the cell.
+    #[schema(value_type = i64)]
+    pub number: CellNumber,
+    pub x: f64,
+    pub y: f64,
+    pub w: f64,
+    pub h: f64,
+}
+
+/// A kept field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ShownField {
+    /// Number of the field in its session, from 1.
+    pub number: i64,
+    #[serde(flatten)]
+    pub field: FieldRecord,
 }
 
 /// Status of a session.
@@ -214,11 +255,14 @@ pub struct SessionSummary {
     pub flags: Vec<Flag>,
     /// Who signed.
     pub signed_by: Option<String>,
+    /// Number of the lot that it is a control of; missing for samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    pub control: Option<i64>,
     /// The words that everything shown of it carries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<Mark>,
     /// Whether it meets a critical value, and somebody was told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm: Option<Alarm>,
 }
 
@@ -280,6 +324,8 @@ pub struct SessionQuery {
     /// With this status.
     #[param(inline)]
     pub status: Option<Status>,
+    /// Controls instead of samples.
+    pub controls: bool,
     /// How many to skip, newest first.
     pub offset: u32,
     /// How many to return, 1..=500; 0 means 50.

@@ -52,6 +52,7 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
         overlap: result.flags.contains(&Flag::PossibleOverlap),
         unfamiliar: result.flags.contains(&Flag::UnfamiliarStain),
         red_count: entered.and_then(RedCount::new),
+        entered: &result.statistics.entered,
         corrected: None,
     });
     let experimental = result.experimental.iter().copied();

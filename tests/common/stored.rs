@@ -39,6 +39,7 @@ pub fn start(sample: &str) -> SessionStart {
             profile: None,
         },
         by: "device".to_owned(),
+        control: None,
     }
 }
 
@@ -125,6 +126,7 @@ pub fn result(sample: &str) -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        quality_control: None,
     }
 }
 

@@ -21,6 +21,7 @@ mod mqtt_hostile;
 mod mqtt_tls;
 mod report;
 mod report_bench;
+mod report_laboratory;
 #[path = "screens/samples.rs"]
 mod samples;
 mod serial;

@@ -4,6 +4,7 @@ mod backup;
 mod clock;
 #[path = "../common/mod.rs"]
 mod common;
+mod control;
 mod counting;
 mod daemon;
 mod ending;

@@ -6,7 +6,11 @@ mod camera_check;
 #[path = "../common/mod.rs"]
 mod common;
 mod copies;
+mod cost;
+mod every_edit;
 mod export;
+mod fields;
+mod keeping;
 mod kill;
 mod of_camera;
 mod recorder;

@@ -7,10 +7,14 @@ mod calibrating;
 #[path = "../common/mod.rs"]
 mod common;
 mod connections;
+mod fields;
+mod laboratory;
 mod live;
 mod logins;
 mod monitoring;
+mod quality;
 mod review;
 mod security;
 mod station;
+mod trail;
 mod worklist;

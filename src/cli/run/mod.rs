@@ -24,6 +24,7 @@ use crate::config::load::load;
 use crate::config::{CameraSource, Config};
 use crate::counting::session::sample::{check_form, sample_id};
 use crate::counting::statistics::confusion;
+use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::serial::port::Port;
 use crate::outputs::web::{self, Timeouts, Web};
 use crate::outputs::{display, mqtt, serial};
@@ -46,7 +47,7 @@ use crate::vision::profile::Profile;
 ///
 /// # Errors
 /// If any of them is invalid.
-fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
+pub(crate) fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
     let mut config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
     let state = config.state_folder();
     if let Some(limits) = Limits::read(&state, &config).blame_input()? {
@@ -93,6 +94,7 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
 #[expect(missing_debug_implementations, reason = "a display has none")]
 pub struct Prepared {
     vision: Arc<Vision>,
+    letterhead: Letterhead,
     confusion: confusion::ConfusionSource,
     in_force: InForce,
     store: Store,
@@ -139,6 +141,7 @@ pub(crate) fn models(config: &Config) -> Result<Models, Failure> {
 /// # Errors
 /// As [`prepare`].
 pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<Prepared, Failure> {
+    let letterhead = Letterhead::read(&config.laboratory).blame_input()?;
     let state = config.state_folder();
     let (lighting, calibration) = configured(config, &state)?;
     let red_cells = calibration.as_ref().and_then(|calibration| calibration.red_cells);
@@ -164,11 +167,11 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
     drop(display::open(&config.display).blame_input()?);
     let connections = Connections::open(config, &state, &store)?;
     let vision = Arc::new(vision);
-    Ok(Prepared { vision, confusion, in_force, store, outboxes, port, connections })
+    Ok(Prepared { vision, letterhead, confusion, in_force, store, outboxes, port, connections })
 }
 
 /// Settings in force at the start, apart from the calibration.
-fn settings(config: &Config, models: &Models, unknown_below: f64) -> Settings {
+pub(crate) fn settings(config: &Config, models: &Models, unknown_below: f64) -> Settings {
     let classifier = &models.card.classifier;
     let file = |name: &str, sha256: &String| (name.to_owned(), sha256.clone());
     Settings {
@@ -213,7 +216,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     });
     let sample = formed.map_err(|problem| Failure::input(format!("--sample: {problem}")))?;
 
-    let Prepared { vision, confusion, in_force, store, outboxes, port, connections } = prepare(&config)?;
+    let Prepared { vision, letterhead, confusion, in_force, store, outboxes, port, connections } = prepare(&config)?;
 
     let mut station = Station::new(Parts {
         config: config.clone(),
@@ -246,17 +249,20 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     }
     let chooser = CameraChooser::new(asks_for_camera(arguments)?, ports.stop.clone());
     let page = start_page(Web {
+        letterhead,
         camera: chooser.clone(),
         config: config.web.clone(),
         state: config.state_folder(),
         station: config.station.name.clone(),
         store: ports.store.clone(),
+        keep: config.store.clone(),
         in_force: ports.in_force.clone(),
         live: ports.live.clone(),
         commands: ports.commands.clone(),
         calibration_requests: ports.calibration_requests.clone(),
         laboratory: Laboratory::of(&config),
         weights_requests: ports.weights_requests.clone(),
+        controls: ports.controls.clone(),
         monitor: ports.monitor.clone(),
         scrape_token: config.metrics.token.clone(),
         timeouts: Timeouts::default(),

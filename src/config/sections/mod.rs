@@ -72,8 +72,10 @@ mod critical;
 mod display;
 mod fhir;
 mod hl7;
+mod laboratory;
 mod metrics;
 mod mqtt;
+mod quality_control;
 mod serial;
 mod station;
 mod store;
@@ -88,8 +90,10 @@ pub use critical::CriticalConfig;
 pub use display::{ColourOrder, DisplayConfig, DisplayKind};
 pub use fhir::FhirConfig;
 pub use hl7::{Charset, Hl7Config, SampleField};
+pub use laboratory::LaboratoryConfig;
 pub use metrics::MetricsConfig;
 pub use mqtt::MqttConfig;
+pub use quality_control::{ControlRequired, QualityControlConfig};
 pub use serial::{LineFormat, SerialConfig};
 pub use station::Station;
 pub use store::StoreConfig;
@@ -106,6 +110,7 @@ pub struct Config {
     pub models: ModelsConfig,
     pub session: SessionConfig,
     pub flags: Flags,
+    pub quality_control: QualityControlConfig,
     pub critical: CriticalConfig,
     pub display: DisplayConfig,
     pub serial: SerialConfig,
@@ -113,6 +118,7 @@ pub struct Config {
     pub hl7: Hl7Config,
     pub fhir: FhirConfig,
     pub codes: CodesConfig,
+    pub laboratory: LaboratoryConfig,
     pub mqtt: MqttConfig,
     pub metrics: MetricsConfig,
     pub controls: Controls,
@@ -121,7 +127,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 19] = [
+pub(super) const SECTIONS: [Section; 21] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -129,6 +135,7 @@ pub(super) const SECTIONS: [Section; 19] = [
     ModelsConfig::SECTION,
     SessionConfig::SECTION,
     Flags::SECTION,
+    QualityControlConfig::SECTION,
     CriticalConfig::SECTION,
     DisplayConfig::SECTION,
     SerialConfig::SECTION,
@@ -136,6 +143,7 @@ pub(super) const SECTIONS: [Section; 19] = [
     Hl7Config::SECTION,
     FhirConfig::SECTION,
     CodesConfig::SECTION,
+    LaboratoryConfig::SECTION,
     MqttConfig::SECTION,
     MetricsConfig::SECTION,
     Controls::SECTION,

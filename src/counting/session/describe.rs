@@ -3,6 +3,7 @@
 use crate::config::{CriticalConfig, Flags, SessionConfig};
 use crate::counting::critical;
 use crate::counting::readings;
+use crate::counting::statistics::absolute::{AbsoluteCounts, Entry};
 use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::interval::LEVEL;
 use crate::counting::statistics::per_red_cell::{PerRedCell, RedCellInputs, RedCount};
@@ -32,6 +33,8 @@ pub struct Described<'a> {
     pub unfamiliar: bool,
     /// The sample's red count, if entered.
     pub red_count: Option<RedCount>,
+    /// What was entered for the sample.
+    pub entered: &'a [Entry],
     /// Percentages corrected for the classifier's errors, if these are known.
     pub corrected: Option<MisclassificationCorrection>,
 }
@@ -84,21 +87,25 @@ pub fn describe(of: Described<'_>) -> Description {
         nucleated_red_per_100: tally.nucleated_red_per_100().value,
         correct_white_from: of.flags.correct_white_from,
     };
+    let (classes, groups) = (tally.lines(level), tally.groups(level));
     let per_red_cell = PerRedCell::of(tally.kinds(), &known);
+    let absolute = AbsoluteCounts::of(of.entered, per_red_cell.as_ref(), &classes, &groups);
     let critical =
         if of.done { critical::values(tally, alone, per_red_cell.as_ref(), of.critical) } else { Vec::new() };
     Description {
         counted,
         target: if imprecise && !short { limits.at_most } else { limits.target },
         kinds: tally.kinds(),
-        classes: tally.lines(level),
+        classes,
         flags,
         critical,
         statistics: Statistics {
-            groups: tally.groups(level),
+            groups,
             evidence,
             network_alone: readings::differing(tally, alone, level),
             per_red_cell,
+            entered: of.entered.to_vec(),
+            absolute,
             precision,
             simultaneous: of.done.then(|| Simultaneous::of(tally.classes(), level)),
             corrected: of.corrected,

@@ -2,6 +2,7 @@
 
 mod cells;
 pub mod describe;
+mod entered;
 pub mod sample;
 pub mod snapshot;
 
@@ -12,6 +13,7 @@ use crate::counting::counter::{CountedCell, Revision};
 use crate::counting::session::cells::SessionCells;
 use crate::counting::session::describe::{Described, Description, describe, precision};
 use crate::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
+use crate::counting::statistics::absolute::{Entered, Entry};
 use crate::counting::statistics::confusion;
 use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::per_red_cell::RedCount;
@@ -32,6 +34,8 @@ pub struct Session {
     cells: SessionCells,
     jumped: bool,
     red_count: Option<RedCount>,
+    /// What was entered for the sample, each kind once.
+    entered: Vec<Entry>,
     first_red_count: Option<RedCount>,
     confusion: confusion::ConfusionSource,
     /// Only for a count that has ended, because it takes a moment to compute.
@@ -53,6 +57,7 @@ impl Session {
             cells: SessionCells::new(correction),
             jumped: false,
             red_count: None,
+            entered: Vec::new(),
             first_red_count: None,
             confusion: confusion::ConfusionSource::None,
             corrected: None,
@@ -79,22 +84,6 @@ impl Session {
     pub fn set(&mut self, limits: &SessionConfig, flags: &Flags) {
         self.limits.clone_from(limits);
         self.flags.clone_from(flags);
-    }
-
-    /// Sets the red count of the running sample; returns false if none runs. A finished result is already on disk, and
-    /// the next sample may be another patient's.
-    pub(crate) fn set_red_count(&mut self, count: RedCount) -> bool {
-        let running = self.phase == Phase::Counting;
-        if running {
-            self.red_count = Some(count);
-        }
-        running
-    }
-
-    /// Sets the red count of the first sample, before it begins.
-    #[must_use]
-    pub(crate) fn with_first_red_count(self, count: Option<RedCount>) -> Self {
-        Self { first_red_count: count, ..self }
     }
 
     /// Applies revisions from a later frame. Call it before adding that frame's new cells. Does nothing once the result
@@ -152,7 +141,12 @@ impl Session {
         self.started = Some(now);
         self.cells = self.cells.emptied();
         self.jumped = false;
-        self.red_count = self.first_red_count.take();
+        self.entered.clear();
+        self.red_count = None;
+        if let Some(count) = self.first_red_count.take() {
+            // Of the command line, so by whoever started the program.
+            self.enter(&Entered::Red(count), "console", now);
+        }
         self.corrected = None;
     }
 
@@ -183,6 +177,7 @@ impl Session {
             overlap: self.jumped,
             unfamiliar: self.cells.prevalence().tempering().is_some_and(|tempering| tempering.unfamiliar),
             red_count: self.red_count,
+            entered: &self.entered,
             corrected: self.corrected.clone(),
         });
         Snapshot {
@@ -215,6 +210,7 @@ impl Session {
             looked_at: None,
             camera_check: None,
             earlier: None,
+            quality_control: None,
         }
     }
 }

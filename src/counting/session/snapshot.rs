@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::counting::quality_control::{ControlOf, QualityControl};
 use crate::counting::statistics::Statistics;
-use crate::counting::statistics::per_red_cell::RedCount;
+use crate::counting::statistics::absolute::Entered;
 use crate::counting::tally::share;
 use crate::domain::class::CellClass;
 use crate::domain::counts::{ClassCount, KindCounts};
@@ -209,11 +210,19 @@ pub struct Snapshot {
     /// The latest signed result that this sample id had when the count began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<EarlierResult>,
+    /// Whether this count is a control run itself; else, once signed, how quality control stood then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality_control: Option<QualityControl>,
 }
 
 impl Snapshot {
-    /// The words that everything shown of it carries, the strongest first.
+    /// Whether the count is a control run: no sample's, and nothing for a laboratory system.
     #[must_use]
+    pub const fn is_control(&self) -> bool {
+        matches!(self.quality_control, Some(QualityControl::Run { .. }))
+    }
+
+    /// The words that everything shown of it carries, the strongest first.
     pub fn marks(&self) -> Vec<Mark> {
         self.marks_by(self.camera_check.as_ref())
     }
@@ -246,6 +255,8 @@ pub enum Command {
     Stop,
     /// End the count if one runs, and begin the next sample, under this id if one is given.
     NewSample(Option<String>),
-    /// Set the red count of the running sample.
-    RedCount(RedCount),
+    /// Enter a red count, a white count or a group for the running sample.
+    Enter(Entered),
+    /// Count a control of this lot; not while a sample is counted.
+    Control(ControlOf),
 }

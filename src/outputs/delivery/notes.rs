@@ -1,5 +1,6 @@
 //! What a laboratory system is told about a result beside its figures, in sentences.
 
+use crate::counting::quality_control::{ControlState, QualityControl};
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::Group;
 use crate::domain::interval::Figure;
@@ -59,6 +60,12 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
         notes.push(format!("A person looked at {cells} of {of} white cells."));
     }
     notes.push(format!("Camera: {}.", camera_checked(snapshot.camera_check.as_ref())));
+    if let Some(QualityControl::Mark(mark)) = &snapshot.quality_control
+        && mark.state != ControlState::Passed
+    {
+        let reason = mark.overridden.as_ref().map(|opened| format!(": {} (written by {})", opened.reason, opened.by));
+        notes.push(format!("Quality control had not passed when it was signed{}.", reason.unwrap_or_default()));
+    }
     notes.extend(sentences(unchecked));
     notes.extend(snapshot.flags.iter().map(|flag| format!("Flag: {}.", flag.code())));
     if let Some(comment) = result.signature.as_ref().map(|signature| &signature.comment).filter(|text| !text.is_empty())

@@ -2,12 +2,19 @@
 
 use serde::Serialize;
 
-use super::Pictured;
+use super::absolute::absolute;
 use super::alarm::{self, marks};
+use super::control;
 use super::differential::{ROW, classes, differential, groups};
-use super::paper::{BODY, GOOD, GOOD_TINT, INK, LEFT, Paper, RIGHT, RULE, SMALL, STRONG, Sheet, Type, WARN, WARN_TINT};
+use super::head::{self, HEAD};
+use super::letterhead::Letterhead;
+use super::paper::{
+    BODY, GOOD, GOOD_TINT, INK, LEFT, Paper, RIGHT, RULE, SHEET, SMALL, STRONG, Sheet, Type, WARN, WARN_TINT,
+};
 use super::pictures::pictures;
+use super::reference::Reference;
 use super::typeface::{self, PdfFace};
+use super::{Pictured, ReportError};
 use crate::config::Flags;
 use crate::counting::session::snapshot::{CameraCheck, EarlierResult, LookedAt, Snapshot};
 use crate::domain::flag::{Flag, Share};
@@ -44,20 +51,33 @@ pub(super) fn limit_lines(flags: &Flags) -> impl Iterator<Item = (&'static str, 
     of_shares.chain([("limit.correct", "", flags.correct_white_from)])
 }
 
-pub(super) fn pdf(detail: &SessionDetail, cells: &[Pictured], words: &Words) -> Vec<u8> {
+pub(super) fn pdf(
+    detail: &SessionDetail,
+    cells: &[Pictured],
+    words: &Words,
+    letterhead: &Letterhead,
+) -> Result<Vec<u8>, ReportError> {
     // A warning in letters the typeface cannot print warns nobody, so use English then.
     let (words, in_english) = &words.printing(typeface::prints);
     let sample = sample(&words.with("report.sample", &[("sample", &detail.summary.sample)]));
+    let down = if letterhead.has_head() { HEAD } else { 0.0 };
     let marked = detail.summary.marks.len() as f32;
-    let mut paper = Paper::new(under(&sample) - 46.0 - MARK * marked);
+    let mut paper = Paper::new(SHEET, under(&sample) - down - 46.0 - MARK * marked);
+    let logo = letterhead.logo.clone().map(|logo| paper.share(logo));
     if let Some(result) = &detail.reviewed_result {
         alarm::alarms(&mut paper, detail, result, cells, words);
         earlier(&mut paper, result, words);
         paper.paragraph(LEFT, RIGHT, STRONG, &camera_checked(detail.camera_check.as_ref(), words));
+        for line in control::lines(result, words) {
+            paper.paragraph(LEFT, RIGHT, STRONG, &line);
+        }
         flags(&mut paper, result, words);
         let classes = classes(result, detail.counted_result.as_ref());
-        differential(&mut paper, detail, result, &classes, words);
-        groups(&mut paper, result, words);
+        let reference = Reference::of(result, &letterhead.ranges);
+        differential(&mut paper, detail, result, &classes, (words, reference));
+        groups(&mut paper, result, (words, reference));
+        absolute(&mut paper, result, reference, words);
+        reference.sources(&mut paper, words);
         others(&mut paper, result, words);
         signature(&mut paper, detail, words);
         pictures(&mut paper, &classes, cells, words);
@@ -71,7 +91,12 @@ pub(super) fn pdf(detail: &SessionDetail, cells: &[Pictured], words: &Words) -> 
         paper.paragraph(LEFT, RIGHT, SMALL, words.say(note));
     }
     let title = format!("{} – {}", words.say("report.title"), detail.summary.sample);
-    paper.finish(&title, |sheet, number, of| draw_frame(sheet, detail, &sample, words, (number, of)))
+    paper.finish(&title, |sheet, number, of| {
+        if down > 0.0 {
+            head::draw(sheet, letterhead, logo);
+        }
+        draw_frame(sheet, detail, (sample.as_slice(), down), words, (number, of));
+    })
 }
 
 /// Whether everything that people and devices entered can be printed.
@@ -104,22 +129,22 @@ fn under(sample: &[String]) -> f32 {
 fn draw_frame(
     sheet: &mut Sheet,
     detail: &SessionDetail,
-    sample: &[String],
+    (sample, down): (&[String], f32),
     words: &Words,
     (number, of): (usize, usize),
 ) {
     let summary = &detail.summary;
     let title = Type { face: PdfFace::Bold, size: 16.0, colour: INK };
-    sheet.text(LEFT, 800.0, title, words.say("report.title"));
-    sheet.right(RIGHT, 800.0, SMALL, &summary.station);
+    sheet.text(LEFT, 800.0 - down, title, words.say("report.title"));
+    sheet.right(RIGHT, 800.0 - down, SMALL, &summary.station);
     for (line, text) in sample.iter().enumerate() {
-        sheet.text(LEFT, SAMPLE - SAMPLE_LINE * line as f32, SAMPLE_TYPE, text);
+        sheet.text(LEFT, SAMPLE - down - SAMPLE_LINE * line as f32, SAMPLE_TYPE, text);
     }
     let time = zone::minute;
     let ended = summary.ended.map(time).unwrap_or_default();
     let when =
         words.with("report.when", &[("id", &summary.id), ("started", &time(summary.started)), ("ended", &ended)]);
-    let y = under(sample);
+    let y = under(sample) - down;
     sheet.text(LEFT, y, SMALL, &when);
     let (text, colour, tint) = match &detail.signature {
         Some(signature) => {

@@ -71,7 +71,7 @@ pub(super) async fn choose(
         }
         let chosen: CameraSource = source.parse().map_err(|_| ApiError::request("this names no camera"))?;
         let detail = json!({"from": before, "to": source});
-        app.store.note_witnessed(&caller.by(), Timestamp::now(), "camera", &detail)?;
+        app.store.note(&caller.by(), Timestamp::now(), "camera", None, &detail)?;
         CameraChoice { source: chosen }.keep(&app.state).map_err(|problem| ApiError::internal(&problem))?;
         log::info!("page: {} chose the camera {source}", caller.by());
         app.camera.begin_anew();

@@ -81,6 +81,10 @@ pub(super) enum Code {
     Internal,
     /// The request comes from a page of another site.
     OtherSite,
+    /// The session is a control.
+    Control,
+    /// The control has not passed, and no admin said why.
+    ControlNotPassed,
     /// Not possible while a count runs.
     Counting,
     /// Not possible while no sample is being counted.
@@ -177,6 +181,7 @@ impl From<StoreError> for ApiError {
                 ReviewError::Signed(_) => (StatusCode::CONFLICT, Code::Signed),
                 ReviewError::Counting(_) | ReviewError::Interrupted(_) => (StatusCode::CONFLICT, Code::NotDone),
                 ReviewError::Changed(_) => (StatusCode::CONFLICT, Code::Changed),
+                ReviewError::Control(_) => (StatusCode::CONFLICT, Code::Control),
                 ReviewError::Unexplained(..) => (StatusCode::CONFLICT, Code::Unexplained),
                 ReviewError::NotReal(..) => (StatusCode::CONFLICT, Code::NotReal),
                 ReviewError::NoSession(_) | ReviewError::NoCell(..) => (StatusCode::NOT_FOUND, Code::NotFound),

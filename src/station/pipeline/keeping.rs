@@ -54,7 +54,9 @@ impl Counting {
         match self.connections.recorder.finish_stopped(named, kept, of, by) {
             Ok(number) => {
                 log::info!("sample {}: result {number} is kept", result.sample);
-                self.connections.tallies.result(result);
+                if !result.is_control() {
+                    self.connections.tallies.result(result);
+                }
                 let of = settings.taken_with.clone();
                 self.unkept = None;
                 self.look_up_check(of.as_ref());
@@ -104,7 +106,7 @@ impl Counting {
         if self.unkept.is_none()
             && let Some(NextSample { id, by }) = self.next.take()
         {
-            self.begin(id, by);
+            self.begin(id, None, by);
         }
     }
 }

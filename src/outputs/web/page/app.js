@@ -12,6 +12,7 @@ import * as gallery from "./views/gallery.js";
 import * as sessions from "./views/history.js";
 import * as live from "./views/live.js";
 import * as login from "./views/login.js";
+import * as quality from "./views/quality.js";
 import * as session from "./views/session.js";
 import * as settings from "./views/settings.js";
 
@@ -21,6 +22,7 @@ const VIEWS = [
   [/^#\/session\/(\d+)\/gallery(?:\?show=(\w+))?$/, gallery, "history"],
   [/^#\/history(?:\?.*)?$/, sessions, "history"],
   [/^#\/compare\/(\d+)\/(\d+)$/, compare, "history"],
+  [/^#\/quality$/, quality, "quality"],
   [/^#\/settings$/, settings, "settings"],
   [/^#\/login(?:\?then=(.*))?$/, login, ""],
 ];
@@ -35,6 +37,7 @@ const context = {
   go: (hash) => (location.hash = hash),
   announce: (text) => fill(document.getElementById("said"), text),
   refresh: start,
+  quality: control,
 };
 let end = null;
 let turn = 0;
@@ -85,10 +88,22 @@ function bar(place) {
     document.getElementById("bar"),
     h("strong", {}, me.station),
     me.training && badges(["training"]),
-    me.role && h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("settings")),
+    me.role && h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("quality"), link("settings")),
     h("span", { class: "who" }, me.role ? `${me.name === "device" ? t("nav.device") : me.name} · ${roleName(me.role)}` : ""),
     person,
   );
+}
+
+// A control that failed or is due stands above every view but its own.
+function control(standing) {
+  const place = document.getElementById("control");
+  const told = standing && standing.state !== "passed" && (standing.required !== "none" || standing.state === "failed");
+  if (!told || location.hash === "#/quality") fill(place);
+  else fill(place, h("a", { href: "#/quality" }, quality.banner(standing)));
+}
+
+async function lookAtControl() {
+  control(context.me?.role ? await get("/api/quality").catch(() => null) : null);
 }
 
 async function leave() {
@@ -107,6 +122,7 @@ async function leave() {
 // Closes a view left unattended once its login has expired.
 async function stillIn() {
   if (!context.me?.role) return;
+  lookAtControl();
   const me = await get("/api/me").catch(() => null);
   if (!me || !context.me?.role) return;
   if (me.role === null) {
@@ -130,6 +146,7 @@ async function show() {
   const [pattern, view, place] = VIEWS.find(([pattern]) => pattern.test(wanted)) ?? VIEWS[0];
   const main = document.getElementById("main");
   bar(place);
+  lookAtControl();
   alarms();
   document.title = `${place ? t(`nav.${place}`) : t("nav.login")} · ${context.me.station}`;
   const root = h("div", { class: "view" });
