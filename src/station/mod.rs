@@ -3,7 +3,9 @@
 pub mod adapt;
 pub mod calibrate;
 pub mod drops;
+pub mod import;
 pub mod in_force;
+pub mod interrupted;
 pub mod live_view;
 pub mod monitor;
 pub mod pipeline;

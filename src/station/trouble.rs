@@ -29,6 +29,8 @@ pub enum Part {
     Mqtt,
     Display,
     Controls,
+    /// A button asked for a count without an id, which this laboratory does not allow.
+    Samples,
     Metrics,
     /// Old records cannot be deleted, or the store stays too large.
     Retention,
@@ -36,7 +38,7 @@ pub enum Part {
 
 impl Part {
     /// All parts, most important first.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Camera,
         Self::Results,
         Self::Store,
@@ -53,6 +55,7 @@ impl Part {
         Self::Mqtt,
         Self::Display,
         Self::Controls,
+        Self::Samples,
         Self::Metrics,
         Self::Retention,
     ];
@@ -77,6 +80,7 @@ impl Part {
             Self::Mqtt => "mqtt",
             Self::Display => "display",
             Self::Controls => "controls",
+            Self::Samples => "samples",
             Self::Metrics => "metrics",
             Self::Retention => "retention",
         }
@@ -101,7 +105,7 @@ impl Part {
             Self::Display => Some("the display does not work; the log says why"),
             Self::Controls => Some("buttons and lights do not work; the log says why"),
             Self::Metrics => Some("the metrics file cannot be written; the log says why"),
-            Self::Optics | Self::Clock | Self::Retention => None,
+            Self::Optics | Self::Clock | Self::Samples | Self::Retention => None,
         }
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::camera;
 use crate::camera::supervise::{CameraState, CameraWatch, Outcome, Patience, Supervisor};
 use crate::config::CameraSource;
-use crate::config::Config;
+use crate::config::{Config, ListenAddress};
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::{Command, Snapshot};
 use crate::counting::statistics::confusion::ConfusionSource;
@@ -109,7 +109,8 @@ impl Station {
     pub fn new(parts: Parts) -> Self {
         let drops = Drops::default();
         let (commands, asked) = Commands::new(drops.clone());
-        let commands = commands.limited_by(parts.in_force.clone());
+        let (live, troubles) = (Live::default(), Troubles::default());
+        let commands = commands.limited_by(parts.in_force.clone()).telling(troubles.clone());
         let (calibration_requests, calibrations_asked) = CalibrationRequest::requests(drops.clone());
         let (weights_requests, weights_asked) = WeightsRequest::requests(drops.clone());
         // The page may look at cells before the counting thread runs.
@@ -120,7 +121,6 @@ impl Station {
             let patience = Patience::with_stall(camera.stall_seconds);
             Supervisor::new(move || camera::open(&camera), patience, frames.clone())
         };
-        let (live, troubles) = (Live::default(), Troubles::default());
         let monitor = Monitor {
             station: parts.config.station.name.clone(),
             began: Timestamp::now(),
@@ -207,6 +207,7 @@ impl Station {
                 weights_requests: weights_asked,
             };
             let (session, first) = first_session(&config, red_count, sample, &vision, confusion);
+            let first = first.filter(|first| *first != Command::Start || !waits_for_a_person(&config, &store));
             let station = config.station.name.clone();
             move || pipeline::count(&station, vision, session, first, connections)
         })?);
@@ -305,6 +306,19 @@ fn capture(
             trouble(Some(error.to_string()));
         }
     })
+}
+
+/// Whether the latest count broke off and a person at the page can say what becomes of it: a count that began by itself
+/// would stand in its way.
+fn waits_for_a_person(config: &Config, store: &Store) -> bool {
+    let page = config.web.listen != ListenAddress::None;
+    let waits = page && store.last_was_interrupted().unwrap_or(false);
+    if waits {
+        log::warn!(
+            "the latest count was interrupted: go on with it or close it on the page; none begins by itself until then"
+        );
+    }
+    waits
 }
 
 /// Creates the session and the command, if any, that begins the first sample.

@@ -97,19 +97,6 @@ impl Store {
     }
 }
 
-/// Marks sessions that were being counted when the power failed.
-pub(super) fn interrupt(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    let mut open = transaction.prepare("SELECT id FROM session WHERE state = 'counting'")?;
-    let open: Vec<SessionId> = open.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for session in open {
-        let before = digest::of_session(transaction, session, &[digest::SESSION])?;
-        transaction.execute("UPDATE session SET state = 'interrupted' WHERE id = ?1", [session])?;
-        let rows = digest::with_before(digest::of_all(transaction, session)?, before);
-        audit::vouch(transaction, DEVICE, Timestamp::now(), "interrupted", Some(session), &json!({}), Some(&rows))?;
-    }
-    Ok(())
-}
-
 fn change(transaction: &Transaction<'_>, session: SessionId, changes: &[CellChange]) -> Result<(), StoreProblem> {
     let state: Option<String> = rusqlite::OptionalExtension::optional(transaction.query_row(
         "SELECT state FROM session WHERE id = ?1",

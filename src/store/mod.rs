@@ -15,6 +15,7 @@ pub mod export;
 mod file;
 mod first_use;
 mod identity;
+mod interrupted;
 mod of_camera;
 mod password_rules;
 mod passwords;
@@ -49,6 +50,7 @@ pub use clock::ClockVerdict;
 pub use error::StoreError;
 use error::of_database;
 pub(crate) use error::of_file;
+pub(crate) use interrupted::{Kept, Reopened};
 use records::SessionId;
 pub use results::StoredResult;
 pub use retention::{Due, Notice, Retained};
@@ -134,7 +136,7 @@ impl Store {
         schema::migrate(&transaction, form).map_err(&failed)?;
         let witness = Witness::read(folder)?;
         identity::settle(&transaction, witness.as_ref(), arrival).map_err(|problem| failed_at(&path, problem))?;
-        counting::interrupt(&transaction).map_err(&failed)?;
+        interrupted::interrupt(&transaction).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
         if !made {
             // Checkpoint before the store is marked as made: if `-wal` is lost then, not everything is lost.

@@ -193,11 +193,20 @@ impl Trail {
         let rows: Option<Map<String, Value>> = line.rows.as_deref().map(serde_json::from_str).transpose()?;
         let detail = || serde_json::from_str::<Value>(&line.detail);
         match (line.action.as_str(), line.session) {
-            ("begin" | "result" | "interrupted" | "reclassify" | "undo" | "sign", Some(session)) => {
+            (
+                "begin" | "result" | "interrupted" | "resume" | "close" | "reclassify" | "undo" | "sign",
+                Some(session),
+            ) => {
                 let told = self.sessions.entry(session).or_default();
                 told.number = number;
                 if let Some(rows) = &rows {
                     told.take(session, number, line.action == "sign", rows)?;
+                }
+                // From here on the count changes its cells again, without a line for each.
+                if matches!(line.action.as_str(), "resume" | "close") {
+                    for part in [digest::CELLS, digest::PICTURES] {
+                        told.hashes[part] = None;
+                    }
                 }
             }
             ("remove pictures" | "remove cells" | "remove result", Some(session)) => {

@@ -98,7 +98,7 @@ fn a_key_like_no_other_gets_the_list_of_its_section() {
         refusal("[session]\nzzz = 1\n"),
         "l.toml:2:1: unknown key `zzz` in [session]; [session] has no such key\n  2 | zzz = 1\n  \
          write: one of target, precision_of, precision_points, at_most, \
-         red_count_cv_percent, autostart, sample_pattern, or nothing"
+         red_count_cv_percent, autostart, or nothing"
     );
 }
 
@@ -161,11 +161,7 @@ fn values_of_the_wrong_kind_are_refused_with_the_right_kind() {
         ("station", "name = \"\"", "name = \"\" is empty; it must have 1 to 32 characters"),
         ("station", "name = \"a\\tb\"", "name = \"a\\tb\" has a control character in it"),
         ("station", "name = \"血\"", "name = \"血\" holds “血” (U+8840), which reports cannot print"),
-        (
-            "session",
-            "sample_pattern = '[A'",
-            "sample_pattern = '[A' is no regular expression, or one that takes too much memory",
-        ),
+        ("sample", "pattern = '[A'", "pattern = '[A' is no regular expression, or one that takes too much memory"),
         (
             "serial",
             "port = \"ttyUSB0\"",

@@ -3,7 +3,7 @@
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use jiff::Timestamp;
-use leukoscope::config::{Flags, SessionConfig};
+use leukoscope::config::{Flags, SampleConfig, SessionConfig};
 use leukoscope::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
 use leukoscope::counting::statistics::Statistics;
 use leukoscope::domain::class::{CellClass, Kind};
@@ -27,6 +27,7 @@ pub fn start(sample: &str) -> SessionStart {
             camera: "simulated".to_owned(),
             taken_with: Some(taken_with("simulated", "")),
             session: SessionConfig { target: 4, ..SessionConfig::default() },
+            sample: SampleConfig::default(),
             flags: Flags::default(),
             models: [("classifier".to_owned(), "ab12".to_owned())].into(),
             calibration: None,
@@ -118,6 +119,7 @@ pub fn result(sample: &str) -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        interruptions: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ mod common;
 mod counting;
 mod daemon;
 mod ending;
+mod power_cut;
 mod service;
 mod start;
 mod wiring;

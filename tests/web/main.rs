@@ -10,6 +10,7 @@ mod live;
 mod logins;
 mod monitoring;
 mod review;
+mod samples;
 mod security;
 mod station;
 mod worklist;

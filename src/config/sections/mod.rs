@@ -73,6 +73,7 @@ mod fhir;
 mod hl7;
 mod metrics;
 mod mqtt;
+mod sample;
 mod serial;
 mod station;
 mod store;
@@ -88,6 +89,7 @@ pub use fhir::FhirConfig;
 pub use hl7::{Charset, Hl7Config, SampleField};
 pub use metrics::MetricsConfig;
 pub use mqtt::MqttConfig;
+pub use sample::{SampleConfig, ScanLayout};
 pub use serial::{LineFormat, SerialConfig};
 pub use station::Station;
 pub use store::StoreConfig;
@@ -103,6 +105,7 @@ pub struct Config {
     pub quality: QualityConfig,
     pub models: ModelsConfig,
     pub session: SessionConfig,
+    pub sample: SampleConfig,
     pub flags: Flags,
     pub display: DisplayConfig,
     pub serial: SerialConfig,
@@ -118,13 +121,14 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 18] = [
+pub(super) const SECTIONS: [Section; 19] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
     QualityConfig::SECTION,
     ModelsConfig::SECTION,
     SessionConfig::SECTION,
+    SampleConfig::SECTION,
     Flags::SECTION,
     DisplayConfig::SECTION,
     SerialConfig::SECTION,

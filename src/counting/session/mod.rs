@@ -1,5 +1,6 @@
 //! One sample from start to result: what was counted, and when it is enough. Has no clock and no threads.
 
+pub(crate) mod broken_off;
 mod cells;
 pub mod describe;
 pub mod sample;
@@ -9,9 +10,10 @@ use jiff::Timestamp;
 
 use crate::config::{Flags, SessionConfig};
 use crate::counting::counter::{CountedCell, Revision};
+use crate::counting::session::broken_off::BrokenOff;
 use crate::counting::session::cells::SessionCells;
 use crate::counting::session::describe::{Described, Description, describe, precision};
-use crate::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
+use crate::counting::session::snapshot::{Ending, FrameCounts, Interruption, Phase, Snapshot};
 use crate::counting::statistics::confusion;
 use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::per_red_cell::RedCount;
@@ -30,6 +32,7 @@ pub struct Session {
     started: Option<Timestamp>,
     cells: SessionCells,
     jumped: bool,
+    interruptions: Vec<Interruption>,
     red_count: Option<RedCount>,
     first_red_count: Option<RedCount>,
     confusion: confusion::ConfusionSource,
@@ -50,6 +53,7 @@ impl Session {
             started: None,
             cells: SessionCells::new(correction),
             jumped: false,
+            interruptions: Vec::new(),
             red_count: None,
             first_red_count: None,
             confusion: confusion::ConfusionSource::None,
@@ -60,6 +64,12 @@ impl Session {
     /// Also corrects results for the classifier's errors from now on, using this matrix.
     pub(crate) fn correct_by(&mut self, confusion: confusion::ConfusionSource) {
         self.confusion = confusion;
+    }
+
+    /// Id of the sample that is counted, or was counted last; empty before the first.
+    #[must_use]
+    pub fn sample(&self) -> &str {
+        &self.sample
     }
 
     /// The current phase.
@@ -145,6 +155,7 @@ impl Session {
         self.started = Some(now);
         self.cells = self.cells.emptied();
         self.jumped = false;
+        self.interruptions.clear();
         self.red_count = self.first_red_count.take();
         self.corrected = None;
     }
@@ -173,6 +184,7 @@ impl Session {
             flags: &self.flags,
             done: self.phase == Phase::Done,
             overlap: self.jumped,
+            broken_off: BrokenOff::of(&self.interruptions, self.ending),
             unfamiliar: self.cells.prevalence().tempering().is_some_and(|tempering| tempering.unfamiliar),
             red_count: self.red_count,
             corrected: self.corrected.clone(),
@@ -204,6 +216,7 @@ impl Session {
             looked_at: None,
             camera_check: None,
             earlier: None,
+            interruptions: self.interruptions.clone(),
         }
     }
 }
@@ -290,18 +303,6 @@ mod tests {
         session.begin(Some("B7".into()), at(1));
         let next = session.snapshot(at(1));
         assert_eq!((next.sample.as_str(), next.counted), ("B7", 0));
-    }
-
-    #[test]
-    fn only_a_running_count_can_be_ended() {
-        let mut session = session(100);
-        assert!(!session.finish(Ending::Stopped));
-        session.begin(None, at(0));
-        session.add(&[named()], false);
-        assert!(session.finish(Ending::Stopped));
-        assert!(!session.finish(Ending::Shutdown));
-        let result = session.snapshot(at(1));
-        assert_eq!((result.counted, result.ending), (1, Some(Ending::Stopped)));
     }
 
     #[test]

@@ -132,6 +132,7 @@ fn parse_json(line: &str) -> Result<Request, IncomingError> {
         ("new", sample, None, None) => request("new", sample.as_deref()),
         ("resend", None, Some(result), None) => Ok(Request::Resend(result)),
         ("red", None, None, Some(count)) => request("red", Some(&count.to_string())),
+        ("red", Some(sample), None, Some(count)) => request("red", Some(&format!("{count} {sample}"))),
         (word, None, None, None) => request(word, None),
         _ => Err(IncomingError::BadJson),
     }
@@ -145,8 +146,14 @@ fn request(word: &str, argument: Option<&str>) -> Result<Request, IncomingError>
         "status" => alone("status", Request::Status),
         "new" => Ok(Request::Session(Command::NewSample(argument.map(sample_id).transpose()?))),
         "red" => {
-            let count = argument.unwrap_or_default().parse().map_err(IncomingError::NoRedCount)?;
-            Ok(Request::Session(Command::RedCount(count)))
+            // The id behind it is the sample that it belongs to.
+            let argument = argument.unwrap_or_default();
+            let (count, sample) = argument.split_once(' ').unwrap_or((argument, ""));
+            let count = count.parse().map_err(IncomingError::NoRedCount)?;
+            Ok(Request::Session(match sample.trim() {
+                "" => Command::RedCount(count),
+                sample => Command::RedCountOf(sample_id(sample)?, count),
+            }))
         }
         "resend" => argument.and_then(|number| number.parse().ok()).map(Request::Resend).ok_or(IncomingError::NoNumber),
         _ => Err(IncomingError::Unknown(word.chars().filter(|c| !c.is_control()).take(32).collect())),

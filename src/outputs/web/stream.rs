@@ -59,7 +59,8 @@ pub(super) struct StateMessage<'a> {
 #[serde(deny_unknown_fields)]
 pub(super) struct CommandBody {
     command: CommandWord,
-    /// Sample id, 1 to 64 characters that show and print, in the form of `[session] sample_pattern`; with `new` only.
+    /// Sample id, 1 to 64 characters that show and print, by the rules of `[sample]`; with `new` and `red`. A red
+    /// count is refused if another sample is counted than this.
     sample: Option<String>,
     /// Red count, 0.1 to 10, in 10^12 per litre (millions per microlitre); with `red` only, and only
     /// while a sample is counted.
@@ -136,7 +137,14 @@ impl CommandBody {
             (CommandWord::Red, None, Some(count)) => {
                 RedCount::new(count).map(Command::RedCount).ok_or_else(|| ApiError::request(NoRedCount.to_string()))
             }
-            (CommandWord::Red, ..) => Err(ApiError::request("red takes red_count, and no sample")),
+            (CommandWord::Red, Some(sample), Some(count)) => {
+                let sample = sample_id(&sample).map_err(|problem| ApiError::request(problem.to_string()))?;
+                let count = RedCount::new(count).ok_or_else(|| ApiError::request(NoRedCount.to_string()))?;
+                Ok(Command::RedCountOf(sample, count))
+            }
+            (CommandWord::Red, ..) => {
+                Err(ApiError::request("red takes red_count, and may take the sample it belongs to"))
+            }
             (CommandWord::New, _, Some(_)) => Err(ApiError::request("new takes a sample at most; send red afterwards")),
             (CommandWord::Start | CommandWord::Stop, ..) => {
                 Err(ApiError::request("start and stop take neither sample nor red_count"))

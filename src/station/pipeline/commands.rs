@@ -8,6 +8,7 @@ use super::keeping::NextSample;
 use super::rate::Rate;
 use crate::counting::session::sample;
 use crate::counting::session::snapshot::{Command, Ending, Phase};
+use crate::counting::statistics::per_red_cell::RedCount;
 use crate::station::requests::Asked;
 use crate::store::records::SessionStart;
 use crate::vision::quality::Gate;
@@ -28,26 +29,49 @@ impl Counting {
                 self.next = Some(NextSample { id, by });
                 self.begin_next();
             }
-            Command::RedCount(count) => {
-                if !self.session.set_red_count(count) {
-                    log::warn!("a red count is not used: its sample ended before it arrived");
-                } else if self.red_noted.replace(count) != Some(count) {
-                    // Noted once: a host may send the same one again and again.
-                    let detail = json!({"red_count": count.tera_per_litre()});
-                    self.connections.recorder.note(&by, "red count", detail);
-                }
+            Command::RedCount(count) => self.red_count(count, &by),
+            // Another sample may have begun since it was sent.
+            Command::RedCountOf(sample, _) if sample != self.session.sample() => {
+                log::warn!("the red count of sample {sample} is not used: another sample is counted");
             }
+            Command::RedCountOf(_, count) => self.red_count(count, &by),
+            Command::GoOn(session) => self.go_on(session, by),
         }
         self.publish();
+    }
+
+    fn red_count(&mut self, count: RedCount, by: &str) {
+        if !self.session.set_red_count(count) {
+            log::warn!("a red count is not used: its sample ended before it arrived");
+        } else if self.red_noted.replace(count) != Some(count) {
+            // Noted once: a host may send the same one again and again.
+            let detail = json!({"red_count": count.tera_per_litre()});
+            self.connections.recorder.note(by, "red count", detail);
+        }
     }
 
     pub(super) fn begin(&mut self, id: Option<String>, by: String) {
         let now = Timestamp::now();
         let id = id.unwrap_or_else(|| self.nameless(now));
         self.session.begin(Some(id), now);
+        self.counter.begin(Gate::new(self.connections.gate));
+        self.forget_the_last();
+        let snapshot = self.session.snapshot(Timestamp::now());
+        log::info!("sample {}: counting to {}", snapshot.sample, snapshot.target);
+        self.look_up_earlier(&snapshot.sample);
+        self.connections.recorder.begin(SessionStart {
+            sample: snapshot.sample,
+            station: self.station.clone(),
+            started: snapshot.started.unwrap_or(snapshot.time),
+            settings: self.settings(),
+            by,
+        });
+    }
+
+    /// Forgets everything about the sample before.
+    pub(super) fn forget_the_last(&mut self) {
         self.detected = None;
         self.view.begin();
-        self.counter.begin(Gate::new(self.connections.gate));
         self.at_start = self.connections.camera.counts();
         self.used = 0;
         self.failed = 0;
@@ -56,17 +80,7 @@ impl Counting {
         self.red_noted = None;
         self.red_cells = None;
         self.named_with = self.vision.profile().cloned();
-        let snapshot = self.session.snapshot(Timestamp::now());
-        log::info!("sample {}: counting to {}", snapshot.sample, snapshot.target);
-        self.look_up_earlier(&snapshot.sample);
         self.camera_check = None;
-        self.connections.recorder.begin(SessionStart {
-            sample: snapshot.sample,
-            station: self.station.clone(),
-            started: snapshot.started.unwrap_or(snapshot.time),
-            settings: self.settings(),
-            by,
-        });
     }
 
     /// An id that no other sample of this station has. One of this second may not be in the store yet.

@@ -8,8 +8,10 @@ import { setZone } from "./zone.js";
 import * as compare from "./views/compare.js";
 import * as gallery from "./views/gallery.js";
 import * as sessions from "./views/history.js";
+import { configure, listen } from "./scanner.js";
 import * as live from "./views/live.js";
 import * as login from "./views/login.js";
+import { newSample } from "./views/sample.js";
 import * as session from "./views/session.js";
 import * as settings from "./views/settings.js";
 
@@ -33,8 +35,11 @@ const context = {
   go: (hash) => (location.hash = hash),
   announce: (text) => fill(document.getElementById("said"), text),
   refresh: start,
+  newSample: (id) => dialog?.open(id),
 };
 let end = null;
+// The New-sample dialog; none before somebody may count.
+let dialog = null;
 let turn = 0;
 
 function chosenLanguage(me) {
@@ -55,6 +60,7 @@ async function start() {
     setZone(context.me.zone);
     await load(chosenLanguage(context.me));
     context.classes = context.me.role ? await get("/api/classes") : [];
+    await prepare();
   } catch (problem) {
     console.error(problem);
     await load("en");
@@ -69,6 +75,25 @@ async function start() {
   const [, then] = /^#\/login\?then=(.*)$/.exec(location.hash) ?? [];
   if (then && context.me.role && context.me.name !== "device") history.replaceState(null, "", target(then));
   await show();
+}
+
+// The dialog in the page's language and by the laboratory's rules.
+async function prepare() {
+  dialog = null;
+  const place = document.getElementById("dialogs");
+  fill(place);
+  if (!context.me.role) return;
+  const { settings } = await get("/api/settings");
+  configure(settings.sample);
+  dialog = newSample(settings.sample, () => context.go("#/live"));
+  fill(place, dialog.elements);
+}
+
+// What a scanner typed, wherever the focus was.
+function scanned(id) {
+  if (!context.me?.role || location.hash.startsWith("#/login")) return;
+  context.announce(t("scan.said", { id }));
+  dialog?.open(id);
 }
 
 function bar(place) {
@@ -143,6 +168,7 @@ async function show() {
   }
 }
 
+listen(scanned);
 addEventListener("hashchange", show);
 setInterval(stillIn, STILL_IN);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && stillIn());
