@@ -1,6 +1,5 @@
 //! Records of a count: its session, its cells, and its result.
 
-use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 use serde_json::json;
 

@@ -43,6 +43,12 @@ class Samples(Page):
         self.scan("A-17")
         self.until("the id", lambda: self.field().get_attribute("value") == "A-17")
         self.press("Cancel")
+        # A scanner that ends a line with two keys begins nothing with the second.
+        self.types([*"A1700", "Enter", "Enter"], SCANNER)
+        self.until("the id", lambda: self.field().get_attribute("value") == "A1700")
+        time.sleep(1)
+        self.assertEqual(self.ask("GET", "/api/live")[1]["snapshot"]["phase"], "waiting")
+        self.press("Cancel")
         # A dialog that opens for the next sample holds nothing of the one before.
         self.press("New sample")
         self.one("dialog[open] input").send_keys("A-1")

@@ -147,7 +147,12 @@ async function show() {
   const mine = (turn += 1);
   end?.();
   end = null;
-  if (!context.me.role && !location.hash.startsWith("#/login")) history.replaceState(null, "", loginAddress());
+  if (!context.me.role) {
+    // Nothing stays open over the login view.
+    dialog = null;
+    fill(document.getElementById("dialogs"));
+    if (!location.hash.startsWith("#/login")) history.replaceState(null, "", loginAddress());
+  }
   const wanted = location.hash || "#/live";
   const [pattern, view, place] = VIEWS.find(([pattern]) => pattern.test(wanted)) ?? VIEWS[0];
   const main = document.getElementById("main");

@@ -5,6 +5,8 @@
 // Quiet after which a burst of keys has ended, ms; what keys changed is sent only then.
 const PAUSE = 180;
 const ENDS = new Set(["Enter", "Tab"]);
+// Some scanners end with two keys, as for a line end of two characters: the second must press nothing, ms.
+const AFTERWARDS = 400;
 // Characters of a US keyboard by the place of the key: without and with Shift.
 const US = {
   Minus: "-_", Equal: "=+", BracketLeft: "[{", BracketRight: "]}", Backslash: "\\|", Semicolon: ";:", Quote: "'\"",
@@ -17,6 +19,7 @@ let told = () => {};
 const watchers = new Set();
 let burst = null;
 let last = -Infinity;
+let scannedAt = -Infinity;
 let timer = 0;
 
 // `settings`: the `sample` part of the station's settings.
@@ -57,6 +60,7 @@ function pressed(event) {
   const letter = character(event);
   const ends = ENDS.has(event.key);
   if (letter === null && !ends && event.key !== "Backspace") return;
+  if (ends && event.timeStamp - scannedAt < AFTERWARDS) return swallow(event);
   const known = burst?.open && event.timeStamp - last <= rules.interval;
   last = event.timeStamp;
   if (!known) begin(event.timeStamp, field);
@@ -97,6 +101,7 @@ function end(scan) {
   burst.scan = false;
   burst.decide(!scan);
   if (!scan) return;
+  scannedAt = last;
   if (burst.field) putBack(burst.field, burst.before);
   for (const undo of watchers) undo(burst.since);
   told(bare(burst.text));
