@@ -99,6 +99,7 @@ fn trail(state: &Path) -> Vec<String> {
 fn a_count_that_is_cut_off_twice_goes_on_with_every_cell_it_had_and_says_so() {
     let state = tempfile::tempdir().unwrap();
     let station = Station::start(state.path(), &["--sample", "X-57", "--target", "40"]);
+    station.wait_for("the count", "/api/live", |now| now["snapshot"]["phase"] == "counting");
     assert_eq!(
         station.ask("POST", "/api/live/commands", r#"{"command":"red","red_count":4.5,"sample":"X-57"}"#).0,
         202
