@@ -91,7 +91,6 @@ async function prepare() {
 
 // What a scanner typed, wherever the focus was.
 function scanned(id) {
-  if (!context.me?.role || location.hash.startsWith("#/login")) return;
   context.announce(t("scan.said", { id }));
   dialog?.open(id);
 }
@@ -173,7 +172,7 @@ async function show() {
   }
 }
 
-listen(scanned);
+listen(scanned, () => dialog !== null && !location.hash.startsWith("#/login"));
 addEventListener("hashchange", show);
 setInterval(stillIn, STILL_IN);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && stillIn());

@@ -16,6 +16,7 @@ const SHIFTED_DIGITS = ")!@#$%^&*(";
 
 let rules = { interval: 50, length: 4, prefix: "", suffix: "", layout: "host" };
 let told = () => {};
+let wanted = () => false;
 const watchers = new Set();
 let burst = null;
 let last = -Infinity;
@@ -28,9 +29,11 @@ export function configure(settings) {
   rules = { interval, length, prefix: prefix ?? "", suffix: suffix ?? "", layout };
 }
 
-// Begins to listen. `scanned(text)` gets each scan, without prefix and suffix.
-export function listen(scanned) {
+// Begins to listen. `scanned(text)` gets each scan, without prefix and suffix, while `active()`. A field with `data-scan`
+// takes scans as text.
+export function listen(scanned, active) {
   told = scanned;
+  wanted = active;
   document.addEventListener("keydown", pressed, true);
   // A button is pressed when the space bar goes up.
   document.addEventListener("keyup", (event) => burst?.scan && swallow(event), true);
@@ -57,6 +60,7 @@ function pressed(event) {
   const field = event.target;
   // A password is nobody's to look at, and ids are not scanned into it.
   if (event.repeat || event.isComposing || event.ctrlKey || event.metaKey || event.altKey || field?.type === "password") return;
+  if (!wanted() || field?.dataset?.scan !== undefined) return;
   const letter = character(event);
   const ends = ENDS.has(event.key);
   if (letter === null && !ends && event.key !== "Backspace") return;

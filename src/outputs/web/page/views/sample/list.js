@@ -9,7 +9,7 @@ const SHOWN = 50;
 
 // `taken()` is called once samples are on the worklist.
 export function importing(taken) {
-  const text = h("textarea", { rows: 5, spellcheck: "false", autocomplete: "off", on: { input: () => fill(found) } });
+  const text = h("textarea", { rows: 5, spellcheck: "false", autocomplete: "off", dataset: { scan: "text" }, on: { input: () => fill(found) } });
   const file = h("input", { type: "file", accept: ".csv,.txt,.tsv,text/csv,text/plain", on: { change: read } });
   const wrong = h("p", { class: "problem", role: "alert", hidden: true });
   const found = h("div", { role: "status" });
