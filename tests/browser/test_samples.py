@@ -27,6 +27,8 @@ class Samples(Page):
             self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", press | {"type": "keyUp"})
 
     def scan(self, text, end="Enter"):
+        # Nobody types and scans in the same moment.
+        time.sleep(0.3)
         self.types(text, SCANNER, end)
 
     def field(self):
@@ -178,7 +180,7 @@ class PowerCut(Page):
         self.log_in("otto")
         self.go("#/live")
         self.ask("POST", "/api/live/commands", {"command": "new", "sample": "X-57"})
-        kept = lambda: self.ask("GET", "/api/sessions/1")[1]["counted"]
+        kept = lambda: self.ask("GET", "/api/sessions/1")[1].get("counted", 0)
         self.until("cells on disk", lambda: kept() >= 4)
         self.station.cut()
         self.log_in("otto")

@@ -103,7 +103,7 @@ export async function show(root, _, context) {
     if (!snapshot) return;
     count = snapshot;
     const { phase: where, quality } = snapshot;
-    fill(sample, snapshot.sample);
+    fill(sample, snapshot.sample || t("live.noSample"));
     fill(phase, t(`phase.${where}`));
     phase.dataset.phase = where;
     fill(counted, h("b", {}, number(snapshot.counted)), ` ${t("live.of", { target: number(snapshot.target) })}`);
