@@ -156,7 +156,7 @@ class Samples(Page):
         self.scan("I1700")
         self.assertEqual(listed.get_attribute("value"), "I1700\n")
         listed.clear()
-        listed.send_keys("sample,urgent\nI-1,yes\nI-1,\nI-2,perhaps\nI-3,")
+        listed.send_keys("sample,urgent\nI-10,yes\nI-10,\nI-20,perhaps\nI-30,")
         self.press("Check")
         self.until("the bad lines", lambda: [line.text[:6] for line in self.find(".bad-lines li")] == ["Line 3", "Line 4"])
         self.assertEqual(self.ask("GET", "/api/worklist")[1]["samples"], [], "nothing is taken before somebody agrees")
@@ -165,9 +165,10 @@ class Samples(Page):
         self.press("Take these samples: 2")
         self.until("what was taken", lambda: "Samples taken: 2" in self.one("dialog[open] .good").text)
         self.press("Close")
-        self.until("the list", lambda: [one.get_attribute("data-sample") for one in self.find(".worklist li")] == ["I-1", "I-3"])
-        self.scan("I-3")
-        self.assertEqual(self.find(".worklist .chosen"), [], "three characters are no scan")
+        self.until("the list", lambda: [one.get_attribute("data-sample") for one in self.find(".worklist li")] == ["I-10", "I-30"])
+        self.scan("I-30")
+        self.until("the entry", lambda: [one.get_attribute("data-sample") for one in self.find(".worklist .chosen")] == ["I-30"])
+        self.assertEqual(self.field().get_attribute("value"), "I-30")
         self.press("Cancel")
 
 

@@ -39,15 +39,14 @@ impl BrokenOff {
 }
 
 impl Session {
-    /// Goes on with a count that broke off, from the cells that were kept. Which of them are seen again is not known, as
-    /// after a jump of the stage.
+    /// Goes on with a count that broke off, from the cells that were kept. Which of them are seen again is not known:
+    /// the result says so by its interruptions.
     pub(crate) fn go_on(&mut self, kept: BrokenOffCount) {
         let BrokenOffCount { sample, started, cells, interruptions, red_count } = kept;
         // A red count given for the first sample of this start was not given for one of an earlier start.
         self.first_red_count = None;
         self.begin(Some(sample), started);
         self.cells.add(&cells);
-        self.jumped = true;
         self.interruptions = interruptions;
         self.red_count = red_count;
     }
@@ -90,7 +89,7 @@ mod tests {
         assert!(session.add(&[named(), named()], false), "the target counts all of them");
         let result = session.snapshot(at(10));
         assert_eq!((result.counted, result.ending), (5, Some(Ending::TargetReached)));
-        assert_eq!(result.flags, [Flag::Resumed, Flag::PossibleOverlap]);
+        assert_eq!(result.flags, [Flag::Resumed]);
         assert_eq!(result.interruptions.len(), 1);
         session.begin(Some("B".into()), at(11));
         assert_eq!(session.snapshot(at(12)).interruptions, [], "the next sample was not interrupted");
