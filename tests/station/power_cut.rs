@@ -36,8 +36,8 @@ impl Station {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let address = lines.filter_map(|line| line.strip_prefix("page on ").map(str::to_owned)).next().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let address = lines.find_map(|line| line.strip_prefix("page on ").map(str::to_owned)).unwrap();
         let port = address.trim_end_matches('/').rsplit(':').next().unwrap().parse().unwrap();
         Self { child, port }
     }
