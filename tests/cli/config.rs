@@ -59,10 +59,19 @@ fn the_shipped_file_shows_every_key_and_each_of_its_commented_lines_can_be_used(
     assert!(format!("{config:?}").matches("None").count() == config_nones(&config), "an optional key is not shown");
 }
 
-/// `None` is also the name of a display kind, of a GPIO back end, and of ways that lead nowhere.
+/// `None` is also the name of a check digit, of a display kind, of a GPIO back end, and of ways that lead nowhere.
 fn config_nones(config: &Config) -> usize {
-    let Config { display, controls, astm, hl7, mqtt, .. } = config;
-    let named = (&display.kind, &controls.gpio, &astm.port, &astm.tcp, &hl7.host, &hl7.listen, &mqtt.broker);
+    let Config { sample, display, controls, astm, hl7, mqtt, .. } = config;
+    let named = (
+        &sample.check_digit,
+        &display.kind,
+        &controls.gpio,
+        &astm.port,
+        &astm.tcp,
+        &hl7.host,
+        &hl7.listen,
+        &mqtt.broker,
+    );
     format!("{named:?}").matches("None").count()
 }
 
