@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use serde_json::{Map, Value};
 
-use super::audit::{AuditLine, columns, head, line, signature_hash};
+use super::audit::{self, AuditLine, columns, head, line, signature_hash};
 use super::digest::{self, PARTS, Part};
 use super::identity::{self, COPY, LOST, RESTORE};
 use super::records::SessionId;
@@ -142,7 +142,7 @@ fn verify(transaction: &Transaction<'_>, witness: Option<&Witness>, depth: Verif
     }
     signatures(transaction)?;
     // A trail deleted as a whole has no broken line, so look for sessions and results without one.
-    if let Some(what) = transaction.query_row(UNTOLD, [], |row| row.get::<_, String>(0)).optional()? {
+    if let Some(what) = transaction.query_row(audit::UNTOLD, [], |row| row.get::<_, String>(0)).optional()? {
         return broken(next, format!("{what} is not in the trail: lines are missing"));
     }
     let unhashed = sessions(transaction, &trail, depth)?;
@@ -160,13 +160,6 @@ fn verify(transaction: &Transaction<'_>, witness: Option<&Witness>, depth: Verif
     let Trail { number, hash, notes, .. } = trail;
     Ok(AuditVerdict::Whole { entries: number, hash, unhashed, notes })
 }
-
-/// A session or a result that has no line.
-const UNTOLD: &str = "SELECT 'the begin of session ' || id FROM session WHERE NOT EXISTS \
-     (SELECT 1 FROM audit WHERE audit.session = id AND action = 'begin') \
-     UNION ALL SELECT 'result ' || sequence FROM result WHERE NOT EXISTS (SELECT 1 FROM audit \
-     WHERE audit.session = result.session AND action = 'result' \
-     AND json_extract(detail, '$.result') = sequence) LIMIT 1";
 
 /// Reads the trail from its first line, and collects what it says.
 fn walk(transaction: &Transaction<'_>) -> Result<Trail, Halt> {
@@ -204,9 +197,7 @@ impl Trail {
                 }
                 // From here on the count changes its cells again, without a line for each.
                 if matches!(line.action.as_str(), "resume" | "close") {
-                    for part in [digest::CELLS, digest::PICTURES] {
-                        told.hashes[part] = None;
-                    }
+                    (told.hashes[digest::CELLS], told.hashes[digest::PICTURES]) = (None, None);
                 }
             }
             ("remove pictures" | "remove cells" | "remove result", Some(session)) => {
