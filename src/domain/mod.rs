@@ -3,6 +3,7 @@
 pub mod check_digit;
 pub mod class;
 pub mod counts;
+pub mod critical;
 pub mod flag;
 pub mod frame;
 pub mod geometry;
@@ -12,3 +13,4 @@ pub mod letters;
 pub mod prevalence_mode;
 pub mod red_cell_colour;
 pub mod scale;
+pub mod source;

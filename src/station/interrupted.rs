@@ -22,6 +22,8 @@ pub enum NotTakenUp {
     NoSession(SessionId),
     #[error("session {0} is no interrupted one, or somebody else was quicker")]
     NotInterrupted(SessionId),
+    #[error("session {0} is a control; count the control anew")]
+    Control(SessionId),
     /// Two parts of one count would be named in different ways.
     #[error(
         "session {0} was counted with other networks or another profile than now, which would name the rest of its cells \
@@ -43,6 +45,9 @@ pub(crate) fn goes_on(store: &Store, session: SessionId, now: &Settings) -> Resu
     let detail = store.session(session)?.ok_or(NotTakenUp::NoSession(session))?;
     if detail.summary.status != Status::Interrupted {
         return Err(NotTakenUp::NotInterrupted(session));
+    }
+    if detail.summary.control.is_some() {
+        return Err(NotTakenUp::Control(session));
     }
     if let Some(then) = &detail.settings {
         if !named_alike(then, now) {
@@ -67,7 +72,7 @@ pub(crate) fn broken_off(kept: &Kept) -> BrokenOffCount {
         started: kept.detail.summary.started,
         cells: kept.cells.iter().filter_map(|cell| counted(cell, unknown_below)).collect(),
         interruptions: kept.interruptions.clone(),
-        red_count: kept.red_count,
+        entered: kept.entered.clone(),
     }
 }
 
@@ -104,12 +109,16 @@ pub(crate) fn close(
     if found.summary.status != Status::Interrupted {
         return Err(NotTakenUp::NotInterrupted(session));
     }
+    if found.summary.control.is_some() {
+        return Err(NotTakenUp::Control(session));
+    }
     let time = Timestamp::now();
     let kept = store.reopen(session, by, time, Reopened::Close)?;
     let settings = kept.detail.settings.clone().unwrap_or_else(|| now.clone());
     let alike = vision.filter(|_| named_alike(&settings, now));
     let correction = alike.map_or_else(PriorShift::off, |vision| vision.correction(Some(prevalence)));
     let mut count = Session::new(settings.session.clone(), settings.flags.clone(), correction);
+    count.alarm_at(&settings.critical);
     count.go_on(broken_off(&kept));
     count.finish(Ending::PowerCut);
     let earlier = store.signed_before(&kept.detail.summary.sample)?;

@@ -25,11 +25,11 @@ pub enum NotPassedOn {
     /// The counting thread has ended.
     #[error("the count does not listen; the program is ending")]
     Ending,
-    /// A red count for no sample: the next one may be another patient's.
-    #[error("no sample is being counted; begin it first, then send its red count")]
+    /// Something entered for no sample: the next one may be another patient's.
+    #[error("no sample is being counted; begin it first, then send its red or white count")]
     NoCount,
-    /// A red count for another sample than the one that is counted.
-    #[error("sample {0} is not being counted, so its red count is not used: it would go to another sample")]
+    /// Something entered for another sample than the one that is counted.
+    #[error("sample {0} is not being counted, so what was entered for it is not used: it would go to another sample")]
     OtherSample(String),
     /// A count without an id where `[sample] nameless` is false.
     #[error("no sample id: scan or enter one on the page, then begin; this laboratory counts no sample without one")]
@@ -118,7 +118,7 @@ impl Commands {
     ///
     /// # Errors
     /// If the queue is full or the counting thread has ended, the sample id breaks the rules in force or is missing where
-    /// one is needed, a red count comes while no sample or another one runs, or an interrupted count is to go on while a
+    /// one is needed, a count is entered while no sample or another one runs, or an interrupted count is to go on while a
     /// count runs.
     pub fn ask(&self, asked: Asked) -> Result<(), NotPassedOn> {
         let mut running = self.running.locked();
@@ -151,11 +151,12 @@ impl Commands {
                 Ok(Runs::Named(id.clone()))
             }
             Command::Stop => Ok(Runs::Nothing),
-            Command::RedCount(_) | Command::RedCountOf(..) if !runs => Err(NotPassedOn::NoCount),
-            Command::RedCountOf(id, _) if matches!(running, Runs::Named(other) if other != id) => {
+            Command::Enter(_) | Command::EnterFor(..) if !runs => Err(NotPassedOn::NoCount),
+            Command::EnterFor(id, _) if matches!(running, Runs::Named(other) if other != id) => {
                 Err(NotPassedOn::OtherSample(id.clone()))
             }
-            Command::RedCount(_) | Command::RedCountOf(..) => Ok(running.clone()),
+            Command::Enter(_) | Command::EnterFor(..) => Ok(running.clone()),
+            Command::Control(of) => Ok(Runs::Named(of.sample())),
             Command::GoOn(_) if runs => Err(NotPassedOn::Counting),
             Command::GoOn(_) => Ok(Runs::Unnamed),
         }

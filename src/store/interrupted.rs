@@ -5,10 +5,12 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction};
 use serde_json::{Value, json};
 
+use super::cell_hash::Sums;
 use super::records::{CellRecord, InterruptedSession, SessionDetail, SessionId};
 use super::text::read_time;
 use super::{Store, StoreError, StoreProblem, audit, cells, digest, refused, sessions};
 use crate::counting::session::snapshot::Interruption;
+use crate::counting::statistics::absolute::{Entered, WhiteCount};
 use crate::counting::statistics::per_red_cell::RedCount;
 use crate::counting::tally::Tally;
 use crate::domain::class::Kind;
@@ -24,8 +26,8 @@ pub(crate) struct Kept {
     pub(crate) cells: Vec<CellRecord>,
     /// Oldest first.
     pub(crate) interruptions: Vec<Interruption>,
-    /// The red count that was entered for the sample, if one was.
-    pub(crate) red_count: Option<RedCount>,
+    /// What was entered for the sample, oldest first: what, by whom, when.
+    pub(crate) entered: Vec<(Entered, String, Timestamp)>,
 }
 
 /// What an interrupted session is opened again for: the action in the audit trail.
@@ -57,6 +59,8 @@ impl Store {
                 .prepare_cached("SELECT id FROM session WHERE state = 'interrupted' ORDER BY id DESC LIMIT ?1")?;
             let ids: Vec<SessionId> = select.query_map([MOST], |row| row.get(0))?.collect::<Result<_, _>>()?;
             let found = ids.into_iter().filter_map(|id| sessions::one(transaction, id).transpose());
+            // A control is counted anew.
+            let found = found.filter(|found| !matches!(found, Ok(detail) if detail.summary.control.is_some()));
             found
                 .map(|detail| {
                     let SessionDetail { summary, settings, .. } = detail?;
@@ -99,6 +103,10 @@ impl Store {
             // All of it, so that the line also says that nothing was changed since it broke off.
             let before = digest::of_all(transaction, session)?;
             transaction.execute("UPDATE session SET state = 'counting' WHERE id = ?1", [session])?;
+            // A version that kept no sums may have begun it.
+            if Sums::kept(transaction, session)?.is_none() {
+                Sums::present(transaction, session)?.keep(transaction, session)?;
+            }
             let kept = kept(transaction, session)?;
             let rows = digest::with_before(digest::of_session(transaction, session, &[digest::SESSION])?, before);
             let detail = json!({"cells": white(&kept.cells), "interruptions": kept.interruptions.len()});
@@ -118,40 +126,29 @@ fn kept(transaction: &Transaction<'_>, session: SessionId) -> Result<Kept, Store
     };
     let mut cells = cells::select(transaction, session, None, None)?;
     cells.sort_by_key(|cell| cell.number);
-    let mut select =
-        transaction.prepare_cached("SELECT action, at, detail FROM audit WHERE session = ?1 ORDER BY number")?;
+    let mut select = transaction
+        .prepare_cached("SELECT action, at, detail, person FROM audit WHERE session = ?1 ORDER BY number")?;
     let mut rows = select.query([session])?;
-    let (mut interruptions, mut red_count) = (Vec::new(), None);
+    let (mut interruptions, mut entered) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        let (action, at, said): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let said: Value = serde_json::from_str(&said)?;
-        match action.as_str() {
+        let (action, at): (String, String) = (row.get(0)?, row.get(1)?);
+        let (said, by): (String, String) = (row.get(2)?, row.get(3)?);
+        let (said, at): (Value, Timestamp) = (serde_json::from_str(&said)?, read_time(&at)?);
+        let number = |name: &str| said[name].as_f64();
+        let told = match action.as_str() {
             "interrupted" => {
                 let cells = said["cells"].as_u64().and_then(|cells| u32::try_from(cells).ok());
-                interruptions.push(Interruption { at: read_time(&at)?, cells });
+                interruptions.push(Interruption { at, cells });
+                None
             }
-            "red count" => red_count = said["red_count"].as_f64().and_then(RedCount::new),
-            _ => {}
-        }
+            "red count" => number("red_count").and_then(RedCount::new).map(Entered::Red),
+            "white count" => number("white_count").and_then(WhiteCount::new).map(Entered::White),
+            "group" => said["group"].as_str().map(|group| Entered::Group(group.to_owned())),
+            _ => None,
+        };
+        entered.extend(told.map(|told| (told, by, at)));
     }
-    Ok(Kept { detail, cells, interruptions, red_count })
-}
-
-/// Marks sessions that were being counted when the power failed.
-pub(super) fn interrupt(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    let mut open = transaction.prepare("SELECT id FROM session WHERE state = 'counting'")?;
-    let open: Vec<SessionId> = open.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for session in open {
-        let before = digest::of_session(transaction, session, &[digest::SESSION])?;
-        transaction.execute("UPDATE session SET state = 'interrupted' WHERE id = ?1", [session])?;
-        let rows = digest::with_before(digest::of_all(transaction, session)?, before);
-        let sql = "SELECT count(*) FROM cell WHERE session = ?1 AND kind = 'WBC' AND NOT withdrawn";
-        // Damage among the cells must not keep the station from starting.
-        let cells: Option<i64> = transaction.query_row(sql, [session], |row| row.get(0)).ok();
-        let (now, detail) = (Timestamp::now(), json!({"cells": cells}));
-        audit::vouch(transaction, audit::DEVICE, now, "interrupted", Some(session), &detail, Some(&rows))?;
-    }
-    Ok(())
+    Ok(Kept { detail, cells, interruptions, entered })
 }
 
 /// Cells of the differential that a session without a result has so far.

@@ -41,6 +41,9 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: vec![],
+        critical: Vec::new(),
+        source: None,
+        training: false,
         statistics: leukoscope::counting::statistics::Statistics::default(),
         frames: FrameCounts::default(),
         frame_rate: None,
@@ -52,6 +55,7 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         camera_check: None,
         earlier: None,
         interruptions: Vec::new(),
+        quality_control: None,
     }
 }
 

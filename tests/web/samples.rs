@@ -88,7 +88,7 @@ fn a_red_count_reaches_only_the_sample_it_was_entered_for() {
     assert_eq!(refused.status, 409);
     assert!(refused.error().contains("A-1 is not being counted"), "{}", refused.error());
     let asked: Vec<Command> = station.asked.try_iter().map(|asked| asked.command).collect();
-    assert!(matches!(&asked[1], Command::RedCountOf(sample, _) if sample == "A-1"), "{asked:?}");
+    assert!(matches!(&asked[1], Command::EnterFor(sample, _) if sample == "A-1"), "{asked:?}");
     assert_eq!(asked.len(), 3);
 }
 

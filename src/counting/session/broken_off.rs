@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::Session;
 use super::snapshot::{Ending, Interruption};
 use crate::counting::counter::CountedCell;
-use crate::counting::statistics::per_red_cell::RedCount;
+use crate::counting::statistics::absolute::Entered;
 
 /// What is kept of a count that broke off.
 #[derive(Clone, Debug)]
@@ -15,8 +15,8 @@ pub(crate) struct BrokenOffCount {
     pub(crate) cells: Vec<CountedCell>,
     /// The last one is the one it is to go on after, or to be closed at.
     pub(crate) interruptions: Vec<Interruption>,
-    /// The red count entered for this sample.
-    pub(crate) red_count: Option<RedCount>,
+    /// What was entered for this sample: what, by whom, when.
+    pub(crate) entered: Vec<(Entered, String, Timestamp)>,
 }
 
 /// What became of a count that the power cut off.
@@ -42,13 +42,15 @@ impl Session {
     /// Goes on with a count that broke off, from the cells that were kept. Which of them are seen again is not known:
     /// the result says so by its interruptions.
     pub(crate) fn go_on(&mut self, kept: BrokenOffCount) {
-        let BrokenOffCount { sample, started, cells, interruptions, red_count } = kept;
+        let BrokenOffCount { sample, started, cells, interruptions, entered } = kept;
         // A red count given for the first sample of this start was not given for one of an earlier start.
         self.first_red_count = None;
         self.begin(Some(sample), started);
         self.cells.add(&cells);
         self.interruptions = interruptions;
-        self.red_count = red_count;
+        for (told, by, at) in &entered {
+            self.enter(told, by, *at);
+        }
     }
 }
 
@@ -56,6 +58,7 @@ impl Session {
 mod tests {
     use super::super::tests::{at, found, named, session};
     use super::*;
+    use crate::counting::statistics::per_red_cell::RedCount;
     use crate::domain::flag::Flag;
 
     fn kept(cells: usize, interruptions: usize) -> BrokenOffCount {
@@ -64,7 +67,7 @@ mod tests {
             started: at(0),
             cells: vec![named(); cells],
             interruptions: vec![Interruption { at: at(5), cells: Some(2) }; interruptions],
-            red_count: None,
+            entered: Vec::new(),
         }
     }
 
@@ -114,7 +117,8 @@ mod tests {
         let per = |session: &Session| session.snapshot(at(1)).statistics.per_red_cell.and_then(|per| per.red_count);
         // Given on the command line for the first sample of this start, which the resumed one is not.
         let mut session = session(100).with_first_red_count(red(4.0));
-        session.go_on(BrokenOffCount { red_count: red(5.0), ..kept(3, 1) });
+        let entered = vec![(Entered::Red(red(5.0).unwrap()), "otto".to_owned(), at(1))];
+        session.go_on(BrokenOffCount { entered, ..kept(3, 1) });
         session.add(&reds(), false);
         assert_eq!(per(&session), Some(5.0));
         session.finish(Ending::Stopped);

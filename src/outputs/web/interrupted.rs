@@ -34,9 +34,10 @@ impl From<NotTakenUp> for ApiError {
     fn from(problem: NotTakenUp) -> Self {
         match problem {
             NotTakenUp::NoSession(_) => Self::not_found(problem.to_string()),
-            NotTakenUp::NotInterrupted(_) | NotTakenUp::OtherNetworks(_) | NotTakenUp::OtherCamera(..) => {
-                Self::new(StatusCode::CONFLICT, Code::Request, problem.to_string())
-            }
+            NotTakenUp::NotInterrupted(_)
+            | NotTakenUp::Control(_)
+            | NotTakenUp::OtherNetworks(_)
+            | NotTakenUp::OtherCamera(..) => Self::new(StatusCode::CONFLICT, Code::Request, problem.to_string()),
             NotTakenUp::Store(problem) => problem.into(),
         }
     }

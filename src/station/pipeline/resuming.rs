@@ -35,12 +35,15 @@ impl Counting {
         let gate = Gate::new(self.connections.gate);
         self.counter.go_on(gate, u32::try_from(next_id).unwrap_or(0), patches as usize);
         self.forget_the_last();
-        let Kept { cells, red_count, interruptions, .. } = kept;
-        self.red_noted = red_count;
+        let Kept { cells, entered, interruptions, .. } = kept;
+        for (told, ..) in entered {
+            self.note_entered(told);
+        }
         self.look_up_earlier(&sample);
+        self.look_up_check(now.taken_with.as_ref());
         let times = interruptions.len();
         log::info!("sample {sample}: session {session} goes on with {} cells after {times} interruptions", cells.len());
-        let start = SessionStart { sample, station: self.station.clone(), started, settings: now, by };
+        let start = SessionStart { sample, station: self.station.clone(), started, settings: now, by, control: None };
         self.connections.recorder.go_on(session, start, &cells);
         Ok(())
     }

@@ -37,8 +37,8 @@ export async function show(root, [id, wish], context) {
   const said = h("p", { class: "problem", role: "alert", hidden: true });
   const several = h("button", { class: "button small", type: "button", "aria-pressed": "false", on: { click: () => pickSeveral(several.getAttribute("aria-pressed") !== "true") } }, t("gallery.select"));
   const line = chips(filter);
-  const list = tiles(id, { rank, pick, reached: (cell) => cell !== chosen && choose(cell), noEvidence });
-  const aside = panel(id, context.classes, open, { give: (code) => giveOne(code), confirm: () => confirm(), undo: () => undo(), enlarge: () => chosen && enlarge(root, id, chosen, cells, scale()) });
+  const list = tiles(id, { rank, pick, reached: (cell) => cell !== chosen && choose(cell) });
+  const aside = panel(id, context.classes, open, { give: (code) => giveOne(code), confirm: () => confirm(), undo: () => undo(), enlarge: () => chosen && enlarge(root, id, chosen, cells, scale(), goTo) });
   // What keys give is shown at once, and sent only once a pause shows that no scanner typed them: a person who looks at
   // cells must not wait, and the first key of a scan must not have changed one.
   const unwatch = scanner.watch(scanned);
@@ -192,9 +192,10 @@ export async function show(root, [id, wish], context) {
     said.hidden = false;
   }
 
-  function noEvidence(cell) {
-    context.announce(t("gallery.noEvidence", { n: number(cell.number) }));
-    aside.withoutEvidence(cell);
+  // Another cell of the field that is shown.
+  function goTo(cell) {
+    if (list.order().includes(cell.number)) choose(cell);
+    enlarge(root, id, cell, cells, scale(), goTo, true);
   }
 
   // A scanner typed: nothing of it is sent, and the cell before it is chosen again.
@@ -232,8 +233,5 @@ export async function show(root, [id, wish], context) {
   }
 
   filter(wish ?? ALL);
-  return () => {
-    unwatch();
-    list.end();
-  };
+  return unwatch;
 }

@@ -16,12 +16,16 @@ const ask = (body) => send("POST", "/api/live/commands", body);
 export function newSample(rules, begun) {
   const id = h("input", { maxlength: 64, autocomplete: "off", autocapitalize: "characters", spellcheck: "false", on: { input: changed } });
   const red = h("input", { inputmode: "decimal", autocomplete: "off" });
+  const white = h("input", { inputmode: "decimal", autocomplete: "off" });
+  const group = h("select", {});
+  const grouped = h("div", { hidden: true }, field(t("live.group"), group));
+  const counts = [{ input: red, word: "red", low: 0.1, high: 10 }, { input: white, word: "white", low: 0.01, high: 1000 }];
   const ends = h("p", { class: "notice", hidden: true });
   const wrong = h("p", { class: "problem", role: "alert", hidden: true });
   const known = h("div", { class: "notice known", role: "alert", hidden: true });
   const button = h("button", { class: "button primary" }, t("live.begin"));
   const nameless = h("button", { class: "button small", type: "button", hidden: !rules.nameless, on: { click: withoutName } }, t("live.nameless"));
-  const keys = keypad(rules, () => (document.activeElement === red || focused === red ? red : id));
+  const keys = keypad(rules, () => focused);
   const keysShown = h("button", { class: "button small", type: "button", "aria-pressed": "false", on: { click: () => showKeys(keys.hidden) } }, t("keypad.show"));
   const list = worklist((sample) => put(sample, button), refuse);
   const table = importing(list.refresh);
@@ -31,9 +35,9 @@ export function newSample(rules, begun) {
   let running = null;
   // The id whose earlier result was shown, and that is to be counted again all the same.
   let again = null;
-  // The id that the red count was entered for.
-  let redOf = "";
-  // The sample that has begun while its red count is still to be sent.
+  // The id that counts and group were entered for.
+  let enteredFor = "";
+  // The sample that has begun while its counts are still to be sent.
   let waits = null;
   let timer = 0;
   let asked = 0;
@@ -48,12 +52,12 @@ export function newSample(rules, begun) {
     fill(button, words ?? (again ? t("live.beginAgain") : running ? t("live.beginEnds", { sample: running.sample }) : t("live.begin")));
   }
 
-  // A red count belongs to the id it was typed beside.
+  // Counts and group belong to the id they were entered beside.
   function changed() {
     clearTimeout(timer);
     wrong.hidden = true;
     notSure();
-    if (red.value !== "" && redOf !== id.value.trim()) red.value = "";
+    if (enteredFor !== id.value.trim()) red.value = white.value = group.value = "";
     again = null;
     known.hidden = true;
     name();
@@ -91,8 +95,8 @@ export function newSample(rules, begun) {
   const submit = async (event) => {
     event.preventDefault();
     if (button.disabled) return;
-    const count = entered();
-    if (count === undefined) return;
+    const numbers = entered();
+    if (!numbers) return;
     if (id.value.trim() === "" && waits === null) {
       refuse(t(rules.nameless ? "live.idMissing" : "live.idNeeded"));
       return id.focus();
@@ -110,7 +114,8 @@ export function newSample(rules, begun) {
         waits = found.sample;
         id.disabled = true;
       }
-      if (count !== null) await ask({ command: "red", red_count: count, sample: waits });
+      for (const { word, typed } of numbers) await ask({ command: word, [`${word}_count`]: Number(typed), sample: waits });
+      if (group.value !== "") await ask({ command: "group", group: group.value, sample: waits });
       return true;
     });
   };
@@ -131,15 +136,14 @@ export function newSample(rules, begun) {
     }
   }
 
-  // The red count; null if there is none, undefined if it is wrong.
+  // The counts that were entered; null if one is wrong.
   function entered() {
-    const typed = red.value.trim().replace(",", ".");
-    if (typed === "") return null;
-    const count = Number(typed);
-    if (count >= 0.1 && count <= 10) return count;
-    refuse(t("live.redWrong"));
-    red.focus();
-    return undefined;
+    const found = counts.map((one) => ({ ...one, typed: one.input.value.trim().replace(",", ".") })).filter(({ typed }) => typed !== "");
+    const bad = found.find(({ typed, low, high }) => !(Number(typed) >= low && Number(typed) <= high));
+    if (!bad) return found;
+    refuse(t(`live.${bad.word}Wrong`));
+    bad.input.focus();
+    return null;
   }
 
   function notSure() {
@@ -149,7 +153,7 @@ export function newSample(rules, begun) {
 
   // The second step: a count without an id is never begun by one press.
   function withoutName() {
-    if (red.value.trim() !== "") return refuse(t("live.redNeedsId"));
+    if (red.value.trim() !== "" || white.value.trim() !== "" || group.value !== "") return refuse(t("live.redNeedsId"));
     if (id.value.trim() !== "") return refuse(t("live.hasId"));
     if (!sure) {
       sure = true;
@@ -168,7 +172,7 @@ export function newSample(rules, begun) {
     keysShown.setAttribute("aria-pressed", String(on));
     // The keyboard of the system would cover the keys.
     id.inputMode = on ? "none" : "text";
-    red.inputMode = on ? "none" : "decimal";
+    for (const { input } of counts) input.inputMode = on ? "none" : "decimal";
   }
 
   function put(sample, then) {
@@ -178,8 +182,8 @@ export function newSample(rules, begun) {
     then.focus();
   }
 
-  for (const input of [id, red]) input.addEventListener("focus", () => (focused = input));
-  red.addEventListener("input", () => (redOf = id.value.trim()));
+  for (const input of [id, red, white]) input.addEventListener("focus", () => (focused = input));
+  for (const input of [red, white, group]) input.addEventListener("input", () => (enteredFor = id.value.trim()));
 
   const dialog = h("dialog", { "aria-label": t("live.new"), on: { close: clear } },
     h("form", { class: "card", on: { submit } },
@@ -189,6 +193,8 @@ export function newSample(rules, begun) {
         field(t("live.sample"), id, [t("live.sampleHint"), rules.pattern && ` ${t("live.samplePattern", { pattern: rules.pattern })}`]),
         known, wrong,
         field(t("live.red"), red, t("live.redHint")),
+        field(t("live.white"), white, t("live.whiteHint")),
+        grouped,
         h("div", { class: "buttons" },
           button,
           h("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, t("cancel")),
@@ -200,7 +206,7 @@ export function newSample(rules, begun) {
   function clear() {
     clearTimeout(timer);
     asked += 1;
-    id.value = red.value = redOf = "";
+    id.value = red.value = white.value = group.value = enteredFor = "";
     id.disabled = false;
     again = waits = null;
     focused = id;
@@ -216,6 +222,15 @@ export function newSample(rules, begun) {
     name();
   }
 
+  // Groups of people that the laboratory's reference ranges tell apart.
+  async function showGroups() {
+    const { groups } = await get("/api/laboratory");
+    grouped.hidden = groups.length === 0;
+    const chosen = group.value;
+    fill(group, h("option", { value: "" }, t("live.groupNone")), groups.map((name) => h("option", { value: name }, name)));
+    group.value = groups.includes(chosen) ? chosen : "";
+  }
+
   // Opens it, with the id that was scanned if one was. In an open one, another scan takes the place of what is there.
   function open(scanned) {
     // The sample before has begun, and its red count failed: the scan is of the next.
@@ -228,6 +243,7 @@ export function newSample(rules, begun) {
     }
     lookAround().catch((problem) => console.warn(problem));
     list.refresh().catch((problem) => console.warn(problem));
+    showGroups().catch((problem) => console.warn(problem));
     if (scanned) put(scanned, button);
     else id.focus();
   }
