@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue};
 use leukoscope::cli::args::{Arguments, CliCommand, ValidateCommand};
 use leukoscope::cli::{
     adapt, analyze, audit, backup, calibrate, check_config, clock, control, count, devices, export, keeping, model,
-    output, report, run, sessions, users, validate,
+    output, report, run, sessions, users, validate, worklist,
 };
 use leukoscope::system::logging;
 use leukoscope::system::printable::printable;
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Some(CliCommand::Adapt(arguments)) => adapt::adapt(&arguments),
         Some(CliCommand::CheckConfig { file }) => check_config::check_config(&file),
         Some(CliCommand::Sessions { config, json }) => sessions::sessions(config.as_deref(), json),
+        Some(CliCommand::Worklist(arguments)) => worklist::worklist(&arguments),
         Some(CliCommand::User(arguments)) => users::user(&arguments),
         Some(CliCommand::Token(arguments)) => users::token(&arguments),
         Some(CliCommand::Audit(arguments)) => audit::audit(&arguments),

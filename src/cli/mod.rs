@@ -29,3 +29,4 @@ pub mod sessions;
 pub mod station;
 pub mod users;
 pub mod validate;
+pub mod worklist;

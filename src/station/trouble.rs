@@ -33,6 +33,8 @@ pub enum Part {
     Mqtt,
     Display,
     Controls,
+    /// A button asked for a count without an id, which this laboratory does not allow.
+    Samples,
     Metrics,
     /// Old records cannot be deleted, or the store stays too large.
     Retention,
@@ -40,7 +42,7 @@ pub enum Part {
 
 impl Part {
     /// All parts, most important first.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Critical,
         Self::Camera,
         Self::Results,
@@ -59,6 +61,7 @@ impl Part {
         Self::Mqtt,
         Self::Display,
         Self::Controls,
+        Self::Samples,
         Self::Metrics,
         Self::Retention,
     ];
@@ -85,6 +88,7 @@ impl Part {
             Self::Mqtt => "mqtt",
             Self::Display => "display",
             Self::Controls => "controls",
+            Self::Samples => "samples",
             Self::Metrics => "metrics",
             Self::Retention => "retention",
         }
@@ -109,7 +113,9 @@ impl Part {
             Self::Display => Some("the display does not work; the log says why"),
             Self::Controls => Some("buttons and lights do not work; the log says why"),
             Self::Metrics => Some("the metrics file cannot be written; the log says why"),
-            Self::Critical | Self::Optics | Self::QualityControl | Self::Clock | Self::Retention => None,
+            Self::Critical | Self::Optics | Self::QualityControl | Self::Clock | Self::Samples | Self::Retention => {
+                None
+            }
         }
     }
 }

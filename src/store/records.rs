@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::config::{CameraSource, CriticalConfig, Flags, SessionConfig};
+use crate::config::{CameraSource, CriticalConfig, Flags, SampleConfig, SessionConfig};
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
@@ -56,7 +57,11 @@ pub struct Settings {
     #[serde(default)]
     pub taken_with: Option<Setup>,
     /// Limits of the count.
+    #[serde(deserialize_with = "limits_of_any_version")]
     pub session: SessionConfig,
+    /// Rules of the sample ids; the default for sessions of versions that did not store them.
+    #[serde(default)]
+    pub sample: SampleConfig,
     /// Limits of the flags.
     pub flags: Flags,
     /// Critical values.
@@ -75,6 +80,13 @@ pub struct Settings {
     /// Profile of the laboratory that named the cells, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileMark>,
+}
+
+/// Reads the limits of a session, also of a version that had the pattern of the ids among them.
+fn limits_of_any_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SessionConfig, D::Error> {
+    let mut limits = serde_json::Map::deserialize(deserializer)?;
+    limits.remove("sample_pattern");
+    SessionConfig::deserialize(serde_json::Value::Object(limits)).map_err(D::Error::custom)
 }
 
 impl Settings {
@@ -249,7 +261,7 @@ pub struct SessionSummary {
     /// When it ended.
     pub ended: Option<Timestamp>,
     pub status: Status,
-    /// Cells of the differential, as reviewed.
+    /// Cells of the differential, as reviewed; those so far where there is no result.
     pub counted: u32,
     /// Flags that need a person's attention.
     pub flags: Vec<Flag>,
@@ -264,6 +276,21 @@ pub struct SessionSummary {
     pub marks: Vec<Mark>,
     /// Whether it meets a critical value, and somebody was told.
     pub alarm: Option<Alarm>,
+}
+
+/// A count that broke off, and that nobody has closed or gone on with yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InterruptedSession {
+    #[schema(value_type = i64)]
+    pub id: SessionId,
+    /// Sample id.
+    pub sample: String,
+    /// When the count began.
+    pub started: Timestamp,
+    /// Cells of the differential that are kept.
+    pub counted: u32,
+    /// Cells to count; unknown for sessions of versions that did not store it.
+    pub target: Option<u32>,
 }
 
 /// Everything stored about a session except its cells.

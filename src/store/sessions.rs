@@ -5,7 +5,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::records::{SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, alarms, camera_check, cells, control, results, review, schema};
+use super::{
+    Store, StoreError, StoreProblem, alarms, camera_check, cells, control, interrupted, results, review, schema,
+};
 use crate::counting::session::snapshot::{EarlierResult, LookedAt, Snapshot};
 use crate::domain::class::Kind;
 use crate::store::reviewed::reviewed;
@@ -209,7 +211,10 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         started: read_time(&row.started)?,
         ended: row.ended.as_deref().map(read_time).transpose()?,
         status,
-        counted: reviewed_result.as_ref().map_or(0, |result| result.counted),
+        counted: match &reviewed_result {
+            Some(result) => result.counted,
+            None => interrupted::counted(transaction, row.id)?,
+        },
         flags: reviewed_result.as_ref().map(|result| result.flags.clone()).unwrap_or_default(),
         signed_by: signature.as_ref().map(|signature| signature.by.clone()),
         control: row.control,

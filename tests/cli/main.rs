@@ -21,3 +21,4 @@ mod special_files;
 mod users;
 mod validate;
 mod validate_images;
+mod worklist;

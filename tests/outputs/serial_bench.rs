@@ -54,6 +54,7 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        interruptions: Vec::new(),
         quality_control: None,
     }
 }

@@ -51,6 +51,7 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        interruptions: Vec::new(),
         quality_control: None,
     }
 }

@@ -9,6 +9,7 @@ mod counting;
 mod daemon;
 mod ending;
 mod marks;
+mod power_cut;
 mod service;
 mod start;
 mod wiring;

@@ -14,6 +14,7 @@ mod logins;
 mod monitoring;
 mod quality;
 mod review;
+mod samples;
 mod security;
 mod station;
 mod trail;

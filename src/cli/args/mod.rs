@@ -6,6 +6,7 @@ mod control;
 mod keeping;
 mod model;
 mod pictures;
+mod worklist;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ pub use self::pictures::{
     AnalyzeArguments, ClassifyArguments, CountArguments, FieldArguments, ValidateArguments, ValidateCommand,
     VisionArguments,
 };
+pub use self::worklist::{WorklistArguments, WorklistCommand};
 use crate::cli::flags;
 use crate::config::{CameraSource, DisplayKind, SerialPort};
 use crate::counting::statistics::per_red_cell::RedCount;
@@ -72,6 +74,8 @@ pub enum CliCommand {
         #[arg(long)]
         json: bool,
     },
+    /// The worklist, samples to count: import a table of them, or list them.
+    Worklist(WorklistArguments),
     /// Users of the page: add, change or list them. The password is asked for, or read from standard input.
     User(UserArguments),
     /// Tokens, with which programs use the API of the page: add, list or remove them.

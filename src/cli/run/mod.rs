@@ -22,7 +22,7 @@ use crate::cli::lighting::{check_size, configured};
 use crate::config::limits::{self, Limits};
 use crate::config::load::load;
 use crate::config::{CameraSource, Config};
-use crate::counting::session::sample::{check_form, sample_id};
+use crate::counting::session::sample::{check_rules, sample_id};
 use crate::counting::statistics::confusion;
 use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::serial::port::Port;
@@ -181,6 +181,7 @@ pub(crate) fn settings(config: &Config, models: &Models, unknown_below: f64) -> 
         training: config.station.training,
         taken_with: None,
         session: config.session.clone(),
+        sample: config.sample.clone(),
         flags: config.flags.clone(),
         critical: config.critical.clone(),
         models: [
@@ -210,8 +211,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     let seconds = seconds.transpose()?;
     let sample = arguments.sample.as_deref().map(sample_id).transpose();
     let formed = sample.and_then(|sample| {
-        let form = &config.session.sample_pattern;
-        sample.as_deref().map(|id| check_form(id, form)).transpose()?;
+        sample.as_deref().map(|id| check_rules(id, &config.sample)).transpose()?;
         Ok(sample)
     });
     let sample = formed.map_err(|problem| Failure::input(format!("--sample: {problem}")))?;
@@ -313,15 +313,21 @@ fn reload(arguments: &RunArguments, running: &Config, in_force: &InForce) {
     service::reloading();
     let reread = in_force.change_limits(|_| {
         let config = configuration(arguments)?;
-        let mut rest = Config { session: running.session.clone(), flags: running.flags.clone(), ..config.clone() };
+        let mut rest = Config {
+            session: running.session.clone(),
+            sample: running.sample.clone(),
+            flags: running.flags.clone(),
+            ..config.clone()
+        };
         // The page puts its choice in force itself.
         if Choice::read(&rest.state_folder()).blame_input()?.is_some() {
             rest.models.profile.clone_from(&running.models.profile);
         }
         if rest != *running {
-            log::warn!("only [session] and [flags] were read again; restart for the other changes");
+            log::warn!("only [session], [sample] and [flags] were read again; restart for the other changes");
         }
         log::info!("read again: target {}, {:?}", config.session.target, config.flags);
+        in_force.set_rules(config.sample);
         Ok::<_, Failure>((config.session, config.flags))
     });
     if let Err(failure) = reread {

@@ -76,6 +76,7 @@ mod laboratory;
 mod metrics;
 mod mqtt;
 mod quality_control;
+mod sample;
 mod serial;
 mod station;
 mod store;
@@ -94,6 +95,7 @@ pub use laboratory::LaboratoryConfig;
 pub use metrics::MetricsConfig;
 pub use mqtt::MqttConfig;
 pub use quality_control::{ControlRequired, QualityControlConfig};
+pub use sample::{SampleConfig, ScanLayout};
 pub use serial::{LineFormat, SerialConfig};
 pub use station::Station;
 pub use store::StoreConfig;
@@ -109,6 +111,7 @@ pub struct Config {
     pub quality: QualityConfig,
     pub models: ModelsConfig,
     pub session: SessionConfig,
+    pub sample: SampleConfig,
     pub flags: Flags,
     pub quality_control: QualityControlConfig,
     pub critical: CriticalConfig,
@@ -127,13 +130,14 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 21] = [
+pub(super) const SECTIONS: [Section; 22] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
     QualityConfig::SECTION,
     ModelsConfig::SECTION,
     SessionConfig::SECTION,
+    SampleConfig::SECTION,
     Flags::SECTION,
     QualityControlConfig::SECTION,
     CriticalConfig::SECTION,

@@ -46,11 +46,14 @@ pub enum Ending {
     RecordingOver,
     /// The program was shut down.
     Shutdown,
+    /// The power failed or the program broke off, and the cells counted until then are all there is.
+    PowerCut,
 }
 
 impl Ending {
     /// All endings.
-    pub const ALL: [Self; 4] = [Self::TargetReached, Self::Stopped, Self::RecordingOver, Self::Shutdown];
+    pub const ALL: [Self; 5] =
+        [Self::TargetReached, Self::Stopped, Self::RecordingOver, Self::Shutdown, Self::PowerCut];
 
     /// The word used in every output.
     #[must_use]
@@ -60,6 +63,7 @@ impl Ending {
             Self::Stopped => "stopped",
             Self::RecordingOver => "recording-over",
             Self::Shutdown => "shutdown",
+            Self::PowerCut => "power-cut",
         }
     }
 }
@@ -113,6 +117,15 @@ impl CameraCheck {
         let agree = agree.min(cells);
         Self { camera, objective, cells, agree, percent: (cells > 0).then(|| share(agree, cells)) }
     }
+}
+
+/// An end of a count that nobody wanted: the power failed or the program broke off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Interruption {
+    /// When the program started again.
+    pub at: Timestamp,
+    /// White cells counted until then that were kept; unknown for counts that versions broke off that did not say.
+    pub cells: Option<u32>,
 }
 
 /// A signed result of the same sample id, from before this count.
@@ -210,6 +223,10 @@ pub struct Snapshot {
     /// The latest signed result that this sample id had when the count began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<EarlierResult>,
+    /// How often this count broke off before it went on or was closed. Cells seen before and after such an end may be
+    /// counted twice: where the stage had been is not known any more. Frames count from the last one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interruptions: Vec<Interruption>,
     /// Whether this count is a control run itself; else, once signed, how quality control stood then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality_control: Option<QualityControl>,
@@ -257,6 +274,10 @@ pub enum Command {
     NewSample(Option<String>),
     /// Enter a red count, a white count or a group for the running sample.
     Enter(Entered),
+    /// The same only if this is the running sample: what is entered for one never reaches another.
+    EnterFor(String, Entered),
     /// Count a control of this lot; not while a sample is counted.
     Control(ControlOf),
+    /// Go on with the interrupted count of the session with this number.
+    GoOn(i64),
 }

@@ -1,6 +1,7 @@
 //! What a laboratory system is told about a result beside its figures, in sentences.
 
 use crate::counting::quality_control::{ControlState, QualityControl};
+use crate::counting::session::broken_off::BrokenOff;
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::Group;
 use crate::domain::interval::Figure;
@@ -56,6 +57,7 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
         notes.push(format!("It replaces result {} of the same sample, signed by {}.", earlier.result, earlier.by));
     }
     notes.push(format!("{} cells of the differential counted of {} wanted.", snapshot.counted, snapshot.target));
+    notes.extend(broken_off(snapshot));
     if let Some(LookedAt { cells, of }) = snapshot.looked_at {
         notes.push(format!("A person looked at {cells} of {of} white cells."));
     }
@@ -79,6 +81,22 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
         format!("Counted by leukoscope {}{}{}.", settings.version, of(model), of(profile))
     }));
     notes
+}
+
+/// What power cuts mean for the figures, if there were any.
+fn broken_off(snapshot: &Snapshot) -> Option<String> {
+    let BrokenOff { partial, resumed } = BrokenOff::of(&snapshot.interruptions, snapshot.ending);
+    match (partial, resumed) {
+        (false, false) => None,
+        (true, false) => {
+            Some("Partial: a power cut ended the count, and it was closed with the cells it had.".to_owned())
+        }
+        (false, true) => Some("The count went on after a power cut: cells may be counted twice.".to_owned()),
+        (true, true) => {
+            let words = "Partial: the count went on after a power cut, so that cells may be counted twice, and another one ended it.";
+            Some(words.to_owned())
+        }
+    }
 }
 
 /// What blasts mean and who must look, where one was counted.

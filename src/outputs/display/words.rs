@@ -109,6 +109,7 @@ pub(super) fn ending(snapshot: &Snapshot) -> &'static str {
         Some(Ending::Stopped) => "stopped by hand",
         Some(Ending::RecordingOver) => "recording over",
         Some(Ending::Shutdown) => "program ended",
+        Some(Ending::PowerCut) => "power cut",
         None => "ended",
     }
 }

@@ -342,7 +342,7 @@ impl Link {
                 Ok(()) => return,
                 Err(NotPassedOn::Busy) => "busy; send the request again".to_owned(),
                 Err(NotPassedOn::Ending) => "the program is ending".to_owned(),
-                Err(refused @ (NotPassedOn::NoCount | NotPassedOn::Sample(_))) => {
+                Err(refused) => {
                     self.traffic.refused += 1;
                     refused.to_string()
                 }

@@ -169,7 +169,9 @@ impl From<NotPassedOn> for ApiError {
         match problem {
             NotPassedOn::Busy | NotPassedOn::Ending => Self::busy(words),
             NotPassedOn::NoCount => Self::new(StatusCode::CONFLICT, Code::NoCount, words),
-            NotPassedOn::Sample(_) => Self::request(words),
+            NotPassedOn::Counting => Self::new(StatusCode::CONFLICT, Code::Counting, words),
+            NotPassedOn::OtherSample(_) => Self::new(StatusCode::CONFLICT, Code::Request, words),
+            NotPassedOn::Sample(_) | NotPassedOn::Nameless => Self::request(words),
         }
     }
 }

@@ -13,8 +13,8 @@ use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, alarms, assets, calibration, camera, keeping, laboratory, monitoring, openapi, quality,
-    references, report, review, sessions, settings, stream, trail, worklist,
+    account, adaptation, admin, alarms, assets, calibration, camera, interrupted, keeping, laboratory, monitoring,
+    openapi, quality, references, report, review, samples, sessions, settings, stream, trail, worklist,
 };
 use crate::store::records::Role;
 
@@ -64,6 +64,11 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(worklist::worklist)),
         route(Operator, routes!(worklist::order)),
         route(Operator, routes!(worklist::cancel)),
+        route(Operator, routes!(worklist::import)),
+        route(Operator, routes!(samples::known)),
+        route(Operator, routes!(interrupted::list)),
+        route(Operator, routes!(interrupted::resume)),
+        route(Operator, routes!(interrupted::close)),
         route(Operator, routes!(sessions::list)),
         route(Operator, routes!(sessions::one)),
         route(Operator, routes!(sessions::cells)),

@@ -7,6 +7,7 @@ mod judged;
 mod keeping;
 mod publishing;
 mod rate;
+mod resuming;
 mod switching;
 mod view;
 

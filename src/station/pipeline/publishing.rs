@@ -48,8 +48,9 @@ impl Counting {
     /// Publishes the state to every sink. A result that is not on disk could still be lost, so until it is stored the
     /// sinks keep showing the state from before the count ended.
     pub(super) fn publish(&mut self) {
-        let running = self.session.phase() == Phase::Counting || self.next.is_some();
-        self.connections.running.settle(running, &self.connections.commands);
+        let waiting = self.next.as_ref().map(|next| next.id.as_deref().unwrap_or_default());
+        let counting = (self.session.phase() == Phase::Counting).then(|| self.session.sample());
+        self.connections.running.settle(waiting.or(counting), &self.connections.commands);
         let snapshot = match self.state.as_deref().filter(|_| self.unkept.is_some()) {
             Some(before) => {
                 Snapshot { trouble: self.connections.troubles.worst(), time: Timestamp::now(), ..before.clone() }

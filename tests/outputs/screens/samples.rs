@@ -39,6 +39,7 @@ pub fn waiting() -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        interruptions: Vec::new(),
         quality_control: None,
     }
 }

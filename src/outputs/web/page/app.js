@@ -10,8 +10,10 @@ import { setZone } from "./zone.js";
 import * as compare from "./views/compare.js";
 import * as gallery from "./views/gallery.js";
 import * as sessions from "./views/history.js";
+import { configure, listen } from "./scanner.js";
 import * as live from "./views/live.js";
 import * as login from "./views/login.js";
+import { newSample } from "./views/sample.js";
 import * as quality from "./views/quality.js";
 import * as session from "./views/session.js";
 import * as settings from "./views/settings.js";
@@ -37,9 +39,12 @@ const context = {
   go: (hash) => (location.hash = hash),
   announce: (text) => fill(document.getElementById("said"), text),
   refresh: start,
+  newSample: (id) => dialog?.open(id),
   quality: control,
 };
 let end = null;
+// The New-sample dialog; none before somebody may count.
+let dialog = null;
 let turn = 0;
 
 function chosenLanguage(me) {
@@ -60,6 +65,7 @@ async function start() {
     setZone(context.me.zone);
     await load(chosenLanguage(context.me));
     context.classes = context.me.role ? await get("/api/classes") : [];
+    await prepare();
   } catch (problem) {
     console.error(problem);
     await load("en");
@@ -74,6 +80,24 @@ async function start() {
   const [, then] = /^#\/login\?then=(.*)$/.exec(location.hash) ?? [];
   if (then && context.me.role && context.me.name !== "device") history.replaceState(null, "", target(then));
   await show();
+}
+
+// The dialog in the page's language and by the laboratory's rules.
+async function prepare() {
+  dialog = null;
+  const place = document.getElementById("dialogs");
+  fill(place);
+  if (!context.me.role) return;
+  const { settings } = await get("/api/settings");
+  configure(settings.sample);
+  dialog = newSample(settings.sample, () => context.go("#/live"));
+  fill(place, dialog.elements);
+}
+
+// What a scanner typed, wherever the focus was.
+function scanned(id) {
+  context.announce(t("scan.said", { id }));
+  dialog?.open(id);
 }
 
 function bar(place) {
@@ -141,7 +165,12 @@ async function show() {
   const mine = (turn += 1);
   end?.();
   end = null;
-  if (!context.me.role && !location.hash.startsWith("#/login")) history.replaceState(null, "", loginAddress());
+  if (!context.me.role) {
+    // Nothing stays open over the login view.
+    dialog = null;
+    fill(document.getElementById("dialogs"));
+    if (!location.hash.startsWith("#/login")) history.replaceState(null, "", loginAddress());
+  }
   const wanted = location.hash || "#/live";
   const [pattern, view, place] = VIEWS.find(([pattern]) => pattern.test(wanted)) ?? VIEWS[0];
   const main = document.getElementById("main");
@@ -165,6 +194,7 @@ async function show() {
 }
 
 const alarms = watchAlarms(document.getElementById("alarms"), context);
+listen(scanned, () => dialog !== null && !location.hash.startsWith("#/login"));
 addEventListener("hashchange", show);
 setInterval(stillIn, STILL_IN);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && stillIn());

@@ -7,6 +7,7 @@ import { badges, meanings, notReal } from "../marks.js";
 import { date, flagName, number, statusName, t } from "../words.js";
 import { alarm, blasts } from "./alarm.js";
 import { told } from "./gallery/review.js";
+import { interrupted } from "./interrupted.js";
 import { lotName } from "./quality/lots.js";
 import { signing } from "./signing.js";
 
@@ -29,6 +30,11 @@ export async function show(root, [id], context) {
     links(detail),
     result ? body(detail, result) : h("p", { class: "notice" }, t(`result.no.${detail.status}`)),
   );
+  if (detail.status === "interrupted" && !detail.control) {
+    const card = interrupted({ only: detail.id, gone: () => context.go("#/live"), closed: () => show(root, [id], context) });
+    root.append(card.element);
+    await card.refresh();
+  }
   if (detail.status === "preliminary" && !detail.control) root.append(notReal(detail.marks, context.me) ? h("p", { class: "notice", id: "not-real" }, t("sign.notReal")) : await signing(detail, context));
 }
 
@@ -47,6 +53,7 @@ function body(detail, result) {
   const counted = detail.counted_result;
   return [
     result.earlier && h("p", { class: "notice" }, earlier(result)),
+    result.interruptions?.length > 0 && h("p", { class: "notice" }, brokenOff(result)),
     h("p", { class: detail.camera_check?.cells > 0 ? "soft" : "notice" }, cameraChecked(detail)),
     quality(result),
     flags(result),
@@ -167,6 +174,12 @@ function others(result) {
       line("result.plateletsPerUl", per?.estimates?.PLT_per_ul, 0),
       per?.note && h("li", {}, per.note),
       h("li", {}, t("result.frames", { used: number(result.frames.used), refused: number(Object.values(result.frames.refused ?? {}).reduce((a, b) => a + b, 0)) }))));
+}
+
+// The power cuts during this count, and what they mean for its figures.
+function brokenOff({ interruptions, ending }) {
+  const cuts = interruptions.map(({ at, cells }) => t("result.cut", { at: date(at), n: number(cells) })).join("; ");
+  return t(ending === "power-cut" && interruptions.length === 1 ? "result.partial" : "result.resumed", { cuts });
 }
 
 // The result of this sample that was signed before it was counted again.
