@@ -31,8 +31,11 @@ pub(super) const CLASSES: usize = 4;
 /// Record of those classes, with what was undone.
 pub(super) const REVIEW: usize = 5;
 
+/// Steps of the review that were too quick for a look.
+pub(super) const QUICKLY: usize = 6;
+
 /// All kinds of rows of a session. A signature has columns of its own for its hash.
-pub(super) const PARTS: [Part; 6] = [
+pub(super) const PARTS: [Part; 7] = [
     Part {
         name: "session",
         what: "the sample, the times or the settings",
@@ -72,6 +75,13 @@ pub(super) const PARTS: [Part; 6] = [
         sql: "SELECT cell, before_class, before_person, before_at, class, person, at, undone FROM reclassification \
               WHERE session = ?1 ORDER BY id",
     },
+    Part {
+        name: "quickly",
+        what: "whether a cell was seen quickly",
+        large: false,
+        sql: "SELECT cell, at FROM reclassification JOIN seen_quickly ON seen_quickly.change = reclassification.id \
+              WHERE seen_quickly.session = ?1 ORDER BY change",
+    },
 ];
 
 impl Part {
@@ -98,7 +108,7 @@ pub(super) fn of_session(connection: &Connection, session: SessionId, parts: &[u
 
 /// Every part.
 pub(super) fn of_all(connection: &Connection, session: SessionId) -> rusqlite::Result<Value> {
-    of_session(connection, session, &[0, 1, 2, 3, 4, 5])
+    of_session(connection, session, &[0, 1, 2, 3, 4, 5, 6])
 }
 
 /// Adds the hashes of the same parts before a lawful change.

@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::records::{SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, camera_check, cells, results, review, schema};
-use crate::counting::session::snapshot::{EarlierResult, LookedAt, Snapshot};
+use super::{Store, StoreError, StoreProblem, camera_check, cells, quickly, results, review, schema};
+use crate::counting::session::snapshot::{EarlierResult, Snapshot};
 use crate::domain::class::Kind;
 use crate::store::reviewed::reviewed;
 
@@ -165,7 +165,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         }
         None => (None, None),
     };
-    let signed_looked_at = signed.as_ref().and_then(|signed| signed.looked_at);
+    let signed_looked_at = signed.as_ref().and_then(|signed| signed.looked_at.clone());
     let signed_check = signed.as_ref().and_then(|signed| signed.camera_check.clone());
     let reviewed_result = match (signed, &counted_result, &settings) {
         (Some(signed), _, _) => Some(signed),
@@ -194,7 +194,10 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         signed_by: signature.as_ref().map(|signature| signature.by.clone()),
     };
     let looked_at = match &reviewed_result {
-        Some(result) if whole && signature.is_none() => Some(looked_at(transaction, row.id, result.kinds.wbc)?),
+        Some(result) if whole && signature.is_none() => {
+            let cells = cells::select(transaction, row.id, Some(Kind::Wbc), None)?;
+            Some(quickly::looked_at(&cells, result.kinds.wbc))
+        }
         _ => signed_looked_at,
     };
     let camera_check = match &reviewed_result {
@@ -214,16 +217,6 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         camera_check,
         signature,
     })
-}
-
-/// How many white cells a person looked at. Cells that retention has deleted were not: a reviewed one stays until it
-/// is signed.
-fn looked_at(transaction: &Transaction<'_>, session: SessionId, counted: u32) -> Result<LookedAt, StoreProblem> {
-    let mut select = transaction.prepare_cached(
-        "SELECT count(*), count(person_class) FROM cell WHERE session = ?1 AND kind = 'WBC' AND NOT withdrawn",
-    )?;
-    let (stored, cells): (u32, u32) = select.query_row([session], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(LookedAt { cells, of: stored.max(counted) })
 }
 
 #[cfg(test)]

@@ -8,5 +8,6 @@ mod counting;
 mod daemon;
 mod ending;
 mod service;
+mod signing;
 mod start;
 mod wiring;

@@ -8,6 +8,7 @@ mod common;
 mod connections;
 mod live;
 mod logins;
+mod looks;
 mod monitoring;
 mod review;
 mod security;

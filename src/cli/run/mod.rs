@@ -238,6 +238,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     }
     let page = start_page(Web {
         config: config.web.clone(),
+        review: config.review.clone(),
         state: config.state_folder(),
         station: config.station.name.clone(),
         store: ports.store.clone(),

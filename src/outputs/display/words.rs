@@ -27,7 +27,7 @@ pub(super) fn lines(snapshot: &Snapshot) -> Vec<DifferentialLine> {
     let mut lines: Vec<DifferentialLine> = classes
         .into_iter()
         .map(|line| {
-            let unclassified = line.class.reported() == Reported::PercentOfAll;
+            let unclassified = line.class == CellClass::Unk;
             let per_hundred = matches!(line.class.reported(), Reported::Per100 | Reported::Elsewhere);
             DifferentialLine {
                 code: line.class.code(),

@@ -16,6 +16,7 @@ mod error;
 mod guard;
 mod http1;
 mod logins;
+mod looks;
 mod monitoring;
 mod network;
 mod openapi;
@@ -48,7 +49,7 @@ use utoipa::openapi::path::PathItem;
 use self::app::App;
 pub use self::certificate::CertificateError;
 use self::http1::Http1Only;
-use crate::config::{ListenAddress, WebConfig};
+use crate::config::{ListenAddress, ReviewConfig, WebConfig};
 use crate::outputs::metrics::token::{ScrapeToken, TokenError};
 use crate::station::adapt::Laboratory;
 use crate::station::in_force::InForce;
@@ -118,6 +119,8 @@ pub struct Web {
     pub monitor: Monitor,
     /// File with the secret by which a collector reads the figures over the network, and nothing else.
     pub scrape_token: Option<PathBuf>,
+    /// What counts as a look at a cell.
+    pub review: ReviewConfig,
     /// How long slow clients are waited for.
     pub timeouts: Timeouts,
     pub stop: Stop,

@@ -6,6 +6,7 @@ mod judged;
 mod keeping;
 mod publishing;
 mod rate;
+mod signed;
 mod switching;
 mod view;
 
@@ -18,6 +19,7 @@ pub use self::calibrating::{Calibrated, CalibrationRequest, Calibrator};
 use self::judged::QualityLog;
 use self::keeping::{NextSample, Unkept};
 use self::rate::Rate;
+use self::signed::Signed;
 pub use self::switching::WeightsRequest;
 use self::view::SessionView;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
@@ -136,6 +138,8 @@ struct Counting {
     /// Whether the camera of the latest result was checked; none while a sample is counted.
     camera_check: Option<CameraCheck>,
     rate: Rate,
+    /// The signed result of the session shown, if it has one.
+    signed: Signed,
     /// The state published last, and when.
     state: Option<Arc<Snapshot>>,
     published: Instant,
@@ -167,6 +171,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         earlier: None,
         camera_check: None,
         rate: Rate::default(),
+        signed: Signed::default(),
         state: None,
         published: Instant::now(),
     };
@@ -224,7 +229,7 @@ impl Counting {
             self.keep();
             self.publish();
         }
-        if self.published.elapsed() >= REFRESH {
+        if self.published.elapsed() >= REFRESH || self.was_signed() {
             self.publish();
         }
     }
