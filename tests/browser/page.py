@@ -25,10 +25,12 @@ class Page(unittest.TestCase):
 
     camera = "simulated"
     target = 12
+    # More lines of the configuration.
+    more = ""
 
     @classmethod
     def setUpClass(cls):
-        cls.station = Station(cls.camera, cls.target)
+        cls.station = Station(cls.camera, cls.target, more=cls.more)
         cls.downloads = tempfile.TemporaryDirectory()
         cls.browser = browser(cls.downloads.name)
 

@@ -27,7 +27,7 @@ def real_fields():
 class Station:
     """A daemon in the network, with TLS by its own certificate and a user of each role."""
 
-    def __init__(self, camera, target, listen="0.0.0.0:0"):
+    def __init__(self, camera, target, listen="0.0.0.0:0", more=""):
         self.program = os.environ["LEUKOSCOPE"]
         self.folder = Path(tempfile.mkdtemp(prefix="leukoscope-browser-"))
         self.log = (self.folder / "log").open("w")
@@ -35,7 +35,7 @@ class Station:
         config.write_text(
             f'[station]\nname = "browser"\nstate = "{self.folder}/state"\n'
             f'[camera]\nframe_rate = 4.0\n[session]\nautostart = false\ntarget = {target}\n'
-            f'[display]\nkind = "none"\n[serial]\nport = "none"\n[web]\nlisten = "{listen}"\n'
+            f'[display]\nkind = "none"\n[serial]\nport = "none"\n[web]\nlisten = "{listen}"\n{more}'
         )
         self.config = config
         self.environment = os.environ | {"LEUKOSCOPE_MODELS": str(ROOT / "models")}

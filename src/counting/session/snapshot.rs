@@ -243,6 +243,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether these are the figures of a signed result: only those tell how many cells a person had looked at.
+    #[must_use]
+    pub const fn is_signed(&self) -> bool {
+        self.looked_at.is_some()
+    }
+
     /// Lists the model's experimental classes that were counted.
     pub(crate) fn mark_experimental(&mut self, classes: &[CellClass]) {
         let counted = self.classes.iter().filter(|line| line.count > 0).map(|line| line.class);

@@ -7,8 +7,8 @@
 //!   was time for: selecting many and confirming them at once takes as long as looking at each;
 //! - as a whole, if it comes less than one look after the step before: a key held down, or a program.
 //!
-//! A client may tell when the key was pressed, by its own clock. That helps only against the last rule, for steps that waited
-//! together in a slow network; the others it cannot get around.
+//! A client may tell when the key was pressed, by its own clock, and how many cells the press is about in all. The time helps
+//! only against the last rule, for steps that waited together in a slow network; the others it cannot get around.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -42,6 +42,17 @@ struct Step {
     pressed: Option<f64>,
     /// Whether it came too soon after the one before.
     hasty: bool,
+    /// Cells of the press that were looked at.
+    seen: u32,
+}
+
+/// What a client says of a press, besides the cells of one request.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Press {
+    /// When the key was pressed by its own clock, ms; the same for every request of one press.
+    pub(super) pressed: Option<f64>,
+    /// Cells of the press, in all its requests.
+    pub(super) together: Option<u32>,
 }
 
 impl Looks {
@@ -64,22 +75,25 @@ impl Looks {
         by: &str,
         session: SessionId,
         cells: &BTreeSet<CellNumber>,
-        (now, pressed): (Instant, Option<f64>),
+        (now, press): (Instant, Press),
         fastest: Duration,
     ) -> BTreeSet<CellNumber> {
         if fastest.is_zero() {
             return BTreeSet::new();
         }
         let person = self.person(by);
+        let Press { pressed, together } = press;
         let hasty = person.is_hasty(now, pressed, fastest);
-        person.latest = Some(Step { at: now, pressed, hasty });
+        let of_press = person.latest.filter(|step| same(step.pressed, pressed)).map_or(0, |step| step.seen);
+        person.latest = Some(Step { at: now, pressed, hasty, seen: of_press });
         let since = |cell: &CellNumber| person.shown.get(&(session, *cell)).copied();
         let long_enough = |cell: &&CellNumber| since(cell).is_some_and(|at| now.duration_since(at) >= fastest);
         let seen: BTreeSet<CellNumber> = cells.iter().filter(long_enough).copied().collect();
         let Some(first) = seen.iter().filter_map(since).min() else { return cells.clone() };
         let count = u32::try_from(seen.len()).unwrap_or(u32::MAX);
         let before: u32 = person.seen.iter().filter(|(at, _)| *at >= first).map(|(_, cells)| cells).sum();
-        let enough = now.duration_since(first) >= fastest.saturating_mul(before.saturating_add(count));
+        let wanted = before.saturating_add(count.max(together.unwrap_or(0).saturating_sub(of_press)));
+        let enough = now.duration_since(first) >= fastest.saturating_mul(wanted);
         if hasty || !enough {
             return cells.clone();
         }
@@ -87,6 +101,7 @@ impl Looks {
             person.seen.pop_front();
         }
         person.seen.push_back((now, count));
+        person.latest = Some(Step { at: now, pressed, hasty, seen: of_press.saturating_add(count) });
         cells.difference(&seen).copied().collect()
     }
 
@@ -104,17 +119,22 @@ impl Looks {
 
 impl Person {
     fn is_hasty(&self, now: Instant, pressed: Option<f64>, fastest: Duration) -> bool {
-        let Some(Step { at, pressed: before, hasty }) = self.latest else { return false };
+        let Some(Step { at, pressed: before, hasty, .. }) = self.latest else { return false };
         if now.duration_since(at) >= fastest {
             return false;
         }
         match (before, pressed) {
             // One press may take several requests.
-            (Some(before), Some(pressed)) if before.to_bits() == pressed.to_bits() => hasty,
+            _ if same(before, pressed) => hasty,
             (Some(before), Some(pressed)) => pressed.is_nan() || pressed - before < fastest.as_secs_f64() * 1000.0,
             _ => true,
         }
     }
+}
+
+/// Whether two requests are of one press.
+fn same(before: Option<f64>, pressed: Option<f64>) -> bool {
+    before.is_some() && before.map(f64::to_bits) == pressed.map(f64::to_bits)
 }
 
 #[cfg(test)]
@@ -136,9 +156,13 @@ mod tests {
             bench
         }
 
+        fn press(&mut self, at: Instant, cells: impl IntoIterator<Item = CellNumber>, press: Press) -> usize {
+            self.looks.too_quick("rita", 7, &cells.into_iter().collect(), (at, press), LOOK).len()
+        }
+
         fn step(&mut self, ms: u64, cells: impl IntoIterator<Item = CellNumber>, pressed: Option<f64>) -> usize {
             let at = self.began + Duration::from_millis(ms);
-            self.looks.too_quick("rita", 7, &cells.into_iter().collect(), (at, pressed), LOOK).len()
+            self.press(at, cells, Press { pressed, together: None })
         }
     }
 
@@ -199,5 +223,15 @@ mod tests {
         assert_eq!(bench.step(4000, 1..=5, Some(3990.5)), 0);
         assert_eq!(bench.step(4004, 6..=10, Some(3990.5)), 0);
         assert_eq!(bench.step(4008, [1], None), 1);
+    }
+
+    #[test]
+    fn a_press_on_many_cells_is_judged_as_one_however_many_requests_it_takes() {
+        let press = Press { pressed: Some(1.0), together: Some(10) };
+        for (ms, quick) in [(10 * 150 - 1, [1, 4, 5]), (10 * 150, [0, 0, 0])] {
+            let mut bench = Bench::showing(10);
+            let at = bench.began + Duration::from_millis(ms);
+            assert_eq!([bench.press(at, [1], press), bench.press(at, 2..=5, press), bench.press(at, 6..=10, press)], quick);
+        }
     }
 }

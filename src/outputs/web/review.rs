@@ -13,6 +13,7 @@ use super::account::try_password;
 use super::app::{App, SharedApp, blocking};
 use super::error::{ApiError, Body, Path};
 use super::guard::{Caller, How};
+use super::looks::Press;
 use crate::domain::class::CellClass;
 use crate::store::records::{CellNumber, CellRecord, SessionDetail, SessionId, Signature};
 
@@ -35,6 +36,9 @@ pub(super) struct Given {
     /// measured by the station.
     #[serde(default)]
     pressed: Option<f64>,
+    /// Cells of the press, in all its requests.
+    #[serde(default)]
+    together: Option<u32>,
 }
 
 /// Makes the field mandatory: leaving it out must not count as null.
@@ -73,7 +77,7 @@ pub(super) async fn reclassify(
     State(app): State<SharedApp>,
     caller: Caller,
     Path(id): Path<SessionId>,
-    Body(Given { cells, class, pressed }): Body<Given>,
+    Body(Given { cells, class, pressed, together }): Body<Given>,
 ) -> Result<Json<Reviewed>, ApiError> {
     if !(1..=CELLS_AT_ONCE).contains(&cells.len()) {
         return Err(ApiError::request(format!("name 1 to {CELLS_AT_ONCE} cells at once")));
@@ -83,7 +87,10 @@ pub(super) async fn reclassify(
     blocking(&app, move |app: &App| {
         let by = caller.by();
         let quick = match class {
-            Some(_) => app.looks().too_quick(&by, id, &cells.iter().copied().collect(), (now, pressed), app.fastest),
+            Some(_) => {
+                let (cells, press) = (cells.iter().copied().collect(), Press { pressed, together });
+                app.looks().too_quick(&by, id, &cells, (now, press), app.fastest)
+            }
             None => BTreeSet::new(),
         };
         let quickly = |cell| quick.contains(&cell);

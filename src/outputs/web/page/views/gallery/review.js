@@ -85,6 +85,7 @@ export function review(id, name, cells, tell) {
     }
     // A press that takes several requests is undone as one.
     let joined = false;
+    const together = [...wanted.values()].flat().length;
     const taken = [];
     for (const [code, all] of wanted) {
       for (let from = 0; from < all.length; from += AT_ONCE) {
@@ -93,7 +94,7 @@ export function review(id, name, cells, tell) {
         steps.push(step);
         taken.push(step);
         const work = async () => {
-          if (await held) return send("PUT", `/api/sessions/${id}/cells`, { cells: step.numbers, class: code, pressed }, PATIENCE);
+          if (await held) return send("PUT", `/api/sessions/${id}/cells`, { cells: step.numbers, class: code, pressed, together }, PATIENCE);
           step.failed = true;
           forget(step);
           return null;
