@@ -80,7 +80,8 @@ fn once_a_result_is_signed_on_the_page_no_line_and_no_state_shows_the_figures_of
     let cells = page.json("GET", "/api/sessions/1/cells?kind=WBC", &Value::Null);
     let numbers: Vec<&Value> = cells["cells"].as_array().unwrap().iter().map(|cell| &cell["number"]).take(3).collect();
     let given = page.json("PUT", "/api/sessions/1/cells", &json!({"cells": numbers, "class": "ART"}));
-    let body = json!({"password": PASSWORD, "comment": "three are dust", "fingerprint": given["session"]["fingerprint"]});
+    let body =
+        json!({"password": PASSWORD, "comment": "three are dust", "fingerprint": given["session"]["fingerprint"]});
     page.json("POST", "/api/sessions/1/sign", &body);
 
     let told = daemon.wait_for("the signed result", |line| line["type"] == "final");

@@ -142,5 +142,9 @@ fn the_differential_leaves_out_what_a_person_says_is_no_cell() {
         .map(|class| class["code"].as_str().unwrap())
         .collect();
     assert_eq!(by_people, ["ART", "LBL", "LYR", "PLC", "TWO"]);
-    assert_eq!(station.store.looked_at_with(&stored::taken_with("simulated", "")).unwrap(), [], "nothing to learn from");
+    assert_eq!(
+        station.store.looked_at_with(&stored::taken_with("simulated", "")).unwrap(),
+        [],
+        "nothing to learn from"
+    );
 }

@@ -117,12 +117,17 @@ const fn signed(snapshot: &Snapshot) -> &'static str {
 
 /// Same, with the note whether the result is signed, with how many cells unseen, and whether its camera was checked, from long
 /// to short.
-pub(super) fn unsigned(snapshot: &Snapshot) -> [String; 4] {
+pub(super) fn standing(snapshot: &Snapshot) -> [String; 4] {
     let (why, short) = (format!("{}, {}", ending(snapshot), signed(snapshot)), signed(snapshot).to_owned());
     let unseen = snapshot.looked_at.as_ref().filter(|looked_at| looked_at.unseen() > 0);
     if let Some(looked_at) = unseen {
         let unseen = format!("{short}, {} of {} unseen", looked_at.unseen(), looked_at.of);
-        return [format!("{}, {unseen}", ending(snapshot)), unseen, format!("{short}, {} unseen", looked_at.unseen()), short];
+        return [
+            format!("{}, {unseen}", ending(snapshot)),
+            unseen,
+            format!("{short}, {} unseen", looked_at.unseen()),
+            short,
+        ];
     }
     match camera(snapshot) {
         Some(camera) => [format!("{why}, {camera}"), format!("{short}, {camera}"), why, short],

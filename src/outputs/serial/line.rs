@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::columns::{
-    NEWER, corrected_columns, corrected_fields, count_columns, count_fields, first_classes, quoted, review_columns, review_fields, tenths, three,
+    NEWER, corrected_columns, corrected_fields, count_columns, count_fields, first_classes, quoted, review_columns,
+    review_fields, tenths, three,
 };
 use crate::config::LineFormat;
 use crate::counting::session::snapshot::{CameraCheck, EarlierResult, Ending, LookedAt, Phase, Snapshot};

@@ -231,7 +231,10 @@ mod tests {
         for (ms, quick) in [(10 * 150 - 1, [1, 4, 5]), (10 * 150, [0, 0, 0])] {
             let mut bench = Bench::showing(10);
             let at = bench.began + Duration::from_millis(ms);
-            assert_eq!([bench.press(at, [1], press), bench.press(at, 2..=5, press), bench.press(at, 6..=10, press)], quick);
+            assert_eq!(
+                [bench.press(at, [1], press), bench.press(at, 2..=5, press), bench.press(at, 6..=10, press)],
+                quick
+            );
         }
     }
 }
