@@ -82,7 +82,7 @@ class Looks(Page):
         self.assertTrue(any("ART" in row for row in rows), rows)
         self.assertIn("Lymphoblast", self.one("table.differential").text)
 
-    def test_4_a_blind_signature_is_refused_and_the_signed_figures_are_those_of_the_live_view(self):
+    def test_4_the_signature_says_what_nobody_saw_and_the_live_view_shows_the_signed_figures(self):
         self.log_in("rita")
         self.go("#/session/1")
         for tick in self.find("#sign input[name=nevertheless]"):
