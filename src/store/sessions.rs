@@ -167,12 +167,15 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
     };
     let signed_looked_at = signed.as_ref().and_then(|signed| signed.looked_at.clone());
     let signed_check = signed.as_ref().and_then(|signed| signed.camera_check.clone());
+    let white = match &counted_result {
+        Some(_) if signed.is_none() && (whole || reclassified > 0) => {
+            cells::select(transaction, row.id, Some(Kind::Wbc), None)?
+        }
+        _ => Vec::new(),
+    };
     let reviewed_result = match (signed, &counted_result, &settings) {
         (Some(signed), _, _) => Some(signed),
-        (None, Some(result), Some(settings)) if whole || reclassified > 0 => {
-            let cells = cells::select(transaction, row.id, Some(Kind::Wbc), None)?;
-            Some(reviewed(result, &cells, settings))
-        }
+        (None, Some(result), Some(settings)) if whole || reclassified > 0 => Some(reviewed(result, &white, settings)),
         (None, result, _) => result.clone(),
     };
     let status = match (row.state.as_str(), &signature) {
@@ -194,10 +197,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         signed_by: signature.as_ref().map(|signature| signature.by.clone()),
     };
     let looked_at = match &reviewed_result {
-        Some(result) if whole && signature.is_none() => {
-            let cells = cells::select(transaction, row.id, Some(Kind::Wbc), None)?;
-            Some(quickly::looked_at(&cells, result.kinds.wbc))
-        }
+        Some(result) if whole && signature.is_none() => Some(quickly::looked_at(&white, result.kinds.wbc)),
         _ => signed_looked_at,
     };
     let camera_check = match &reviewed_result {
