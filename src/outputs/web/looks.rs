@@ -169,14 +169,14 @@ mod tests {
     #[test]
     fn a_person_who_looks_at_each_cell_is_never_too_quick() {
         let mut bench = Bench::showing(137);
-        let quick: usize = (1..=137).map(|cell| bench.step(160 * cell.unsigned_abs(), [cell], None)).sum();
+        let quick: usize = (1_i64..=137).map(|cell| bench.step(160 * cell.unsigned_abs(), [cell], None)).sum();
         assert_eq!(quick, 0);
     }
 
     #[test]
     fn a_program_that_confirms_137_cells_in_a_second_has_seen_one() {
         let mut bench = Bench::showing(137);
-        let quick: usize = (1..=137).map(|cell| bench.step(60_000 + 7 * cell.unsigned_abs(), [cell], None)).sum();
+        let quick: usize = (1_i64..=137).map(|cell| bench.step(60_000 + 7 * cell.unsigned_abs(), [cell], None)).sum();
         assert_eq!(quick, 136, "however long the pictures were there before");
     }
 
@@ -184,7 +184,7 @@ mod tests {
     fn a_program_that_lies_about_its_clock_gains_no_time() {
         let mut bench = Bench::showing(137);
         let lie = |cell: i64| Some(1000.0 * cell as f64);
-        let quick: usize = (1..=137).map(|cell| bench.step(200 + 7 * cell.unsigned_abs(), [cell], lie(cell))).sum();
+        let quick: usize = (1_i64..=137).map(|cell| bench.step(200 + 7 * cell.unsigned_abs(), [cell], lie(cell))).sum();
         assert!(quick >= 130, "{quick}");
     }
 
@@ -210,10 +210,10 @@ mod tests {
     #[test]
     fn presses_that_waited_together_in_the_network_are_told_apart_by_the_times_of_the_keys() {
         let mut bench = Bench::showing(10);
-        let quick: usize = (1..=10).map(|cell| bench.step(4000, [cell], Some(300.0 * cell as f64))).sum();
+        let quick: usize = (1_i64..=10).map(|cell| bench.step(4000, [cell], Some(300.0 * cell as f64))).sum();
         assert_eq!(quick, 0);
         let mut held = Bench::showing(10);
-        let quick: usize = (1..=10).map(|cell| held.step(4000, [cell], Some(30.0 * cell as f64))).sum();
+        let quick: usize = (1_i64..=10).map(|cell| held.step(4000, [cell], Some(30.0 * cell as f64))).sum();
         assert_eq!(quick, 9, "a key held down");
     }
 
