@@ -72,7 +72,12 @@ fn once_a_result_is_signed_on_the_page_no_line_and_no_state_shows_the_figures_of
     assert!(added.wait().unwrap().success());
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let listen = format!("127.0.0.1:{port}");
-    let arguments = ["--camera", "simulated", "--target", "12", "--sample", "A-1"];
+    // Drawn cells are signed on a station for training alone.
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("training.toml");
+    std::fs::write(&config, "[station]\ntraining = true\n").unwrap();
+    let config = config.to_str().unwrap();
+    let arguments = ["--config", config, "--camera", "simulated", "--target", "12", "--sample", "A-1"];
     let mut daemon = Daemon::start_with_page(state, &arguments, &listen);
     let counted = daemon.wait_for("the result", |line| line["type"] == "preliminary");
 

@@ -1,16 +1,21 @@
 //! The page and its API.
 
 mod adapting;
+mod alarms;
 mod api;
 mod calibrating;
 #[path = "../common/mod.rs"]
 mod common;
 mod connections;
+mod fields;
+mod laboratory;
 mod live;
 mod logins;
 mod looks;
 mod monitoring;
+mod quality;
 mod review;
 mod security;
 mod station;
+mod trail;
 mod worklist;

@@ -8,6 +8,7 @@ pub mod courier;
 mod finals;
 pub mod notes;
 mod outbox;
+pub mod processing;
 pub mod tls;
 
 pub(in crate::outputs) use change::Difference;

@@ -3,6 +3,7 @@
 use crate::counting::session::snapshot::{LookedAt, Snapshot};
 use crate::domain::class::CellClass;
 use crate::domain::interval::Figure;
+use crate::domain::source::Mark;
 
 /// Classes whose columns stand among the first ones; those of newer classes come last.
 pub(super) fn first_classes() -> impl Iterator<Item = CellClass> {
@@ -15,6 +16,12 @@ pub(super) const NEWER: [CellClass; 1] = [CellClass::Bla];
 /// Classes that only a person gives.
 fn peoples_classes() -> impl Iterator<Item = CellClass> {
     CellClass::ALL.iter().copied().filter(|class| class.by_people_alone())
+}
+
+/// Cells that a person had looked at, and white cells in all, of a signed result.
+pub(super) fn looked_at_fields(snapshot: Option<&Snapshot>) -> [String; 2] {
+    let looked_at = snapshot.and_then(|snapshot| snapshot.looked_at.as_ref());
+    looked_at.map_or_else(Default::default, |looked_at| [looked_at.cells, looked_at.of].map(|count| count.to_string()))
 }
 
 /// Columns of what a review adds: cells that nobody looked at, and the classes that only a person gives.
@@ -70,6 +77,14 @@ pub(super) fn three(figure: Option<Figure>, decimals: usize) -> [String; 3] {
     figure.map_or([const { String::new() }; 3], |Figure { value, low, high }| {
         [value, low, high].map(|number| format!("{number:.decimals$}"))
     })
+}
+
+/// The words that the result carries, and the critical values that it meets.
+pub(super) fn marks_and_critical(snapshot: Option<&Snapshot>) -> [String; 2] {
+    let Some(snapshot) = snapshot else { return [const { String::new() }; 2] };
+    let marks: Vec<&str> = snapshot.marks().into_iter().map(Mark::code).collect();
+    let critical = snapshot.critical.iter().map(|one| format!("{}={:.1}", one.of.code(), one.value));
+    [marks.join(" "), critical.collect::<Vec<_>>().join(" ")]
 }
 
 /// Quotes a field as in RFC 4180. Control characters become spaces, so that a line stays one line for simple readers.
