@@ -25,6 +25,7 @@ mod of_camera;
 mod password_rules;
 mod passwords;
 mod placing;
+mod quickly;
 pub mod records;
 pub mod restore;
 mod results;

@@ -168,6 +168,12 @@ impl CellRecord {
     pub fn class_in_force(&self) -> Option<CellClass> {
         self.by_person.as_ref().map(|change| change.class).or(self.class)
     }
+
+    /// Whether a person confirmed it or gave it another class, in the time that a look takes.
+    #[must_use]
+    pub fn is_looked_at(&self) -> bool {
+        self.by_person.as_ref().is_some_and(|person| !person.quickly)
+    }
 }
 
 /// Class given to a cell by a reviewer.
@@ -178,6 +184,9 @@ pub struct Reclassified {
     pub by: String,
     /// When it was given.
     pub at: Timestamp,
+    /// Whether that came faster than anybody can look, so that the cell counts as looked at by nobody.
+    #[serde(default)]
+    pub quickly: bool,
 }
 
 /// Changes to the cells of a running session, applied in order.

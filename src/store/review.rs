@@ -10,11 +10,11 @@ use sha2::{Digest as _, Sha256};
 use super::audit::{hexadecimal, signature_hash, vouch};
 use super::records::{CellNumber, CellRecord, SessionId, Signature};
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, alarms, cells, control, digest, recovered, refused, sessions};
+use super::{Store, StoreError, StoreProblem, alarms, cells, control, digest, quickly, recovered, refused, sessions};
 use crate::counting::quality_control::{ControlMark, QualityControl};
-use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
+use crate::counting::session::snapshot::{CameraCheck, Snapshot};
 use crate::domain::class::{CellClass, Kind};
-use crate::domain::flag::{Flag, must_be_looked_at};
+use crate::domain::flag::must_be_looked_at;
 use crate::domain::letters::unfit_in_comment;
 use crate::domain::source::{Mark, Source};
 
@@ -41,8 +41,8 @@ pub enum ReviewError {
     Changed(SessionId),
     /// Cells that a person must look at were looked at by nobody, and no comment says why.
     #[error(
-        "session {0}: {1} cells were looked at by nobody although they are blasts, unclassified, or of a flag; look at \
-         them, or write in the comment why you sign all the same"
+        "session {0}: {1} cells were looked at by nobody, or more quickly than anybody can look, although they are blasts, \
+         unclassified, or of a flag; look at them, or write in the comment why you sign all the same"
     )]
     Unexplained(SessionId, u32),
     /// It was not counted from a slide under a microscope.
@@ -89,6 +89,23 @@ impl Store {
         by: &str,
         at: Timestamp,
     ) -> Result<Vec<CellRecord>, StoreError> {
+        self.reclassify_seen(session, cells, class, by, at, |_| false)
+    }
+
+    /// The same, where `quickly` tells of each cell whether the step came faster than anybody can look at it. A quick step
+    /// that says the same again of a cell somebody looked at changes nothing of it.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn reclassify_seen(
+        &self,
+        session: SessionId,
+        cells: &[CellNumber],
+        class: Option<CellClass>,
+        by: &str,
+        at: Timestamp,
+        quickly: impl Fn(CellNumber) -> bool,
+    ) -> Result<Vec<CellRecord>, StoreError> {
         // A cell named twice changes once.
         let cells: BTreeSet<CellNumber> = cells.iter().copied().collect();
         let code = class.map(CellClass::code);
@@ -96,6 +113,7 @@ impl Store {
             open_for_review(transaction, session)?;
             let before = review_hashes(transaction, session)?;
             let mut changes = Vec::new();
+            let mut quick = Vec::new();
             for &cell in &cells {
                 let before =
                     cells::one(transaction, session, cell)?.ok_or(ReviewError::NoCell(session, cell))?;
@@ -103,6 +121,10 @@ impl Store {
                     return refused(format!("cell {cell} is no white cell; only those have classes"));
                 }
                 let person = before.by_person.as_ref();
+                let too_quick = class.is_some() && quickly(cell);
+                if too_quick && before.is_looked_at() && person.map(|person| person.class) == class {
+                    continue;
+                }
                 transaction.prepare_cached(
                     "INSERT INTO reclassification (session, cell, before_class, before_person, before_at, class, person, at) \
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -118,12 +140,22 @@ impl Store {
                         time(at)
                     ],
                 )?;
+                if too_quick {
+                    quickly::note(transaction, session)?;
+                    quick.push(cell);
+                }
                 set(transaction, session, cell, code.map(|code| (code, by, time(at))))?;
                 let from = before.class_in_force().map(CellClass::code);
                 changes.push(json!({"cell": cell, "from": from, "program": before.class.map(CellClass::code)}));
             }
+            if changes.is_empty() {
+                return now(transaction, session, cells);
+            }
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
-            let detail = json!({"to": code, "cells": changes});
+            let mut detail = json!({"to": code, "cells": changes});
+            if !quick.is_empty() {
+                detail["quickly"] = json!(quick);
+            }
             vouch(transaction, by, at, "reclassify", Some(session), &detail, Some(&rows))?;
             alarms::after_review(transaction, session, at)?;
             now(transaction, session, cells)
@@ -189,7 +221,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::sign`]; a refusal if the result has another fingerprint, a letter of the comment does not print, or there is no
-    /// comment although blasts, unclassified cells or cells of a flag were looked at by nobody.
+    /// comment although blasts, unclassified cells or cells of a flag were looked at by nobody or seen quickly.
     pub(crate) fn sign_seen(
         &self,
         session: SessionId,
@@ -232,7 +264,7 @@ impl Store {
             let found = detail.and_then(|detail| {
                 let result = Snapshot {
                     // Part of what is signed: reports and hosts show them beside the signature.
-                    looked_at: detail.looked_at,
+                    looked_at: detail.looked_at.clone(),
                     camera_check: detail.camera_check,
                     quality_control: control.map(QualityControl::Mark),
                     training: self.in_training() || detail.reviewed_result.as_ref()?.training,
@@ -250,7 +282,8 @@ impl Store {
                 return Err(ReviewError::NotReal(session, source).into());
             }
             if explained && comment.trim().is_empty() {
-                let unseen = unseen(transaction, session, &result.flags)?;
+                let cells = cells::select(transaction, session, Some(Kind::Wbc), None)?;
+                let unseen = quickly::unseen(&cells, |class| must_be_looked_at(class, &result.flags))?;
                 if unseen > 0 {
                     return Err(ReviewError::Unexplained(session, unseen).into());
                 }
@@ -258,8 +291,11 @@ impl Store {
             let snapshot = serde_json::to_string(&result)?;
             let sha256 = signature_hash(session, by, &time(at), comment, &snapshot);
             let mut detail = json!({"sha256": sha256, "counted": result.counted});
-            if let Some(LookedAt { cells, of }) = result.looked_at {
-                detail["looked_at"] = json!({"cells": cells, "of": of});
+            if let Some(looked_at) = &result.looked_at {
+                detail["looked_at"] = json!(looked_at);
+                if let Some(words) = looked_at.signed_unseen() {
+                    detail["unseen"] = json!(words);
+                }
             }
             if let Some(CameraCheck { cells, agree, .. }) = &result.camera_check {
                 detail["camera_check"] = json!({"cells": cells, "agree": agree});
@@ -287,27 +323,9 @@ impl Store {
     }
 }
 
-/// White cells that nobody looked at although somebody must: blasts, unclassified ones, and those that raise a flag.
-fn unseen(transaction: &Transaction<'_>, session: SessionId, flags: &[Flag]) -> rusqlite::Result<u32> {
-    let mut select = transaction.prepare_cached(
-        "SELECT class, count(*) FROM cell WHERE session = ?1 AND kind = 'WBC' AND NOT withdrawn AND person_class IS NULL \
-         GROUP BY class",
-    )?;
-    let rows = select.query_map([session], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, u32>(1)?)))?;
-    let mut unseen = 0;
-    for row in rows {
-        let (code, count) = row?;
-        let class = code.and_then(|code| code.parse().ok()).unwrap_or(CellClass::Unk);
-        if must_be_looked_at(class, flags) {
-            unseen += count;
-        }
-    }
-    Ok(unseen)
-}
-
 /// Hashes of what a review changes.
 fn review_hashes(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Result<Value> {
-    digest::of_session(transaction, session, &[digest::CLASSES, digest::REVIEW])
+    digest::of_session(transaction, session, &[digest::CLASSES, digest::REVIEW, digest::QUICKLY])
 }
 
 /// SHA-256 of a result as served, hexadecimal.

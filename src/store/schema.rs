@@ -16,6 +16,7 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema/7.sql"),
     include_str!("schema/10.sql"),
     include_str!("schema/12.sql"),
+    include_str!("schema/6.sql"),
 ];
 
 /// Format version that this program writes.

@@ -6,9 +6,10 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use super::records::{SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
 use super::{
-    Store, StoreError, StoreProblem, alarms, camera_check, cells, control, interrupted, results, review, schema,
+    Store, StoreError, StoreProblem, alarms, camera_check, cells, control, interrupted, quickly, results, review,
+    schema,
 };
-use crate::counting::session::snapshot::{EarlierResult, LookedAt, Snapshot};
+use crate::counting::session::snapshot::{EarlierResult, Snapshot};
 use crate::domain::class::Kind;
 use crate::store::reviewed::reviewed;
 
@@ -177,14 +178,17 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         }
         None => (None, None),
     };
-    let signed_looked_at = signed.as_ref().and_then(|signed| signed.looked_at);
+    let signed_looked_at = signed.as_ref().and_then(|signed| signed.looked_at.clone());
     let signed_check = signed.as_ref().and_then(|signed| signed.camera_check.clone());
+    let white = match &counted_result {
+        Some(_) if signed.is_none() && (whole || reclassified > 0) => {
+            cells::select(transaction, row.id, Some(Kind::Wbc), None)?
+        }
+        _ => Vec::new(),
+    };
     let reviewed_result = match (signed, &counted_result, &settings) {
         (Some(signed), _, _) => Some(signed),
-        (None, Some(result), Some(settings)) if whole || reclassified > 0 => {
-            let cells = cells::select(transaction, row.id, Some(Kind::Wbc), None)?;
-            Some(reviewed(result, &cells, settings))
-        }
+        (None, Some(result), Some(settings)) if whole || reclassified > 0 => Some(reviewed(result, &white, settings)),
         (None, result, _) => result.clone(),
     };
     // Results of before do not say where their pictures come from; a signed one stays as it was signed.
@@ -222,7 +226,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         alarm: reviewed_result.as_ref().and_then(|result| alarms::state(&result.critical, &acknowledged)),
     };
     let looked_at = match &reviewed_result {
-        Some(result) if whole && signature.is_none() => Some(looked_at(transaction, row.id, result.kinds.wbc)?),
+        Some(result) if whole && signature.is_none() => Some(quickly::looked_at(&white, result.kinds.wbc)),
         _ => signed_looked_at,
     };
     let camera_check = match &reviewed_result {
@@ -247,16 +251,6 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         signature,
         acknowledged,
     })
-}
-
-/// How many white cells a person looked at. Cells that retention has deleted were not: a reviewed one stays until it
-/// is signed.
-fn looked_at(transaction: &Transaction<'_>, session: SessionId, counted: u32) -> Result<LookedAt, StoreProblem> {
-    let mut select = transaction.prepare_cached(
-        "SELECT count(*), count(person_class) FROM cell WHERE session = ?1 AND kind = 'WBC' AND NOT withdrawn",
-    )?;
-    let (stored, cells): (u32, u32) = select.query_row([session], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(LookedAt { cells, of: stored.max(counted) })
 }
 
 #[cfg(test)]

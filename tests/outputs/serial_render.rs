@@ -72,13 +72,18 @@ fn a_result_tells_the_colour_of_its_red_cells_and_an_update_does_not() {
     assert!(!of(SerialMessage::Update(&result.snapshot)).contains("red_cell_density"));
 }
 
+/// The last columns of a line without a review: cells seen quickly and unseen, and none of the classes that people give.
+fn unreviewed() -> String {
+    format!(",,{}", ",0,,,".repeat(5))
+}
+
 #[test]
 fn a_line_names_the_profile_that_named_the_cells() {
     let profile = ProfileMark { name: "ward, 3".into(), sha256: "ab".into(), cells: 40 };
     let state = Snapshot { profile: Some(profile), ..snapshot("A-1".into(), None, 50.0) };
     let of = |format| render(&line("bench", SerialMessage::Update(&state)), format);
     assert!(of(LineFormat::Json).contains(r#""profile":{"name":"ward, 3","sha256":"ab","cells":40}"#));
-    assert!(of(LineFormat::Csv).ends_with(",\"ward, 3\",ab,,\r\n"));
+    assert!(of(LineFormat::Csv).ends_with(&format!(",\"ward, 3\",ab,,{}\r\n", unreviewed())));
 }
 
 #[test]
@@ -99,7 +104,7 @@ fn an_update_is_this_line_of_json() {
         render(&line("bench", SerialMessage::Error("no")), LineFormat::Csv).trim_end_matches(','),
         format!(
             "error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n",
-            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 11 + 7 + 6 + 2 + 2)
+            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 11 + 7 + 6 + 2 + 2 + 2 + 5 * 4)
         )
     );
 }
@@ -203,7 +208,10 @@ fn a_result_is_preliminary_until_it_is_signed() {
     let csv = of(&result, LineFormat::Csv);
     assert!(
         csv.starts_with("final,")
-            && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,,,0,,,,,,,,,,,,camera not known,,,,\r\n"),
+            && csv.ends_with(&format!(
+                ",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,,,0,,,,,,,,,,,,camera not known,,,,{}\r\n",
+                unreviewed()
+            )),
         "{csv}"
     );
 }

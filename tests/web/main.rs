@@ -11,6 +11,7 @@ mod fields;
 mod laboratory;
 mod live;
 mod logins;
+mod looks;
 mod monitoring;
 mod quality;
 mod review;

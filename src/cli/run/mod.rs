@@ -252,6 +252,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         letterhead,
         camera: chooser.clone(),
         config: config.web.clone(),
+        review: config.review.clone(),
         state: config.state_folder(),
         station: config.station.name.clone(),
         store: ports.store.clone(),

@@ -76,6 +76,7 @@ mod laboratory;
 mod metrics;
 mod mqtt;
 mod quality_control;
+mod review;
 mod sample;
 mod serial;
 mod station;
@@ -95,6 +96,7 @@ pub use laboratory::LaboratoryConfig;
 pub use metrics::MetricsConfig;
 pub use mqtt::MqttConfig;
 pub use quality_control::{ControlRequired, QualityControlConfig};
+pub use review::ReviewConfig;
 pub use sample::{SampleConfig, ScanLayout};
 pub use serial::{LineFormat, SerialConfig};
 pub use station::Station;
@@ -113,6 +115,7 @@ pub struct Config {
     pub session: SessionConfig,
     pub sample: SampleConfig,
     pub flags: Flags,
+    pub review: ReviewConfig,
     pub quality_control: QualityControlConfig,
     pub critical: CriticalConfig,
     pub display: DisplayConfig,
@@ -130,7 +133,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 22] = [
+pub(super) const SECTIONS: [Section; 23] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -139,6 +142,7 @@ pub(super) const SECTIONS: [Section; 22] = [
     SessionConfig::SECTION,
     SampleConfig::SECTION,
     Flags::SECTION,
+    ReviewConfig::SECTION,
     QualityControlConfig::SECTION,
     CriticalConfig::SECTION,
     DisplayConfig::SECTION,

@@ -85,13 +85,55 @@ pub struct FrameCounts {
     pub failed: u64,
 }
 
-/// How many white cells of a result a person confirmed or gave another class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// How many white cells of a result a person confirmed or gave another class, in the time that a look takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LookedAt {
     /// Cells looked at.
     pub cells: u32,
     /// White cells in all.
     pub of: u32,
+    /// Cells that a person confirmed or gave another class faster than anybody can look; not among `cells`, and unseen.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub quickly: u32,
+    /// The same for each class in force; empty in results of versions that did not tell them apart.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub classes: BTreeMap<CellClass, LookedAtOf>,
+}
+
+/// How many cells of one class a person looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LookedAtOf {
+    /// Cells looked at.
+    pub cells: u32,
+    /// Cells of the class.
+    pub of: u32,
+    /// Cells seen quickly.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub quickly: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
+}
+
+impl LookedAt {
+    /// Cells that nobody looked at.
+    #[must_use]
+    pub fn unseen(&self) -> u32 {
+        self.of.saturating_sub(self.cells)
+    }
+
+    /// That a result was signed with cells that nobody looked at, in English; nothing if there are none.
+    #[must_use]
+    pub fn signed_unseen(&self) -> Option<String> {
+        let unseen = self.unseen();
+        if unseen == 0 {
+            return None;
+        }
+        let quickly = if self.quickly > 0 { format!(", {} of them seen quickly", self.quickly) } else { String::new() };
+        Some(format!("signed with {unseen} of {} cells unseen{quickly}", self.of))
+    }
 }
 
 /// Whether the camera of a result was checked: how far the program agrees with people who looked at its cells.
@@ -233,6 +275,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether these are the figures of a signed result: only those tell how many cells a person had looked at.
+    #[must_use]
+    pub const fn is_signed(&self) -> bool {
+        self.looked_at.is_some()
+    }
+
     /// Whether the count is a control run: no sample's, and nothing for a laboratory system.
     #[must_use]
     pub const fn is_control(&self) -> bool {

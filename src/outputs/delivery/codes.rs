@@ -35,8 +35,8 @@ impl Method {
     /// The method of a result.
     #[must_use]
     pub fn of(result: &StoredResult) -> Self {
-        match (&result.signature, result.snapshot.looked_at) {
-            (Some(_), Some(LookedAt { cells, of })) if of > 0 && cells >= of => Self::Manual,
+        match (&result.signature, &result.snapshot.looked_at) {
+            (Some(_), Some(LookedAt { cells, of, .. })) if *of > 0 && cells >= of => Self::Manual,
             _ => Self::Automated,
         }
     }
@@ -154,7 +154,7 @@ const fn either(class: CellClass, code: Published) -> Row {
     Row { class, manual: code, automated: code }
 }
 
-const TABLE: [Row; 15] = [
+const TABLE: [Row; 17] = [
     row(
         CellClass::Ngs,
         ("769-0", "Segmented neutrophils/Leukocytes in Blood by Manual count"),
@@ -192,6 +192,8 @@ const TABLE: [Row; 15] = [
         ("26446-5", "Blasts/Leukocytes in Blood"),
     ),
     either(CellClass::Myo, ("30445-1", "Myeloblasts/Leukocytes in Blood")),
+    either(CellClass::Lbl, ("34922-5", "Lymphoblasts/Leukocytes in Blood")),
+    either(CellClass::Plc, ("13047-6", "Plasma cells/Leukocytes in Blood")),
     either(CellClass::Mob, ("34923-3", "Monoblasts/Leukocytes in Blood")),
     either(CellClass::Pmo, ("26524-9", "Promyelocytes/Leukocytes in Blood")),
     row(
@@ -252,7 +254,7 @@ pub fn emptied(result: &StoredResult, counted: Option<&Snapshot>, codes: &CodesC
 fn coded(line: &ClassCount, method: Method, codes: &CodesConfig) -> Option<CodedRow> {
     let class = line.class;
     let unit = match class.reported() {
-        Reported::Percent | Reported::PercentOfAll => PERCENT,
+        Reported::Percent | Reported::PercentOfAll | Reported::LeftOut => PERCENT,
         Reported::Per100 => PER_100,
         // Counted by kind.
         Reported::Elsewhere => return None,

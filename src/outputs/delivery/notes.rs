@@ -3,7 +3,7 @@
 use crate::counting::quality_control::{ControlState, QualityControl};
 use crate::counting::session::broken_off::BrokenOff;
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
-use crate::domain::class::Group;
+use crate::domain::class::{CellClass, Group};
 use crate::domain::interval::Figure;
 use crate::domain::source::Mark;
 use crate::store::records::Settings;
@@ -58,8 +58,18 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
     }
     notes.push(format!("{} cells of the differential counted of {} wanted.", snapshot.counted, snapshot.target));
     notes.extend(broken_off(snapshot));
-    if let Some(LookedAt { cells, of }) = snapshot.looked_at {
+    if let Some(looked_at @ LookedAt { cells, of, .. }) = &snapshot.looked_at {
         notes.push(format!("A person looked at {cells} of {of} white cells."));
+        if let (Some(_), Some(words)) = (&result.signature, looked_at.signed_unseen()) {
+            notes.push(format!("It was {words}."));
+        }
+    }
+    let taken_out = |class| snapshot.classes.iter().find(|line| line.class == class).map(|line| line.count);
+    if let Some(count) = taken_out(CellClass::Art) {
+        notes.push(format!("Taken out of the count by a person, as no cells: {count}."));
+    }
+    if let Some(count) = taken_out(CellClass::Two) {
+        notes.push(format!("Boxes with two cells, each counted as one white cell outside the differential: {count}."));
     }
     notes.push(format!("Camera: {}.", camera_checked(snapshot.camera_check.as_ref())));
     if let Some(QualityControl::Mark(mark)) = &snapshot.quality_control

@@ -13,7 +13,7 @@ use super::control;
 use super::differential::classes;
 use super::json::value;
 use super::letterhead::Letterhead;
-use super::pdf::{camera_checked, code, key, limit_lines};
+use super::pdf::{camera_checked, code, key, limit_lines, signed_unseen};
 use super::ranges::Mark;
 use super::reference::Reference;
 
@@ -140,9 +140,8 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
     lines.fact("session", "started", &zone::rfc3339(summary.started))?;
     lines.fact("session", "ended", &summary.ended.map(zone::rfc3339).unwrap_or_default())?;
     lines.fact("session", "reclassified", &detail.reclassified.to_string())?;
-    if let Some(LookedAt { cells, of }) = detail.looked_at {
-        lines.fact("session", "looked at", &cells.to_string())?;
-        lines.fact("session", "looked at of", &of.to_string())?;
+    if let Some(looked_at) = &detail.looked_at {
+        seen(lines, looked_at, detail.signature.is_some(), words)?;
     }
     for line in detail.reviewed_result.iter().flat_map(|result| control::lines(result, words)) {
         lines.entered("session", "quality control", &line)?;
@@ -182,6 +181,27 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
             lines.fact("session", "unclassified below probability", &probability.to_string())?;
         }
         limits(lines, settings, words)?;
+    }
+    Ok(())
+}
+
+/// How many cells a person looked at, by class.
+fn seen(lines: &mut CsvTable, looked_at: &LookedAt, signed: bool, words: &Words) -> Result<(), ReportError> {
+    lines.fact("session", "looked at", &looked_at.cells.to_string())?;
+    lines.fact("session", "looked at of", &looked_at.of.to_string())?;
+    lines.fact("session", "seen quickly", &looked_at.quickly.to_string())?;
+    lines.fact("session", "unseen", &looked_at.unseen().to_string())?;
+    if let Some(words) = signed.then(|| signed_unseen(looked_at, words)).flatten() {
+        lines.fact("session", "signed unseen", &words)?;
+    }
+    for (class, of) in &looked_at.classes {
+        let name = format!("class.{class}");
+        let name = words.say(&name);
+        lines.coded("looked at", name, class.code(), &of.cells.to_string())?;
+        lines.coded("looked at of", name, class.code(), &of.of.to_string())?;
+        if of.quickly > 0 {
+            lines.coded("seen quickly", name, class.code(), &of.quickly.to_string())?;
+        }
     }
     Ok(())
 }

@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::columns::{
-    NEWER, corrected_columns, corrected_fields, count_columns, count_fields, first_classes, marks_and_critical, quoted,
-    tenths, three,
+    NEWER, corrected_columns, corrected_fields, count_columns, count_fields, first_classes, looked_at_fields,
+    marks_and_critical, quoted, review_columns, review_fields, tenths, three,
 };
 use crate::config::LineFormat;
 use crate::counting::session::snapshot::{CameraCheck, EarlierResult, Ending, LookedAt, Phase, Snapshot};
@@ -178,7 +178,9 @@ struct JsonSession<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<Refusals>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    looked_at: Option<LookedAt>,
+    looked_at: Option<&'a LookedAt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unseen: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     camera_check: Option<&'a CameraCheck>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -262,7 +264,8 @@ fn json(line: &SerialLine<'_>) -> String {
         trouble: snapshot.trouble.as_deref(),
         quality: snapshot.quality.map(JsonQuality::of),
         refused: Some(snapshot.frames.refused).filter(|refused| refused.total() > 0),
-        looked_at: snapshot.looked_at,
+        looked_at: snapshot.looked_at.as_ref(),
+        unseen: snapshot.looked_at.as_ref().and_then(LookedAt::signed_unseen),
         camera_check: line.result().and(snapshot.camera_check.as_ref()),
         camera_checked: line.camera_checked(),
         earlier: snapshot.earlier.as_ref(),
@@ -316,7 +319,7 @@ pub fn csv_header() -> String {
         header.push_str(&corrected_columns(class));
     }
     header.push_str(",camera_agree,camera_cells,camera_percent,camera_low,camera_high,camera_checked");
-    header.push_str(",profile,profile_sha256,marks,critical\r\n");
+    let _ = write!(header, ",profile,profile_sha256,marks,critical{}\r\n", review_columns());
     header
 }
 
@@ -367,9 +370,7 @@ fn csv(line: &SerialLine<'_>) -> String {
     let signed = |field: fn(&Signature) -> String| line.signature().map(field).unwrap_or_default();
     fields.extend([signed(|s| s.by.clone()), signed(|s| s.at.to_string()), signed(|s| s.comment.clone())]);
     fields.push(line.store().unwrap_or_default().to_owned());
-    let looked_at = snapshot.and_then(|s| s.looked_at);
-    fields.push(looked_at.map(|looked| looked.cells.to_string()).unwrap_or_default());
-    fields.push(looked_at.map(|looked| looked.of.to_string()).unwrap_or_default());
+    fields.extend(looked_at_fields(snapshot));
     fields.push(of(|s| s.earlier.as_ref().map(|earlier| earlier.result.to_string()).unwrap_or_default()));
     let alone = snapshot.map(|s| s.statistics.network_alone.as_slice()).unwrap_or_default();
     fields.push(alone.iter().map(|line| format!("{}={}", line.class, line.count)).collect::<Vec<_>>().join(" "));
@@ -384,7 +385,7 @@ fn csv(line: &SerialLine<'_>) -> String {
     fields.push(line.camera_checked().unwrap_or_default());
     fields.push(of(|s| s.profile.as_ref().map(|profile| profile.name.clone()).unwrap_or_default()));
     fields.push(of(|s| s.profile.as_ref().map(|profile| profile.sha256.clone()).unwrap_or_default()));
-    fields.extend(marks_and_critical(snapshot));
+    fields.extend(marks_and_critical(snapshot).into_iter().chain(review_fields(snapshot)));
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text

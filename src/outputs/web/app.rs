@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::connection::ConnectionLimiter;
 use super::error::ApiError;
 use super::logins::Logins;
+use super::looks::Looks;
 use super::repeats::Repeats;
 use super::throttle::Throttle;
 use super::{Timeouts, Web};
@@ -77,6 +78,9 @@ pub(super) struct App {
     throttle: Mutex<Throttle>,
     viewed: Mutex<Viewed>,
     repeats: Mutex<Repeats>,
+    looks: Mutex<Looks>,
+    /// Shortest time of a look at a cell.
+    pub(super) fastest: Duration,
     /// Hashes of tokens whose first use the trail holds.
     used_tokens: Mutex<HashSet<String>>,
 }
@@ -116,6 +120,8 @@ impl App {
             adaptations: Arc::new(Semaphore::new(1)),
             viewed: Mutex::default(),
             repeats: Mutex::default(),
+            looks: Mutex::default(),
+            fastest: Duration::from_millis(web.review.fastest_ms.into()),
             used_tokens: Mutex::default(),
             logins: Mutex::new(Logins::new(idle)),
             throttle: Mutex::default(),
@@ -148,6 +154,10 @@ impl App {
 
     pub(super) fn logins(&self) -> MutexGuard<'_, Logins> {
         self.logins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn looks(&self) -> MutexGuard<'_, Looks> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn viewed(&self) -> MutexGuard<'_, Viewed> {

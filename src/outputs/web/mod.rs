@@ -21,6 +21,7 @@ mod interrupted;
 mod keeping;
 mod laboratory;
 mod logins;
+mod looks;
 mod monitoring;
 mod network;
 mod openapi;
@@ -57,7 +58,7 @@ use utoipa::openapi::path::PathItem;
 use self::app::App;
 pub use self::certificate::CertificateError;
 use self::http1::Http1Only;
-use crate::config::{ListenAddress, StoreConfig, WebConfig};
+use crate::config::{ListenAddress, ReviewConfig, StoreConfig, WebConfig};
 use crate::outputs::metrics::token::{ScrapeToken, TokenError};
 use crate::outputs::report::letterhead::Letterhead;
 use crate::station::adapt::Laboratory;
@@ -138,6 +139,8 @@ pub struct Web {
     pub monitor: Monitor,
     /// File with the secret by which a collector reads the figures over the network, and nothing else.
     pub scrape_token: Option<PathBuf>,
+    /// What counts as a look at a cell.
+    pub review: ReviewConfig,
     /// How long slow clients are waited for.
     pub timeouts: Timeouts,
     pub stop: Stop,

@@ -1,5 +1,8 @@
 //! Review: give cells another class, undo that, sign.
 
+use std::collections::BTreeSet;
+use std::time::Instant;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,6 +14,7 @@ use super::account::try_password;
 use super::app::{App, SharedApp, blocking};
 use super::error::{ApiError, Body, Code, Path};
 use super::guard::{Caller, How};
+use super::looks::Press;
 use crate::counting::quality_control::ControlMark;
 use crate::domain::class::CellClass;
 use crate::store::records::{CellNumber, CellRecord, SessionDetail, SessionId, Signature};
@@ -29,6 +33,14 @@ pub(super) struct Given {
     #[serde(deserialize_with = "said")]
     #[schema(required)]
     class: Option<CellClass>,
+    /// When the key or button was pressed, by the client's own clock, in milliseconds; requests of one press name the same
+    /// time. It only tells apart presses that waited together in a slow network: whether there was time for a look is
+    /// measured by the station.
+    #[serde(default)]
+    pressed: Option<f64>,
+    /// Cells of the press, in all its requests.
+    #[serde(default)]
+    together: Option<u32>,
 }
 
 /// Makes the field mandatory: leaving it out must not count as null.
@@ -57,7 +69,8 @@ pub(super) struct Signing {
     fingerprint: String,
 }
 
-/// Give white cells another class, in one step. The program's class is kept beside it.
+/// Give white cells another class, in one step. The program's class is kept beside it. Cells that are named faster than a
+/// person can look at their pictures are marked as seen quickly, and count as looked at by nobody.
 #[utoipa::path(put, path = "/api/sessions/{id}/cells", tag = "review", params(("id" = i64, Path)), request_body = Given,
     responses((status = 200, body = Reviewed), (status = 409, description = "It is signed or has no result, or a cell is \
         no white one", body = super::error::ErrorBody)),
@@ -66,13 +79,24 @@ pub(super) async fn reclassify(
     State(app): State<SharedApp>,
     caller: Caller,
     Path(id): Path<SessionId>,
-    Body(Given { cells, class }): Body<Given>,
+    Body(Given { cells, class, pressed, together }): Body<Given>,
 ) -> Result<Json<Reviewed>, ApiError> {
     if !(1..=CELLS_AT_ONCE).contains(&cells.len()) {
         return Err(ApiError::request(format!("name 1 to {CELLS_AT_ONCE} cells at once")));
     }
+    // The time of the request, before it waits for anything.
+    let now = Instant::now();
     blocking(&app, move |app: &App| {
-        let cells = app.store.reclassify_all(id, &cells, class, &caller.by(), Timestamp::now())?;
+        let by = caller.by();
+        let quick = match class {
+            Some(_) => {
+                let (cells, press) = (cells.iter().copied().collect(), Press { pressed, together });
+                app.looks().too_quick(&by, id, &cells, (now, press), app.fastest)
+            }
+            None => BTreeSet::new(),
+        };
+        let quickly = |cell| quick.contains(&cell);
+        let cells = app.store.reclassify_seen(id, &cells, class, &by, Timestamp::now(), quickly)?;
         app.reviewed(id, cells)
     })
     .await

@@ -55,7 +55,10 @@ impl Counting {
             Some(before) => {
                 Snapshot { trouble: self.connections.troubles.worst(), time: Timestamp::now(), ..before.clone() }
             }
-            None => self.snapshot(),
+            None => {
+                let now = self.snapshot();
+                self.as_signed(now)
+            }
         };
         let snapshot = Arc::new(snapshot);
         self.state = Some(Arc::clone(&snapshot));

@@ -125,7 +125,7 @@ export async function show(root, _params, context) {
     review.hidden = where !== "done" || session === null;
     if (session !== null) review.href = `#/session/${session}/gallery`;
     worried(snapshot.trouble ?? "");
-    advise(where === "counting" && quality && quality.verdict !== "good" ? `verdict.${quality.verdict}` : `next.${where}`);
+    advise(where === "counting" && quality && quality.verdict !== "good" ? `verdict.${quality.verdict}` : where === "done" && snapshot.looked_at ? "next.signed" : `next.${where}`);
     repeated(snapshot);
     fill(flags, snapshot.flags.map((flag) => h("li", { class: `flag ${flag}` }, flagName(flag))));
     fill(table, differential(snapshot));

@@ -4,7 +4,7 @@ import { get } from "../api.js";
 import { bar, below, differential, interval } from "../differential.js";
 import { fill, h } from "../dom.js";
 import { badges, meanings, notReal } from "../marks.js";
-import { date, flagName, number, statusName, t } from "../words.js";
+import { className, date, flagName, number, statusName, t } from "../words.js";
 import { alarm, blasts } from "./alarm.js";
 import { told } from "./gallery/review.js";
 import { interrupted } from "./interrupted.js";
@@ -79,9 +79,18 @@ function body(detail, result) {
   ];
 }
 
-// How many cells a person looked at; unknown for results of versions that did not count them.
-function lookedAt({ looked_at: looked }) {
-  return looked && h("p", {}, t("result.lookedAt", { n: number(looked.cells), of: number(looked.of) }));
+// How many cells a person looked at, in all and of each class; unknown for results of versions that did not count them.
+function lookedAt({ looked_at: looked, signature }) {
+  if (!looked) return null;
+  const unseen = looked.of - looked.cells;
+  return [
+    h("p", {}, t("result.lookedAt", { n: number(looked.cells), of: number(looked.of) })),
+    (unseen > 0 && signature || looked.quickly > 0) && h("p", { class: "notice" },
+      unseen > 0 && signature && h("b", {}, t("result.signedUnseen", { n: number(unseen), of: number(looked.of) }), " "),
+      looked.quickly > 0 && t("result.seenQuickly", { n: number(looked.quickly) })),
+    looked.classes && h("p", { class: "soft" }, Object.entries(looked.classes)
+      .map(([code, { cells, of }]) => t("result.lookedAtClass", { class: className(code), n: number(cells), of: number(of) })).join("; ")),
+  ];
 }
 
 // How far the program agrees with people on cells of this camera.

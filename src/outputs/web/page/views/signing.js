@@ -61,7 +61,7 @@ export async function signing(detail, context) {
 // How many cells were looked at; if any that should have been were not, lists them and asks for a tick to confirm.
 function unseen(detail, cells, context) {
   const { reason } = kinds(context.classes);
-  const left = { blasts: 0, unclassified: 0, unsure: 0 };
+  const left = { blasts: 0, unclassified: 0, quickly: 0, unsure: 0 };
   for (const cell of cells) {
     const why = reason(cell);
     if (why) left[why] += 1;
