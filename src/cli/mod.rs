@@ -16,6 +16,7 @@ pub mod devices;
 pub mod export;
 pub mod failure;
 mod flags;
+pub mod keeping;
 pub mod light_form;
 pub mod lighting;
 pub mod model;

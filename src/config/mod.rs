@@ -20,8 +20,8 @@ pub(crate) use keys::{is_language, whole_pattern};
 pub use laboratory_address::{LaboratoryAddress, NoLaboratoryAddress};
 pub use sections::{
     AstmCharset, AstmConfig, CameraConfig, Charset, CodesConfig, ColourOrder, Config, ControlRequired, Controls,
-    DisplayConfig, DisplayKind, FhirConfig, Flags, FlatFieldChoice, GpioBackend, Hl7Config, LineFormat, MetricsConfig,
-    ModelsConfig, MqttConfig, Optics, PixelFormat, QualityConfig, QualityControlConfig, SampleField, SerialConfig,
-    SessionConfig, Station, StoreConfig, WebConfig, shipped_file,
+    CriticalConfig, DisplayConfig, DisplayKind, FhirConfig, Flags, FlatFieldChoice, GpioBackend, Hl7Config,
+    LaboratoryConfig, LineFormat, MetricsConfig, ModelsConfig, MqttConfig, Optics, PixelFormat, QualityConfig,
+    QualityControlConfig, SampleField, SerialConfig, SessionConfig, Station, StoreConfig, WebConfig, shipped_file,
 };
 pub use values::{HostAddress, ListenAddress, NotAHost, NotAPort, NotAnAddress, Sends, SerialPort};

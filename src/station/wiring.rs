@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use jiff::Timestamp;
 
-use crate::camera;
 use crate::camera::supervise::{CameraState, CameraWatch, Outcome, Patience, Supervisor};
-use crate::config::CameraSource;
-use crate::config::Config;
+use crate::camera::{self, CameraError};
+use crate::config::{CameraSource, Config, ListenAddress};
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::{Command, Snapshot};
 use crate::counting::statistics::confusion::ConfusionSource;
 use crate::counting::statistics::per_red_cell::RedCount;
 use crate::domain::frame::Frame;
+use crate::station::alarms;
 use crate::station::control::{self, Controls};
 use crate::station::drops::Drops;
 use crate::station::in_force::InForce;
@@ -121,7 +121,12 @@ impl Station {
         let supervisor = {
             let camera = parts.config.camera.clone();
             let patience = Patience::with_stall(camera.stall_seconds);
-            Supervisor::new(move || camera::open(&camera), patience, frames.clone())
+            let page = page_of(&parts.config);
+            let open = move || match camera.source {
+                CameraSource::Choose => Err(CameraError::NotChosen(page.clone())),
+                _ => camera::open(&camera),
+            };
+            Supervisor::new(open, patience, frames.clone())
         };
         let (live, troubles) = (Live::default(), Troubles::default());
         let monitor = Monitor {
@@ -202,6 +207,7 @@ impl Station {
                 pulse: watchdog.watch("counting", COUNTING_ALLOWANCE),
                 stop: stop.clone(),
                 gate: config.quality.gate,
+                fields: config.store.fields,
                 calibrator: Calibrator {
                     state: config.state_folder(),
                     camera: config.camera.clone(),
@@ -219,6 +225,7 @@ impl Station {
             move || watchdog.run(&stop)
         })?);
         threads.push(control::start(controls, &troubles, stop.clone())?);
+        threads.push(alarms::start(store.clone(), stop.clone(), troubles.clone())?);
         threads.push(retention::start(store, config.store, Pace::default(), stop.clone(), &troubles)?);
         let pulse = watchdog.watch("camera", CAMERA_ALLOWANCE);
         Ok(RunningStation { camera, pulse, troubles, stop, threads })
@@ -284,6 +291,15 @@ impl Drop for RunningStation {
     }
 }
 
+/// Where the page is, as a person at the device finds it.
+fn page_of(config: &Config) -> String {
+    match config.web.listen {
+        ListenAddress::None => "the configuration, since this station has no page,".to_owned(),
+        ListenAddress::At(address) if address.ip().is_loopback() => format!("http://{address}"),
+        ListenAddress::At(address) => format!("https://(this board):{}", address.port()),
+    }
+}
+
 /// The queues of requests, for monitoring.
 fn queues(
     commands: &Commands,
@@ -324,6 +340,7 @@ fn first_session(
     let mut session =
         Session::new(config.session.clone(), config.flags.clone(), correction).with_first_red_count(red_count);
     session.correct_by(confusion);
+    session.alarm_at(&config.critical);
     let first = match sample {
         Some(id) => Some(Command::NewSample(Some(id))),
         None => config.session.autostart.then_some(Command::Start),

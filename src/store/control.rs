@@ -49,10 +49,11 @@ pub(super) fn is_control(transaction: &Transaction<'_>, session: SessionId) -> r
     Ok(found.flatten().is_some())
 }
 
-/// The first line of the trail that speaks of a control run which is not as it was kept, and what is wrong.
-pub(super) fn changed(transaction: &Transaction<'_>) -> Result<Option<(i64, String)>, StoreProblem> {
+/// The lines of the trail that speak of a control run which is not as it was kept, and what is wrong.
+pub(super) fn changed(transaction: &Transaction<'_>) -> Result<Vec<(i64, String)>, StoreProblem> {
+    let mut found = Vec::new();
     if column(transaction)? == "NULL" {
-        return Ok(None);
+        return Ok(found);
     }
     let mut select = transaction.prepare_cached(
         "SELECT number, json_extract(detail, '$.run'), json_extract(detail, '$.sha256'), \
@@ -63,14 +64,14 @@ pub(super) fn changed(transaction: &Transaction<'_>) -> Result<Option<(i64, Stri
     while let Some(row) = rows.next()? {
         let (number, run, sha256): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         match row.get::<_, Option<String>>(3)? {
-            None => return Ok(Some((number, format!("control run {run} is missing")))),
+            None => found.push((number, format!("control run {run} is missing"))),
             Some(text) if hexadecimal(&Sha256::digest(&text)) != sha256 => {
-                return Ok(Some((number, format!("control run {run} was changed"))));
+                found.push((number, format!("control run {run} was changed")));
             }
             Some(_) => {}
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 impl Store {

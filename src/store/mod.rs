@@ -3,9 +3,11 @@
 //! One process writes, any number read. When a writing method returns, its data is on disk. A damaged file, or one of
 //! a later version, is refused and left as it is: the store never starts afresh in its place.
 
+mod alarms;
 mod audit;
 pub mod backup;
 mod camera_check;
+mod cell_hash;
 mod cells;
 mod clock;
 mod control;
@@ -13,9 +15,11 @@ mod counting;
 mod digest;
 mod error;
 pub mod export;
+mod fields;
 mod file;
 mod first_use;
 mod identity;
+mod keeping;
 mod of_camera;
 mod password_rules;
 mod passwords;
@@ -29,7 +33,10 @@ pub mod reviewed;
 mod schema;
 mod sessions;
 mod space;
+mod taking_in;
 mod text;
+pub mod told;
+mod trail;
 mod users;
 mod verify;
 mod witness;
@@ -39,6 +46,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -50,15 +58,17 @@ pub use clock::ClockVerdict;
 pub use error::StoreError;
 use error::of_database;
 pub(crate) use error::of_file;
+pub use keeping::{Going, Keeping, Matter, Why};
 use records::SessionId;
 pub use results::StoredResult;
 pub use retention::{Due, Notice, Retained};
 pub use review::ReviewError;
 pub use space::{Checked, Space};
 pub(crate) use text::several;
+pub use trail::TrailQuery;
 pub use users::Stamp;
 pub(crate) use users::token_hash;
-pub use verify::{AuditVerdict, Verified};
+pub use verify::{AuditVerdict, Finding, Verified};
 use witness::Witness;
 
 /// File name of the database.
@@ -92,6 +102,8 @@ struct Inner {
     newest: Option<Timestamp>,
     /// The last check of the whole file, if there was one since it was opened.
     checked: Mutex<Option<Checked>>,
+    /// Whether the station is for training.
+    training: AtomicBool,
     /// Held while this process may write.
     _lock: Option<File>,
 }
@@ -135,7 +147,8 @@ impl Store {
         schema::migrate(&transaction, form).map_err(&failed)?;
         let witness = Witness::read(folder)?;
         identity::settle(&transaction, witness.as_ref(), arrival).map_err(|problem| failed_at(&path, problem))?;
-        counting::interrupt(&transaction).map_err(&failed)?;
+        worklist::take_in(&transaction, form).map_err(|problem| failed_at(&path, problem))?;
+        counting::interrupt(&transaction, form < schema::AS_IT_COMES).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
         if !made {
             // Checkpoint before the store is marked as made: if `-wal` is lost then, not everything is lost.
@@ -221,8 +234,19 @@ impl Store {
             earlier,
             newest,
             checked,
+            training: AtomicBool::new(false),
             _lock: lock,
         })))
+    }
+
+    /// Whether this is the store of a station for training: only there may counts of simulated and replayed slides be signed, and
+    /// every signature carries the word.
+    pub fn of_training_station(&self, training: bool) {
+        self.0.training.store(training, Ordering::Relaxed);
+    }
+
+    fn in_training(&self) -> bool {
+        self.0.training.load(Ordering::Relaxed)
     }
 
     /// Path of the database file.

@@ -10,12 +10,13 @@ use sha2::{Digest as _, Sha256};
 use super::audit::{hexadecimal, signature_hash, vouch};
 use super::records::{CellNumber, CellRecord, SessionId, Signature};
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, cells, control, digest, recovered, refused, sessions};
+use super::{Store, StoreError, StoreProblem, alarms, cells, control, digest, recovered, refused, sessions};
 use crate::counting::quality_control::{ControlMark, QualityControl};
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
-use crate::domain::class::{CellClass, Group, Kind};
-use crate::domain::flag::{Cells, Flag};
+use crate::domain::class::{CellClass, Kind};
+use crate::domain::flag::{Flag, must_be_looked_at};
 use crate::domain::letters::unfit_in_comment;
+use crate::domain::source::{Mark, Source};
 
 /// Longest comment, characters.
 const LONGEST_COMMENT: usize = 2000;
@@ -44,6 +45,12 @@ pub enum ReviewError {
          them, or write in the comment why you sign all the same"
     )]
     Unexplained(SessionId, u32),
+    /// It was not counted from a slide under a microscope.
+    #[error(
+        "session {0} was counted from {words} pictures and cannot be signed as final; only a station for training signs it: \
+         `training = true` in [station]", words = .1.code()
+    )]
+    NotReal(SessionId, Source),
     /// There is no such session.
     #[error("there is no session {0}")]
     NoSession(SessionId),
@@ -118,6 +125,7 @@ impl Store {
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
             let detail = json!({"to": code, "cells": changes});
             vouch(transaction, by, at, "reclassify", Some(session), &detail, Some(&rows))?;
+            alarms::after_review(transaction, session, at)?;
             now(transaction, session, cells)
         })
     }
@@ -155,6 +163,7 @@ impl Store {
             }
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
             vouch(transaction, by, at, "undo", Some(session), &json!({"cells": changes}), Some(&rows))?;
+            alarms::after_review(transaction, session, at)?;
             now(transaction, session, step.iter().map(|change| change.cell))
         })
     }
@@ -193,8 +202,8 @@ impl Store {
         let comment = comment.replace("\r\n", "\n");
         if let Some(letters) = unfit_in_comment(&comment) {
             return Err(StoreError::Refused(format!(
-                "the comment holds {letters}, which reports cannot print; write it without: letters of western Europe, \
-                 digits, signs and line breaks"
+                "the comment holds {letters}, which this station cannot print; write it without, or have the package \
+                 installed on it (sudo apt install PACKAGE) and sign again"
             )));
         }
         self.sign_if(session, by, at, &comment, control, |fingerprint| fingerprint == seen, true)
@@ -222,6 +231,7 @@ impl Store {
                     looked_at: detail.looked_at,
                     camera_check: detail.camera_check,
                     quality_control: control.map(QualityControl::Mark),
+                    training: self.in_training() || detail.reviewed_result.as_ref()?.training,
                     ..detail.reviewed_result?
                 };
                 Some((detail.summary.result?, result, detail.fingerprint?))
@@ -231,6 +241,9 @@ impl Store {
             };
             if !seen(&fingerprint) {
                 return Err(ReviewError::Changed(session).into());
+            }
+            if let Some(source) = result.source.filter(|source| Mark::of(*source).is_some() && !self.in_training()) {
+                return Err(ReviewError::NotReal(session, source).into());
             }
             if explained && comment.trim().is_empty() {
                 let unseen = unseen(transaction, session, &result.flags)?;
@@ -250,6 +263,10 @@ impl Store {
             if let Some(QualityControl::Mark(mark)) = &result.quality_control {
                 detail["control"] = json!(mark);
             }
+            let marks = result.marks();
+            if !marks.is_empty() {
+                detail["marks"] = json!(marks);
+            }
             let rows = digest::of_all(transaction, session)?;
             let (number, hash) = vouch(transaction, by, at, "sign", Some(session), &detail, Some(&rows))?;
             transaction.execute(
@@ -268,12 +285,6 @@ impl Store {
 
 /// White cells that nobody looked at although somebody must: blasts, unclassified ones, and those that raise a flag.
 fn unseen(transaction: &Transaction<'_>, session: SessionId, flags: &[Flag]) -> rusqlite::Result<u32> {
-    let flagged = |class: CellClass| {
-        flags.iter().flat_map(|flag| flag.shares()).any(|share| match share.row().cells {
-            Cells::Class(of) => of == class,
-            Cells::Group(group) => group == class.group(),
-        })
-    };
     let mut select = transaction.prepare_cached(
         "SELECT class, count(*) FROM cell WHERE session = ?1 AND kind = 'WBC' AND NOT withdrawn AND person_class IS NULL \
          GROUP BY class",
@@ -283,7 +294,7 @@ fn unseen(transaction: &Transaction<'_>, session: SessionId, flags: &[Flag]) -> 
     for row in rows {
         let (code, count) = row?;
         let class = code.and_then(|code| code.parse().ok()).unwrap_or(CellClass::Unk);
-        if class == CellClass::Unk || class.group() == Group::Blasts || flagged(class) {
+        if must_be_looked_at(class, flags) {
             unseen += count;
         }
     }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::records::{SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, camera_check, cells, control, results, review, schema};
+use super::{Store, StoreError, StoreProblem, alarms, camera_check, cells, control, results, review, schema};
 use crate::counting::session::snapshot::{EarlierResult, LookedAt, Snapshot};
 use crate::domain::class::Kind;
 use crate::store::reviewed::reviewed;
@@ -185,6 +185,16 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         }
         (None, result, _) => result.clone(),
     };
+    // Results of before do not say where their pictures come from; a signed one stays as it was signed.
+    let source = settings.as_ref().and_then(Settings::source);
+    let reviewed_result = reviewed_result.map(|result| match &signature {
+        None => Snapshot { source: result.source.or(source), ..result },
+        Some(_) => result,
+    });
+    let acknowledged = match &reviewed_result {
+        Some(result) if !result.critical.is_empty() => alarms::acknowledged(transaction, row.id)?,
+        _ => Vec::new(),
+    };
     let status = match (row.state.as_str(), &signature) {
         (_, Some(_)) => Status::Final,
         ("done", None) => Status::Preliminary,
@@ -203,6 +213,8 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         flags: reviewed_result.as_ref().map(|result| result.flags.clone()).unwrap_or_default(),
         signed_by: signature.as_ref().map(|signature| signature.by.clone()),
         control: row.control,
+        marks: Vec::new(),
+        alarm: reviewed_result.as_ref().and_then(|result| alarms::state(&result.critical, &acknowledged)),
     };
     let looked_at = match &reviewed_result {
         Some(result) if whole && signature.is_none() => Some(looked_at(transaction, row.id, result.kinds.wbc)?),
@@ -212,6 +224,10 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         Some(_) if whole && signature.is_none() => camera_check::of_settings(transaction, settings.as_ref())?,
         _ => signed_check,
     };
+    // An unsigned result carries what holds of its camera now.
+    let marks =
+        reviewed_result.as_ref().map(|result| result.marks_by(camera_check.as_ref().or(result.camera_check.as_ref())));
+    let summary = SessionSummary { marks: marks.unwrap_or_default(), ..summary };
     let fingerprint = reviewed_result.as_ref().filter(|_| whole).map(review::fingerprint).transpose()?;
     Ok(SessionDetail {
         summary,
@@ -224,6 +240,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         looked_at,
         camera_check,
         signature,
+        acknowledged,
     })
 }
 

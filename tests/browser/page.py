@@ -25,12 +25,13 @@ class Page(unittest.TestCase):
 
     camera = "simulated"
     target = 12
-    # More of the configuration.
+    listen = "0.0.0.0:0"
+    # Added to the configuration.
     more = ""
 
     @classmethod
     def setUpClass(cls):
-        cls.station = Station(cls.camera, cls.target, more=cls.more)
+        cls.station = Station(cls.camera, cls.target, cls.listen, cls.more)
         cls.downloads = tempfile.TemporaryDirectory()
         cls.browser = browser(cls.downloads.name)
 

@@ -33,16 +33,16 @@ class Station:
         self.log = (self.folder / "log").open("w")
         config = self.folder / "station.toml"
         config.write_text(
-            f'[station]\nname = "browser"\nstate = "{self.folder}/state"\n'
-            f'[camera]\nframe_rate = 4.0\n[session]\nautostart = false\ntarget = {target}\n'
-            f'[display]\nkind = "none"\n[serial]\nport = "none"\n[web]\nlisten = "{listen}"\n{more}'
+            f'[station]\nname = "browser"\nstate = "{self.folder}/state"\ntraining = true\n'
+            f'[camera]\nsource = "choose"\nframe_rate = 4.0\n[session]\nautostart = false\ntarget = {target}\n'
+            f'[display]\nkind = "none"\n[serial]\nport = "none"\n[web]\nlisten = "{listen}"\n' + more
         )
         self.config = config
         self.environment = os.environ | {"LEUKOSCOPE_MODELS": str(ROOT / "models")}
         for name, role in USERS.items():
             self.command("user", "add", name, "--role", role, typed=PASSWORD)
         self.process = subprocess.Popen(
-            [self.program, "run", "--config", config, "--camera", camera],
+            [self.program, "run", "--config", config, *(["--camera", camera] if camera else [])],
             env=self.environment, stdout=subprocess.PIPE, stderr=self.log, text=True,
         )
         self.url = None

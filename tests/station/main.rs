@@ -8,6 +8,7 @@ mod control;
 mod counting;
 mod daemon;
 mod ending;
+mod marks;
 mod service;
 mod start;
 mod wiring;

@@ -1,11 +1,14 @@
 //! The page and its API.
 
 mod adapting;
+mod alarms;
 mod api;
 mod calibrating;
 #[path = "../common/mod.rs"]
 mod common;
 mod connections;
+mod fields;
+mod laboratory;
 mod live;
 mod logins;
 mod monitoring;
@@ -13,4 +16,5 @@ mod quality;
 mod review;
 mod security;
 mod station;
+mod trail;
 mod worklist;

@@ -67,6 +67,8 @@ pub(super) enum Code {
     Changed,
     /// Cells that somebody must look at were not, and no comment says why.
     Unexplained,
+    /// It was not counted from a slide under a microscope, and the station is not for training.
+    NotReal,
     /// No such thing.
     NotFound,
     /// Busy; try again in a moment.
@@ -181,6 +183,7 @@ impl From<StoreError> for ApiError {
                 ReviewError::Changed(_) => (StatusCode::CONFLICT, Code::Changed),
                 ReviewError::Control(_) => (StatusCode::CONFLICT, Code::Control),
                 ReviewError::Unexplained(..) => (StatusCode::CONFLICT, Code::Unexplained),
+                ReviewError::NotReal(..) => (StatusCode::CONFLICT, Code::NotReal),
                 ReviewError::NoSession(_) | ReviewError::NoCell(..) => (StatusCode::NOT_FOUND, Code::NotFound),
             },
             StoreError::Refused(_) => (StatusCode::CONFLICT, Code::Request),

@@ -13,8 +13,8 @@ use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, assets, calibration, monitoring, openapi, quality, report, review, sessions, settings,
-    stream, worklist,
+    account, adaptation, admin, alarms, assets, calibration, camera, keeping, laboratory, monitoring, openapi, quality,
+    references, report, review, sessions, settings, stream, trail, worklist,
 };
 use crate::store::records::Role;
 
@@ -70,14 +70,24 @@ fn table() -> Vec<Route> {
         route(Reviewer, routes!(review::reclassify)),
         route(Operator, routes!(sessions::crop)),
         route(Operator, routes!(sessions::saliency)),
+        route(Operator, routes!(sessions::field)),
+        route(Operator, routes!(sessions::field_picture)),
         route(Reviewer, routes!(review::undo)),
         personal(Reviewer, routes!(review::sign)),
+        route(Operator, routes!(alarms::open)),
+        personal(Operator, routes!(alarms::acknowledge)),
         route(Operator, routes!(report::pdf)),
+        route(Operator, routes!(report::label)),
         route(Operator, routes!(report::csv)),
+        route(Operator, routes!(laboratory::laboratory)),
         route(Operator, routes!(report::json)),
         route(Operator, routes!(sessions::classes)),
+        route(Operator, routes!(references::list)),
+        route(Operator, routes!(references::one)),
         route(Operator, routes!(settings::settings)),
         route(Admin, routes!(settings::change)),
+        route(Operator, routes!(camera::cameras)),
+        personal(Operator, routes!(camera::choose)),
         route(Admin, routes!(calibration::calibrate)),
         route(Operator, routes!(quality::standing)),
         route(Operator, routes!(quality::runs)),
@@ -97,7 +107,10 @@ fn table() -> Vec<Route> {
         route(Admin, routes!(admin::tokens)),
         personal(Admin, routes!(admin::add_token)),
         personal(Admin, routes!(admin::remove_token)),
-        route(Admin, routes!(admin::audit)),
+        route(Admin, routes!(trail::audit)),
+        route(Admin, routes!(trail::csv)),
+        route(Admin, routes!(trail::jsonl)),
+        route(Operator, routes!(keeping::keeping)),
         scraped(Operator, routes!(monitoring::figures)),
         route(None, routes!(monitoring::alive)),
         route(None, routes!(monitoring::ready)),

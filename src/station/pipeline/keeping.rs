@@ -91,8 +91,8 @@ impl Counting {
         Settings { taken_with: Some(taken_with(camera, optics)), ..self.current.settings.clone() }
     }
 
-    /// Looks up whether the camera of a stored result was checked, for everybody to see beside it.
-    fn look_up_check(&mut self, of: Option<&Setup>) {
+    /// Looks up whether the camera of a sample was checked, for everybody to see beside it.
+    pub(super) fn look_up_check(&mut self, of: Option<&Setup>) {
         let found = self.connections.store.as_ref().zip(of).map(|(store, of)| store.camera_check(of)).transpose();
         self.camera_check = found.unwrap_or_else(|problem| {
             log::error!("whether the camera was checked cannot be read: {problem}");

@@ -32,6 +32,8 @@ impl Counting {
                 .control
                 .clone()
                 .map(|of| QualityControl::Run { of, look: self.judged.look(self.um_per_px, self.used) }),
+            source: self.current.settings.source,
+            training: self.current.settings.training,
             ..self.session.snapshot(Timestamp::now())
         };
         snapshot.mark_experimental(self.vision.experimental());

@@ -1,8 +1,10 @@
 // The shell around the views: user, language, and the view that the address selects.
 
+import { watchAlarms } from "./alarms.js";
 import { get, loginAddress, send, target } from "./api.js";
 import { fill, h } from "./dom.js";
 import { dropDrafts, preferred } from "./kept.js";
+import { badges } from "./marks.js";
 import { knows, load, roleName, t } from "./words.js";
 import { setZone } from "./zone.js";
 import * as compare from "./views/compare.js";
@@ -85,6 +87,7 @@ function bar(place) {
   fill(
     document.getElementById("bar"),
     h("strong", {}, me.station),
+    me.training && badges(["training"]),
     me.role && h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("quality"), link("settings")),
     h("span", { class: "who" }, me.role ? `${me.name === "device" ? t("nav.device") : me.name} · ${roleName(me.role)}` : ""),
     person,
@@ -144,6 +147,7 @@ async function show() {
   const main = document.getElementById("main");
   bar(place);
   lookAtControl();
+  alarms();
   document.title = `${place ? t(`nav.${place}`) : t("nav.login")} · ${context.me.station}`;
   const root = h("div", { class: "view" });
   fill(main, root);
@@ -160,6 +164,7 @@ async function show() {
   }
 }
 
+const alarms = watchAlarms(document.getElementById("alarms"), context);
 addEventListener("hashchange", show);
 setInterval(stillIn, STILL_IN);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && stillIn());
