@@ -67,7 +67,8 @@ impl Bench {
         let detail = self.store.session(1).unwrap().unwrap();
         let cells = self.store.cells(1, None, None).unwrap().into_iter();
         let cells: Vec<_> = cells.map(|cell| (cell.clone(), self.store.crop(1, cell.number).unwrap())).collect();
-        make(form, &detail, &cells, &words(language)).unwrap()
+        make(form, &detail, &cells, &words(language), &leukoscope::outputs::report::letterhead::Letterhead::default())
+            .unwrap()
     }
 
     fn line(&self, format: LineFormat) -> String {
