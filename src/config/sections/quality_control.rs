@@ -12,9 +12,9 @@ use crate::config::keys::key;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ControlRequired {
-    /// Nothing.
     #[default]
-    None,
+    #[serde(rename = "none")]
+    Nothing,
     /// Nothing, but page, display and reports say so.
     Warn,
     /// Signing, until it passed or an admin wrote why not.
@@ -26,7 +26,7 @@ section! {
     "quality_control", QualityControlConfig {
         /// What a control that failed or is due keeps from happening: "none", "warn" (page, display and reports say it), or "sign"
         /// (nothing is signed until it passed, or an admin wrote why).
-        required: ControlRequired = ControlRequired::None => key(OneOf(&["none", "warn", "sign"]));
+        required: ControlRequired = ControlRequired::Nothing => key(OneOf(&["none", "warn", "sign"]));
         /// Hours that a control holds, 1 to 168, such as 8 for every shift; 0: until midnight by the station's time.
         valid_hours: u32 = 0 => key(Whole(0, 168)).unit("hours");
         /// White cells that a control must have, 1 to 10000. With fewer the limits of chance are so wide that little is seen: with 100
