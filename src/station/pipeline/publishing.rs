@@ -36,6 +36,10 @@ impl Counting {
             training: self.current.settings.training,
             ..self.session.snapshot(Timestamp::now())
         };
+        if snapshot.is_control() {
+            // A control is nobody's blood, whatever it was made from: no alarm.
+            snapshot.critical.clear();
+        }
         snapshot.mark_experimental(self.vision.experimental());
         // A finished result keeps the profile it was counted with, whatever is switched on since.
         snapshot.profile = match snapshot.phase {
