@@ -140,7 +140,7 @@ pub(super) async fn command(
 }
 
 /// What was entered, for the sample if one is named.
-fn entered(sample: Option<String>, entered: Entered) -> Result<Command, ApiError> {
+fn for_sample(sample: Option<String>, entered: Entered) -> Result<Command, ApiError> {
     let Some(sample) = sample else { return Ok(Command::Enter(entered)) };
     let sample = sample_id(&sample).map_err(|problem| ApiError::request(problem.to_string()))?;
     Ok(Command::EnterFor(sample, entered))
@@ -160,13 +160,13 @@ impl CommandBody {
             }
             (CommandWord::Red, sample, (Some(count), None, None)) => {
                 let count = RedCount::new(count).ok_or_else(|| ApiError::request(NoRedCount.to_string()))?;
-                entered(sample, Entered::Red(count))
+                for_sample(sample, Entered::Red(count))
             }
             (CommandWord::White, sample, (None, Some(count), None)) => {
                 let count = WhiteCount::new(count).ok_or_else(|| ApiError::request(NoWhiteCount.to_string()))?;
-                entered(sample, Entered::White(count))
+                for_sample(sample, Entered::White(count))
             }
-            (CommandWord::Group, sample, (None, None, Some(group))) => entered(sample, Entered::Group(group)),
+            (CommandWord::Group, sample, (None, None, Some(group))) => for_sample(sample, Entered::Group(group)),
             (CommandWord::Red, ..) => Err(ApiError::request("red takes red_count, and may take its sample")),
             (CommandWord::White, ..) => Err(ApiError::request("white takes white_count, and may take its sample")),
             (CommandWord::Group, ..) => Err(ApiError::request("group takes group, and may take its sample")),
