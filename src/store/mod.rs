@@ -3,6 +3,7 @@
 //! One process writes, any number read. When a writing method returns, its data is on disk. A damaged file, or one of
 //! a later version, is refused and left as it is: the store never starts afresh in its place.
 
+mod amendment;
 mod audit;
 pub mod backup;
 mod camera_check;

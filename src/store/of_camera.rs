@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::records::SessionId;
 use super::text::read_class;
-use super::{Store, StoreError};
+use super::{Store, StoreError, amendment};
 use crate::domain::class::CellClass;
 use crate::domain::red_cell_colour::RedCellColour;
 use crate::vision::optics::calibration::Setup;
@@ -24,9 +24,10 @@ impl Store {
         self.read(|transaction| {
             let mut select = transaction.prepare_cached(&format!(
                 "SELECT cell.session, cell.person_class FROM session JOIN cell ON cell.session = session.id WHERE {TAKEN} \
-                 AND cell.person_class IS NOT NULL AND cell.person_class IS NOT ?3 AND NOT cell.withdrawn \
+                 AND cell.person_class IS NOT NULL AND cell.person_class IS NOT ?3 AND NOT cell.withdrawn AND NOT {} \
                  AND EXISTS (SELECT 1 FROM crop WHERE crop.session = cell.session AND crop.number = cell.number) \
-                 ORDER BY cell.session, cell.number"
+                 ORDER BY cell.session, cell.number",
+                amendment::is_amended(transaction)?
             ))?;
             let rows = select.query_map(params![of.camera, of.objective, CellClass::Unk.code()], |row| {
                 Ok((row.get(0)?, row.get::<_, String>(1)?))

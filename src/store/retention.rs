@@ -12,7 +12,7 @@ use super::clock::days_before;
 use super::file::write_through;
 use super::records::SessionId;
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, recovered, sessions};
+use super::{Store, StoreError, StoreProblem, amendment, recovered, sessions};
 use crate::config::StoreConfig;
 use crate::system::clock::EARLIEST;
 use crate::system::stop::Stop;
@@ -63,7 +63,7 @@ pub struct Retained {
 }
 
 /// Sessions whose crops, cells or results may be deleted: none being counted, and neither cells nor results of one
-/// that was reviewed but not signed yet.
+/// that was reviewed but not signed yet. Nothing of one that takes part in an amendment under way, which every query adds.
 const PICTURES: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM crop WHERE crop.session = session.id)";
 const CELLS: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id) \
      AND (EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id) \
@@ -175,7 +175,8 @@ impl Store {
     fn next(&self, condition: &str, old: Option<&Old>, stop: &Stop) -> Result<Option<SessionId>, StoreError> {
         let Some(old) = old.filter(|_| !stop.requested()) else { return Ok(None) };
         self.read(|transaction| {
-            let sql = format!("SELECT id FROM session WHERE {AGED} AND {condition} ORDER BY id LIMIT 1");
+            let kept = amendment::is_under_way(transaction)?;
+            let sql = format!("SELECT id FROM session WHERE {AGED} AND {condition} AND NOT {kept} ORDER BY id LIMIT 1");
             let mut select = transaction.prepare_cached(&sql)?;
             Ok(select.query_row(params![earliest()?, old.before, old.newest], |row| row.get(0)).optional()?)
         })
@@ -184,7 +185,8 @@ impl Store {
     /// How many sessions are old enough and meet the condition.
     fn count(&self, condition: &str, old: &Old) -> Result<usize, StoreError> {
         self.read(|transaction| {
-            let sql = format!("SELECT count(*) FROM session WHERE {AGED} AND {condition}");
+            let kept = amendment::is_under_way(transaction)?;
+            let sql = format!("SELECT count(*) FROM session WHERE {AGED} AND {condition} AND NOT {kept}");
             let count: i64 =
                 transaction.query_row(&sql, params![earliest()?, old.before, old.newest], |row| row.get(0))?;
             Ok(usize::try_from(count).unwrap_or_default())
@@ -194,7 +196,8 @@ impl Store {
     /// The oldest session of all that meets the condition.
     fn first(&self, condition: &str) -> Result<Option<SessionId>, StoreError> {
         self.read(|transaction| {
-            let sql = format!("SELECT id FROM session WHERE {condition} ORDER BY id LIMIT 1");
+            let kept = amendment::is_under_way(transaction)?;
+            let sql = format!("SELECT id FROM session WHERE {condition} AND NOT {kept} ORDER BY id LIMIT 1");
             Ok(transaction.prepare_cached(&sql)?.query_row([], |row| row.get(0)).optional()?)
         })
     }

@@ -31,6 +31,9 @@ pub enum ReviewError {
     /// The count was interrupted, so there is none.
     #[error("session {0} was interrupted and has no result")]
     Interrupted(SessionId),
+    /// Another version amends it.
+    #[error("session {0} is amended already, by session {1}; look at that one")]
+    Amended(SessionId, SessionId),
     /// It has changed since it was viewed.
     #[error("the result of session {0} changed since you looked at it; look at it again, then sign")]
     Changed(SessionId),
@@ -250,6 +253,8 @@ impl Store {
             Ok((Signature { by: by.to_owned(), at, comment: comment.to_owned(), sha256 }, number, of))
         })?;
         self.witness();
+        // An amendment is known by its number from now on.
+        recovered(&self.0.numbers).insert(of);
         recovered(&self.0.signed).insert(number, of);
         recovered(&self.0.unsigned).remove(&of);
         Ok(signature)

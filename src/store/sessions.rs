@@ -3,19 +3,23 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
-use super::records::{SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
+use super::records::{AmendedBy, SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, camera_check, cells, results, review, schema};
+use super::{Store, StoreError, StoreProblem, amendment, camera_check, cells, results, review, schema};
 use crate::counting::session::snapshot::{EarlierResult, LookedAt, Snapshot};
 use crate::domain::class::Kind;
 use crate::store::reviewed::reviewed;
 
 fn select(connection: &Connection, end: &str) -> rusqlite::Result<String> {
     let store = schema::since_identity(connection, results::STORE)?;
+    let later = amendment::later(connection)?;
     Ok(format!(
         "SELECT session.id, result.sequence, sample, station, started, ended, state, settings, result.snapshot, \
-         signature.person, signature.at, signature.comment, signature.sha256, signature.snapshot, {store} FROM session \
-         LEFT JOIN result ON result.session = session.id LEFT JOIN signature ON signature.session = session.id {end}"
+         signature.person, signature.at, signature.comment, signature.sha256, signature.snapshot, {store}, \
+         later.session, later.sequence, later.snapshot, later_signature.person, later_signature.at FROM session \
+         LEFT JOIN result ON result.session = session.id LEFT JOIN signature ON signature.session = session.id \
+         LEFT JOIN result AS later ON {later} LEFT JOIN signature AS later_signature ON later_signature.session = later.session \
+         {end}"
     ))
 }
 
@@ -48,23 +52,25 @@ impl Store {
                 "WHERE (?1 IS NULL OR instr(lower(sample), lower(?1)) > 0) AND (?2 IS NULL OR started >= ?2) \
                  AND (?3 IS NULL OR started < ?3) AND (?4 IS NULL OR ?4 = CASE WHEN signature.session IS NOT NULL \
                  THEN 'final' WHEN state = 'done' THEN 'preliminary' ELSE state END) \
-                 ORDER BY started DESC, session.id DESC LIMIT ?5 OFFSET ?6",
+                 AND (?7 OR later_signature.session IS NULL) ORDER BY started DESC, session.id DESC LIMIT ?5 OFFSET ?6",
             )?;
             let mut select = transaction.prepare_cached(&sql)?;
             let (from, to) = (query.from.map(time), query.to.map(time));
-            let rows = select.query_map(params![query.sample, from, to, status, limit, query.offset], columns)?;
+            let rows = select
+                .query_map(params![query.sample, from, to, status, limit, query.offset, query.replaced], columns)?;
             rows.map(|row| detail(transaction, row?, false).map(|detail| detail.summary)).collect()
         })
     }
 
-    /// Every session, oldest first.
+    /// Every session, oldest first; with `replaced` also versions that a signed amendment replaced.
     ///
     /// # Errors
     /// If they cannot be read.
-    pub(crate) fn all_sessions(&self) -> Result<Vec<SessionSummary>, StoreError> {
+    pub(crate) fn all_sessions(&self, replaced: bool) -> Result<Vec<SessionSummary>, StoreError> {
         self.read(|transaction| {
-            let mut select = transaction.prepare(&select(transaction, "ORDER BY started, session.id")?)?;
-            let rows = select.query_map([], columns)?;
+            let end = "WHERE ?1 OR later_signature.session IS NULL ORDER BY started, session.id";
+            let mut select = transaction.prepare(&select(transaction, end)?)?;
+            let rows = select.query_map([replaced], columns)?;
             rows.map(|row| detail(transaction, row?, false).map(|detail| detail.summary)).collect()
         })
     }
@@ -90,7 +96,7 @@ impl Store {
         self.read(|transaction| one(transaction, id))
     }
 
-    /// The latest signed result of exactly this sample id.
+    /// The latest signed result of exactly this sample id, in the version that is in force.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -98,7 +104,9 @@ impl Store {
         self.read(|transaction| {
             let mut select = transaction.prepare_cached(
                 "SELECT session.id FROM session JOIN signature ON signature.session = session.id \
-                 WHERE session.sample = ?1 ORDER BY session.id DESC LIMIT 1",
+                 JOIN result ON result.session = session.id WHERE session.sample = ?1 \
+                 ORDER BY coalesce(json_extract(signature.snapshot, '$.amends.first'), result.sequence) DESC, \
+                 session.id DESC LIMIT 1",
             )?;
             let Some(id) = select.query_row([sample], |row| row.get(0)).optional()? else { return Ok(None) };
             Ok(one(transaction, id)?.and_then(|SessionDetail { summary, .. }| {
@@ -127,6 +135,31 @@ struct Columns {
     snapshot: Option<String>,
     signature: Option<[String; 5]>,
     store: Option<String>,
+    later: Option<Later>,
+}
+
+/// The version that amends a session: its session, its result, and who signed it and when.
+type Later = (SessionId, i64, String, Option<(String, String)>);
+
+fn later(row: &Row<'_>) -> rusqlite::Result<Option<Later>> {
+    let Some(session) = row.get(15)? else { return Ok(None) };
+    let signed = row.get::<_, Option<String>>(18)?.zip(row.get(19)?);
+    Ok(Some((session, row.get(16)?, row.get(17)?, signed)))
+}
+
+fn amended_by((session, sequence, snapshot, signed): Later) -> Result<Option<AmendedBy>, StoreProblem> {
+    let Some(amends) = serde_json::from_str::<Snapshot>(&snapshot)?.amends else { return Ok(None) };
+    let signed_at = signed.as_ref().map(|(_, at)| read_time(at)).transpose()?;
+    Ok(Some(AmendedBy {
+        session,
+        result: sequence.cast_unsigned(),
+        version: amends.version,
+        by: amends.amended_by,
+        since: amends.since,
+        reason: amends.reason,
+        signed_by: signed.map(|(person, _)| person),
+        signed_at,
+    }))
 }
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
@@ -147,6 +180,7 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
         snapshot: row.get(8)?,
         signature,
         store: row.get(14)?,
+        later: later(row)?,
     })
 }
 
@@ -192,6 +226,8 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         counted: reviewed_result.as_ref().map_or(0, |result| result.counted),
         flags: reviewed_result.as_ref().map(|result| result.flags.clone()).unwrap_or_default(),
         signed_by: signature.as_ref().map(|signature| signature.by.clone()),
+        version: reviewed_result.as_ref().and_then(|result| result.amends.as_ref()).map_or(1, |amends| amends.version),
+        amended_by: row.later.map(amended_by).transpose()?.flatten(),
     };
     let looked_at = match &reviewed_result {
         Some(result) if whole && signature.is_none() => Some(looked_at(transaction, row.id, result.kinds.wbc)?),

@@ -118,6 +118,7 @@ pub fn result(sample: &str) -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        amends: None,
     }
 }
 

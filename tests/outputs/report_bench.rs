@@ -11,7 +11,7 @@ use leukoscope::domain::interval::Figure;
 use leukoscope::outputs::report::{Pictured, ReportFormat, make};
 use leukoscope::outputs::words::{Catalogues, Words};
 use leukoscope::store::Store;
-use leukoscope::store::records::{CellChange, SessionDetail};
+use leukoscope::store::records::{CellChange, SessionDetail, SessionId};
 
 pub fn words(language: &str) -> Words {
     Catalogues::new(None).words(language)
@@ -20,6 +20,8 @@ pub fn words(language: &str) -> Words {
 pub struct Bench {
     pub store: Store,
     pub _folder: tempfile::TempDir,
+    /// The session whose reports are made.
+    shown: SessionId,
 }
 
 impl Bench {
@@ -28,7 +30,7 @@ impl Bench {
         let store = Store::open(folder.path()).unwrap();
         let id = store.begin(&start(sample)).unwrap();
         store.finish(id, cells, &result(sample), &start(sample).settings).unwrap();
-        Self { store, _folder: folder }
+        Self { store, _folder: folder, shown: id }
     }
 
     /// With a result that raises every warning, and no cells.
@@ -61,14 +63,19 @@ impl Bench {
         result.frames.refused.too_dark = 4;
         let id = store.begin(&start("A-1")).unwrap();
         store.finish(id, &[], &result, &start("A-1").settings).unwrap();
-        Self { store, _folder: folder }
+        Self { store, _folder: folder, shown: id }
+    }
+
+    /// Makes reports of this session from now on.
+    pub fn show(&mut self, id: SessionId) {
+        self.shown = id;
     }
 
     pub fn all(&self) -> (SessionDetail, Vec<Pictured>) {
-        let detail = self.store.session(1).unwrap().unwrap();
-        let cells = self.store.cells(1, None, None).unwrap();
+        let detail = self.store.session(self.shown).unwrap().unwrap();
+        let cells = self.store.cells(self.shown, None, None).unwrap();
         let pictured = cells.into_iter().map(|cell| {
-            let picture = self.store.crop(1, cell.number).unwrap();
+            let picture = self.store.crop(self.shown, cell.number).unwrap();
             (cell, picture)
         });
         (detail, pictured.collect())

@@ -51,6 +51,7 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        amends: None,
     }
 }
 

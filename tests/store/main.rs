@@ -1,5 +1,6 @@
 //! What the store keeps, and how it behaves when things go wrong.
 
+mod amendments;
 mod audit;
 mod camera_check;
 #[path = "../common/mod.rs"]

@@ -1,6 +1,7 @@
 //! The page and its API.
 
 mod adapting;
+mod amendments;
 mod api;
 mod calibrating;
 #[path = "../common/mod.rs"]

@@ -67,6 +67,9 @@ pub enum CliCommand {
         /// JSON Lines, one result per line, without sessions that have none.
         #[arg(long)]
         json: bool,
+        /// Also versions that an amended result replaced.
+        #[arg(long)]
+        all: bool,
     },
     /// Users of the page: add, change or list them. The password is asked for, or read from standard input.
     User(UserArguments),

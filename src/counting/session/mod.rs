@@ -204,6 +204,7 @@ impl Session {
             looked_at: None,
             camera_check: None,
             earlier: None,
+            amends: None,
         }
     }
 }

@@ -127,6 +127,29 @@ pub struct EarlierResult {
     pub by: String,
 }
 
+/// The signed version of a result that this one, an amendment, replaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Amends {
+    /// Version of this result, from 2.
+    pub version: u32,
+    /// Session of the version that it replaces.
+    pub session: i64,
+    /// Number of that version's result.
+    pub result: u64,
+    /// Who signed that version.
+    pub by: String,
+    /// When that version was signed.
+    pub at: Timestamp,
+    /// Why it is amended, on one line; never empty.
+    pub reason: String,
+    /// Who began the amendment.
+    pub amended_by: String,
+    /// When it was begun.
+    pub since: Timestamp,
+    /// Number of the first version's result, by which hosts know the order.
+    pub first: u64,
+}
+
 /// The state of a session at one moment. Every sink renders this and nothing else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
@@ -198,6 +221,9 @@ pub struct Snapshot {
     /// The latest signed result that this sample id had when the count began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<EarlierResult>,
+    /// The version that this result, an amendment, replaces; missing in results that were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amends: Option<Amends>,
 }
 
 impl Snapshot {

@@ -1,6 +1,6 @@
 //! What a laboratory system is told about a result beside its figures, in sentences.
 
-use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
+use crate::counting::session::snapshot::{Amends, CameraCheck, LookedAt, Snapshot};
 use crate::domain::interval::Figure;
 use crate::store::records::Settings;
 use crate::store::{Store, StoreError, StoredResult};
@@ -42,6 +42,10 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
         None => notes.push("Preliminary: counted by the program, and signed by nobody yet.".to_owned()),
         Some(signature) => notes.push(format!("Signed by {} at {}.", signature.by, rfc3339(signature.at))),
     }
+    notes.extend(snapshot.amends.as_ref().map(corrected));
+    if let Some(number) = result.replaced_by {
+        notes.push(format!("Replaced by the corrected report with result {number}."));
+    }
     if let (Some(_), Some(earlier)) = (&result.signature, &snapshot.earlier) {
         notes.push(format!("It replaces result {} of the same sample, signed by {}.", earlier.result, earlier.by));
     }
@@ -62,6 +66,16 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
         format!("Counted by leukoscope {}{}{}.", settings.version, of(model), of(profile))
     }));
     notes
+}
+
+/// What a corrected report replaces, in words for the host.
+#[must_use]
+pub fn corrected(amends: &Amends) -> String {
+    let Amends { version, result, by, at, reason, .. } = amends;
+    let (before, at) = (version.saturating_sub(1), rfc3339(*at));
+    format!(
+        "Corrected report, version {version}, replaces version {before} (result {result}) signed by {by} at {at}. Reason: {reason}"
+    )
 }
 
 /// Whether the camera of a result was checked, in words for the host.

@@ -1,6 +1,6 @@
 //! Words and numbers on the screen, independent of layout.
 
-use crate::counting::session::snapshot::{CameraCheck, Ending, Phase, Snapshot};
+use crate::counting::session::snapshot::{Amends, CameraCheck, Ending, Phase, Snapshot};
 use crate::domain::class::{CellClass, Reported};
 use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
@@ -114,6 +114,10 @@ pub(super) fn ending(snapshot: &Snapshot) -> &'static str {
 
 /// Same, with the note that nobody has signed the result, and whether its camera was checked, from long to short.
 pub(super) fn unsigned(snapshot: &Snapshot) -> [String; 4] {
+    if let Some(Amends { version, result, .. }) = &snapshot.amends {
+        let [named, short] = [format!("corrected report, version {version}"), format!("corrected v{version}")];
+        return [format!("{named}, replaces result {result}"), named, short.clone(), short];
+    }
     let (why, short) = (format!("{}, unsigned", ending(snapshot)), "unsigned".to_owned());
     match camera(snapshot) {
         Some(camera) => [format!("{why}, {camera}"), format!("{short}, {camera}"), why, short],

@@ -8,6 +8,7 @@ mod pdf;
 mod pictures;
 mod table;
 mod typeface;
+mod versions;
 
 use std::str::FromStr;
 

@@ -7,6 +7,7 @@ use super::differential::{ROW, classes, differential, groups};
 use super::paper::{BODY, GOOD, GOOD_TINT, INK, LEFT, Paper, RIGHT, RULE, SMALL, STRONG, Sheet, Type, WARN, WARN_TINT};
 use super::pictures::pictures;
 use super::typeface::{self, PdfFace};
+use super::versions::{self, versions};
 use crate::config::Flags;
 use crate::counting::session::snapshot::{CameraCheck, EarlierResult, LookedAt, Snapshot};
 use crate::domain::flag::Share;
@@ -45,6 +46,7 @@ pub(super) fn pdf(detail: &SessionDetail, cells: &[Pictured], words: &Words) -> 
     let sample = sample(&words.with("report.sample", &[("sample", &detail.summary.sample)]));
     let mut paper = Paper::new(under(&sample) - 46.0);
     if let Some(result) = &detail.reviewed_result {
+        versions(&mut paper, detail, result, words);
         earlier(&mut paper, result, words);
         paper.paragraph(LEFT, RIGHT, STRONG, &camera_checked(detail.camera_check.as_ref(), words));
         flags(&mut paper, result, words);
@@ -115,6 +117,10 @@ fn draw_frame(
     let y = under(sample);
     sheet.text(LEFT, y, SMALL, &when);
     let (text, colour, tint) = match &detail.signature {
+        Some(signature) if detail.summary.is_replaced() => {
+            (versions::replaced(detail, signature, words), WARN, WARN_TINT)
+        }
+        Some(signature) if detail.summary.version > 1 => (versions::signed(detail, signature, words), GOOD, GOOD_TINT),
         Some(signature) => {
             let values: [(&str, &dyn std::fmt::Display); 2] = [("by", &signature.by), ("at", &time(signature.at))];
             (words.with("report.final", &values), GOOD, GOOD_TINT)

@@ -11,6 +11,7 @@ use serde::ser::{SerializeMap, Serializer};
 use super::columns::{
     NEWER, corrected_columns, corrected_fields, count_columns, count_fields, first_classes, quoted, tenths, three,
 };
+use super::version::{self, JsonVersion};
 use crate::config::LineFormat;
 use crate::counting::session::snapshot::{CameraCheck, EarlierResult, Ending, LookedAt, Phase, Snapshot};
 use crate::counting::statistics::correction::MisclassificationCorrection;
@@ -136,6 +137,8 @@ struct JsonLine<'a> {
     signature: Option<&'a Signature>,
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<&'a str>,
+    #[serde(flatten)]
+    version: JsonVersion<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
 }
@@ -270,6 +273,7 @@ fn json(line: &SerialLine<'_>) -> String {
         session,
         signature: line.signature(),
         store: line.store(),
+        version: JsonVersion::of(line.message),
         message: line.error(),
     };
     // Only text, numbers and maps with text keys, so serialization cannot fail.
@@ -307,7 +311,9 @@ pub fn csv_header() -> String {
         header.push_str(&corrected_columns(class));
     }
     header.push_str(",camera_agree,camera_cells,camera_percent,camera_low,camera_high,camera_checked");
-    header.push_str(",profile,profile_sha256\r\n");
+    header.push_str(",profile,profile_sha256");
+    header.push_str(version::COLUMNS);
+    header.push_str("\r\n");
     header
 }
 
@@ -375,6 +381,7 @@ fn csv(line: &SerialLine<'_>) -> String {
     fields.push(line.camera_checked().unwrap_or_default());
     fields.push(of(|s| s.profile.as_ref().map(|profile| profile.name.clone()).unwrap_or_default()));
     fields.push(of(|s| s.profile.as_ref().map(|profile| profile.sha256.clone()).unwrap_or_default()));
+    fields.extend(JsonVersion::of(line.message).fields());
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text

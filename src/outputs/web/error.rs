@@ -65,6 +65,8 @@ pub(super) enum Code {
     NotDone,
     /// The data changed since the client last read it.
     Changed,
+    /// Another version amends the result already.
+    Amended,
     /// Cells that somebody must look at were not, and no comment says why.
     Unexplained,
     /// No such thing.
@@ -175,6 +177,7 @@ impl From<StoreError> for ApiError {
                 ReviewError::Signed(_) => (StatusCode::CONFLICT, Code::Signed),
                 ReviewError::Counting(_) | ReviewError::Interrupted(_) => (StatusCode::CONFLICT, Code::NotDone),
                 ReviewError::Changed(_) => (StatusCode::CONFLICT, Code::Changed),
+                ReviewError::Amended(..) => (StatusCode::CONFLICT, Code::Amended),
                 ReviewError::Unexplained(..) => (StatusCode::CONFLICT, Code::Unexplained),
                 ReviewError::NoSession(_) | ReviewError::NoCell(..) => (StatusCode::NOT_FOUND, Code::NotFound),
             },

@@ -7,6 +7,7 @@
 mod account;
 mod adaptation;
 mod admin;
+mod amendment;
 mod app;
 mod assets;
 mod calibration;

@@ -13,8 +13,8 @@ use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, assets, calibration, monitoring, openapi, report, review, sessions, settings, stream,
-    worklist,
+    account, adaptation, admin, amendment, assets, calibration, monitoring, openapi, report, review, sessions,
+    settings, stream, worklist,
 };
 use crate::store::records::Role;
 
@@ -72,6 +72,8 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(sessions::saliency)),
         route(Reviewer, routes!(review::undo)),
         personal(Reviewer, routes!(review::sign)),
+        personal(Reviewer, routes!(amendment::amend)),
+        personal(Reviewer, routes!(amendment::withdraw)),
         route(Operator, routes!(report::pdf)),
         route(Operator, routes!(report::csv)),
         route(Operator, routes!(report::json)),
@@ -129,7 +131,7 @@ async fn check_caller(State(needs): State<Needs>, request: Request, next: Next) 
     let caller = request.extensions().get::<Caller>().ok_or_else(ApiError::log_in)?;
     if needs.person && matches!(caller.how, How::Token(_)) {
         return Err(ApiError::may_not(
-            "only a person signs or changes users, passwords and tokens; log in with name and password",
+            "only a person signs, amends or changes users, passwords and tokens; log in with name and password",
         ));
     }
     if caller.role >= needed {

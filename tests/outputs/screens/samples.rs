@@ -35,6 +35,7 @@ pub fn waiting() -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        amends: None,
     }
 }
 
