@@ -160,29 +160,29 @@ fn an_mqtt_subscriber_gets_a_new_message_with_version_and_what_it_replaces() {
 
 #[test]
 fn a_corrected_report_says_so_first_and_on_every_page_and_the_old_one_that_it_is_replaced() {
-    let mut bench = Bench::with("A-1", &six_pictured(jpeg));
+    let bench = Bench::with("A-1", &six_pictured(jpeg));
     bench.store.sign(1, "rita", at(90), "").unwrap();
     let made = bench.store.amend(1, "cell 4 is reactive", "otto", at(200)).unwrap();
     let old = bench.pdf("en");
     assert_eq!((old.says("FINAL"), old.says("AN AMENDMENT IS BEING MADE: version 2")), (old.pages(), 1));
-    bench.show(made);
-    let open = bench.pdf("en");
+    let open = bench.pdf_of(made, "en");
     assert_eq!((open.says("PRELIMINARY"), open.says("AMENDMENT, version 2, not signed")), (open.pages(), 1));
     bench.store.sign(made, "otto", at(220), "").unwrap();
-    let corrected = bench.pdf("en");
+    let corrected = bench.pdf_of(made, "en");
     assert_eq!(corrected.says("CORRECTED REPORT, version 2 "), corrected.pages());
     assert_eq!(corrected.says("It replaces version 1"), 1);
-    let french = bench.pdf("fr");
+    let french = bench.pdf_of(made, "fr");
     assert_eq!(french.says("RECTIFI"), french.pages() + 1);
-    let csv = bench.text(ReportFormat::Csv, "en");
-    for line in
-        ["session,version of the result,,2,", "session,replaces result,,1,", "session,reason of the amendment,,cell 4 is reactive,"]
-    {
+    let csv = bench.text_of(made, ReportFormat::Csv, "en");
+    for line in [
+        "session,version of the result,,2,",
+        "session,replaces result,,1,",
+        "session,reason of the amendment,,cell 4 is reactive,",
+    ] {
         assert!(csv.contains(line), "{line}: {csv}");
     }
-    let json: serde_json::Value = serde_json::from_str(&bench.text(ReportFormat::Json, "en")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&bench.text_of(made, ReportFormat::Json, "en")).unwrap();
     assert_eq!((&json["version"], &json["reviewed_result"]["amends"]["session"]), (&json!(2), &json!(1)));
-    bench.show(1);
     let old = bench.pdf("en");
     assert_eq!((old.says("REPLACED by version 2 "), old.says("FINAL")), (old.pages() + 1, 0));
     let csv = bench.text(ReportFormat::Csv, "en");

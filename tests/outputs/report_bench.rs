@@ -20,8 +20,6 @@ pub fn words(language: &str) -> Words {
 pub struct Bench {
     pub store: Store,
     pub _folder: tempfile::TempDir,
-    /// The session whose reports are made.
-    shown: SessionId,
 }
 
 impl Bench {
@@ -30,7 +28,7 @@ impl Bench {
         let store = Store::open(folder.path()).unwrap();
         let id = store.begin(&start(sample)).unwrap();
         store.finish(id, cells, &result(sample), &start(sample).settings).unwrap();
-        Self { store, _folder: folder, shown: id }
+        Self { store, _folder: folder }
     }
 
     /// With a result that raises every warning, and no cells.
@@ -63,31 +61,38 @@ impl Bench {
         result.frames.refused.too_dark = 4;
         let id = store.begin(&start("A-1")).unwrap();
         store.finish(id, &[], &result, &start("A-1").settings).unwrap();
-        Self { store, _folder: folder, shown: id }
-    }
-
-    /// Makes reports of this session from now on.
-    pub fn show(&mut self, id: SessionId) {
-        self.shown = id;
+        Self { store, _folder: folder }
     }
 
     pub fn all(&self) -> (SessionDetail, Vec<Pictured>) {
-        let detail = self.store.session(self.shown).unwrap().unwrap();
-        let cells = self.store.cells(self.shown, None, None).unwrap();
+        self.all_of(1)
+    }
+
+    fn all_of(&self, id: SessionId) -> (SessionDetail, Vec<Pictured>) {
+        let detail = self.store.session(id).unwrap().unwrap();
+        let cells = self.store.cells(id, None, None).unwrap();
         let pictured = cells.into_iter().map(|cell| {
-            let picture = self.store.crop(self.shown, cell.number).unwrap();
+            let picture = self.store.crop(id, cell.number).unwrap();
             (cell, picture)
         });
         (detail, pictured.collect())
     }
 
     pub fn text(&self, form: ReportFormat, language: &str) -> String {
-        let (detail, cells) = self.all();
+        self.text_of(1, form, language)
+    }
+
+    pub fn text_of(&self, id: SessionId, form: ReportFormat, language: &str) -> String {
+        let (detail, cells) = self.all_of(id);
         String::from_utf8(make(form, &detail, &cells, &words(language)).unwrap()).unwrap()
     }
 
     pub fn pdf(&self, language: &str) -> Pdf {
-        let (detail, cells) = self.all();
+        self.pdf_of(1, language)
+    }
+
+    pub fn pdf_of(&self, id: SessionId, language: &str) -> Pdf {
+        let (detail, cells) = self.all_of(id);
         Pdf(make(ReportFormat::Pdf, &detail, &cells, &words(language)).unwrap())
     }
 }

@@ -49,7 +49,7 @@ fn a_host_reads_a_header_and_lines_of_as_many_fields_as_csv() {
         "corrected_UNK,corrected_low_UNK,corrected_high_UNK,verdict,focus,refused,signed_by,signed_at,comment,store,\
          looked_at,looked_at_of,earlier_result,network_alone,count_BLA,percent_BLA,low_BLA,high_BLA,corrected_BLA,\
          corrected_low_BLA,corrected_high_BLA,camera_agree,camera_cells,camera_percent,camera_low,camera_high,\
-         camera_checked,profile,profile_sha256"
+         camera_checked,profile,profile_sha256,version,replaces,reason,replaced_by"
     ));
     let hello = host.line();
     assert!(hello.starts_with("hello,1,0,"), "{hello}");

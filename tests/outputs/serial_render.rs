@@ -82,7 +82,7 @@ fn a_line_names_the_profile_that_named_the_cells() {
     let state = Snapshot { profile: Some(profile), ..snapshot("A-1".into(), None, 50.0) };
     let of = |format| render(&line("bench", SerialMessage::Update(&state)), format);
     assert!(of(LineFormat::Json).contains(r#""profile":{"name":"ward, 3","sha256":"ab","cells":40}"#));
-    assert!(of(LineFormat::Csv).ends_with(",\"ward, 3\",ab\r\n"));
+    assert!(of(LineFormat::Csv).ends_with(",\"ward, 3\",ab,,,,\r\n"));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn an_update_is_this_line_of_json() {
         render(&line("bench", SerialMessage::Error("no")), LineFormat::Csv).trim_end_matches(','),
         format!(
             "error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n",
-            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 11 + 7 + 6 + 2)
+            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 11 + 7 + 6 + 2 + 4)
         )
     );
 }

@@ -36,6 +36,7 @@ const FILES: &[Asset] = page![
     "views.css",
     "views/adapt.js",
     "views/admin.js",
+    "views/amend.js",
     "views/calibration.js",
     "views/compare.js",
     "views/gallery.js",
