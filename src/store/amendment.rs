@@ -131,7 +131,8 @@ fn copy(
     let number = results::next(transaction)?;
     results::insert(transaction, number, id, snapshot)?;
     let rows = digest::with_before(digest::of_all(transaction, id)?, begun);
-    let detail = json!({"result": number, "counted": snapshot.counted});
+    let Snapshot { sample, counted, flags, .. } = snapshot;
+    let detail = json!({"result": number, "sample": sample, "counted": counted, "flags": flags});
     vouch(transaction, by, at, "result", Some(id), &detail, Some(&rows))?;
     // Among the lines of the version that it replaces, too: who reads that one must find it.
     let mut detail = words.clone();
@@ -162,10 +163,13 @@ pub(super) fn is_amended(connection: &Connection) -> rusqlite::Result<String> {
     Ok(format!("EXISTS (SELECT 1 FROM result AS later WHERE {})", later(connection)?))
 }
 
-/// As SQL: `session` takes part in an amendment that nobody has signed yet. Whoever makes it needs the cells of both.
+/// As SQL: somebody works on `session` whatever its age: it takes part in an amendment that nobody has signed yet, or waits
+/// for its second reviewer. Their cells must stay.
 pub(super) fn is_under_way(connection: &Connection) -> rusqlite::Result<&'static str> {
-    const UNDER_WAY: &str = "EXISTS (SELECT 1 FROM result AS made WHERE made.amends IS NOT NULL \
+    const UNDER_WAY: &str = "(EXISTS (SELECT 1 FROM result AS made WHERE made.amends IS NOT NULL \
          AND session.id IN (made.session, made.amends) \
-         AND NOT EXISTS (SELECT 1 FROM signature WHERE signature.session = made.session))";
+         AND NOT EXISTS (SELECT 1 FROM signature WHERE signature.session = made.session)) \
+         OR (EXISTS (SELECT 1 FROM audit WHERE audit.session = session.id AND action = 'first sign') \
+         AND NOT EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id)))";
     Ok(if schema::has_amendments(connection)? { UNDER_WAY } else { "0" })
 }

@@ -27,6 +27,7 @@ mod retention;
 mod review;
 pub mod reviewed;
 mod schema;
+mod second_look;
 mod sessions;
 mod space;
 mod text;
@@ -39,7 +40,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -54,12 +55,15 @@ use records::SessionId;
 pub use results::StoredResult;
 pub use retention::{Due, Notice, Retained};
 pub use review::ReviewError;
+pub use second_look::Signed;
 pub use space::{Checked, Space};
 pub(crate) use text::several;
 pub use users::Stamp;
 pub(crate) use users::token_hash;
 pub use verify::{AuditVerdict, Verified};
 use witness::Witness;
+
+use crate::domain::flag::Flag;
 
 /// File name of the database.
 pub const FILE: &str = "leukoscope.sqlite";
@@ -90,6 +94,8 @@ struct Inner {
     earlier: SessionId,
     /// Time of that session.
     newest: Option<Timestamp>,
+    /// Flags whose results two persons sign; none until somebody says so.
+    two_for: OnceLock<Vec<Flag>>,
     /// The last check of the whole file, if there was one since it was opened.
     checked: Mutex<Option<Checked>>,
     /// Held while this process may write.
@@ -219,6 +225,7 @@ impl Store {
             opened,
             earlier,
             newest,
+            two_for: OnceLock::new(),
             checked,
             _lock: lock,
         })))

@@ -201,6 +201,9 @@ pub struct SessionSummary {
     /// The version that amends this one, if there is one. Once that is signed, this one is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amended_by: Option<AmendedBy>,
+    /// Who signed first, while a second reviewer must sign, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits_second: Option<String>,
 }
 
 const fn first_version() -> u32 {
@@ -266,6 +269,9 @@ pub struct SessionDetail {
     /// not known, as for results of versions that did not store it.
     pub camera_check: Option<CameraCheck>,
     pub signature: Option<Signature>,
+    /// Whether flags of the result ask for the signatures of two persons, and it is not signed.
+    #[serde(default)]
+    pub needs_second: bool,
     /// Identity of the store that gave the result its number: with it the number is unique for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::records::{SessionId, Settings, Signature};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, amendment, camera_check, recovered, schema};
+use super::{Store, StoreError, StoreProblem, amendment, camera_check, recovered, schema, second_look};
 use crate::counting::session::snapshot::Snapshot;
 use crate::domain::red_cell_colour::RedCellColour;
 
@@ -76,6 +76,7 @@ fn result(
     if signature.is_none() {
         let settings: Option<Settings> = settings.as_deref().map(serde_json::from_str).transpose()?;
         snapshot.camera_check = camera_check::of_settings(transaction, settings.as_ref())?;
+        snapshot.first_reviewer = second_look::first(transaction, session)?;
     }
     let replaced_by = later.map(i64::cast_unsigned);
     Ok(StoredResult { sequence: sequence.cast_unsigned(), store, session, station, snapshot, signature, replaced_by })

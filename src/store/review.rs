@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::audit::{hexadecimal, signature_hash, vouch};
 use super::records::{CellNumber, CellRecord, SessionId, Signature};
+use super::second_look::{self, Signed, Turn};
 use super::text::time;
 use super::{Store, StoreError, StoreProblem, cells, digest, recovered, refused, sessions};
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
@@ -34,6 +35,12 @@ pub enum ReviewError {
     /// Another version amends it.
     #[error("session {0} is amended already, by session {1}; look at that one")]
     Amended(SessionId, SessionId),
+    /// Two persons sign it, and this one did already.
+    #[error("session {0}: you signed it first; another person must look at it and sign now")]
+    SecondNeeded(SessionId),
+    /// The second reviewer gave cells another class than the first.
+    #[error("session {0}: you and the first reviewer differ on {1} cells; write in the comment why, or hand it back")]
+    Differ(SessionId, usize),
     /// It has changed since it was viewed.
     #[error("the result of session {0} changed since you looked at it; look at it again, then sign")]
     Changed(SessionId),
@@ -86,6 +93,7 @@ impl Store {
         let code = class.map(CellClass::code);
         self.write_witnessed(|transaction| {
             open_for_review(transaction, session)?;
+            second_look::not_by_first(transaction, session, by)?;
             let before = review_hashes(transaction, session)?;
             let mut changes = Vec::new();
             for &cell in &cells {
@@ -129,6 +137,7 @@ impl Store {
     pub fn undo(&self, session: SessionId, by: &str, at: Timestamp) -> Result<Vec<CellRecord>, StoreError> {
         self.write_witnessed(|transaction| {
             open_for_review(transaction, session)?;
+            second_look::not_by_first(transaction, session, by)?;
             let before = review_hashes(transaction, session)?;
             // All changes by one person at one time are one step.
             let mut select = transaction.prepare_cached(
@@ -172,7 +181,12 @@ impl Store {
     /// A refusal if the session has no result or is already signed, or the comment is too long; else if it cannot be
     /// written.
     pub fn sign(&self, session: SessionId, by: &str, at: Timestamp, comment: &str) -> Result<Signature, StoreError> {
-        self.sign_if(session, by, at, comment, |_| true, false)
+        match self.sign_if(session, by, at, comment, |_| true, false)? {
+            Signed::Final(signature) => Ok(signature),
+            Signed::First(first) => {
+                Err(StoreError::Refused(format!("signed first by {}; another person must sign, too", first.by)))
+            }
+        }
     }
 
     /// Signs the result only if its fingerprint is `seen`. The comment is a person's: every letter of it must print.
@@ -187,7 +201,7 @@ impl Store {
         at: Timestamp,
         comment: &str,
         seen: &str,
-    ) -> Result<Signature, StoreError> {
+    ) -> Result<Signed, StoreError> {
         let comment = comment.replace("\r\n", "\n");
         if let Some(letters) = unfit_in_comment(&comment) {
             return Err(StoreError::Refused(format!(
@@ -206,13 +220,14 @@ impl Store {
         comment: &str,
         seen: impl FnOnce(&str) -> bool,
         explained: bool,
-    ) -> Result<Signature, StoreError> {
-        let (signature, number, of) = self.write(|transaction| {
+    ) -> Result<Signed, StoreError> {
+        let done = self.write(|transaction| {
             open_for_review(transaction, session)?;
             if comment.chars().count() > LONGEST_COMMENT {
                 return refused(format!("the comment is longer than {LONGEST_COMMENT} characters; shorten it"));
             }
             let detail = sessions::one(transaction, session)?;
+            let asked = detail.as_ref().is_some_and(|detail| second_look::asks(self, detail));
             let found = detail.and_then(|detail| {
                 let result = Snapshot {
                     // Part of what is signed: reports and hosts show them beside the signature.
@@ -222,7 +237,7 @@ impl Store {
                 };
                 Some((detail.summary.result?, result, detail.fingerprint?))
             });
-            let Some((of, result, fingerprint)) = found else {
+            let Some((of, mut result, fingerprint)) = found else {
                 return refused(format!("session {session} has no result to sign"));
             };
             if !seen(&fingerprint) {
@@ -234,6 +249,11 @@ impl Store {
                     return Err(ReviewError::Unexplained(session, unseen).into());
                 }
             }
+            result.first_reviewer = match second_look::turn(transaction, session, asked, by, comment)? {
+                Turn::Only => None,
+                Turn::First => return Ok(Err(second_look::sign_first(transaction, session, by, at, comment)?)),
+                Turn::Second(first) => Some(first),
+            };
             let snapshot = serde_json::to_string(&result)?;
             let sha256 = signature_hash(session, by, &time(at), comment, &snapshot);
             let mut detail = json!({"sha256": sha256, "counted": result.counted});
@@ -250,14 +270,18 @@ impl Store {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 params![session, by, time(at), comment, snapshot, sha256, number, hash],
             )?;
-            Ok((Signature { by: by.to_owned(), at, comment: comment.to_owned(), sha256 }, number, of))
+            Ok(Ok((Signature { by: by.to_owned(), at, comment: comment.to_owned(), sha256 }, number, of)))
         })?;
         self.witness();
+        let (signature, number, of) = match done {
+            Ok(signed) => signed,
+            Err(first) => return Ok(Signed::First(first)),
+        };
         // An amendment is known by its number from now on.
         recovered(&self.0.numbers).insert(of);
         recovered(&self.0.signed).insert(number, of);
         recovered(&self.0.unsigned).remove(&of);
-        Ok(signature)
+        Ok(Signed::Final(signature))
     }
 }
 

@@ -28,7 +28,7 @@ const BACK: &str = "hand back";
 const LONGEST_COMMENT: usize = 2000;
 
 /// What a signature did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Signed {
     /// The result is final.
     Final(Signature),
@@ -64,7 +64,9 @@ impl Store {
             }
             match waiting(transaction, session)? {
                 None => refused(format!("session {session} waits for no second reviewer")),
-                Some(first) if first.by == by => refused(format!("you signed session {session} first; another person looks now")),
+                Some(first) if first.by == by => {
+                    refused(format!("you signed session {session} first; another person looks now"))
+                }
                 Some(_) => Ok(note(transaction, by, at, BACK, Some(session), &json!({"comment": comment})).map(drop)?),
             }
         })
@@ -72,10 +74,7 @@ impl Store {
 }
 
 /// The first reviewer of an unsigned result, if there was one, with the cells on which the classes in force differ.
-pub(super) fn first(
-    transaction: &Transaction<'_>,
-    session: SessionId,
-) -> Result<Option<FirstReviewer>, StoreProblem> {
+pub(super) fn first(transaction: &Transaction<'_>, session: SessionId) -> Result<Option<FirstReviewer>, StoreProblem> {
     let Some((mut first, classes)) = last(transaction, session)? else { return Ok(None) };
     let cells = cells::select(transaction, session, Some(Kind::Wbc), None)?;
     first.differs = cells.iter().filter_map(|cell| difference(cell, &classes)).collect();

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::records::{AmendedBy, SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, amendment, camera_check, cells, results, review, schema};
+use super::{Store, StoreError, StoreProblem, amendment, camera_check, cells, results, review, schema, second_look};
 use crate::counting::session::snapshot::{EarlierResult, LookedAt, Snapshot};
 use crate::domain::class::Kind;
 use crate::store::reviewed::reviewed;
@@ -93,7 +93,11 @@ impl Store {
     /// # Errors
     /// If it cannot be read.
     pub fn session(&self, id: SessionId) -> Result<Option<SessionDetail>, StoreError> {
-        self.read(|transaction| one(transaction, id))
+        let detail = self.read(|transaction| one(transaction, id))?;
+        Ok(detail.map(|detail| {
+            let needs_second = detail.summary.status == Status::Preliminary && second_look::asks(self, &detail);
+            SessionDetail { needs_second, ..detail }
+        }))
     }
 
     /// The latest signed result of exactly this sample id, in the version that is in force.
@@ -215,6 +219,15 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         ("counting", None) => Status::Counting,
         _ => Status::Interrupted,
     };
+    let open = signature.is_none() && row.state == "done";
+    let waiting = if open { second_look::waiting(transaction, row.id)? } else { None };
+    let reviewed_result = match reviewed_result {
+        // Part of what a reviewer sees, and so of the fingerprint: nobody signs second without knowing it.
+        Some(result) if whole && open => {
+            Some(Snapshot { first_reviewer: second_look::first(transaction, row.id)?, ..result })
+        }
+        result => result,
+    };
     let summary = SessionSummary {
         id: row.id,
         result: row.sequence.map(i64::cast_unsigned),
@@ -228,6 +241,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         signed_by: signature.as_ref().map(|signature| signature.by.clone()),
         version: reviewed_result.as_ref().and_then(|result| result.amends.as_ref()).map_or(1, |amends| amends.version),
         amended_by: row.later.map(amended_by).transpose()?.flatten(),
+        awaits_second: waiting.map(|first| first.by),
     };
     let looked_at = match &reviewed_result {
         Some(result) if whole && signature.is_none() => Some(looked_at(transaction, row.id, result.kinds.wbc)?),
@@ -249,6 +263,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         looked_at,
         camera_check,
         signature,
+        needs_second: false,
     })
 }
 

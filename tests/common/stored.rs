@@ -119,6 +119,7 @@ pub fn result(sample: &str) -> Snapshot {
         camera_check: None,
         earlier: None,
         amends: None,
+        first_reviewer: None,
     }
 }
 

@@ -52,6 +52,7 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         camera_check: None,
         earlier: None,
         amends: None,
+        first_reviewer: None,
     }
 }
 

@@ -49,6 +49,7 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         camera_check: None,
         earlier: None,
         amends: None,
+        first_reviewer: None,
     }
 }
 

@@ -14,4 +14,5 @@ mod retention;
 mod store;
 mod tampering;
 mod trouble;
+mod two_reviewers;
 mod worklist;

@@ -13,4 +13,5 @@ mod monitoring;
 mod review;
 mod security;
 mod station;
+mod two_reviewers;
 mod worklist;

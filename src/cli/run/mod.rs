@@ -152,6 +152,7 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
         Ok(_) | Err(_) => {}
     }
     let store = Store::open(&state).inspect_err(|error| at_device::show(config, &error.to_string())).blame_input()?;
+    store.ask_two_for(&config.review.second_reviewer.0);
     let in_force = InForce::new(settings(config, models, unknown_below), calibration);
     let outboxes = Outboxes::open(config, &state, &store)?;
     mqtt::check(&config.mqtt).blame_input()?;

@@ -73,6 +73,7 @@ mod fhir;
 mod hl7;
 mod metrics;
 mod mqtt;
+mod review;
 mod serial;
 mod station;
 mod store;
@@ -88,6 +89,7 @@ pub use fhir::FhirConfig;
 pub use hl7::{Charset, Hl7Config, SampleField};
 pub use metrics::MetricsConfig;
 pub use mqtt::MqttConfig;
+pub use review::ReviewConfig;
 pub use serial::{LineFormat, SerialConfig};
 pub use station::Station;
 pub use store::StoreConfig;
@@ -104,6 +106,7 @@ pub struct Config {
     pub models: ModelsConfig,
     pub session: SessionConfig,
     pub flags: Flags,
+    pub review: ReviewConfig,
     pub display: DisplayConfig,
     pub serial: SerialConfig,
     pub astm: AstmConfig,
@@ -118,7 +121,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 18] = [
+pub(super) const SECTIONS: [Section; 19] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -126,6 +129,7 @@ pub(super) const SECTIONS: [Section; 18] = [
     ModelsConfig::SECTION,
     SessionConfig::SECTION,
     Flags::SECTION,
+    ReviewConfig::SECTION,
     DisplayConfig::SECTION,
     SerialConfig::SECTION,
     AstmConfig::SECTION,

@@ -205,6 +205,7 @@ impl Session {
             camera_check: None,
             earlier: None,
             amends: None,
+            first_reviewer: None,
         }
     }
 }

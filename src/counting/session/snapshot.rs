@@ -150,6 +150,46 @@ pub struct Amends {
     pub first: u64,
 }
 
+/// The first of two reviewers of a result, where flags ask for two.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FirstReviewer {
+    /// Who signed first.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// The first reviewer's comment; may be empty.
+    pub comment: String,
+    /// White cells whose class is another one now, by number: as the second reviewer left them.
+    pub differs: Vec<Difference>,
+    /// That the second reviewer handed the result back instead of signing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_back: Option<HandedBack>,
+}
+
+/// A cell on which two reviewers differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Difference {
+    /// Number of the cell in its session.
+    pub cell: i64,
+    /// The first reviewer's class.
+    pub first: CellClass,
+    /// The second reviewer's.
+    pub second: CellClass,
+    /// The program's.
+    pub program: CellClass,
+}
+
+/// A result that the second reviewer handed back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HandedBack {
+    /// Who handed it back.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why; never empty.
+    pub comment: String,
+}
+
 /// The state of a session at one moment. Every sink renders this and nothing else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
@@ -224,6 +264,9 @@ pub struct Snapshot {
     /// The version that this result, an amendment, replaces; missing in results that were counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amends: Option<Amends>,
+    /// Who signed first, where flags ask for two reviewers and the first one has signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_reviewer: Option<FirstReviewer>,
 }
 
 impl Snapshot {

@@ -1,6 +1,6 @@
 //! What a laboratory system is told about a result beside its figures, in sentences.
 
-use crate::counting::session::snapshot::{Amends, CameraCheck, LookedAt, Snapshot};
+use crate::counting::session::snapshot::{Amends, CameraCheck, FirstReviewer, LookedAt, Snapshot};
 use crate::domain::interval::Figure;
 use crate::store::records::Settings;
 use crate::store::{Store, StoreError, StoredResult};
@@ -43,6 +43,7 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
         Some(signature) => notes.push(format!("Signed by {} at {}.", signature.by, rfc3339(signature.at))),
     }
     notes.extend(snapshot.amends.as_ref().map(corrected));
+    notes.extend(snapshot.first_reviewer.as_ref().map(|first| two_reviewers(first, result.signature.is_some())));
     if let Some(number) = result.replaced_by {
         notes.push(format!("Replaced by the corrected report with result {number}."));
     }
@@ -76,6 +77,21 @@ pub fn corrected(amends: &Amends) -> String {
     format!(
         "Corrected report, version {version}, replaces version {before} (result {result}) signed by {by} at {at}. Reason: {reason}"
     )
+}
+
+/// What two reviewers said, in words for the host.
+fn two_reviewers(first: &FirstReviewer, signed: bool) -> String {
+    let FirstReviewer { by, at, differs, .. } = first;
+    let at = rfc3339(*at);
+    if !signed {
+        return format!("Signed first by {by} at {at}; a second reviewer must sign before it is final.");
+    }
+    let cells: Vec<String> =
+        differs.iter().map(|one| format!("{} {} to {}", one.cell, one.first, one.second)).collect();
+    match cells.as_slice() {
+        [] => format!("Signed first by {by} at {at}; the second reviewer agrees on every cell."),
+        cells => format!("Signed first by {by} at {at}; the second reviewer changed cells: {}.", cells.join(", ")),
+    }
 }
 
 /// Whether the camera of a result was checked, in words for the host.

@@ -9,7 +9,7 @@ use crate::system::zone;
 use super::ReportError;
 use super::differential::classes;
 use super::pdf::{camera_checked, code, key, limit_lines};
-use super::versions::{amended_by, corrected};
+use super::versions::{amended_by, corrected, two_reviewers};
 
 /// Without it, spreadsheets read letters with accents in the encoding of their system.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -133,6 +133,12 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
         lines.fact("session", "replaces session", &amends.session.to_string())?;
         lines.fact("session", "replaces result", &amends.result.to_string())?;
         lines.entered("session", "reason of the amendment", &amends.reason)?;
+    }
+    if let Some(first) = detail.reviewed_result.as_ref().and_then(|result| result.first_reviewer.as_ref()) {
+        lines.entered("session", "first reviewer", &first.by)?;
+        lines.fact("session", "signed first", &zone::rfc3339(first.at))?;
+        lines.entered("session", "comment of the first reviewer", &first.comment)?;
+        lines.fact("session", "two reviewers", &two_reviewers(first, detail, words))?;
     }
     if let Some(later) = &detail.summary.amended_by {
         lines.fact("session", "amended by session", &later.session.to_string())?;

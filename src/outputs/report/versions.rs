@@ -3,7 +3,7 @@
 
 use super::paper::{LEFT, Paper, RIGHT, STRONG, Type, WARN, WARN_TINT};
 use super::typeface;
-use crate::counting::session::snapshot::{Amends, Snapshot};
+use crate::counting::session::snapshot::{Amends, Difference, FirstReviewer, Snapshot};
 use crate::outputs::words::Words;
 use crate::store::records::{AmendedBy, SessionDetail, Signature};
 use crate::system::zone;
@@ -12,7 +12,8 @@ use crate::system::zone;
 pub(super) fn versions(paper: &mut Paper, detail: &SessionDetail, result: &Snapshot, words: &Words) {
     let corrected = result.amends.as_ref().map(|amends| corrected(amends, detail.signature.is_some(), words));
     let amended_by = detail.summary.amended_by.as_ref().map(|later| amended_by(later, words));
-    for text in corrected.into_iter().chain(amended_by) {
+    let two = result.first_reviewer.as_ref().map(|first| two_reviewers(first, detail, words));
+    for text in corrected.into_iter().chain(amended_by).chain(two) {
         let how = Type { colour: WARN, ..STRONG };
         let lines = typeface::lines(how.face, how.size, &text, RIGHT - LEFT - 16.0).len() as f32;
         let height = lines * how.size * 1.35 + 8.0;
@@ -38,6 +39,31 @@ pub(super) fn corrected(amends: &Amends, signed: bool, words: &Words) -> String 
         ("reason", reason),
     ];
     words.with(if signed { "amend.corrected" } else { "amend.open" }, &values)
+}
+
+/// Who signed first, that a second reviewer is awaited or signed, and the cells on which they differ.
+pub(super) fn two_reviewers(first: &FirstReviewer, detail: &SessionDetail, words: &Words) -> String {
+    let back = first.handed_back.as_ref();
+    let second = detail.signature.as_ref().map(|signature| &signature.by).or(back.map(|back| &back.by));
+    let state = match (&detail.signature, back) {
+        (Some(_), _) => "second.both",
+        (None, Some(_)) => "second.handedBack",
+        (None, None) => "second.waits",
+    };
+    let values: [(&str, &dyn std::fmt::Display); 4] = [
+        ("by", &first.by),
+        ("at", &zone::minute(first.at)),
+        ("second", &second.map_or("", String::as_str)),
+        ("when", &back.map(|back| zone::minute(back.at)).unwrap_or_default()),
+    ];
+    let mut text = words.with(state, &values);
+    if !first.differs.is_empty() {
+        let cell = |one: &Difference| format!("{}: {} > {} ({})", one.cell, one.first, one.second, one.program);
+        let cells: Vec<String> = first.differs.iter().map(cell).collect();
+        let told = words.with("second.differ", &[("n", &first.differs.len())]);
+        text = format!("{text} {told}. {}", cells.join(", "));
+    }
+    text
 }
 
 /// The line at the top of every page of a corrected report.

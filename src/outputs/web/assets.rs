@@ -53,6 +53,7 @@ const FILES: &[Asset] = page![
     "views/live/picture.js",
     "views/live/stream.js",
     "views/login.js",
+    "views/second.js",
     "views/session.js",
     "views/settings.js",
     "views/signing.js",

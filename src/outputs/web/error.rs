@@ -67,6 +67,10 @@ pub(super) enum Code {
     Changed,
     /// Another version amends the result already.
     Amended,
+    /// Two persons sign the result, and this one did already.
+    SecondNeeded,
+    /// The second reviewer differs from the first, and no comment says why.
+    Differ,
     /// Cells that somebody must look at were not, and no comment says why.
     Unexplained,
     /// No such thing.
@@ -177,6 +181,8 @@ impl From<StoreError> for ApiError {
                 ReviewError::Signed(_) => (StatusCode::CONFLICT, Code::Signed),
                 ReviewError::Counting(_) | ReviewError::Interrupted(_) => (StatusCode::CONFLICT, Code::NotDone),
                 ReviewError::Changed(_) => (StatusCode::CONFLICT, Code::Changed),
+                ReviewError::SecondNeeded(_) => (StatusCode::CONFLICT, Code::SecondNeeded),
+                ReviewError::Differ(..) => (StatusCode::CONFLICT, Code::Differ),
                 ReviewError::Amended(..) => (StatusCode::CONFLICT, Code::Amended),
                 ReviewError::Unexplained(..) => (StatusCode::CONFLICT, Code::Unexplained),
                 ReviewError::NoSession(_) | ReviewError::NoCell(..) => (StatusCode::NOT_FOUND, Code::NotFound),

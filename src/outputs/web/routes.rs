@@ -72,6 +72,7 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(sessions::saliency)),
         route(Reviewer, routes!(review::undo)),
         personal(Reviewer, routes!(review::sign)),
+        personal(Reviewer, routes!(review::hand_back)),
         personal(Reviewer, routes!(amendment::amend)),
         personal(Reviewer, routes!(amendment::withdraw)),
         route(Operator, routes!(report::pdf)),

@@ -36,6 +36,7 @@ pub fn waiting() -> Snapshot {
         camera_check: None,
         earlier: None,
         amends: None,
+        first_reviewer: None,
     }
 }
 

@@ -85,8 +85,8 @@ export async function show(root) {
   }
 
   // Which version it is, and what became of it.
-  function version({ version: n, amended_by: later }) {
-    const words = [n > 1 && t("history.version", { n }), later && t(later.signed_by ? "history.replaced" : "history.underWay")].filter(Boolean);
+  function version({ version: n, amended_by: later, awaits_second: second }) {
+    const words = [second && t("history.awaits"), n > 1 && t("history.version", { n }), later && t(later.signed_by ? "history.replaced" : "history.underWay")].filter(Boolean);
     return words.length > 0 && h("small", {}, ` ${words.join(", ")}`);
   }
 

@@ -6,6 +6,7 @@ import { fill, h } from "../dom.js";
 import { date, flagName, number, statusName, t } from "../words.js";
 import { told } from "./gallery/review.js";
 import { amending, versions } from "./amend.js";
+import { handingBack, hasSigned, secondLook } from "./second.js";
 import { signing } from "./signing.js";
 
 export async function show(root, [id], context) {
@@ -20,12 +21,13 @@ export async function show(root, [id], context) {
       h("span", { class: "badge", dataset: { status: detail.status } }, statusName(detail.status))),
     h("p", { class: "soft" }, t("result.when", { id: detail.id, station: detail.station, started: date(detail.started), ended: date(detail.ended) })),
     versions(detail),
-    detail.status === "preliminary" && h("p", { class: "notice" }, t("result.preliminary")),
+    secondLook(detail),
+    detail.status === "preliminary" && !detail.awaits_second && h("p", { class: "notice" }, t("result.preliminary")),
     links(detail),
     result ? body(detail, result) : h("p", { class: "notice" }, t(`result.no.${detail.status}`)),
   );
-  if (detail.status === "preliminary") root.append(await signing(detail, context));
-  root.append(amending(detail, context) ?? "");
+  if (detail.status === "preliminary" && !hasSigned(detail, context)) root.append(await signing(detail, context));
+  root.append(handingBack(detail, context) ?? "", amending(detail, context) ?? "");
 }
 
 function links({ id, reviewed_result: result }) {
