@@ -5,9 +5,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::common::models_folder;
 use crate::model_bench::{Bench, cells, other_models, refusal, said, tar};
 use leukoscope::store::Store;
 use minisign::KeyPair;
+use serde_json::Value;
 
 #[test]
 fn networks_are_installed_listed_and_taken_back_and_the_trail_says_by_whom() {
