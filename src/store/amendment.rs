@@ -163,6 +163,14 @@ pub(super) fn is_amended(connection: &Connection) -> rusqlite::Result<String> {
     Ok(format!("EXISTS (SELECT 1 FROM result AS later WHERE {})", later(connection)?))
 }
 
+/// As SQL: a signed version has taken the place of `session`.
+pub(super) fn is_replaced(connection: &Connection) -> rusqlite::Result<String> {
+    Ok(format!(
+        "EXISTS (SELECT 1 FROM result AS later JOIN signature AS own ON own.session = later.session WHERE {})",
+        later(connection)?
+    ))
+}
+
 /// As SQL: somebody works on `session` whatever its age: it takes part in an amendment that nobody has signed yet, or waits
 /// for its second reviewer. Their cells must stay.
 pub(super) fn is_under_way(connection: &Connection) -> rusqlite::Result<&'static str> {

@@ -10,6 +10,7 @@ mod camera_check;
 mod cells;
 mod clock;
 mod counting;
+mod delta;
 mod digest;
 mod error;
 pub mod export;
@@ -96,6 +97,8 @@ struct Inner {
     newest: Option<Timestamp>,
     /// Flags whose results two persons sign; none until somebody says so.
     two_for: OnceLock<Vec<Flag>>,
+    /// How the delta check compares; by the whole sample id until somebody says so.
+    delta: OnceLock<delta::Rules>,
     /// The last check of the whole file, if there was one since it was opened.
     checked: Mutex<Option<Checked>>,
     /// Held while this process may write.
@@ -226,6 +229,7 @@ impl Store {
             earlier,
             newest,
             two_for: OnceLock::new(),
+            delta: OnceLock::new(),
             checked,
             _lock: lock,
         })))

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::config::{Flags, SessionConfig};
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
+use crate::counting::statistics::delta::Delta;
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
 use crate::vision::optics::calibration::Setup;
@@ -269,6 +270,9 @@ pub struct SessionDetail {
     /// not known, as for results of versions that did not store it.
     pub camera_check: Option<CameraCheck>,
     pub signature: Option<Signature>,
+    /// How far it differs from the latest signed result before of the same patient; null without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<Delta>,
     /// Whether flags of the result ask for the signatures of two persons, and it is not signed.
     #[serde(default)]
     pub needs_second: bool,

@@ -5,7 +5,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::records::{AmendedBy, SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, amendment, camera_check, cells, results, review, schema, second_look};
+use super::{
+    Store, StoreError, StoreProblem, amendment, camera_check, cells, delta, results, review, schema, second_look,
+};
 use crate::counting::session::snapshot::{EarlierResult, LookedAt, Snapshot};
 use crate::domain::class::Kind;
 use crate::store::reviewed::reviewed;
@@ -93,11 +95,12 @@ impl Store {
     /// # Errors
     /// If it cannot be read.
     pub fn session(&self, id: SessionId) -> Result<Option<SessionDetail>, StoreError> {
-        let detail = self.read(|transaction| one(transaction, id))?;
-        Ok(detail.map(|detail| {
+        self.read(|transaction| {
+            let Some(detail) = one(transaction, id)? else { return Ok(None) };
             let needs_second = detail.summary.status == Status::Preliminary && second_look::asks(self, &detail);
-            SessionDetail { needs_second, ..detail }
-        }))
+            let delta = delta::of(self, transaction, &detail)?;
+            Ok(Some(SessionDetail { needs_second, delta, ..detail }))
+        })
     }
 
     /// The latest signed result of exactly this sample id, in the version that is in force.
@@ -263,6 +266,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         looked_at,
         camera_check,
         signature,
+        delta: None,
         needs_second: false,
     })
 }

@@ -6,6 +6,7 @@ mod camera_check;
 #[path = "../common/mod.rs"]
 mod common;
 mod copies;
+mod delta;
 mod export;
 mod kill;
 mod of_camera;

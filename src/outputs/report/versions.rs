@@ -4,6 +4,8 @@
 use super::paper::{LEFT, Paper, RIGHT, STRONG, Type, WARN, WARN_TINT};
 use super::typeface;
 use crate::counting::session::snapshot::{Amends, Difference, FirstReviewer, Snapshot};
+use crate::counting::statistics::delta::{Change, Delta};
+use crate::domain::class::CellClass;
 use crate::outputs::words::Words;
 use crate::store::records::{AmendedBy, SessionDetail, Signature};
 use crate::system::zone;
@@ -13,7 +15,8 @@ pub(super) fn versions(paper: &mut Paper, detail: &SessionDetail, result: &Snaps
     let corrected = result.amends.as_ref().map(|amends| corrected(amends, detail.signature.is_some(), words));
     let amended_by = detail.summary.amended_by.as_ref().map(|later| amended_by(later, words));
     let two = result.first_reviewer.as_ref().map(|first| two_reviewers(first, detail, words));
-    for text in corrected.into_iter().chain(amended_by).chain(two) {
+    let delta = detail.delta.as_ref().filter(|delta| !delta.changes.is_empty()).map(|delta| changed(delta, words));
+    for text in corrected.into_iter().chain(amended_by).chain(two).chain(delta) {
         let how = Type { colour: WARN, ..STRONG };
         let lines = typeface::lines(how.face, how.size, &text, RIGHT - LEFT - 16.0).len() as f32;
         let height = lines * how.size * 1.35 + 8.0;
@@ -39,6 +42,24 @@ pub(super) fn corrected(amends: &Amends, signed: bool, words: &Words) -> String 
         ("reason", reason),
     ];
     words.with(if signed { "amend.corrected" } else { "amend.open" }, &values)
+}
+
+/// What changed since the latest signed result of the patient.
+fn changed(delta: &Delta, words: &Words) -> String {
+    let (at, Delta { result, sample, changes, .. }) = (zone::minute(delta.started), delta);
+    let values: [(&str, &dyn std::fmt::Display); 3] = [("at", &at), ("n", result), ("sample", sample)];
+    let change = |change: &Change| {
+        let key = match (change.group, change.class) {
+            (Some(group), _) => format!("group.{}", group.code()),
+            (None, class) => format!("class.{}", class.unwrap_or(CellClass::Unk)),
+        };
+        let [before, now] = [change.before, change.now].map(|figure| words.number(figure.value, 0));
+        let values: [(&str, &dyn std::fmt::Display); 3] =
+            [("what", &words.say(&key)), ("before", &before), ("now", &now)];
+        words.with("delta.change", &values).replace('→', ">")
+    };
+    let lines: Vec<String> = changes.iter().map(change).collect();
+    format!("{} {}.", words.with("delta.since", &values), lines.join(", "))
 }
 
 /// Who signed first, that a second reviewer is awaited or signed, and the cells on which they differ.

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,6 +17,17 @@ use crate::store::records::SessionId;
 #[serde(deny_unknown_fields)]
 pub(super) struct Amending {
     /// Why, at most 500 characters; printed on the corrected report. Line breaks become blanks.
+    reason: String,
+}
+
+/// Two results that somebody looks at side by side.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Comparing {
+    /// Session of the other result.
+    #[schema(value_type = i64)]
+    with: SessionId,
+    /// Why, at most 500 characters.
     reason: String,
 }
 
@@ -44,6 +56,21 @@ pub(super) async fn amend(
         app.store.amend(id, &reason, &caller.by(), Timestamp::now()).map(|session| Json(Version { session }))
     })
     .await
+}
+
+/// Note in the audit trail that a result is looked at beside an earlier one, and why: what was found before biases a review.
+#[utoipa::path(post, path = "/api/sessions/{id}/compare", tag = "review", params(("id" = i64, Path)), request_body = Comparing,
+    responses((status = 204), (status = 409, description = "No reason is given", body = super::error::ErrorBody)),
+)]
+pub(super) async fn compare(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path(id): Path<SessionId>,
+    Body(Comparing { with, reason }): Body<Comparing>,
+) -> Result<StatusCode, ApiError> {
+    blocking(&app, move |app: &App| app.store.note_comparison([id, with], &caller.by(), Timestamp::now(), &reason))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Withdraw an amendment that is not signed, with all that was changed in it. The answer names the version that stays in

@@ -39,6 +39,7 @@ const FILES: &[Asset] = page![
     "views/amend.js",
     "views/calibration.js",
     "views/compare.js",
+    "views/delta.js",
     "views/gallery.js",
     "views/gallery/chips.js",
     "views/gallery/evidence.js",

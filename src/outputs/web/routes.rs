@@ -73,6 +73,7 @@ fn table() -> Vec<Route> {
         route(Reviewer, routes!(review::undo)),
         personal(Reviewer, routes!(review::sign)),
         personal(Reviewer, routes!(review::hand_back)),
+        route(Operator, routes!(amendment::compare)),
         personal(Reviewer, routes!(amendment::amend)),
         personal(Reviewer, routes!(amendment::withdraw)),
         route(Operator, routes!(report::pdf)),

@@ -6,6 +6,7 @@ import { fill, h } from "../dom.js";
 import { date, flagName, number, statusName, t } from "../words.js";
 import { told } from "./gallery/review.js";
 import { amending, versions } from "./amend.js";
+import { changed } from "./delta.js";
 import { handingBack, hasSigned, secondLook } from "./second.js";
 import { signing } from "./signing.js";
 
@@ -22,6 +23,7 @@ export async function show(root, [id], context) {
     h("p", { class: "soft" }, t("result.when", { id: detail.id, station: detail.station, started: date(detail.started), ended: date(detail.ended) })),
     versions(detail),
     secondLook(detail),
+    changed(detail),
     detail.status === "preliminary" && !detail.awaits_second && h("p", { class: "notice" }, t("result.preliminary")),
     links(detail),
     result ? body(detail, result) : h("p", { class: "notice" }, t(`result.no.${detail.status}`)),
