@@ -78,6 +78,9 @@ fn text(detail: &SessionDetail) -> String {
     let started = zone::minute(session.started);
     let mut line = format!("{:>4}  {started}  {}  {status}", session.id, session.sample);
     // Writing to a String cannot fail.
+    if let Some(first) = &session.awaits_second {
+        let _ = write!(line, ", awaits a second reviewer after {first}");
+    }
     if session.version > 1 {
         let _ = write!(line, ", amended: version {}", session.version);
     }

@@ -1,6 +1,7 @@
 //! A stream of frames to cells that are each counted once: the stage followed, the count, its statistics, the session.
 
 pub mod counter;
+pub mod delta;
 mod readings;
 pub mod session;
 pub mod statistics;

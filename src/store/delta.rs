@@ -9,7 +9,7 @@ use super::records::{SessionDetail, SessionId};
 use super::review::ReviewError;
 use super::text::time;
 use super::{Store, StoreError, StoreProblem, amendment, audit, refused, sessions};
-use crate::counting::statistics::delta::{Delta, changes};
+use crate::counting::delta::{Delta, changes};
 use crate::domain::letters::unfit_in_comment;
 
 /// Signed results that are looked through for one of the same patient, newest first.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::config::{Flags, SessionConfig};
+use crate::counting::delta::Delta;
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
-use crate::counting::statistics::delta::Delta;
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
 use crate::vision::optics::calibration::Setup;

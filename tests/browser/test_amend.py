@@ -5,7 +5,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from page import Page
+from page import PICTURES, Page
 from station import PASSWORD
 
 REASON = "One cell is a basophil"
@@ -99,6 +99,8 @@ class Amend(Page):
         text = subprocess.run(["pdftotext", "-l", "1", str(report), "-"], capture_output=True, text=True, check=True).stdout
         self.assertIn("CORRECTED REPORT, version 2 – signed by rita", text)
         self.assertIn(REASON, text.replace("\n", " "))
+        if PICTURES:
+            subprocess.run(["pdftoppm", "-png", "-r", "60", str(report), str(Path(PICTURES) / "amend-report")], check=True)
 
     def test_5_an_amendment_is_withdrawn(self):
         self.log_in("rita")

@@ -1,8 +1,8 @@
 //! The delta check: what changed since the latest signed result of the same patient, by more than chance.
 
 use jiff::ToSpan as _;
+use leukoscope::counting::delta::Delta;
 use leukoscope::counting::session::snapshot::Snapshot;
-use leukoscope::counting::statistics::delta::Delta;
 use leukoscope::counting::tally::share;
 use leukoscope::domain::class::{CellClass, Group};
 use leukoscope::domain::counts::ClassCount;

@@ -241,11 +241,8 @@ mod tests {
     }
 
     pub(super) fn session(target: u32) -> Session {
-        Session::new(
-            SessionConfig { target, autostart: false, ..SessionConfig::default() },
-            Flags::default(),
-            PriorShift::off(),
-        )
+        let limits = SessionConfig { target, autostart: false, ..SessionConfig::default() };
+        Session::new(limits, Flags::default(), PriorShift::off())
     }
 
     pub(super) fn at(second: i64) -> Timestamp {

@@ -5,7 +5,6 @@
 
 pub mod confusion;
 pub mod correction;
-pub mod delta;
 mod dice;
 pub mod interval;
 pub mod per_red_cell;

@@ -3,8 +3,8 @@
 
 use super::paper::{LEFT, Paper, RIGHT, STRONG, Type, WARN, WARN_TINT};
 use super::typeface;
+use crate::counting::delta::{Change, Delta};
 use crate::counting::session::snapshot::{Amends, Difference, FirstReviewer, Snapshot};
-use crate::counting::statistics::delta::{Change, Delta};
 use crate::domain::class::CellClass;
 use crate::outputs::words::Words;
 use crate::store::records::{AmendedBy, SessionDetail, Signature};
