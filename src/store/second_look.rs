@@ -128,11 +128,13 @@ pub(super) fn not_by_first(connection: &Connection, session: SessionId, by: &str
     }
 }
 
-/// Whether flags ask for two reviewers: those that the program raised, too, so that nobody reviews them away alone.
+/// Whether flags ask for two reviewers: those that the program raised, too, so that nobody reviews them away alone. Once a
+/// first one has signed, a second one is needed whatever becomes of the flags.
 pub(super) fn asks(store: &Store, detail: &SessionDetail) -> bool {
     let of = |result: &Option<Snapshot>| result.as_ref().map(|result| result.flags.clone()).unwrap_or_default();
     let flags = [of(&detail.counted_result), of(&detail.reviewed_result)].concat();
-    store.0.two_for.get().is_some_and(|asked| asked.iter().any(|flag| flags.contains(flag)))
+    let began = detail.reviewed_result.as_ref().is_some_and(|result| result.first_reviewer.is_some());
+    began || store.0.two_for.get().is_some_and(|asked| asked.iter().any(|flag| flags.contains(flag)))
 }
 
 /// Whose turn a signature is.
@@ -163,8 +165,10 @@ pub(super) fn turn(
             }
             Ok(Turn::Second(first))
         }
-        _ if asked => Ok(Turn::First),
-        _ => Ok(Turn::Only),
+        // Handed back: two persons have an opinion, whatever became of the flag.
+        Some(_) => Ok(Turn::First),
+        None if asked => Ok(Turn::First),
+        None => Ok(Turn::Only),
     }
 }
 
