@@ -165,10 +165,8 @@ pub(super) fn turn(
             }
             Ok(Turn::Second(first))
         }
-        // Handed back: two persons have an opinion, whatever became of the flag.
-        Some(_) => Ok(Turn::First),
-        None if asked => Ok(Turn::First),
-        None => Ok(Turn::Only),
+        _ if asked => Ok(Turn::First),
+        _ => Ok(Turn::Only),
     }
 }
 
