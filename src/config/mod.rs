@@ -19,9 +19,10 @@ pub use camera_source::{CameraSource, UnknownSource};
 pub(crate) use keys::{is_language, whole_pattern};
 pub use laboratory_address::{LaboratoryAddress, NoLaboratoryAddress};
 pub use sections::{
-    AstmCharset, AstmConfig, CameraConfig, Charset, CodesConfig, ColourOrder, Config, Controls, DisplayConfig,
-    DisplayKind, FhirConfig, Flags, FlatFieldChoice, GpioBackend, Hl7Config, LineFormat, MetricsConfig, ModelsConfig,
-    MqttConfig, Optics, PixelFormat, QualityConfig, ReviewConfig, SampleField, SerialConfig, SessionConfig, Station,
-    StoreConfig, WebConfig, shipped_file,
+    AstmCharset, AstmConfig, CameraConfig, Charset, CodesConfig, ColourOrder, Config, ControlRequired, Controls,
+    CriticalConfig, DisplayConfig, DisplayKind, FhirConfig, Flags, FlatFieldChoice, GpioBackend, Hl7Config,
+    LaboratoryConfig, LineFormat, MetricsConfig, ModelsConfig, MqttConfig, Optics, PixelFormat, QualityConfig,
+    QualityControlConfig, ReviewConfig, SampleField, SerialConfig, SessionConfig, Station, StoreConfig, WebConfig,
+    shipped_file,
 };
 pub use values::{FlagList, HostAddress, ListenAddress, NotAHost, NotAPort, NotAnAddress, Sends, SerialPort};

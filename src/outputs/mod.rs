@@ -12,5 +12,6 @@ pub mod metrics;
 pub mod mqtt;
 pub mod report;
 pub mod serial;
+pub mod trail;
 pub mod web;
 pub mod words;

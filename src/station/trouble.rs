@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Parts of the station that can have problems, most important first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
+    /// A result meets a critical value, and nobody has said who was told.
+    Critical,
     Camera,
     Results,
     /// Stored data is damaged.
@@ -14,6 +16,8 @@ pub enum Part {
     Cells,
     Vision,
     Optics,
+    /// The control failed or is due.
+    QualityControl,
     /// The clock may be wrong.
     Clock,
     Serial,
@@ -36,13 +40,15 @@ pub enum Part {
 
 impl Part {
     /// All parts, most important first.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
+        Self::Critical,
         Self::Camera,
         Self::Results,
         Self::Store,
         Self::Cells,
         Self::Vision,
         Self::Optics,
+        Self::QualityControl,
         Self::Clock,
         Self::Serial,
         Self::AstmSerial,
@@ -61,12 +67,14 @@ impl Part {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Critical => "critical",
             Self::Camera => "camera",
             Self::Results => "results",
             Self::Store => "store",
             Self::Cells => "cells",
             Self::Vision => "vision",
             Self::Optics => "optics",
+            Self::QualityControl => "quality-control",
             Self::Clock => "clock",
             Self::Serial => "serial",
             Self::AstmSerial => "astm-serial",
@@ -101,7 +109,7 @@ impl Part {
             Self::Display => Some("the display does not work; the log says why"),
             Self::Controls => Some("buttons and lights do not work; the log says why"),
             Self::Metrics => Some("the metrics file cannot be written; the log says why"),
-            Self::Optics | Self::Clock | Self::Retention => None,
+            Self::Critical | Self::Optics | Self::QualityControl | Self::Clock | Self::Retention => None,
         }
     }
 }
@@ -135,6 +143,13 @@ impl Troubles {
     /// The most important problem, if there is any.
     #[must_use]
     pub fn worst(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().next().cloned()
+        let board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut words = board.iter();
+        let (part, first) = words.next()?;
+        // An alarm may stand for hours, and must not hide that the camera is gone.
+        match words.next().filter(|_| *part == Part::Critical) {
+            Some((_, next)) => Some(format!("{first} · {next}")),
+            None => Some(first.clone()),
+        }
     }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::audit::{note, vouch};
 use super::records::{SessionDetail, SessionId};
 use super::review::ReviewError;
-use super::{Store, StoreError, StoreProblem, digest, refused, results, schema, sessions};
+use super::{Store, StoreError, StoreProblem, alarms, counting, digest, refused, results, schema, sessions};
 use crate::counting::session::snapshot::{Amends, Snapshot};
 use crate::domain::letters::unfit_in_comment;
 
@@ -130,10 +130,13 @@ fn copy(
     }
     let number = results::next(transaction)?;
     results::insert(transaction, number, id, snapshot)?;
-    let rows = digest::with_before(digest::of_all(transaction, id)?, begun);
     let Snapshot { sample, counted, flags, .. } = snapshot;
-    let detail = json!({"result": number, "sample": sample, "counted": counted, "flags": flags});
+    let mut detail = json!({"result": number, "sample": sample, "counted": counted, "flags": flags});
+    // It was not counted, so nothing was summed meanwhile.
+    let rows = counting::vouched(transaction, id, begun, &mut detail, true)?;
     vouch(transaction, by, at, "result", Some(id), &detail, Some(&rows))?;
+    // A critical value of a corrected report is told anew.
+    alarms::settle(transaction, id, &snapshot.critical, at)?;
     // Among the lines of the version that it replaces, too: who reads that one must find it.
     let mut detail = words.clone();
     detail["session"] = json!(id);

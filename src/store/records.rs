@@ -6,11 +6,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::config::{Flags, SessionConfig};
+use crate::config::{CameraSource, CriticalConfig, Flags, SessionConfig};
 use crate::counting::delta::Delta;
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
+use crate::domain::source::{Mark, Source};
+use crate::store::told::{Acknowledgement, Alarm};
 use crate::vision::optics::calibration::Setup;
 use crate::vision::profile::ProfileMark;
 
@@ -33,6 +35,9 @@ pub struct SessionStart {
     pub settings: Settings,
     /// Who began it, by the name for the audit trail.
     pub by: String,
+    /// Number of the lot that the count is a control of; none for a sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<i64>,
 }
 
 /// Settings, models and calibration in force for a session.
@@ -42,6 +47,12 @@ pub struct Settings {
     pub version: String,
     /// Camera, as configured.
     pub camera: String,
+    /// Where its pictures come from; missing in sessions of versions that did not store it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+    /// Whether the station is for training.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub training: bool,
     /// Camera and objective that its cells are checked under; unknown for sessions of versions that did not store it.
     #[serde(default)]
     pub taken_with: Option<Setup>,
@@ -49,6 +60,9 @@ pub struct Settings {
     pub session: SessionConfig,
     /// Limits of the flags.
     pub flags: Flags,
+    /// Critical values.
+    #[serde(default)]
+    pub critical: CriticalConfig,
     /// SHA-256 of the classifier and detector files and of the values of their card, hexadecimal.
     pub models: BTreeMap<String, String>,
     /// Camera, objective and time of the calibration in force, in words.
@@ -62,6 +76,14 @@ pub struct Settings {
     /// Profile of the laboratory that named the cells, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileMark>,
+}
+
+impl Settings {
+    /// Where the pictures come from; of sessions that did not store it, by the camera as it was configured.
+    #[must_use]
+    pub fn source(&self) -> Option<Source> {
+        self.source.or_else(|| self.camera.parse::<CameraSource>().ok().map(|camera| camera.kind()))
+    }
 }
 
 /// A count that somebody asks for.
@@ -205,6 +227,15 @@ pub struct SessionSummary {
     /// Who signed first, while a second reviewer must sign, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub awaits_second: Option<String>,
+    /// Number of the lot that it is a control of; missing for samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    pub control: Option<i64>,
+    /// The words that everything shown of it carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
+    /// Whether it meets a critical value, and somebody was told.
+    pub alarm: Option<Alarm>,
 }
 
 const fn first_version() -> u32 {
@@ -276,6 +307,9 @@ pub struct SessionDetail {
     /// Whether flags of the result ask for the signatures of two persons, and it is not signed.
     #[serde(default)]
     pub needs_second: bool,
+    /// What was said of its critical values, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acknowledged: Vec<Acknowledgement>,
     /// Identity of the store that gave the result its number: with it the number is unique for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
@@ -310,6 +344,8 @@ pub struct SessionQuery {
     pub status: Option<Status>,
     /// Also versions that a signed amendment replaced.
     pub replaced: bool,
+    /// Controls instead of samples.
+    pub controls: bool,
     /// How many to skip, newest first.
     pub offset: u32,
     /// How many to return, 1..=500; 0 means 50.

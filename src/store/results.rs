@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::records::{SessionId, Settings, Signature};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, amendment, camera_check, recovered, schema, second_look};
+use super::{Store, StoreError, StoreProblem, amendment, camera_check, control, recovered, schema, second_look};
 use crate::counting::session::snapshot::Snapshot;
 use crate::domain::red_cell_colour::RedCellColour;
 
@@ -41,12 +41,14 @@ pub(super) const STORE: &str = "coalesce(result.store, (SELECT value FROM meta W
 fn select(connection: &Connection, end: &str) -> rusqlite::Result<String> {
     let store = schema::since_identity(connection, STORE)?;
     let later = amendment::later(connection)?;
+    // A control's result is no sample's, and nobody outside asks for it.
+    let control = control::column(connection)?;
     Ok(format!(
         "SELECT result.sequence, result.session, session.station, coalesce(signature.snapshot, result.snapshot), \
          signature.person, signature.at, signature.comment, signature.sha256, {store}, session.settings, \
          (SELECT later.sequence FROM result AS later JOIN signature AS own ON own.session = later.session WHERE {later}) \
-         FROM result JOIN session ON session.id = result.session LEFT JOIN signature ON signature.session = result.session \
-         {end}"
+         FROM result JOIN session ON session.id = result.session AND {control} IS NULL \
+         LEFT JOIN signature ON signature.session = result.session {end}"
     ))
 }
 

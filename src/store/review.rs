@@ -11,11 +11,13 @@ use super::audit::{hexadecimal, signature_hash, vouch};
 use super::records::{CellNumber, CellRecord, SessionId, Signature};
 use super::second_look::{self, Signed, Turn};
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, cells, digest, recovered, refused, sessions};
+use super::{Store, StoreError, StoreProblem, alarms, cells, control, digest, recovered, refused, sessions};
+use crate::counting::quality_control::{ControlMark, QualityControl};
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Group, Kind};
 use crate::domain::flag::{Cells, Flag};
 use crate::domain::letters::unfit_in_comment;
+use crate::domain::source::{Mark, Source};
 
 /// Longest comment, characters.
 const LONGEST_COMMENT: usize = 2000;
@@ -41,6 +43,9 @@ pub enum ReviewError {
     /// The second reviewer gave cells another class than the first.
     #[error("session {0}: you and the first reviewer differ on {1} cells; write in the comment why, or hand it back")]
     Differ(SessionId, usize),
+    /// It is a control: its figures are the program's own.
+    #[error("session {0} is a control run; its cells are not reviewed, and it is not signed")]
+    Control(SessionId),
     /// It has changed since it was viewed.
     #[error("the result of session {0} changed since you looked at it; look at it again, then sign")]
     Changed(SessionId),
@@ -50,6 +55,12 @@ pub enum ReviewError {
          them, or write in the comment why you sign all the same"
     )]
     Unexplained(SessionId, u32),
+    /// It was not counted from a slide under a microscope.
+    #[error(
+        "session {0} was counted from {words} pictures and cannot be signed as final; only a station for training signs it: \
+         `training = true` in [station]", words = .1.code()
+    )]
+    NotReal(SessionId, Source),
     /// There is no such session.
     #[error("there is no session {0}")]
     NoSession(SessionId),
@@ -125,6 +136,7 @@ impl Store {
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
             let detail = json!({"to": code, "cells": changes});
             vouch(transaction, by, at, "reclassify", Some(session), &detail, Some(&rows))?;
+            alarms::after_review(transaction, session, at)?;
             now(transaction, session, cells)
         })
     }
@@ -163,6 +175,7 @@ impl Store {
             }
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
             vouch(transaction, by, at, "undo", Some(session), &json!({"cells": changes}), Some(&rows))?;
+            alarms::after_review(transaction, session, at)?;
             now(transaction, session, step.iter().map(|change| change.cell))
         })
     }
@@ -181,7 +194,7 @@ impl Store {
     /// A refusal if the session has no result or is already signed, or the comment is too long; else if it cannot be
     /// written.
     pub fn sign(&self, session: SessionId, by: &str, at: Timestamp, comment: &str) -> Result<Signature, StoreError> {
-        match self.sign_if(session, by, at, comment, |_| true, false)? {
+        match self.sign_if(session, by, at, comment, None, |_| true, false)? {
             Signed::Final(signature) => Ok(signature),
             Signed::First(first) => {
                 Err(StoreError::Refused(format!("signed first by {}; another person must sign, too", first.by)))
@@ -189,7 +202,7 @@ impl Store {
         }
     }
 
-    /// Signs the result only if its fingerprint is `seen`. The comment is a person's: every letter of it must print.
+    /// Signs the result only if its fingerprint is `seen`, with how quality control stands. The comment is a person's: every letter of it must print.
     ///
     /// # Errors
     /// As [`Store::sign`]; a refusal if the result has another fingerprint, a letter of the comment does not print, or there is no
@@ -200,16 +213,17 @@ impl Store {
         by: &str,
         at: Timestamp,
         comment: &str,
+        control: Option<ControlMark>,
         seen: &str,
     ) -> Result<Signed, StoreError> {
         let comment = comment.replace("\r\n", "\n");
         if let Some(letters) = unfit_in_comment(&comment) {
             return Err(StoreError::Refused(format!(
-                "the comment holds {letters}, which reports cannot print; write it without: letters of western Europe, \
-                 digits, signs and line breaks"
+                "the comment holds {letters}, which this station cannot print; write it without, or have the package \
+                 installed on it (sudo apt install PACKAGE) and sign again"
             )));
         }
-        self.sign_if(session, by, at, &comment, |fingerprint| fingerprint == seen, true)
+        self.sign_if(session, by, at, &comment, control, |fingerprint| fingerprint == seen, true)
     }
 
     fn sign_if(
@@ -218,6 +232,7 @@ impl Store {
         by: &str,
         at: Timestamp,
         comment: &str,
+        control: Option<ControlMark>,
         seen: impl FnOnce(&str) -> bool,
         explained: bool,
     ) -> Result<Signed, StoreError> {
@@ -233,6 +248,8 @@ impl Store {
                     // Part of what is signed: reports and hosts show them beside the signature.
                     looked_at: detail.looked_at,
                     camera_check: detail.camera_check,
+                    quality_control: control.map(QualityControl::Mark),
+                    training: self.in_training() || detail.reviewed_result.as_ref()?.training,
                     ..detail.reviewed_result?
                 };
                 Some((detail.summary.result?, result, detail.fingerprint?))
@@ -242,6 +259,9 @@ impl Store {
             };
             if !seen(&fingerprint) {
                 return Err(ReviewError::Changed(session).into());
+            }
+            if let Some(source) = result.source.filter(|source| Mark::of(*source).is_some() && !self.in_training()) {
+                return Err(ReviewError::NotReal(session, source).into());
             }
             if explained && comment.trim().is_empty() {
                 let unseen = unseen(transaction, session, &result.flags)?;
@@ -262,6 +282,13 @@ impl Store {
             }
             if let Some(CameraCheck { cells, agree, .. }) = &result.camera_check {
                 detail["camera_check"] = json!({"cells": cells, "agree": agree});
+            }
+            if let Some(QualityControl::Mark(mark)) = &result.quality_control {
+                detail["control"] = json!(mark);
+            }
+            let marks = result.marks();
+            if !marks.is_empty() {
+                detail["marks"] = json!(marks);
             }
             let rows = digest::of_all(transaction, session)?;
             let (number, hash) = vouch(transaction, by, at, "sign", Some(session), &detail, Some(&rows))?;
@@ -330,6 +357,9 @@ fn open_for_review(transaction: &Transaction<'_>, session: SessionId) -> Result<
     let state = state.ok_or(ReviewError::NoSession(session))?;
     if is_signed(transaction, session)? {
         return Err(ReviewError::Signed(session).into());
+    }
+    if control::is_control(transaction, session)? {
+        return Err(ReviewError::Control(session).into());
     }
     match state.as_str() {
         "done" => Ok(()),

@@ -6,7 +6,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use super::records::{AmendedBy, SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
 use super::{
-    Store, StoreError, StoreProblem, amendment, camera_check, cells, delta, results, review, schema, second_look,
+    Store, StoreError, StoreProblem, alarms, amendment, camera_check, cells, control, delta, results, review, schema,
+    second_look,
 };
 use crate::counting::session::snapshot::{EarlierResult, LookedAt, Snapshot};
 use crate::domain::class::Kind;
@@ -14,10 +15,11 @@ use crate::store::reviewed::reviewed;
 
 fn select(connection: &Connection, end: &str) -> rusqlite::Result<String> {
     let store = schema::since_identity(connection, results::STORE)?;
+    let control = control::column(connection)?;
     let later = amendment::later(connection)?;
     Ok(format!(
         "SELECT session.id, result.sequence, sample, station, started, ended, state, settings, result.snapshot, \
-         signature.person, signature.at, signature.comment, signature.sha256, signature.snapshot, {store}, \
+         signature.person, signature.at, signature.comment, signature.sha256, signature.snapshot, {store}, {control}, \
          later.session, later.sequence, later.snapshot, later_signature.person, later_signature.at FROM session \
          LEFT JOIN result ON result.session = session.id LEFT JOIN signature ON signature.session = session.id \
          LEFT JOIN result AS later ON {later} LEFT JOIN signature AS later_signature ON later_signature.session = later.session \
@@ -49,29 +51,38 @@ impl Store {
         });
         let limit = if query.limit == 0 { USUAL } else { query.limit.min(MOST) };
         self.read(|transaction| {
+            let control = control::column(transaction)?;
             let sql = select(
                 transaction,
-                "WHERE (?1 IS NULL OR instr(lower(sample), lower(?1)) > 0) AND (?2 IS NULL OR started >= ?2) \
+                &format!(
+                    "WHERE (?1 IS NULL OR instr(lower(sample), lower(?1)) > 0) AND (?2 IS NULL OR started >= ?2) \
                  AND (?3 IS NULL OR started < ?3) AND (?4 IS NULL OR ?4 = CASE WHEN signature.session IS NOT NULL \
                  THEN 'final' WHEN state = 'done' THEN 'preliminary' ELSE state END) \
-                 AND (?7 OR later_signature.session IS NULL) ORDER BY started DESC, session.id DESC LIMIT ?5 OFFSET ?6",
+                 AND ({control} IS NOT NULL) = ?7 AND (?8 OR later_signature.session IS NULL) \
+                 ORDER BY started DESC, session.id DESC LIMIT ?5 OFFSET ?6"
+                ),
             )?;
             let mut select = transaction.prepare_cached(&sql)?;
             let (from, to) = (query.from.map(time), query.to.map(time));
-            let rows = select
-                .query_map(params![query.sample, from, to, status, limit, query.offset, query.replaced], columns)?;
+            let rows = select.query_map(
+                params![query.sample, from, to, status, limit, query.offset, query.controls, query.replaced],
+                columns,
+            )?;
             rows.map(|row| detail(transaction, row?, false).map(|detail| detail.summary)).collect()
         })
     }
 
-    /// Every session, oldest first; with `replaced` also versions that a signed amendment replaced.
+    /// Every session of a sample, oldest first; with `replaced` also versions that a signed amendment replaced.
     ///
     /// # Errors
     /// If they cannot be read.
     pub(crate) fn all_sessions(&self, replaced: bool) -> Result<Vec<SessionSummary>, StoreError> {
         self.read(|transaction| {
-            let end = "WHERE ?1 OR later_signature.session IS NULL ORDER BY started, session.id";
-            let mut select = transaction.prepare(&select(transaction, end)?)?;
+            let control = control::column(transaction)?;
+            let end = format!(
+                "WHERE {control} IS NULL AND (?1 OR later_signature.session IS NULL) ORDER BY started, session.id"
+            );
+            let mut select = transaction.prepare(&select(transaction, &end)?)?;
             let rows = select.query_map([replaced], columns)?;
             rows.map(|row| detail(transaction, row?, false).map(|detail| detail.summary)).collect()
         })
@@ -143,15 +154,16 @@ struct Columns {
     signature: Option<[String; 5]>,
     store: Option<String>,
     later: Option<Later>,
+    control: Option<i64>,
 }
 
 /// The version that amends a session: its session, its result, and who signed it and when.
 type Later = (SessionId, i64, String, Option<(String, String)>);
 
 fn later(row: &Row<'_>) -> rusqlite::Result<Option<Later>> {
-    let Some(session) = row.get(15)? else { return Ok(None) };
-    let signed = row.get::<_, Option<String>>(18)?.zip(row.get(19)?);
-    Ok(Some((session, row.get(16)?, row.get(17)?, signed)))
+    let Some(session) = row.get(16)? else { return Ok(None) };
+    let signed = row.get::<_, Option<String>>(19)?.zip(row.get(20)?);
+    Ok(Some((session, row.get(17)?, row.get(18)?, signed)))
 }
 
 fn amended_by((session, sequence, snapshot, signed): Later) -> Result<Option<AmendedBy>, StoreProblem> {
@@ -188,6 +200,7 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
         signature,
         store: row.get(14)?,
         later: later(row)?,
+        control: row.get(15)?,
     })
 }
 
@@ -215,6 +228,16 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
             Some(reviewed(result, &cells, settings))
         }
         (None, result, _) => result.clone(),
+    };
+    // Results of before do not say where their pictures come from; a signed one stays as it was signed.
+    let source = settings.as_ref().and_then(Settings::source);
+    let reviewed_result = reviewed_result.map(|result| match &signature {
+        None => Snapshot { source: result.source.or(source), ..result },
+        Some(_) => result,
+    });
+    let acknowledged = match &reviewed_result {
+        Some(result) if !result.critical.is_empty() => alarms::acknowledged(transaction, row.id)?,
+        _ => Vec::new(),
     };
     let status = match (row.state.as_str(), &signature) {
         (_, Some(_)) => Status::Final,
@@ -245,6 +268,9 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         version: reviewed_result.as_ref().and_then(|result| result.amends.as_ref()).map_or(1, |amends| amends.version),
         amended_by: row.later.map(amended_by).transpose()?.flatten(),
         awaits_second: waiting.map(|first| first.by),
+        control: row.control,
+        marks: Vec::new(),
+        alarm: reviewed_result.as_ref().and_then(|result| alarms::state(&result.critical, &acknowledged)),
     };
     let looked_at = match &reviewed_result {
         Some(result) if whole && signature.is_none() => Some(looked_at(transaction, row.id, result.kinds.wbc)?),
@@ -254,6 +280,10 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         Some(_) if whole && signature.is_none() => camera_check::of_settings(transaction, settings.as_ref())?,
         _ => signed_check,
     };
+    // An unsigned result carries what holds of its camera now.
+    let marks =
+        reviewed_result.as_ref().map(|result| result.marks_by(camera_check.as_ref().or(result.camera_check.as_ref())));
+    let summary = SessionSummary { marks: marks.unwrap_or_default(), ..summary };
     let fingerprint = reviewed_result.as_ref().filter(|_| whole).map(review::fingerprint).transpose()?;
     Ok(SessionDetail {
         summary,
@@ -268,6 +298,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         signature,
         delta: None,
         needs_second: false,
+        acknowledged,
     })
 }
 

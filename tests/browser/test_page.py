@@ -49,6 +49,7 @@ class Day(Page):
         self.assertIn("0.1 to 10", self.one("dialog .problem").text)
         red.clear()
         red.send_keys("4,5")
+        self.find("dialog input")[2].send_keys("6.5")
         # Every count that is shown, however busy this machine is.
         self.browser.execute_script(
             """window.counts = [];
@@ -127,7 +128,13 @@ class Day(Page):
         self.log_in("rita")
         self.go("#/session/1")
         self.assertIn("given another class", self.one("main").text)
+        self.assertIn("White count: 6.5 thousand per µl, entered by otto", self.one("#absolute").text)
+        self.assertIn("hold the true share", self.one("main").text)
         self.one("#sign textarea").send_keys("Seen, cell by cell.")
+        phrases = self.find("#sign select option")
+        self.assertGreater(len(phrases), 5)
+        phrases[-1].click()
+        self.assertEqual(self.one("#sign textarea").get_attribute("value"), "Seen, cell by cell. " + phrases[-1].text)
         for tick in self.find("#sign input[name=nevertheless]"):
             tick.click()
         self.one("#sign input[type=password]").send_keys("a wrong password")
@@ -139,6 +146,15 @@ class Day(Page):
         self.until("the signature", lambda: "final" in self.one(".badge").text)
         self.assertIn("Seen, cell by cell.", self.one(".signature").text)
         self.picture("page-result")
+        for words, name in [("Print", "report.pdf"), ("Label", "label.pdf")]:
+            link = next(one for one in self.find("a.button") if one.text == words)
+            self.assertIn(f"/api/sessions/1/{name}?", link.get_attribute("href"))
+            shown = self.browser.execute_async_script(
+                """const [path, done] = arguments;
+                fetch(path).then((answer) => done([answer.status, answer.headers.get('content-type'), answer.headers.get('content-disposition')]));""",
+                link.get_attribute("href"))
+            self.assertEqual(shown[:2], [200, "application/pdf"])
+            self.assertTrue(shown[2].startswith("inline"), shown)
         self.press("PDF")
         file = Path(self.downloads.name) / "leukoscope-1-A-17.pdf"
         self.until("the download", file.exists)

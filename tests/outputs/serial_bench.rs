@@ -41,6 +41,9 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: vec![],
+        critical: Vec::new(),
+        source: None,
+        training: false,
         statistics: leukoscope::counting::statistics::Statistics::default(),
         frames: FrameCounts::default(),
         frame_rate: None,
@@ -53,6 +56,7 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         earlier: None,
         amends: None,
         first_reviewer: None,
+        quality_control: None,
     }
 }
 

@@ -38,6 +38,9 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: vec![Flag::Blasts, Flag::FewCells],
+        critical: Vec::new(),
+        source: None,
+        training: false,
         statistics: leukoscope::counting::statistics::Statistics::default(),
         frames: FrameCounts::default(),
         frame_rate: None,
@@ -50,6 +53,7 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         earlier: None,
         amends: None,
         first_reviewer: None,
+        quality_control: None,
     }
 }
 

@@ -14,6 +14,7 @@ use leukoscope::camera::supervise::{Patience, Supervisor};
 use leukoscope::config::{CameraConfig, Flags, Optics, SessionConfig};
 use leukoscope::counting::session::Session;
 use leukoscope::counting::session::snapshot::{Command, Ending, Phase, Snapshot};
+use leukoscope::counting::statistics::absolute::Entered;
 use leukoscope::counting::statistics::per_red_cell::RedCount;
 use leukoscope::domain::class::CellClass;
 use leukoscope::domain::frame::Frame;
@@ -201,7 +202,7 @@ fn a_stop_or_a_new_sample_means_the_same_where_the_last_field_reaches_the_target
 fn what_an_operator_asks_for_stands_under_the_operators_name() {
     let state = tempfile::tempdir().unwrap();
     let counting = Thread::start(state.path(), 100);
-    let red = |count| Command::RedCount(RedCount::new(count).unwrap());
+    let red = |count| Command::Enter(Entered::Red(RedCount::new(count).unwrap()));
     counting.ask(Command::NewSample(Some("A".into())));
     counting.ask(red(4.5));
     counting.ask(red(4.5));
@@ -256,7 +257,7 @@ fn a_signed_sample_that_is_counted_again_shows_its_earlier_result_and_the_next_o
 fn a_red_count_after_the_end_of_its_sample_is_nobodys() {
     let state = tempfile::tempdir().unwrap();
     let counting = Thread::start(state.path(), 1000);
-    let red = || Command::RedCount("3.9".parse().unwrap());
+    let red = || Command::Enter(Entered::Red("3.9".parse().unwrap()));
     assert_eq!(counting.commands.ask(Asked::by("otto", red())), Err(NotPassedOn::NoCount));
     counting.ask(Command::NewSample(Some("A".into())));
     counting.ask(red());

@@ -1,17 +1,21 @@
 //! The page and its API.
 
 mod adapting;
+mod alarms;
 mod amendments;
 mod api;
 mod calibrating;
 #[path = "../common/mod.rs"]
 mod common;
 mod connections;
+mod laboratory;
 mod live;
 mod logins;
 mod monitoring;
+mod quality;
 mod review;
 mod security;
 mod station;
+mod trail;
 mod two_reviewers;
 mod worklist;

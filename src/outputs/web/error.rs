@@ -73,6 +73,8 @@ pub(super) enum Code {
     Differ,
     /// Cells that somebody must look at were not, and no comment says why.
     Unexplained,
+    /// It was not counted from a slide under a microscope, and the station is not for training.
+    NotReal,
     /// No such thing.
     NotFound,
     /// Busy; try again in a moment.
@@ -85,6 +87,10 @@ pub(super) enum Code {
     Internal,
     /// The request comes from a page of another site.
     OtherSite,
+    /// The session is a control.
+    Control,
+    /// The control has not passed, and no admin said why.
+    ControlNotPassed,
     /// Not possible while a count runs.
     Counting,
     /// Not possible while no sample is being counted.
@@ -184,7 +190,9 @@ impl From<StoreError> for ApiError {
                 ReviewError::SecondNeeded(_) => (StatusCode::CONFLICT, Code::SecondNeeded),
                 ReviewError::Differ(..) => (StatusCode::CONFLICT, Code::Differ),
                 ReviewError::Amended(..) => (StatusCode::CONFLICT, Code::Amended),
+                ReviewError::Control(_) => (StatusCode::CONFLICT, Code::Control),
                 ReviewError::Unexplained(..) => (StatusCode::CONFLICT, Code::Unexplained),
+                ReviewError::NotReal(..) => (StatusCode::CONFLICT, Code::NotReal),
                 ReviewError::NoSession(_) | ReviewError::NoCell(..) => (StatusCode::NOT_FOUND, Code::NotFound),
             },
             StoreError::Refused(_) => (StatusCode::CONFLICT, Code::Request),

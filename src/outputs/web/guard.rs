@@ -154,7 +154,14 @@ fn is_interface(path: &str) -> bool {
 fn is_by_person(path: &str) -> bool {
     !matches!(
         path,
-        "/api/me" | "/api/live" | "/api/live/stream" | "/api/openapi.json" | "/metrics" | "/healthz" | "/readyz"
+        "/api/me"
+            | "/api/alarms"
+            | "/api/live"
+            | "/api/live/stream"
+            | "/api/openapi.json"
+            | "/metrics"
+            | "/healthz"
+            | "/readyz"
     )
 }
 

@@ -22,9 +22,10 @@ pub use self::switching::WeightsRequest;
 use self::view::SessionView;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
 use crate::counting::counter::{Counted, Counter, DetectedFrame};
+use crate::counting::quality_control::ControlOf;
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::{CameraCheck, Command, EarlierResult, Ending, Phase, Snapshot};
-use crate::counting::statistics::per_red_cell::RedCount;
+use crate::counting::statistics::absolute::Entered;
 use crate::domain::frame::Frame;
 use crate::domain::red_cell_colour::RedCellColour;
 use crate::domain::scale::MicrometresPerPixel;
@@ -118,7 +119,7 @@ struct Counting {
     /// Ids made for samples that nobody named, of the newest second.
     made: Vec<String>,
     /// The red count that the trail holds for the running sample.
-    red_noted: Option<RedCount>,
+    noted: Vec<Entered>,
     /// The sample to begin once the previous result is on disk.
     next: Option<NextSample>,
     /// The camera's counts when the session began.
@@ -133,7 +134,10 @@ struct Counting {
     named_with: Option<ProfileMark>,
     /// A signed result that the sample had before.
     earlier: Option<EarlierResult>,
+    /// The control that is counted; none for a sample.
+    control: Option<ControlOf>,
     /// Whether the camera of the latest result was checked; none while a sample is counted.
+    /// Whether the camera was checked when the sample began, or when its result was stored.
     camera_check: Option<CameraCheck>,
     rate: Rate,
     /// The state published last, and when.
@@ -155,7 +159,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         connections,
         unkept: None,
         made: Vec::new(),
-        red_noted: None,
+        noted: Vec::new(),
         next: None,
         at_start: CameraCounts::default(),
         used: 0,
@@ -165,6 +169,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         red_cells: None,
         named_with: None,
         earlier: None,
+        control: None,
         camera_check: None,
         rate: Rate::default(),
         state: None,

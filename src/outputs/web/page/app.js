@@ -1,8 +1,10 @@
 // The shell around the views: user, language, and the view that the address selects.
 
+import { watchAlarms } from "./alarms.js";
 import { get, loginAddress, send, target } from "./api.js";
 import { fill, h } from "./dom.js";
 import { dropDrafts, preferred } from "./kept.js";
+import { badges } from "./marks.js";
 import { knows, load, roleName, t } from "./words.js";
 import { setZone } from "./zone.js";
 import * as compare from "./views/compare.js";
@@ -10,6 +12,7 @@ import * as gallery from "./views/gallery.js";
 import * as sessions from "./views/history.js";
 import * as live from "./views/live.js";
 import * as login from "./views/login.js";
+import * as quality from "./views/quality.js";
 import * as session from "./views/session.js";
 import * as settings from "./views/settings.js";
 
@@ -19,6 +22,7 @@ const VIEWS = [
   [/^#\/session\/(\d+)\/gallery(?:\?show=(\w+))?$/, gallery, "history"],
   [/^#\/history(?:\?.*)?$/, sessions, "history"],
   [/^#\/compare\/(\d+)\/(\d+)$/, compare, "history"],
+  [/^#\/quality$/, quality, "quality"],
   [/^#\/settings$/, settings, "settings"],
   [/^#\/login(?:\?then=(.*))?$/, login, ""],
 ];
@@ -33,6 +37,7 @@ const context = {
   go: (hash) => (location.hash = hash),
   announce: (text) => fill(document.getElementById("said"), text),
   refresh: start,
+  quality: control,
 };
 let end = null;
 let turn = 0;
@@ -82,10 +87,23 @@ function bar(place) {
   fill(
     document.getElementById("bar"),
     h("strong", {}, me.station),
-    me.role && h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("settings")),
+    me.training && badges(["training"]),
+    me.role && h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("quality"), link("settings")),
     h("span", { class: "who" }, me.role ? `${me.name === "device" ? t("nav.device") : me.name} · ${roleName(me.role)}` : ""),
     person,
   );
+}
+
+// A control that failed or is due stands above every view but its own.
+function control(standing) {
+  const place = document.getElementById("control");
+  const told = standing && standing.state !== "passed" && (standing.required !== "none" || standing.state === "failed");
+  if (!told || location.hash === "#/quality") fill(place);
+  else fill(place, h("a", { href: "#/quality" }, quality.banner(standing)));
+}
+
+async function lookAtControl() {
+  control(context.me?.role ? await get("/api/quality").catch(() => null) : null);
 }
 
 async function leave() {
@@ -104,6 +122,7 @@ async function leave() {
 // Closes a view left unattended once its login has expired.
 async function stillIn() {
   if (!context.me?.role) return;
+  lookAtControl();
   const me = await get("/api/me").catch(() => null);
   if (!me || !context.me?.role) return;
   if (me.role === null) {
@@ -127,6 +146,8 @@ async function show() {
   const [pattern, view, place] = VIEWS.find(([pattern]) => pattern.test(wanted)) ?? VIEWS[0];
   const main = document.getElementById("main");
   bar(place);
+  lookAtControl();
+  alarms();
   document.title = `${place ? t(`nav.${place}`) : t("nav.login")} · ${context.me.station}`;
   const root = h("div", { class: "view" });
   fill(main, root);
@@ -143,6 +164,7 @@ async function show() {
   }
 }
 
+const alarms = watchAlarms(document.getElementById("alarms"), context);
 addEventListener("hashchange", show);
 setInterval(stillIn, STILL_IN);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && stillIn());
