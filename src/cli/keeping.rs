@@ -71,6 +71,7 @@ fn lines(keeping: &Keeping, now: Timestamp) -> Vec<String> {
 fn what(going: &Going) -> String {
     let Going { what, notable, sessions, from, to, .. } = going;
     let what = match what {
+        Matter::Fields => "the whole fields",
         Matter::Pictures => "the pictures",
         Matter::Cells => "the cells",
         Matter::Results => "the unsigned results",

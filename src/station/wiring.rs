@@ -207,6 +207,7 @@ impl Station {
                 pulse: watchdog.watch("counting", COUNTING_ALLOWANCE),
                 stop: stop.clone(),
                 gate: config.quality.gate,
+                fields: config.store.fields,
                 calibrator: Calibrator {
                     state: config.state_folder(),
                     camera: config.camera.clone(),

@@ -1,7 +1,7 @@
 //! Amendments: a new version of a signed result. The signed one stays as it is, to the last byte, and in force until the
 //! new one is signed.
 //!
-//! A version is a session of its own with copies of the cells and pictures. So it is reviewed, signed, verified and sent
+//! A version is a session of its own with copies of the cells, pictures and whole fields. So it is reviewed, signed, verified and sent
 //! like any other, and nothing that keeps signed rows from changing had to be loosened. What it replaces stands in its
 //! result, which its signature covers.
 
@@ -123,7 +123,7 @@ fn copy(
     let mut detail = words.clone();
     detail["sample"] = json!(snapshot.sample);
     vouch(transaction, by, at, "begin", Some(id), &detail, Some(&begun))?;
-    for table in ["cell", "crop"] {
+    for table in ["cell", "crop", "field", "field_cell"] {
         let names = columns(transaction, table, &["session"])?;
         let sql = format!("INSERT INTO {table} (session, {names}) SELECT ?2, {names} FROM {table} WHERE session = ?1");
         transaction.execute(&sql, params![session, id])?;

@@ -8,7 +8,7 @@ use super::audit::DEVICE;
 use super::cell_hash::{self, COLUMNS, Sums};
 use super::records::{CellChange, CellNumber, CellRecord, SessionId, SessionStart, Settings};
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, alarms, audit, digest, results};
+use super::{Store, StoreError, StoreProblem, alarms, audit, digest, fields, results};
 use crate::counting::quality_control::QualityControl;
 use crate::counting::session::snapshot::Snapshot;
 use crate::domain::source::Source;
@@ -252,6 +252,7 @@ fn change(transaction: &Transaction<'_>, session: SessionId, changes: &[CellChan
                     sums.add_cell(row)?;
                 }
             }
+            CellChange::Field { field, jpeg } => fields::add(transaction, session, field, jpeg)?,
         }
     }
     Ok(sums.keep(transaction, session)?)

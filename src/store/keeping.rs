@@ -16,7 +16,9 @@ use crate::domain::flag::Flag;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Matter {
-    /// The pictures of its cells.
+    /// Whole fields.
+    Fields,
+    /// The pictures of its cells, and whole fields with them.
     Pictures,
     /// Its cells, and their pictures with them.
     Cells,
@@ -49,9 +51,11 @@ const fn step(matter: Matter, notable: bool) -> Step {
 }
 
 /// What goes while the store is too large, in this order, the oldest session first in each step.
-pub(super) const BY_SIZE: [Step; 4] = [
+pub(super) const BY_SIZE: [Step; 6] = [
+    step(Matter::Fields, false),
     step(Matter::Pictures, false),
     step(Matter::Cells, false),
+    step(Matter::Fields, true),
     step(Matter::Pictures, true),
     step(Matter::Cells, true),
 ];
@@ -69,7 +73,7 @@ impl Step {
     /// For how many days the rules keep it; 0 is for ever.
     pub(super) const fn days(self, rules: &StoreConfig) -> u32 {
         match self.matter {
-            Matter::Pictures => rules.crops_days,
+            Matter::Fields | Matter::Pictures => rules.crops_days,
             Matter::Cells => rules.cells_days,
             Matter::Results => rules.results_days,
         }
@@ -79,7 +83,8 @@ impl Step {
     /// signed yet, nor a result with an open alarm.
     pub(super) fn condition(self) -> String {
         let matter = match self.matter {
-            Matter::Pictures => "EXISTS (SELECT 1 FROM crop WHERE crop.session = session.id)".to_owned(),
+            Matter::Fields => FIELDS.to_owned(),
+            Matter::Pictures => format!("(EXISTS (SELECT 1 FROM crop WHERE crop.session = session.id) OR {FIELDS})"),
             Matter::Cells => {
                 format!("EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id) AND ({SIGNED} OR NOT {REVIEWED})")
             }
@@ -90,6 +95,7 @@ impl Step {
     }
 }
 
+const FIELDS: &str = "EXISTS (SELECT 1 FROM field WHERE field.session = session.id)";
 const SIGNED: &str = "EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id)";
 /// Nobody has said who was told.
 const ALARM: &str = "EXISTS (SELECT 1 FROM alarm WHERE alarm.session = session.id AND alarm.open)";

@@ -17,6 +17,7 @@ mod delta;
 mod digest;
 mod error;
 pub mod export;
+mod fields;
 mod file;
 mod first_use;
 mod identity;

@@ -13,7 +13,7 @@ use super::file::write_through;
 use super::keeping::{BY_AGE, BY_SIZE, Matter, Step, Why};
 use super::records::SessionId;
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, amendment, cell_hash, recovered, sessions};
+use super::{Store, StoreError, StoreProblem, amendment, cell_hash, fields, recovered, sessions};
 use crate::config::StoreConfig;
 use crate::system::clock::EARLIEST;
 use crate::system::stop::Stop;
@@ -145,6 +145,7 @@ impl Store {
                     return Ok(None);
                 }
                 let number = match step.matter {
+                    Matter::Fields => without_fields(transaction, id, why).map(|()| None),
                     Matter::Pictures => without_crops(transaction, id, why).map(|()| None),
                     Matter::Cells => without_cells(transaction, id, why).map(|()| None),
                     Matter::Results => without_result(transaction, id, why),
@@ -281,7 +282,7 @@ impl Reason {
 
 fn counter<'a>(matter: Matter, pictures: &'a mut usize, cells: &'a mut usize, results: &'a mut usize) -> &'a mut usize {
     match matter {
-        Matter::Pictures => pictures,
+        Matter::Fields | Matter::Pictures => pictures,
         Matter::Cells => cells,
         Matter::Results => results,
     }
@@ -289,12 +290,13 @@ fn counter<'a>(matter: Matter, pictures: &'a mut usize, cells: &'a mut usize, re
 
 fn in_words(step: Step, count: usize, first: SessionId, last: SessionId, why: &Reason) -> String {
     let what = match step.matter {
+        Matter::Fields => "whole fields",
         Matter::Pictures => "pictures",
         Matter::Cells => "cells",
         Matter::Results => "unsigned results",
     };
     let key = match step.matter {
-        Matter::Pictures => "crops_days",
+        Matter::Fields | Matter::Pictures => "crops_days",
         Matter::Cells => "cells_days",
         Matter::Results => "results_days",
     };
@@ -317,7 +319,15 @@ fn sample(transaction: &Transaction<'_>, id: SessionId) -> rusqlite::Result<Opti
     transaction.query_row("SELECT sample FROM session WHERE id = ?1", [id], |row| row.get(0)).optional()
 }
 
+fn without_fields(transaction: &Transaction<'_>, id: SessionId, why: &Reason) -> Result<(), StoreProblem> {
+    let gone = fields::remove(transaction, id)?;
+    let detail = why.into(sample(transaction, id)?, json!({"fields": gone}));
+    note(transaction, DEVICE, why.now, "remove fields", Some(id), &detail)?;
+    Ok(())
+}
+
 fn without_crops(transaction: &Transaction<'_>, id: SessionId, why: &Reason) -> Result<(), StoreProblem> {
+    fields::remove(transaction, id)?;
     let gone = transaction.execute("DELETE FROM crop WHERE session = ?1", [id])?;
     transaction.execute("UPDATE session SET crops_removed = ?2 WHERE id = ?1", params![id, time(why.now)])?;
     cell_hash::without_pictures(transaction, id)?;
@@ -327,6 +337,7 @@ fn without_crops(transaction: &Transaction<'_>, id: SessionId, why: &Reason) -> 
 }
 
 fn without_cells(transaction: &Transaction<'_>, id: SessionId, why: &Reason) -> Result<(), StoreProblem> {
+    fields::remove(transaction, id)?;
     transaction.execute("DELETE FROM crop WHERE session = ?1", [id])?;
     let sql = format!(
         "UPDATE session SET crops_removed = coalesce(crops_removed, ?2), cells_removed = ?2, reclassified = ({}) WHERE id = ?1",

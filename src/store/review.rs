@@ -14,8 +14,8 @@ use super::text::time;
 use super::{Store, StoreError, StoreProblem, alarms, cells, control, digest, recovered, refused, sessions};
 use crate::counting::quality_control::{ControlMark, QualityControl};
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
-use crate::domain::class::{CellClass, Group, Kind};
-use crate::domain::flag::{Cells, Flag};
+use crate::domain::class::{CellClass, Kind};
+use crate::domain::flag::{Flag, must_be_looked_at};
 use crate::domain::letters::unfit_in_comment;
 use crate::domain::source::{Mark, Source};
 
@@ -314,12 +314,6 @@ impl Store {
 
 /// White cells that nobody looked at although somebody must: blasts, unclassified ones, and those that raise a flag.
 fn unseen(transaction: &Transaction<'_>, session: SessionId, flags: &[Flag]) -> rusqlite::Result<u32> {
-    let flagged = |class: CellClass| {
-        flags.iter().flat_map(|flag| flag.shares()).any(|share| match share.row().cells {
-            Cells::Class(of) => of == class,
-            Cells::Group(group) => group == class.group(),
-        })
-    };
     let mut select = transaction.prepare_cached(
         "SELECT class, count(*) FROM cell WHERE session = ?1 AND kind = 'WBC' AND NOT withdrawn AND person_class IS NULL \
          GROUP BY class",
@@ -329,7 +323,7 @@ fn unseen(transaction: &Transaction<'_>, session: SessionId, flags: &[Flag]) -> 
     for row in rows {
         let (code, count) = row?;
         let class = code.and_then(|code| code.parse().ok()).unwrap_or(CellClass::Unk);
-        if class == CellClass::Unk || class.group() == Group::Blasts || flagged(class) {
+        if must_be_looked_at(class, flags) {
             unseen += count;
         }
     }

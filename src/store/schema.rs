@@ -15,6 +15,7 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema/5.sql"),
     include_str!("schema/7.sql"),
     include_str!("schema/10.sql"),
+    include_str!("schema/12.sql"),
     include_str!("schema/9.sql"),
 ];
 

@@ -109,18 +109,42 @@ class Day(Page):
             "const [path, done] = arguments; fetch(path).then((answer) => done([answer.status, answer.headers.get('content-type')]));",
             f"/api/sessions/1/cells/{number}/saliency.png")
         self.assertEqual(map_, [200, "image/png"])
+        # A resting mouse shows nothing but the cell.
         other = self.find(".tile")[-1]
         ActionChains(self.browser).move_to_element(other).perform()
-        self.until("what mattered", lambda: other.find_element(By.TAG_NAME, "img").get_attribute("src").endswith("saliency.png"))
-        ActionChains(self.browser).move_to_element(self.one("h1")).perform()
-        self.until("the cell again", lambda: other.find_element(By.TAG_NAME, "img").get_attribute("src").endswith("crop.jpg"))
+        time.sleep(1)
+        self.assertTrue(other.find_element(By.TAG_NAME, "img").get_attribute("src").endswith("crop.jpg"))
         large = lambda: self.one(".panel .large img").get_attribute("src")
         self.press("What mattered (h)")
         self.until("what mattered, large", lambda: large().endswith("saliency.png"))
+        self.assertIn("what the network used", self.one(".legend").text)
         self.press("What mattered (h)")
         self.until("the large cell again", lambda: large().endswith("crop.jpg"))
         self.one(".panel .large").click()
         self.assertIn("µm", self.one("dialog").text)
+        self.press("Close")
+        self.until("the cell alone", lambda: not self.find("dialog"))
+        # The whole field, of a cell whose field was kept if there is one.
+        numbers = list(self.cells(1))
+        kept = [one for one in numbers if self.ask("GET", f"/api/sessions/1/cells/{one}/field")[0] == 200]
+        shown = (kept or numbers)[0]
+        self.one(f'.tile[data-cell="{shown}"]').click()
+        self.one(".panel .large").click()
+        self.press("Whole field")
+        if kept:
+            self.assertEqual(len(self.find(".field-view .box.mine")), 1)
+            self.assertIn("µm", self.one(".field-view .ruler").text)
+            wide = lambda: self.one(".field-view .scene").size["width"]
+            before = wide()
+            self.one('button[aria-label="Larger"]').click()
+            self.assertAlmostEqual(wide() / before, 1.5, 1)
+            self.picture("page-field")
+            self.check_accessible()
+            self.one('button[aria-label="All of it"]').click()
+            stage = self.one(".field-view .stage").size["width"]
+            self.assertLessEqual(wide(), stage)
+        else:
+            self.until("the words", lambda: "was not kept" in self.one("dialog").text)
         self.press("Close")
         self.until("the cell alone", lambda: not self.find("dialog"))
 

@@ -11,6 +11,7 @@ mod cost;
 mod delta;
 mod every_edit;
 mod export;
+mod fields;
 mod keeping;
 mod kill;
 mod of_camera;

@@ -58,6 +58,8 @@ pub(super) struct App {
     pub(super) station: String,
     pub(super) language: String,
     pub(super) catalogues: Catalogues,
+    /// The laboratory's own pictures of each class.
+    pub(super) reference_cells: Option<PathBuf>,
     pub(super) timeouts: Timeouts,
     pub(super) monitor: Monitor,
     /// What opens the figures, and nothing else.
@@ -101,6 +103,7 @@ impl App {
             station: web.station.clone(),
             language: web.config.language.clone(),
             catalogues: Catalogues::new(web.config.catalogues.clone()),
+            reference_cells: web.config.reference_cells.clone(),
             timeouts: web.timeouts,
             monitor: web.monitor.clone(),
             scrape_token,

@@ -25,6 +25,7 @@ mod monitoring;
 mod network;
 mod openapi;
 mod quality;
+mod references;
 mod repeats;
 mod report;
 mod review;

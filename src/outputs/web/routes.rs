@@ -14,7 +14,7 @@ use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
     account, adaptation, admin, alarms, amendment, assets, calibration, camera, keeping, laboratory, monitoring,
-    openapi, quality, report, review, sessions, settings, stream, trail, worklist,
+    openapi, quality, references, report, review, sessions, settings, stream, trail, worklist,
 };
 use crate::store::records::Role;
 
@@ -70,6 +70,8 @@ fn table() -> Vec<Route> {
         route(Reviewer, routes!(review::reclassify)),
         route(Operator, routes!(sessions::crop)),
         route(Operator, routes!(sessions::saliency)),
+        route(Operator, routes!(sessions::field)),
+        route(Operator, routes!(sessions::field_picture)),
         route(Reviewer, routes!(review::undo)),
         personal(Reviewer, routes!(review::sign)),
         personal(Reviewer, routes!(review::hand_back)),
@@ -84,6 +86,8 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(laboratory::laboratory)),
         route(Operator, routes!(report::json)),
         route(Operator, routes!(sessions::classes)),
+        route(Operator, routes!(references::list)),
+        route(Operator, routes!(references::one)),
         route(Operator, routes!(settings::settings)),
         route(Admin, routes!(settings::change)),
         route(Operator, routes!(camera::cameras)),

@@ -64,6 +64,7 @@ impl Counting {
         self.session.begin(Some(id), now);
         self.detected = None;
         self.view.begin();
+        self.fields.begin();
         self.counter.begin(Gate::new(self.connections.gate));
         self.at_start = self.connections.camera.counts();
         self.used = 0;
