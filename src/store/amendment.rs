@@ -10,7 +10,7 @@ use rusqlite::{Connection, Transaction, params};
 use serde_json::json;
 
 use super::audit::{note, vouch};
-use super::records::{SessionDetail, SessionId};
+use super::records::{SessionDetail, SessionId, SessionSummary};
 use super::review::ReviewError;
 use super::{Store, StoreError, StoreProblem, alarms, counting, digest, refused, results, schema, sessions};
 use crate::counting::session::snapshot::{Amends, Snapshot};
@@ -87,6 +87,20 @@ impl Store {
             note(transaction, by, at, "remove result", Some(session), &words)?;
             Ok(amends.session)
         })
+    }
+}
+
+impl SessionSummary {
+    /// Whether a signed amendment has taken the place of this result.
+    #[must_use]
+    pub fn is_replaced(&self) -> bool {
+        self.amended_by.as_ref().is_some_and(|later| later.signed_by.is_some())
+    }
+
+    /// Whether it is an amendment that nobody has signed yet: the version before is in force.
+    #[must_use]
+    pub fn is_open_amendment(&self) -> bool {
+        self.version > 1 && self.signed_by.is_none()
     }
 }
 

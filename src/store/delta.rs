@@ -1,5 +1,7 @@
 //! The delta check: how far a result differs from the latest signed one before of the same patient.
 
+use std::sync::OnceLock;
+
 use jiff::Timestamp;
 use regex::Regex;
 use rusqlite::{Transaction, params};
@@ -10,6 +12,7 @@ use super::review::ReviewError;
 use super::text::time;
 use super::{Store, StoreError, StoreProblem, amendment, audit, refused, sessions};
 use crate::counting::delta::{Delta, changes};
+use crate::domain::flag::Flag;
 use crate::domain::letters::unfit_in_comment;
 
 /// Signed results that are looked through for one of the same patient, newest first.
@@ -18,9 +21,18 @@ const MOST: u32 = 2000;
 /// Longest reason to show an earlier result, characters.
 const LONGEST_REASON: usize = 500;
 
-/// How results of one patient are told, and what is a change.
+/// What a review asks for. Each is set once, at the start; a later call changes nothing.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
+    /// Flags whose results two persons sign.
+    pub(super) two_for: OnceLock<Vec<Flag>>,
+    /// How earlier results are compared; by the whole sample id until somebody says so.
+    compare: OnceLock<Compare>,
+}
+
+/// How results of one patient are told, and what is a change.
+#[derive(Debug)]
+struct Compare {
     /// Its group is the patient's part of a sample id; without one the whole id is.
     key: Option<Regex>,
     /// Percentage points that are a change whatever chance allows; 0: none.
@@ -31,8 +43,7 @@ impl Store {
     /// From now on sample ids of one patient are those in which the group of `key` matches the same text, and a share that
     /// moves by `points` percentage points is a change whatever chance allows, unless that is 0.
     pub fn compare_by(&self, key: Option<Regex>, points: f64) {
-        // Set once, at the start; a later call changes nothing.
-        let _ = self.0.delta.set(Rules { key, points });
+        let _ = self.0.review.compare.set(Compare { key, points });
     }
 
     /// Notes in the trail that somebody looks at two results side by side, and why.
@@ -75,7 +86,7 @@ pub(super) fn of(
     transaction: &Transaction<'_>,
     detail: &SessionDetail,
 ) -> Result<Option<Delta>, StoreProblem> {
-    let rules = store.0.delta.get();
+    let rules = store.0.review.compare.get();
     let Some(now) = &detail.reviewed_result else { return Ok(None) };
     let key = rules.and_then(|rules| rules.key.as_ref());
     let Some(before) = earlier(transaction, detail, key)? else { return Ok(None) };

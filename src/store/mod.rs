@@ -42,6 +42,7 @@ pub mod told;
 mod trail;
 mod users;
 mod verify;
+mod version;
 mod witness;
 mod worklist;
 
@@ -50,7 +51,7 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -74,8 +75,6 @@ pub use users::Stamp;
 pub(crate) use users::token_hash;
 pub use verify::{AuditVerdict, Finding, Verified};
 use witness::Witness;
-
-use crate::domain::flag::Flag;
 
 /// File name of the database.
 pub const FILE: &str = "leukoscope.sqlite";
@@ -106,10 +105,8 @@ struct Inner {
     earlier: SessionId,
     /// Time of that session.
     newest: Option<Timestamp>,
-    /// Flags whose results two persons sign; none until somebody says so.
-    two_for: OnceLock<Vec<Flag>>,
-    /// How the delta check compares; by the whole sample id until somebody says so.
-    delta: OnceLock<delta::Rules>,
+    /// What a review asks for; nothing until somebody says so.
+    review: delta::Rules,
     /// The last check of the whole file, if there was one since it was opened.
     checked: Mutex<Option<Checked>>,
     /// Whether the station is for training.
@@ -243,8 +240,7 @@ impl Store {
             opened,
             earlier,
             newest,
-            two_for: OnceLock::new(),
-            delta: OnceLock::new(),
+            review: delta::Rules::default(),
             checked,
             training: AtomicBool::new(false),
             _lock: lock,

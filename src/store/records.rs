@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+pub use super::version::AmendedBy;
 use crate::config::{CameraSource, CriticalConfig, Flags, SessionConfig};
 use crate::counting::delta::Delta;
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
@@ -257,7 +258,6 @@ pub struct SessionSummary {
     /// Who signed.
     pub signed_by: Option<String>,
     /// Version of the result: 1 as counted, more for amendments.
-    #[serde(default = "first_version")]
     pub version: u32,
     /// The version that amends this one, if there is one. Once that is signed, this one is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -274,46 +274,6 @@ pub struct SessionSummary {
     pub marks: Vec<Mark>,
     /// Whether it meets a critical value, and somebody was told.
     pub alarm: Option<Alarm>,
-}
-
-const fn first_version() -> u32 {
-    1
-}
-
-impl SessionSummary {
-    /// Whether a signed amendment has taken the place of this result.
-    #[must_use]
-    pub fn is_replaced(&self) -> bool {
-        self.amended_by.as_ref().is_some_and(|later| later.signed_by.is_some())
-    }
-
-    /// Whether it is an amendment that nobody has signed yet: the version before is in force.
-    #[must_use]
-    pub fn is_open_amendment(&self) -> bool {
-        self.version > 1 && self.signed_by.is_none()
-    }
-}
-
-/// The version that amends a signed result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AmendedBy {
-    /// Its session.
-    #[schema(value_type = i64)]
-    pub session: SessionId,
-    /// Number of its result.
-    pub result: u64,
-    /// Its version, from 2.
-    pub version: u32,
-    /// Who began the amendment.
-    pub by: String,
-    /// When it was begun.
-    pub since: Timestamp,
-    /// Why.
-    pub reason: String,
-    /// Who signed it; null while it is being made.
-    pub signed_by: Option<String>,
-    /// When it was signed.
-    pub signed_at: Option<Timestamp>,
 }
 
 /// Everything stored about a session except its cells.

@@ -103,8 +103,7 @@ impl Store {
         let cells: BTreeSet<CellNumber> = cells.iter().copied().collect();
         let code = class.map(CellClass::code);
         self.write_witnessed(|transaction| {
-            open_for_review(transaction, session)?;
-            second_look::not_by_first(transaction, session, by)?;
+            second_look::open_for_review_by(transaction, session, by)?;
             let before = review_hashes(transaction, session)?;
             let mut changes = Vec::new();
             for &cell in &cells {
@@ -148,8 +147,7 @@ impl Store {
     /// written.
     pub fn undo(&self, session: SessionId, by: &str, at: Timestamp) -> Result<Vec<CellRecord>, StoreError> {
         self.write_witnessed(|transaction| {
-            open_for_review(transaction, session)?;
-            second_look::not_by_first(transaction, session, by)?;
+            second_look::open_for_review_by(transaction, session, by)?;
             let before = review_hashes(transaction, session)?;
             // All changes by one person at one time are one step.
             let mut select = transaction.prepare_cached(
@@ -194,12 +192,7 @@ impl Store {
     /// A refusal if the session has no result or is already signed, or the comment is too long; else if it cannot be
     /// written.
     pub fn sign(&self, session: SessionId, by: &str, at: Timestamp, comment: &str) -> Result<Signature, StoreError> {
-        match self.sign_if(session, by, at, comment, None, |_| true, false)? {
-            Signed::Final(signature) => Ok(signature),
-            Signed::First(first) => {
-                Err(StoreError::Refused(format!("signed first by {}; another person must sign, too", first.by)))
-            }
-        }
+        self.sign_if(session, by, at, comment, None, |_| true, false)?.only()
     }
 
     /// Signs the result only if its fingerprint is `seen`, with how quality control stands. The comment is a person's: every letter of it must print.
@@ -269,11 +262,10 @@ impl Store {
                     return Err(ReviewError::Unexplained(session, unseen).into());
                 }
             }
-            result.first_reviewer = match second_look::turn(transaction, session, asked, by, comment)? {
-                Turn::Only => None,
-                Turn::First => return Ok(Err(second_look::sign_first(transaction, session, by, at, comment)?)),
-                Turn::Second(first) => Some(first),
-            };
+            match second_look::turn(transaction, session, asked, by, at, comment)? {
+                Turn::First(first) => return Ok(Err(first)),
+                Turn::Last(first) => result.first_reviewer = first,
+            }
             let snapshot = serde_json::to_string(&result)?;
             let sha256 = signature_hash(session, by, &time(at), comment, &snapshot);
             let mut detail = json!({"sha256": sha256, "counted": result.counted});
@@ -345,7 +337,7 @@ fn is_signed(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Res
     select.query_row([session], |row| row.get(0))
 }
 
-fn open_for_review(transaction: &Transaction<'_>, session: SessionId) -> Result<(), StoreProblem> {
+pub(super) fn open_for_review(transaction: &Transaction<'_>, session: SessionId) -> Result<(), StoreProblem> {
     let state: Option<String> =
         transaction.query_row("SELECT state FROM session WHERE id = ?1", [session], |row| row.get(0)).optional()?;
     let state = state.ok_or(ReviewError::NoSession(session))?;

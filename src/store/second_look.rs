@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::audit::note;
 use super::records::{CellNumber, CellRecord, SessionDetail, SessionId, Signature};
-use super::review::ReviewError;
+use super::review::{self, ReviewError};
 use super::text::read_time;
 use super::{Store, StoreError, StoreProblem, cells, refused, sessions};
 use crate::counting::session::snapshot::{Difference, FirstReviewer, HandedBack, Snapshot};
@@ -36,12 +36,26 @@ pub enum Signed {
     First(FirstReviewer),
 }
 
+impl Signed {
+    /// The signature of a final result.
+    ///
+    /// # Errors
+    /// A refusal if another person must sign, too.
+    pub(super) fn only(self) -> Result<Signature, StoreError> {
+        match self {
+            Self::Final(signature) => Ok(signature),
+            Self::First(first) => {
+                Err(StoreError::Refused(format!("signed first by {}; another person must sign, too", first.by)))
+            }
+        }
+    }
+}
+
 impl Store {
     /// From now on results with one of these flags need the signatures of two persons. One that a first person signed
     /// already needs the second in any case.
     pub fn ask_two_for(&self, flags: &[Flag]) {
-        // Set once, at the start; a later call changes nothing.
-        let _ = self.0.two_for.set(flags.to_vec());
+        let _ = self.0.review.two_for.set(flags.to_vec());
     }
 
     /// Hands a result back that a first reviewer signed: it is open again, for everybody.
@@ -120,9 +134,14 @@ fn last(
     Ok(Some((first, classes)))
 }
 
-/// Refuses who signed first: what differs now must be the second's.
-pub(super) fn not_by_first(connection: &Connection, session: SessionId, by: &str) -> Result<(), StoreProblem> {
-    match waiting(connection, session)? {
+/// Refuses where nothing can be reviewed, and who signed first: what differs now must be the second's.
+pub(super) fn open_for_review_by(
+    transaction: &Transaction<'_>,
+    session: SessionId,
+    by: &str,
+) -> Result<(), StoreProblem> {
+    review::open_for_review(transaction, session)?;
+    match waiting(transaction, session)? {
         Some(first) if first.by == by => Err(ReviewError::SecondNeeded(session).into()),
         _ => Ok(()),
     }
@@ -134,25 +153,24 @@ pub(super) fn asks(store: &Store, detail: &SessionDetail) -> bool {
     let of = |result: &Option<Snapshot>| result.as_ref().map(|result| result.flags.clone()).unwrap_or_default();
     let flags = [of(&detail.counted_result), of(&detail.reviewed_result)].concat();
     let began = detail.reviewed_result.as_ref().is_some_and(|result| result.first_reviewer.is_some());
-    began || store.0.two_for.get().is_some_and(|asked| asked.iter().any(|flag| flags.contains(flag)))
+    began || store.0.review.two_for.get().is_some_and(|asked| asked.iter().any(|flag| flags.contains(flag)))
 }
 
-/// Whose turn a signature is.
+/// What a signature is now.
 pub(super) enum Turn {
-    /// It is the only one.
-    Only,
-    /// The first of two.
-    First,
-    /// The second, after this one.
-    Second(FirstReviewer),
+    /// The first of two, and written.
+    First(FirstReviewer),
+    /// The one that makes the result final, after this first one if there are two.
+    Last(Option<FirstReviewer>),
 }
 
-/// Whose turn it is if this person signs with this comment.
+/// Whose turn it is if this person signs with this comment; writes the first of two signatures.
 pub(super) fn turn(
     transaction: &Transaction<'_>,
     session: SessionId,
     asked: bool,
     by: &str,
+    at: Timestamp,
     comment: &str,
 ) -> Result<Turn, StoreProblem> {
     match first(transaction, session)? {
@@ -163,15 +181,15 @@ pub(super) fn turn(
             if !first.differs.is_empty() && comment.trim().is_empty() {
                 return Err(ReviewError::Differ(session, first.differs.len()).into());
             }
-            Ok(Turn::Second(first))
+            Ok(Turn::Last(Some(first)))
         }
-        _ if asked => Ok(Turn::First),
-        _ => Ok(Turn::Only),
+        _ if asked => Ok(Turn::First(sign_first(transaction, session, by, at, comment)?)),
+        _ => Ok(Turn::Last(None)),
     }
 }
 
 /// Writes the first of two signatures.
-pub(super) fn sign_first(
+fn sign_first(
     transaction: &Transaction<'_>,
     session: SessionId,
     by: &str,

@@ -96,11 +96,6 @@ impl<'a> SerialLine<'a> {
         if let SerialMessage::Result(result) = self.message { result.signature.as_ref() } else { None }
     }
 
-    /// Identity of the store that numbered the result.
-    fn store(&self) -> Option<&'a str> {
-        if let SerialMessage::Result(result) = self.message { result.store.as_deref() } else { None }
-    }
-
     /// Whether the camera of a result was checked, in words.
     fn camera_checked(&self) -> Option<String> {
         let SerialMessage::Result(StoredResult { snapshot, .. }) = self.message else { return None };
@@ -138,8 +133,6 @@ struct JsonLine<'a> {
     session: Option<JsonSession<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<&'a Signature>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    store: Option<&'a str>,
     #[serde(flatten)]
     version: JsonVersion<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -281,7 +274,6 @@ fn json(line: &SerialLine<'_>) -> String {
         station: line.station,
         session,
         signature: line.signature(),
-        store: line.store(),
         version: JsonVersion::of(line.message),
         message: line.error(),
     };
@@ -322,7 +314,6 @@ pub fn csv_header() -> String {
     header.push_str(",camera_agree,camera_cells,camera_percent,camera_low,camera_high,camera_checked");
     header.push_str(",profile,profile_sha256,marks,critical");
     header.push_str(version::COLUMNS);
-    header.push_str("\r\n");
     header
 }
 
@@ -372,7 +363,8 @@ fn csv(line: &SerialLine<'_>) -> String {
     fields.push(of(|s| s.frames.refused.total().to_string()));
     let signed = |field: fn(&Signature) -> String| line.signature().map(field).unwrap_or_default();
     fields.extend([signed(|s| s.by.clone()), signed(|s| s.at.to_string()), signed(|s| s.comment.clone())]);
-    fields.push(line.store().unwrap_or_default().to_owned());
+    let version = JsonVersion::of(line.message);
+    fields.push(version.store.unwrap_or_default().to_owned());
     let looked_at = snapshot.and_then(|s| s.looked_at);
     fields.push(looked_at.map(|looked| looked.cells.to_string()).unwrap_or_default());
     fields.push(looked_at.map(|looked| looked.of.to_string()).unwrap_or_default());
@@ -391,7 +383,7 @@ fn csv(line: &SerialLine<'_>) -> String {
     fields.push(of(|s| s.profile.as_ref().map(|profile| profile.name.clone()).unwrap_or_default()));
     fields.push(of(|s| s.profile.as_ref().map(|profile| profile.sha256.clone()).unwrap_or_default()));
     fields.extend(marks_and_critical(snapshot));
-    fields.extend(JsonVersion::of(line.message).fields());
+    fields.extend(version.fields());
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text

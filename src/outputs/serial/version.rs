@@ -1,16 +1,19 @@
-//! Fields of a line for the version of an amended result.
+//! Fields of a line that say which result it is: the store that numbered it, and the version of an amended one.
 
 use serde::Serialize;
 
 use super::line::SerialMessage;
 use crate::counting::session::snapshot::Amends;
 
-/// Their columns.
-pub(super) const COLUMNS: &str = ",version,replaces,reason,replaced_by";
+/// Their columns, the last of a line.
+pub(super) const COLUMNS: &str = ",version,replaces,reason,replaced_by\r\n";
 
-/// Which result this one replaces, or is replaced by; nothing where it was never amended.
+/// The store of a result, and which one it replaces or is replaced by; no version where it was never amended.
 #[derive(Serialize)]
 pub(super) struct JsonVersion<'a> {
+    /// Identity of the store that numbered the result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) store: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,10 +27,11 @@ pub(super) struct JsonVersion<'a> {
 impl<'a> JsonVersion<'a> {
     pub(super) fn of(message: SerialMessage<'a>) -> Self {
         let SerialMessage::Result(result) = message else {
-            return Self { version: None, replaces: None, amends: None, replaced_by: None };
+            return Self { store: None, version: None, replaces: None, amends: None, replaced_by: None };
         };
         let amends = result.snapshot.amends.as_ref();
         Self {
+            store: result.store.as_deref(),
             version: amends.map(|amends| amends.version),
             replaces: amends.map(|amends| amends.result),
             amends,
