@@ -15,7 +15,6 @@ use leukoscope::outputs::astm::message::Sender;
 use leukoscope::outputs::delivery::notes::About;
 use leukoscope::outputs::fhir::bundle::bundle;
 use leukoscope::outputs::hl7::observation;
-use leukoscope::outputs::report::letterhead::Letterhead;
 use leukoscope::outputs::report::{ReportFormat, make};
 use leukoscope::outputs::serial::line::{SerialLine, SerialMessage, csv_header, render};
 use leukoscope::store::records::{SessionStart, Settings};
@@ -68,7 +67,8 @@ impl Bench {
         let detail = self.store.session(1).unwrap().unwrap();
         let cells = self.store.cells(1, None, None).unwrap().into_iter();
         let cells: Vec<_> = cells.map(|cell| (cell.clone(), self.store.crop(1, cell.number).unwrap())).collect();
-        make(form, &detail, &cells, &words(language), &Letterhead::default()).unwrap()
+        make(form, &detail, &cells, &words(language), &leukoscope::outputs::report::letterhead::Letterhead::default())
+            .unwrap()
     }
 
     fn line(&self, format: LineFormat) -> String {
