@@ -39,8 +39,8 @@ fn main() -> ExitCode {
         }
         Some(CliCommand::Adapt(arguments)) => adapt::adapt(&arguments),
         Some(CliCommand::CheckConfig { file }) => check_config::check_config(&file),
-        Some(CliCommand::Sessions { config, json }) => sessions::sessions(config.as_deref(), json),
         Some(CliCommand::Worklist(arguments)) => worklist::worklist(&arguments),
+        Some(CliCommand::Sessions { config, json, all }) => sessions::sessions(config.as_deref(), json, all),
         Some(CliCommand::User(arguments)) => users::user(&arguments),
         Some(CliCommand::Token(arguments)) => users::token(&arguments),
         Some(CliCommand::Audit(arguments)) => audit::audit(&arguments),

@@ -25,4 +25,4 @@ pub use sections::{
     QualityControlConfig, ReviewConfig, SampleConfig, SampleField, ScanLayout, SerialConfig, SessionConfig, Station,
     StoreConfig, WebConfig, shipped_file,
 };
-pub use values::{HostAddress, ListenAddress, NotAHost, NotAPort, NotAnAddress, Sends, SerialPort};
+pub use values::{FlagList, HostAddress, ListenAddress, NotAHost, NotAPort, NotAnAddress, Sends, SerialPort};

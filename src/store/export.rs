@@ -77,7 +77,10 @@ pub fn look_up(store: &Store, sessions: &[SessionId], folder: &Path) -> Result<V
         return Err(ExportError::NotEmpty(folder.to_owned()));
     }
     if sessions.is_empty() {
-        return Ok(store.all_sessions()?);
+        // The same cells stand in the version that amends them.
+        let mut sessions = store.all_sessions(false)?;
+        sessions.retain(|session| session.amended_by.is_none());
+        return Ok(sessions);
     }
     let asked: BTreeSet<SessionId> = sessions.iter().copied().collect();
     let found = |id| Ok(store.session(id)?.ok_or(ExportError::NoSession(id))?.summary);

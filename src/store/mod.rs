@@ -4,6 +4,7 @@
 //! a later version, is refused and left as it is: the store never starts afresh in its place.
 
 mod alarms;
+mod amendment;
 mod audit;
 pub mod backup;
 mod camera_check;
@@ -12,6 +13,7 @@ mod cells;
 mod clock;
 mod control;
 mod counting;
+mod delta;
 mod digest;
 mod error;
 pub mod export;
@@ -33,6 +35,7 @@ mod retention;
 mod review;
 pub mod reviewed;
 mod schema;
+mod second_look;
 mod sessions;
 mod space;
 mod taking_in;
@@ -41,6 +44,7 @@ pub mod told;
 mod trail;
 mod users;
 mod verify;
+mod version;
 mod witness;
 mod worklist;
 
@@ -66,6 +70,7 @@ use records::SessionId;
 pub use results::StoredResult;
 pub use retention::{Due, Notice, Retained};
 pub use review::ReviewError;
+pub use second_look::Signed;
 pub use space::{Checked, Space};
 pub(crate) use text::several;
 pub use trail::TrailQuery;
@@ -103,6 +108,8 @@ struct Inner {
     earlier: SessionId,
     /// Time of that session.
     newest: Option<Timestamp>,
+    /// What a review asks for; nothing until somebody says so.
+    review: delta::Rules,
     /// The last check of the whole file, if there was one since it was opened.
     checked: Mutex<Option<Checked>>,
     /// Whether the station is for training.
@@ -236,6 +243,7 @@ impl Store {
             opened,
             earlier,
             newest,
+            review: delta::Rules::default(),
             checked,
             training: AtomicBool::new(false),
             _lock: lock,

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::records::SessionId;
 use super::text::read_class;
-use super::{Store, StoreError, quickly};
+use super::{Store, StoreError, amendment, quickly};
 use crate::domain::class::CellClass;
 use crate::domain::red_cell_colour::RedCellColour;
 use crate::vision::optics::calibration::Setup;
@@ -26,9 +26,10 @@ impl Store {
             let not_quickly = quickly::not_quickly(transaction)?;
             let mut select = transaction.prepare_cached(&format!(
                 "SELECT cell.session, cell.person_class FROM session JOIN cell ON cell.session = session.id WHERE {TAKEN} \
-                 AND cell.person_class IS NOT NULL AND NOT cell.withdrawn AND {not_quickly} \
+                 AND cell.person_class IS NOT NULL AND NOT cell.withdrawn AND {not_quickly} AND NOT {} \
                  AND EXISTS (SELECT 1 FROM crop WHERE crop.session = cell.session AND crop.number = cell.number) \
-                 ORDER BY cell.session, cell.number"
+                 ORDER BY cell.session, cell.number",
+                amendment::is_amended(transaction)?
             ))?;
             let rows = select.query_map(params![of.camera, of.objective], |row| {
                 Ok((row.get(0)?, row.get::<_, String>(1)?))

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::audit::{hexadecimal, signature_hash, vouch};
 use super::records::{CellNumber, CellRecord, SessionId, Signature};
+use super::second_look::{self, Signed, Turn};
 use super::text::time;
 use super::{Store, StoreError, StoreProblem, alarms, cells, control, digest, quickly, recovered, refused, sessions};
 use crate::counting::quality_control::{ControlMark, QualityControl};
@@ -33,6 +34,15 @@ pub enum ReviewError {
     /// The count was interrupted, so there is none.
     #[error("session {0} was interrupted and has no result")]
     Interrupted(SessionId),
+    /// Another version amends it.
+    #[error("session {0} is amended already, by session {1}; look at that one")]
+    Amended(SessionId, SessionId),
+    /// Two persons sign it, and this one did already.
+    #[error("session {0}: you signed it first; another person must look at it and sign now")]
+    SecondNeeded(SessionId),
+    /// The second reviewer gave cells another class than the first.
+    #[error("session {0}: you and the first reviewer differ on {1} cells; write in the comment why, or hand it back")]
+    Differ(SessionId, usize),
     /// It is a control: its figures are the program's own.
     #[error("session {0} is a control run; its cells are not reviewed, and it is not signed")]
     Control(SessionId),
@@ -110,7 +120,7 @@ impl Store {
         let cells: BTreeSet<CellNumber> = cells.iter().copied().collect();
         let code = class.map(CellClass::code);
         self.write_witnessed(|transaction| {
-            open_for_review(transaction, session)?;
+            second_look::open_for_review_by(transaction, session, by)?;
             let before = review_hashes(transaction, session)?;
             let mut changes = Vec::new();
             let mut quick = Vec::new();
@@ -169,7 +179,7 @@ impl Store {
     /// written.
     pub fn undo(&self, session: SessionId, by: &str, at: Timestamp) -> Result<Vec<CellRecord>, StoreError> {
         self.write_witnessed(|transaction| {
-            open_for_review(transaction, session)?;
+            second_look::open_for_review_by(transaction, session, by)?;
             let before = review_hashes(transaction, session)?;
             // All changes by one person at one time are one step.
             let mut select = transaction.prepare_cached(
@@ -214,7 +224,7 @@ impl Store {
     /// A refusal if the session has no result or is already signed, or the comment is too long; else if it cannot be
     /// written.
     pub fn sign(&self, session: SessionId, by: &str, at: Timestamp, comment: &str) -> Result<Signature, StoreError> {
-        self.sign_if(session, by, at, comment, None, |_| true, false)
+        self.sign_if(session, by, at, comment, None, |_| true, false)?.only()
     }
 
     /// Signs the result only if its fingerprint is `seen`, with how quality control stands. The comment is a person's: every letter of it must print.
@@ -230,7 +240,7 @@ impl Store {
         comment: &str,
         control: Option<ControlMark>,
         seen: &str,
-    ) -> Result<Signature, StoreError> {
+    ) -> Result<Signed, StoreError> {
         let comment = comment.replace("\r\n", "\n");
         if let Some(letters) = unfit_in_comment(&comment) {
             let package = if letters.contains("package") {
@@ -254,13 +264,14 @@ impl Store {
         control: Option<ControlMark>,
         seen: impl FnOnce(&str) -> bool,
         explained: bool,
-    ) -> Result<Signature, StoreError> {
-        let (signature, number, of) = self.write(|transaction| {
+    ) -> Result<Signed, StoreError> {
+        let done = self.write(|transaction| {
             open_for_review(transaction, session)?;
             if comment.chars().count() > LONGEST_COMMENT {
                 return refused(format!("the comment is longer than {LONGEST_COMMENT} characters; shorten it"));
             }
             let detail = sessions::one(transaction, session)?;
+            let asked = detail.as_ref().is_some_and(|detail| second_look::asks(self, detail));
             let found = detail.and_then(|detail| {
                 let result = Snapshot {
                     // Part of what is signed: reports and hosts show them beside the signature.
@@ -272,7 +283,7 @@ impl Store {
                 };
                 Some((detail.summary.result?, result, detail.fingerprint?))
             });
-            let Some((of, result, fingerprint)) = found else {
+            let Some((of, mut result, fingerprint)) = found else {
                 return refused(format!("session {session} has no result to sign"));
             };
             if !seen(&fingerprint) {
@@ -287,6 +298,10 @@ impl Store {
                 if unseen > 0 {
                     return Err(ReviewError::Unexplained(session, unseen).into());
                 }
+            }
+            match second_look::turn(transaction, session, asked, by, at, comment)? {
+                Turn::First(first) => return Ok(Err(first)),
+                Turn::Last(first) => result.first_reviewer = first,
             }
             let snapshot = serde_json::to_string(&result)?;
             let sha256 = signature_hash(session, by, &time(at), comment, &snapshot);
@@ -314,12 +329,18 @@ impl Store {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 params![session, by, time(at), comment, snapshot, sha256, number, hash],
             )?;
-            Ok((Signature { by: by.to_owned(), at, comment: comment.to_owned(), sha256 }, number, of))
+            Ok(Ok((Signature { by: by.to_owned(), at, comment: comment.to_owned(), sha256 }, number, of)))
         })?;
         self.witness();
+        let (signature, number, of) = match done {
+            Ok(signed) => signed,
+            Err(first) => return Ok(Signed::First(first)),
+        };
+        // An amendment is known by its number from now on.
+        recovered(&self.0.numbers).insert(of);
         recovered(&self.0.signed).insert(number, of);
         recovered(&self.0.unsigned).remove(&of);
-        Ok(signature)
+        Ok(Signed::Final(signature))
     }
 }
 
@@ -338,7 +359,7 @@ fn is_signed(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Res
     select.query_row([session], |row| row.get(0))
 }
 
-fn open_for_review(transaction: &Transaction<'_>, session: SessionId) -> Result<(), StoreProblem> {
+pub(super) fn open_for_review(transaction: &Transaction<'_>, session: SessionId) -> Result<(), StoreProblem> {
     let state: Option<String> =
         transaction.query_row("SELECT state FROM session WHERE id = ?1", [session], |row| row.get(0)).optional()?;
     let state = state.ok_or(ReviewError::NoSession(session))?;

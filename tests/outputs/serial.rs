@@ -51,7 +51,7 @@ fn a_host_reads_a_header_and_lines_of_as_many_fields_as_csv() {
          corrected_low_BLA,corrected_high_BLA,camera_agree,camera_cells,camera_percent,camera_low,camera_high,\
          camera_checked,profile,profile_sha256,marks,critical,seen_quickly,unseen,count_ART,percent_ART,low_ART,high_ART,count_LBL,\
          percent_LBL,low_LBL,high_LBL,count_LYR,percent_LYR,low_LYR,high_LYR,count_PLC,percent_PLC,low_PLC,high_PLC,\
-         count_TWO,percent_TWO,low_TWO,high_TWO"
+         count_TWO,percent_TWO,low_TWO,high_TWO,version,replaces,reason,replaced_by"
     ));
     let hello = host.line();
     assert!(hello.starts_with("hello,1,0,"), "{hello}");

@@ -2,6 +2,7 @@
 
 mod adapting;
 mod alarms;
+mod amendments;
 mod api;
 mod calibrating;
 #[path = "../common/mod.rs"]
@@ -19,4 +20,5 @@ mod samples;
 mod security;
 mod station;
 mod trail;
+mod two_reviewers;
 mod worklist;

@@ -73,6 +73,9 @@ pub enum CliCommand {
         /// JSON Lines, one result per line, without sessions that have none.
         #[arg(long)]
         json: bool,
+        /// Also versions that an amended result replaced.
+        #[arg(long)]
+        all: bool,
     },
     /// The worklist, samples to count: import a table of them, or list them.
     Worklist(WorklistArguments),

@@ -49,7 +49,7 @@ pub enum ResultStatus {
     Preliminary,
     /// It is signed.
     Final,
-    /// It is signed, and so was an earlier count of the same sample, which it replaces.
+    /// It is signed, and so was what it replaces: an earlier version of the result, or an earlier count of the same sample.
     Amended,
 }
 
@@ -57,10 +57,11 @@ impl ResultStatus {
     /// The status of a result.
     #[must_use]
     pub fn of(result: &StoredResult) -> Self {
-        match (&result.signature, &result.snapshot.earlier) {
-            (None, _) => Self::Preliminary,
-            (Some(_), None) => Self::Final,
-            (Some(_), Some(_)) => Self::Amended,
+        let Snapshot { earlier, amends, .. } = &result.snapshot;
+        match &result.signature {
+            None => Self::Preliminary,
+            Some(_) if earlier.is_some() || amends.is_some() => Self::Amended,
+            Some(_) => Self::Final,
         }
     }
 

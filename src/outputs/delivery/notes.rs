@@ -2,7 +2,7 @@
 
 use crate::counting::quality_control::{ControlState, QualityControl};
 use crate::counting::session::broken_off::BrokenOff;
-use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
+use crate::counting::session::snapshot::{Amends, CameraCheck, FirstReviewer, LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Group};
 use crate::domain::interval::Figure;
 use crate::domain::source::Mark;
@@ -52,6 +52,11 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
     match &result.signature {
         None => notes.push("Preliminary: counted by the program, and signed by nobody yet.".to_owned()),
         Some(signature) => notes.push(format!("Signed by {} at {}.", signature.by, rfc3339(signature.at))),
+    }
+    notes.extend(snapshot.amends.as_ref().map(corrected));
+    notes.extend(snapshot.first_reviewer.as_ref().map(|first| two_reviewers(first, result.signature.is_some())));
+    if let Some(number) = result.replaced_by {
+        notes.push(format!("Replaced by the corrected report with result {number}."));
     }
     if let (Some(_), Some(earlier)) = (&result.signature, &snapshot.earlier) {
         notes.push(format!("It replaces result {} of the same sample, signed by {}.", earlier.result, earlier.by));
@@ -106,6 +111,31 @@ fn broken_off(snapshot: &Snapshot) -> Option<String> {
             let words = "Partial: the count went on after a power cut, so that cells may be counted twice, and another one ended it.";
             Some(words.to_owned())
         }
+    }
+}
+
+/// What a corrected report replaces, in words for the host.
+#[must_use]
+pub fn corrected(amends: &Amends) -> String {
+    let Amends { version, result, by, at, reason, .. } = amends;
+    let (before, at) = (version.saturating_sub(1), rfc3339(*at));
+    format!(
+        "Corrected report, version {version}, replaces version {before} (result {result}) signed by {by} at {at}. Reason: {reason}"
+    )
+}
+
+/// What two reviewers said, in words for the host.
+fn two_reviewers(first: &FirstReviewer, signed: bool) -> String {
+    let FirstReviewer { by, at, differs, .. } = first;
+    let at = rfc3339(*at);
+    if !signed {
+        return format!("Signed first by {by} at {at}; a second reviewer must sign before it is final.");
+    }
+    let cells: Vec<String> =
+        differs.iter().map(|one| format!("{} {} to {}", one.cell, one.first, one.second)).collect();
+    match cells.as_slice() {
+        [] => format!("Signed first by {by} at {at}; the second reviewer agrees on every cell."),
+        cells => format!("Signed first by {by} at {at}; the second reviewer changed cells: {}.", cells.join(", ")),
     }
 }
 

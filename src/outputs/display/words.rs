@@ -1,6 +1,6 @@
 //! Words and numbers on the screen, independent of layout.
 
-use crate::counting::session::snapshot::{CameraCheck, Ending, Phase, Snapshot};
+use crate::counting::session::snapshot::{Amends, CameraCheck, Ending, Phase, Snapshot};
 use crate::domain::class::{CellClass, Reported};
 use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
@@ -120,6 +120,10 @@ const fn signed(snapshot: &Snapshot) -> &'static str {
 /// Same, with the note whether the result is signed, with how many cells unseen, and whether its camera was checked, from long
 /// to short.
 pub(super) fn standing(snapshot: &Snapshot) -> [String; 4] {
+    if let Some(Amends { version, result, .. }) = &snapshot.amends {
+        let [named, short] = [format!("corrected report, version {version}"), format!("corrected v{version}")];
+        return [format!("{named}, replaces result {result}"), named, short.clone(), short];
+    }
     let (why, short) = (format!("{}, {}", ending(snapshot), signed(snapshot)), signed(snapshot).to_owned());
     let unseen = snapshot.looked_at.as_ref().filter(|looked_at| looked_at.unseen() > 0);
     if let Some(looked_at) = unseen {

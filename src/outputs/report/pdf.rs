@@ -14,6 +14,7 @@ use super::paper::{
 use super::pictures::pictures;
 use super::reference::Reference;
 use super::typeface::{self, PdfFace};
+use super::versions::{self, versions};
 use super::{Pictured, ReportError};
 use crate::config::Flags;
 use crate::counting::session::snapshot::{CameraCheck, EarlierResult, LookedAt, LookedAtOf, Snapshot};
@@ -66,6 +67,7 @@ pub(super) fn pdf(
     let mut paper = Paper::new(SHEET, under(&sample) - down - 46.0 - MARK * marked);
     let logo = letterhead.logo.clone().map(|logo| paper.share(logo));
     if let Some(result) = &detail.reviewed_result {
+        versions(&mut paper, detail, result, words);
         alarm::alarms(&mut paper, detail, result, cells, words);
         earlier(&mut paper, result, words);
         paper.paragraph(LEFT, RIGHT, STRONG, &camera_checked(detail.camera_check.as_ref(), words));
@@ -148,6 +150,10 @@ fn draw_frame(
     let y = under(sample) - down;
     sheet.text(LEFT, y, SMALL, &when);
     let (text, colour, tint) = match &detail.signature {
+        Some(signature) if detail.summary.is_replaced() => {
+            (versions::replaced(detail, signature, words), WARN, WARN_TINT)
+        }
+        Some(signature) if detail.summary.version > 1 => (versions::signed(detail, signature, words), GOOD, GOOD_TINT),
         Some(signature) => {
             let values: [(&str, &dyn std::fmt::Display); 2] = [("by", &signature.by), ("at", &time(signature.at))];
             (words.with("report.final", &values), GOOD, GOOD_TINT)

@@ -16,6 +16,7 @@ use super::letterhead::Letterhead;
 use super::pdf::{camera_checked, code, key, limit_lines, signed_unseen};
 use super::ranges::Mark;
 use super::reference::Reference;
+use super::versions::{amended_by, corrected, two_reviewers};
 
 /// Without it, spreadsheets read letters with accents in the encoding of their system.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -161,6 +162,23 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
         lines.fact("session", "signed", &zone::rfc3339(signature.at))?;
         lines.entered("session", "comment", &signature.comment)?;
         lines.fact("session", "sha256", &signature.sha256)?;
+    }
+    if let Some(amends) = detail.reviewed_result.as_ref().and_then(|result| result.amends.as_ref()) {
+        lines.fact("session", "version of the result", &amends.version.to_string())?;
+        lines.fact("session", "corrected report", &corrected(amends, detail.signature.is_some(), words))?;
+        lines.fact("session", "replaces session", &amends.session.to_string())?;
+        lines.fact("session", "replaces result", &amends.result.to_string())?;
+        lines.entered("session", "reason of the amendment", &amends.reason)?;
+    }
+    if let Some(first) = detail.reviewed_result.as_ref().and_then(|result| result.first_reviewer.as_ref()) {
+        lines.entered("session", "first reviewer", &first.by)?;
+        lines.fact("session", "signed first", &zone::rfc3339(first.at))?;
+        lines.entered("session", "comment of the first reviewer", &first.comment)?;
+        lines.fact("session", "two reviewers", &two_reviewers(first, detail, words))?;
+    }
+    if let Some(later) = &detail.summary.amended_by {
+        lines.fact("session", "amended by session", &later.session.to_string())?;
+        lines.fact("session", "amendment", &amended_by(later, words))?;
     }
     if let Some(earlier) = detail.reviewed_result.as_ref().and_then(|result| result.earlier.as_ref()) {
         lines.fact("session", "earlier signed session", &earlier.session.to_string())?;

@@ -14,6 +14,7 @@ pub mod port;
 
 mod columns;
 mod queue;
+mod version;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

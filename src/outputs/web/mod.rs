@@ -8,6 +8,7 @@ mod account;
 mod adaptation;
 mod admin;
 mod alarms;
+mod amendment;
 mod app;
 mod assets;
 mod calibration;

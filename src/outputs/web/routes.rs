@@ -13,8 +13,8 @@ use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, alarms, assets, calibration, camera, interrupted, keeping, laboratory, monitoring,
-    openapi, quality, references, report, review, samples, sessions, settings, stream, trail, worklist,
+    account, adaptation, admin, alarms, amendment, assets, calibration, camera, interrupted, keeping, laboratory,
+    monitoring, openapi, quality, references, report, review, samples, sessions, settings, stream, trail, worklist,
 };
 use crate::store::records::Role;
 
@@ -79,6 +79,10 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(sessions::field_picture)),
         route(Reviewer, routes!(review::undo)),
         personal(Reviewer, routes!(review::sign)),
+        personal(Reviewer, routes!(review::hand_back)),
+        route(Operator, routes!(amendment::compare)),
+        personal(Reviewer, routes!(amendment::amend)),
+        personal(Reviewer, routes!(amendment::withdraw)),
         route(Operator, routes!(alarms::open)),
         personal(Operator, routes!(alarms::acknowledge)),
         route(Operator, routes!(report::pdf)),
@@ -155,7 +159,7 @@ async fn check_caller(State(needs): State<Needs>, request: Request, next: Next) 
     let caller = request.extensions().get::<Caller>().ok_or_else(ApiError::log_in)?;
     if needs.person && matches!(caller.how, How::Token(_)) {
         return Err(ApiError::may_not(
-            "only a person signs or changes users, passwords and tokens; log in with name and password",
+            "only a person signs, amends or changes users, passwords and tokens; log in with name and password",
         ));
     }
     if caller.role >= needed {

@@ -8,6 +8,9 @@ import { className, date, flagName, number, statusName, t } from "../words.js";
 import { alarm, blasts } from "./alarm.js";
 import { told } from "./gallery/review.js";
 import { interrupted } from "./interrupted.js";
+import { amending, versions } from "./amend.js";
+import { changed } from "./delta.js";
+import { handingBack, hasSigned, secondLook } from "./second.js";
 import { lotName } from "./quality/lots.js";
 import { signing } from "./signing.js";
 
@@ -23,10 +26,13 @@ export async function show(root, [id], context) {
       h("span", { class: "badge", dataset: { status: detail.status } }, statusName(detail.status)),
       badges(detail.marks)),
     h("p", { class: "soft" }, t("result.when", { id: detail.id, station: detail.station, started: date(detail.started), ended: date(detail.ended) })),
+    versions(detail),
     meanings(detail.marks),
     alarm(detail, context),
+    secondLook(detail),
+    changed(detail),
     result && (await blasts(detail, context)),
-    detail.status === "preliminary" && !detail.control && h("p", { class: "notice" }, t("result.preliminary")),
+    detail.status === "preliminary" && !detail.control && !detail.awaits_second && h("p", { class: "notice" }, t("result.preliminary")),
     links(detail),
     result ? body(detail, result) : h("p", { class: "notice" }, t(`result.no.${detail.status}`)),
   );
@@ -35,7 +41,8 @@ export async function show(root, [id], context) {
     root.append(card.element);
     await card.refresh();
   }
-  if (detail.status === "preliminary" && !detail.control) root.append(notReal(detail.marks, context.me) ? h("p", { class: "notice", id: "not-real" }, t("sign.notReal")) : await signing(detail, context));
+  if (detail.status === "preliminary" && !detail.control && !hasSigned(detail, context)) root.append(notReal(detail.marks, context.me) ? h("p", { class: "notice", id: "not-real" }, t("sign.notReal")) : await signing(detail, context));
+  root.append(handingBack(detail, context) ?? "", amending(detail, context) ?? "");
 }
 
 function links({ id, reviewed_result: result }) {

@@ -33,9 +33,9 @@ export async function signing(detail, context) {
     button.disabled = true;
     said.hidden = true;
     try {
-      await send("POST", `/api/sessions/${detail.id}/sign`, { password: password.value, comment: comment.value, fingerprint: detail.fingerprint });
+      const signed = await send("POST", `/api/sessions/${detail.id}/sign`, { password: password.value, comment: comment.value, fingerprint: detail.fingerprint });
       keepDraft(name, detail.id, "");
-      context.announce(t("sign.done"));
+      context.announce(t(signed.awaits_second ? "second.done" : "sign.done"));
       await context.refresh();
     } catch (problem) {
       fill(said, problem.message);
@@ -47,8 +47,8 @@ export async function signing(detail, context) {
     }
   };
   return h("form", { class: "card", id: "sign", on: { submit } },
-    h("h2", {}, t("sign.title")),
-    h("p", {}, t("sign.means")),
+    h("h2", {}, t(detail.awaits_second ? "second.sign" : "sign.title")),
+    h("p", {}, t(detail.needs_second && !detail.awaits_second ? "second.signMeans" : "sign.means")),
     unseen(detail, cells, context),
     // Tells password managers whose password it is.
     h("input", { type: "text", autocomplete: "username", value: name, hidden: true }),
