@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue};
 use leukoscope::cli::args::{Arguments, CliCommand, ValidateCommand};
 use leukoscope::cli::{
     adapt, analyze, audit, backup, calibrate, check_config, clock, count, devices, export, model, output, report, run,
-    sessions, users, validate,
+    sessions, support, users, validate,
 };
 use leukoscope::system::logging;
 use leukoscope::system::printable::printable;
@@ -48,6 +48,7 @@ fn main() -> ExitCode {
         Some(CliCommand::Backup(arguments)) => backup::backup(&arguments),
         Some(CliCommand::Restore(arguments)) => backup::restore(&arguments),
         Some(CliCommand::Model(arguments)) => model::model(&arguments),
+        Some(CliCommand::SupportBundle { file, config }) => support::bundle(&file, config.as_deref()),
         Some(CliCommand::Clock { confirm, config }) => clock::clock(config.as_deref(), confirm),
         Some(CliCommand::Devices { json }) => devices::devices(json),
     };

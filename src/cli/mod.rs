@@ -25,5 +25,6 @@ pub mod run;
 pub mod saliency;
 pub mod sessions;
 pub mod station;
+pub mod support;
 pub mod users;
 pub mod validate;

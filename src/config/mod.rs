@@ -3,6 +3,7 @@
 mod agreement;
 mod broker;
 mod camera_source;
+mod for_support;
 mod glass;
 mod hints;
 mod keys;
@@ -21,7 +22,7 @@ pub use laboratory_address::{LaboratoryAddress, NoLaboratoryAddress};
 pub use sections::{
     AstmCharset, AstmConfig, CameraConfig, Charset, CodesConfig, ColourOrder, Config, Controls, DisplayConfig,
     DisplayKind, FhirConfig, Flags, FlatFieldChoice, GpioBackend, Hl7Config, LineFormat, MetricsConfig, ModelsConfig,
-    MqttConfig, Optics, PixelFormat, QualityConfig, SampleField, SerialConfig, SessionConfig, Station, StoreConfig,
-    WebConfig, shipped_file,
+    MqttConfig, Optics, PixelFormat, PracticeConfig, QualityConfig, SampleField, SerialConfig, SessionConfig, Station,
+    StoreConfig, WebConfig, shipped_file,
 };
 pub use values::{HostAddress, ListenAddress, NotAHost, NotAPort, NotAnAddress, Sends, SerialPort};

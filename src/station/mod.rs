@@ -3,10 +3,12 @@
 pub mod adapt;
 pub mod calibrate;
 pub mod drops;
+pub mod health;
 pub mod in_force;
 pub mod live_view;
 pub mod monitor;
 pub mod pipeline;
+pub mod practice;
 pub mod queues;
 pub mod recorder;
 pub mod requests;

@@ -101,6 +101,7 @@ impl Station {
             laboratory: Laboratory::of(&config),
             weights_requests,
             monitor: monitor.clone(),
+            configured: config,
             scrape_token: None,
             timeouts: Timeouts::default(),
             stop: stop.clone(),

@@ -248,6 +248,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         laboratory: Laboratory::of(&config),
         weights_requests: ports.weights_requests.clone(),
         monitor: ports.monitor.clone(),
+        configured: config.clone(),
         scrape_token: config.metrics.token.clone(),
         timeouts: Timeouts::default(),
         stop: outputs_stop.clone(),

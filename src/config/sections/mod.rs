@@ -73,6 +73,7 @@ mod fhir;
 mod hl7;
 mod metrics;
 mod mqtt;
+mod practice;
 mod serial;
 mod station;
 mod store;
@@ -88,6 +89,7 @@ pub use fhir::FhirConfig;
 pub use hl7::{Charset, Hl7Config, SampleField};
 pub use metrics::MetricsConfig;
 pub use mqtt::MqttConfig;
+pub use practice::PracticeConfig;
 pub use serial::{LineFormat, SerialConfig};
 pub use station::Station;
 pub use store::StoreConfig;
@@ -114,11 +116,12 @@ pub struct Config {
     pub metrics: MetricsConfig,
     pub controls: Controls,
     pub web: WebConfig,
+    pub practice: PracticeConfig,
     pub store: StoreConfig,
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 18] = [
+pub(super) const SECTIONS: [Section; 19] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -136,6 +139,7 @@ pub(super) const SECTIONS: [Section; 18] = [
     MetricsConfig::SECTION,
     Controls::SECTION,
     WebConfig::SECTION,
+    PracticeConfig::SECTION,
     StoreConfig::SECTION,
 ];
 

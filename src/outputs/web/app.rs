@@ -14,6 +14,7 @@ use super::logins::Logins;
 use super::repeats::Repeats;
 use super::throttle::Throttle;
 use super::{Timeouts, Web};
+use crate::config::Config;
 use crate::outputs::metrics::token::ScrapeToken;
 use crate::outputs::words::Catalogues;
 use crate::station::adapt::Laboratory;
@@ -21,6 +22,7 @@ use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::monitor::Monitor;
 use crate::station::pipeline::{CalibrationRequest, WeightsRequest};
+use crate::station::practice::Exercises;
 use crate::station::requests::{Commands, Requests};
 use crate::store::Store;
 use crate::store::records::SessionId;
@@ -52,6 +54,7 @@ pub(super) struct App {
     pub(super) catalogues: Catalogues,
     pub(super) timeouts: Timeouts,
     pub(super) monitor: Monitor,
+    pub(super) configured: Config,
     /// What opens the figures, and nothing else.
     pub(super) scrape_token: Option<ScrapeToken>,
     /// True if the page listens on anything but loopback.
@@ -67,6 +70,7 @@ pub(super) struct App {
     throttle: Mutex<Throttle>,
     viewed: Mutex<Viewed>,
     repeats: Mutex<Repeats>,
+    exercises: Mutex<Exercises>,
     /// Hashes of tokens whose first use the trail holds.
     used_tokens: Mutex<HashSet<String>>,
 }
@@ -91,6 +95,7 @@ impl App {
             catalogues: Catalogues::new(web.config.catalogues.clone()),
             timeouts: web.timeouts,
             monitor: web.monitor.clone(),
+            configured: web.configured.clone(),
             scrape_token,
             login_needed,
             tls: login_needed,
@@ -101,6 +106,7 @@ impl App {
             adaptations: Arc::new(Semaphore::new(1)),
             viewed: Mutex::default(),
             repeats: Mutex::default(),
+            exercises: Mutex::default(),
             used_tokens: Mutex::default(),
             logins: Mutex::new(Logins::new(idle)),
             throttle: Mutex::default(),
@@ -141,6 +147,10 @@ impl App {
 
     pub(super) fn repeats(&self) -> MutexGuard<'_, Repeats> {
         self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn exercises(&self) -> MutexGuard<'_, Exercises> {
+        self.exercises.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn used_tokens(&self) -> MutexGuard<'_, HashSet<String>> {

@@ -154,7 +154,14 @@ fn is_interface(path: &str) -> bool {
 fn is_by_person(path: &str) -> bool {
     !matches!(
         path,
-        "/api/me" | "/api/live" | "/api/live/stream" | "/api/openapi.json" | "/metrics" | "/healthz" | "/readyz"
+        "/api/me"
+            | "/api/live"
+            | "/api/live/stream"
+            | "/api/health"
+            | "/api/openapi.json"
+            | "/metrics"
+            | "/healthz"
+            | "/readyz"
     )
 }
 
@@ -327,7 +334,7 @@ mod tests {
 
     #[test]
     fn what_the_page_asks_for_by_itself_is_no_sign_of_a_person() {
-        assert!(["/api/me", "/api/live", "/api/live/stream"].iter().all(|path| !is_by_person(path)));
+        assert!(["/api/me", "/api/live", "/api/live/stream", "/api/health"].iter().all(|path| !is_by_person(path)));
         assert!(
             ["/api/live/commands", "/api/me/password", "/api/sessions/1/cells"].iter().all(|path| is_by_person(path))
         );

@@ -14,11 +14,13 @@ mod certificate;
 mod connection;
 mod error;
 mod guard;
+mod health;
 mod http1;
 mod logins;
 mod monitoring;
 mod network;
 mod openapi;
+mod practice;
 mod repeats;
 mod report;
 mod review;
@@ -26,6 +28,7 @@ mod routes;
 mod sessions;
 mod settings;
 mod stream;
+mod support;
 mod tables;
 mod throttle;
 mod worklist;
@@ -48,7 +51,7 @@ use utoipa::openapi::path::PathItem;
 use self::app::App;
 pub use self::certificate::CertificateError;
 use self::http1::Http1Only;
-use crate::config::{ListenAddress, WebConfig};
+use crate::config::{Config, ListenAddress, WebConfig};
 use crate::outputs::metrics::token::{ScrapeToken, TokenError};
 use crate::station::adapt::Laboratory;
 use crate::station::in_force::InForce;
@@ -116,6 +119,8 @@ pub struct Web {
     pub weights_requests: Requests<WeightsRequest>,
     /// What monitoring sees.
     pub monitor: Monitor,
+    /// The whole configuration: what the file for support says of it, and what practice goes by.
+    pub configured: Config,
     /// File with the secret by which a collector reads the figures over the network, and nothing else.
     pub scrape_token: Option<PathBuf>,
     /// How long slow clients are waited for.

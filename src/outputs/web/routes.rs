@@ -13,8 +13,8 @@ use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, assets, calibration, monitoring, openapi, report, review, sessions, settings, stream,
-    worklist,
+    account, adaptation, admin, assets, calibration, health, monitoring, openapi, practice, report, review, sessions,
+    settings, stream, support, worklist,
 };
 use crate::store::records::Role;
 
@@ -90,6 +90,12 @@ fn table() -> Vec<Route> {
         personal(Admin, routes!(admin::add_token)),
         personal(Admin, routes!(admin::remove_token)),
         route(Admin, routes!(admin::audit)),
+        route(Operator, routes!(health::health)),
+        route(Admin, routes!(support::bundle)),
+        route(Operator, routes!(practice::practice)),
+        route(Operator, routes!(practice::begin)),
+        route(Operator, routes!(practice::cell)),
+        route(Operator, routes!(practice::answer)),
         scraped(Operator, routes!(monitoring::figures)),
         route(None, routes!(monitoring::alive)),
         route(None, routes!(monitoring::ready)),

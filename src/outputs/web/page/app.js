@@ -3,13 +3,17 @@
 import { get, loginAddress, send, target } from "./api.js";
 import { fill, h } from "./dom.js";
 import { dropDrafts, preferred } from "./kept.js";
+import { here, listen } from "./help.js";
 import { knows, load, roleName, t } from "./words.js";
 import { setZone } from "./zone.js";
 import * as compare from "./views/compare.js";
 import * as gallery from "./views/gallery.js";
+import * as health from "./views/health.js";
 import * as sessions from "./views/history.js";
 import * as live from "./views/live.js";
 import * as login from "./views/login.js";
+import * as manual from "./views/manual.js";
+import * as practice from "./views/practice.js";
 import * as session from "./views/session.js";
 import * as settings from "./views/settings.js";
 
@@ -20,6 +24,9 @@ const VIEWS = [
   [/^#\/history(?:\?.*)?$/, sessions, "history"],
   [/^#\/compare\/(\d+)\/(\d+)$/, compare, "history"],
   [/^#\/settings$/, settings, "settings"],
+  [/^#\/health$/, health, "health"],
+  [/^#\/manual(?:\/([\w-]+))?$/, manual, "manual"],
+  [/^#\/practice$/, practice, "practice"],
   [/^#\/login(?:\?then=(.*))?$/, login, ""],
 ];
 const ORDER = ["operator", "reviewer", "admin"];
@@ -82,8 +89,9 @@ function bar(place) {
   fill(
     document.getElementById("bar"),
     h("strong", {}, me.station),
-    me.role && h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("settings")),
+    me.role && h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("settings"), link("health")),
     h("span", { class: "who" }, me.role ? `${me.name === "device" ? t("nav.device") : me.name} · ${roleName(me.role)}` : ""),
+    h("a", { class: "button small", href: here(), "aria-label": t("nav.manual"), title: t("manual.key") }, "?"),
     person,
   );
 }
@@ -122,7 +130,7 @@ async function show() {
   const mine = (turn += 1);
   end?.();
   end = null;
-  if (!context.me.role && !location.hash.startsWith("#/login")) history.replaceState(null, "", loginAddress());
+  if (!context.me.role && !/^#\/(login|manual)/.test(location.hash)) history.replaceState(null, "", loginAddress());
   const wanted = location.hash || "#/live";
   const [pattern, view, place] = VIEWS.find(([pattern]) => pattern.test(wanted)) ?? VIEWS[0];
   const main = document.getElementById("main");
@@ -144,6 +152,7 @@ async function show() {
 }
 
 addEventListener("hashchange", show);
+listen();
 setInterval(stillIn, STILL_IN);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && stillIn());
 start();

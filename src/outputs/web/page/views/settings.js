@@ -8,6 +8,7 @@ import { languageName, number, t } from "../words.js";
 import { adapt } from "./adapt.js";
 import { audit, tokens, users } from "./admin.js";
 import { calibration } from "./calibration.js";
+import { support } from "./support.js";
 
 export async function show(root, _params, context) {
   const { settings, calibration: present } = await get("/api/settings");
@@ -17,7 +18,7 @@ export async function show(root, _params, context) {
   fill(root, h("h1", {}, t("nav.settings")), look(context), now, await calibration(present, admin), admin && (await adapt(switched)), limits(settings, admin),
     context.me.name !== "device" && password(context.me.name));
   if (!admin) return;
-  root.append(await users(context), await tokens(context), await audit(context));
+  root.append(await users(context), await tokens(context), support(), await audit(context));
 }
 
 function look(context) {
