@@ -136,7 +136,7 @@ pub(super) fn lines_of_log(log: &Result<Vec<LogLine>, String>, private: &Private
         Ok(lines) => lines,
         Err(why) => return private.scrub(why),
     };
-    let whole: String = lines.iter().map(|line| format!("{}\n", line.words)).collect();
+    let whole = lines.iter().map(|line| line.words.as_str()).collect::<Vec<_>>().join("\n");
     let private = private.within(&whole);
     let one = |line: &LogLine| {
         let place = line.place.rsplit_once("src/").map_or(OUT, |(_, place)| place);

@@ -151,7 +151,7 @@ mod tests {
         let needed = of_the_source();
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/outputs/support/vocabulary.txt");
         if std::env::var_os("UPDATE_VOCABULARY").is_some() {
-            let text: String = needed.iter().map(|word| format!("{word}\n")).collect();
+            let text = needed.iter().map(String::as_str).collect::<Vec<_>>().join("\n");
             fs::write(&path, text).unwrap();
             return;
         }

@@ -220,11 +220,12 @@ impl Look<'_> {
         }
         for throttling in self.monitor.board.throttling() {
             let reason = json!({"reason": throttling.reason});
-            match throttling.now {
-                true if throttling.reason == "under-voltage" => self.add(Finding::BoardUnderVoltage, reason),
-                true => self.add(Finding::BoardThrottled, reason),
-                false if throttling.since_start == Some(true) => self.add(Finding::BoardWasThrottled, reason),
-                false => {}
+            if throttling.now && throttling.reason == "under-voltage" {
+                self.add(Finding::BoardUnderVoltage, reason);
+            } else if throttling.now {
+                self.add(Finding::BoardThrottled, reason);
+            } else if throttling.since_start == Some(true) {
+                self.add(Finding::BoardWasThrottled, reason);
             }
         }
     }
