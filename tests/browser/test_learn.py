@@ -46,7 +46,7 @@ class Learn(Page):
         self.assertIn("calibrate", found["light-not-calibrated"].text)
         grades = [one.text for one in self.find(".finding .grade")]
         self.assertEqual(grades, sorted(grades, key=["Stop", "Look at it", "In order"].index))
-        links = [one.get_attribute("href") for one in self.find(".finding.look .help")]
+        links = [one.get_attribute("href") for one in self.find(".finding[data-grade=look] .help")]
         self.assertTrue(links and all("#/manual/" in link for link in links), links)
 
     def test_2_the_question_mark_opens_the_manual_at_what_is_shown_and_not_where_one_types(self):
@@ -117,8 +117,8 @@ class Learn(Page):
         self.assertIn("Cell 2 of 10", self.one(".asked").text)
         time.sleep(A_PERSONS_PACE)
         self.keys(*"sssssssss")
-        self.until("the score", lambda: "right" in self.one(".next").text)
-        self.assertRegex(self.one(".next").text, r"^\d+ of 10 right: \d+ % \(95 % interval ")
+        self.until("the score", lambda: "right" in self.one(".verdict").text)
+        self.assertRegex(self.one(".verdict").text, r"^\d+ of 10 right: \d+ % \(95 % interval ")
         mistakes = self.find(".mistakes li")
         self.assertGreaterEqual(len(mistakes), 8)
         self.assertIn("It is:", mistakes[0].text)

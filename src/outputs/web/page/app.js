@@ -82,6 +82,7 @@ function bar(place) {
   const { me } = context;
   const link = (name) =>
     h("a", { href: `#/${name}`, "aria-current": place === name ? "page" : null }, t(`nav.${name}`));
+  const manual = h("a", { href: here(), "aria-current": place === "manual" ? "page" : null, "aria-label": t("nav.manual"), title: t("manual.key") }, "?");
   const person =
     me.role && me.name !== "device"
       ? h("button", { class: "button small", on: { click: leave } }, t("nav.logout"))
@@ -89,9 +90,8 @@ function bar(place) {
   fill(
     document.getElementById("bar"),
     h("strong", {}, me.station),
-    me.role && h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("settings"), link("health")),
+    me.role ? h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("settings"), link("health"), manual) : manual,
     h("span", { class: "who" }, me.role ? `${me.name === "device" ? t("nav.device") : me.name} · ${roleName(me.role)}` : ""),
-    h("a", { class: "button small", href: here(), "aria-label": t("nav.manual"), title: t("manual.key") }, "?"),
     person,
   );
 }

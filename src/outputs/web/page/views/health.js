@@ -47,7 +47,7 @@ function line({ topic, grade, finding, values }) {
   const told = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, shown(name, value)]));
   const todo = `health.do.${finding}`;
   const anchor = topic === "troubles" && values.part && finding.startsWith("trouble") ? `trouble-${values.part}` : "health";
-  return h("li", { class: `finding ${grade}`, dataset: { finding } },
+  return h("li", { class: "finding", dataset: { finding, grade } },
     h("span", { class: "grade" }, t(`health.grade.${grade}`)),
     h("div", {},
       h("h2", {}, t(`health.topic.${topic}`), grade !== "good" && help(anchor)),

@@ -154,7 +154,7 @@ function outcomeOf(root, { id }, outcome, context, open) {
   const values = { right: number(right), n: number(cells), value: number(value, 0), interval: interval(low, high) };
   fill(root,
     h("div", { class: "line" }, h("h1", {}, t("practice.title")), help("practice")),
-    h("p", { class: "next", role: "status" }, t("practice.score", values)),
+    h("p", { class: "verdict", role: "status" }, t("practice.score", values)),
     !kept && h("p", { class: "soft" }, t("practice.notKept")),
     h("div", { class: "buttons" }, again),
     h("section", { class: "card" },
