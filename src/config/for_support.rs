@@ -80,7 +80,7 @@ mod tests {
         config.hl7.host = "lis.example:2575".parse().unwrap();
         config.session.target = 321;
         let shown = config.for_support();
-        for secret in ["Mary", "mary", "10.1", "lis", "2575"] {
+        for secret in ["Mary", "mary", "10.1", "lis.example", "2575"] {
             assert!(!shown.contains(secret), "{secret}: {shown}");
         }
         assert!(shown.contains("target = 321") && shown.contains("source = \"command:\" # set"), "{shown}");

@@ -86,7 +86,7 @@ impl Bundle {
             ("health", sources.health.as_ref().map_or_else(not_running, |found| health(found, &private))),
             ("configuration", config.for_support()),
             ("timings", sources.stages.as_ref().map_or_else(not_running, timings)),
-            ("figures", sources.figures.as_ref().map_or_else(not_running, |text| figures(text, &private))),
+            ("figures", sources.figures.as_ref().map_or_else(not_running, |text| figures(text))),
             ("log", lines_of_log(&sources.log, &private)),
         ];
         let mut text = format!(

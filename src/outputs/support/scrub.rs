@@ -139,35 +139,43 @@ mod tests {
 
     /// The words of every sentence that the program's source holds, and of the system's errors.
     fn of_the_source() -> BTreeSet<String> {
-        fn collect(folder: &Path, into: &mut String) {
+        fn collect(folder: &Path, into: &mut Vec<String>) {
             for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
                 if entry.is_dir() {
                     collect(&entry, into);
                 } else if entry.extension().is_some_and(|extension| extension == "rs") {
                     let text = fs::read_to_string(&entry).unwrap();
                     // Names that tests make up are no words of the program.
-                    into.push_str(text.split("#[cfg(test)]").next().unwrap_or_default());
+                    into.push(text.split("#[cfg(test)]").next().unwrap_or_default().to_owned());
                 }
             }
         }
-        let mut source = String::new();
-        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut source);
+        let mut sources = Vec::new();
+        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut sources);
         let literal = Regex::new(r#""((?:[^"\\]|\\.)*)""#).unwrap();
         let value = Regex::new(r"\{[^}]*\}").unwrap();
         let line_end = Regex::new(r"\\(?:n|\s+)").unwrap();
         let word = Regex::new(r"[A-Za-z][A-Za-z0-9]*").unwrap();
-        let mut texts: Vec<String> = literal
-            .captures_iter(&source)
-            .map(|found| found[1].to_owned())
-            .filter(|text| text.contains(' '))
-            .map(|text| value.replace_all(&line_end.replace_all(&text, " "), " ").into_owned())
-            .collect();
+        // Comments, and quotes that are no text's, would turn texts and what is between them around.
+        let code = |source: &String| {
+            let lines = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+            lines.collect::<Vec<_>>().join("\n").replace("'\"'", "").replace("'\\\"'", "")
+        };
+        let mut texts = Vec::new();
+        for source in &sources {
+            let found = literal.captures_iter(&code(source)).map(|found| found[1].to_owned()).collect::<Vec<_>>();
+            let sentences = found.iter().filter(|text| text.contains(' '));
+            texts.extend(sentences.map(|text| value.replace_all(&line_end.replace_all(text, " "), " ").into_owned()));
+        }
         texts.extend((1..134).map(|number| std::io::Error::from_raw_os_error(number).to_string()));
         let words = texts.iter().flat_map(|text| word.find_iter(text)).map(|found| found.as_str());
-        words
-            .filter(|word| (2..=20).contains(&word.len()) || ["a", "s", "x"].contains(word))
-            .map(str::to_owned)
-            .collect()
+        // A word that only begins with a capital letter may be a name; a sentence may begin with any.
+        let plain = |word: &&str| {
+            let capitals = word.chars().filter(char::is_ascii_uppercase).count();
+            capitals == 0 || (capitals > 1 && word.starts_with(|c: char| c.is_ascii_uppercase()))
+        };
+        let long = |word: &&str| (2..=20).contains(&word.len()) || ["a", "s", "x"].contains(word);
+        words.filter(long).filter(plain).map(str::to_owned).collect()
     }
 
     /// `UPDATE_VOCABULARY=1 cargo test --lib vocabulary` writes the file anew. It need not be complete: a word that is not in it
