@@ -152,7 +152,7 @@ mod tests {
         }
         let mut sources = Vec::new();
         collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut sources);
-        let literal = Regex::new(r#""((?:[^"\\]|\\.)*)""#).unwrap();
+        let literal = Regex::new(r#"(?s)"((?:[^"\\]|\\.)*)""#).unwrap();
         let value = Regex::new(r"\{[^}]*\}").unwrap();
         let line_end = Regex::new(r"\\(?:n|\s+)").unwrap();
         let word = Regex::new(r"[A-Za-z][A-Za-z0-9]*").unwrap();
