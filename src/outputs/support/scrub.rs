@@ -62,7 +62,7 @@ impl Private {
         for (place, token) in tokens.iter().enumerate() {
             if !is_word(token) {
                 kept.push_str(token);
-                begins |= token.contains(['.', ':', ';']);
+                begins |= token.ends_with(". ");
                 continue;
             }
             let harmless =
