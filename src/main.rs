@@ -6,8 +6,8 @@ use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue};
 use leukoscope::cli::args::{Arguments, CliCommand, ValidateCommand};
 use leukoscope::cli::{
-    adapt, analyze, audit, backup, calibrate, check_config, clock, count, devices, export, model, output, report, run,
-    sessions, support, users, validate,
+    adapt, analyze, audit, backup, calibrate, check_config, clock, control, count, devices, export, keeping, model,
+    output, report, run, sessions, support, users, validate,
 };
 use leukoscope::system::logging;
 use leukoscope::system::printable::printable;
@@ -43,6 +43,8 @@ fn main() -> ExitCode {
         Some(CliCommand::User(arguments)) => users::user(&arguments),
         Some(CliCommand::Token(arguments)) => users::token(&arguments),
         Some(CliCommand::Audit(arguments)) => audit::audit(&arguments),
+        Some(CliCommand::Store { json, config }) => keeping::keeping(config.as_deref(), json),
+        Some(CliCommand::Control(arguments)) => control::control(&arguments),
         Some(CliCommand::Report(arguments)) => report::report(&arguments),
         Some(CliCommand::Export(arguments)) => export::export(&arguments),
         Some(CliCommand::Backup(arguments)) => backup::backup(&arguments),

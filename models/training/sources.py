@@ -31,7 +31,7 @@ PBC_PREFIXES = {"BA": "BAS", "EO": "EOS", "ERB": "EBO", "LY": "LYT", "MO": "MON"
                 "MY": "MYB", "PMY": "PMO", "NEUTROPHIL": "NEU", "BNE": "NGB", "SNE": "NGS"}
 PBC_FOLDERS = {"basophil": {"BAS"}, "eosinophil": {"EOS"}, "erythroblast": {"EBO"}, "ig": {"IG", "MMZ", "MYB", "PMO"},
                "lymphocyte": {"LYT"}, "monocyte": {"MON"}, "neutrophil": {"NEU", "NGB", "NGS"}, "platelet": {"PLT"}}
-EXPORT_COLUMNS = ["file", "class", "model_class", "reviewer", "session", "um_per_px", "date"]
+EXPORT_COLUMNS = ["file", "class", "model_class", "reviewer", "session", "um_per_px", "date", "source"]
 
 
 class Wrong(Exception):
@@ -291,13 +291,17 @@ def device(root: Path) -> Source:
     (one patient's sample) lies in one split."""
     source = Source("device", f"reviewed cells of the device, {root.name}", "")
     folder(root, "the device's export")
-    path, listed, unreviewed = root / "manifest.csv", set(), 0
-    for line, row in table(path, EXPORT_COLUMNS):
+    path, listed, unreviewed, simulated = root / "manifest.csv", set(), 0, 0
+    # Exports of earlier versions do not name the source.
+    for line, row in table(path, EXPORT_COLUMNS[:-1]):
         where = f"{path}, line {line}"
         file = root / row["file"]
         listed.add(file)
         if not row["reviewer"]:
             unreviewed += 1
+            continue
+        if row.get("source") == "simulated":
+            simulated += 1
             continue
         if not file.is_file() or ".." in Path(row["file"]).parts:
             raise Wrong(f"{where}: {row['file']} is not in {root}.")
@@ -313,6 +317,8 @@ def device(root: Path) -> Source:
                 raise Wrong(f"{file}: not in {path}. Export again, or move cells of your own to a folder for --own.")
     if unreviewed:
         source.notes.append(f"{unreviewed} cells left out: no reviewer")
+    if simulated:
+        source.notes.append(f"{simulated} cells left out: drawn by the simulated microscope")
     return source
 
 

@@ -41,6 +41,7 @@ pub fn open(config: &CameraConfig) -> Result<Box<dyn Camera>, CameraError> {
         no_pipe(path)?;
     }
     match &config.source {
+        CameraSource::Choose => Err(CameraError::NotChosen("the page".to_owned())),
         CameraSource::Simulated => Ok(Box::new(Simulated::new(config))),
         CameraSource::Command(words) => Ok(Box::new(CommandCamera::open(words, config)?)),
         CameraSource::Pan(path) => Ok(Box::new(PanCamera::open(path, config)?)),
@@ -147,6 +148,9 @@ pub enum CameraError {
         /// The driver's error.
         problem: String,
     },
+    /// Nobody has chosen a camera yet.
+    #[error("no camera chosen: open {0} and say which camera this is")]
+    NotChosen(String),
     /// The recording cannot be played; the text says how to fix it.
     #[error("{0}")]
     Recording(String),

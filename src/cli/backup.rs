@@ -67,7 +67,7 @@ fn note(folder: &std::path::Path, taken: &Taken, encrypted: bool) {
         "line": manifest.line, "result": manifest.result,
     });
     let noted =
-        Store::open_beside(folder).and_then(|store| store.note_witnessed(CONSOLE, Timestamp::now(), "backup", &detail));
+        Store::open_beside(folder).and_then(|store| store.note(CONSOLE, Timestamp::now(), "backup", None, &detail));
     if let Err(problem) = noted {
         log::warn!("the backup is written, but could not be noted in the audit trail: {problem}");
     }

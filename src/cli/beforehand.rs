@@ -17,6 +17,7 @@ use crate::domain::flag::Share;
 use crate::outputs::fhir::{self, FhirError};
 use crate::outputs::hl7;
 use crate::outputs::metrics::token::ScrapeToken;
+use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::serial::port;
 use crate::outputs::words::Catalogues;
 use crate::outputs::{mqtt, web};
@@ -58,6 +59,7 @@ pub fn findings(config: &Config) -> Vec<Finding> {
     found.extend(trusted_keys(config));
     found.extend(flags(config));
     found.extend(outputs(config));
+    found.extend(letterhead(config));
     found.extend(connections(config));
     found.extend(broker(config));
     found.extend(practice(config));
@@ -261,6 +263,13 @@ fn outputs(config: &Config) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// What stands on reports.
+fn letterhead(config: &Config) -> Option<Finding> {
+    let problem = Letterhead::read(&config.laboratory).err()?;
+    let key = problem.key();
+    Some(refused("laboratory", key, problem.to_string(), format!("{key} = \"\", or a file as this key's comment says")))
 }
 
 /// Files and folders of the connections to laboratory systems.

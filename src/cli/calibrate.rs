@@ -12,6 +12,7 @@ use crate::cli::pictures::{progress, vision_as_is};
 use crate::config::Config;
 use crate::config::load::load;
 use crate::station::calibrate::{self, NotCalibrated, Step};
+use crate::station::camera_choice::CameraChoice;
 
 /// Takes a calibration and stores it.
 ///
@@ -19,6 +20,7 @@ use crate::station::calibrate::{self, NotCalibrated, Step};
 /// With exit code 2 if the camera cannot be opened or does not show what is needed, 1 if the file cannot be written.
 pub fn calibrate(arguments: &CalibrateArguments) -> Result<(), Failure> {
     let mut config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
+    CameraChoice::apply(&mut config).blame_input()?;
     if let Some(camera) = &arguments.camera {
         config.camera.source.clone_from(camera);
     }

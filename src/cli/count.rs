@@ -23,6 +23,7 @@ use crate::domain::class::{CellClass, Reported};
 use crate::domain::counts::KindCounts;
 use crate::domain::flag::Flag;
 use crate::domain::prevalence_mode::PrevalenceMode;
+use crate::domain::source::{Mark, Source};
 use crate::vision::prediction::BLAST_KEPT;
 use crate::vision::prevalence::PrevalenceReport;
 use crate::vision::profile::ProfileMark;
@@ -31,6 +32,8 @@ use crate::vision::quality::{Gate, Refusals};
 /// Output of `count --json`.
 #[derive(Serialize)]
 struct Recording {
+    /// Where the pictures come from: `replayed`.
+    source: Source,
     frames: u64,
     /// Pictures that could not be read.
     frames_skipped: u64,
@@ -132,6 +135,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     result.flags.retain(|flag| *flag != Flag::FewCells);
     if arguments.json {
         let recording = Recording {
+            source: Source::Replayed,
             frames,
             frames_skipped,
             frames_failed,
@@ -225,6 +229,7 @@ fn text(result: &Snapshot, frames: u64, skipped: u64) -> String {
         let _ = writeln!(text, "{} cells: {BLAST_KEPT}", result.blasts_kept);
     }
     let _ = write!(text, "{}{}", result.statistics, evidence(&result.statistics));
+    let _ = writeln!(text, "{}", Mark::Replayed.sentence());
     for flag in &result.flags {
         if !result.statistics.evidence.iter().any(|evidence| evidence.flag == *flag) {
             let _ = writeln!(text, "FLAG {}", flag.short());

@@ -11,6 +11,7 @@ use crate::cli::failure::{Blame, Failure};
 use crate::cli::output::line;
 use crate::cli::station;
 use crate::config::load::load;
+use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::report::{self, ReportFormat};
 use crate::outputs::words::Catalogues;
 use crate::store::Store;
@@ -23,6 +24,7 @@ use crate::system::file;
 /// With exit code 2 if there is no such session, format or language, 1 if something cannot be read or written.
 pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
     let config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
+    let letterhead = Letterhead::read(&config.laboratory).blame_input()?;
     let store = station::to_read(arguments.config.as_deref())?;
     let id = store.as_ref().map(|store| session(store, &arguments.session)).transpose()?.flatten();
     let (Some(store), Some(id)) = (store, id) else {
@@ -31,6 +33,7 @@ pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
         return Err(Failure::input(format!("there is no {what} {asked}; `leukoscope sessions` lists them")));
     };
     let form = match &arguments.output {
+        _ if arguments.label => ReportFormat::Label,
         Some(output) => {
             let ending = output.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
             ending.parse::<ReportFormat>().blame_input()?
@@ -53,7 +56,7 @@ pub fn report(arguments: &ReportArguments) -> Result<(), Failure> {
         by.note("console", Timestamp::now(), "view", Some(id), &json!({"form": form.ending()})).blame_run()?;
     }
     let cells = report::cells(&store, id, form).blame_run()?;
-    let bytes = report::make(form, &detail, &cells, &words).blame_run()?;
+    let bytes = report::make(form, &detail, &cells, &words, &letterhead).blame_run()?;
     let named = || PathBuf::from(report::file_name(id, &detail.summary.sample, form));
     let output = arguments.output.clone().unwrap_or_else(named);
     file::replace(&output, &bytes).map_err(|problem| Failure {

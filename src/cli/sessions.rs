@@ -12,6 +12,7 @@ use crate::cli::{output, station};
 use crate::counting::session::snapshot::Snapshot;
 use crate::store::StoredResult;
 use crate::store::records::{SessionDetail, Status};
+use crate::store::told::Alarm;
 use crate::system::zone;
 
 /// Lists the sessions, oldest first, or the results as JSON; a daemon may be running.
@@ -72,8 +73,9 @@ fn text(detail: &SessionDetail) -> String {
         Status::Preliminary => "preliminary".to_owned(),
         Status::Final => format!("final, signed by {}", session.signed_by.as_deref().unwrap_or("?")),
     };
+    let marks: String = session.marks.iter().map(|mark| format!("  {}", mark.short())).collect();
     let started = zone::minute(session.started);
-    let mut line = format!("{:>4}  {started}  {}  {status}", session.id, session.sample);
+    let mut line = format!("{:>4}  {started}  {}  {status}{marks}", session.id, session.sample);
     // Writing to a String cannot fail.
     if let Some(number) = session.result {
         let _ = write!(line, "  result {number}");
@@ -82,6 +84,12 @@ fn text(detail: &SessionDetail) -> String {
     let Some(result) = &detail.reviewed_result else { return line };
     for class in &result.classes {
         let _ = write!(line, "  {} {:.0} %", class.class, class.percent);
+    }
+    for critical in &result.critical {
+        let _ = write!(line, "  CRITICAL {critical}");
+    }
+    if session.alarm == Some(Alarm::Open) {
+        line.push_str("  ALARM OPEN");
     }
     for flag in &result.flags {
         let _ = write!(line, "  {}", flag.short());

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::source::Source;
+
 /// Jaro-Winkler similarity (0..1) from which a word is taken for a misspelt `simulated`.
 const ALIKE: f64 = 0.78;
 
@@ -13,6 +15,8 @@ const ALIKE: f64 = 0.78;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum CameraSource {
+    /// `choose`: the one that was chosen on the page; none until then.
+    Choose,
     /// `simulated`: the simulated microscope.
     #[default]
     Simulated,
@@ -28,12 +32,25 @@ pub enum CameraSource {
     Command(String),
 }
 
+impl CameraSource {
+    /// How real its pictures are. What a program sends is taken for a camera's.
+    #[must_use]
+    pub const fn kind(&self) -> Source {
+        match self {
+            Self::Simulated => Source::Simulated,
+            Self::Replay(_) | Self::Pan(_) => Source::Replayed,
+            Self::Choose | Self::V4l(_) | Self::Nokhwa(_) | Self::Command(_) => Source::Camera,
+        }
+    }
+}
+
 /// The text names no camera source.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is no camera; a camera is \"simulated\", \"replay:PATH\" (folder, pattern or picture), \"pan:FILE\" (picture or \
      plan of a simulated stage), \"v4l:/dev/videoN\" (see `leukoscope devices`), \"nokhwa:INDEX\" or \"nokhwa:NAME\" \
-     (the same by another library), or \"command:PROGRAM ARGUMENTS\" (Motion JPEG on its standard output)"
+     (the same by another library), or \"command:PROGRAM ARGUMENTS\" (Motion JPEG on its standard output); \
+     \"choose\" is the one that was chosen on the page"
 )]
 pub struct UnknownSource(String);
 
@@ -64,6 +81,7 @@ impl FromStr for CameraSource {
             // Neither a path nor a program argument can contain NUL.
             _ if words.contains('\0') => Err(UnknownSource(words.to_owned())),
             None if words == "simulated" => Ok(Self::Simulated),
+            None if words == "choose" => Ok(Self::Choose),
             Some(("replay", path)) if !path.is_empty() => Ok(Self::Replay(path.into())),
             Some(("pan", path)) if !path.is_empty() => Ok(Self::Pan(path.into())),
             Some(("v4l", path)) if is_video_device(Path::new(path)) => Ok(Self::V4l(path.into())),
@@ -87,6 +105,7 @@ fn is_video_device(path: &Path) -> bool {
 impl fmt::Display for CameraSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Choose => f.write_str("choose"),
             Self::Simulated => f.write_str("simulated"),
             Self::Replay(path) => write!(f, "replay:{}", path.display()),
             Self::Pan(path) => write!(f, "pan:{}", path.display()),
@@ -121,6 +140,7 @@ mod tests {
     fn every_camera_is_written_as_it_is_read() {
         for words in [
             "simulated",
+            "choose",
             "replay:slides/*.jpg",
             "replay:C:odd",
             "pan:scans/a.toml",
@@ -166,6 +186,7 @@ mod tests {
         let path = || "[^\0]+".prop_map(PathBuf::from);
         prop_oneof![
             Just(CameraSource::Simulated),
+            Just(CameraSource::Choose),
             path().prop_map(CameraSource::Replay),
             path().prop_map(CameraSource::Pan),
             any::<u32>().prop_map(|number| CameraSource::V4l(format!("/dev/video{number}").into())),

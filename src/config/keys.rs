@@ -12,13 +12,15 @@ use super::broker::Broker;
 use super::camera_source::CameraSource;
 use super::laboratory_address::LaboratoryAddress;
 use super::values::{HostAddress, ListenAddress, SerialPort};
-use crate::domain::letters::unfit_in_line;
+use crate::domain::letters::{unfit_in_comment, unfit_in_line};
 
 /// The values a key accepts.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Accepts {
     /// Text of 1 to this many characters, without control characters.
     Text(usize),
+    /// Text of at most this many characters that reports can print, in any script; empty for none.
+    Words(usize),
     /// A [`CameraSource`].
     Camera,
     /// `pty`, `none` or a device path.
@@ -71,6 +73,8 @@ pub(super) struct ConfigKey {
     pub unit: &'static str,
     /// A valid value, as TOML; empty if the default is one.
     pub example: &'static str,
+    /// The value in the shipped file, as TOML, where that is not the default; else empty.
+    pub shipped: &'static str,
     /// Whether the key may be left out; `"none"` then clears it.
     pub optional: bool,
     /// The value used when the key is not set.
@@ -80,7 +84,17 @@ pub(super) struct ConfigKey {
 /// A key that always has a value. Section, name, comment and default come from its row.
 pub(super) const fn key(accepts: Accepts) -> ConfigKey {
     let default = || None;
-    ConfigKey { section: "", name: "", comment: &[], accepts, unit: "", example: "", optional: false, default }
+    ConfigKey {
+        section: "",
+        name: "",
+        comment: &[],
+        accepts,
+        unit: "",
+        example: "",
+        shipped: "",
+        optional: false,
+        default,
+    }
 }
 
 /// A key that may be unset.
@@ -113,7 +127,7 @@ pub(super) const STALL_SECONDS: (f64, f64) = (0.5, 4.5);
 
 use Accepts::{
     Baud, BrokerAt, Camera, Code, Device, File, Flag, Folder, Hex, Host, Laboratory, Language, Listen, Number, OneOf,
-    Pattern, Port, Text, Url, Whole,
+    Pattern, Port, Text, Url, Whole, Words,
 };
 
 /// The closest match to `word` among `known`.
@@ -144,6 +158,7 @@ impl ConfigKey {
     pub(super) fn wrong(&self, value: &Value, shown: &str) -> Option<String> {
         let what = match (self.accepts, value) {
             (Text(longest), Value::String(text)) => refuse_text(text, longest),
+            (Words(longest), Value::String(text)) => refuse_words(text, longest),
             (Camera, Value::String(text)) => {
                 return text.parse::<CameraSource>().err().map(|unknown| format!("{} = {unknown}", self.name));
             }
@@ -193,6 +208,11 @@ impl ConfigKey {
         what.map(|what| format!("{} = {shown} {what}", self.name))
     }
 
+    /// Sets what the shipped file says instead of the default.
+    pub(super) const fn shipped(self, shipped: &'static str) -> Self {
+        Self { shipped, ..self }
+    }
+
     /// A complete line with a valid value.
     pub(super) fn example_line(&self) -> String {
         format!("{} = {}", self.name, self.good_value())
@@ -214,6 +234,7 @@ impl ConfigKey {
     /// The line in the shipped file: the default, or the example commented out.
     pub(super) fn shipped_line(&self) -> String {
         match (self.default)() {
+            Some(_) if !self.shipped.is_empty() => format!("{} = {}", self.name, self.shipped),
             Some(default) => format!("{} = {}", self.name, self.as_toml(&default)),
             None if matches!(self.accepts, Folder) => format!("{} = \"\"", self.name),
             None => format!("# {}", self.example_line()),
@@ -277,9 +298,8 @@ impl ConfigKey {
             Baud => format!("one of {}, without quotes", list(BAUDS.iter())),
             OneOf(words) => format!("one of {}, in quotes", quoted(words)),
             Device | Folder | File => "a path in quotes".to_owned(),
-            Text(_) | Code | Pattern | Camera | Port | Listen | Language | Laboratory | Host | Url | BrokerAt => {
-                "text in quotes".to_owned()
-            }
+            Text(_) | Words(_) | Code | Pattern | Camera | Port | Listen | Language | Laboratory | Host | Url
+            | BrokerAt => "text in quotes".to_owned(),
         }
     }
 }
@@ -305,6 +325,17 @@ fn refuse_text(text: &str, longest: usize) -> Option<String> {
     } else {
         unfit_in_line(text).map(|letters| format!("holds {letters}, which reports cannot print"))
     }
+}
+
+fn refuse_words(text: &str, longest: usize) -> Option<String> {
+    let length = text.chars().count();
+    if length > longest {
+        return Some(format!("has {length} characters; it must have at most {longest}"));
+    }
+    if text.chars().any(char::is_control) {
+        return Some("has a control character in it".to_owned());
+    }
+    unfit_in_comment(text).map(|letters| format!("holds {letters}, which this station cannot print"))
 }
 
 /// Most memory of a compiled pattern, bytes: far more than the form of an id takes, and little on a small board.

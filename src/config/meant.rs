@@ -8,7 +8,7 @@ use super::broker;
 use super::camera_source::CameraSource;
 use super::keys::Accepts::{
     Baud, BrokerAt, Camera, Code, Device, File, Flag, Folder, Hex, Host, Laboratory, Language, Listen, Number, OneOf,
-    Pattern, Port, Text, Url, Whole,
+    Pattern, Port, Text, Url, Whole, Words,
 };
 use super::keys::{ConfigKey, nearest};
 
@@ -61,7 +61,7 @@ impl ConfigKey {
             Laboratory => string(laboratory(text)),
             BrokerAt => string(broker::meant(text)),
             Language => string(text.replace('_', "-")),
-            Text(_) | Code | Pattern | Folder | File | Host | Url => string(text.to_owned()),
+            Text(_) | Words(_) | Code | Pattern | Folder | File | Host | Url => string(text.to_owned()),
         }?;
         (self.is_none(&value) || self.wrong(&value, "").is_none()).then_some(value)
     }

@@ -20,9 +20,10 @@ pub use camera_source::{CameraSource, UnknownSource};
 pub(crate) use keys::{is_language, whole_pattern};
 pub use laboratory_address::{LaboratoryAddress, NoLaboratoryAddress};
 pub use sections::{
-    AstmCharset, AstmConfig, CameraConfig, Charset, CodesConfig, ColourOrder, Config, Controls, DisplayConfig,
-    DisplayKind, FhirConfig, Flags, FlatFieldChoice, GpioBackend, Hl7Config, LineFormat, MetricsConfig, ModelsConfig,
-    MqttConfig, Optics, PixelFormat, PracticeConfig, QualityConfig, SampleField, SerialConfig, SessionConfig, Station,
-    StoreConfig, WebConfig, shipped_file,
+    AstmCharset, AstmConfig, CameraConfig, Charset, CodesConfig, ColourOrder, Config, ControlRequired, Controls,
+    CriticalConfig, DisplayConfig, DisplayKind, FhirConfig, Flags, FlatFieldChoice, GpioBackend, Hl7Config,
+    LaboratoryConfig, LineFormat, MetricsConfig, ModelsConfig, MqttConfig, Optics, PixelFormat, PracticeConfig,
+    QualityConfig, QualityControlConfig, SampleField, SerialConfig, SessionConfig, Station, StoreConfig, WebConfig,
+    shipped_file,
 };
 pub use values::{HostAddress, ListenAddress, NotAHost, NotAPort, NotAnAddress, Sends, SerialPort};

@@ -1,6 +1,8 @@
 //! A stream of frames to cells that are each counted once: the stage followed, the count, its statistics, the session.
 
 pub mod counter;
+mod critical;
+pub mod quality_control;
 mod readings;
 pub mod session;
 pub mod statistics;

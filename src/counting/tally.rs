@@ -105,11 +105,17 @@ impl Tally {
         }
     }
 
+    /// Cells of a group within the differential.
+    #[must_use]
+    pub fn cells_of(&self, group: Group) -> u32 {
+        let of = self.classes.iter().filter(|(class, _)| class.group() == group && class.in_differential());
+        of.map(|(_, count)| count).sum()
+    }
+
     /// A group's percentage of the differential; interval at `level`.
     #[must_use]
     pub fn group(&self, group: Group, level: f64) -> Figure {
-        let of = self.classes.iter().filter(|(class, _)| class.group() == group && class.in_differential());
-        percent(of.map(|(_, count)| count).sum(), self.differential(), level)
+        percent(self.cells_of(group), self.differential(), level)
     }
 
     /// The groups of the differential that have cells; intervals at `level`.

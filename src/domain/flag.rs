@@ -150,6 +150,17 @@ impl Cells {
     }
 }
 
+/// Whether a person must look at cells of this class in a result with these flags: blasts, unclassified ones, and those that a
+/// flag is about.
+#[must_use]
+pub fn must_be_looked_at(class: CellClass, flags: &[Flag]) -> bool {
+    let about = |share: &Share| match share.row().cells {
+        Cells::Class(of) => of == class,
+        Cells::Group(group) => group == class.group(),
+    };
+    class == CellClass::Unk || class.group() == Group::Blasts || flags.iter().flat_map(|flag| flag.shares()).any(about)
+}
+
 /// How many white cells must be counted before a share raises its flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Believed {

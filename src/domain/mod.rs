@@ -2,6 +2,7 @@
 
 pub mod class;
 pub mod counts;
+pub mod critical;
 pub mod flag;
 pub mod frame;
 pub mod geometry;
@@ -11,3 +12,4 @@ pub mod letters;
 pub mod prevalence_mode;
 pub mod red_cell_colour;
 pub mod scale;
+pub mod source;

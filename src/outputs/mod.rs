@@ -13,5 +13,6 @@ pub mod mqtt;
 pub mod report;
 pub mod serial;
 pub mod support;
+pub mod trail;
 pub mod web;
 pub mod words;

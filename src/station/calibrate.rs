@@ -90,7 +90,7 @@ pub fn taken_with(camera: &CameraConfig, optics: &Optics) -> Setup {
         source @ (CameraSource::Simulated | CameraSource::Replay(_) | CameraSource::Pan(_)) => {
             Setup { camera: source.to_string(), ..named }
         }
-        CameraSource::V4l(_) | CameraSource::Nokhwa(_) | CameraSource::Command(_) => named,
+        CameraSource::Choose | CameraSource::V4l(_) | CameraSource::Nokhwa(_) | CameraSource::Command(_) => named,
     }
 }
 

@@ -14,6 +14,8 @@ pub enum Dropped {
     WeightsRequest,
     /// A white cell's picture, because the store could not keep up.
     Picture,
+    /// A whole field, because the store could not keep up.
+    Field,
     /// The record of a red cell or platelet, because the store could not keep up. The cell still counts.
     Cell,
     /// A live update that the MQTT broker did not take in time. Results are never dropped.
@@ -22,8 +24,15 @@ pub enum Dropped {
 
 impl Dropped {
     /// Everything that can be dropped.
-    pub const ALL: [Self; 6] =
-        [Self::Command, Self::CalibrationRequest, Self::WeightsRequest, Self::Picture, Self::Cell, Self::MqttUpdate];
+    pub const ALL: [Self; 7] = [
+        Self::Command,
+        Self::CalibrationRequest,
+        Self::WeightsRequest,
+        Self::Picture,
+        Self::Field,
+        Self::Cell,
+        Self::MqttUpdate,
+    ];
 
     /// Its name in metrics and log.
     #[must_use]
@@ -33,6 +42,7 @@ impl Dropped {
             Self::CalibrationRequest => "calibration_request",
             Self::WeightsRequest => "weights_request",
             Self::Picture => "picture",
+            Self::Field => "field",
             Self::Cell => "cell",
             Self::MqttUpdate => "mqtt_update",
         }

@@ -1,7 +1,10 @@
 //! The daemon: wiring, counting thread, recorder, live view, calibration, adapting, supervision and what monitoring sees.
 
 pub mod adapt;
+mod alarms;
 pub mod calibrate;
+pub mod camera_choice;
+pub mod control;
 pub mod drops;
 pub mod health;
 pub mod in_force;

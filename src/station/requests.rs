@@ -24,8 +24,8 @@ pub enum NotPassedOn {
     /// The counting thread has ended.
     #[error("the count does not listen; the program is ending")]
     Ending,
-    /// A red count for no sample: the next one may be another patient's.
-    #[error("no sample is being counted; begin it first, then send its red count")]
+    /// Something entered for no sample: the next one may be another patient's.
+    #[error("no sample is being counted; begin it first, then send its red or white count")]
     NoCount,
     /// A sample id that does not fit.
     #[error(transparent)]
@@ -100,18 +100,18 @@ impl Commands {
     /// Queues a command without blocking.
     ///
     /// # Errors
-    /// If the queue is full or the counting thread has ended, the sample id does not fit the pattern in force, or a red
-    /// count comes while no sample runs.
+    /// If the queue is full or the counting thread has ended, the sample id does not fit the pattern in force, or a
+    /// count is entered while no sample runs.
     pub fn ask(&self, asked: Asked) -> Result<(), NotPassedOn> {
         if let (Command::NewSample(Some(id)), Some(in_force)) = (&asked.command, &self.in_force) {
             check_form(id, &in_force.now().settings.session.sample_pattern)?;
         }
         let mut running = self.running.locked();
         let then = match asked.command {
-            Command::Start | Command::NewSample(_) => true,
+            Command::Start | Command::NewSample(_) | Command::Control(_) => true,
             Command::Stop => false,
-            Command::RedCount(_) if *running => true,
-            Command::RedCount(_) => return Err(NotPassedOn::NoCount),
+            Command::Enter(_) if *running => true,
+            Command::Enter(_) => return Err(NotPassedOn::NoCount),
         };
         self.requests.ask(asked)?;
         *running = then;

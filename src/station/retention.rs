@@ -59,6 +59,10 @@ pub fn start(
                 return;
             }
         }
+        // Sessions of versions before are hashed from now on.
+        if let Err(error) = rounds.store.take_in_earlier(&stop) {
+            log::error!("{error}");
+        }
         let mut announced = Notice::default();
         loop {
             announced = rounds.round(announced, Timestamp::now(), &stop);
@@ -124,7 +128,9 @@ impl<C: Fn(Option<String>), T: Fn(Option<String>)> Rounds<C, T> {
         let allowed = Notice { age: announced.age.filter(|age| believed && *age <= now), ..announced };
         let done = self.store.retain(&self.rules, allowed, now, stop)?;
         if done.crops + done.cells + done.results > 0 {
-            log::info!("deleted as announced: {done:?}");
+            for words in &done.words {
+                log::info!("deleted as announced: {words}");
+            }
         }
         let due = self.store.due(&self.rules, believed.then_some(now))?;
         let Due { crops, cells, results, size } = due;
@@ -138,7 +144,8 @@ impl<C: Fn(Option<String>), T: Fn(Option<String>)> Rounds<C, T> {
         }
         if size {
             log::info!(
-                "in {minutes} min: pictures, then cells, of the oldest sessions are deleted; see [store] megabytes"
+                "in {minutes} min: pictures, then cells, of the oldest sessions are deleted, those of sessions with blasts or a \
+                 comment last; see [store] megabytes, and `leukoscope store` for what goes next"
             );
         }
         let megabytes = done.bytes / 1_000_000;

@@ -8,6 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 /// Parts of the station that can have problems, most important first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
+    /// A result meets a critical value, and nobody has said who was told.
+    Critical,
     Camera,
     Results,
     /// Stored data is damaged.
@@ -16,6 +18,8 @@ pub enum Part {
     Cells,
     Vision,
     Optics,
+    /// The control failed or is due.
+    QualityControl,
     /// The clock may be wrong.
     Clock,
     Serial,
@@ -38,13 +42,15 @@ pub enum Part {
 
 impl Part {
     /// All parts, most important first.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
+        Self::Critical,
         Self::Camera,
         Self::Results,
         Self::Store,
         Self::Cells,
         Self::Vision,
         Self::Optics,
+        Self::QualityControl,
         Self::Clock,
         Self::Serial,
         Self::AstmSerial,
@@ -63,12 +69,14 @@ impl Part {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Critical => "critical",
             Self::Camera => "camera",
             Self::Results => "results",
             Self::Store => "store",
             Self::Cells => "cells",
             Self::Vision => "vision",
             Self::Optics => "optics",
+            Self::QualityControl => "quality-control",
             Self::Clock => "clock",
             Self::Serial => "serial",
             Self::AstmSerial => "astm-serial",
@@ -103,7 +111,7 @@ impl Part {
             Self::Display => Some("the display does not work; the log says why"),
             Self::Controls => Some("buttons and lights do not work; the log says why"),
             Self::Metrics => Some("the metrics file cannot be written; the log says why"),
-            Self::Optics | Self::Clock | Self::Retention => None,
+            Self::Critical | Self::Optics | Self::QualityControl | Self::Clock | Self::Retention => None,
         }
     }
 }
@@ -183,7 +191,14 @@ impl Troubles {
     /// The most important problem, if there is any.
     #[must_use]
     pub fn worst(&self) -> Option<String> {
-        self.locked().now.values().next().map(|trouble| trouble.words.clone())
+        let board = self.locked();
+        let mut troubles = board.now.values();
+        let first = troubles.next()?;
+        // An alarm may stand for hours, and must not hide that the camera is gone.
+        match troubles.next().filter(|_| first.part == Part::Critical) {
+            Some(next) => Some(format!("{} · {}", first.words, next.words)),
+            None => Some(first.words.clone()),
+        }
     }
 
     /// Every current problem, most important first, then those that ended within a week before `now`, newest first: 50 at

@@ -8,15 +8,16 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 use jiff::Timestamp;
 
-use crate::camera;
 use crate::camera::supervise::{CameraState, CameraWatch, Outcome, Patience, Supervisor};
-use crate::config::CameraSource;
-use crate::config::Config;
+use crate::camera::{self, CameraError};
+use crate::config::{CameraSource, Config, ListenAddress};
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::{Command, Snapshot};
 use crate::counting::statistics::confusion::ConfusionSource;
 use crate::counting::statistics::per_red_cell::RedCount;
 use crate::domain::frame::Frame;
+use crate::station::alarms;
+use crate::station::control::{self, Controls};
 use crate::station::drops::Drops;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
@@ -80,6 +81,8 @@ pub struct Ports {
     pub in_force: InForce,
     /// Stored samples.
     pub store: Store,
+    /// Quality control.
+    pub controls: Controls,
     /// Current problems, part by part.
     pub troubles: Troubles,
     /// Counts of what was dropped to keep the count going.
@@ -118,7 +121,12 @@ impl Station {
         let supervisor = {
             let camera = parts.config.camera.clone();
             let patience = Patience::with_stall(camera.stall_seconds);
-            Supervisor::new(move || camera::open(&camera), patience, frames.clone())
+            let page = page_of(&parts.config);
+            let open = move || match camera.source {
+                CameraSource::Choose => Err(CameraError::NotChosen(page.clone())),
+                _ => camera::open(&camera),
+            };
+            Supervisor::new(open, patience, frames.clone())
         };
         let (live, troubles) = (Live::default(), Troubles::default());
         let monitor = Monitor {
@@ -142,6 +150,7 @@ impl Station {
             live,
             in_force: parts.in_force.clone(),
             store: parts.store.clone(),
+            controls: Controls::new(parts.config.quality_control.clone(), parts.store.clone(), parts.in_force.clone()),
             troubles,
             drops,
             monitor,
@@ -176,7 +185,7 @@ impl Station {
     fn started(self) -> io::Result<RunningStation> {
         let Self { parts, ports, supervisor, frames, asked, calibrations_asked, weights_asked, sinks } = self;
         let Parts { config, vision, confusion, in_force, store, red_count, sample } = parts;
-        let Ports { live, troubles, drops, stop, commands, monitor, .. } = ports;
+        let Ports { live, troubles, drops, stop, commands, monitor, controls, .. } = ports;
         let Monitor { watchdog, camera, tallies, queues, .. } = monitor;
         let mut threads = vec![capture(supervisor, stop.clone(), troubles.reporter(Part::Camera))?];
         threads.push(thread("counting", {
@@ -198,6 +207,7 @@ impl Station {
                 pulse: watchdog.watch("counting", COUNTING_ALLOWANCE),
                 stop: stop.clone(),
                 gate: config.quality.gate,
+                fields: config.store.fields,
                 calibrator: Calibrator {
                     state: config.state_folder(),
                     camera: config.camera.clone(),
@@ -214,6 +224,8 @@ impl Station {
             let (watchdog, stop) = (watchdog.clone(), stop.clone());
             move || watchdog.run(&stop)
         })?);
+        threads.push(control::start(controls, &troubles, stop.clone())?);
+        threads.push(alarms::start(store.clone(), stop.clone(), troubles.clone())?);
         threads.push(retention::start(store, config.store, Pace::default(), stop.clone(), &troubles)?);
         let pulse = watchdog.watch("camera", CAMERA_ALLOWANCE);
         Ok(RunningStation { camera, pulse, troubles, stop, threads })
@@ -279,6 +291,15 @@ impl Drop for RunningStation {
     }
 }
 
+/// Where the page is, as a person at the device finds it.
+fn page_of(config: &Config) -> String {
+    match config.web.listen {
+        ListenAddress::None => "the configuration, since this station has no page,".to_owned(),
+        ListenAddress::At(address) if address.ip().is_loopback() => format!("http://{address}"),
+        ListenAddress::At(address) => format!("https://(this board):{}", address.port()),
+    }
+}
+
 /// The queues of requests, for monitoring.
 fn queues(
     commands: &Commands,
@@ -319,6 +340,7 @@ fn first_session(
     let mut session =
         Session::new(config.session.clone(), config.flags.clone(), correction).with_first_red_count(red_count);
     session.correct_by(confusion);
+    session.alarm_at(&config.critical);
     let first = match sample {
         Some(id) => Some(Command::NewSample(Some(id))),
         None => config.session.autostart.then_some(Command::Start),

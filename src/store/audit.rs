@@ -18,6 +18,9 @@ use super::{Store, StoreError, StoreProblem, schema};
 /// Name in the trail for what the program does on its own, and for a person at the device without a login.
 pub(super) const DEVICE: &str = "device";
 
+/// Names in the details what something else changed while it was counted.
+pub(super) const CHANGED: &str = "changed";
+
 /// Hash before the first line.
 const BEFORE_ALL: &str = "leukoscope";
 
@@ -34,15 +37,7 @@ impl Store {
         session: Option<SessionId>,
         detail: &Value,
     ) -> Result<(), StoreError> {
-        self.write(|transaction| Ok(note(transaction, by, at, action, session, detail).map(drop)?))
-    }
-
-    /// The same for a line that must not be lost without a trace.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn note_witnessed(&self, by: &str, at: Timestamp, action: &str, detail: &Value) -> Result<(), StoreError> {
-        self.write_witnessed(|transaction| Ok(note(transaction, by, at, action, None, detail).map(drop)?))
+        self.write_witnessed(|transaction| Ok(note(transaction, by, at, action, session, detail).map(drop)?))
     }
 
     /// Lines of the trail, newest first: of one session or of all, with numbers below `before`, at most `limit`.
@@ -141,7 +136,7 @@ pub(super) fn columns(connection: &Connection) -> rusqlite::Result<String> {
 /// A line as stored.
 pub(super) struct AuditLine {
     pub(super) number: i64,
-    at: String,
+    pub(super) at: String,
     pub(super) by: String,
     pub(super) action: String,
     pub(super) session: Option<SessionId>,
@@ -176,7 +171,7 @@ impl AuditLine {
         hexadecimal(&Sha256::digest(words.to_string()))
     }
 
-    fn entry(self) -> Result<AuditEntry, StoreProblem> {
+    pub(super) fn entry(self) -> Result<AuditEntry, StoreProblem> {
         let Self { number, at, by, action, session, detail, rows, hash } = self;
         Ok(AuditEntry {
             number,

@@ -60,7 +60,7 @@ impl Store {
                 "the clock is before 2026, which cannot be right: set it first".to_owned(),
             ));
         }
-        self.write(|transaction| {
+        self.write_witnessed(|transaction| {
             let before = latest(transaction)?.map(time);
             store(transaction, now)?;
             note(transaction, by, now, "confirm clock", None, &json!({"latest": before}))?;

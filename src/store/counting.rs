@@ -2,13 +2,16 @@
 
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::audit::DEVICE;
-use super::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
+use super::cell_hash::{self, COLUMNS, Sums};
+use super::records::{CellChange, CellNumber, CellRecord, SessionId, SessionStart, Settings};
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, audit, digest, results};
+use super::{Store, StoreError, StoreProblem, alarms, audit, digest, fields, results};
+use crate::counting::quality_control::QualityControl;
 use crate::counting::session::snapshot::Snapshot;
+use crate::domain::source::Source;
 
 impl Store {
     /// Records the start of a count.
@@ -16,16 +19,32 @@ impl Store {
     /// # Errors
     /// If it cannot be written.
     pub fn begin(&self, start: &SessionStart) -> Result<SessionId, StoreError> {
-        self.write(|transaction| {
+        self.write_witnessed(|transaction| {
             transaction.execute(
-                "INSERT INTO session (sample, station, started, settings) VALUES (?1, ?2, ?3, ?4)",
-                params![start.sample, start.station, time(start.started), serde_json::to_string(&start.settings)?],
+                "INSERT INTO session (sample, station, started, settings, control) VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![
+                    start.sample,
+                    start.station,
+                    time(start.started),
+                    serde_json::to_string(&start.settings)?,
+                    start.control
+                ],
             )?;
             let id = transaction.last_insert_rowid();
+            Sums::default().keep(transaction, id)?;
             let rows = digest::of_session(transaction, id, &[digest::SESSION])?;
             let mut detail = json!({"sample": start.sample});
+            if let Some(source) = start.settings.source.filter(|source| *source != Source::Camera) {
+                detail["source"] = json!(source);
+            }
+            if start.settings.training {
+                detail["training"] = json!(true);
+            }
             if let Some(profile) = &start.settings.profile {
                 detail["profile"] = json!(profile);
+            }
+            if let Some(lot) = start.control {
+                detail["control"] = json!(lot);
             }
             audit::vouch(transaction, &start.by, start.started, "begin", Some(id), &detail, Some(&rows))?;
             Ok(id)
@@ -70,44 +89,113 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let result = results::with_finite_numbers(result.clone());
         let number = self.write(|transaction| {
+            let (settings, result) = as_real_as_it_began(transaction, session, settings, &result)?;
             change(transaction, session, changes)?;
             let before = digest::of_session(transaction, session, &[digest::SESSION])?;
             if let Some(by) = stopped_by {
                 audit::note(transaction, by, result.time, "stop", Some(session), &json!({}))?;
             }
-            transaction.execute("DELETE FROM crop WHERE session = ?1 AND number IN (SELECT number FROM cell WHERE session = ?1 AND withdrawn)", [session])?;
-            transaction.execute("DELETE FROM cell WHERE session = ?1 AND withdrawn", [session])?;
+            without_withdrawn(transaction, session)?;
             let sequence = results::next(transaction)?;
             results::insert(transaction, sequence, session, &result)?;
             transaction.execute(
                 "UPDATE session SET state = 'done', ended = ?2, sample = ?3, settings = ?4 WHERE id = ?1",
-                params![session, time(result.time), result.sample, serde_json::to_string(settings)?],
+                params![session, time(result.time), result.sample, serde_json::to_string(&settings)?],
             )?;
-            let detail = json!({"result": sequence, "counted": result.counted});
-            // Here and not with every cell, so that recording one stays quick: the whole session is read once.
-            let rows = digest::with_before(digest::of_all(transaction, session)?, before);
+            let mut detail = json!({
+                "result": sequence, "sample": result.sample, "counted": result.counted, "flags": result.flags,
+            });
+            // The whole session is read once.
+            let rows = vouched(transaction, session, before, &mut detail, false)?;
+            cell_hash::without_sums(transaction, session)?;
             audit::vouch(transaction, DEVICE, result.time, "result", Some(session), &detail, Some(&rows))?;
+            alarms::settle(transaction, session, &result.critical, result.time)?;
             Ok(sequence.cast_unsigned())
         })?;
         // Before anybody sees the number.
         self.witness();
         super::recovered(&self.0.numbers).insert(number);
-        super::recovered(&self.0.unsigned).insert(number);
+        // A control's is no result for anybody outside.
+        if !matches!(result.quality_control, Some(QualityControl::Run { .. })) {
+            super::recovered(&self.0.unsigned).insert(number);
+        }
         Ok(number)
     }
 }
 
-/// Marks sessions that were being counted when the power failed.
-pub(super) fn interrupt(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+/// The settings and the result of a session's end, no more real than what it began with: a session that goes on with another
+/// camera keeps its mark.
+fn as_real_as_it_began(
+    transaction: &Transaction<'_>,
+    session: SessionId,
+    settings: &Settings,
+    result: &Snapshot,
+) -> Result<(Settings, Snapshot), StoreProblem> {
+    let began: Option<String> = rusqlite::OptionalExtension::optional(transaction.query_row(
+        "SELECT settings FROM session WHERE id = ?1",
+        [session],
+        |row| row.get(0),
+    ))?
+    .flatten();
+    let began: Option<Settings> = began.as_deref().map(serde_json::from_str).transpose()?;
+    let training = settings.training || began.as_ref().is_some_and(|began| began.training);
+    let source = began.and_then(|began| began.source).max(settings.source);
+    let (of, result) = (settings.clone(), result.clone());
+    Ok((Settings { source, training, ..of }, Snapshot { source: source.max(result.source), training, ..result }))
+}
+
+/// Marks sessions that were being counted when the power failed. `before_sums`: the file is from a version that kept no
+/// sums of a running count.
+pub(super) fn interrupt(transaction: &Transaction<'_>, before_sums: bool) -> rusqlite::Result<()> {
     let mut open = transaction.prepare("SELECT id FROM session WHERE state = 'counting'")?;
     let open: Vec<SessionId> = open.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for session in open {
         let before = digest::of_session(transaction, session, &[digest::SESSION])?;
         transaction.execute("UPDATE session SET state = 'interrupted' WHERE id = ?1", [session])?;
-        let rows = digest::with_before(digest::of_all(transaction, session)?, before);
-        audit::vouch(transaction, DEVICE, Timestamp::now(), "interrupted", Some(session), &json!({}), Some(&rows))?;
+        let mut detail = json!({});
+        let rows = vouched(transaction, session, before, &mut detail, before_sums)?;
+        audit::vouch(transaction, DEVICE, Timestamp::now(), "interrupted", Some(session), &detail, Some(&rows))?;
     }
     Ok(())
+}
+
+/// Hashes of all rows of a session whose count has ended. Says in the line if something else changed its cells while it
+/// was counted: they are kept as they are, and verifying the trail reports it for ever.
+fn vouched(
+    transaction: &Transaction<'_>,
+    session: SessionId,
+    before: Value,
+    detail: &mut Value,
+    before_sums: bool,
+) -> rusqlite::Result<Value> {
+    let (large, changed) = cell_hash::ended(transaction, session, before_sums)?;
+    if !changed.is_empty() {
+        log::error!("session {session}: {} were changed by something else while it was counted", changed.join(" and "));
+        detail[audit::CHANGED] = json!(changed);
+    }
+    let small = [digest::SESSION, digest::RESULT, digest::CLASSES, digest::REVIEW, digest::MARKS];
+    let mut rows = digest::of_session(transaction, session, &small)?;
+    if let Some(rows) = rows.as_object_mut() {
+        rows.extend(large);
+    }
+    Ok(digest::with_before(rows, before))
+}
+
+/// Deletes the cells that do not count any more.
+fn without_withdrawn(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Result<()> {
+    let mut select = transaction.prepare_cached("SELECT number FROM cell WHERE session = ?1 AND withdrawn")?;
+    let numbers: Vec<CellNumber> = select.query_map([session], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    if let (Some(mut sums), false) = (Sums::kept(transaction, session)?, numbers.is_empty()) {
+        for number in numbers {
+            sums.take_picture(transaction, session, number)?;
+            sums.take_cell(transaction, session, number)?;
+        }
+        sums.keep(transaction, session)?;
+    }
+    let crops = "DELETE FROM crop WHERE session = ?1 AND number IN \
+                 (SELECT number FROM cell WHERE session = ?1 AND withdrawn)";
+    transaction.execute(crops, [session])?;
+    transaction.execute("DELETE FROM cell WHERE session = ?1 AND withdrawn", [session]).map(drop)
 }
 
 fn change(transaction: &Transaction<'_>, session: SessionId, changes: &[CellChange]) -> Result<(), StoreProblem> {
@@ -119,17 +207,27 @@ fn change(transaction: &Transaction<'_>, session: SessionId, changes: &[CellChan
     if state.as_deref() != Some("counting") {
         return super::refused(format!("session {session} is not being counted"));
     }
-    let mut put = transaction.prepare_cached(
+    if changes.is_empty() {
+        return Ok(());
+    }
+    // None are kept of a count of an earlier version that goes on.
+    let mut sums = match Sums::kept(transaction, session)? {
+        Some(sums) => sums,
+        None => Sums::present(transaction, session)?,
+    };
+    let mut put = transaction.prepare_cached(&format!(
         "INSERT INTO cell (session, number, kind, patch, x, y, w, h, class, probability, ranked)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT DO UPDATE SET withdrawn = 0, kind = ?3, patch = ?4, x = ?5, y = ?6, w = ?7, h = ?8, class = ?9,
-             probability = ?10, ranked = ?11",
-    )?;
+             probability = ?10, ranked = ?11 RETURNING {COLUMNS}",
+    ))?;
     let mut picture = transaction.prepare_cached(
-        "INSERT INTO crop (session, number, jpeg) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET jpeg = ?3",
+        "INSERT INTO crop (session, number, jpeg) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET jpeg = ?3 \
+         RETURNING number, jpeg",
     )?;
-    let mut withdraw =
-        transaction.prepare_cached("UPDATE cell SET withdrawn = 1 WHERE session = ?1 AND number = ?2")?;
+    let mut withdraw = transaction.prepare_cached(&format!(
+        "UPDATE cell SET withdrawn = 1 WHERE session = ?1 AND number = ?2 RETURNING {COLUMNS}"
+    ))?;
     for change in changes {
         match change {
             CellChange::Put { cell, crop } => {
@@ -137,15 +235,25 @@ fn change(transaction: &Transaction<'_>, session: SessionId, changes: &[CellChan
                 let class = class.map(crate::domain::class::CellClass::code);
                 let ranked = if ranked.is_empty() { None } else { Some(serde_json::to_string(ranked)?) };
                 let probability = probability.filter(|probability| probability.is_finite());
-                put.execute(params![session, number, kind.code(), patch, x, y, w, h, class, probability, ranked])?;
+                sums.take_cell(transaction, session, *number)?;
+                put.query_row(
+                    params![session, number, kind.code(), patch, x, y, w, h, class, probability, ranked],
+                    |row| sums.add_cell(row),
+                )?;
                 if let Some(jpeg) = crop {
-                    picture.execute(params![session, number, jpeg])?;
+                    sums.take_picture(transaction, session, *number)?;
+                    picture.query_row(params![session, number, jpeg], |row| sums.add_picture(row))?;
                 }
             }
             CellChange::Withdrawn(number) => {
-                withdraw.execute([session, *number])?;
+                sums.take_cell(transaction, session, *number)?;
+                let mut rows = withdraw.query([session, *number])?;
+                while let Some(row) = rows.next()? {
+                    sums.add_cell(row)?;
+                }
             }
+            CellChange::Field { field, jpeg } => fields::add(transaction, session, field, jpeg)?,
         }
     }
-    Ok(())
+    Ok(sums.keep(transaction, session)?)
 }

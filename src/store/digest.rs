@@ -1,7 +1,7 @@
 //! SHA-256 hashes of rows, for the lines of the audit trail that speak of them.
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, Params, params};
+use rusqlite::{Connection, ErrorCode, Params, Row, params};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -17,11 +17,13 @@ pub(super) struct Part {
     pub(super) what: &'static str,
     /// Nearly all of the file: takes long to hash.
     pub(super) large: bool,
-    sql: &'static str,
+    pub(super) sql: &'static str,
 }
 
 /// The session itself. What retention takes away from it is told by the lines of retention.
 pub(super) const SESSION: usize = 0;
+/// The result as counted.
+pub(super) const RESULT: usize = 1;
 /// Cells as counted.
 pub(super) const CELLS: usize = 2;
 /// Crops of the cells.
@@ -31,8 +33,11 @@ pub(super) const CLASSES: usize = 4;
 /// Record of those classes, with what was undone.
 pub(super) const REVIEW: usize = 5;
 
+/// Short hashes of single cells and pictures: see [`super::cell_hash`].
+pub(super) const MARKS: usize = 6;
+
 /// All kinds of rows of a session. A signature has columns of its own for its hash.
-pub(super) const PARTS: [Part; 6] = [
+pub(super) const PARTS: [Part; 7] = [
     Part {
         name: "session",
         what: "the sample, the times or the settings",
@@ -72,6 +77,12 @@ pub(super) const PARTS: [Part; 6] = [
         sql: "SELECT cell, before_class, before_person, before_at, class, person, at, undone FROM reclassification \
               WHERE session = ?1 ORDER BY id",
     },
+    Part {
+        name: "marks",
+        what: "the list of short hashes of the cells",
+        large: false,
+        sql: "SELECT marks FROM cell_hash WHERE session = ?1",
+    },
 ];
 
 impl Part {
@@ -84,21 +95,25 @@ impl Part {
 pub(super) fn of_session(connection: &Connection, session: SessionId, parts: &[usize]) -> rusqlite::Result<Value> {
     let mut hashes = Map::new();
     for part in parts.iter().filter_map(|part| PARTS.get(*part)) {
-        let hash = match part.hash(connection, session) {
-            Ok(hash) => Value::from(hash),
-            // Damage among the cells must keep neither a result from being stored nor the station from counting. The
-            // line says that it does not know, and verifying the trail reports that.
-            Err(problem) if problem.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => Value::Null,
-            Err(problem) => return Err(problem),
-        };
-        hashes.insert(part.name.to_owned(), hash);
+        let hash = if_readable(part.hash(connection, session))?;
+        hashes.insert(part.name.to_owned(), hash.map_or(Value::Null, Value::from));
     }
     Ok(Value::Object(hashes))
 }
 
+/// `None` where the store is damaged. Damage among the cells must keep neither a result from being stored nor the station
+/// from counting: the line says that it does not know, and verifying the trail reports that.
+pub(super) fn if_readable<T>(read: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(problem) if problem.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => Ok(None),
+        Err(problem) => Err(problem),
+    }
+}
+
 /// Every part.
 pub(super) fn of_all(connection: &Connection, session: SessionId) -> rusqlite::Result<Value> {
-    of_session(connection, session, &[0, 1, 2, 3, 4, 5])
+    of_session(connection, session, &[0, 1, 2, 3, 4, 5, 6])
 }
 
 /// Adds the hashes of the same parts before a lawful change.
@@ -121,6 +136,12 @@ pub(super) fn of_token(connection: &Connection, name: &str) -> rusqlite::Result<
     of_rows(connection, "SELECT name, role, sha256 FROM token WHERE name = ?1", params![name])
 }
 
+/// An order of the worklist.
+pub(super) fn of_order(connection: &Connection, number: i64) -> rusqlite::Result<String> {
+    let sql = "SELECT number, sample, host, order_id, urgent, at, cancelled FROM ordered WHERE number = ?1";
+    of_rows(connection, sql, params![number])
+}
+
 /// The hash of no rows.
 pub(super) fn of_nothing() -> String {
     hexadecimal(&Sha256::digest(b""))
@@ -133,23 +154,29 @@ fn of_rows(connection: &Connection, sql: &str, parameters: impl Params) -> rusql
     let mut rows = select.query(parameters)?;
     let mut hash = Sha256::new();
     while let Some(row) = rows.next()? {
-        for column in 0..columns {
-            match row.get_ref(column)? {
-                ValueRef::Null => hash.update([0]),
-                ValueRef::Integer(number) => {
-                    hash.update([1]);
-                    hash.update(number.to_be_bytes());
-                }
-                ValueRef::Real(number) => {
-                    hash.update([2]);
-                    hash.update(number.to_bits().to_be_bytes());
-                }
-                ValueRef::Text(bytes) => long(&mut hash, 3, bytes),
-                ValueRef::Blob(bytes) => long(&mut hash, 4, bytes),
-            }
-        }
+        take_row(&mut hash, row, columns)?;
     }
     Ok(hexadecimal(&hash.finalize()))
+}
+
+/// Adds the first `columns` values of a row.
+pub(super) fn take_row(hash: &mut Sha256, row: &Row<'_>, columns: usize) -> rusqlite::Result<()> {
+    for column in 0..columns {
+        match row.get_ref(column)? {
+            ValueRef::Null => hash.update([0]),
+            ValueRef::Integer(number) => {
+                hash.update([1]);
+                hash.update(number.to_be_bytes());
+            }
+            ValueRef::Real(number) => {
+                hash.update([2]);
+                hash.update(number.to_bits().to_be_bytes());
+            }
+            ValueRef::Text(bytes) => long(hash, 3, bytes),
+            ValueRef::Blob(bytes) => long(hash, 4, bytes),
+        }
+    }
+    Ok(())
 }
 
 fn long(hash: &mut Sha256, kind: u8, bytes: &[u8]) {

@@ -11,11 +11,12 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::class::{CellClass, Kind};
-use crate::store::records::{CellRecord, SessionDetail, SessionId, SessionSummary};
+use crate::domain::source::Source;
+use crate::store::records::{CellRecord, SessionDetail, SessionId, SessionSummary, Settings};
 use crate::store::{Store, StoreError, hexadecimal};
 
 /// Columns of the manifest.
-const COLUMNS: [&str; 7] = ["file", "class", "model_class", "reviewer", "session", "um_per_px", "date"];
+const COLUMNS: [&str; 8] = ["file", "class", "model_class", "reviewer", "session", "um_per_px", "date", "source"];
 
 /// File name of the manifest.
 const MANIFEST: &str = "manifest.csv";
@@ -101,6 +102,8 @@ pub fn export(
         // Retention may have deleted it meanwhile.
         let Some(detail) = store.session(id)? else { continue };
         let um_per_px = scale_of(&detail, scale);
+        // Nobody may train with drawn cells unaware.
+        let source = detail.settings.as_ref().and_then(Settings::source).map(Source::code).unwrap_or_default();
         // The hash keeps one sample's cells together in training without revealing its id.
         let sample = hexadecimal(&Sha256::digest(&detail.summary.sample)[..8]);
         let before = done.cells;
@@ -125,7 +128,7 @@ pub fn export(
             let name = format!("{class}/{id}-{}.png", cell.number);
             let program = cell.class.map(CellClass::code).unwrap_or_default();
             let date = date.to_string();
-            let row = [name.as_str(), class.code(), program, reviewer, &sample, &um_per_px, &date];
+            let row = [name.as_str(), class.code(), program, reviewer, &sample, &um_per_px, &date, source];
             written.add(class, &picture, row)?;
             done.cells += 1;
         }

@@ -3,18 +3,23 @@
 //! One process writes, any number read. When a writing method returns, its data is on disk. A damaged file, or one of
 //! a later version, is refused and left as it is: the store never starts afresh in its place.
 
+mod alarms;
 mod audit;
 pub mod backup;
 mod camera_check;
+mod cell_hash;
 mod cells;
 mod clock;
+mod control;
 mod counting;
 mod digest;
 mod error;
 pub mod export;
+mod fields;
 mod file;
 mod first_use;
 mod identity;
+mod keeping;
 mod last_noted;
 mod of_camera;
 mod password_rules;
@@ -31,7 +36,10 @@ pub mod reviewed;
 mod schema;
 mod sessions;
 mod space;
+mod taking_in;
 mod text;
+pub mod told;
+mod trail;
 mod users;
 mod verify;
 mod witness;
@@ -41,6 +49,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -52,6 +61,7 @@ pub use clock::ClockVerdict;
 pub use error::StoreError;
 use error::of_database;
 pub(crate) use error::of_file;
+pub use keeping::{Going, Keeping, Matter, Why};
 pub use practice::PracticeScore;
 use records::SessionId;
 pub use results::StoredResult;
@@ -59,9 +69,10 @@ pub use retention::{Due, Notice, Retained};
 pub use review::ReviewError;
 pub use space::{Checked, Space};
 pub(crate) use text::several;
+pub use trail::TrailQuery;
 pub use users::Stamp;
 pub(crate) use users::token_hash;
-pub use verify::{AuditVerdict, Verified};
+pub use verify::{AuditVerdict, Finding, Verified};
 use witness::Witness;
 
 /// File name of the database.
@@ -95,6 +106,8 @@ struct Inner {
     newest: Option<Timestamp>,
     /// The last check of the whole file, if there was one since it was opened.
     checked: Mutex<Option<Checked>>,
+    /// Whether the station is for training.
+    training: AtomicBool,
     /// Held while this process may write.
     _lock: Option<File>,
 }
@@ -138,7 +151,8 @@ impl Store {
         schema::migrate(&transaction, form).map_err(&failed)?;
         let witness = Witness::read(folder)?;
         identity::settle(&transaction, witness.as_ref(), arrival).map_err(|problem| failed_at(&path, problem))?;
-        counting::interrupt(&transaction).map_err(&failed)?;
+        worklist::take_in(&transaction, form).map_err(|problem| failed_at(&path, problem))?;
+        counting::interrupt(&transaction, form < schema::AS_IT_COMES).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
         if !made {
             // Checkpoint before the store is marked as made: if `-wal` is lost then, not everything is lost.
@@ -203,7 +217,8 @@ impl Store {
         let numbers = results::numbers(&reader).map_err(&failed)?;
         let signed = results::signed(&reader).map_err(&failed)?;
         let with_signature: BTreeSet<u64> = signed.values().copied().collect();
-        let unsigned = Mutex::new(&numbers - &with_signature);
+        let sent: BTreeSet<u64> = &numbers - &control::results(&reader).map_err(&failed)?;
+        let unsigned = Mutex::new(&sent - &with_signature);
         let (numbers, signed) = (Mutex::new(numbers), Mutex::new(signed));
         let earlier = reader.query_row("SELECT coalesce(max(id), 0) FROM session", [], |row| row.get(0));
         let earlier = earlier.map_err(&failed)?;
@@ -223,8 +238,19 @@ impl Store {
             earlier,
             newest,
             checked,
+            training: AtomicBool::new(false),
             _lock: lock,
         })))
+    }
+
+    /// Whether this is the store of a station for training: only there may counts of simulated and replayed slides be signed, and
+    /// every signature carries the word.
+    pub fn of_training_station(&self, training: bool) {
+        self.0.training.store(training, Ordering::Relaxed);
+    }
+
+    fn in_training(&self) -> bool {
+        self.0.training.load(Ordering::Relaxed)
     }
 
     /// Path of the database file.

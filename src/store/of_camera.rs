@@ -10,7 +10,7 @@ use crate::domain::red_cell_colour::RedCellColour;
 use crate::vision::optics::calibration::Setup;
 
 /// Sessions with a result that were counted with camera `?1` and objective `?2`.
-const TAKEN: &str = "session.state = 'done' AND json_valid(session.settings) \
+const TAKEN: &str = "session.state = 'done' AND session.control IS NULL AND json_valid(session.settings) \
     AND json_extract(session.settings, '$.taken_with.camera') = ?1 \
     AND json_extract(session.settings, '$.taken_with.objective') = ?2";
 

@@ -6,10 +6,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::config::{Flags, SessionConfig};
+use crate::config::{CameraSource, CriticalConfig, Flags, SessionConfig};
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
+use crate::domain::source::{Mark, Source};
+use crate::store::told::{Acknowledgement, Alarm};
 use crate::vision::optics::calibration::Setup;
 use crate::vision::profile::ProfileMark;
 
@@ -32,6 +34,9 @@ pub struct SessionStart {
     pub settings: Settings,
     /// Who began it, by the name for the audit trail.
     pub by: String,
+    /// Number of the lot that the count is a control of; none for a sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<i64>,
 }
 
 /// Settings, models and calibration in force for a session.
@@ -41,6 +46,12 @@ pub struct Settings {
     pub version: String,
     /// Camera, as configured.
     pub camera: String,
+    /// Where its pictures come from; missing in sessions of versions that did not store it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+    /// Whether the station is for training.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub training: bool,
     /// Camera and objective that its cells are checked under; unknown for sessions of versions that did not store it.
     #[serde(default)]
     pub taken_with: Option<Setup>,
@@ -48,6 +59,9 @@ pub struct Settings {
     pub session: SessionConfig,
     /// Limits of the flags.
     pub flags: Flags,
+    /// Critical values.
+    #[serde(default)]
+    pub critical: CriticalConfig,
     /// SHA-256 of the classifier and detector files and of the values of their card, hexadecimal.
     pub models: BTreeMap<String, String>,
     /// Camera, objective and time of the calibration in force, in words.
@@ -61,6 +75,14 @@ pub struct Settings {
     /// Profile of the laboratory that named the cells, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileMark>,
+}
+
+impl Settings {
+    /// Where the pictures come from; of sessions that did not store it, by the camera as it was configured.
+    #[must_use]
+    pub fn source(&self) -> Option<Source> {
+        self.source.or_else(|| self.camera.parse::<CameraSource>().ok().map(|camera| camera.kind()))
+    }
 }
 
 /// A count that somebody asks for.
@@ -157,6 +179,44 @@ pub enum CellChange {
     },
     /// A cell does not count any more.
     Withdrawn(CellNumber),
+    /// A whole field, as JPEG, is kept.
+    Field { field: FieldRecord, jpeg: Vec<u8> },
+}
+
+/// A whole field as the camera saw it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FieldRecord {
+    /// When it was taken, by the station's clock.
+    pub taken: Timestamp,
+    /// Width, px.
+    pub width: u32,
+    /// Height, px.
+    pub height: u32,
+    /// Micrometres per pixel, if known.
+    pub um_per_px: Option<f64>,
+    /// The white cells that it shows whole.
+    pub cells: Vec<FieldCell>,
+}
+
+/// A cell in a field: top-left corner and size, px of the field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FieldCell {
+    /// Number of the cell.
+    #[schema(value_type = i64)]
+    pub number: CellNumber,
+    pub x: f64,
+    pub y: f64,
+    pub w: f64,
+    pub h: f64,
+}
+
+/// A kept field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ShownField {
+    /// Number of the field in its session, from 1.
+    pub number: i64,
+    #[serde(flatten)]
+    pub field: FieldRecord,
 }
 
 /// Status of a session.
@@ -195,6 +255,15 @@ pub struct SessionSummary {
     pub flags: Vec<Flag>,
     /// Who signed.
     pub signed_by: Option<String>,
+    /// Number of the lot that it is a control of; missing for samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    pub control: Option<i64>,
+    /// The words that everything shown of it carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
+    /// Whether it meets a critical value, and somebody was told.
+    pub alarm: Option<Alarm>,
 }
 
 /// Everything stored about a session except its cells.
@@ -220,6 +289,9 @@ pub struct SessionDetail {
     /// not known, as for results of versions that did not store it.
     pub camera_check: Option<CameraCheck>,
     pub signature: Option<Signature>,
+    /// What was said of its critical values, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acknowledged: Vec<Acknowledgement>,
     /// Identity of the store that gave the result its number: with it the number is unique for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
@@ -252,6 +324,8 @@ pub struct SessionQuery {
     /// With this status.
     #[param(inline)]
     pub status: Option<Status>,
+    /// Controls instead of samples.
+    pub controls: bool,
     /// How many to skip, newest first.
     pub offset: u32,
     /// How many to return, 1..=500; 0 means 50.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::records::{SessionId, Settings, Signature};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, camera_check, recovered, schema};
+use super::{Store, StoreError, StoreProblem, camera_check, control, recovered, schema};
 use crate::counting::session::snapshot::Snapshot;
 use crate::domain::red_cell_colour::RedCellColour;
 
@@ -37,11 +37,13 @@ pub(super) const STORE: &str = "coalesce(result.store, (SELECT value FROM meta W
 
 fn select(connection: &Connection, end: &str) -> rusqlite::Result<String> {
     let store = schema::since_identity(connection, STORE)?;
+    // A control's result is no sample's, and nobody outside asks for it.
+    let control = control::column(connection)?;
     Ok(format!(
         "SELECT result.sequence, result.session, session.station, coalesce(signature.snapshot, result.snapshot), \
          signature.person, signature.at, signature.comment, signature.sha256, {store}, session.settings \
-         FROM result JOIN session ON session.id = result.session LEFT JOIN signature ON signature.session = result.session \
-         {end}"
+         FROM result JOIN session ON session.id = result.session AND {control} IS NULL \
+         LEFT JOIN signature ON signature.session = result.session {end}"
     ))
 }
 

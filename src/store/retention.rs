@@ -5,14 +5,15 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::audit::note;
+use super::audit::{DEVICE, note};
 use super::clock::days_before;
 use super::file::write_through;
+use super::keeping::{BY_AGE, BY_SIZE, Matter, Step, Why};
 use super::records::SessionId;
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, recovered, sessions};
+use super::{Store, StoreError, StoreProblem, cell_hash, fields, recovered, sessions};
 use crate::config::StoreConfig;
 use crate::system::clock::EARLIEST;
 use crate::system::stop::Stop;
@@ -48,7 +49,7 @@ pub struct Due {
 }
 
 /// What was deleted, in sessions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Retained {
     /// Sessions whose crops were deleted.
     pub crops: usize,
@@ -60,16 +61,9 @@ pub struct Retained {
     pub bytes: u64,
     /// Whether that is above the limit, although all crops and cells that may be deleted are gone.
     pub too_large: bool,
+    /// The same in words, for the log: what was deleted of which sessions, and why. Without sample ids.
+    pub words: Vec<String>,
 }
-
-/// Sessions whose crops, cells or results may be deleted: none being counted, and neither cells nor results of one
-/// that was reviewed but not signed yet.
-const PICTURES: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM crop WHERE crop.session = session.id)";
-const CELLS: &str = "state <> 'counting' AND EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id) \
-     AND (EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id) \
-     OR NOT EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id AND person_class IS NOT NULL))";
-const RESULTS: &str = "state <> 'counting' AND NOT EXISTS (SELECT 1 FROM signature WHERE signature.session = session.id) \
-     AND NOT EXISTS (SELECT 1 FROM cell WHERE cell.session = session.id AND person_class IS NOT NULL)";
 
 /// Sessions old enough to delete from, oldest first by their number: the clock may have been wrong when one ended.
 struct Old {
@@ -86,21 +80,18 @@ impl Store {
     /// # Errors
     /// If it cannot be read.
     pub fn due(&self, rules: &StoreConfig, age: Option<Timestamp>) -> Result<Due, StoreError> {
-        let too_old = |days: u32, condition: &str| -> Result<usize, StoreError> {
-            self.older_than(days, age)?.map_or(Ok(0), |old| self.count(condition, &old))
-        };
-        let size = self.too_large(rules)? && (self.first(PICTURES)?.is_some() || self.first(CELLS)?.is_some());
-        Ok(Due {
-            crops: too_old(rules.crops_days, PICTURES)?,
-            cells: too_old(rules.cells_days, CELLS)?,
-            results: too_old(rules.results_days, RESULTS)?,
-            size,
-        })
+        let mut due = Due::default();
+        for step in BY_AGE {
+            let Some(old) = self.older_than(step.days(rules), age)? else { continue };
+            *counter(step.matter, &mut due.crops, &mut due.cells, &mut due.results) += self.aged(step, &old)?.len();
+        }
+        due.size = self.too_large(rules)? && self.any_by_size()?;
+        Ok(due)
     }
 
     /// Deletes what was announced: what is older than the rules allow, and then, while the store is too large, crops
-    /// and cells of the oldest sessions. Works one session at a time, so that the counting goes on and a stop takes
-    /// effect soon. Each deletion is noted in the audit trail at `now`.
+    /// and cells of the oldest sessions, those of notable ones last (`keeping.rs` has the order). Works one session at a
+    /// time, so that the counting goes on and a stop takes effect soon. Each deletion is noted in the audit trail at `now`.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -112,45 +103,67 @@ impl Store {
         stop: &Stop,
     ) -> Result<Retained, StoreError> {
         let mut done = Retained::default();
-        let crops = self.older_than(rules.crops_days, notice.age)?;
-        while let Some(id) = self.next(PICTURES, crops.as_ref(), stop)? {
-            self.write(|transaction| without_crops(transaction, id, now, "age"))?;
-            done.crops += 1;
+        for step in BY_AGE {
+            let days = step.days(rules);
+            let Some(old) = self.older_than(days, notice.age)? else { continue };
+            let why = Reason { why: Why::Age, limit: days, now };
+            self.take(step, &self.aged(step, &old)?, &why, &mut done, || Ok(!stop.requested()))?;
         }
-        let cells = self.older_than(rules.cells_days, notice.age)?;
-        while let Some(id) = self.next(CELLS, cells.as_ref(), stop)? {
-            self.write(|transaction| without_cells(transaction, id, now, "age"))?;
-            done.cells += 1;
-        }
-        let results = self.older_than(rules.results_days, notice.age)?;
-        while let Some(id) = self.next(RESULTS, results.as_ref(), stop)? {
-            let gone = self.write(|transaction| without_result(transaction, id, now))?;
-            if let Some(number) = gone {
-                recovered(&self.0.numbers).remove(&number.cast_unsigned());
-                recovered(&self.0.unsigned).remove(&number.cast_unsigned());
-            }
-            done.results += 1;
-        }
-        while notice.size && !stop.requested() && self.too_large(rules)? {
-            if let Some(id) = self.first(PICTURES)? {
-                self.write(|transaction| without_crops(transaction, id, now, "size"))?;
-                done.crops += 1;
-            } else if let Some(id) = self.first(CELLS)? {
-                self.write(|transaction| without_cells(transaction, id, now, "size"))?;
-                done.cells += 1;
-            } else {
-                break;
+        if notice.size && !stop.requested() && self.too_large(rules)? {
+            let why = Reason { why: Why::Size, limit: rules.megabytes, now };
+            for step in BY_SIZE {
+                let more = || Ok(!stop.requested() && self.too_large(rules)?);
+                self.take(step, &self.takeable(step)?, &why, &mut done, more)?;
             }
         }
         if done.crops + done.cells + done.results > 0 {
+            self.witness();
             self.give_back(stop)?;
         }
         done.bytes = self.in_use()?;
-        done.too_large = !stop.requested()
-            && self.too_large(rules)?
-            && self.first(PICTURES)?.is_none()
-            && self.first(CELLS)?.is_none();
+        done.too_large = !stop.requested() && self.too_large(rules)? && !self.any_by_size()?;
         Ok(done)
+    }
+
+    /// Takes a step with these sessions, as long as `more` says so.
+    fn take(
+        &self,
+        step: Step,
+        sessions: &[SessionId],
+        why: &Reason,
+        done: &mut Retained,
+        more: impl Fn() -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut taken = Vec::new();
+        for &id in sessions {
+            if !more()? {
+                break;
+            }
+            let gone = self.write(|transaction| {
+                // Somebody may have begun to review it since.
+                if !may_go(transaction, id, step)? {
+                    return Ok(None);
+                }
+                let number = match step.matter {
+                    Matter::Fields => without_fields(transaction, id, why).map(|()| None),
+                    Matter::Pictures => without_crops(transaction, id, why).map(|()| None),
+                    Matter::Cells => without_cells(transaction, id, why).map(|()| None),
+                    Matter::Results => without_result(transaction, id, why),
+                };
+                Ok(Some(number?))
+            })?;
+            let Some(number) = gone else { continue };
+            taken.push(id);
+            if let Some(number) = number {
+                recovered(&self.0.numbers).remove(&number.cast_unsigned());
+                recovered(&self.0.unsigned).remove(&number.cast_unsigned());
+            }
+        }
+        *counter(step.matter, &mut done.crops, &mut done.cells, &mut done.results) += taken.len();
+        if let (Some(first), Some(last)) = (taken.first(), taken.last()) {
+            done.words.push(in_words(step, taken.len(), *first, *last, why));
+        }
+        Ok(())
     }
 
     /// What is older than this many days at `now`; nothing if `days` is 0 or there is no `now`.
@@ -171,32 +184,34 @@ impl Store {
         Ok(Some(Old { before, newest: young.map_or(newest, |young| newest.min(young - 1)) }))
     }
 
-    /// The oldest session that is old enough and meets the condition; `None` once told to stop.
-    fn next(&self, condition: &str, old: Option<&Old>, stop: &Stop) -> Result<Option<SessionId>, StoreError> {
-        let Some(old) = old.filter(|_| !stop.requested()) else { return Ok(None) };
+    /// Sessions that are old enough for a step, oldest first.
+    fn aged(&self, step: Step, old: &Old) -> Result<Vec<SessionId>, StoreError> {
         self.read(|transaction| {
-            let sql = format!("SELECT id FROM session WHERE {AGED} AND {condition} ORDER BY id LIMIT 1");
+            let sql = format!("SELECT id FROM session WHERE {AGED} AND {} ORDER BY id", step.condition());
             let mut select = transaction.prepare_cached(&sql)?;
-            Ok(select.query_row(params![earliest()?, old.before, old.newest], |row| row.get(0)).optional()?)
+            let ids = select.query_map(params![earliest()?, old.before, old.newest], |row| row.get(0))?;
+            Ok(ids.collect::<Result<_, _>>()?)
         })
     }
 
-    /// How many sessions are old enough and meet the condition.
-    fn count(&self, condition: &str, old: &Old) -> Result<usize, StoreError> {
+    /// All sessions that a step may take from, oldest first.
+    fn takeable(&self, step: Step) -> Result<Vec<SessionId>, StoreError> {
         self.read(|transaction| {
-            let sql = format!("SELECT count(*) FROM session WHERE {AGED} AND {condition}");
-            let count: i64 =
-                transaction.query_row(&sql, params![earliest()?, old.before, old.newest], |row| row.get(0))?;
-            Ok(usize::try_from(count).unwrap_or_default())
+            let sql = format!("SELECT id FROM session WHERE {} ORDER BY id", step.condition());
+            let mut select = transaction.prepare_cached(&sql)?;
+            let ids = select.query_map([], |row| row.get(0))?;
+            Ok(ids.collect::<Result<_, _>>()?)
         })
     }
 
-    /// The oldest session of all that meets the condition.
-    fn first(&self, condition: &str) -> Result<Option<SessionId>, StoreError> {
-        self.read(|transaction| {
-            let sql = format!("SELECT id FROM session WHERE {condition} ORDER BY id LIMIT 1");
-            Ok(transaction.prepare_cached(&sql)?.query_row([], |row| row.get(0)).optional()?)
-        })
+    /// Whether anything can go because the store is too large.
+    fn any_by_size(&self) -> Result<bool, StoreError> {
+        for step in BY_SIZE {
+            if !self.takeable(step)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn too_large(&self, rules: &StoreConfig) -> Result<bool, StoreError> {
@@ -204,7 +219,7 @@ impl Store {
     }
 
     /// Bytes in use in the file.
-    fn in_use(&self) -> Result<u64, StoreError> {
+    pub(super) fn in_use(&self) -> Result<u64, StoreError> {
         self.read(|transaction| {
             let of = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
             Ok((of("page_size")? * (of("page_count")? - of("freelist_count")?)).cast_unsigned())
@@ -240,35 +255,109 @@ fn earliest() -> Result<String, StoreProblem> {
     Ok(time(Timestamp::from_second(EARLIEST)?))
 }
 
-fn without_crops(transaction: &Transaction<'_>, id: SessionId, now: Timestamp, why: &str) -> Result<(), StoreProblem> {
-    let gone = transaction.execute("DELETE FROM crop WHERE session = ?1", [id])?;
-    transaction.execute("UPDATE session SET crops_removed = ?2 WHERE id = ?1", params![id, time(now)])?;
-    note(transaction, "device", now, "remove pictures", Some(id), &json!({"pictures": gone, "why": why}))?;
+/// Why something goes, for the trail and the log.
+struct Reason {
+    why: Why,
+    /// Days or megabytes that the rules allow.
+    limit: u32,
+    now: Timestamp,
+}
+
+impl Reason {
+    /// Adds itself and the sample to the detail of a line.
+    fn into(&self, sample: Option<String>, mut detail: Value) -> Value {
+        let (why, limit) = match self.why {
+            Why::Age => ("age", "days"),
+            Why::Size => ("size", "megabytes"),
+        };
+        detail["sample"] = sample.into();
+        detail["why"] = why.into();
+        detail[limit] = self.limit.into();
+        detail
+    }
+}
+
+fn counter<'a>(matter: Matter, pictures: &'a mut usize, cells: &'a mut usize, results: &'a mut usize) -> &'a mut usize {
+    match matter {
+        Matter::Fields | Matter::Pictures => pictures,
+        Matter::Cells => cells,
+        Matter::Results => results,
+    }
+}
+
+fn in_words(step: Step, count: usize, first: SessionId, last: SessionId, why: &Reason) -> String {
+    let what = match step.matter {
+        Matter::Fields => "whole fields",
+        Matter::Pictures => "pictures",
+        Matter::Cells => "cells",
+        Matter::Results => "unsigned results",
+    };
+    let key = match step.matter {
+        Matter::Fields | Matter::Pictures => "crops_days",
+        Matter::Cells => "cells_days",
+        Matter::Results => "results_days",
+    };
+    let notable = if step.notable { "notable " } else { "" };
+    let of =
+        if count == 1 { format!("session {first}") } else { format!("{count} {notable}sessions ({first} to {last})") };
+    let why = match why.why {
+        Why::Age => format!("older than [store] {key}, {} days", why.limit),
+        Why::Size => format!("the store is larger than [store] megabytes, {}", why.limit),
+    };
+    format!("{what} of {of}: {why}")
+}
+
+fn may_go(transaction: &Transaction<'_>, id: SessionId, step: Step) -> rusqlite::Result<bool> {
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM session WHERE id = ?1 AND {})", step.condition());
+    transaction.prepare_cached(&sql)?.query_row([id], |row| row.get(0))
+}
+
+fn sample(transaction: &Transaction<'_>, id: SessionId) -> rusqlite::Result<Option<String>> {
+    transaction.query_row("SELECT sample FROM session WHERE id = ?1", [id], |row| row.get(0)).optional()
+}
+
+fn without_fields(transaction: &Transaction<'_>, id: SessionId, why: &Reason) -> Result<(), StoreProblem> {
+    let gone = fields::remove(transaction, id)?;
+    let detail = why.into(sample(transaction, id)?, json!({"fields": gone}));
+    note(transaction, DEVICE, why.now, "remove fields", Some(id), &detail)?;
     Ok(())
 }
 
-fn without_cells(transaction: &Transaction<'_>, id: SessionId, now: Timestamp, why: &str) -> Result<(), StoreProblem> {
+fn without_crops(transaction: &Transaction<'_>, id: SessionId, why: &Reason) -> Result<(), StoreProblem> {
+    fields::remove(transaction, id)?;
+    let gone = transaction.execute("DELETE FROM crop WHERE session = ?1", [id])?;
+    transaction.execute("UPDATE session SET crops_removed = ?2 WHERE id = ?1", params![id, time(why.now)])?;
+    cell_hash::without_pictures(transaction, id)?;
+    let detail = why.into(sample(transaction, id)?, json!({"pictures": gone}));
+    note(transaction, DEVICE, why.now, "remove pictures", Some(id), &detail)?;
+    Ok(())
+}
+
+fn without_cells(transaction: &Transaction<'_>, id: SessionId, why: &Reason) -> Result<(), StoreProblem> {
+    fields::remove(transaction, id)?;
     transaction.execute("DELETE FROM crop WHERE session = ?1", [id])?;
     let sql = format!(
         "UPDATE session SET crops_removed = coalesce(crops_removed, ?2), cells_removed = ?2, reclassified = ({}) WHERE id = ?1",
         sessions::RECLASSIFIED
     );
-    transaction.execute(&sql, params![id, time(now)])?;
+    transaction.execute(&sql, params![id, time(why.now)])?;
     let gone = transaction.execute("DELETE FROM cell WHERE session = ?1", [id])?;
+    transaction.execute("DELETE FROM cell_hash WHERE session = ?1", [id])?;
     let reclassified: Option<u32> =
         transaction.query_row("SELECT reclassified FROM session WHERE id = ?1", [id], |row| row.get(0))?;
-    let detail = json!({"cells": gone, "reclassified": reclassified, "why": why});
-    note(transaction, "device", now, "remove cells", Some(id), &detail)?;
+    let detail = why.into(sample(transaction, id)?, json!({"cells": gone, "reclassified": reclassified}));
+    note(transaction, DEVICE, why.now, "remove cells", Some(id), &detail)?;
     Ok(())
 }
 
 /// Deletes a session; returns the number of its result.
-fn without_result(transaction: &Transaction<'_>, id: SessionId, now: Timestamp) -> Result<Option<i64>, StoreProblem> {
+fn without_result(transaction: &Transaction<'_>, id: SessionId, why: &Reason) -> Result<Option<i64>, StoreProblem> {
     let number: Option<i64> =
         transaction.query_row("SELECT sequence FROM result WHERE session = ?1", [id], |row| row.get(0)).optional()?;
+    let detail = why.into(sample(transaction, id)?, json!({"result": number}));
     transaction.execute("DELETE FROM result WHERE session = ?1", [id])?;
     // Its cells, crops and reviews are deleted with it.
     transaction.execute("DELETE FROM session WHERE id = ?1", [id])?;
-    note(transaction, "device", now, "remove result", Some(id), &json!({"result": number, "why": "age"}))?;
+    note(transaction, DEVICE, why.now, "remove result", Some(id), &detail)?;
     Ok(number)
 }

@@ -10,11 +10,13 @@ use sha2::{Digest as _, Sha256};
 use super::audit::{hexadecimal, signature_hash, vouch};
 use super::records::{CellNumber, CellRecord, SessionId, Signature};
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, cells, digest, recovered, refused, sessions};
+use super::{Store, StoreError, StoreProblem, alarms, cells, control, digest, recovered, refused, sessions};
+use crate::counting::quality_control::{ControlMark, QualityControl};
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
-use crate::domain::class::{CellClass, Group, Kind};
-use crate::domain::flag::{Cells, Flag};
+use crate::domain::class::{CellClass, Kind};
+use crate::domain::flag::{Flag, must_be_looked_at};
 use crate::domain::letters::unfit_in_comment;
+use crate::domain::source::{Mark, Source};
 
 /// Longest comment, characters.
 const LONGEST_COMMENT: usize = 2000;
@@ -31,6 +33,9 @@ pub enum ReviewError {
     /// The count was interrupted, so there is none.
     #[error("session {0} was interrupted and has no result")]
     Interrupted(SessionId),
+    /// It is a control: its figures are the program's own.
+    #[error("session {0} is a control run; its cells are not reviewed, and it is not signed")]
+    Control(SessionId),
     /// It has changed since it was viewed.
     #[error("the result of session {0} changed since you looked at it; look at it again, then sign")]
     Changed(SessionId),
@@ -40,6 +45,12 @@ pub enum ReviewError {
          them, or write in the comment why you sign all the same"
     )]
     Unexplained(SessionId, u32),
+    /// It was not counted from a slide under a microscope.
+    #[error(
+        "session {0} was counted from {words} pictures and cannot be signed as final; only a station for training signs it: \
+         `training = true` in [station]", words = .1.code()
+    )]
+    NotReal(SessionId, Source),
     /// There is no such session.
     #[error("there is no session {0}")]
     NoSession(SessionId),
@@ -114,6 +125,7 @@ impl Store {
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
             let detail = json!({"to": code, "cells": changes});
             vouch(transaction, by, at, "reclassify", Some(session), &detail, Some(&rows))?;
+            alarms::after_review(transaction, session, at)?;
             now(transaction, session, cells)
         })
     }
@@ -151,6 +163,7 @@ impl Store {
             }
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
             vouch(transaction, by, at, "undo", Some(session), &json!({"cells": changes}), Some(&rows))?;
+            alarms::after_review(transaction, session, at)?;
             now(transaction, session, step.iter().map(|change| change.cell))
         })
     }
@@ -169,10 +182,10 @@ impl Store {
     /// A refusal if the session has no result or is already signed, or the comment is too long; else if it cannot be
     /// written.
     pub fn sign(&self, session: SessionId, by: &str, at: Timestamp, comment: &str) -> Result<Signature, StoreError> {
-        self.sign_if(session, by, at, comment, |_| true, false)
+        self.sign_if(session, by, at, comment, None, |_| true, false)
     }
 
-    /// Signs the result only if its fingerprint is `seen`. The comment is a person's: every letter of it must print.
+    /// Signs the result only if its fingerprint is `seen`, with how quality control stands. The comment is a person's: every letter of it must print.
     ///
     /// # Errors
     /// As [`Store::sign`]; a refusal if the result has another fingerprint, a letter of the comment does not print, or there is no
@@ -183,16 +196,17 @@ impl Store {
         by: &str,
         at: Timestamp,
         comment: &str,
+        control: Option<ControlMark>,
         seen: &str,
     ) -> Result<Signature, StoreError> {
         let comment = comment.replace("\r\n", "\n");
         if let Some(letters) = unfit_in_comment(&comment) {
             return Err(StoreError::Refused(format!(
-                "the comment holds {letters}, which reports cannot print; write it without: letters of western Europe, \
-                 digits, signs and line breaks"
+                "the comment holds {letters}, which this station cannot print; write it without, or have the package \
+                 installed on it (sudo apt install PACKAGE) and sign again"
             )));
         }
-        self.sign_if(session, by, at, &comment, |fingerprint| fingerprint == seen, true)
+        self.sign_if(session, by, at, &comment, control, |fingerprint| fingerprint == seen, true)
     }
 
     fn sign_if(
@@ -201,6 +215,7 @@ impl Store {
         by: &str,
         at: Timestamp,
         comment: &str,
+        control: Option<ControlMark>,
         seen: impl FnOnce(&str) -> bool,
         explained: bool,
     ) -> Result<Signature, StoreError> {
@@ -215,6 +230,8 @@ impl Store {
                     // Part of what is signed: reports and hosts show them beside the signature.
                     looked_at: detail.looked_at,
                     camera_check: detail.camera_check,
+                    quality_control: control.map(QualityControl::Mark),
+                    training: self.in_training() || detail.reviewed_result.as_ref()?.training,
                     ..detail.reviewed_result?
                 };
                 Some((detail.summary.result?, result, detail.fingerprint?))
@@ -224,6 +241,9 @@ impl Store {
             };
             if !seen(&fingerprint) {
                 return Err(ReviewError::Changed(session).into());
+            }
+            if let Some(source) = result.source.filter(|source| Mark::of(*source).is_some() && !self.in_training()) {
+                return Err(ReviewError::NotReal(session, source).into());
             }
             if explained && comment.trim().is_empty() {
                 let unseen = unseen(transaction, session, &result.flags)?;
@@ -239,6 +259,13 @@ impl Store {
             }
             if let Some(CameraCheck { cells, agree, .. }) = &result.camera_check {
                 detail["camera_check"] = json!({"cells": cells, "agree": agree});
+            }
+            if let Some(QualityControl::Mark(mark)) = &result.quality_control {
+                detail["control"] = json!(mark);
+            }
+            let marks = result.marks();
+            if !marks.is_empty() {
+                detail["marks"] = json!(marks);
             }
             let rows = digest::of_all(transaction, session)?;
             let (number, hash) = vouch(transaction, by, at, "sign", Some(session), &detail, Some(&rows))?;
@@ -258,12 +285,6 @@ impl Store {
 
 /// White cells that nobody looked at although somebody must: blasts, unclassified ones, and those that raise a flag.
 fn unseen(transaction: &Transaction<'_>, session: SessionId, flags: &[Flag]) -> rusqlite::Result<u32> {
-    let flagged = |class: CellClass| {
-        flags.iter().flat_map(|flag| flag.shares()).any(|share| match share.row().cells {
-            Cells::Class(of) => of == class,
-            Cells::Group(group) => group == class.group(),
-        })
-    };
     let mut select = transaction.prepare_cached(
         "SELECT class, count(*) FROM cell WHERE session = ?1 AND kind = 'WBC' AND NOT withdrawn AND person_class IS NULL \
          GROUP BY class",
@@ -273,7 +294,7 @@ fn unseen(transaction: &Transaction<'_>, session: SessionId, flags: &[Flag]) -> 
     for row in rows {
         let (code, count) = row?;
         let class = code.and_then(|code| code.parse().ok()).unwrap_or(CellClass::Unk);
-        if class == CellClass::Unk || class.group() == Group::Blasts || flagged(class) {
+        if must_be_looked_at(class, flags) {
             unseen += count;
         }
     }
@@ -301,6 +322,9 @@ fn open_for_review(transaction: &Transaction<'_>, session: SessionId) -> Result<
     let state = state.ok_or(ReviewError::NoSession(session))?;
     if is_signed(transaction, session)? {
         return Err(ReviewError::Signed(session).into());
+    }
+    if control::is_control(transaction, session)? {
+        return Err(ReviewError::Control(session).into());
     }
     match state.as_str() {
         "done" => Ok(()),

@@ -42,15 +42,17 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
     tally.add_many(Kind::Plt, platelets);
 
     let entered = result.statistics.per_red_cell.as_ref().and_then(|per| per.red_count);
-    let Description { counted, kinds, classes, flags, statistics, .. } = describe(Described {
+    let Description { counted, kinds, classes, flags, critical, statistics, .. } = describe(Described {
         tally: &tally,
         network_alone: network_alone.as_ref(),
         limits: &settings.session,
         flags: &settings.flags,
+        critical: &settings.critical,
         done: true,
         overlap: result.flags.contains(&Flag::PossibleOverlap),
         unfamiliar: result.flags.contains(&Flag::UnfamiliarStain),
         red_count: entered.and_then(RedCount::new),
+        entered: &result.statistics.entered,
         corrected: None,
     });
     let experimental = result.experimental.iter().copied();
@@ -62,6 +64,7 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
         prevalence: None,
         blasts_kept: 0,
         flags,
+        critical,
         statistics,
         ..result.clone()
     }

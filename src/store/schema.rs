@@ -12,6 +12,10 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
+    include_str!("schema/5.sql"),
+    include_str!("schema/7.sql"),
+    include_str!("schema/10.sql"),
+    include_str!("schema/12.sql"),
     include_str!("schema/11.sql"),
 ];
 
@@ -26,6 +30,14 @@ pub(super) fn form(connection: &Connection) -> rusqlite::Result<i64> {
 
 /// First version whose lines of the trail hash rows, and whose results name their store.
 const IDENTITY: i64 = 3;
+
+/// First version with hashes of what a running count writes, and of orders.
+pub(super) const AS_IT_COMES: i64 = 5;
+
+/// Whether the file has `cell_hash`, and its lines hash orders.
+pub(super) fn hashes_as_it_comes(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(form(connection)? >= AS_IT_COMES)
+}
 
 /// A column as it is called in this file, or `NULL` in a file of an earlier version that was opened for reading.
 pub(super) fn since_identity(connection: &Connection, column: &'static str) -> rusqlite::Result<&'static str> {
@@ -43,4 +55,13 @@ pub(super) fn migrate(transaction: &Transaction<'_>, from: i64) -> rusqlite::Res
     }
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", FORM)
+}
+
+/// An empty database of this format version.
+pub(super) fn in_memory(form: i64) -> rusqlite::Result<Connection> {
+    let database = Connection::open_in_memory()?;
+    for step in STEPS.iter().take(usize::try_from(form).unwrap_or_default()) {
+        database.execute_batch(step)?;
+    }
+    Ok(database)
 }

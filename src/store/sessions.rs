@@ -5,16 +5,17 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::records::{SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, camera_check, cells, results, review, schema};
+use super::{Store, StoreError, StoreProblem, alarms, camera_check, cells, control, results, review, schema};
 use crate::counting::session::snapshot::{EarlierResult, LookedAt, Snapshot};
 use crate::domain::class::Kind;
 use crate::store::reviewed::reviewed;
 
 fn select(connection: &Connection, end: &str) -> rusqlite::Result<String> {
     let store = schema::since_identity(connection, results::STORE)?;
+    let control = control::column(connection)?;
     Ok(format!(
         "SELECT session.id, result.sequence, sample, station, started, ended, state, settings, result.snapshot, \
-         signature.person, signature.at, signature.comment, signature.sha256, signature.snapshot, {store} FROM session \
+         signature.person, signature.at, signature.comment, signature.sha256, signature.snapshot, {store}, {control} FROM session \
          LEFT JOIN result ON result.session = session.id LEFT JOIN signature ON signature.session = session.id {end}"
     ))
 }
@@ -43,27 +44,34 @@ impl Store {
         });
         let limit = if query.limit == 0 { USUAL } else { query.limit.min(MOST) };
         self.read(|transaction| {
+            let control = control::column(transaction)?;
             let sql = select(
                 transaction,
-                "WHERE (?1 IS NULL OR instr(lower(sample), lower(?1)) > 0) AND (?2 IS NULL OR started >= ?2) \
+                &format!(
+                    "WHERE (?1 IS NULL OR instr(lower(sample), lower(?1)) > 0) AND (?2 IS NULL OR started >= ?2) \
                  AND (?3 IS NULL OR started < ?3) AND (?4 IS NULL OR ?4 = CASE WHEN signature.session IS NOT NULL \
                  THEN 'final' WHEN state = 'done' THEN 'preliminary' ELSE state END) \
-                 ORDER BY started DESC, session.id DESC LIMIT ?5 OFFSET ?6",
+                 AND ({control} IS NOT NULL) = ?7 ORDER BY started DESC, session.id DESC LIMIT ?5 OFFSET ?6"
+                ),
             )?;
             let mut select = transaction.prepare_cached(&sql)?;
             let (from, to) = (query.from.map(time), query.to.map(time));
-            let rows = select.query_map(params![query.sample, from, to, status, limit, query.offset], columns)?;
+            let rows = select
+                .query_map(params![query.sample, from, to, status, limit, query.offset, query.controls], columns)?;
             rows.map(|row| detail(transaction, row?, false).map(|detail| detail.summary)).collect()
         })
     }
 
-    /// Every session, oldest first.
+    /// Every session of a sample, oldest first.
     ///
     /// # Errors
     /// If they cannot be read.
     pub(crate) fn all_sessions(&self) -> Result<Vec<SessionSummary>, StoreError> {
         self.read(|transaction| {
-            let mut select = transaction.prepare(&select(transaction, "ORDER BY started, session.id")?)?;
+            let mut select = transaction.prepare(&select(
+                transaction,
+                &format!("WHERE {} IS NULL ORDER BY started, session.id", control::column(transaction)?),
+            )?)?;
             let rows = select.query_map([], columns)?;
             rows.map(|row| detail(transaction, row?, false).map(|detail| detail.summary)).collect()
         })
@@ -127,6 +135,7 @@ struct Columns {
     snapshot: Option<String>,
     signature: Option<[String; 5]>,
     store: Option<String>,
+    control: Option<i64>,
 }
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
@@ -147,6 +156,7 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
         snapshot: row.get(8)?,
         signature,
         store: row.get(14)?,
+        control: row.get(15)?,
     })
 }
 
@@ -175,6 +185,16 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         }
         (None, result, _) => result.clone(),
     };
+    // Results of before do not say where their pictures come from; a signed one stays as it was signed.
+    let source = settings.as_ref().and_then(Settings::source);
+    let reviewed_result = reviewed_result.map(|result| match &signature {
+        None => Snapshot { source: result.source.or(source), ..result },
+        Some(_) => result,
+    });
+    let acknowledged = match &reviewed_result {
+        Some(result) if !result.critical.is_empty() => alarms::acknowledged(transaction, row.id)?,
+        _ => Vec::new(),
+    };
     let status = match (row.state.as_str(), &signature) {
         (_, Some(_)) => Status::Final,
         ("done", None) => Status::Preliminary,
@@ -192,6 +212,9 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         counted: reviewed_result.as_ref().map_or(0, |result| result.counted),
         flags: reviewed_result.as_ref().map(|result| result.flags.clone()).unwrap_or_default(),
         signed_by: signature.as_ref().map(|signature| signature.by.clone()),
+        control: row.control,
+        marks: Vec::new(),
+        alarm: reviewed_result.as_ref().and_then(|result| alarms::state(&result.critical, &acknowledged)),
     };
     let looked_at = match &reviewed_result {
         Some(result) if whole && signature.is_none() => Some(looked_at(transaction, row.id, result.kinds.wbc)?),
@@ -201,6 +224,10 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         Some(_) if whole && signature.is_none() => camera_check::of_settings(transaction, settings.as_ref())?,
         _ => signed_check,
     };
+    // An unsigned result carries what holds of its camera now.
+    let marks =
+        reviewed_result.as_ref().map(|result| result.marks_by(camera_check.as_ref().or(result.camera_check.as_ref())));
+    let summary = SessionSummary { marks: marks.unwrap_or_default(), ..summary };
     let fingerprint = reviewed_result.as_ref().filter(|_| whole).map(review::fingerprint).transpose()?;
     Ok(SessionDetail {
         summary,
@@ -213,6 +240,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         looked_at,
         camera_check,
         signature,
+        acknowledged,
     })
 }
 

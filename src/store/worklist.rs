@@ -2,11 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
+use super::audit::DEVICE;
 use super::records::{Order, OrderTaken, SessionId, WorklistEntry};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, audit, refused};
+use super::{Store, StoreError, StoreProblem, audit, digest, refused, schema};
 
 /// Orders that are open at once, at most: a host that orders without end must not fill the disk.
 const MOST_OPEN: i64 = 1000;
@@ -18,6 +19,12 @@ const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(30 * 24);
 const OPEN: &str = "cancelled IS NULL AND at > ?1 AND NOT EXISTS \
     (SELECT 1 FROM session WHERE session.sample = ordered.sample AND session.started >= ordered.at)";
 
+/// Orders of long ago were deleted.
+pub(super) const FORGOTTEN: &str = "forget orders";
+
+/// What versions before wrote is hashed from now on.
+pub(super) const TAKEN_IN: &str = "take in";
+
 const COLUMNS: &str = "number, sample, host, order_id, urgent, at";
 
 impl Store {
@@ -28,7 +35,7 @@ impl Store {
     pub fn order(&self, order: &Order, now: Timestamp) -> Result<OrderTaken, StoreError> {
         let Order { sample, host, order_id, urgent } = order;
         let id = order_id.as_deref().unwrap_or_default();
-        self.write(|transaction| {
+        self.write_witnessed(|transaction| {
             forget(transaction, now)?;
             let known: Option<(i64, bool, bool)> = transaction
                 .query_row(
@@ -43,9 +50,10 @@ impl Store {
             {
                 return Ok(OrderTaken::Known);
             }
-            if let Some((number, ..)) = known {
+            let number = if let Some((number, ..)) = known {
                 let sql = "UPDATE ordered SET urgent = ?2, cancelled = NULL WHERE number = ?1";
                 transaction.execute(sql, params![number, urgent])?;
+                number
             } else {
                 let sql = format!("SELECT count(*) FROM ordered WHERE {OPEN}");
                 let open: i64 = transaction.query_row(&sql, [oldest(now)], |row| row.get(0))?;
@@ -56,9 +64,10 @@ impl Store {
                     "INSERT INTO ordered (sample, host, order_id, urgent, at) VALUES (?1, ?2, ?3, ?4, ?5)",
                     params![sample, host, id, urgent, time(now)],
                 )?;
-            }
+                transaction.last_insert_rowid()
+            };
             let detail = json!({"sample": sample, "order": order_id, "urgent": urgent});
-            audit::note(transaction, host, now, "order", None, &detail)?;
+            vouch(transaction, host, now, "order", &detail, &[number])?;
             Ok(if known.is_some() { OrderTaken::Changed } else { OrderTaken::New })
         })
     }
@@ -74,17 +83,19 @@ impl Store {
         order_id: Option<&str>,
         now: Timestamp,
     ) -> Result<usize, StoreError> {
-        self.write(|transaction| {
+        self.write_witnessed(|transaction| {
             let sql = format!(
                 "UPDATE ordered SET cancelled = ?2 WHERE {OPEN} AND host = ?3 AND sample = ?4 \
-                 AND (?5 IS NULL OR order_id = ?5)"
+                 AND (?5 IS NULL OR order_id = ?5) RETURNING number"
             );
-            let done = transaction.execute(&sql, params![oldest(now), time(now), host, sample, order_id])?;
-            if done > 0 {
+            let mut update = transaction.prepare(&sql)?;
+            let done = update.query_map(params![oldest(now), time(now), host, sample, order_id], |row| row.get(0))?;
+            let done: Vec<i64> = done.collect::<Result<_, _>>()?;
+            if !done.is_empty() {
                 let detail = json!({"sample": sample, "order": order_id});
-                audit::note(transaction, host, now, "cancel order", None, &detail)?;
+                vouch(transaction, host, now, "cancel order", &detail, &done)?;
             }
-            Ok(done)
+            Ok(done.len())
         })
     }
 
@@ -93,12 +104,12 @@ impl Store {
     /// # Errors
     /// If it cannot be written.
     pub fn cancel_entry(&self, number: i64, by: &str, now: Timestamp) -> Result<bool, StoreError> {
-        self.write(|transaction| {
+        self.write_witnessed(|transaction| {
             let sql = format!("UPDATE ordered SET cancelled = ?2 WHERE {OPEN} AND number = ?3 RETURNING {COLUMNS}");
             let found = transaction.query_row(&sql, params![oldest(now), time(now), number], columns).optional()?;
             let Some((_, order, _)) = &found else { return Ok(false) };
             let detail = json!({"sample": order.sample, "order": order.order_id, "of": order.host});
-            audit::note(transaction, by, now, "cancel order", None, &detail)?;
+            vouch(transaction, by, now, "cancel order", &detail, &[number])?;
             Ok(true)
         })
     }
@@ -139,8 +150,43 @@ fn oldest(now: Timestamp) -> String {
 /// Deletes orders that nobody will count and no result speaks of.
 fn forget(transaction: &Transaction<'_>, now: Timestamp) -> rusqlite::Result<()> {
     let sql = "DELETE FROM ordered WHERE at <= ?1 AND NOT EXISTS \
-               (SELECT 1 FROM session WHERE session.sample = ordered.sample AND session.started >= ordered.at)";
-    transaction.execute(sql, [oldest(now)]).map(drop)
+               (SELECT 1 FROM session WHERE session.sample = ordered.sample AND session.started >= ordered.at) \
+               RETURNING number";
+    let mut delete = transaction.prepare_cached(sql)?;
+    let gone: Vec<i64> = delete.query_map([oldest(now)], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    if gone.is_empty() {
+        return Ok(());
+    }
+    audit::note(transaction, DEVICE, now, FORGOTTEN, None, &json!({"orders": gone})).map(drop)
+}
+
+/// Adds a line about orders, with the hash of each as it is now.
+fn vouch(
+    transaction: &Transaction<'_>,
+    by: &str,
+    at: Timestamp,
+    action: &str,
+    detail: &Value,
+    numbers: &[i64],
+) -> rusqlite::Result<()> {
+    let mut hashes = Map::new();
+    for number in numbers {
+        hashes.insert(number.to_string(), digest::of_order(transaction, *number)?.into());
+    }
+    audit::vouch(transaction, by, at, action, None, detail, Some(&json!({"orders": hashes}))).map(drop)
+}
+
+/// Hashes the orders of a file of an earlier form, whose lines do not.
+pub(super) fn take_in(transaction: &Transaction<'_>, form: i64) -> Result<(), StoreProblem> {
+    if form >= schema::AS_IT_COMES {
+        return Ok(());
+    }
+    let mut select = transaction.prepare("SELECT number FROM ordered ORDER BY number")?;
+    let numbers: Vec<i64> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    if !numbers.is_empty() {
+        vouch(transaction, DEVICE, Timestamp::now(), TAKEN_IN, &json!({"orders": numbers.len()}), &numbers)?;
+    }
+    Ok(())
 }
 
 type Columns = (i64, Order, String);

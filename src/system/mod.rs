@@ -1,10 +1,11 @@
 //! Shared helpers: files written whole, backoff, the stop signal, threads, newest-value slots, contained panics, work on
-//! all cores, the log, the clock, text that is safe to print, stage times, the board's temperature.
+//! all cores, the log, the clock, text that is safe to print, stage times, the board's temperature, installed typefaces.
 
 pub mod backoff;
 pub mod board;
 pub mod clock;
 pub mod file;
+pub(crate) mod fonts;
 pub mod holder;
 pub mod latest;
 pub mod logging;

@@ -25,10 +25,13 @@ class Page(unittest.TestCase):
 
     camera = "simulated"
     target = 12
+    listen = "0.0.0.0:0"
+    # Added to the configuration.
+    more = ""
 
     @classmethod
     def setUpClass(cls):
-        cls.station = Station(cls.camera, cls.target)
+        cls.station = Station(cls.camera, cls.target, cls.listen, cls.more)
         cls.downloads = tempfile.TemporaryDirectory()
         cls.browser = browser(cls.downloads.name)
 
@@ -98,7 +101,7 @@ class Page(unittest.TestCase):
         with self.subTest(f"{view} at {width} px in {language}"):
             self.assertLessEqual(wide, width)
         words = self.one("main").text
-        self.assertNotRegex(words, r"\b(result|gallery|live|settings|history|sign|short|error|adapt|health|manual|practice|support|part)\.[a-z]", f"{view}: a key without a text")
+        self.assertNotRegex(words, r"\b(result|gallery|live|settings|history|sign|short|error|adapt|quality|control|health|manual|practice|support|part)\.[a-z]", f"{view}: a key without a text")
         with self.subTest(f"{view} at {width} px in {language}, {theme}"):
             self.check_accessible()
 

@@ -27,22 +27,22 @@ def real_fields():
 class Station:
     """A daemon in the network, with TLS by its own certificate and a user of each role."""
 
-    def __init__(self, camera, target, listen="0.0.0.0:0"):
+    def __init__(self, camera, target, listen="0.0.0.0:0", more=""):
         self.program = os.environ["LEUKOSCOPE"]
         self.folder = Path(tempfile.mkdtemp(prefix="leukoscope-browser-"))
         self.log = (self.folder / "log").open("w")
         config = self.folder / "station.toml"
         config.write_text(
-            f'[station]\nname = "browser"\nstate = "{self.folder}/state"\n'
-            f'[camera]\nframe_rate = 4.0\n[session]\nautostart = false\ntarget = {target}\n'
-            f'[display]\nkind = "none"\n[serial]\nport = "none"\n[web]\nlisten = "{listen}"\n'
+            f'[station]\nname = "browser"\nstate = "{self.folder}/state"\ntraining = true\n'
+            f'[camera]\nsource = "choose"\nframe_rate = 4.0\n[session]\nautostart = false\ntarget = {target}\n'
+            f'[display]\nkind = "none"\n[serial]\nport = "none"\n[web]\nlisten = "{listen}"\n' + more
         )
         self.config = config
         self.environment = os.environ | {"LEUKOSCOPE_MODELS": str(ROOT / "models")}
         for name, role in USERS.items():
             self.command("user", "add", name, "--role", role, typed=PASSWORD)
         self.process = subprocess.Popen(
-            [self.program, "run", "--config", config, "--camera", camera],
+            [self.program, "run", "--config", config, *(["--camera", camera] if camera else [])],
             env=self.environment, stdout=subprocess.PIPE, stderr=self.log, text=True,
         )
         self.url = None

@@ -49,6 +49,7 @@ class Day(Page):
         self.assertIn("0.1 to 10", self.one("dialog .problem").text)
         red.clear()
         red.send_keys("4,5")
+        self.find("dialog input")[2].send_keys("6.5")
         # Every count that is shown, however busy this machine is.
         self.browser.execute_script(
             """window.counts = [];
@@ -108,18 +109,42 @@ class Day(Page):
             "const [path, done] = arguments; fetch(path).then((answer) => done([answer.status, answer.headers.get('content-type')]));",
             f"/api/sessions/1/cells/{number}/saliency.png")
         self.assertEqual(map_, [200, "image/png"])
+        # A resting mouse shows nothing but the cell.
         other = self.find(".tile")[-1]
         ActionChains(self.browser).move_to_element(other).perform()
-        self.until("what mattered", lambda: other.find_element(By.TAG_NAME, "img").get_attribute("src").endswith("saliency.png"))
-        ActionChains(self.browser).move_to_element(self.one("h1")).perform()
-        self.until("the cell again", lambda: other.find_element(By.TAG_NAME, "img").get_attribute("src").endswith("crop.jpg"))
+        time.sleep(1)
+        self.assertTrue(other.find_element(By.TAG_NAME, "img").get_attribute("src").endswith("crop.jpg"))
         large = lambda: self.one(".panel .large img").get_attribute("src")
         self.press("What mattered (h)")
         self.until("what mattered, large", lambda: large().endswith("saliency.png"))
+        self.assertIn("what the network used", self.one(".legend").text)
         self.press("What mattered (h)")
         self.until("the large cell again", lambda: large().endswith("crop.jpg"))
         self.one(".panel .large").click()
         self.assertIn("µm", self.one("dialog").text)
+        self.press("Close")
+        self.until("the cell alone", lambda: not self.find("dialog"))
+        # The whole field, of a cell whose field was kept if there is one.
+        numbers = list(self.cells(1))
+        kept = [one for one in numbers if self.ask("GET", f"/api/sessions/1/cells/{one}/field")[0] == 200]
+        shown = (kept or numbers)[0]
+        self.one(f'.tile[data-cell="{shown}"]').click()
+        self.one(".panel .large").click()
+        self.press("Whole field")
+        if kept:
+            self.assertEqual(len(self.find(".field-view .box.mine")), 1)
+            self.assertIn("µm", self.one(".field-view .ruler").text)
+            wide = lambda: self.one(".field-view .scene").size["width"]
+            before = wide()
+            self.one('button[aria-label="Larger"]').click()
+            self.assertAlmostEqual(wide() / before, 1.5, 1)
+            self.picture("page-field")
+            self.check_accessible()
+            self.one('button[aria-label="All of it"]').click()
+            stage = self.one(".field-view .stage").size["width"]
+            self.assertLessEqual(wide(), stage)
+        else:
+            self.until("the words", lambda: "was not kept" in self.one("dialog").text)
         self.press("Close")
         self.until("the cell alone", lambda: not self.find("dialog"))
 
@@ -127,7 +152,13 @@ class Day(Page):
         self.log_in("rita")
         self.go("#/session/1")
         self.assertIn("given another class", self.one("main").text)
+        self.assertIn("White count: 6.5 thousand per µl, entered by otto", self.one("#absolute").text)
+        self.assertIn("hold the true share", self.one("main").text)
         self.one("#sign textarea").send_keys("Seen, cell by cell.")
+        phrases = self.find("#sign select option")
+        self.assertGreater(len(phrases), 5)
+        phrases[-1].click()
+        self.assertEqual(self.one("#sign textarea").get_attribute("value"), "Seen, cell by cell. " + phrases[-1].text)
         for tick in self.find("#sign input[name=nevertheless]"):
             tick.click()
         self.one("#sign input[type=password]").send_keys("a wrong password")
@@ -139,6 +170,15 @@ class Day(Page):
         self.until("the signature", lambda: "final" in self.one(".badge").text)
         self.assertIn("Seen, cell by cell.", self.one(".signature").text)
         self.picture("page-result")
+        for words, name in [("Print", "report.pdf"), ("Label", "label.pdf")]:
+            link = next(one for one in self.find("a.button") if one.text == words)
+            self.assertIn(f"/api/sessions/1/{name}?", link.get_attribute("href"))
+            shown = self.browser.execute_async_script(
+                """const [path, done] = arguments;
+                fetch(path).then((answer) => done([answer.status, answer.headers.get('content-type'), answer.headers.get('content-disposition')]));""",
+                link.get_attribute("href"))
+            self.assertEqual(shown[:2], [200, "application/pdf"])
+            self.assertTrue(shown[2].startswith("inline"), shown)
         self.press("PDF")
         file = Path(self.downloads.name) / "leukoscope-1-A-17.pdf"
         self.until("the download", file.exists)

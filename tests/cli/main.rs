@@ -2,6 +2,7 @@
 
 mod adapt;
 mod analyze;
+mod audit;
 mod backup;
 mod camera_check;
 mod cameras;

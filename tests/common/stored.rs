@@ -3,11 +3,12 @@
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use jiff::Timestamp;
-use leukoscope::config::{Flags, SessionConfig};
+use leukoscope::config::{CriticalConfig, Flags, SessionConfig};
 use leukoscope::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
 use leukoscope::counting::statistics::Statistics;
 use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::domain::counts::{ClassCount, KindCounts};
+use leukoscope::domain::source::Source;
 use leukoscope::store::Store;
 use leukoscope::store::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
 use leukoscope::vision::optics::calibration::Setup;
@@ -24,10 +25,13 @@ pub fn start(sample: &str) -> SessionStart {
         started: at(0),
         settings: Settings {
             version: "0".to_owned(),
-            camera: "simulated".to_owned(),
+            camera: "v4l:/dev/video0".to_owned(),
+            source: Some(Source::Camera),
+            training: false,
             taken_with: Some(taken_with("simulated", "")),
             session: SessionConfig { target: 4, ..SessionConfig::default() },
             flags: Flags::default(),
+            critical: CriticalConfig::default(),
             models: [("classifier".to_owned(), "ab12".to_owned())].into(),
             calibration: None,
             um_per_px: None,
@@ -35,6 +39,7 @@ pub fn start(sample: &str) -> SessionStart {
             profile: None,
         },
         by: "device".to_owned(),
+        control: None,
     }
 }
 
@@ -108,6 +113,9 @@ pub fn result(sample: &str) -> Snapshot {
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: Vec::new(),
+        critical: Vec::new(),
+        source: Some(Source::Camera),
+        training: false,
         statistics: Statistics::default(),
         frames: FrameCounts::default(),
         frame_rate: None,
@@ -118,6 +126,7 @@ pub fn result(sample: &str) -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        quality_control: None,
     }
 }
 

@@ -24,7 +24,7 @@ class Station:
         self.folder = folder or Path(tempfile.mkdtemp(prefix="leukoscope-connections-"))
         self.config = self.folder / "station.toml"
         self.config.write_text(
-            f'[station]\nname = "bench"\nstate = "{self.folder}/state"\n'
+            f'[station]\nname = "bench"\nstate = "{self.folder}/state"\ntraining = true\n'
             "[session]\nautostart = false\ntarget = 20\n"
             '[display]\nkind = "none"\n[serial]\nport = "none"\n[web]\nlisten = "127.0.0.1:0"\n' + config
         )

@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod control;
 mod coverage;
 mod coverage_correction;
 mod live_count;

@@ -12,6 +12,7 @@ mod hardware;
 mod hl7_bench;
 mod hl7_orders;
 mod hl7_results;
+mod marks;
 mod metrics;
 mod mqtt;
 mod mqtt_bench;
@@ -20,6 +21,7 @@ mod mqtt_hostile;
 mod mqtt_tls;
 mod report;
 mod report_bench;
+mod report_laboratory;
 #[path = "screens/samples.rs"]
 mod samples;
 mod serial;

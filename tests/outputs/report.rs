@@ -7,6 +7,7 @@ use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::domain::counts::ClassCount;
 use leukoscope::domain::flag::{Flag, Share};
 use leukoscope::domain::interval::Figure;
+use leukoscope::outputs::report::letterhead::Letterhead;
 use leukoscope::outputs::report::{ReportFormat, make};
 use leukoscope::outputs::words::Catalogues;
 use leukoscope::store::Store;
@@ -161,7 +162,7 @@ fn a_report_of_a_sample_counted_again_names_the_signed_result_before() {
     let id = store.begin(&start("A-1")).unwrap();
     store.finish(id, &[], &again, &start("A-1").settings).unwrap();
     let detail = store.session(id).unwrap().unwrap();
-    let pdf = Pdf(make(ReportFormat::Pdf, &detail, &[], &words("en")).unwrap());
+    let pdf = Pdf(make(ReportFormat::Pdf, &detail, &[], &words("en"), &Letterhead::default()).unwrap());
     assert!(pdf.printed().concat().contains("A-1hasasignedresultalready:session1of2026-09-21"));
 }
 
@@ -236,7 +237,7 @@ fn a_report_tells_both_readings_where_they_differ_by_more_than_chance() {
     }];
     let id = store.begin(&start("A-1")).unwrap();
     store.finish(id, &[], &result, &start("A-1").settings).unwrap();
-    let bench = Bench { store, _folder: folder };
+    let bench = Bench { store, letterhead: Letterhead::default(), _folder: folder };
     let pdf = bench.pdf("en").printed().concat();
     for words in ["Thenetworkalone,", "Neutrophil(band)12(12.0%)", "(Bythenetworkalone,"] {
         assert!(pdf.contains(words), "{words} in {pdf}");
@@ -281,7 +282,7 @@ fn a_session_without_a_result_is_not_called_preliminary() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     store.begin(&start("A-1")).unwrap();
-    let bench = Bench { store, _folder: folder };
+    let bench = Bench { store, letterhead: Letterhead::default(), _folder: folder };
     let lines = table(&bench);
     assert!(lines.iter().any(|line| line.iter().take(4).eq(["session", "status", "counting", "being counted"])));
 }
@@ -289,11 +290,11 @@ fn a_session_without_a_result_is_not_called_preliminary() {
 #[test]
 fn a_warning_that_cannot_be_printed_in_a_clinics_language_stands_in_english() {
     let folder = tempfile::tempdir().unwrap();
-    let own = r#"{"report.preliminary":"ПРЕДВАРИТЕЛЬНО","notice":"Не диагноз.","class.NGS":"Нейтрофил","class.LYT":"Limfocyt"}"#;
+    let own = "{\"report.preliminary\":\"\u{378}\u{378}\",\"notice\":\"\u{378}.\",\"class.NGS\":\"\u{379}\",\"class.LYT\":\"Limfocyt\"}";
     std::fs::write(folder.path().join("ru.json"), own).unwrap();
     let words = Catalogues::new(Some(folder.path().to_owned())).words("ru");
     let (detail, cells) = Bench::with("A-1", &six_pictured(jpeg)).all();
-    let pdf = Pdf(make(ReportFormat::Pdf, &detail, &cells, &words).unwrap());
+    let pdf = Pdf(make(ReportFormat::Pdf, &detail, &cells, &words, &Letterhead::default()).unwrap());
     assert_eq!(
         (pdf.says("PRELIMINARY"), pdf.count("(Screening support, not a diagnosis.)")),
         (pdf.pages(), pdf.pages())
@@ -305,7 +306,14 @@ fn a_warning_that_cannot_be_printed_in_a_clinics_language_stands_in_english() {
     assert!(shipped.len() > 1);
     for language in &shipped {
         let (detail, cells) = Bench::with("A-1", &[]).all();
-        let pdf = Pdf(make(ReportFormat::Pdf, &detail, &cells, &crate::report_bench::words(language)).unwrap());
+        let pdf = Pdf(make(
+            ReportFormat::Pdf,
+            &detail,
+            &cells,
+            &crate::report_bench::words(language),
+            &Letterhead::default(),
+        )
+        .unwrap());
         assert_eq!(pdf.says("stand in English"), 0, "{language}");
     }
 }
@@ -315,8 +323,16 @@ fn letters_of_a_camera_that_do_not_print_are_pointed_out() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let mut begun = start("A-1");
-    begun.settings.camera = "replay:/снимки".to_owned();
+    begun.settings.camera = "replay:/\u{378}".to_owned();
     let id = store.begin(&begun).unwrap();
     store.finish(id, &[], &result("A-1"), &begun.settings).unwrap();
-    assert_eq!(Bench { store, _folder: folder }.pdf("en").printed().concat().matches("cannotprint").count(), 1);
+    assert_eq!(
+        Bench { store, letterhead: Letterhead::default(), _folder: folder }
+            .pdf("en")
+            .printed()
+            .concat()
+            .matches("cannotprint")
+            .count(),
+        1
+    );
 }

@@ -8,6 +8,7 @@ use leukoscope::counting::statistics::per_red_cell::{PerMicrolitre, PerRedCell};
 use leukoscope::domain::class::CellClass;
 use leukoscope::domain::flag::{Flag, Share};
 use leukoscope::domain::interval::Figure;
+use leukoscope::outputs::report::letterhead::Letterhead;
 use leukoscope::outputs::report::{Pictured, ReportFormat, make};
 use leukoscope::outputs::words::{Catalogues, Words};
 use leukoscope::store::Store;
@@ -19,6 +20,7 @@ pub fn words(language: &str) -> Words {
 
 pub struct Bench {
     pub store: Store,
+    pub letterhead: Letterhead,
     pub _folder: tempfile::TempDir,
 }
 
@@ -28,7 +30,7 @@ impl Bench {
         let store = Store::open(folder.path()).unwrap();
         let id = store.begin(&start(sample)).unwrap();
         store.finish(id, cells, &result(sample), &start(sample).settings).unwrap();
-        Self { store, _folder: folder }
+        Self { store, letterhead: Letterhead::default(), _folder: folder }
     }
 
     /// With a result that raises every warning, and no cells.
@@ -61,7 +63,7 @@ impl Bench {
         result.frames.refused.too_dark = 4;
         let id = store.begin(&start("A-1")).unwrap();
         store.finish(id, &[], &result, &start("A-1").settings).unwrap();
-        Self { store, _folder: folder }
+        Self { store, letterhead: Letterhead::default(), _folder: folder }
     }
 
     pub fn all(&self) -> (SessionDetail, Vec<Pictured>) {
@@ -76,12 +78,12 @@ impl Bench {
 
     pub fn text(&self, form: ReportFormat, language: &str) -> String {
         let (detail, cells) = self.all();
-        String::from_utf8(make(form, &detail, &cells, &words(language)).unwrap()).unwrap()
+        String::from_utf8(make(form, &detail, &cells, &words(language), &self.letterhead).unwrap()).unwrap()
     }
 
     pub fn pdf(&self, language: &str) -> Pdf {
         let (detail, cells) = self.all();
-        Pdf(make(ReportFormat::Pdf, &detail, &cells, &words(language)).unwrap())
+        Pdf(make(ReportFormat::Pdf, &detail, &cells, &words(language), &self.letterhead).unwrap())
     }
 }
 

@@ -158,7 +158,7 @@ fn a_red_count_between_samples_is_refused_and_one_right_after_new_is_not() {
     host.say(b"new A-17\nred 3.9\nstop\n");
     let next = || bench.commands.recv_timeout(PATIENCE).unwrap().command;
     assert_eq!(next(), Command::NewSample(Some("A-17".into())));
-    assert!(matches!(next(), Command::RedCount(_)));
+    assert!(matches!(next(), Command::Enter(_)));
     assert_eq!(next(), Command::Stop);
     // Error lines keep their pace.
     std::thread::sleep(Duration::from_millis(1100));

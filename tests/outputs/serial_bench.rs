@@ -41,6 +41,9 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: vec![],
+        critical: Vec::new(),
+        source: None,
+        training: false,
         statistics: leukoscope::counting::statistics::Statistics::default(),
         frames: FrameCounts::default(),
         frame_rate: None,
@@ -51,6 +54,7 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        quality_control: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use leukoscope::counting::session::sample::NoSampleId;
 use leukoscope::counting::session::snapshot::Command;
+use leukoscope::counting::statistics::absolute::{Entered, WhiteCount};
 use leukoscope::counting::statistics::per_red_cell::RedCount;
 use leukoscope::outputs::serial::incoming::{Incoming, IncomingError, LONGEST_LINE, Request};
 use proptest::prelude::*;
@@ -14,7 +15,8 @@ fn push(bytes: &[u8]) -> Vec<Result<Request, IncomingError>> {
 fn requests_are_words_or_json_and_end_with_any_line_end() {
     let asked: Vec<Request> = push(
         b"start\nSTOP\rstatus\r\n\r\n  new   A 17  \nresend 12\n{\"command\":\"resend\",\"result\":3}\n\
-          {\"command\":\"new\",\"sample\":\"B\"}\n{\"command\":\"start\"}\nred 4.5\n{\"command\":\"red\",\"red_count\":4.5}\n",
+          {\"command\":\"new\",\"sample\":\"B\"}\n{\"command\":\"start\"}\nred 4.5\n{\"command\":\"red\",\"red_count\":4.5}\n\
+          white 6,5\n{\"command\":\"white\",\"white_count\":6.5}\n",
     )
     .into_iter()
     .map(Result::unwrap)
@@ -31,8 +33,10 @@ fn requests_are_words_or_json_and_end_with_any_line_end() {
             Request::Resend(3),
             new("B"),
             Request::Session(Command::Start),
-            Request::Session(Command::RedCount(RedCount::new(4.5).unwrap())),
-            Request::Session(Command::RedCount(RedCount::new(4.5).unwrap())),
+            Request::Session(Command::Enter(Entered::Red(RedCount::new(4.5).unwrap()))),
+            Request::Session(Command::Enter(Entered::Red(RedCount::new(4.5).unwrap()))),
+            Request::Session(Command::Enter(Entered::White(WhiteCount::new(6.5).unwrap()))),
+            Request::Session(Command::Enter(Entered::White(WhiteCount::new(6.5).unwrap()))),
         ]
     );
 }
@@ -40,7 +44,10 @@ fn requests_are_words_or_json_and_end_with_any_line_end() {
 #[test]
 fn what_is_no_request_is_refused_in_words_that_help() {
     for (line, words) in [
-        ("sart\n", "\"sart\" is no request; send start, stop, status, new [ID], red COUNT or resend NUMBER"),
+        (
+            "sart\n",
+            "\"sart\" is no request; send start, stop, status, new [ID], red COUNT, white COUNT or resend NUMBER",
+        ),
         (
             "red\n",
             "a red count is a number from 0.1 to 10, in 10^12 a litre (millions per microlitre), such as 4.5; send such as: red 4.5",
@@ -48,6 +55,10 @@ fn what_is_no_request_is_refused_in_words_that_help() {
         (
             "red 4500000\n",
             "a red count is a number from 0.1 to 10, in 10^12 a litre (millions per microlitre), such as 4.5; send such as: red 4.5",
+        ),
+        (
+            "white 6500\n",
+            "a white count is a number from 0.01 to 1000, in 10^9 a litre (thousands per microlitre), such as 6.5; send such as: white 6.5",
         ),
         ("resend\n", "resend needs the number of a result, such as: resend 12"),
         ("start now\n", "start takes nothing after it"),

@@ -38,6 +38,9 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: vec![Flag::Blasts, Flag::FewCells],
+        critical: Vec::new(),
+        source: None,
+        training: false,
         statistics: leukoscope::counting::statistics::Statistics::default(),
         frames: FrameCounts::default(),
         frame_rate: None,
@@ -48,6 +51,7 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        quality_control: None,
     }
 }
 

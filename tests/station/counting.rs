@@ -14,8 +14,10 @@ use leukoscope::camera::supervise::{Patience, Supervisor};
 use leukoscope::config::{CameraConfig, Flags, Optics, SessionConfig};
 use leukoscope::counting::session::Session;
 use leukoscope::counting::session::snapshot::{Command, Ending, Phase, Snapshot};
+use leukoscope::counting::statistics::absolute::Entered;
 use leukoscope::counting::statistics::per_red_cell::RedCount;
-use leukoscope::domain::class::CellClass;
+use leukoscope::domain::class::{CellClass, Kind};
+use leukoscope::domain::flag::must_be_looked_at;
 use leukoscope::domain::frame::Frame;
 use leukoscope::station::drops::Drops;
 use leukoscope::station::in_force::InForce;
@@ -73,6 +75,7 @@ impl Thread {
             pulse: Watchdog::default().watch("counting", Duration::from_mins(1)),
             stop: stop.clone(),
             gate: false,
+            fields: 10,
             calibrator: Calibrator { state: state.to_owned(), camera, optics: Optics::default() },
             calibration_requests: CalibrationRequest::requests(drops.clone()).1,
             weights_requests: WeightsRequest::requests(drops).1,
@@ -201,7 +204,7 @@ fn a_stop_or_a_new_sample_means_the_same_where_the_last_field_reaches_the_target
 fn what_an_operator_asks_for_stands_under_the_operators_name() {
     let state = tempfile::tempdir().unwrap();
     let counting = Thread::start(state.path(), 100);
-    let red = |count| Command::RedCount(RedCount::new(count).unwrap());
+    let red = |count| Command::Enter(Entered::Red(RedCount::new(count).unwrap()));
     counting.ask(Command::NewSample(Some("A".into())));
     counting.ask(red(4.5));
     counting.ask(red(4.5));
@@ -256,7 +259,7 @@ fn a_signed_sample_that_is_counted_again_shows_its_earlier_result_and_the_next_o
 fn a_red_count_after_the_end_of_its_sample_is_nobodys() {
     let state = tempfile::tempdir().unwrap();
     let counting = Thread::start(state.path(), 1000);
-    let red = || Command::RedCount("3.9".parse().unwrap());
+    let red = || Command::Enter(Entered::Red("3.9".parse().unwrap()));
     assert_eq!(counting.commands.ask(Asked::by("otto", red())), Err(NotPassedOn::NoCount));
     counting.ask(Command::NewSample(Some("A".into())));
     counting.ask(red());
@@ -264,4 +267,37 @@ fn a_red_count_after_the_end_of_its_sample_is_nobodys() {
     counting.ask(Command::Stop);
     counting.wait_for("the end", |now| now.phase == Phase::Done);
     assert_eq!(counting.commands.ask(Asked::by("otto", red())), Err(NotPassedOn::NoCount));
+}
+
+#[test]
+fn the_field_of_a_blast_is_kept_with_a_box_at_the_cell() {
+    let microscope = SimulatedMicroscope::new(SimulatedSettings { step_px: 400.0, ..SimulatedSettings::default() });
+    let whole = |class: CellClass| move |cell: &TruthCell| cell.whole && cell.class == Some(class);
+    let shows = |index: &u64| microscope.truth(*index).iter().any(whole(CellClass::Myo));
+    let blasts: Vec<u64> = (0..2000).filter(shows).take(3).collect();
+    let state = tempfile::tempdir().unwrap();
+    let counting = Thread::start(state.path(), 1000);
+    counting.ask(Command::NewSample(Some("A".into())));
+    counting.wait_for("A being counted", |now| now.phase == Phase::Counting);
+    for index in blasts {
+        counting.show(&Arc::new(microscope.draw(index).0));
+    }
+    counting.ask(Command::Stop);
+    counting.wait_for("the end", |now| now.phase == Phase::Done);
+    let cells = counting.store.cells(1, Some(Kind::Wbc), None).unwrap();
+    let urgent: Vec<_> =
+        cells.iter().filter(|cell| cell.class_in_force().is_some_and(|class| must_be_looked_at(class, &[]))).collect();
+    assert!(!urgent.is_empty(), "the drawn blasts are found");
+    let mut boxes = 0;
+    for cell in &urgent {
+        let Some(shown) = counting.store.field_of(1, cell.number).unwrap() else { continue };
+        let own = shown.field.cells.iter().find(|one| one.number == cell.number).unwrap();
+        // The same size as on the slide, and whole.
+        assert!((own.w - cell.w).abs() < 8.0 && own.x >= 0.0 && own.x + own.w <= f64::from(shown.field.width));
+        let jpeg = counting.store.field_picture(1, shown.number).unwrap().unwrap();
+        let picture = image::load_from_memory(&jpeg).unwrap();
+        assert_eq!((picture.width(), picture.height()), (shown.field.width, shown.field.height));
+        boxes += 1;
+    }
+    assert_eq!(boxes, urgent.len(), "each has its field");
 }

@@ -4,9 +4,11 @@ mod backup;
 mod clock;
 #[path = "../common/mod.rs"]
 mod common;
+mod control;
 mod counting;
 mod daemon;
 mod ending;
+mod marks;
 mod service;
 mod start;
 mod wiring;

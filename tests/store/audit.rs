@@ -24,7 +24,7 @@ fn found(tampering: &str) -> String {
     file.execute_batch(&format!("DROP TRIGGER audit_is_kept; DROP TRIGGER signature_is_kept; {tampering}")).unwrap();
     drop(file);
     match Store::open_to_read(folder.path()).unwrap().unwrap().verify_audit().unwrap() {
-        AuditVerdict::Broken { number, why } => format!("{number}: {why}"),
+        AuditVerdict::Broken { number, why, .. } => format!("{number}: {why}"),
         AuditVerdict::Whole { .. } => "whole".to_owned(),
     }
 }
@@ -42,18 +42,19 @@ fn lines_that_were_taken_out_are_missed_wherever_they_stood() {
 #[test]
 fn a_trail_that_is_gone_as_a_whole_is_missed_by_what_it_told_of() {
     let all = found("DELETE FROM audit; DELETE FROM meta WHERE name = 'audit_head'; DELETE FROM signature");
-    assert_eq!(all, "1: the begin of session 1 is not in the trail: lines are missing");
+    assert_eq!(all, "1: the begin of session 1, sample A-1, is not in the trail: lines are missing, or it was added");
     // The last line was removed, and the stored head set to the line before.
     let last = found(
         "DELETE FROM audit WHERE number = 5; \
          UPDATE meta SET value = (SELECT number || ' ' || hash FROM audit WHERE number = 4) WHERE name = 'audit_head'",
     );
-    assert_eq!(last, "5: result 2 is not in the trail: lines are missing");
+    assert!(last.starts_with("5: lines up to 5 had been acknowledged and are missing"), "{last}");
 }
 
 #[test]
 fn a_signature_that_was_taken_away_is_missed() {
-    assert_eq!(found("DELETE FROM signature"), "3: the signature that was made there is missing");
+    let words = "3: session 1, sample A-1: the signature of rita that was made there is missing";
+    assert_eq!(found("DELETE FROM signature"), words);
 }
 
 fn verify(folder: &Path, more: &[&str]) -> Output {

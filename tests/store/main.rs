@@ -1,15 +1,21 @@
 //! What the store keeps, and how it behaves when things go wrong.
 
+mod alarms;
 mod audit;
 mod camera_check;
 #[path = "../common/mod.rs"]
 mod common;
 mod copies;
+mod cost;
+mod every_edit;
 mod export;
+mod fields;
+mod keeping;
 mod kill;
 mod of_camera;
 mod recorder;
 mod retention;
+mod source;
 mod store;
 mod tampering;
 mod trouble;

@@ -75,93 +75,148 @@ fn found(changes: &[(&str, &str)]) {
 
 #[test]
 fn another_sample_id() {
-    let words = "the sample, the times or the settings of session";
     found(&[
-        ("UPDATE session SET sample = 'A-9' WHERE id = 2", words),
-        ("UPDATE session SET sample = 'A-9' WHERE id = 1", words),
-        ("UPDATE session SET ended = started WHERE id = 1", words),
+        (
+            "UPDATE session SET sample = 'A-9' WHERE id = 2",
+            "line 8: session 2, sample A-2: its sample id is A-9, and was A-2; changed after line 8 (2026-09-21 ",
+        ),
+        (
+            "UPDATE session SET sample = 'A-9' WHERE id = 1",
+            "line 6: session 1, sample A-1: its sample id is A-9, and was A-1; changed after line 6",
+        ),
+        ("UPDATE session SET ended = started WHERE id = 1", "session 1, sample A-1: its end is 2026-09-21T"),
+        ("UPDATE session SET station = 'ward' WHERE id = 1", "its station or its settings are not what was written"),
     ]);
 }
 
 #[test]
 fn a_cell_that_was_changed_removed_or_added() {
-    let words = "a cell of session";
     found(&[
-        ("UPDATE cell SET x = x + 1 WHERE session = 2 AND number = 1", words),
-        ("UPDATE cell SET x = x + 1 WHERE session = 1 AND number = 1", words),
-        ("UPDATE cell SET kind = 'PLT' WHERE session = 1 AND number = 5", words),
-        ("DELETE FROM cell WHERE session = 1 AND number = 6", words),
-        ("INSERT INTO cell (session, number, kind, patch, x, y, w, h) VALUES (2, 7, 'RBC', 1, 0, 0, 9, 9)", words),
+        (
+            "UPDATE cell SET x = x + 1 WHERE session = 2 AND number = 1",
+            "session 2, sample A-2: cell 1 was changed; changed after line 8",
+        ),
+        (
+            "UPDATE cell SET x = x + 1 WHERE session = 1 AND number IN (1, 3)",
+            "session 1, sample A-1: cells 1, 3 were changed",
+        ),
+        ("UPDATE cell SET kind = 'PLT' WHERE session = 1 AND number = 5", "session 1, sample A-1: cell 5 was changed"),
+        ("UPDATE cell SET withdrawn = 1 WHERE session = 1 AND number = 5", "session 1, sample A-1: cell 5 was changed"),
+        ("DELETE FROM cell WHERE session = 1 AND number = 6", "session 1, sample A-1: cell 6 was removed"),
+        (
+            "INSERT INTO cell (session, number, kind, patch, x, y, w, h) VALUES (2, 7, 'RBC', 1, 0, 0, 9, 9)",
+            "session 2, sample A-2: cell 7 was added",
+        ),
+        (
+            "UPDATE cell SET x = 0 WHERE session = 2 AND number = 1; UPDATE cell_hash SET marks = x'00'",
+            "session 2, sample A-2: a cell was changed, removed or added, and it is not known which",
+        ),
     ]);
 }
 
 #[test]
 fn another_class() {
     found(&[
-        ("UPDATE cell SET class = 'MYO' WHERE session = 2 AND number = 1", "a cell of session 2"),
-        ("UPDATE cell SET class = 'MYO' WHERE session = 1 AND number = 1", "a cell of session 1"),
+        ("UPDATE cell SET class = 'MYO' WHERE session = 2 AND number = 1", "session 2, sample A-2: cell 1 was changed"),
+        ("UPDATE cell SET class = 'MYO' WHERE session = 1 AND number = 1", "session 1, sample A-1: cell 1 was changed"),
         (
             "UPDATE cell SET person_class = 'EOS' WHERE person_class = 'NGB'",
-            "a class that a reviewer gave of session 1",
+            "session 1, sample A-1: the class from a person of cell 2 is EOS, and was NGB; changed after line 6",
         ),
         (
             "UPDATE cell SET person_class = 'EOS', person = 'rita', person_at = (SELECT at FROM audit LIMIT 1) \
              WHERE session = 2 AND number = 4",
-            "a class that a reviewer gave of session 2",
+            "session 2, sample A-2: the class from a person of cell 4 is EOS, and was none",
         ),
-        ("UPDATE reclassification SET class = 'EOS'", "the record of the review of session 1"),
+        (
+            "UPDATE cell SET person = 'ada' WHERE person_class = 'NGB'",
+            "who gave a cell its class, or when, is not what was written",
+        ),
+        (
+            "UPDATE reclassification SET class = 'EOS'",
+            "the record of its review says EOS for cell 2, and the trail NGB for cell 2",
+        ),
+        ("DELETE FROM reclassification", "the record of its review has 0 entries, and the trail tells of 1"),
     ]);
 }
 
 #[test]
 fn another_result_or_flag() {
-    let words = |id| format!("the result of session {id} was changed");
     let fewer = |id| {
         format!("UPDATE result SET snapshot = replace(snapshot, '\"counted\":4', '\"counted\":5') WHERE session = {id}")
     };
     let flag =
         "UPDATE result SET snapshot = replace(snapshot, '\"flags\":[]', '\"flags\":[\"blasts\"]') WHERE session = 2";
     found(&[
-        (&fewer(1), &words(1)),
-        (&fewer(2), &words(2)),
-        (flag, &words(2)),
-        ("UPDATE result SET sequence = 9 WHERE session = 2", "result 9 is not in the trail"),
+        (&fewer(1), "session 1, sample A-1: its result is of 5 cells, and was of 4"),
+        (&fewer(2), "session 2, sample A-2: its result is of 5 cells, and was of 4"),
+        (flag, "session 2, sample A-2: the flags of its result are blasts, and were none"),
+        (
+            "UPDATE result SET snapshot = replace(snapshot, 'A-2', 'A-9')",
+            "the sample id in its result is \"A-9\", and was \"A-2\"",
+        ),
+        ("UPDATE result SET sequence = 9 WHERE session = 2", "its result has the number 9, and had 2"),
+        ("DELETE FROM result WHERE session = 2", "session 2, sample A-2: its result 2 is gone"),
     ]);
 }
 
 #[test]
 fn another_picture() {
-    let words = "a picture of session";
     found(&[
-        ("UPDATE crop SET jpeg = x'ffd800' WHERE session = 1 AND number = 1", words),
-        ("DELETE FROM crop WHERE session = 2 AND number = 1", words),
+        (
+            "UPDATE crop SET jpeg = x'ffd800' WHERE session = 1 AND number = 1",
+            "session 1, sample A-1: the picture of cell 1 was changed",
+        ),
+        (
+            "DELETE FROM crop WHERE session = 2 AND number = 1",
+            "session 2, sample A-2: the picture of cell 1 was removed",
+        ),
         (
             "DELETE FROM crop WHERE session = 2; UPDATE session SET crops_removed = ended WHERE id = 2",
-            "what was taken away from session 2 is not what the trail says",
+            "session 2, sample A-2: what was taken away from it, or when, is not what the trail says",
+        ),
+        (
+            "PRAGMA foreign_keys = OFF; INSERT INTO crop VALUES (77, 1, x'00')",
+            "crop: a row belongs to session 77, which is not there: it was added",
         ),
     ]);
 }
 
 #[test]
 fn another_comment_or_signature() {
-    let words = "the result that was signed there, or its signature, was changed";
+    let words = "session 1, sample A-1: the signature is not what was signed: ";
     found(&[
-        ("UPDATE signature SET comment = 'normal'", words),
-        ("UPDATE signature SET person = 'ada'", words),
-        ("UPDATE signature SET snapshot = replace(snapshot, '\"counted\":4', '\"counted\":5')", words),
-        ("DELETE FROM signature", "the signature that was made there is missing"),
+        (
+            "UPDATE signature SET comment = 'normal'",
+            &format!("{words}its comment or a figure of the signed result was changed"),
+        ),
+        ("UPDATE signature SET person = 'ada'", &format!("{words}signed by ada, and the trail says rita")),
+        (
+            "UPDATE signature SET snapshot = replace(snapshot, '\"counted\":4', '\"counted\":5')",
+            &format!("{words}of 5 cells, and the trail says 4"),
+        ),
+        ("UPDATE signature SET sha256 = 'ab'", &format!("{words}its SHA-256 was changed")),
+        ("DELETE FROM signature", "session 1, sample A-1: the signature of rita that was made there is missing"),
     ]);
 }
 
 #[test]
 fn another_user_or_token() {
     found(&[
-        ("UPDATE user SET role = 'admin'", "the user rita was changed since"),
-        ("UPDATE user SET password = 'x'", "the user rita was changed since"),
-        ("DELETE FROM user", "the user rita, of which the line speaks, is missing"),
-        ("INSERT INTO user (name, role, password) VALUES ('eve', 'admin', 'x')", "the user eve is not in the trail"),
-        ("UPDATE token SET role = 'admin'", "the token lis was changed since"),
-        ("INSERT INTO token VALUES ('eve', 'admin', 'x')", "the token eve is not in the trail"),
+        (
+            "UPDATE user SET role = 'admin'",
+            "the user rita has the role admin, and the trail says reviewer; changed after line 3",
+        ),
+        ("UPDATE user SET password = 'x'", "the user rita has another password, or other logins"),
+        ("UPDATE user SET enabled = 0", "the user rita is shut out, and the trail says: may log in"),
+        ("DELETE FROM user", "the user rita is gone; it was there at line 3"),
+        (
+            "INSERT INTO user (name, role, password) VALUES ('eve', 'admin', 'x')",
+            "the user eve, with the role admin, is not in the trail",
+        ),
+        ("UPDATE token SET role = 'admin'", "the token lis has the role admin, and the trail says operator"),
+        ("UPDATE token SET sha256 = 'x'", "the token lis has another secret"),
+        ("INSERT INTO token VALUES ('eve', 'admin', 'x')", "the token eve, with the role admin, is not in the trail"),
     ]);
 }
 
@@ -174,10 +229,26 @@ fn a_session_that_was_deleted() {
         )
     };
     found(&[
-        (&delete(2), "session 2, of which the line speaks, is missing"),
+        (&delete(2), "session 2, sample A-2: the session is gone, begun at line 7 (2026-09-21 "),
+        (&delete(2), " by device, with result 2; it was there at line 8"),
+        (
+            "PRAGMA foreign_keys = OFF; DELETE FROM session WHERE id = 2",
+            "cell: a row belongs to session 2, which is not there",
+        ),
         (
             &format!("DELETE FROM signature; DELETE FROM reclassification; {}", delete(1)),
-            "the signature that was made there is missing",
+            "session 1, sample A-1: the signature of rita that was made there is missing",
+        ),
+    ]);
+}
+
+#[test]
+fn a_guard_that_was_taken_out_of_the_file() {
+    found(&[
+        ("UPDATE user SET enabled = enabled", "the guard signature_stays was taken out of the file"),
+        (
+            "CREATE TRIGGER helper AFTER INSERT ON session BEGIN UPDATE session SET sample = 'x'; END; UPDATE user SET enabled = enabled",
+            "helper was put into the file, which changes rows on its own",
         ),
     ]);
 }
@@ -235,11 +306,11 @@ fn what_was_changed_before_a_signature_or_a_review_is_found_after_it_too() {
     for (sql, words) in [
         (
             "UPDATE cell SET class = 'MYO' WHERE session = 1 AND number = 1",
-            "line 6: a cell of session 1 was changed after line 2",
+            "line 6: session 1, sample A-1: a cell was changed between line 2 (",
         ),
         (
             "UPDATE cell SET person_class = 'EOS' WHERE session = 2 AND number = 1",
-            "line 7: a class that a reviewer gave of session 2 was changed after line 5",
+            "line 7: session 2, sample A-2: a class that a reviewer gave was changed between line 5 (",
         ),
     ] {
         let tampered = copy(folder.path());
@@ -261,7 +332,11 @@ fn what_retention_takes_away_is_no_tampering_but_what_is_changed_beside_it_is() 
     let rules = StoreConfig { crops_days: 1, cells_days: 30, results_days: 0, megabytes: 0 };
     let all = |now| Notice { age: Some(now), size: false };
     let later = at(10 * 24 * 3600);
-    assert_eq!(store.retain(&rules, all(later), later, &Stop::new()).unwrap().crops, 2);
+    assert_eq!(
+        store.retain(&rules, all(later), later, &Stop::new()).unwrap().crops,
+        1,
+        "not of the session with a comment"
+    );
     drop(store);
     assert_eq!(verify(folder.path()).0, Some(0));
     let store = Store::open(folder.path()).unwrap();
@@ -273,7 +348,10 @@ fn what_retention_takes_away_is_no_tampering_but_what_is_changed_beside_it_is() 
     file.execute_batch("UPDATE session SET reclassified = 0 WHERE id = 1").unwrap();
     drop(file);
     let (code, said) = verify(folder.path());
-    assert!(code == Some(1) && said.contains("the number of changed cells of session 1"), "{said}");
+    assert!(
+        code == Some(1) && said.contains("session 1, sample A-1: the number of its changed cells was changed"),
+        "{said}"
+    );
 }
 
 /// Prints times for `docs/store.md`: `cargo test --test store -- --ignored --nocapture takes_seconds`.

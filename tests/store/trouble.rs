@@ -348,6 +348,9 @@ fn a_store_of_every_earlier_form_opens_and_says_the_same() {
             panic!("form {form}")
         };
         assert_eq!((entries, unhashed > 0), (7 + identified, form < 3), "form {form}");
+        store.take_in_earlier(&Stop::new()).unwrap();
+        let AuditVerdict::Whole { unhashed, .. } = store.verify_audit().unwrap() else { panic!("form {form}") };
+        assert_eq!(unhashed, 0, "form {form}: sessions of earlier versions are hashed from now on");
         let id = store.begin(&start("A-3")).unwrap();
         store.finish(id, &crate::common::stored::six_cells(), &result("A-3"), &settings()).unwrap();
         store.sign(id, "rita", at(200), "").unwrap();

@@ -77,6 +77,7 @@ fn counting(
         pulse: Watchdog::default().watch("counting", Duration::from_mins(1)),
         stop: stop.clone(),
         gate: true,
+        fields: 10,
         calibrator: Calibrator { state: state.to_owned(), camera: config.clone(), optics: optics(choice) },
         calibration_requests: requested,
         weights_requests: WeightsRequest::requests(Drops::default()).1,

@@ -14,6 +14,8 @@ use jiff::Timestamp;
 use leukoscope::config::{Config, WebConfig};
 use leukoscope::outputs::web::{self, Timeouts, Web};
 use leukoscope::station::adapt::Laboratory;
+use leukoscope::station::camera_choice::CameraChooser;
+use leukoscope::station::control::Controls;
 use leukoscope::station::drops::Drops;
 use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
@@ -94,10 +96,14 @@ impl Station {
             state: state.path().to_owned(),
             station: "test".into(),
             store: store.clone(),
+            keep: config.store.clone(),
             in_force: in_force.clone(),
             live: live.clone(),
             commands: commands.limited_by(in_force.clone()),
+            camera: CameraChooser::default(),
             calibration_requests,
+            letterhead: leukoscope::outputs::report::letterhead::Letterhead::default(),
+            controls: Controls::new(config.quality_control.clone(), store.clone(), in_force.clone()),
             laboratory: Laboratory::of(&config),
             weights_requests,
             monitor: monitor.clone(),

@@ -1,6 +1,8 @@
 //! The command line, which other tools depend on.
 
 mod adapt;
+mod audit;
+mod control;
 mod keeping;
 mod model;
 mod pictures;
@@ -10,6 +12,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::adapt::AdaptArguments;
+pub use self::audit::{AuditArguments, AuditCommand, Which};
+pub use self::control::{ControlArguments, ControlCommand};
 pub use self::keeping::{BackupArguments, RestoreArguments};
 pub use self::model::{ModelArguments, ModelCommand};
 pub use self::pictures::{
@@ -74,6 +78,17 @@ pub enum CliCommand {
     Token(TokenArguments),
     /// The audit trail: who changed or viewed what, and whether it or what it speaks of was changed or is missing.
     Audit(AuditArguments),
+    /// What is kept and for how long, the size of the store, and what will be deleted next, before it is.
+    Store {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+        /// Configuration file of the station.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Quality control: check the reference cells, or list the control runs.
+    Control(ControlArguments),
     /// Write the report of a session. Viewing a signed one is noted in the audit trail.
     Report(ReportArguments),
     /// Write the cells that reviewers looked at as training pictures: DIR/CLASS/*.png and DIR/manifest.csv.
@@ -180,41 +195,15 @@ pub enum TokenCommand {
 }
 
 #[derive(Debug, Args)]
-pub struct AuditArguments {
-    #[command(subcommand)]
-    pub command: AuditCommand,
-    /// Configuration file of the station.
-    #[arg(long, value_name = "FILE", global = true)]
-    pub config: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum AuditCommand {
-    /// Print the trail, oldest first.
-    List {
-        /// Only lines of this session.
-        #[arg(long, value_name = "NUMBER", value_parser = flags::session)]
-        session: Option<i64>,
-        /// JSON Lines, one object per line.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Verify every line and the rows it speaks of; prints the number of lines and the last hash. Exit code 1 if
-    /// something is missing or was changed.
-    Verify {
-        /// A hash printed by an earlier run: the trail must still have a line with it.
-        #[arg(long, value_name = "HASH")]
-        known: Option<String>,
-    },
-}
-
-#[derive(Debug, Args)]
 pub struct ReportArguments {
     /// Number of the session, as the page and `sessions` show it, or a sample id: then its newest result.
     pub session: String,
     /// Output file: a name that ends with .pdf, .csv or .json. Default: leukoscope-SESSION-SAMPLE.pdf in the current folder.
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// A label of 57 x 32 mm instead: the sample id as text and QR code, the date, the leading figures.
+    #[arg(long)]
+    pub label: bool,
     /// Language, such as en, es or fr. Default: as configured.
     #[arg(long, value_name = "LANGUAGE")]
     pub language: Option<String>,

@@ -250,9 +250,7 @@ fn short(sha256: &str) -> &str {
 }
 
 fn note(state: &Path, action: &str, detail: &Value) -> Result<(), Failure> {
-    Store::open_beside(state)
-        .and_then(|store| store.note_witnessed(CONSOLE, Timestamp::now(), action, detail))
-        .blame_run()
+    Store::open_beside(state).and_then(|store| store.note(CONSOLE, Timestamp::now(), action, None, detail)).blame_run()
 }
 
 fn untrusted(error: TrustError) -> Failure {

@@ -5,6 +5,8 @@ mod outputs;
 
 use std::env;
 use std::io::{self, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -22,11 +24,13 @@ use crate::config::load::load;
 use crate::config::{CameraSource, Config};
 use crate::counting::session::sample::{check_form, sample_id};
 use crate::counting::statistics::confusion;
+use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::serial::port::Port;
 use crate::outputs::web::{self, Timeouts, Web};
 use crate::outputs::{display, mqtt, serial};
 use crate::station::adapt::Laboratory;
 use crate::station::adapt::kept::{self, Choice};
+use crate::station::camera_choice::{CameraChoice, CameraChooser};
 use crate::station::in_force::InForce;
 use crate::station::service::{self, Hangup, last_resort};
 use crate::station::wiring::{Parts, Station};
@@ -43,7 +47,7 @@ use crate::vision::profile::Profile;
 ///
 /// # Errors
 /// If any of them is invalid.
-fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
+pub(crate) fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
     let mut config = load(arguments.config.as_deref(), env::vars()).blame_input()?;
     let state = config.state_folder();
     if let Some(limits) = Limits::read(&state, &config).blame_input()? {
@@ -60,6 +64,7 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
         log::info!("the profile chosen on the page comes before [models] profile");
         config.models.profile = choice.file(&state);
     }
+    CameraChoice::apply(&mut config).blame_input()?;
     if let Some(camera) = &arguments.camera {
         config.camera.source.clone_from(camera);
     }
@@ -89,6 +94,7 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Failure> {
 #[expect(missing_debug_implementations, reason = "a display has none")]
 pub struct Prepared {
     vision: Arc<Vision>,
+    letterhead: Letterhead,
     confusion: confusion::ConfusionSource,
     in_force: InForce,
     store: Store,
@@ -135,6 +141,7 @@ pub(crate) fn models(config: &Config) -> Result<Models, Failure> {
 /// # Errors
 /// As [`prepare`].
 pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<Prepared, Failure> {
+    let letterhead = Letterhead::read(&config.laboratory).blame_input()?;
     let state = config.state_folder();
     let (lighting, calibration) = configured(config, &state)?;
     let red_cells = calibration.as_ref().and_then(|calibration| calibration.red_cells);
@@ -152,6 +159,7 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
         Ok(_) | Err(_) => {}
     }
     let store = Store::open(&state).inspect_err(|error| at_device::show(config, &error.to_string())).blame_input()?;
+    store.of_training_station(config.station.training);
     let in_force = InForce::new(settings(config, models, unknown_below), calibration);
     let outboxes = Outboxes::open(config, &state, &store)?;
     mqtt::check(&config.mqtt).blame_input()?;
@@ -159,19 +167,22 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
     drop(display::open(&config.display).blame_input()?);
     let connections = Connections::open(config, &state, &store)?;
     let vision = Arc::new(vision);
-    Ok(Prepared { vision, confusion, in_force, store, outboxes, port, connections })
+    Ok(Prepared { vision, letterhead, confusion, in_force, store, outboxes, port, connections })
 }
 
 /// Settings in force at the start, apart from the calibration.
-fn settings(config: &Config, models: &Models, unknown_below: f64) -> Settings {
+pub(crate) fn settings(config: &Config, models: &Models, unknown_below: f64) -> Settings {
     let classifier = &models.card.classifier;
     let file = |name: &str, sha256: &String| (name.to_owned(), sha256.clone());
     Settings {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         camera: config.camera.source.to_string(),
+        source: Some(config.camera.source.kind()),
+        training: config.station.training,
         taken_with: None,
         session: config.session.clone(),
         flags: config.flags.clone(),
+        critical: config.critical.clone(),
         models: [
             file("card", &models.card.card_sha256),
             file("detector", &models.card.detector.sha256),
@@ -205,7 +216,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     });
     let sample = formed.map_err(|problem| Failure::input(format!("--sample: {problem}")))?;
 
-    let Prepared { vision, confusion, in_force, store, outboxes, port, connections } = prepare(&config)?;
+    let Prepared { vision, letterhead, confusion, in_force, store, outboxes, port, connections } = prepare(&config)?;
 
     let mut station = Station::new(Parts {
         config: config.clone(),
@@ -236,17 +247,22 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     if let Some(address) = connections.orders_at() {
         say(&format!("hl7 orders on {address}"));
     }
+    let chooser = CameraChooser::new(asks_for_camera(arguments)?, ports.stop.clone());
     let page = start_page(Web {
+        letterhead,
+        camera: chooser.clone(),
         config: config.web.clone(),
         state: config.state_folder(),
         station: config.station.name.clone(),
         store: ports.store.clone(),
+        keep: config.store.clone(),
         in_force: ports.in_force.clone(),
         live: ports.live.clone(),
         commands: ports.commands.clone(),
         calibration_requests: ports.calibration_requests.clone(),
         laboratory: Laboratory::of(&config),
         weights_requests: ports.weights_requests.clone(),
+        controls: ports.controls.clone(),
         monitor: ports.monitor.clone(),
         configured: config.clone(),
         scrape_token: config.metrics.token.clone(),
@@ -259,12 +275,31 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
 
     let running = station.start().blame_run()?;
     running.watch_over(seconds);
-    service::stopping();
+    // For systemd the program that begins anew goes on.
+    if chooser.begins_anew() {
+        service::reloading();
+    } else {
+        service::stopping();
+    }
     running.end();
     outputs_stop.request();
     outputs.into_iter().chain(receivers).chain(page).for_each(join);
     end_programs();
-    Ok(())
+    if chooser.begins_anew() { Err(begin_anew()) } else { Ok(()) }
+}
+
+/// Whether the camera is chosen on the page: the configuration says so, and no flag names one.
+fn asks_for_camera(arguments: &RunArguments) -> Result<bool, Failure> {
+    let written = load(arguments.config.as_deref(), env::vars()).blame_input()?;
+    Ok(arguments.camera.is_none() && written.camera.source == CameraSource::Choose)
+}
+
+/// Replaces this process by the same program with the same arguments; returns only if that fails.
+fn begin_anew() -> Failure {
+    log::info!("beginning anew, with the camera that was chosen");
+    let program = env::current_exe().unwrap_or_else(|_| "leukoscope".into());
+    let problem = Command::new(&program).args(env::args_os().skip(1)).exec();
+    Failure { code: 1, error: anyhow::anyhow!("{}: {problem}; start the program again", program.display()) }
 }
 
 /// Starts the web page, if configured, and prints its address.

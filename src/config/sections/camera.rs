@@ -11,8 +11,9 @@ section! {
         /// "simulated" (a microscope without hardware), "replay:PATH" (a folder, pattern or image), "pan:FILE" (a simulated stage
         /// over a large image, or its plan in TOML), "v4l:/dev/videoN" (or a link below /dev/v4l/by-id, which keeps its name when N
         /// changes), "nokhwa:INDEX" or "nokhwa:NAME" (the same through another library), or "command:PROGRAM ARGUMENTS" (a program that
-        /// writes Motion JPEG to its standard output, such as rpicam-vid for the cameras of a Raspberry Pi).
-        source: CameraSource = CameraSource::Simulated => key(Camera);
+        /// writes Motion JPEG to its standard output, such as rpicam-vid for the cameras of a Raspberry Pi). "choose": the page asks at
+        /// the first start which camera this is. Without a file it is "simulated".
+        source: CameraSource = CameraSource::Simulated => key(Camera).shipped(r#""choose""#);
         /// Size to ask the camera for, pixels, 64 to 8192. Larger shows cells finer and is slower.
         width: u32 = 640 => key(Whole(64, 8192)).unit("pixels");
         height: u32 = 480 => key(Whole(64, 8192)).unit("pixels");

@@ -54,8 +54,9 @@ section! {
         at_most: u32 = 1000 => key(Whole(1, 100_000)).unit("cells");
         /// Error of the red counts entered for estimates per microlitre: coefficient of variation, percent, 0 to 20.
         red_count_cv_percent: f64 = 2.0 => key(Number(0.0, 20.0)).unit("percent");
-        /// Begin to count when the program starts; false waits for the start button or `start` on the serial port.
-        autostart: bool = true => key(Flag);
+        /// Begin to count when the program starts; false waits for the start button or `start` on the serial port. Without a file it
+        /// is true.
+        autostart: bool = true => key(Flag).shipped("false");
         /// Form of the sample ids: a regular expression that a whole id must fit, so that no name or date of birth is entered as
         /// one. Empty: any id. It holds for ids that are entered; those that the station makes are the date and time.
         sample_pattern: String = String::new() => key(Pattern).example(r#""[A-Z]{1,3}-[0-9]{1,8}""#);

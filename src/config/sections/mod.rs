@@ -68,12 +68,15 @@ mod camera;
 mod codes;
 mod controls;
 mod counting;
+mod critical;
 mod display;
 mod fhir;
 mod hl7;
+mod laboratory;
 mod metrics;
 mod mqtt;
 mod practice;
+mod quality_control;
 mod serial;
 mod station;
 mod store;
@@ -84,12 +87,15 @@ pub use camera::{CameraConfig, FlatFieldChoice, Optics, PixelFormat};
 pub use codes::CodesConfig;
 pub use controls::{Controls, GpioBackend};
 pub use counting::{Flags, ModelsConfig, QualityConfig, SessionConfig};
+pub use critical::CriticalConfig;
 pub use display::{ColourOrder, DisplayConfig, DisplayKind};
 pub use fhir::FhirConfig;
 pub use hl7::{Charset, Hl7Config, SampleField};
+pub use laboratory::LaboratoryConfig;
 pub use metrics::MetricsConfig;
 pub use mqtt::MqttConfig;
 pub use practice::PracticeConfig;
+pub use quality_control::{ControlRequired, QualityControlConfig};
 pub use serial::{LineFormat, SerialConfig};
 pub use station::Station;
 pub use store::StoreConfig;
@@ -106,12 +112,15 @@ pub struct Config {
     pub models: ModelsConfig,
     pub session: SessionConfig,
     pub flags: Flags,
+    pub quality_control: QualityControlConfig,
+    pub critical: CriticalConfig,
     pub display: DisplayConfig,
     pub serial: SerialConfig,
     pub astm: AstmConfig,
     pub hl7: Hl7Config,
     pub fhir: FhirConfig,
     pub codes: CodesConfig,
+    pub laboratory: LaboratoryConfig,
     pub mqtt: MqttConfig,
     pub metrics: MetricsConfig,
     pub controls: Controls,
@@ -121,7 +130,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 19] = [
+pub(super) const SECTIONS: [Section; 22] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -129,12 +138,15 @@ pub(super) const SECTIONS: [Section; 19] = [
     ModelsConfig::SECTION,
     SessionConfig::SECTION,
     Flags::SECTION,
+    QualityControlConfig::SECTION,
+    CriticalConfig::SECTION,
     DisplayConfig::SECTION,
     SerialConfig::SECTION,
     AstmConfig::SECTION,
     Hl7Config::SECTION,
     FhirConfig::SECTION,
     CodesConfig::SECTION,
+    LaboratoryConfig::SECTION,
     MqttConfig::SECTION,
     MetricsConfig::SECTION,
     Controls::SECTION,
@@ -169,7 +181,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
 
 /// The header of the shipped file.
 const HEAD: &str = "\
-# leukoscope: every setting with its default.
+# leukoscope: every setting, with its default unless the comment says otherwise.
 #
 # A line that begins with `#` sets nothing. After a change: `leukoscope check-config /etc/leukoscope/leukoscope.toml`,
 # then `systemctl restart leukoscope`. Each setting can also come from a variable, such as

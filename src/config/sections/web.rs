@@ -24,5 +24,8 @@ section! {
         language: String = "en".into() => key(Language);
         /// Folder of your own translations, LANGUAGE.json each; they take precedence over the program's. Empty: none.
         catalogues: Option<PathBuf> = None => key(Folder).example(r#""/etc/leukoscope/languages""#);
+        /// Folder of your own reference pictures, CLASS/*.png or .jpg with the codes of the classes, such as NGS; the page shows up
+        /// to 8 of a class beside an enlarged cell. Empty: none.
+        reference_cells: Option<PathBuf> = None => key(Folder).example(r#""/etc/leukoscope/reference-cells""#);
     }
 }

@@ -1,7 +1,9 @@
 //! Figures and flags of a tally, the same for a counted result and for one that people reviewed. Pure.
 
-use crate::config::{Flags, SessionConfig};
+use crate::config::{CriticalConfig, Flags, SessionConfig};
+use crate::counting::critical;
 use crate::counting::readings;
+use crate::counting::statistics::absolute::{AbsoluteCounts, Entry};
 use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::interval::LEVEL;
 use crate::counting::statistics::per_red_cell::{PerRedCell, RedCellInputs, RedCount};
@@ -10,6 +12,7 @@ use crate::counting::statistics::simultaneous::Simultaneous;
 use crate::counting::statistics::{self, Statistics};
 use crate::counting::tally::Tally;
 use crate::domain::counts::{ClassCount, KindCounts};
+use crate::domain::critical::CriticalValue;
 use crate::domain::flag::Flag;
 
 /// A tally and everything its description depends on.
@@ -21,6 +24,7 @@ pub struct Described<'a> {
     pub network_alone: Option<&'a Tally>,
     pub limits: &'a SessionConfig,
     pub flags: &'a Flags,
+    pub critical: &'a CriticalConfig,
     /// Whether the count has ended: only then can there be too few cells, and simultaneous intervals.
     pub done: bool,
     /// Whether the stage moved in a way that could not be followed: cells may have been counted twice.
@@ -29,6 +33,8 @@ pub struct Described<'a> {
     pub unfamiliar: bool,
     /// The sample's red count, if entered.
     pub red_count: Option<RedCount>,
+    /// What was entered for the sample.
+    pub entered: &'a [Entry],
     /// Percentages corrected for the classifier's errors, if these are known.
     pub corrected: Option<MisclassificationCorrection>,
 }
@@ -47,6 +53,8 @@ pub struct Description {
     pub classes: Vec<ClassCount>,
     /// What a person must look at, worst first.
     pub flags: Vec<Flag>,
+    /// Critical values that a result meets.
+    pub critical: Vec<CriticalValue>,
     /// Further statistics of the counts.
     pub statistics: Statistics,
 }
@@ -79,17 +87,25 @@ pub fn describe(of: Described<'_>) -> Description {
         nucleated_red_per_100: tally.nucleated_red_per_100().value,
         correct_white_from: of.flags.correct_white_from,
     };
+    let (classes, groups) = (tally.lines(level), tally.groups(level));
+    let per_red_cell = PerRedCell::of(tally.kinds(), &known);
+    let absolute = AbsoluteCounts::of(of.entered, per_red_cell.as_ref(), &classes, &groups);
+    let critical =
+        if of.done { critical::values(tally, alone, per_red_cell.as_ref(), of.critical) } else { Vec::new() };
     Description {
         counted,
         target: if imprecise && !short { limits.at_most } else { limits.target },
         kinds: tally.kinds(),
-        classes: tally.lines(level),
+        classes,
         flags,
+        critical,
         statistics: Statistics {
-            groups: tally.groups(level),
+            groups,
             evidence,
             network_alone: readings::differing(tally, alone, level),
-            per_red_cell: PerRedCell::of(tally.kinds(), &known),
+            per_red_cell,
+            entered: of.entered.to_vec(),
+            absolute,
             precision,
             simultaneous: of.done.then(|| Simultaneous::of(tally.classes(), level)),
             corrected: of.corrected,

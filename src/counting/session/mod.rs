@@ -2,16 +2,18 @@
 
 mod cells;
 pub mod describe;
+mod entered;
 pub mod sample;
 pub mod snapshot;
 
 use jiff::Timestamp;
 
-use crate::config::{Flags, SessionConfig};
+use crate::config::{CriticalConfig, Flags, SessionConfig};
 use crate::counting::counter::{CountedCell, Revision};
 use crate::counting::session::cells::SessionCells;
 use crate::counting::session::describe::{Described, Description, describe, precision};
 use crate::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
+use crate::counting::statistics::absolute::{Entered, Entry};
 use crate::counting::statistics::confusion;
 use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::per_red_cell::RedCount;
@@ -24,6 +26,7 @@ use crate::vision::prevalence::PriorShift;
 pub struct Session {
     limits: SessionConfig,
     flags: Flags,
+    critical: CriticalConfig,
     sample: String,
     phase: Phase,
     ending: Option<Ending>,
@@ -31,6 +34,8 @@ pub struct Session {
     cells: SessionCells,
     jumped: bool,
     red_count: Option<RedCount>,
+    /// What was entered for the sample, each kind once.
+    entered: Vec<Entry>,
     first_red_count: Option<RedCount>,
     confusion: confusion::ConfusionSource,
     /// Only for a count that has ended, because it takes a moment to compute.
@@ -44,6 +49,7 @@ impl Session {
         Self {
             limits,
             flags,
+            critical: CriticalConfig::default(),
             sample: String::new(),
             phase: Phase::Waiting,
             ending: None,
@@ -51,6 +57,7 @@ impl Session {
             cells: SessionCells::new(correction),
             jumped: false,
             red_count: None,
+            entered: Vec::new(),
             first_red_count: None,
             confusion: confusion::ConfusionSource::None,
             corrected: None,
@@ -60,6 +67,11 @@ impl Session {
     /// Also corrects results for the classifier's errors from now on, using this matrix.
     pub(crate) fn correct_by(&mut self, confusion: confusion::ConfusionSource) {
         self.confusion = confusion;
+    }
+
+    /// Tells the critical values of results from now on.
+    pub(crate) fn alarm_at(&mut self, critical: &CriticalConfig) {
+        self.critical.clone_from(critical);
     }
 
     /// The current phase.
@@ -72,22 +84,6 @@ impl Session {
     pub fn set(&mut self, limits: &SessionConfig, flags: &Flags) {
         self.limits.clone_from(limits);
         self.flags.clone_from(flags);
-    }
-
-    /// Sets the red count of the running sample; returns false if none runs. A finished result is already on disk, and
-    /// the next sample may be another patient's.
-    pub(crate) fn set_red_count(&mut self, count: RedCount) -> bool {
-        let running = self.phase == Phase::Counting;
-        if running {
-            self.red_count = Some(count);
-        }
-        running
-    }
-
-    /// Sets the red count of the first sample, before it begins.
-    #[must_use]
-    pub(crate) fn with_first_red_count(self, count: Option<RedCount>) -> Self {
-        Self { first_red_count: count, ..self }
     }
 
     /// Applies revisions from a later frame. Call it before adding that frame's new cells. Does nothing once the result
@@ -145,7 +141,12 @@ impl Session {
         self.started = Some(now);
         self.cells = self.cells.emptied();
         self.jumped = false;
-        self.red_count = self.first_red_count.take();
+        self.entered.clear();
+        self.red_count = None;
+        if let Some(count) = self.first_red_count.take() {
+            // Of the command line, so by whoever started the program.
+            self.enter(&Entered::Red(count), "console", now);
+        }
         self.corrected = None;
     }
 
@@ -166,15 +167,17 @@ impl Session {
     /// in there.
     #[must_use]
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
-        let Description { counted, target, kinds, classes, flags, statistics } = describe(Described {
+        let Description { counted, target, kinds, classes, flags, critical, statistics } = describe(Described {
             tally: self.cells.tally(),
             network_alone: Some(self.cells.uncorrected()),
             limits: &self.limits,
             flags: &self.flags,
+            critical: &self.critical,
             done: self.phase == Phase::Done,
             overlap: self.jumped,
             unfamiliar: self.cells.prevalence().tempering().is_some_and(|tempering| tempering.unfamiliar),
             red_count: self.red_count,
+            entered: &self.entered,
             corrected: self.corrected.clone(),
         });
         Snapshot {
@@ -194,6 +197,9 @@ impl Session {
             blasts_kept: self.cells.blasts_kept(),
             experimental: Vec::new(),
             flags,
+            critical,
+            source: None,
+            training: false,
             statistics,
             frames: FrameCounts::default(),
             frame_rate: None,
@@ -204,6 +210,7 @@ impl Session {
             looked_at: None,
             camera_check: None,
             earlier: None,
+            quality_control: None,
         }
     }
 }
@@ -216,7 +223,6 @@ mod tests_of_red_counts;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counting::statistics::Statistics;
     use crate::counting::track::OnSlide;
     use crate::domain::class::{CellClass, Group, Kind};
     use crate::domain::flag::Flag;
@@ -334,18 +340,6 @@ mod tests {
         let result = session.snapshot(at(5));
         assert!(!result.statistics.precision.unwrap().reached);
         assert!(result.flags.contains(&Flag::FewCells));
-    }
-
-    #[test]
-    fn a_result_has_simultaneous_intervals_and_the_groups() {
-        let mut session = session(2);
-        session.begin(None, at(0));
-        assert_eq!(session.snapshot(at(0)).statistics, Statistics::default());
-        session.add(&[named(), named()], false);
-        let statistics = session.snapshot(at(1)).statistics;
-        assert!(statistics.groups.contains_key(&Group::Neutrophils));
-        assert!(statistics.simultaneous.unwrap().percent[&CellClass::Ngs].low < 16.0);
-        assert_eq!(statistics.corrected, None, "without a matrix nothing is said");
     }
 
     #[test]

@@ -6,14 +6,17 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::counting::quality_control::{ControlOf, QualityControl};
 use crate::counting::statistics::Statistics;
-use crate::counting::statistics::per_red_cell::RedCount;
+use crate::counting::statistics::absolute::Entered;
 use crate::counting::tally::share;
 use crate::domain::class::CellClass;
 use crate::domain::counts::{ClassCount, KindCounts};
+use crate::domain::critical::CriticalValue;
 use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
 use crate::domain::red_cell_colour::RedCellColour;
+use crate::domain::source::{Mark, Source};
 use crate::system::timing::StageTime;
 use crate::vision::prevalence::PrevalenceReport;
 use crate::vision::profile::ProfileMark;
@@ -168,6 +171,15 @@ pub struct Snapshot {
     pub experimental: Vec<CellClass>,
     /// What a person must look at, worst first.
     pub flags: Vec<Flag>,
+    /// Critical values that a result meets; none while it is counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub critical: Vec<CriticalValue>,
+    /// Where its pictures come from; missing in results of versions that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+    /// Whether it was counted, or signed, on a station for training.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub training: bool,
     /// Further statistics of the counts; empty in results of versions that had none.
     #[serde(default)]
     pub statistics: Statistics,
@@ -198,9 +210,35 @@ pub struct Snapshot {
     /// The latest signed result that this sample id had when the count began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<EarlierResult>,
+    /// Whether this count is a control run itself; else, once signed, how quality control stood then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality_control: Option<QualityControl>,
 }
 
 impl Snapshot {
+    /// Whether the count is a control run: no sample's, and nothing for a laboratory system.
+    #[must_use]
+    pub const fn is_control(&self) -> bool {
+        matches!(self.quality_control, Some(QualityControl::Run { .. }))
+    }
+
+    /// The words that everything shown of it carries, the strongest first.
+    pub fn marks(&self) -> Vec<Mark> {
+        self.marks_by(self.camera_check.as_ref())
+    }
+
+    /// The same by another check of its camera.
+    pub(crate) fn marks_by(&self, check: Option<&CameraCheck>) -> Vec<Mark> {
+        let training = self.training.then_some(Mark::Training);
+        let checked = check.is_none_or(|check| check.cells > 0);
+        let source = match self.source.and_then(Mark::of) {
+            // What people said of drawn or stored cells says nothing of a camera.
+            Some(mark) => Some(mark),
+            None => (!checked).then_some(Mark::Unchecked),
+        };
+        training.into_iter().chain(source).collect()
+    }
+
     /// Lists the model's experimental classes that were counted.
     pub(crate) fn mark_experimental(&mut self, classes: &[CellClass]) {
         let counted = self.classes.iter().filter(|line| line.count > 0).map(|line| line.class);
@@ -217,6 +255,8 @@ pub enum Command {
     Stop,
     /// End the count if one runs, and begin the next sample, under this id if one is given.
     NewSample(Option<String>),
-    /// Set the red count of the running sample.
-    RedCount(RedCount),
+    /// Enter a red count, a white count or a group for the running sample.
+    Enter(Entered),
+    /// Count a control of this lot; not while a sample is counted.
+    Control(ControlOf),
 }

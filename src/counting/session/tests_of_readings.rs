@@ -1,8 +1,11 @@
 //! The two readings of a sample: corrected to its composition, and by the network alone.
 
-use super::tests::{at, white};
+use super::tests::{at, named, white};
 use super::*;
+use crate::config::CriticalConfig;
+use crate::counting::statistics::Statistics;
 use crate::domain::class::CellClass::{Myb, Ngs};
+use crate::domain::class::{CellClass, Group};
 use crate::domain::flag::{Flag, Share};
 use crate::domain::prevalence_mode::PrevalenceMode;
 
@@ -32,4 +35,28 @@ fn readings_that_agree_are_told_once() {
     session.begin(None, at(0));
     session.add(&vec![white(&[(Ngs, 0.98), (Myb, 0.02)]); 60], false);
     assert_eq!(session.snapshot(at(1)).statistics.network_alone, []);
+}
+
+#[test]
+fn a_result_has_simultaneous_intervals_and_the_groups() {
+    let mut session = super::tests::session(2);
+    session.begin(None, at(0));
+    assert_eq!(session.snapshot(at(0)).statistics, Statistics::default());
+    session.add(&[named(), named()], false);
+    let statistics = session.snapshot(at(1)).statistics;
+    assert!(statistics.groups.contains_key(&Group::Neutrophils));
+    assert!(statistics.simultaneous.unwrap().percent[&CellClass::Ngs].low < 16.0);
+    assert_eq!(statistics.corrected, None, "without a matrix nothing is said");
+}
+
+#[test]
+fn a_critical_value_is_told_once_the_count_has_ended() {
+    let mut session = super::tests::session(3);
+    session.alarm_at(&CriticalConfig { blast_cells: Some(1), ..CriticalConfig::default() });
+    session.begin(None, at(0));
+    session.add(&[named(), white(&[(CellClass::Myo, 1.0)])], false);
+    assert_eq!(session.snapshot(at(1)).critical, []);
+    session.add(&[named()], false);
+    let told: Vec<String> = session.snapshot(at(2)).critical.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["1 blast (limit 1)"]);
 }

@@ -3,6 +3,7 @@
 //!
 //! `docs/statistics.md` states each method, its source, and how often its intervals hold the truth in simulation.
 
+pub mod absolute;
 pub mod confusion;
 pub mod correction;
 mod dice;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::counting::statistics::absolute::{AbsoluteCounts, Entry};
 use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::per_red_cell::PerRedCell;
 use crate::counting::statistics::precision::Precision;
@@ -41,6 +43,12 @@ pub struct Statistics {
     /// White cells and platelets per red cell, once red cells are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_red_cell: Option<PerRedCell>,
+    /// What was entered for the sample: red count, white count, group of the reference ranges.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub entered: Vec<Entry>,
+    /// Cells of each class per microlitre, if a white count was entered or the red count gives one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub absolute: Option<AbsoluteCounts>,
     /// The share that decides when the count ends, if one does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use crate::counting::statistics::Statistics;
 use crate::counting::statistics::per_red_cell::PerRedCell;
+use crate::domain::flag::Share;
 
 impl fmt::Display for Statistics {
     /// Some lines, or none.
@@ -73,7 +74,12 @@ impl fmt::Display for PerRedCell {
 pub fn evidence(statistics: &Statistics) -> String {
     let mut text = String::new();
     for evidence in &statistics.evidence {
-        let chance = if evidence.beyond_chance { "" } else { "; could be chance" };
+        let chance = match (evidence.of, evidence.beyond_chance) {
+            // A true blast is abnormal however few there are.
+            (Share::Blasts, _) => "; look at each of them, and at the slide",
+            (_, true) => "",
+            (_, false) => "; could be chance",
+        };
         let by = if evidence.network_alone { " by the network alone" } else { "" };
         // Writing to a String cannot fail.
         let _ = writeln!(

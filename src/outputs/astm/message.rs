@@ -6,6 +6,7 @@ use super::record::{Delimiters, Record, decoded, encoded, escaped};
 use crate::config::{AstmCharset, CodesConfig};
 use crate::outputs::delivery::codes::{self, CELLS, Code, Defined, ResultStatus};
 use crate::outputs::delivery::notes::notes;
+use crate::outputs::delivery::processing::processing_id;
 use crate::store::StoredResult;
 use crate::store::records::SessionDetail;
 use crate::system::zone;
@@ -73,7 +74,7 @@ impl Sender {
         // A comment of several lines is one record a line.
         let notes = notes.iter().flat_map(|note| note.lines()).map(str::trim).filter(|line| !line.is_empty());
         let kind = if asked { "Q" } else { status.letter() };
-        let mut records = vec![self.header(&id, now), "P|1".to_owned()];
+        let mut records = vec![self.header(&id, processing_id(snapshot), now), "P|1".to_owned()];
         records.push(fields(&[
             (1, "O".into()),
             (2, "1".into()),
@@ -127,7 +128,7 @@ impl Sender {
     pub fn unknown_sample(&self, sample: &str, now: Timestamp) -> Vec<Vec<u8>> {
         let order = fields(&[(1, "O".into()), (2, "1".into()), (3, escaped(sample)), (26, "Z".into())]);
         let id = format!("0-{}", zone::compact(now));
-        self.encoded(&[self.header(&id, now), "P|1".to_owned(), order, terminator(Ending::NothingKnown)])
+        self.encoded(&[self.header(&id, "P", now), "P|1".to_owned(), order, terminator(Ending::NothingKnown)])
     }
 
     /// The answer to an order that is not taken (O-26: `X`, it cannot be done), with the reason as a comment.
@@ -135,18 +136,19 @@ impl Sender {
     pub fn refused_order(&self, sample: &str, why: &str, now: Timestamp) -> Vec<Vec<u8>> {
         let order = fields(&[(1, "O".into()), (2, "1".into()), (3, escaped(sample)), (26, "X".into())]);
         let id = format!("0-{}", zone::compact(now));
-        let records = [self.header(&id, now), "P|1".to_owned(), order, comment(1, why), terminator(Ending::Normal)];
+        let records =
+            [self.header(&id, "P", now), "P|1".to_owned(), order, comment(1, why), terminator(Ending::Normal)];
         self.encoded(&records)
     }
 
-    fn header(&self, id: &str, now: Timestamp) -> String {
+    fn header(&self, id: &str, processing: &str, now: Timestamp) -> String {
         fields(&[
             (1, "H".into()),
             (2, "\\^&".into()),
             (3, id.into()),
             (5, format!("leukoscope^{}^{}", escaped(&self.station), env!("CARGO_PKG_VERSION"))),
             (10, self.receiver.as_deref().map(escaped).unwrap_or_default()),
-            (12, "P".into()),
+            (12, processing.into()),
             (13, "LIS2-A2".into()),
             (14, zone::compact(now)),
         ])

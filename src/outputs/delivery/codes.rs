@@ -5,8 +5,9 @@
 
 use crate::config::CodesConfig;
 use crate::counting::session::snapshot::{LookedAt, Snapshot};
-use crate::domain::class::{CellClass, Reported};
+use crate::domain::class::{CellClass, Group, Reported};
 use crate::domain::counts::ClassCount;
+use crate::domain::critical::{CriticalOf, CriticalValue};
 use crate::domain::flag::{Cells, Flag};
 use crate::domain::interval::Figure;
 use crate::store::StoredResult;
@@ -115,6 +116,13 @@ impl CodedRow {
     #[must_use]
     pub fn own_cells(&self) -> String {
         format!("{}-CELLS", self.class.code())
+    }
+
+    /// Whether a critical value of the result speaks of this class.
+    #[must_use]
+    pub fn is_critical(&self, snapshot: &Snapshot) -> bool {
+        let of_blasts = |critical: &CriticalValue| critical.of != CriticalOf::NeutrophilsPerUl;
+        self.class.group() == Group::Blasts && snapshot.critical.iter().any(of_blasts)
     }
 
     /// Whether one of these flags speaks of this class.

@@ -7,6 +7,7 @@ pub mod codes;
 pub mod courier;
 pub mod notes;
 mod outbox;
+pub mod processing;
 pub mod tls;
 
 pub(in crate::outputs) use change::Difference;

@@ -1,7 +1,10 @@
 //! What a laboratory system is told about a result beside its figures, in sentences.
 
+use crate::counting::quality_control::{ControlState, QualityControl};
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
+use crate::domain::class::Group;
 use crate::domain::interval::Figure;
+use crate::domain::source::Mark;
 use crate::store::records::Settings;
 use crate::store::{Store, StoreError, StoredResult};
 use crate::system::zone::rfc3339;
@@ -37,7 +40,14 @@ pub const LIMITS_OF_USE: &str = "Research and screening support, not a diagnosis
 #[must_use]
 pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> {
     let snapshot = &result.snapshot;
-    let mut notes = vec![LIMITS_OF_USE.to_owned()];
+    let (not_real, unchecked): (Vec<Mark>, Vec<Mark>) =
+        snapshot.marks().into_iter().partition(|mark| mark.no_patient());
+    let sentences = |marks: Vec<Mark>| marks.into_iter().map(|mark| mark.sentence().to_owned());
+    // What is no patient's result says so before everything else.
+    let mut notes: Vec<String> = sentences(not_real).collect();
+    notes.extend(snapshot.critical.iter().map(|critical| format!("CRITICAL VALUE: {critical}.")));
+    notes.extend(blasts(snapshot));
+    notes.push(LIMITS_OF_USE.to_owned());
     match &result.signature {
         None => notes.push("Preliminary: counted by the program, and signed by nobody yet.".to_owned()),
         Some(signature) => notes.push(format!("Signed by {} at {}.", signature.by, rfc3339(signature.at))),
@@ -50,6 +60,13 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
         notes.push(format!("A person looked at {cells} of {of} white cells."));
     }
     notes.push(format!("Camera: {}.", camera_checked(snapshot.camera_check.as_ref())));
+    if let Some(QualityControl::Mark(mark)) = &snapshot.quality_control
+        && mark.state != ControlState::Passed
+    {
+        let reason = mark.overridden.as_ref().map(|opened| format!(": {} (written by {})", opened.reason, opened.by));
+        notes.push(format!("Quality control had not passed when it was signed{}.", reason.unwrap_or_default()));
+    }
+    notes.extend(sentences(unchecked));
     notes.extend(snapshot.flags.iter().map(|flag| format!("Flag: {}.", flag.code())));
     if let Some(comment) = result.signature.as_ref().map(|signature| &signature.comment).filter(|text| !text.is_empty())
     {
@@ -62,6 +79,19 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
         format!("Counted by leukoscope {}{}{}.", settings.version, of(model), of(profile))
     }));
     notes
+}
+
+/// What blasts mean and who must look, where one was counted.
+fn blasts(snapshot: &Snapshot) -> Option<String> {
+    let cells: u32 =
+        snapshot.classes.iter().filter(|line| line.class.group() == Group::Blasts).map(|line| line.count).sum();
+    let (of, what) = (snapshot.counted, if cells == 1 { "blast" } else { "blasts" });
+    (cells > 0).then(|| {
+        format!(
+            "{cells} {what} in {of} cells: an experienced person must look at each of these cells and at the slide; any true \
+             blast in the blood of an adult is abnormal."
+        )
+    })
 }
 
 /// Whether the camera of a result was checked, in words for the host.

@@ -9,8 +9,8 @@ use embedded_graphics::pixelcolor::{BinaryColor, Rgb888};
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::Rectangle;
 
-use super::text::{Align, Keep, ScreenFace, label};
-use super::{tall, wide};
+use super::text::{Align, BOLD, HUGE, Keep, LARGE, PLAIN, SMALL, ScreenFace, TINY, label};
+use super::{tall, wide, words};
 use crate::counting::session::snapshot::{Phase, Snapshot};
 
 /// A filled band and the text on it.
@@ -121,8 +121,15 @@ fn lay_out<D: DrawTarget>(
     snapshot: &Snapshot,
     theme: &Theme<D::Color>,
 ) -> Result<(), D::Error> {
-    let Size { width, height } = area.size;
     let mut pen = Pen { target, theme };
+    let mut cut = Cut(area);
+    // Nobody may take a simulated count for a patient's, so its word stands above everything else.
+    if let Some(marks) = words::marks(snapshot) {
+        let band = cut.top((area.size.height / 8).clamp(9, 24));
+        pen.band(band, theme.advice, &marks, &[HUGE, LARGE, BOLD, PLAIN, SMALL, TINY], 2)?;
+    }
+    let area = cut.0;
+    let Size { width, height } = area.size;
     if height < 180 && width * 2 >= height * 3 {
         wide::draw(&mut pen, area, snapshot)
     } else {

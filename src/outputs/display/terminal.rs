@@ -77,7 +77,8 @@ pub fn braille(canvas: &Canvas<BinaryColor>) -> Vec<String> {
 #[must_use]
 pub fn line(snapshot: &Snapshot) -> String {
     let state = words::state(snapshot, "", u32::MAX).to_lowercase();
-    let mut line = format!("{}: {state}", snapshot.sample);
+    let mut line = words::marks(snapshot).map(|marks| format!("{marks}  ")).unwrap_or_default();
+    let _ = write!(line, "{}: {state}", snapshot.sample);
     if snapshot.ending.is_some() {
         let _ = write!(line, " ({})", words::ending(snapshot));
     }
@@ -87,6 +88,9 @@ pub fn line(snapshot: &Snapshot) -> String {
     }
     if let Some((_, Some((_, advice)))) = words::quality(snapshot) {
         let _ = write!(line, "  ! {advice}");
+    }
+    for critical in &snapshot.critical {
+        let _ = write!(line, "  !! CRITICAL {critical}");
     }
     for flag in &snapshot.flags {
         let _ = write!(line, "  ! {}", flag.short());

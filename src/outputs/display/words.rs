@@ -4,6 +4,7 @@ use crate::counting::session::snapshot::{CameraCheck, Ending, Phase, Snapshot};
 use crate::domain::class::{CellClass, Reported};
 use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
+use crate::domain::source::Mark;
 
 /// One line of the differential as shown on the screen.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,6 +130,12 @@ fn camera(snapshot: &Snapshot) -> Option<String> {
         Some(agree) => format!("cam {} of {cells}", percent(agree.value)),
         None => "cam unchecked".to_owned(),
     })
+}
+
+/// The words that everything shown of it carries.
+pub(super) fn marks(snapshot: &Snapshot) -> Option<String> {
+    let marks: Vec<&str> = snapshot.marks().into_iter().map(Mark::short).collect();
+    (!marks.is_empty()).then(|| marks.join(" "))
 }
 
 /// The worst flag, and how many more there are. `None` if there are none.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::CodesConfig;
+use crate::domain::source::Mark;
 use crate::outputs::delivery::codes::{self, CELLS, Code, CodedRow, Defined, Method, ResultStatus};
 use crate::outputs::delivery::notes::{About, notes};
 use crate::store::{StoredResult, hexadecimal};
@@ -101,6 +102,12 @@ impl<'a> Report<'a> {
     }
 
     fn entry(&self, part: &str, resource: &Value) -> Value {
+        let mut resource = resource.clone();
+        if self.result.snapshot.marks().into_iter().any(Mark::no_patient) {
+            let system = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
+            let test = json!({ "system": system, "code": "HTEST", "display": "test health data" });
+            resource["meta"] = json!({ "security": [test] });
+        }
         let kind = resource["resourceType"].as_str().unwrap_or_default().to_owned();
         let value = resource["identifier"][0]["value"].as_str().unwrap_or_default();
         // System and value as one token; neither holds a letter that would have to be escaped in it.
@@ -156,9 +163,14 @@ impl<'a> Report<'a> {
             let interval = format!("95 % interval {:.1} to {:.1}", row.share.low, row.share.high);
             of["note"] = json!([{ "text": interval }]);
         }
-        if row.is_flagged(&self.result.snapshot.flags) {
+        let abnormal = match (row.is_critical(&self.result.snapshot), row.is_flagged(&self.result.snapshot.flags)) {
+            (true, _) => Some(("AA", "Critical abnormal")),
+            (false, true) => Some(("A", "Abnormal")),
+            (false, false) => None,
+        };
+        if let Some((code, display)) = abnormal {
             let system = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
-            of["interpretation"] = json!([{ "coding": [{ "system": system, "code": "A", "display": "Abnormal" }] }]);
+            of["interpretation"] = json!([{ "coding": [{ "system": system, "code": code, "display": display }] }]);
         }
         self.observation(row.own(), of)
     }

@@ -10,6 +10,7 @@ use super::message::escaped;
 use crate::config::{CodesConfig, Hl7Config};
 use crate::outputs::delivery::codes::{self, CELLS, Code, CodedRow, Defined, Method, ResultStatus};
 use crate::outputs::delivery::notes::{About, notes};
+use crate::outputs::delivery::processing::processing_id;
 use crate::store::{StoredResult, hexadecimal};
 
 /// The program's own codes.
@@ -25,12 +26,12 @@ pub fn control_id(result: &StoredResult) -> String {
     hexadecimal(&digest[..10]).to_uppercase()
 }
 
-/// The header of a message that is sent now: its type, such as `ORU^R01^ORU_R01`, and its number.
+/// The header of a message that is sent now: its type, such as `ORU^R01^ORU_R01`, its number, and how it is to be processed.
 #[must_use]
-pub fn header(config: &Hl7Config, kind: &str, id: &str, now: Timestamp) -> String {
+pub fn header(config: &Hl7Config, kind: &str, id: &str, processing: &str, now: Timestamp) -> String {
     let name = |name: &Option<String>| escaped(name.as_deref().unwrap_or_default());
     format!(
-        "MSH|^~\\&|{}|{}|{}|{}|{}||{kind}|{}|P|2.5.1||||||{}\r",
+        "MSH|^~\\&|{}|{}|{}|{}|{}||{kind}|{}|{processing}|2.5.1||||||{}\r",
         escaped(&config.sending_application),
         name(&config.sending_facility),
         name(&config.receiving_application),
@@ -45,7 +46,10 @@ pub fn header(config: &Hl7Config, kind: &str, id: &str, now: Timestamp) -> Strin
 #[must_use]
 pub fn render(result: &StoredResult, about: &About, config: &Hl7Config, codes: &CodesConfig, now: Timestamp) -> String {
     let status = ResultStatus::of(result);
-    let mut message = header(config, "ORU^R01^ORU_R01", &control_id(result), now);
+    let mut message = {
+        let processing = processing_id(&result.snapshot);
+        header(config, "ORU^R01^ORU_R01", &control_id(result), processing, now)
+    };
     if config.empty_pid {
         message.push_str("PID|1\r");
     }
@@ -92,12 +96,17 @@ impl Lines<'_> {
         let name = row.class.name();
         let flagged = row.is_flagged(&self.result.snapshot.flags);
         let share = format!("{:.1}", row.share.value);
-        self.line(&coded(row.code.as_ref(), row.own(), name), &share, row.unit, flagged);
+        let abnormal = match (row.is_critical(&self.result.snapshot), flagged) {
+            (true, _) => "AA",
+            (false, true) => "A",
+            (false, false) => "",
+        };
+        self.line(&coded(row.code.as_ref(), row.own(), name), &share, row.unit, abnormal);
         if row.cells > 0 {
             let interval = format!("95 % interval {:.1} to {:.1}", row.share.low, row.share.high);
             let _ = write!(self.message, "NTE|1|L|{interval}\r");
         }
-        self.line(&coded(None, &row.own_cells(), &format!("{name}, cells")), &row.cells.to_string(), CELLS, false);
+        self.line(&coded(None, &row.own_cells(), &format!("{name}, cells")), &row.cells.to_string(), CELLS, "");
     }
 
     /// Cells of the differential, and of each kind found.
@@ -109,22 +118,22 @@ impl Lines<'_> {
             ("RBC-CELLS", "red cells found", snapshot.kinds.rbc),
             ("PLT-CELLS", "platelets found", snapshot.kinds.plt),
         ] {
-            self.line(&coded(None, code, name), &cells.to_string(), CELLS, false);
+            self.line(&coded(None, code, name), &cells.to_string(), CELLS, "");
         }
     }
 
-    fn line(&mut self, code: &str, value: &str, unit: &str, flagged: bool) {
+    fn line(&mut self, code: &str, value: &str, unit: &str, abnormal: &str) {
         self.number += 1;
         let method = match Method::of(self.result) {
             Method::Manual => "MANUAL^every cell looked at by a person^99LEU",
             Method::Automated => "AUTO^named by the program^99LEU",
         };
-        // OBX-8 abnormal flags, 11 status, 14 when it was observed, 16 by whom, 17 how, 18 on which device.
+        // OBX-8 abnormal flags (AA: critical, table 0078), 11 status, 14 when it was observed, 16 by whom, 17 how, 18 on which device.
         let _ = write!(
             self.message,
             "OBX|{}|NM|{code}||{value}|{unit}^^UCUM||{}|||{}|||{}||{}|{method}|{}\r",
             self.number,
-            if flagged { "A" } else { "" },
+            abnormal,
             self.status.letter(),
             time(self.result.snapshot.time),
             self.signer,

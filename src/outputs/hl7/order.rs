@@ -63,7 +63,7 @@ pub fn answer(bytes: &[u8], worklist: &Worklist, config: &Hl7Config, now: Timest
         "O21" => "ACK^O21^ACK",
         _ => "ACK^^ACK",
     };
-    let mut text = header(config, kind, &format!("A{}", now.as_nanosecond() % 10_i128.pow(18)), now);
+    let mut text = header(config, kind, &format!("A{}", now.as_nanosecond() % 10_i128.pow(18)), "P", now);
     // Writing to a String cannot fail.
     let _ = write!(text, "MSA|{acknowledgement}|{}\r", escaped(&id));
     for Fault { code, place, words, .. } in &faults {

@@ -41,6 +41,7 @@ pub fn render(monitor: &Monitor) -> Result<String, fmt::Error> {
     }
     queues(&mut figures, monitor);
     store(&mut figures, monitor);
+    alarms(&mut figures, monitor);
     board(&mut figures, monitor);
     let mut text = String::new();
     text::encode(&mut text, &figures.0)?;
@@ -163,6 +164,24 @@ fn present(figures: &mut Figures, snapshot: &Snapshot) {
     figures.gauge("target", "Cells of the present sample's differential to count", f64::from(snapshot.target));
     if let Some(rate) = snapshot.frame_rate {
         figures.gauge("frames_possible_per_second", "Frames a second that the vision gets through", rate);
+    }
+}
+
+/// Results whose critical values nobody was told of yet.
+fn alarms(figures: &mut Figures, monitor: &Monitor) {
+    match monitor.store.open_alarms() {
+        Ok(open) => {
+            figures.gauge(
+                "alarms_open",
+                "Results with a critical value of which nobody was told yet",
+                open.len() as f64,
+            );
+            let oldest = open.iter().map(|alarm| seconds_of(alarm.at)).reduce(f64::min);
+            if let Some(oldest) = oldest {
+                figures.gauge("alarm_oldest_time_seconds", "When the count of the oldest of them ended", oldest);
+            }
+        }
+        Err(problem) => log::warn!("open alarms cannot be told: {problem}"),
     }
 }
 

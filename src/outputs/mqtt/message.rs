@@ -5,7 +5,9 @@ use serde::Serialize;
 
 use crate::config::LineFormat;
 use crate::counting::session::snapshot::Snapshot;
+use crate::domain::critical::CriticalValue;
 use crate::domain::flag::Flag;
+use crate::domain::source::Mark;
 use crate::outputs::serial::incoming::{Incoming, IncomingError, LONGEST_LINE, Request};
 use crate::outputs::serial::line::{SerialLine, SerialMessage, render};
 use crate::station::requests::{Asked, Commands};
@@ -27,6 +29,10 @@ struct StateFlags<'a> {
     station: &'a str,
     sample: &'a str,
     flags: &'a [Flag],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    marks: Vec<Mark>,
+    #[serde(skip_serializing_if = "<[CriticalValue]>::is_empty")]
+    critical: &'a [CriticalValue],
 }
 
 impl Messages {
@@ -51,9 +57,11 @@ impl Messages {
 
     /// The flags of a state alone.
     pub(super) fn flags(&self, state: &Snapshot) -> String {
-        let Snapshot { time, sample, flags, .. } = state;
+        let Snapshot { time, sample, flags, critical, .. } = state;
+        let marks = state.marks();
         // Only text and times, so serialization cannot fail.
-        serde_json::to_string(&StateFlags { time: *time, station: &self.station, sample, flags }).unwrap_or_default()
+        serde_json::to_string(&StateFlags { time: *time, station: &self.station, sample, flags, marks, critical })
+            .unwrap_or_default()
     }
 
     /// A number is skipped for an update that was dropped.

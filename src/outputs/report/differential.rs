@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::paper::{ACCENT, BODY, INK, LEFT, Paper, RIGHT, RULE, SMALL, STRONG, Sheet, TINT};
 use super::pdf::key;
+use super::ranges::{Range, RangeOf, RangeUnit};
+use super::reference::{Reference, beside};
 use super::typeface;
 use crate::counting::session::snapshot::Snapshot;
 use crate::domain::class::CellClass;
@@ -18,6 +20,8 @@ const PROGRAM: f32 = 336.0;
 const PERCENT: f32 = 378.0;
 const INTERVAL: f32 = 446.0;
 const BAR: (f32, f32) = (456.0, RIGHT);
+/// The same beside reference ranges.
+const SHORT_BAR: (f32, f32) = (456.0, 484.0);
 pub(super) const ROW: f32 = 15.0;
 
 /// One line of the differential, with the program's own count before review.
@@ -40,7 +44,7 @@ pub(super) fn differential(
     detail: &SessionDetail,
     result: &Snapshot,
     classes: &[ClassRow<'_>],
-    words: &Words,
+    (words, reference): (&Words, Reference<'_>),
 ) {
     paper.heading(words.say("result.differential"), 6.0 * ROW);
     let ending =
@@ -55,9 +59,10 @@ pub(super) fn differential(
     let changed = classes.iter().any(|class| class.program != class.line.count);
     let (within, apart): (Vec<&ClassRow<'_>>, Vec<_>) =
         classes.iter().partition(|class| class.line.class.in_differential());
-    head(paper, words, changed);
+    let asked = Asked { changed, words, reference };
+    head(paper, asked);
     for class in &within {
-        row(paper, class, changed, result, words);
+        row(paper, class, result, asked);
     }
     if within.is_empty() {
         paper.paragraph(LEFT, RIGHT, BODY, words.say("result.none"));
@@ -65,12 +70,15 @@ pub(super) fn differential(
     if !apart.is_empty() {
         paper.y -= 4.0;
         for class in &apart {
-            row(paper, class, changed, result, words);
+            row(paper, class, result, asked);
         }
         paper.y -= 5.0;
         paper.paragraph(LEFT, RIGHT, SMALL, words.say("result.apart"));
     }
+    paper.y -= 6.0;
+    paper.paragraph(LEFT, RIGHT, SMALL, words.say("result.intervalMeans"));
     network_alone(paper, result, words);
+    uncorrected(paper, detail.counted_result.as_ref().unwrap_or(result), words);
     if !result.experimental.is_empty() {
         paper.paragraph(LEFT, RIGHT, SMALL, words.say("report.experimental"));
     }
@@ -92,8 +100,34 @@ fn network_alone(paper: &mut Paper, result: &Snapshot, words: &Words) {
     paper.paragraph(LEFT, RIGHT, BODY, &words.with("result.networkAlone", &[("lines", &told.join("; "))]));
 }
 
+/// How the rows of a table are written.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    /// Whether a review changed any count, so the program's stand beside.
+    changed: bool,
+    words: &'a Words,
+    reference: Reference<'a>,
+}
+
+/// Counts before the correction to the composition of the sample, of the classes where they differ.
+fn uncorrected(paper: &mut Paper, counted: &Snapshot, words: &Words) {
+    let corrected: BTreeMap<CellClass, u32> = counted.classes.iter().map(|line| (line.class, line.count)).collect();
+    let before = &counted.classes_uncorrected;
+    if before.is_empty() {
+        return;
+    }
+    let classes = corrected.keys().chain(before.keys()).copied().collect::<std::collections::BTreeSet<_>>();
+    let count = |of: &BTreeMap<CellClass, u32>, class| of.get(&class).copied().unwrap_or(0);
+    let differs = classes.into_iter().filter(|class| count(&corrected, *class) != count(before, *class));
+    let told: Vec<String> =
+        differs.map(|class| format!("{} {}", words.say(&format!("class.{class}")), count(before, class))).collect();
+    if !told.is_empty() {
+        paper.paragraph(LEFT, RIGHT, SMALL, &words.with("result.uncorrected", &[("lines", &told.join("; "))]));
+    }
+}
+
 /// Column heads.
-fn head(paper: &mut Paper, words: &Words, changed: bool) {
+fn head(paper: &mut Paper, Asked { changed, words, reference }: Asked<'_>) {
     paper.y -= ROW;
     let y = paper.y;
     let sheet = paper.sheet();
@@ -104,14 +138,17 @@ fn head(paper: &mut Paper, words: &Words, changed: bool) {
     }
     sheet.right(PERCENT, y, SMALL, "%");
     sheet.right(INTERVAL, y, SMALL, words.say("result.interval"));
+    if reference.any(RangeUnit::Percent) {
+        sheet.right(RIGHT, y, SMALL, words.say("report.range"));
+    }
     sheet.rule(LEFT, RIGHT, y - 4.0, 0.8, INK);
     paper.y -= 3.0;
 }
 
-fn row(paper: &mut Paper, class: &ClassRow<'_>, changed: bool, result: &Snapshot, words: &Words) {
-    let ClassRow { line, program } = class;
+fn row(paper: &mut Paper, class: &ClassRow<'_>, result: &Snapshot, asked: Asked<'_>) {
+    let (ClassRow { line, program }, Asked { changed, words, reference }) = (class, asked);
     if paper.room(ROW) {
-        head(paper, words, changed);
+        head(paper, asked);
     }
     paper.y -= ROW;
     let y = paper.y;
@@ -124,14 +161,19 @@ fn row(paper: &mut Paper, class: &ClassRow<'_>, changed: bool, result: &Snapshot
     if changed {
         sheet.right(PROGRAM, y, SMALL, &program.to_string());
     }
-    figure(sheet, y, line.figure(), words);
+    let range = reference.find(RangeOf::Class(line.class), RangeUnit::Percent);
+    figure(sheet, y, line.figure(), asked, range);
 }
 
 /// Percentage, interval and bar of one line.
-fn figure(sheet: &mut Sheet, y: f32, Figure { value, low, high }: Figure, words: &Words) {
+fn figure(sheet: &mut Sheet, y: f32, of: Figure, Asked { words, reference, .. }: Asked<'_>, range: Option<&Range>) {
+    let Figure { value, low, high } = of;
     sheet.right(PERCENT, y, STRONG, &words.number(value, 1));
     sheet.right(INTERVAL, y, BODY, &words.interval(low, high));
-    let (from, to) = BAR;
+    let (from, to) = if reference.any(RangeUnit::Percent) { SHORT_BAR } else { BAR };
+    if let Some(range) = range {
+        beside(sheet, (RIGHT, y), range, value, words);
+    }
     let at = |percent: f64| (to - from) * (percent.clamp(0.0, 100.0) / 100.0) as f32;
     sheet.filled(from, y - 2.0, to - from, 9.0, TINT);
     sheet.filled(from, y - 2.0, at(value), 9.0, ACCENT);
@@ -139,7 +181,7 @@ fn figure(sheet: &mut Sheet, y: f32, Figure { value, low, high }: Figure, words:
     sheet.rule(LEFT, RIGHT, y - 4.5, 0.4, RULE);
 }
 
-pub(super) fn groups(paper: &mut Paper, result: &Snapshot, words: &Words) {
+pub(super) fn groups(paper: &mut Paper, result: &Snapshot, (words, reference): (&Words, Reference<'_>)) {
     if result.statistics.groups.is_empty() {
         return;
     }
@@ -150,6 +192,7 @@ pub(super) fn groups(paper: &mut Paper, result: &Snapshot, words: &Words) {
         let y = paper.y;
         let sheet = paper.sheet();
         sheet.text(LEFT, y, BODY, words.say(&key("group", group)));
-        figure(sheet, y, *of, words);
+        let range = reference.find(RangeOf::Group(*group), RangeUnit::Percent);
+        figure(sheet, y, *of, Asked { changed: false, words, reference }, range);
     }
 }

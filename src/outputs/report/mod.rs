@@ -1,15 +1,29 @@
 //! Report of one session: for people (PDF), for spreadsheets (CSV) and for programs (JSON). It names the sample and
 //! no patient. [`make`] is pure: the same session gives the same bytes.
 
+mod absolute;
+mod alarm;
+mod control;
 mod differential;
+mod embed;
+mod head;
 mod json;
+mod label;
+pub mod letterhead;
 mod paper;
 mod pdf;
 mod pictures;
+pub mod ranges;
+mod reference;
+mod shape;
 mod table;
 mod typeface;
 
 use std::str::FromStr;
+
+pub use self::control::control_runs;
+use self::letterhead::Letterhead;
+pub(crate) use self::table::entered;
 
 use crate::outputs::words::Words;
 use crate::store::records::{CellRecord, SessionDetail, SessionId};
@@ -22,6 +36,8 @@ pub enum ReportFormat {
     Pdf,
     /// For spreadsheets.
     Csv,
+    /// For people, to stick on: 57 x 32 mm with the sample id as a QR code.
+    Label,
     /// For programs: everything stored, without pictures.
     Json,
 }
@@ -50,6 +66,7 @@ impl ReportFormat {
     pub const fn ending(self) -> &'static str {
         match self {
             Self::Pdf => "pdf",
+            Self::Label => "label.pdf",
             Self::Csv => "csv",
             Self::Json => "json",
         }
@@ -75,6 +92,12 @@ pub enum ReportError {
     /// A stored record cannot be serialised.
     #[error("the report cannot be written: {0}")]
     Text(String),
+    /// An installed typeface is damaged.
+    #[error("the report cannot be written: the typeface {0} is damaged; install its package again")]
+    Typeface(String),
+    /// The sample id is too long for a code.
+    #[error("the label cannot be written: the sample id does not fit into a QR code")]
+    Code,
 }
 
 /// Cells of a session as this format needs them: none for CSV, with pictures for PDF.
@@ -82,7 +105,7 @@ pub enum ReportError {
 /// # Errors
 /// If the store cannot be read.
 pub fn cells(store: &Store, session: SessionId, form: ReportFormat) -> Result<Vec<Pictured>, StoreError> {
-    if form == ReportFormat::Csv {
+    if matches!(form, ReportFormat::Csv | ReportFormat::Label) {
         return Ok(Vec::new());
     }
     let pictured = |cell: CellRecord| {
@@ -96,17 +119,19 @@ pub fn cells(store: &Store, session: SessionId, form: ReportFormat) -> Result<Ve
 /// Makes the report of a session from the [`cells`] its format needs.
 ///
 /// # Errors
-/// If a stored record cannot be serialised.
+/// If a stored record cannot be serialised, or an installed typeface not be embedded.
 pub fn make(
     form: ReportFormat,
     detail: &SessionDetail,
     cells: &[Pictured],
     words: &Words,
+    letterhead: &Letterhead,
 ) -> Result<Vec<u8>, ReportError> {
     match form {
-        ReportFormat::Pdf => Ok(pdf::pdf(detail, cells, words)),
-        ReportFormat::Csv => table::csv(detail, words),
-        ReportFormat::Json => json::json(detail, cells, words),
+        ReportFormat::Pdf => pdf::pdf(detail, cells, words, letterhead),
+        ReportFormat::Label => label::label(detail, letterhead, words),
+        ReportFormat::Csv => table::csv(detail, words, letterhead),
+        ReportFormat::Json => json::json(detail, cells, words, letterhead),
     }
 }
 

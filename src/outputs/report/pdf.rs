@@ -2,14 +2,22 @@
 
 use serde::Serialize;
 
-use super::Pictured;
+use super::absolute::absolute;
+use super::alarm::{self, marks};
+use super::control;
 use super::differential::{ROW, classes, differential, groups};
-use super::paper::{BODY, GOOD, GOOD_TINT, INK, LEFT, Paper, RIGHT, RULE, SMALL, STRONG, Sheet, Type, WARN, WARN_TINT};
+use super::head::{self, HEAD};
+use super::letterhead::Letterhead;
+use super::paper::{
+    BODY, GOOD, GOOD_TINT, INK, LEFT, Paper, RIGHT, RULE, SHEET, SMALL, STRONG, Sheet, Type, WARN, WARN_TINT,
+};
 use super::pictures::pictures;
+use super::reference::Reference;
 use super::typeface::{self, PdfFace};
+use super::{Pictured, ReportError};
 use crate::config::Flags;
 use crate::counting::session::snapshot::{CameraCheck, EarlierResult, LookedAt, Snapshot};
-use crate::domain::flag::Share;
+use crate::domain::flag::{Flag, Share};
 use crate::domain::interval::Figure;
 use crate::outputs::words::Words;
 use crate::store::records::{SessionDetail, Settings, Status};
@@ -20,6 +28,10 @@ use crate::system::zone;
 const SAMPLE: f32 = 783.0;
 const SAMPLE_LINE: f32 = 14.0;
 const SAMPLE_LINES: usize = 6;
+
+/// Height of the band of a word such as "simulated" below the state.
+pub(super) const MARK: f32 = 20.0;
+
 const SAMPLE_TYPE: Type = Type { size: 11.0, ..STRONG };
 
 /// The serde name of a value.
@@ -39,18 +51,33 @@ pub(super) fn limit_lines(flags: &Flags) -> impl Iterator<Item = (&'static str, 
     of_shares.chain([("limit.correct", "", flags.correct_white_from)])
 }
 
-pub(super) fn pdf(detail: &SessionDetail, cells: &[Pictured], words: &Words) -> Vec<u8> {
+pub(super) fn pdf(
+    detail: &SessionDetail,
+    cells: &[Pictured],
+    words: &Words,
+    letterhead: &Letterhead,
+) -> Result<Vec<u8>, ReportError> {
     // A warning in letters the typeface cannot print warns nobody, so use English then.
     let (words, in_english) = &words.printing(typeface::prints);
     let sample = sample(&words.with("report.sample", &[("sample", &detail.summary.sample)]));
-    let mut paper = Paper::new(under(&sample) - 46.0);
+    let down = if letterhead.has_head() { HEAD } else { 0.0 };
+    let marked = detail.summary.marks.len() as f32;
+    let mut paper = Paper::new(SHEET, under(&sample) - down - 46.0 - MARK * marked);
+    let logo = letterhead.logo.clone().map(|logo| paper.share(logo));
     if let Some(result) = &detail.reviewed_result {
+        alarm::alarms(&mut paper, detail, result, cells, words);
         earlier(&mut paper, result, words);
         paper.paragraph(LEFT, RIGHT, STRONG, &camera_checked(detail.camera_check.as_ref(), words));
+        for line in control::lines(result, words) {
+            paper.paragraph(LEFT, RIGHT, STRONG, &line);
+        }
         flags(&mut paper, result, words);
         let classes = classes(result, detail.counted_result.as_ref());
-        differential(&mut paper, detail, result, &classes, words);
-        groups(&mut paper, result, words);
+        let reference = Reference::of(result, &letterhead.ranges);
+        differential(&mut paper, detail, result, &classes, (words, reference));
+        groups(&mut paper, result, (words, reference));
+        absolute(&mut paper, result, reference, words);
+        reference.sources(&mut paper, words);
         others(&mut paper, result, words);
         signature(&mut paper, detail, words);
         pictures(&mut paper, &classes, cells, words);
@@ -64,7 +91,12 @@ pub(super) fn pdf(detail: &SessionDetail, cells: &[Pictured], words: &Words) -> 
         paper.paragraph(LEFT, RIGHT, SMALL, words.say(note));
     }
     let title = format!("{} – {}", words.say("report.title"), detail.summary.sample);
-    paper.finish(&title, |sheet, number, of| draw_frame(sheet, detail, &sample, words, (number, of)))
+    paper.finish(&title, |sheet, number, of| {
+        if down > 0.0 {
+            head::draw(sheet, letterhead, logo);
+        }
+        draw_frame(sheet, detail, (sample.as_slice(), down), words, (number, of));
+    })
 }
 
 /// Whether everything that people and devices entered can be printed.
@@ -97,22 +129,22 @@ fn under(sample: &[String]) -> f32 {
 fn draw_frame(
     sheet: &mut Sheet,
     detail: &SessionDetail,
-    sample: &[String],
+    (sample, down): (&[String], f32),
     words: &Words,
     (number, of): (usize, usize),
 ) {
     let summary = &detail.summary;
     let title = Type { face: PdfFace::Bold, size: 16.0, colour: INK };
-    sheet.text(LEFT, 800.0, title, words.say("report.title"));
-    sheet.right(RIGHT, 800.0, SMALL, &summary.station);
+    sheet.text(LEFT, 800.0 - down, title, words.say("report.title"));
+    sheet.right(RIGHT, 800.0 - down, SMALL, &summary.station);
     for (line, text) in sample.iter().enumerate() {
-        sheet.text(LEFT, SAMPLE - SAMPLE_LINE * line as f32, SAMPLE_TYPE, text);
+        sheet.text(LEFT, SAMPLE - down - SAMPLE_LINE * line as f32, SAMPLE_TYPE, text);
     }
     let time = zone::minute;
     let ended = summary.ended.map(time).unwrap_or_default();
     let when =
         words.with("report.when", &[("id", &summary.id), ("started", &time(summary.started)), ("ended", &ended)]);
-    let y = under(sample);
+    let y = under(sample) - down;
     sheet.text(LEFT, y, SMALL, &when);
     let (text, colour, tint) = match &detail.signature {
         Some(signature) => {
@@ -123,6 +155,7 @@ fn draw_frame(
     };
     sheet.filled(LEFT, y - 30.0, RIGHT - LEFT, 20.0, tint);
     sheet.text(LEFT + 8.0, y - 24.0, Type { size: 11.0, colour, ..STRONG }, &text);
+    marks(sheet, detail, y - 30.0, words);
     sheet.rule(LEFT, RIGHT, 46.0, 0.6, RULE);
     sheet.text(LEFT, 34.0, STRONG, words.say("notice"));
     let page = words.with("report.page", &[("n", &number), ("of", &of)]);
@@ -134,7 +167,8 @@ fn flags(paper: &mut Paper, result: &Snapshot, words: &Words) {
         paper.paragraph(LEFT, RIGHT, BODY, words.say("result.noFlags"));
         return;
     }
-    for flag in &result.flags {
+    // Blasts stand first of all, with their pictures.
+    for flag in result.flags.iter().filter(|flag| **flag != Flag::Blasts) {
         let mut text = format!("{} – {}", words.say(&key("flag", flag)), words.say(&key("flagMeans", flag)));
         for evidence in result.statistics.evidence.iter().filter(|evidence| evidence.flag == *flag) {
             let Figure { value, low, high } = evidence.figure;

@@ -67,8 +67,8 @@ pub(super) fn pictures(paper: &mut Paper, classes: &[ClassRow<'_>], cells: &[Pic
 }
 
 /// Cells shown for one class.
-struct Leading<'a> {
-    shown: Vec<(&'a CellRecord, Jpeg)>,
+pub(super) struct Leading<'a> {
+    pub(super) shown: Vec<(&'a CellRecord, Jpeg)>,
     /// All cells of the class, shown or not.
     of: usize,
     /// Cells left out because their pictures are damaged.
@@ -77,7 +77,7 @@ struct Leading<'a> {
 
 /// The cells of one class in force to show: those a person classified first, then the most certain. Cells without a
 /// picture are left out.
-fn leading(class: CellClass, cells: &[Pictured]) -> Leading<'_> {
+pub(super) fn leading(class: CellClass, cells: &[Pictured]) -> Leading<'_> {
     let mut of: Vec<&Pictured> =
         cells.iter().filter(|(cell, _)| cell.kind == Kind::Wbc && cell.class_in_force() == Some(class)).collect();
     let sure = |cell: &CellRecord| {
@@ -120,7 +120,7 @@ fn embeddable(bytes: &[u8]) -> Option<Jpeg> {
     Some(Jpeg { bytes: bytes.to_owned(), width, height, grey })
 }
 
-fn caption(cell: &CellRecord, words: &Words) -> String {
+pub(super) fn caption(cell: &CellRecord, words: &Words) -> String {
     match &cell.by_person {
         Some(person) if Some(person.class) != cell.class => {
             let was = cell.class.map_or_else(|| "–".to_owned(), |class| class.to_string());

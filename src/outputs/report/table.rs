@@ -1,14 +1,21 @@
 //! CSV report: one table, one figure per line.
 
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
+use crate::counting::statistics::absolute::EnteredKind;
 use crate::domain::interval::Figure;
 use crate::outputs::words::Words;
 use crate::store::records::{SessionDetail, Settings};
 use crate::system::zone;
 
 use super::ReportError;
+use super::alarm::{blasts_in, blasts_mean, critical_in, told};
+use super::control;
 use super::differential::classes;
+use super::json::value;
+use super::letterhead::Letterhead;
 use super::pdf::{camera_checked, code, key, limit_lines};
+use super::ranges::Mark;
+use super::reference::Reference;
 
 /// Without it, spreadsheets read letters with accents in the encoding of their system.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -16,12 +23,17 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 const COLUMNS: [&str; 7] = ["section", "name", "code", "value", "low", "high", "program"];
 
 /// Lines of the table. Numbers have a decimal point in every language.
-pub(super) fn csv(detail: &SessionDetail, words: &Words) -> Result<Vec<u8>, ReportError> {
+pub(super) fn csv(detail: &SessionDetail, words: &Words, letterhead: &Letterhead) -> Result<Vec<u8>, ReportError> {
     let mut lines = CsvTable(csv::Writer::from_writer(BYTE_ORDER_MARK.to_vec()));
     lines.line(&COLUMNS.map(str::to_owned))?;
+    if !letterhead.name.is_empty() {
+        lines.entered("session", "laboratory", &letterhead.name)?;
+    }
     session(&mut lines, detail, words)?;
     if let Some(result) = &detail.reviewed_result {
         figures(&mut lines, result, detail.counted_result.as_ref(), words)?;
+        rows_entered(&mut lines, result)?;
+        ranges(&mut lines, result, letterhead)?;
     }
     lines.0.into_inner().map_err(|problem| ReportError::Text(problem.to_string()))
 }
@@ -66,6 +78,11 @@ impl CsvTable {
     }
 }
 
+/// What people and devices entered, guarded so that a spreadsheet neither runs nor changes it.
+pub(crate) fn entered(text: &str) -> String {
+    if looks_like_a_number(text) { format!("'{text}") } else { harmless(text) }
+}
+
 /// Keeps a spreadsheet from running text as a formula: text that begins like one gets a leading apostrophe (OWASP,
 /// CSV injection). So does text with a leading blank, because some spreadsheets skip blanks.
 fn harmless(text: &str) -> String {
@@ -100,6 +117,23 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
     let status = words.say(&key("status", summary.status)).to_owned();
     lines.fact("session", "notice", words.say("notice"))?;
     lines.coded("session", "status", &code(summary.status), &status)?;
+    for mark in &summary.marks {
+        lines.coded("session", "mark", mark.code(), words.say(&key("mark", mark)))?;
+    }
+    if let Some(result) = &detail.reviewed_result {
+        for critical in &result.critical {
+            lines.coded("critical", &critical_in(critical, words), critical.of.code(), &critical.value.to_string())?;
+        }
+        if blasts_in(result) > 0 {
+            lines.coded("flag", "blasts", "", &blasts_mean(result, words))?;
+        }
+    }
+    if let Some(alarm) = summary.alarm {
+        lines.fact("critical", "alarm", &code(alarm))?;
+    }
+    for said in &detail.acknowledged {
+        lines.entered("critical", "told", &told(said, words))?;
+    }
     lines.entered("session", "sample", &summary.sample)?;
     lines.fact("session", "session", &summary.id.to_string())?;
     lines.entered("session", "station", &summary.station)?;
@@ -109,6 +143,9 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
     if let Some(LookedAt { cells, of }) = detail.looked_at {
         lines.fact("session", "looked at", &cells.to_string())?;
         lines.fact("session", "looked at of", &of.to_string())?;
+    }
+    for line in detail.reviewed_result.iter().flat_map(|result| control::lines(result, words)) {
+        lines.entered("session", "quality control", &line)?;
     }
     if detail.reviewed_result.is_some() {
         lines.fact("session", "camera checked", &camera_checked(detail.camera_check.as_ref(), words))?;
@@ -228,6 +265,42 @@ fn figures(
         if let Some(note) = &red.note {
             lines.fact("per red cell", "note", note)?;
         }
+    }
+    Ok(())
+}
+
+/// What was entered, and the counts per microlitre that rest on it.
+fn rows_entered(lines: &mut CsvTable, result: &Snapshot) -> Result<(), ReportError> {
+    for entry in &result.statistics.entered {
+        let kind = code(entry.kind);
+        if entry.kind == EnteredKind::Group {
+            lines.entered("entered", &kind, &entry.value)?;
+        } else {
+            lines.fact("entered", &kind, &entry.value)?;
+        }
+        lines.entered("entered", &format!("{kind} by"), &entry.by)?;
+        lines.fact("entered", &format!("{kind} at"), &zone::rfc3339(entry.at))?;
+    }
+    let Some(counts) = &result.statistics.absolute else { return Ok(()) };
+    lines.fact("per ul", "from", &code(counts.from))?;
+    lines.figure("per ul", "white cells", "WBC", counts.white, 0)?;
+    for (class, figure) in &counts.classes {
+        lines.figure("per ul", class.code(), class.code(), *figure, 0)?;
+    }
+    for (group, figure) in &counts.groups {
+        lines.figure("per ul", group.name(), group.code(), *figure, 0)?;
+    }
+    Ok(())
+}
+
+/// Reference ranges that hold: the mark as value, low and high beside it.
+fn ranges(lines: &mut CsvTable, result: &Snapshot, letterhead: &Letterhead) -> Result<(), ReportError> {
+    for range in Reference::of(result, &letterhead.ranges).held() {
+        let mark = value(result, range.of, range.unit).and_then(|value| range.mark(value)).map_or("", Mark::letter);
+        let [low, high] = [range.low, range.high].map(|end| end.to_string());
+        let name = format!("range {}", code(range.unit));
+        let source = harmless(&range.source);
+        lines.line(&[name, source, String::from(range.of), mark.to_owned(), low, high, harmless(&range.group)])?;
     }
     Ok(())
 }

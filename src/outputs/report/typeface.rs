@@ -1,7 +1,12 @@
 //! The two typefaces every PDF reader has, Helvetica and Helvetica-Bold: their letters and letter widths. Widths are
-//! Adobe's metrics of the standard 14 fonts (Core 14 AFM), in thousandths of the font size.
+//! Adobe's metrics of the standard 14 fonts (Core 14 AFM), in thousandths of the font size. Other letters come from
+//! installed typefaces (`shape`).
 
+use unicode_segmentation::UnicodeSegmentation as _;
+
+use super::shape::{self, Piece};
 use crate::domain::letters::win_ansi;
+use crate::system::fonts;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PdfFace {
@@ -36,8 +41,13 @@ pub(super) fn encoded(text: &str) -> Vec<u8> {
     text.chars().map(byte).collect()
 }
 
-/// Whether every letter of the text can be printed.
+/// Whether every letter of the text can be printed, by these typefaces or an installed one.
 pub(super) fn prints(text: &str) -> bool {
+    text.graphemes(true).all(|cluster| of_these(cluster) || fonts::installed().find(cluster).is_some())
+}
+
+/// Whether these typefaces have every letter of the text.
+pub(super) fn of_these(text: &str) -> bool {
     text.chars().all(|letter| letter == '?' || byte(letter) != MISSING)
 }
 
@@ -51,6 +61,18 @@ fn byte(letter: char) -> u8 {
 
 /// Width of text, in the unit of `size`.
 pub(super) fn width(face: PdfFace, size: f32, text: &str) -> f32 {
+    if of_these(text) {
+        return plain_width(face, size, text);
+    }
+    let of = |piece: &Piece| match piece {
+        Piece::Plain(text) => plain_width(face, size, text),
+        Piece::Shaped(run) => run.width() * size,
+    };
+    shape::pieces(text).iter().map(of).sum()
+}
+
+/// Width of text in these typefaces alone.
+pub(super) fn plain_width(face: PdfFace, size: f32, text: &str) -> f32 {
     let thousandths: u32 = encoded(text).iter().map(|byte| u32::from(letter(face, *byte))).sum();
     thousandths as f32 * size / 1000.0
 }
@@ -97,11 +119,13 @@ pub(super) fn lines(face: PdfFace, size: f32, text: &str, most: f32) -> Vec<Stri
             if !line.is_empty() {
                 done.push(std::mem::take(&mut line));
             }
-            for letter in word.chars() {
-                line.push(letter);
-                if width(face, size, &line) > most {
-                    line.pop();
-                    done.push(std::mem::replace(&mut line, letter.to_string()));
+            // Between clusters only: a mark stays on its letter.
+            for cluster in word.graphemes(true) {
+                let before = line.len();
+                line.push_str(cluster);
+                if before > 0 && width(face, size, &line) > most {
+                    line.truncate(before);
+                    done.push(std::mem::replace(&mut line, cluster.to_owned()));
                 }
             }
         }
@@ -119,7 +143,7 @@ mod tests {
     fn western_letters_are_printed_and_others_say_that_they_are_missing() {
         assert_eq!(encoded("Ñandú – 5 µl’"), b"\xD1and\xFA \x96 5 \xB5l\x92");
         assert_eq!(encoded("при\n"), b"??? ");
-        assert!(prints("Fórmula?") && !prints("血"));
+        assert!(prints("Fórmula?") && !prints("\u{378}"));
     }
 
     #[test]
@@ -139,7 +163,7 @@ mod tests {
         fn no_line_is_wider_than_asked_and_no_word_is_lost(text in "\\PC{0,200}", most in 20.0f32..400.0) {
             let broken = lines(PdfFace::Plain, 9.0, &text, most);
             for line in &broken {
-                prop_assert!(width(PdfFace::Plain, 9.0, line) <= most || line.chars().count() == 1);
+                prop_assert!(width(PdfFace::Plain, 9.0, line) <= most || line.graphemes(true).count() == 1);
             }
             let letters = |text: &str| text.chars().filter(|letter| !letter.is_whitespace()).collect::<String>();
             prop_assert_eq!(letters(&broken.concat()), letters(&text));

@@ -3,6 +3,7 @@
 use crate::counting::session::snapshot::Snapshot;
 use crate::domain::class::CellClass;
 use crate::domain::interval::Figure;
+use crate::domain::source::Mark;
 
 /// Classes whose columns stand among the first ones; those of newer classes come last.
 pub(super) fn first_classes() -> impl Iterator<Item = CellClass> {
@@ -50,6 +51,14 @@ pub(super) fn three(figure: Option<Figure>, decimals: usize) -> [String; 3] {
     figure.map_or([const { String::new() }; 3], |Figure { value, low, high }| {
         [value, low, high].map(|number| format!("{number:.decimals$}"))
     })
+}
+
+/// The words that the result carries, and the critical values that it meets.
+pub(super) fn marks_and_critical(snapshot: Option<&Snapshot>) -> [String; 2] {
+    let Some(snapshot) = snapshot else { return [const { String::new() }; 2] };
+    let marks: Vec<&str> = snapshot.marks().into_iter().map(Mark::code).collect();
+    let critical = snapshot.critical.iter().map(|one| format!("{}={:.1}", one.of.code(), one.value));
+    [marks.join(" "), critical.collect::<Vec<_>>().join(" ")]
 }
 
 /// Quotes a field as in RFC 4180. Control characters become spaces, so that a line stays one line for simple readers.

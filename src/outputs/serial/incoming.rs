@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::counting::session::sample::{NoSampleId, sample_id};
 use crate::counting::session::snapshot::Command;
+use crate::counting::statistics::absolute::{Entered, NoWhiteCount};
 use crate::counting::statistics::per_red_cell::NoRedCount;
 
 /// Longest line accepted from the host, in bytes.
@@ -30,7 +31,7 @@ pub enum IncomingError {
     #[error("bytes that are no text; check the baud rate at both ends")]
     NotText,
     /// An unknown request.
-    #[error("{0:?} is no request; send start, stop, status, new [ID], red COUNT or resend NUMBER")]
+    #[error("{0:?} is no request; send start, stop, status, new [ID], red COUNT, white COUNT or resend NUMBER")]
     Unknown(String),
     /// `resend` without a number.
     #[error("resend needs the number of a result, such as: resend 12")]
@@ -41,6 +42,9 @@ pub enum IncomingError {
     /// `red` without a valid red count.
     #[error("{0}; send such as: red 4.5")]
     NoRedCount(NoRedCount),
+    /// `white` without a valid white count.
+    #[error("{0}; send such as: white 6.5")]
+    NoWhiteCount(NoWhiteCount),
     /// An argument after a request that takes none.
     #[error("{0} takes nothing after it")]
     Extra(&'static str),
@@ -123,16 +127,18 @@ struct JsonRequest {
     sample: Option<String>,
     result: Option<u64>,
     red_count: Option<f64>,
+    white_count: Option<f64>,
 }
 
 fn parse_json(line: &str) -> Result<Request, IncomingError> {
-    let JsonRequest { command, sample, result, red_count } =
+    let JsonRequest { command, sample, result, red_count, white_count } =
         serde_json::from_str(line).map_err(|_| IncomingError::BadJson)?;
-    match (command.as_str(), sample, result, red_count) {
-        ("new", sample, None, None) => request("new", sample.as_deref()),
-        ("resend", None, Some(result), None) => Ok(Request::Resend(result)),
-        ("red", None, None, Some(count)) => request("red", Some(&count.to_string())),
-        (word, None, None, None) => request(word, None),
+    match (command.as_str(), sample, result, red_count, white_count) {
+        ("new", sample, None, None, None) => request("new", sample.as_deref()),
+        ("resend", None, Some(result), None, None) => Ok(Request::Resend(result)),
+        ("red", None, None, Some(count), None) => request("red", Some(&count.to_string())),
+        ("white", None, None, None, Some(count)) => request("white", Some(&count.to_string())),
+        (word, None, None, None, None) => request(word, None),
         _ => Err(IncomingError::BadJson),
     }
 }
@@ -146,7 +152,11 @@ fn request(word: &str, argument: Option<&str>) -> Result<Request, IncomingError>
         "new" => Ok(Request::Session(Command::NewSample(argument.map(sample_id).transpose()?))),
         "red" => {
             let count = argument.unwrap_or_default().parse().map_err(IncomingError::NoRedCount)?;
-            Ok(Request::Session(Command::RedCount(count)))
+            Ok(Request::Session(Command::Enter(Entered::Red(count))))
+        }
+        "white" => {
+            let count = argument.unwrap_or_default().parse().map_err(IncomingError::NoWhiteCount)?;
+            Ok(Request::Session(Command::Enter(Entered::White(count))))
         }
         "resend" => argument.and_then(|number| number.parse().ok()).map(Request::Resend).ok_or(IncomingError::NoNumber),
         _ => Err(IncomingError::Unknown(word.chars().filter(|c| !c.is_control()).take(32).collect())),

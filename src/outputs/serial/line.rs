@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::columns::{
-    NEWER, corrected_columns, corrected_fields, count_columns, count_fields, first_classes, quoted, tenths, three,
+    NEWER, corrected_columns, corrected_fields, count_columns, count_fields, first_classes, marks_and_critical, quoted,
+    tenths, three,
 };
 use crate::config::LineFormat;
 use crate::counting::session::snapshot::{CameraCheck, EarlierResult, Ending, LookedAt, Phase, Snapshot};
@@ -19,9 +20,11 @@ use crate::counting::statistics::precision::Precision;
 use crate::counting::statistics::simultaneous::Simultaneous;
 use crate::domain::class::Group;
 use crate::domain::counts::{ClassCount, KindCounts};
+use crate::domain::critical::CriticalValue;
 use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
 use crate::domain::red_cell_colour::RedCellColour;
+use crate::domain::source::Mark;
 use crate::outputs::delivery::notes::camera_checked;
 use crate::store::StoredResult;
 use crate::store::records::Signature;
@@ -155,6 +158,10 @@ struct JsonSession<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     network_alone: Option<JsonReading<'a>>,
     flags: &'a [Flag],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    marks: Vec<Mark>,
+    #[serde(skip_serializing_if = "<[CriticalValue]>::is_empty")]
+    critical: &'a [CriticalValue],
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     groups: &'a BTreeMap<Group, Figure>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -245,6 +252,8 @@ fn json(line: &SerialLine<'_>) -> String {
         percent: Percents(&snapshot.classes),
         network_alone: JsonReading::of(&snapshot.statistics.network_alone),
         flags: &snapshot.flags,
+        marks: snapshot.marks(),
+        critical: &snapshot.critical,
         groups: &snapshot.statistics.groups,
         per_red_cell: snapshot.statistics.per_red_cell.as_ref(),
         precision: snapshot.statistics.precision.as_ref(),
@@ -254,7 +263,7 @@ fn json(line: &SerialLine<'_>) -> String {
         quality: snapshot.quality.map(JsonQuality::of),
         refused: Some(snapshot.frames.refused).filter(|refused| refused.total() > 0),
         looked_at: snapshot.looked_at,
-        camera_check: snapshot.camera_check.as_ref(),
+        camera_check: line.result().and(snapshot.camera_check.as_ref()),
         camera_checked: line.camera_checked(),
         earlier: snapshot.earlier.as_ref(),
         profile: snapshot.profile.as_ref(),
@@ -307,7 +316,7 @@ pub fn csv_header() -> String {
         header.push_str(&corrected_columns(class));
     }
     header.push_str(",camera_agree,camera_cells,camera_percent,camera_low,camera_high,camera_checked");
-    header.push_str(",profile,profile_sha256\r\n");
+    header.push_str(",profile,profile_sha256,marks,critical\r\n");
     header
 }
 
@@ -368,13 +377,14 @@ fn csv(line: &SerialLine<'_>) -> String {
         fields.extend(count_fields(snapshot, class));
         fields.extend(corrected_fields(snapshot, class));
     }
-    let check = snapshot.and_then(|s| s.camera_check.as_ref());
+    let check = line.result().and(snapshot).and_then(|s| s.camera_check.as_ref());
     fields.push(check.map(|check| check.agree.to_string()).unwrap_or_default());
     fields.push(check.map(|check| check.cells.to_string()).unwrap_or_default());
     fields.extend(three(check.and_then(|check| check.percent), 1));
     fields.push(line.camera_checked().unwrap_or_default());
     fields.push(of(|s| s.profile.as_ref().map(|profile| profile.name.clone()).unwrap_or_default()));
     fields.push(of(|s| s.profile.as_ref().map(|profile| profile.sha256.clone()).unwrap_or_default()));
+    fields.extend(marks_and_critical(snapshot));
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text

@@ -55,6 +55,8 @@ pub(super) struct Me {
     login_needed: bool,
     /// Name of the station.
     station: String,
+    /// Whether the station is for training.
+    training: bool,
     /// Offsets of the station's time zone, in their order, for a page that shows its times.
     zone: Vec<ZonePart>,
 }
@@ -222,6 +224,7 @@ pub(super) async fn me(State(app): State<SharedApp>, caller: Option<Caller>) -> 
         languages,
         login_needed: app.login_needed,
         station: app.station.clone(),
+        training: app.in_force.now().settings.training,
         zone: zone::parts(Timestamp::now()),
     }))
 }

@@ -1,22 +1,16 @@
-//! Administration: users, tokens for programs, the audit trail.
-
-use std::path;
+//! Administration: users, and tokens for programs.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::app::{App, SharedApp, blocking, blocking_in};
-use super::error::{ApiError, Body, Path, QueryParameters};
+use super::error::{ApiError, Body, Path};
 use super::guard::{Caller, How};
-use crate::store::records::{AuditEntry, Role, SessionId, User};
-use crate::store::{AuditVerdict, Store, Verified};
-
-/// Lines of the audit trail per answer: default and maximum.
-const LINES: (u32, u32) = (100, 1000);
+use crate::store::records::{Role, User};
 
 /// All users.
 #[derive(Debug, Serialize, ToSchema)]
@@ -68,31 +62,6 @@ pub(super) struct NewToken {
 pub(super) struct Secret {
     /// Send it as `Authorization: Bearer …`. It is not stored and cannot be shown again.
     token: String,
-}
-
-/// Which lines of the audit trail.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct WhichLines {
-    /// Only those of this session.
-    #[param(value_type = Option<i64>)]
-    session: Option<SessionId>,
-    /// Only those with a number below this.
-    before: Option<i64>,
-    /// How many, 1 to 1000; 100 by default.
-    limit: Option<u32>,
-}
-
-/// Lines of the audit trail.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Audit {
-    /// Newest first.
-    entries: Vec<AuditEntry>,
-    /// Whether the trail is complete and unchanged; null with `before`, since the trail is not verified then.
-    whole: Option<bool>,
-    /// What is wrong with the trail, if it is not whole.
-    problem: Option<String>,
 }
 
 /// All users.
@@ -182,33 +151,4 @@ pub(super) async fn remove_token(
     } else {
         Err(ApiError::not_found("there is no such token"))
     }
-}
-
-/// The audit trail. Without `before`, the whole trail is verified; cells and pictures are by `leukoscope audit verify`.
-#[utoipa::path(get, path = "/api/audit", tag = "admin", params(WhichLines), responses((status = 200, body = Audit)))]
-pub(super) async fn audit(
-    State(app): State<SharedApp>,
-    QueryParameters(WhichLines { session, before, limit }): QueryParameters<WhichLines>,
-) -> Result<Json<Audit>, ApiError> {
-    let limit = limit.unwrap_or(LINES.0).clamp(1, LINES.1);
-    blocking(&app, move |app: &App| {
-        let entries = app.store.audit(session, before, limit)?;
-        if before.is_some() {
-            return Ok(Json(Audit { entries, whole: None, problem: None }));
-        }
-        let problem = match verify(&app.store)? {
-            AuditVerdict::Whole { .. } => None,
-            AuditVerdict::Broken { number, why } => Some(format!("line {number}: {why}")),
-        };
-        Ok::<_, ApiError>(Json(Audit { entries, whole: Some(problem.is_none()), problem }))
-    })
-    .await
-}
-
-/// Verifies the whole trail, and all it speaks of but cells and pictures, over a connection of its own, because that takes long and others must be able to read
-/// meanwhile.
-fn verify(store: &Store) -> Result<AuditVerdict, ApiError> {
-    let folder = store.path().parent().unwrap_or(path::Path::new("."));
-    let apart = Store::open_to_read(folder)?.ok_or_else(|| ApiError::internal(&"the store is gone"))?;
-    Ok(apart.verify(Verified::WithoutCells)?)
 }

@@ -14,10 +14,13 @@ use super::logins::Logins;
 use super::repeats::Repeats;
 use super::throttle::Throttle;
 use super::{Timeouts, Web};
-use crate::config::Config;
+use crate::config::{Config, StoreConfig};
 use crate::outputs::metrics::token::ScrapeToken;
+use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::words::Catalogues;
 use crate::station::adapt::Laboratory;
+use crate::station::camera_choice::CameraChooser;
+use crate::station::control::Controls;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::monitor::Monitor;
@@ -42,16 +45,22 @@ pub(super) type Permit = OwnedSemaphorePermit;
 #[derive(Debug)]
 pub(super) struct App {
     pub(super) store: Store,
+    pub(super) keep: StoreConfig,
     pub(super) state: PathBuf,
     pub(super) in_force: InForce,
     pub(super) live: Live,
     pub(super) commands: Commands,
+    pub(super) camera: CameraChooser,
     pub(super) calibration_requests: Requests<CalibrationRequest>,
+    pub(super) letterhead: Letterhead,
     pub(super) laboratory: Laboratory,
     pub(super) weights_requests: Requests<WeightsRequest>,
+    pub(super) controls: Controls,
     pub(super) station: String,
     pub(super) language: String,
     pub(super) catalogues: Catalogues,
+    /// The laboratory's own pictures of each class.
+    pub(super) reference_cells: Option<PathBuf>,
     pub(super) timeouts: Timeouts,
     pub(super) monitor: Monitor,
     pub(super) configured: Config,
@@ -83,16 +92,21 @@ impl App {
         let idle = Duration::from_secs(u64::from(web.config.idle_minutes) * 60);
         Self {
             store: web.store.clone(),
+            keep: web.keep.clone(),
             state: web.state.clone(),
             in_force: web.in_force.clone(),
             live: web.live.clone(),
             commands: web.commands.clone(),
+            camera: web.camera.clone(),
             calibration_requests: web.calibration_requests.clone(),
+            letterhead: web.letterhead.clone(),
             laboratory: web.laboratory.clone(),
             weights_requests: web.weights_requests.clone(),
+            controls: web.controls.clone(),
             station: web.station.clone(),
             language: web.config.language.clone(),
             catalogues: Catalogues::new(web.config.catalogues.clone()),
+            reference_cells: web.config.reference_cells.clone(),
             timeouts: web.timeouts,
             monitor: web.monitor.clone(),
             configured: web.configured.clone(),

@@ -67,6 +67,8 @@ pub(super) enum Code {
     Changed,
     /// Cells that somebody must look at were not, and no comment says why.
     Unexplained,
+    /// It was not counted from a slide under a microscope, and the station is not for training.
+    NotReal,
     /// No such thing.
     NotFound,
     /// Busy; try again in a moment.
@@ -79,6 +81,10 @@ pub(super) enum Code {
     Internal,
     /// The request comes from a page of another site.
     OtherSite,
+    /// The session is a control.
+    Control,
+    /// The control has not passed, and no admin said why.
+    ControlNotPassed,
     /// Not possible while a count runs.
     Counting,
     /// Not possible while no sample is being counted.
@@ -175,7 +181,9 @@ impl From<StoreError> for ApiError {
                 ReviewError::Signed(_) => (StatusCode::CONFLICT, Code::Signed),
                 ReviewError::Counting(_) | ReviewError::Interrupted(_) => (StatusCode::CONFLICT, Code::NotDone),
                 ReviewError::Changed(_) => (StatusCode::CONFLICT, Code::Changed),
+                ReviewError::Control(_) => (StatusCode::CONFLICT, Code::Control),
                 ReviewError::Unexplained(..) => (StatusCode::CONFLICT, Code::Unexplained),
+                ReviewError::NotReal(..) => (StatusCode::CONFLICT, Code::NotReal),
                 ReviewError::NoSession(_) | ReviewError::NoCell(..) => (StatusCode::NOT_FOUND, Code::NotFound),
             },
             StoreError::Refused(_) => (StatusCode::CONFLICT, Code::Request),

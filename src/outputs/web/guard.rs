@@ -155,6 +155,7 @@ fn is_by_person(path: &str) -> bool {
     !matches!(
         path,
         "/api/me"
+            | "/api/alarms"
             | "/api/live"
             | "/api/live/stream"
             | "/api/health"

@@ -7,20 +7,26 @@
 mod account;
 mod adaptation;
 mod admin;
+mod alarms;
 mod app;
 mod assets;
 mod calibration;
+mod camera;
 mod certificate;
 mod connection;
 mod error;
 mod guard;
 mod health;
 mod http1;
+mod keeping;
+mod laboratory;
 mod logins;
 mod monitoring;
 mod network;
 mod openapi;
 mod practice;
+mod quality;
+mod references;
 mod repeats;
 mod report;
 mod review;
@@ -31,6 +37,7 @@ mod stream;
 mod support;
 mod tables;
 mod throttle;
+mod trail;
 mod worklist;
 
 use std::io;
@@ -51,9 +58,12 @@ use utoipa::openapi::path::PathItem;
 use self::app::App;
 pub use self::certificate::CertificateError;
 use self::http1::Http1Only;
-use crate::config::{Config, ListenAddress, WebConfig};
+use crate::config::{Config, ListenAddress, StoreConfig, WebConfig};
 use crate::outputs::metrics::token::{ScrapeToken, TokenError};
+use crate::outputs::report::letterhead::Letterhead;
 use crate::station::adapt::Laboratory;
+use crate::station::camera_choice::CameraChooser;
+use crate::station::control::Controls;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::monitor::Monitor;
@@ -104,6 +114,8 @@ pub struct Web {
     pub station: String,
     /// Sessions, results, users and audit trail.
     pub store: Store,
+    /// How long the store keeps things.
+    pub keep: StoreConfig,
     /// What is in force, to be shown, and the networks for maps of what mattered in a cell; limits that are set on the page
     /// change it.
     pub in_force: InForce,
@@ -111,12 +123,18 @@ pub struct Web {
     pub live: Live,
     /// Where requests to the count go.
     pub commands: Commands,
+    /// Whether the camera is chosen here.
+    pub camera: CameraChooser,
     /// Where requests for a calibration go.
     pub calibration_requests: Requests<CalibrationRequest>,
+    /// What the laboratory puts on its reports.
+    pub letterhead: Letterhead,
     /// Models, camera and profiles of the station.
     pub laboratory: Laboratory,
     /// Where requests to name cells with other weights go.
     pub weights_requests: Requests<WeightsRequest>,
+    /// Quality control.
+    pub controls: Controls,
     /// What monitoring sees.
     pub monitor: Monitor,
     /// The whole configuration: what the file for support says of it, and what practice goes by.

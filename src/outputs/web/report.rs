@@ -21,6 +21,9 @@ use crate::store::records::SessionId;
 pub(super) struct Wanted {
     /// Language, such as `es`; the station's by default.
     language: Option<String>,
+    /// Whether a browser should show it, to print, instead of saving it.
+    #[serde(default)]
+    show: bool,
 }
 
 /// PDF report for people. Every page is marked as preliminary until the result is signed.
@@ -34,6 +37,19 @@ pub(super) async fn pdf(
     wanted: QueryParameters<Wanted>,
 ) -> Result<Response, ApiError> {
     report(app, caller, id, wanted, ReportFormat::Pdf).await
+}
+
+/// Label of 57 x 32 mm: the sample id as text and QR code, the date, the leading figures, whether it is signed.
+#[utoipa::path(get, path = "/api/sessions/{id}/label.pdf", tag = "report", params(("id" = i64, Path), Wanted), responses(
+    (status = 200, content_type = "application/pdf", body = Vec<u8>),
+))]
+pub(super) async fn label(
+    app: State<SharedApp>,
+    caller: Caller,
+    id: Path<SessionId>,
+    wanted: QueryParameters<Wanted>,
+) -> Result<Response, ApiError> {
+    report(app, caller, id, wanted, ReportFormat::Label).await
 }
 
 /// CSV report for spreadsheets.
@@ -66,7 +82,7 @@ async fn report(
     State(app): State<SharedApp>,
     caller: Caller,
     Path(id): Path<SessionId>,
-    QueryParameters(Wanted { language }): QueryParameters<Wanted>,
+    QueryParameters(Wanted { language, show }): QueryParameters<Wanted>,
     form: ReportFormat,
 ) -> Result<Response, ApiError> {
     if language.as_deref().is_some_and(|language| !is_language(language)) {
@@ -78,16 +94,18 @@ async fn report(
         let detail = app.view(id, &caller, form.ending())?;
         let cells = report::cells(&app.store, id, form)?;
         let words = app.catalogues.words(language.as_deref().unwrap_or(&app.language));
-        let bytes = report::make(form, &detail, &cells, &words).map_err(|problem| ApiError::internal(&problem))?;
+        let bytes = report::make(form, &detail, &cells, &words, &app.letterhead)
+            .map_err(|problem| ApiError::internal(&problem))?;
         Ok::<_, ApiError>((bytes, detail.summary.sample))
     })
     .await?;
     let kind = match form {
-        ReportFormat::Pdf => "application/pdf",
+        ReportFormat::Pdf | ReportFormat::Label => "application/pdf",
         ReportFormat::Csv => "text/csv; charset=utf-8",
         ReportFormat::Json => "application/json",
     };
-    let name = format!("attachment; filename=\"{}\"", report::file_name(id, &sample, form));
+    let way = if show { "inline" } else { "attachment" };
+    let name = format!("{way}; filename=\"{}\"", report::file_name(id, &sample, form));
     let name = HeaderValue::try_from(name).map_err(|problem| ApiError::internal(&problem))?;
     Ok(([(CONTENT_TYPE, HeaderValue::from_static(kind)), (CONTENT_DISPOSITION, name)], bytes).into_response())
 }

@@ -2,14 +2,16 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::account::try_password;
 use super::app::{App, SharedApp, blocking};
-use super::error::{ApiError, Body, Path};
+use super::error::{ApiError, Body, Code, Path};
 use super::guard::{Caller, How};
+use crate::counting::quality_control::ControlMark;
 use crate::domain::class::CellClass;
 use crate::store::records::{CellNumber, CellRecord, SessionDetail, SessionId, Signature};
 
@@ -98,7 +100,7 @@ pub(super) async fn undo(
     request_body = Signing,
     responses((status = 200, body = Signature), (status = 403, description = "The password is wrong, or a token asks",
         body = super::error::ErrorBody), (status = 409, description = "It has no result, is signed already, or changed \
-        since it was looked at", body = super::error::ErrorBody)),
+        since it was looked at, or the control has not passed", body = super::error::ErrorBody)),
 )]
 pub(super) async fn sign(
     State(app): State<SharedApp>,
@@ -113,12 +115,26 @@ pub(super) async fn sign(
     let check = move |app: &App| app.store.check_password(&name, &password);
     try_password(&app, &caller.name, caller.address, check).await?.ok_or_else(ApiError::wrong_password)?;
     blocking(&app, move |app: &App| {
-        app.store.sign_seen(id, &caller.name, Timestamp::now(), comment.trim(), &fingerprint).map(Json)
+        let now = Timestamp::now();
+        let control = app.control_for_signature(now)?;
+        let signed = app.store.sign_seen(id, &caller.name, now, comment.trim(), control, &fingerprint)?;
+        Ok::<_, ApiError>(Json(signed))
     })
     .await
 }
 
 impl App {
+    /// How quality control stands, to be signed with a result; an error where it keeps results from being signed.
+    fn control_for_signature(&self, now: Timestamp) -> Result<Option<ControlMark>, ApiError> {
+        let standing = self.controls.standing(now)?;
+        if standing.may_sign {
+            return Ok(self.controls.mark(now)?);
+        }
+        let why = standing.trouble().unwrap_or_default();
+        let words = format!("{why}. Nothing is signed until the control passes, or an admin writes why not");
+        Err(ApiError::new(StatusCode::CONFLICT, Code::ControlNotPassed, words))
+    }
+
     fn reviewed(&self, id: SessionId, cells: Vec<CellRecord>) -> Result<Json<Reviewed>, ApiError> {
         let session = self.store.session(id)?.ok_or_else(|| ApiError::not_found("there is no such session"))?;
         Ok(Json(Reviewed { cells, session }))

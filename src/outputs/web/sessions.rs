@@ -20,7 +20,7 @@ use super::error::{ApiError, Path, QueryParameters};
 use super::guard::Caller;
 use crate::domain::class::{CellClass, Group, Kind};
 use crate::store::StoreError;
-use crate::store::records::{self, CellNumber, CellRecord, SessionDetail, SessionId, SessionSummary};
+use crate::store::records::{self, CellNumber, CellRecord, SessionDetail, SessionId, SessionSummary, ShownField};
 
 /// Repeated views of one signed session in one form by one user within this time make one line in the audit trail.
 const ONE_VIEW: Duration = Duration::from_mins(10);
@@ -125,6 +125,43 @@ pub(super) async fn crop(
     Ok(picture("image/jpeg", jpeg))
 }
 
+/// The whole field that shows a cell, if one is kept: its size, its scale, and the boxes of its cells. Noted in the audit trail
+/// like the picture.
+#[utoipa::path(get, path = "/api/sessions/{id}/cells/{n}/field", tag = "sessions",
+    params(("id" = i64, Path), ("n" = i64, Path)),
+    responses((status = 200, body = ShownField)),
+)]
+pub(super) async fn field(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path((id, number)): Path<(SessionId, CellNumber)>,
+) -> Result<Json<ShownField>, ApiError> {
+    let field = blocking(&app, move |app: &App| {
+        app.note_view(id, &caller, "cells")?;
+        app.store.field_of(id, number)
+    })
+    .await?;
+    field.map(Json).ok_or_else(|| ApiError::not_found("no field that shows this cell is kept"))
+}
+
+/// Picture of a field that is kept, by its number in the session. Noted in the audit trail like the picture of a cell.
+#[utoipa::path(get, path = "/api/sessions/{id}/fields/{n}/picture.jpg", tag = "sessions",
+    params(("id" = i64, Path), ("n" = i64, Path)),
+    responses((status = 200, content_type = "image/jpeg", body = Vec<u8>)),
+)]
+pub(super) async fn field_picture(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path((id, number)): Path<(SessionId, i64)>,
+) -> Result<Response, ApiError> {
+    let jpeg = blocking(&app, move |app: &App| {
+        app.note_view(id, &caller, "cells")?;
+        app.store.field_picture(id, number)
+    })
+    .await?;
+    jpeg.map(|jpeg| picture("image/jpeg", jpeg)).ok_or_else(|| ApiError::not_found("this field is not kept"))
+}
+
 /// Picture of a cell under a map of what in it spoke for the program's class. Noted in the audit trail like the
 /// picture.
 #[utoipa::path(get, path = "/api/sessions/{id}/cells/{n}/saliency.png", tag = "sessions",
@@ -198,7 +235,7 @@ impl App {
 }
 
 /// Answer with a picture.
-fn picture(kind: &'static str, bytes: Vec<u8>) -> Response {
+pub(super) fn picture(kind: &'static str, bytes: Vec<u8>) -> Response {
     let headers =
         [(CONTENT_TYPE, HeaderValue::from_static(kind)), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     (headers, bytes).into_response()

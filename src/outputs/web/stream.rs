@@ -17,6 +17,7 @@ use super::error::{ApiError, Body, ErrorBody};
 use super::guard::{Caller, How, user_of};
 use crate::counting::session::sample::sample_id;
 use crate::counting::session::snapshot::{Command, EarlierResult, Snapshot};
+use crate::counting::statistics::absolute::{Entered, NoWhiteCount, WhiteCount};
 use crate::counting::statistics::per_red_cell::{NoRedCount, RedCount};
 use crate::station::live_view::{self, PACE};
 use crate::station::requests::Asked;
@@ -61,6 +62,11 @@ pub(super) struct CommandBody {
     command: CommandWord,
     /// Sample id, 1 to 64 characters that show and print, in the form of `[session] sample_pattern`; with `new` only.
     sample: Option<String>,
+    /// White count, 0.01 to 1000, in 10^9 per litre (thousands per microlitre); with `white` only, and only while a sample
+    /// is counted.
+    white_count: Option<f64>,
+    /// Group of people that the laboratory's reference ranges name; with `group` only, and only while a sample is counted.
+    group: Option<String>,
     /// Red count, 0.1 to 10, in 10^12 per litre (millions per microlitre); with `red` only, and only
     /// while a sample is counted.
     red_count: Option<f64>,
@@ -77,6 +83,10 @@ enum CommandWord {
     New,
     /// Set the red count of the sample being counted.
     Red,
+    /// Set the white count of the sample being counted.
+    White,
+    /// Say to which group of the reference ranges the person belongs.
+    Group,
 }
 
 /// The current state.
@@ -99,7 +109,7 @@ pub(super) struct PassedOn {
 /// signed result already begins all the same; the answer warns and names that result.
 #[utoipa::path(post, path = "/api/live/commands", tag = "live", request_body = CommandBody, responses(
     (status = 202, description = "Passed on to the count", body = PassedOn),
-    (status = 409, description = "A red count while no sample is counted", body = ErrorBody),
+    (status = 409, description = "A count or a group while no sample is counted", body = ErrorBody),
     (status = 503, description = "Too much was asked already; ask again", body = ErrorBody),
 ))]
 pub(super) async fn command(
@@ -108,6 +118,11 @@ pub(super) async fn command(
     Body(asked): Body<CommandBody>,
 ) -> Result<(StatusCode, Json<PassedOn>), ApiError> {
     let command = asked.into_command()?;
+    if let Command::Enter(Entered::Group(group)) = &command
+        && !app.letterhead.ranges.groups().contains(&group.as_str())
+    {
+        return Err(ApiError::request(format!("no reference range of this laboratory names the group {group}")));
+    }
     log::info!("page: {} asks for {command:?}", caller.by());
     let sample = if let Command::NewSample(Some(id)) = &command { Some(id.clone()) } else { None };
     app.commands.ask(Asked::by(caller.by(), command))?;
@@ -125,21 +140,31 @@ pub(super) async fn command(
 
 impl CommandBody {
     fn into_command(self) -> Result<Command, ApiError> {
-        match (self.command, self.sample, self.red_count) {
-            (CommandWord::Start, None, None) => Ok(Command::Start),
-            (CommandWord::Stop, None, None) => Ok(Command::Stop),
-            (CommandWord::New, None, None) => Ok(Command::NewSample(None)),
-            (CommandWord::New, Some(sample), None) => {
+        let Self { command, sample, red_count, white_count, group } = self;
+        let entered = (red_count, white_count, group);
+        match (command, sample, entered) {
+            (CommandWord::Start, None, (None, None, None)) => Ok(Command::Start),
+            (CommandWord::Stop, None, (None, None, None)) => Ok(Command::Stop),
+            (CommandWord::New, None, (None, None, None)) => Ok(Command::NewSample(None)),
+            (CommandWord::New, Some(sample), (None, None, None)) => {
                 let sample = sample_id(&sample).map_err(|problem| ApiError::request(problem.to_string()))?;
                 Ok(Command::NewSample(Some(sample)))
             }
-            (CommandWord::Red, None, Some(count)) => {
-                RedCount::new(count).map(Command::RedCount).ok_or_else(|| ApiError::request(NoRedCount.to_string()))
-            }
+            (CommandWord::Red, None, (Some(count), None, None)) => RedCount::new(count)
+                .map(|count| Command::Enter(Entered::Red(count)))
+                .ok_or_else(|| ApiError::request(NoRedCount.to_string())),
+            (CommandWord::White, None, (None, Some(count), None)) => WhiteCount::new(count)
+                .map(|count| Command::Enter(Entered::White(count)))
+                .ok_or_else(|| ApiError::request(NoWhiteCount.to_string())),
+            (CommandWord::Group, None, (None, None, Some(group))) => Ok(Command::Enter(Entered::Group(group))),
             (CommandWord::Red, ..) => Err(ApiError::request("red takes red_count, and no sample")),
-            (CommandWord::New, _, Some(_)) => Err(ApiError::request("new takes a sample at most; send red afterwards")),
+            (CommandWord::White, ..) => Err(ApiError::request("white takes white_count, and no sample")),
+            (CommandWord::Group, ..) => Err(ApiError::request("group takes group, and no sample")),
+            (CommandWord::New, ..) => {
+                Err(ApiError::request("new takes a sample at most; send red, white and group afterwards"))
+            }
             (CommandWord::Start | CommandWord::Stop, ..) => {
-                Err(ApiError::request("start and stop take neither sample nor red_count"))
+                Err(ApiError::request("start and stop take neither sample, red_count, white_count nor group"))
             }
         }
     }

@@ -251,5 +251,5 @@ impl Look<'_> {
 
 /// Whether what a camera is configured as can be a real one.
 fn is_microscope(camera: &str) -> bool {
-    camera != "simulated" && !camera.starts_with("replay:") && !camera.starts_with("pan:")
+    !matches!(camera, "simulated" | "choose") && !camera.starts_with("replay:") && !camera.starts_with("pan:")
 }

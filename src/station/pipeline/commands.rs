@@ -6,21 +6,23 @@ use serde_json::json;
 use super::Counting;
 use super::keeping::NextSample;
 use super::rate::Rate;
+use crate::counting::quality_control::ControlOf;
 use crate::counting::session::sample;
 use crate::counting::session::snapshot::{Command, Ending, Phase};
+use crate::counting::statistics::absolute::Entered;
 use crate::station::requests::Asked;
 use crate::store::records::SessionStart;
 use crate::vision::quality::Gate;
 
 impl Counting {
     pub(super) fn command(&mut self, Asked { by, command }: Asked) {
-        if self.unkept.is_some() && matches!(command, Command::Start | Command::NewSample(_)) {
+        if self.unkept.is_some() && matches!(command, Command::Start | Command::NewSample(_) | Command::Control(_)) {
             log::warn!("{command:?} is not done while the last result could not be kept");
             return;
         }
         match command {
             Command::Start if self.session.phase() == Phase::Counting => {}
-            Command::Start => self.begin(None, by),
+            Command::Start => self.begin(None, None, by),
             Command::Stop => self.end(Ending::Stopped, Some(by)),
             Command::NewSample(id) => {
                 self.end(Ending::Stopped, Some(by.clone()));
@@ -28,44 +30,63 @@ impl Counting {
                 self.next = Some(NextSample { id, by });
                 self.begin_next();
             }
-            Command::RedCount(count) => {
-                if !self.session.set_red_count(count) {
-                    log::warn!("a red count is not used: its sample ended before it arrived");
-                } else if self.red_noted.replace(count) != Some(count) {
-                    // Noted once: a host may send the same one again and again.
-                    let detail = json!({"red_count": count.tera_per_litre()});
-                    self.connections.recorder.note(&by, "red count", detail);
+            Command::Enter(entered) => {
+                let now = Timestamp::now();
+                // Told once: a host may send the same one again and again.
+                if self.noted.contains(&entered) {
+                    log::debug!("{entered:?} was entered already");
+                } else if self.session.enter(&entered, &by, now) {
+                    let (what, detail) = match &entered {
+                        Entered::Red(count) => ("red count", json!({"red_count": count.tera_per_litre()})),
+                        Entered::White(count) => ("white count", json!({"white_count": count.giga_per_litre()})),
+                        Entered::Group(group) => ("group", json!({"group": group})),
+                    };
+                    self.connections.recorder.note(&by, what, detail);
+                    let (kind, _) = entered.told();
+                    self.noted.retain(|other| other.told().0 != kind);
+                    self.noted.push(entered);
+                } else {
+                    log::warn!("{entered:?} is not used: its sample ended before it arrived");
                 }
             }
+            // A sample being counted is never ended by a control.
+            Command::Control(of) if self.session.phase() == Phase::Counting => {
+                log::warn!("the control {} is not counted: a sample is", of.lot);
+            }
+            Command::Control(of) => self.begin(Some(of.sample()), Some(of), by),
         }
         self.publish();
     }
 
-    pub(super) fn begin(&mut self, id: Option<String>, by: String) {
+    pub(super) fn begin(&mut self, id: Option<String>, control: Option<ControlOf>, by: String) {
         let now = Timestamp::now();
         let id = id.unwrap_or_else(|| self.nameless(now));
         self.session.begin(Some(id), now);
         self.detected = None;
         self.view.begin();
+        self.fields.begin();
         self.counter.begin(Gate::new(self.connections.gate));
         self.at_start = self.connections.camera.counts();
         self.used = 0;
         self.failed = 0;
         self.judged.begin();
+        self.control = control;
         self.rate = Rate::default();
-        self.red_noted = None;
+        self.noted.clear();
         self.red_cells = None;
         self.named_with = self.vision.profile().cloned();
         let snapshot = self.session.snapshot(Timestamp::now());
         log::info!("sample {}: counting to {}", snapshot.sample, snapshot.target);
         self.look_up_earlier(&snapshot.sample);
-        self.camera_check = None;
+        let settings = self.settings();
+        self.look_up_check(settings.taken_with.as_ref());
         self.connections.recorder.begin(SessionStart {
             sample: snapshot.sample,
             station: self.station.clone(),
             started: snapshot.started.unwrap_or(snapshot.time),
-            settings: self.settings(),
+            settings,
             by,
+            control: self.control.as_ref().map(|of| of.id),
         });
     }
 

@@ -54,7 +54,9 @@ impl Counting {
         match self.connections.recorder.finish_stopped(named, kept, of, by) {
             Ok(number) => {
                 log::info!("sample {}: result {number} is kept", result.sample);
-                self.connections.tallies.result(result);
+                if !result.is_control() {
+                    self.connections.tallies.result(result);
+                }
                 let of = settings.taken_with.clone();
                 self.unkept = None;
                 self.look_up_check(of.as_ref());
@@ -89,8 +91,8 @@ impl Counting {
         Settings { taken_with: Some(taken_with(camera, optics)), ..self.current.settings.clone() }
     }
 
-    /// Looks up whether the camera of a stored result was checked, for everybody to see beside it.
-    fn look_up_check(&mut self, of: Option<&Setup>) {
+    /// Looks up whether the camera of a sample was checked, for everybody to see beside it.
+    pub(super) fn look_up_check(&mut self, of: Option<&Setup>) {
         let found = self.connections.store.as_ref().zip(of).map(|(store, of)| store.camera_check(of)).transpose();
         self.camera_check = found.unwrap_or_else(|problem| {
             log::error!("whether the camera was checked cannot be read: {problem}");
@@ -104,7 +106,7 @@ impl Counting {
         if self.unkept.is_none()
             && let Some(NextSample { id, by }) = self.next.take()
         {
-            self.begin(id, by);
+            self.begin(id, None, by);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod calibrating;
 mod commands;
+mod fields;
 mod judged;
 mod keeping;
 mod publishing;
@@ -15,16 +16,18 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Receiver;
 
 pub use self::calibrating::{Calibrated, CalibrationRequest, Calibrator};
+use self::fields::Fields;
 use self::judged::QualityLog;
 use self::keeping::{NextSample, Unkept};
 use self::rate::Rate;
 pub use self::switching::WeightsRequest;
 use self::view::SessionView;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
-use crate::counting::counter::{Counted, Counter, DetectedFrame};
+use crate::counting::counter::{Counted, CountedCell, Counter, DetectedFrame, Revision};
+use crate::counting::quality_control::ControlOf;
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::{CameraCheck, Command, EarlierResult, Ending, Phase, Snapshot};
-use crate::counting::statistics::per_red_cell::RedCount;
+use crate::counting::statistics::absolute::Entered;
 use crate::domain::frame::Frame;
 use crate::domain::red_cell_colour::RedCellColour;
 use crate::domain::scale::MicrometresPerPixel;
@@ -77,6 +80,8 @@ pub struct PipelinePorts {
     pub stop: Stop,
     /// Whether frames that are not good enough are left out.
     pub gate: bool,
+    /// Whole fields kept a sample, at most.
+    pub fields: u32,
     /// What is calibrated, and where the calibration is stored.
     pub calibrator: Calibrator,
     /// Requests for a calibration.
@@ -107,6 +112,7 @@ struct Counting {
     /// The detected frame that is counted while the next one is detected.
     detected: Option<(DetectedFrame, Frame)>,
     view: SessionView,
+    fields: Fields,
     /// Time the detection took when no other frame was counted meanwhile.
     detected_alone: Duration,
     session: Session,
@@ -118,7 +124,7 @@ struct Counting {
     /// Ids made for samples that nobody named, of the newest second.
     made: Vec<String>,
     /// The red count that the trail holds for the running sample.
-    red_noted: Option<RedCount>,
+    noted: Vec<Entered>,
     /// The sample to begin once the previous result is on disk.
     next: Option<NextSample>,
     /// The camera's counts when the session began.
@@ -133,7 +139,10 @@ struct Counting {
     named_with: Option<ProfileMark>,
     /// A signed result that the sample had before.
     earlier: Option<EarlierResult>,
+    /// The control that is counted; none for a sample.
+    control: Option<ControlOf>,
     /// Whether the camera of the latest result was checked; none while a sample is counted.
+    /// Whether the camera was checked when the sample began, or when its result was stored.
     camera_check: Option<CameraCheck>,
     rate: Rate,
     /// The state published last, and when.
@@ -150,12 +159,13 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         detected: None,
         detected_alone: Duration::ZERO,
         view: SessionView::new(connections.live.clone()),
+        fields: Fields::new(connections.fields),
         session,
         current: connections.in_force.now(),
         connections,
         unkept: None,
         made: Vec::new(),
-        red_noted: None,
+        noted: Vec::new(),
         next: None,
         at_start: CameraCounts::default(),
         used: 0,
@@ -165,6 +175,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         red_cells: None,
         named_with: None,
         earlier: None,
+        control: None,
         camera_check: None,
         rate: Rate::default(),
         state: None,
@@ -304,6 +315,8 @@ impl Counting {
                     );
                 }
                 self.connections.recorder.counted(&cells, &revisions);
+                self.fields.see(frame, &in_view, &names, self.um_per_px);
+                self.keep_fields(&cells, &revisions);
                 self.session.revise(&revisions);
                 if self.session.add(&cells, jumped) {
                     self.ended(None);
@@ -317,6 +330,14 @@ impl Counting {
             }
         }
         self.publish();
+    }
+
+    /// Keeps the fields of cells that a person must look at, by the flags that the sample has so far.
+    fn keep_fields(&mut self, cells: &[CountedCell], revisions: &[Revision]) {
+        let flags = self.state.as_ref().map_or(&[][..], |state| &state.flags);
+        for field in self.fields.wanted(cells, revisions, flags) {
+            self.connections.recorder.field(field);
+        }
     }
 
     /// Whether the frame size differs from the one the light was calibrated with: the flat field would be wrong.
@@ -347,6 +368,7 @@ impl Counting {
         if self.session.phase() == Phase::Counting {
             let rest = self.counter.finish();
             self.connections.recorder.counted(&rest, &[]);
+            self.keep_fields(&rest, &[]);
             if self.session.add(&rest, false) {
                 self.ended(None);
             } else if self.session.finish(ending) {

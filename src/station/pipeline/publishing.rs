@@ -6,6 +6,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::Counting;
+use crate::counting::quality_control::QualityControl;
 use crate::counting::session::snapshot::{FrameCounts, Phase, Snapshot};
 
 impl Counting {
@@ -27,6 +28,12 @@ impl Counting {
             quality: self.judged.newest,
             earlier: self.earlier.clone(),
             camera_check: self.camera_check.clone(),
+            quality_control: self
+                .control
+                .clone()
+                .map(|of| QualityControl::Run { of, look: self.judged.look(self.um_per_px, self.used) }),
+            source: self.current.settings.source,
+            training: self.current.settings.training,
             ..self.session.snapshot(Timestamp::now())
         };
         snapshot.mark_experimental(self.vision.experimental());

@@ -1,8 +1,8 @@
 //! Writes the running session's cells to the store on its own thread, so that a slow memory card never delays a frame.
 //!
 //! Cells are flushed about once a second. A result is written together with everything still pending, in one
-//! transaction, and acknowledged. Failed writes stay in memory and are retried. As the backlog grows, pictures are
-//! dropped first, then records of red cells and platelets. White cells and results are never dropped.
+//! transaction, and acknowledged. Failed writes stay in memory and are retried. As the backlog grows, whole
+//! fields are dropped first, then pictures, then records of red cells and platelets. White cells and results are never dropped.
 
 mod running;
 
@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub(crate) use self::running::SeenField;
 use self::running::{RunningSession, SeenCell};
 use crate::counting::counter::{CountedCell, Revision};
 use crate::counting::session::snapshot::Snapshot;
@@ -36,6 +37,9 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// Backlog of changes at which crops are dropped: about 60 MB if every change had one.
 const MOST_WITH_PICTURES: usize = 10_000;
 
+/// Whole fields waiting to be compressed, and as many to be written, at most: some 50 MB.
+const MOST_FIELDS: usize = 8;
+
 /// Backlog at which red cells and platelets are dropped: about 15 MB, an hour of a typical count. Only the few hundred
 /// white cells of a count, without crops, and the few withdrawn cells are queued beyond this.
 const MOST_WITH_RED_CELLS: usize = 50_000;
@@ -48,6 +52,7 @@ enum RecorderMessage {
     Begin(Box<SessionStart>),
     Cell(SeenCell),
     Withdrawn(CellId),
+    Field(SeenField),
     Note(Box<Noted>),
     Finish(Box<Finish>),
 }
@@ -78,6 +83,8 @@ pub struct Recorder {
     unwritten: Arc<AtomicUsize>,
     /// These and what is still queued, as last seen by either thread.
     backlog: Arc<AtomicUsize>,
+    /// Whole fields waiting to be compressed.
+    fields: Arc<AtomicUsize>,
     drops: Drops,
     session: Arc<AtomicI64>,
     store: Store,
@@ -95,19 +102,21 @@ impl Recorder {
         let (messages, incoming) = unbounded();
         let unwritten = Arc::<AtomicUsize>::default();
         let backlog = Arc::<AtomicUsize>::default();
-        let session = Arc::<AtomicI64>::default();
+        let (fields, session) = (Arc::<AtomicUsize>::default(), Arc::<AtomicI64>::default());
         let keeper = Keeper {
             store: store.clone(),
             troubles,
             session: Arc::clone(&session),
             unwritten: Arc::clone(&unwritten),
             backlog: Arc::clone(&backlog),
+            fields: Arc::clone(&fields),
+            drops: drops.clone(),
             running: None,
             notes: Vec::new(),
             again: None,
         };
         let thread = thread("recorder", move || keeper.run(&incoming))?;
-        Ok(Self { messages: Some(messages), unwritten, backlog, drops, session, store, thread: Some(thread) })
+        Ok(Self { messages: Some(messages), unwritten, backlog, fields, drops, session, store, thread: Some(thread) })
     }
 
     /// Id of the running or latest session, once the store has assigned one.
@@ -167,6 +176,16 @@ impl Recorder {
                 picture: cell.picture.clone(),
             });
         }
+    }
+
+    /// Records a whole field, unless too many wait already.
+    pub(crate) fn field(&self, field: SeenField) {
+        if self.fields.load(Ordering::Relaxed) >= MOST_FIELDS {
+            self.drops.note(Dropped::Field);
+            return;
+        }
+        self.fields.fetch_add(1, Ordering::Relaxed);
+        self.send(RecorderMessage::Field(field));
     }
 
     /// Queues a cell, dropping its crop or the whole record if the backlog is too long.
@@ -241,6 +260,8 @@ struct Keeper {
     session: Arc<AtomicI64>,
     unwritten: Arc<AtomicUsize>,
     backlog: Arc<AtomicUsize>,
+    fields: Arc<AtomicUsize>,
+    drops: Drops,
     running: Option<RunningSession>,
     /// Lines of the trail not yet written.
     notes: Vec<Noted>,
@@ -287,6 +308,13 @@ impl Keeper {
             RecorderMessage::Withdrawn(id) => {
                 if let Some(running) = &mut self.running {
                     running.waiting.push(CellChange::Withdrawn(id.0.into()));
+                }
+            }
+            RecorderMessage::Field(kept) => {
+                self.fields.fetch_sub(1, Ordering::Relaxed);
+                match &mut self.running {
+                    Some(running) if running.fields_waiting() < MOST_FIELDS => running.keep(kept),
+                    _ => self.drops.note(Dropped::Field),
                 }
             }
             RecorderMessage::Note(mut noted) => {

@@ -9,12 +9,18 @@ use image::codecs::jpeg::JpegEncoder;
 
 use crate::counting::track::{CellId, OnSlide};
 use crate::domain::class::Kind;
-use crate::store::records::{CellChange, CellRecord, SessionId, SessionStart};
+use crate::store::records::{CellChange, CellRecord, FieldRecord, SessionId, SessionStart};
 use crate::store::{Store, StoreError};
 use crate::vision::prediction::Prediction;
 
-/// JPEG quality of the crops, 1..=100: keeps the texture of nuclei at about 6 kB per crop.
+/// JPEG quality of crops and fields, 1..=100: keeps the texture of nuclei at about 6 kB per crop.
 const QUALITY: u8 = 90;
+
+/// A whole field as the counting thread reports it.
+pub(crate) struct SeenField {
+    pub(crate) pixels: Arc<RgbImage>,
+    pub(crate) field: FieldRecord,
+}
 
 /// A cell as the counting thread reports it.
 pub(super) struct SeenCell {
@@ -62,6 +68,18 @@ impl RunningSession {
         }
         let crop = picture.and_then(|picture| jpeg(&picture));
         self.waiting.push(CellChange::Put { cell, crop });
+    }
+
+    /// Keeps a whole field.
+    pub(super) fn keep(&mut self, kept: SeenField) {
+        if let Some(jpeg) = jpeg(&kept.pixels) {
+            self.waiting.push(CellChange::Field { field: kept.field, jpeg });
+        }
+    }
+
+    /// Whole fields that are not written yet.
+    pub(super) fn fields_waiting(&self) -> usize {
+        self.waiting.iter().filter(|change| matches!(change, CellChange::Field { .. })).count()
     }
 
     /// Gives the white cells their final names.
@@ -115,7 +133,7 @@ fn jpeg(picture: &RgbImage) -> Option<Vec<u8>> {
     match JpegEncoder::new_with_quality(&mut bytes, QUALITY).encode_image(picture) {
         Ok(()) => Some(bytes),
         Err(error) => {
-            log::warn!("a cell's picture is not kept: {error}");
+            log::warn!("a picture is not kept: {error}");
             None
         }
     }

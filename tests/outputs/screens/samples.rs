@@ -5,6 +5,7 @@ use leukoscope::counting::session::snapshot::{CameraCheck, Ending, FrameCounts, 
 use leukoscope::domain::class::CellClass;
 use leukoscope::domain::counts::{ClassCount, KindCounts};
 use leukoscope::domain::flag::Flag;
+use leukoscope::domain::source::Source;
 use leukoscope::vision::quality::{Quality, Verdict};
 
 pub fn waiting() -> Snapshot {
@@ -25,6 +26,9 @@ pub fn waiting() -> Snapshot {
         blasts_kept: 0,
         experimental: Vec::new(),
         flags: Vec::new(),
+        critical: Vec::new(),
+        source: None,
+        training: false,
         statistics: leukoscope::counting::statistics::Statistics::default(),
         frames: FrameCounts::default(),
         frame_rate: None,
@@ -35,6 +39,7 @@ pub fn waiting() -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        quality_control: None,
     }
 }
 
@@ -166,6 +171,23 @@ pub fn hundred_thousand() -> Snapshot {
     }
 }
 
+pub fn simulated() -> Snapshot {
+    Snapshot { source: Some(Source::Simulated), ..counting_at_37() }
+}
+
+pub fn training_done() -> Snapshot {
+    Snapshot { source: Some(Source::Replayed), training: true, ..done_with_flags() }
+}
+
+pub fn simulated_waiting() -> Snapshot {
+    Snapshot { source: Some(Source::Simulated), ..waiting() }
+}
+
+pub fn critical() -> Snapshot {
+    let alarm = "CRITICAL VALUE of sample S-0042: 41 blasts (limit 1); look at it, tell the ward, and say on the page who was told";
+    Snapshot { trouble: Some(alarm.into()), ..done_with_flags() }
+}
+
 /// All snapshots, by the names of their pictures.
 pub fn all() -> Vec<(&'static str, Snapshot)> {
     vec![
@@ -184,6 +206,10 @@ pub fn all() -> Vec<(&'static str, Snapshot)> {
         ("trouble", trouble()),
         ("trouble_while_waiting", trouble_while_waiting()),
         ("trouble_when_done", trouble_when_done()),
+        ("simulated", simulated()),
+        ("simulated_waiting", simulated_waiting()),
+        ("training_done", training_done()),
+        ("critical", critical()),
         ("long_sample", long_sample()),
         ("hundred_thousand", hundred_thousand()),
     ]

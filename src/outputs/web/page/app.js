@@ -1,9 +1,11 @@
 // The shell around the views: user, language, and the view that the address selects.
 
+import { watchAlarms } from "./alarms.js";
 import { get, loginAddress, send, target } from "./api.js";
 import { fill, h } from "./dom.js";
 import { dropDrafts, preferred } from "./kept.js";
 import { here, listen } from "./help.js";
+import { badges } from "./marks.js";
 import { knows, load, roleName, t } from "./words.js";
 import { setZone } from "./zone.js";
 import * as compare from "./views/compare.js";
@@ -14,6 +16,7 @@ import * as live from "./views/live.js";
 import * as login from "./views/login.js";
 import * as manual from "./views/manual.js";
 import * as practice from "./views/practice.js";
+import * as quality from "./views/quality.js";
 import * as session from "./views/session.js";
 import * as settings from "./views/settings.js";
 
@@ -23,6 +26,7 @@ const VIEWS = [
   [/^#\/session\/(\d+)\/gallery(?:\?show=(\w+))?$/, gallery, "history"],
   [/^#\/history(?:\?.*)?$/, sessions, "history"],
   [/^#\/compare\/(\d+)\/(\d+)$/, compare, "history"],
+  [/^#\/quality$/, quality, "quality"],
   [/^#\/settings$/, settings, "settings"],
   [/^#\/health$/, health, "health"],
   [/^#\/manual(?:\/([\w-]+))?$/, manual, "manual"],
@@ -40,6 +44,7 @@ const context = {
   go: (hash) => (location.hash = hash),
   announce: (text) => fill(document.getElementById("said"), text),
   refresh: start,
+  quality: control,
 };
 let end = null;
 let turn = 0;
@@ -90,10 +95,23 @@ function bar(place) {
   fill(
     document.getElementById("bar"),
     h("strong", {}, me.station),
-    me.role ? h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("settings"), link("health"), manual) : manual,
+    me.training && badges(["training"]),
+    me.role ? h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("quality"), link("settings"), link("health"), manual) : manual,
     h("span", { class: "who" }, me.role ? `${me.name === "device" ? t("nav.device") : me.name} · ${roleName(me.role)}` : ""),
     person,
   );
+}
+
+// A control that failed or is due stands above every view but its own.
+function control(standing) {
+  const place = document.getElementById("control");
+  const told = standing && standing.state !== "passed" && (standing.required !== "none" || standing.state === "failed");
+  if (!told || location.hash === "#/quality") fill(place);
+  else fill(place, h("a", { href: "#/quality" }, quality.banner(standing)));
+}
+
+async function lookAtControl() {
+  control(context.me?.role ? await get("/api/quality").catch(() => null) : null);
 }
 
 async function leave() {
@@ -112,6 +130,7 @@ async function leave() {
 // Closes a view left unattended once its login has expired.
 async function stillIn() {
   if (!context.me?.role) return;
+  lookAtControl();
   const me = await get("/api/me").catch(() => null);
   if (!me || !context.me?.role) return;
   if (me.role === null) {
@@ -135,6 +154,8 @@ async function show() {
   const [pattern, view, place] = VIEWS.find(([pattern]) => pattern.test(wanted)) ?? VIEWS[0];
   const main = document.getElementById("main");
   bar(place);
+  lookAtControl();
+  alarms();
   document.title = `${place ? t(`nav.${place}`) : t("nav.login")} · ${context.me.station}`;
   const root = h("div", { class: "view" });
   fill(main, root);
@@ -151,6 +172,7 @@ async function show() {
   }
 }
 
+const alarms = watchAlarms(document.getElementById("alarms"), context);
 addEventListener("hashchange", show);
 listen();
 setInterval(stillIn, STILL_IN);

@@ -1,8 +1,8 @@
-// Admin views: users, tokens, the audit trail.
+// Admin views: users, tokens.
 
 import { get, send } from "../api.js";
 import { field, fill, h } from "../dom.js";
-import { date, knows, number, roleName, t } from "../words.js";
+import { roleName, t } from "../words.js";
 
 const ROLES = ["operator", "reviewer", "admin"];
 
@@ -74,43 +74,4 @@ export async function tokens() {
   element.append(secret, h("form", { class: "search", on: { submit } }, field(t("login.name"), name), field(t("users.newRole"), role), h("button", { class: "button" }, t("tokens.add"))));
   await act(async () => {});
   return element;
-}
-
-const did = (action) => (knows(`audit.action.${action}`) ? t(`audit.action.${action}`) : action);
-
-export async function audit() {
-  const rows = h("tbody", {});
-  let before = null;
-  const verdict = h("p", {});
-  const said = h("p", { class: "problem", role: "alert", hidden: true });
-  const more = h("button", { class: "button", on: { click: further } }, t("history.more"));
-  async function further() {
-    more.disabled = true;
-    said.hidden = true;
-    try {
-      await list();
-    } catch (problem) {
-      fill(said, problem.message);
-      said.hidden = false;
-    } finally {
-      more.disabled = false;
-    }
-  }
-  async function list() {
-    const { entries, whole, problem } = await get(`/api/audit?limit=50${before ? `&before=${before}` : ""}`);
-    // The station verifies the whole trail once, for the first page.
-    if (whole !== null) {
-      verdict.className = whole ? "good" : "problem";
-      fill(verdict, whole ? t("audit.whole") : t("audit.broken", { problem }));
-    }
-    rows.append(...entries.map((entry) => h("tr", {},
-      h("td", { class: "right" }, number(entry.number)), h("td", {}, date(entry.at)), h("th", { scope: "row" }, entry.by), h("td", { dataset: { action: entry.action } }, did(entry.action)),
-      h("td", {}, entry.session ? h("a", { class: "target", href: `#/session/${entry.session}` }, number(entry.session)) : ""), h("td", { class: "hash" }, JSON.stringify(entry.detail)))));
-    before = entries.at(-1)?.number ?? before;
-    more.hidden = entries.length < 50;
-  }
-  await list();
-  return h("section", { class: "card" }, h("h2", {}, t("audit.title")), verdict,
-    h("div", { class: "wide" }, h("table", { class: "table left" },
-      h("thead", {}, h("tr", {}, ["number", "when", "who", "what", "session", "detail"].map((name) => h("th", { scope: "col" }, t(`audit.${name}`))))), rows)), said, more);
 }

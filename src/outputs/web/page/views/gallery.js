@@ -39,8 +39,8 @@ export async function show(root, [id, wish], context) {
   const said = h("p", { class: "problem", role: "alert", hidden: true });
   const several = h("button", { class: "button small", type: "button", "aria-pressed": "false", on: { click: () => pickSeveral(several.getAttribute("aria-pressed") !== "true") } }, t("gallery.select"));
   const line = chips(filter);
-  const list = tiles(id, { rank, pick, reached: (cell) => cell !== chosen && choose(cell), noEvidence });
-  const aside = panel(id, context.classes, open, { give: (code) => giveOne(code), confirm: () => confirm(), undo: () => undo(), enlarge: () => chosen && enlarge(root, id, chosen, cells, scale()) });
+  const list = tiles(id, { rank, pick, reached: (cell) => cell !== chosen && choose(cell) });
+  const aside = panel(id, context.classes, open, { give: (code) => giveOne(code), confirm: () => confirm(), undo: () => undo(), enlarge: () => chosen && enlarge(root, id, chosen, cells, scale(), goTo) });
   const typed = typing((key) => BOUND.has(key.toLowerCase()) || keys.has(key.toLowerCase()), scanned);
   const work = review(id, context.me.name, cells, { changed: drawCells, session: (now) => ((detail = now), head()), failed, undone });
 
@@ -192,9 +192,10 @@ export async function show(root, [id, wish], context) {
     said.hidden = false;
   }
 
-  function noEvidence(cell) {
-    context.announce(t("gallery.noEvidence", { n: number(cell.number) }));
-    aside.withoutEvidence(cell);
+  // Another cell of the field that is shown.
+  function goTo(cell) {
+    if (list.order().includes(cell.number)) choose(cell);
+    enlarge(root, id, cell, cells, scale(), goTo, true);
   }
 
   // A scanner typed: nothing of it is sent, and the cell before it is chosen again.
@@ -238,8 +239,5 @@ export async function show(root, [id, wish], context) {
   }
 
   filter(wish ?? ALL);
-  return () => {
-    typed.end();
-    list.end();
-  };
+  return typed.end;
 }

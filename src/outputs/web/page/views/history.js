@@ -2,6 +2,7 @@
 
 import { get } from "../api.js";
 import { field, fill, h } from "../dom.js";
+import { badges } from "../marks.js";
 import { date, flagName, number, statusName, t } from "../words.js";
 import { dayBegins } from "../zone.js";
 
@@ -70,7 +71,8 @@ export async function show(root) {
   function row(session) {
     const box = h("input", { type: "checkbox", checked: picked.has(session.id), disabled: session.result === null, "aria-label": t("history.pick", { sample: session.sample }),
       on: { change: () => pick(session.id, box) } });
-    const flags = () => session.flags.map((flag) => h("span", { class: `flag ${flag}` }, flagName(flag)));
+    const alarm = () => session.alarm && h("span", { class: `flag ${session.alarm === "open" ? "critical" : ""}` }, t(`alarm.short.${session.alarm}`));
+    const flags = () => [alarm(), badges(session.marks), session.flags.map((flag) => h("span", { class: `flag ${flag}` }, flagName(flag)))];
     return h("tr", {},
       h("td", {}, h("label", { class: "pick" }, box)),
       // On a phone the flags move below the sample, and the other columns are hidden.

@@ -4,7 +4,9 @@ import { get, send } from "../api.js";
 import { differential } from "../differential.js";
 import { fill, h } from "../dom.js";
 import { help } from "../help.js";
+import { badges, marksOf } from "../marks.js";
 import { date, flagName, number, t } from "../words.js";
+import { camera } from "./camera.js";
 import { newSample, stopping } from "./live/dialogs.js";
 import { picture } from "./live/picture.js";
 import { stream } from "./live/stream.js";
@@ -12,12 +14,13 @@ import { stream } from "./live/stream.js";
 // A verdict on the frame is shown only once it has lasted this long, ms; fields pass faster.
 const LASTS = 700;
 
-export async function show(root) {
+export async function show(root, _params, context) {
   const field = picture();
   const next = h("p", { class: "next", role: "status" });
   const trouble = h("p", { class: "problem", role: "alert", hidden: true });
   const sample = h("h1", {});
   const phase = h("span", { class: "badge" });
+  const marks = h("span", {});
   const progress = h("progress", { max: 100, value: 0, "aria-label": t("live.progress") });
   const counted = h("p", { class: "counted" });
   const focus = h("meter", { min: 0, max: 1, low: 0.5, high: 0.75, optimum: 1, value: 0, "aria-label": t("live.focus") });
@@ -38,12 +41,13 @@ export async function show(root) {
 
   fill(
     root,
+    await camera(context, false),
     h("div", { class: "live" },
       h("section", { class: "seen", "aria-label": t("live.picture") },
         next, trouble, field.element,
         h("div", { class: "focus" }, h("span", {}, t("live.focus")), focus)),
       h("section", { class: "numbers", "aria-label": t("live.counts") },
-        h("div", { class: "line" }, sample, phase),
+        h("div", { class: "line" }, sample, phase, marks),
         counted, progress,
         h("div", { class: "buttons" }, start, stop, another, review), said, earlier,
         flags, table, kinds)),
@@ -106,6 +110,7 @@ export async function show(root) {
     const { phase: where, quality } = snapshot;
     fill(sample, snapshot.sample);
     fill(phase, t(`phase.${where}`));
+    fill(marks, badges(marksOf(snapshot)));
     phase.dataset.phase = where;
     fill(counted, h("b", {}, number(snapshot.counted)), ` ${t("live.of", { target: number(snapshot.target) })}`);
     progress.max = snapshot.target;

@@ -4,8 +4,11 @@ import { get } from "../api.js";
 import { bar, below, differential, interval } from "../differential.js";
 import { fill, h } from "../dom.js";
 import { help } from "../help.js";
+import { badges, meanings, notReal } from "../marks.js";
 import { date, flagName, number, statusName, t } from "../words.js";
+import { alarm, blasts } from "./alarm.js";
 import { told } from "./gallery/review.js";
+import { lotName } from "./quality/lots.js";
 import { signing } from "./signing.js";
 
 export async function show(root, [id], context) {
@@ -17,20 +20,27 @@ export async function show(root, [id], context) {
     root,
     h("div", { class: "line" },
       h("h1", {}, detail.sample),
-      h("span", { class: "badge", dataset: { status: detail.status } }, statusName(detail.status))),
+      h("span", { class: "badge", dataset: { status: detail.status } }, statusName(detail.status)),
+      badges(detail.marks)),
     h("p", { class: "soft" }, t("result.when", { id: detail.id, station: detail.station, started: date(detail.started), ended: date(detail.ended) })),
-    detail.status === "preliminary" && h("p", { class: "notice" }, t("result.preliminary")),
+    meanings(detail.marks),
+    alarm(detail, context),
+    result && (await blasts(detail, context)),
+    detail.status === "preliminary" && !detail.control && h("p", { class: "notice" }, t("result.preliminary")),
     links(detail),
     result ? body(detail, result) : h("p", { class: "notice" }, t(`result.no.${detail.status}`)),
   );
-  if (detail.status === "preliminary") root.append(await signing(detail, context));
+  if (detail.status === "preliminary" && !detail.control) root.append(notReal(detail.marks, context.me) ? h("p", { class: "notice", id: "not-real" }, t("sign.notReal")) : await signing(detail, context));
 }
 
 function links({ id, reviewed_result: result }) {
-  const file = (form) => h("a", { class: "button", href: `/api/sessions/${id}/report.${form}?language=${document.documentElement.lang}`, download: "" }, form.toUpperCase());
+  const address = (name) => `/api/sessions/${id}/${name}?language=${document.documentElement.lang}`;
+  const file = (form) => h("a", { class: "button", href: address(`report.${form}`), download: "" }, form.toUpperCase());
+  // Opens in a tab of its own, whose reader prints it.
+  const print = (name, words) => h("a", { class: "button", href: `${address(name)}&show=true`, target: "_blank", rel: "noopener" }, t(words));
   return h("div", { class: "buttons" },
     h("a", { class: "button primary", href: `#/session/${id}/gallery` }, t("result.gallery")),
-    result && [file("pdf"), file("csv"), file("json")],
+    result && [print("report.pdf", "result.print"), print("label.pdf", "result.label"), file("pdf"), file("csv"), file("json")],
     h("a", { class: "button", href: `#/history?beside=${id}` }, t("result.compare")));
 }
 
@@ -39,18 +49,22 @@ function body(detail, result) {
   return [
     result.earlier && h("p", { class: "notice" }, earlier(result)),
     h("p", { class: detail.camera_check?.cells > 0 ? "soft" : "notice" }, cameraChecked(detail)),
+    quality(result),
     flags(result),
     h("section", { class: "card" },
       h("h2", {}, t("result.differential")),
       h("p", {}, t("result.counted", { counted: number(result.counted), target: number(result.target), ending: t(`ending.${result.ending}`) }),
         detail.reclassified > 0 && ` ${t("result.reclassified", { n: number(detail.reclassified) })}`),
       lookedAt(detail),
-      differential(result, counted)),
+      differential(result, counted),
+      h("p", { class: "soft" }, t("result.intervalMeans")),
+      uncorrected(counted ?? result)),
     groups(result),
+    absolute(result),
     others(result),
     detail.signature && h("section", { class: "card signature" },
       h("h2", {}, t("result.signature")),
-      h("p", {}, t("result.signed", { by: detail.signature.by, at: date(detail.signature.at) })),
+      h("p", {}, t("result.signed", { by: detail.signature.by, at: date(detail.signature.at) }), " ", badges(detail.marks)),
       lookedAt(detail),
       detail.signature.comment && h("blockquote", {}, detail.signature.comment),
       h("p", { class: "soft hash" }, `SHA-256 ${detail.signature.sha256}`)),
@@ -72,12 +86,26 @@ function cameraChecked({ camera_check: check }) {
   return t("result.cameraChecked", { agree: number(check.agree), n: number(check.cells), value: number(value, 1), interval: interval(low, high) });
 }
 
+// How quality control stood when it was signed, or that the count is a control itself.
+function quality({ quality_control: mark }) {
+  if (!mark) return null;
+  if (mark.kind === "run") return h("p", { class: "notice" }, t("control.isRun", { lot: lotName({ name: mark.lot, level: mark.level }) }));
+  const run = ({ at, outcome, try_number: n, ...lot }) => t(outcome === "failed" ? "control.runFailed" : n > 1 ? "control.runPassedLater" : "control.runPassed", { at: date(at), lot: lotName({ name: lot.lot, level: lot.level }), n: number(n) });
+  return h("p", { class: mark.state === "passed" ? "soft" : "notice" },
+    mark.state === "failed" ? t("control.notPassed") : mark.state !== "passed" && t("control.notRun"), " ",
+    mark.overridden && `${t("control.overridden", { by: mark.overridden.by, reason: mark.overridden.reason })} `,
+    mark.runs.map(run).join(" "));
+}
+
 function flags(result) {
   if (result.flags.length === 0) return h("p", { class: "soft" }, t("result.noFlags"));
+  // Blasts stand above everything else, with their pictures.
+  const others = result.flags.filter((flag) => flag !== "blasts");
+  if (others.length === 0) return null;
   const evidence = result.statistics?.evidence ?? [];
   return h("section", { class: "card raised", "aria-label": t("result.flags") },
     h("h2", {}, t("result.flags")),
-    h("ul", { class: "flags" }, result.flags.map((flag) => h("li", { class: `flag ${flag}` },
+    h("ul", { class: "flags" }, others.map((flag) => h("li", { class: `flag ${flag}` },
       h("b", {}, flagName(flag)), " ", t(`flagMeans.${flag}`), help(`flag-${flag}`),
       evidence.filter((one) => one.flag === flag).map(figure)))));
 }
@@ -97,6 +125,33 @@ function groups(result) {
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("result.group")), h("th", { scope: "col" }, "%"), h("th", { scope: "col" }, t("result.interval")), h("td", { class: "drawn" }))),
       h("tbody", {}, lines.map(([group, [value, low, high]]) => h("tr", {},
         h("th", { scope: "row" }, t(`group.${group}`), below(value, low, high)), h("td", {}, number(value, 1)), h("td", { class: "interval" }, interval(low, high)), h("td", { class: "drawn" }, bar(value, low, high)))))));
+}
+
+// Counts before the correction to the sample's composition, of the classes where they differ.
+function uncorrected({ classes, classes_uncorrected: before }) {
+  if (!before || Object.keys(before).length === 0) return null;
+  const corrected = Object.fromEntries(classes.map((line) => [line.class, line.count]));
+  const differ = [...new Set([...Object.keys(corrected), ...Object.keys(before)])].filter((name) => (corrected[name] ?? 0) !== (before[name] ?? 0)).sort();
+  const lines = differ.map((name) => `${t(`class.${name}`)} ${number(before[name] ?? 0)}`).join("; ");
+  return lines && h("p", { class: "soft" }, t("result.uncorrected", { lines }));
+}
+
+// Cells per microlitre, and what was entered for them.
+function absolute(result) {
+  const { absolute: counts, entered = [] } = result.statistics ?? {};
+  if (!counts && entered.length === 0) return null;
+  const line = (name, [value, low, high]) => h("tr", {},
+    h("th", { scope: "row" }, name), h("td", {}, number(value)), h("td", { class: "interval" }, high > low ? `${number(low)} – ${number(high)}` : ""));
+  const from = counts && t(counts.from === "white-count" ? "result.absoluteFromWhite" : "result.absoluteFromRed");
+  return h("section", { class: "card", id: "absolute" },
+    h("h2", {}, t("result.absolute")),
+    entered.map(({ kind, value, by, at }) => h("p", {}, t(`entered.${kind}`, { value: kind === "group" ? value : number(Number(value), value.split(".")[1]?.length ?? 0), by, at: date(at) }))),
+    from && h("p", { class: counts.from === "white-count" ? "soft" : "notice" }, from),
+    counts && h("table", { class: "table" },
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("result.class")), h("th", { scope: "col" }, t("result.perUl")), h("th", { scope: "col" }, t("result.interval")))),
+      h("tbody", {}, line(t("result.white"), counts.white),
+        Object.entries(counts.classes).map(([name, three]) => line(t(`class.${name}`), three)),
+        Object.entries(counts.groups).map(([name, three]) => line(t(`group.${name}`), three)))));
 }
 
 function others(result) {

@@ -6,19 +6,22 @@ import { keep, preferred } from "../kept.js";
 import { LIMITS } from "../tables.js";
 import { languageName, number, t } from "../words.js";
 import { adapt } from "./adapt.js";
-import { audit, tokens, users } from "./admin.js";
+import { tokens, users } from "./admin.js";
 import { calibration } from "./calibration.js";
 import { support } from "./support.js";
+import { keeping } from "./keeping.js";
+import { trail } from "./trail.js";
+import { camera } from "./camera.js";
 
 export async function show(root, _params, context) {
   const { settings, calibration: present } = await get("/api/settings");
   const admin = context.may("admin");
   const now = h("div", {}, force(settings));
   const switched = async () => fill(now, force((await get("/api/settings")).settings));
-  fill(root, h("h1", {}, t("nav.settings")), look(context), now, await calibration(present, admin), admin && (await adapt(switched)), limits(settings, admin),
+  fill(root, h("h1", {}, t("nav.settings")), look(context), await camera(context, true), now, await calibration(present, admin), admin && (await adapt(switched)), limits(settings, admin), await keeping(),
     context.me.name !== "device" && password(context.me.name));
   if (!admin) return;
-  root.append(await users(context), await tokens(context), support(), await audit(context));
+  root.append(await users(context), await tokens(context), support(), await trail());
 }
 
 function look(context) {

@@ -13,6 +13,17 @@ export async function signing(detail, context) {
   const { cells } = await get(`/api/sessions/${detail.id}/cells?kind=WBC`);
   const { name } = context.me;
   const comment = h("textarea", { rows: 3, maxlength: 2000, value: draft(name, detail.id), on: { input: () => keepDraft(name, detail.id, comment.value) } });
+  const { phrases } = await get("/api/laboratory");
+  // The laboratory's own phrases first; what is chosen is added to the comment and can be edited there.
+  const offered = [...phrases, ...[1, 2, 3, 4, 5, 6].map((n) => t(`phrase.${n}`))];
+  const phrase = h("select", { on: { change: add } },
+    h("option", { value: "" }, t("sign.phraseChoose")), offered.map((words) => h("option", { value: words }, words)));
+  function add() {
+    if (phrase.value === "") return;
+    comment.value = [comment.value.trimEnd(), phrase.value].filter((words) => words !== "").join(" ").slice(0, 2000);
+    phrase.value = "";
+    keepDraft(name, detail.id, comment.value);
+  }
   const password = h("input", { type: "password", autocomplete: "current-password", required: true });
   const said = h("p", { class: "problem", role: "alert", hidden: true });
   const button = h("button", { class: "button primary" }, t("sign.button"));
@@ -41,6 +52,7 @@ export async function signing(detail, context) {
     unseen(detail, cells, context),
     // Tells password managers whose password it is.
     h("input", { type: "text", autocomplete: "username", value: name, hidden: true }),
+    field(t("sign.phrase"), phrase),
     field(t("sign.comment"), comment),
     field(t("sign.password", { name }), password),
     said, h("div", { class: "buttons" }, button, anew));

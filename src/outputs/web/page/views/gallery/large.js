@@ -1,9 +1,11 @@
-// One cell enlarged, its size, and its place on the slide.
+// One cell enlarged, its size, its place on the slide, and its whole field where that was kept.
 
 import { inForce } from "../../classes.js";
-import { h } from "../../dom.js";
+import { fill, h } from "../../dom.js";
 import { className, number, t } from "../../words.js";
 import { pictureOf } from "./evidence.js";
+import { fieldOf } from "./field.js";
+import { references } from "./references.js";
 
 // Magnification of the crop over the network's input, as far as the screen allows.
 const TIMES = 4;
@@ -11,22 +13,46 @@ const TIMES = 4;
 const WIDE = 280;
 const HIGHEST = 180;
 
-// `umPerPx`: micrometres a camera pixel, if known.
-export function enlarge(root, id, cell, cells, umPerPx) {
+// `umPerPx`: micrometres a camera pixel, if known. `go(cell)`: another cell of the field is wanted, with its field.
+export function enlarge(root, id, cell, cells, umPerPx, go, withField = false) {
   const picture = h("img", { class: "enlarged", alt: className(inForce(cell)), src: pictureOf(id, cell) });
   picture.onload = () => (picture.width = picture.naturalWidth * TIMES);
   const size = (px) => number(umPerPx ? px * umPerPx : px, umPerPx ? 1 : 0);
   const near = cells.filter((one) => one.patch === cell.patch);
+  const place = h("div", { class: "place" }, picture);
+  const said = h("p", { class: "soft", role: "status" });
+  const field = h("button", { class: "button", type: "button", "aria-pressed": "false", on: { click: showField } }, t("field.show"));
+  const byNumber = new Map(cells.map((one) => [one.number, one]));
+
+  async function showField() {
+    if (field.getAttribute("aria-pressed") === "true") {
+      field.setAttribute("aria-pressed", "false");
+      dialog.classList.remove("with-field");
+      return fill(place, picture);
+    }
+    field.disabled = true;
+    const view = await fieldOf(id, cell, byNumber, (other) => (dialog.close(), go(other))).catch((problem) => fill(said, problem.message));
+    field.disabled = false;
+    if (view === null) return fill(said, t("field.none"));
+    if (!view || !dialog.isConnected) return;
+    field.setAttribute("aria-pressed", "true");
+    dialog.classList.add("with-field");
+    fill(place, view.element);
+    view.begin();
+  }
+
   const dialog = h("dialog", { class: "large-cell", "aria-labelledby": "large-title", on: { close: () => dialog.remove() } },
     h("div", { class: "card" },
       h("h2", { id: "large-title" }, t("gallery.large", { n: number(cell.number), class: className(inForce(cell)) })),
-      picture,
+      place,
       h("div", { class: "beside" },
         h("p", {}, t(umPerPx ? "gallery.size" : "gallery.sizePx", { w: size(cell.w), h: size(cell.h) })),
         h("figure", {}, map(cell, near), h("figcaption", { class: "soft" }, t("gallery.place", { n: number(near.length) }))),
-        h("div", { class: "buttons" }, h("button", { class: "button primary", type: "button", on: { click: () => dialog.close() } }, t("close"))))));
+        references(inForce(cell)), said,
+        h("div", { class: "buttons" }, field, h("button", { class: "button primary", type: "button", on: { click: () => dialog.close() } }, t("close"))))));
   root.append(dialog);
   dialog.showModal();
+  if (withField) showField();
 }
 
 // Map of the patch around the cell: every white cell on it, with this one marked.

@@ -14,10 +14,11 @@ export function panel(id, classes, open, act) {
   const by = h("p", {});
   const program = h("p", {});
   const network = h("p", { class: "soft" });
+  const legend = h("p", { class: "soft legend", hidden: true }, h("span", { class: "ramp", "aria-hidden": "true" }), " ", t("gallery.legend"));
   const missing = h("p", { class: "soft", role: "status" });
   const map = h("button", { class: "button small", type: "button", "aria-pressed": "false", "aria-keyshortcuts": "h", on: { click: toggle } }, t("gallery.evidence"));
   const nothing = h("p", { class: "soft" }, t("gallery.choose"));
-  const of = h("div", { class: "of", hidden: true }, large, h("div", { class: "said" }, name, by, program, network, map, missing));
+  const of = h("div", { class: "of", hidden: true }, large, h("div", { class: "said" }, name, by, program, network, map, legend, missing));
   const buttons = new Map(inOrder(classes).map(({ code, key }) => [code, classButton(code, key)]));
   const right = h("button", { class: "button", type: "button", "aria-keyshortcuts": "Enter", on: { click: act.confirm } }, "✓ ", t("gallery.confirm"));
   const back = h("button", { class: "button", type: "button", "aria-keyshortcuts": "Backspace", on: { click: () => act.give(null) } }, t("gallery.back"));
@@ -40,6 +41,7 @@ export function panel(id, classes, open, act) {
     if (!mattered) return;
     const on = map.getAttribute("aria-pressed") !== "true";
     map.setAttribute("aria-pressed", String(on));
+    legend.hidden = !on;
     fill(missing);
     if (on) mattered.on();
     else mattered.off();
@@ -48,6 +50,7 @@ export function panel(id, classes, open, act) {
   function withoutEvidence(which) {
     if (which !== cell) return;
     map.setAttribute("aria-pressed", "false");
+    legend.hidden = true;
     fill(missing, t("gallery.noEvidence", { n: number(which.number) }));
   }
 
@@ -77,6 +80,7 @@ export function panel(id, classes, open, act) {
     mattered?.off();
     cell = next;
     map.setAttribute("aria-pressed", "false");
+    legend.hidden = true;
     fill(missing);
     large.disabled = !next.has_crop;
     large.setAttribute("aria-label", t("gallery.enlarge", { n: number(next.number) }));
@@ -86,5 +90,5 @@ export function panel(id, classes, open, act) {
     mattered = evidence(large, id, next, () => withoutEvidence(next));
   }
 
-  return { element, show, toggle, withoutEvidence };
+  return { element, show, toggle };
 }

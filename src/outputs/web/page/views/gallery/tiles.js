@@ -3,18 +3,13 @@
 import { changed, inForce, programs } from "../../classes.js";
 import { fill, h } from "../../dom.js";
 import { className, number, share, shortName, t } from "../../words.js";
-import { evidence, pictureOf } from "./evidence.js";
+import { pictureOf } from "./evidence.js";
 
-// How long a pointer must rest on a cell, ms, before the station is asked which parts of it mattered.
-const REST = 250;
-
-// `rank(code)` orders the classes. `pick(cell, event)` handles a click, `reached(cell)` a focus without one, and
-// `noEvidence(cell)` a cell for which the station has no evidence.
-export function tiles(id, { rank, pick, reached, noEvidence }) {
+// `rank(code)` orders the classes. `pick(cell, event)` handles a click, `reached(cell)` a focus without one.
+export function tiles(id, { rank, pick, reached }) {
   const element = h("div", { class: "groups" });
   const shown = new Map();
   let headings = new Map();
-  let resting = 0;
   // A press moves the focus before the click shows whether it extends the selection.
   let pressing = false;
   element.addEventListener("pointerdown", () => (pressing = true));
@@ -27,7 +22,6 @@ export function tiles(id, { rank, pick, reached, noEvidence }) {
       if (!groups.has(code)) groups.set(code, []);
       groups.get(code).push(cell);
     }
-    clearTimeout(resting);
     shown.clear();
     headings = new Map();
     const order = [...groups].sort((a, b) => rank(a[0]) - rank(b[0]) || b[1].length - a[1].length);
@@ -47,7 +41,6 @@ export function tiles(id, { rank, pick, reached, noEvidence }) {
     const picture = cell.has_crop
       ? h("img", { src: pictureOf(id, cell), alt: "", loading: "lazy", width: 96, height: 96 })
       : h("span", { class: "nopicture" }, t("gallery.noPicture"));
-    const mattered = evidence({ querySelector: () => button.querySelector("img") }, id, cell, () => noEvidence(cell));
     const button = h("button", {
       class: "tile",
       type: "button",
@@ -57,14 +50,6 @@ export function tiles(id, { rank, pick, reached, noEvidence }) {
       on: {
         click: (event) => pick(cell, event),
         focus: () => pressing || reached(cell),
-        pointerenter: ({ pointerType }) => {
-          clearTimeout(resting);
-          if (pointerType === "mouse") resting = setTimeout(mattered.on, REST);
-        },
-        pointerleave: () => {
-          clearTimeout(resting);
-          mattered.off();
-        },
       },
     }, picture, words);
     shown.set(cell.number, { button, words, cell });
@@ -114,6 +99,5 @@ export function tiles(id, { rank, pick, reached, noEvidence }) {
     element, arrange, label, counts, mark, across,
     order: () => [...shown.keys()],
     focus: (which) => shown.get(which)?.button.focus(),
-    end: () => clearTimeout(resting),
   };
 }

@@ -14,6 +14,9 @@ async function signedBefore(sample) {
 export function newSample(ask, running) {
   const id = h("input", { maxlength: 64, autocomplete: "off", autocapitalize: "characters" });
   const red = h("input", { inputmode: "decimal", autocomplete: "off" });
+  const white = h("input", { inputmode: "decimal", autocomplete: "off" });
+  const group = h("select", {});
+  const grouped = h("div", { hidden: true }, field(t("live.group"), group));
   const ends = h("p", { class: "notice", hidden: true });
   const wrong = h("p", { class: "problem", role: "alert", hidden: true });
   const earlier = h("p", { class: "notice", role: "alert", hidden: true });
@@ -21,7 +24,7 @@ export function newSample(ask, running) {
   const list = h("ul", { class: "worklist" });
   const ordered = h("section", { hidden: true, "aria-label": t("live.worklist") }, h("b", {}, t("live.worklist")), list);
   const button = h("button", { class: "button primary" }, t("live.begin"));
-  // The sample has begun, and only its red count is still to be sent.
+  // The sample has begun, and only its counts are still to be sent.
   let begun = false;
   // The id that was signed before and is to be counted again all the same.
   let again = null;
@@ -46,11 +49,14 @@ export function newSample(ask, running) {
   const submit = async (event) => {
     event.preventDefault();
     if (button.disabled) return;
-    const typed = red.value.trim().replace(",", ".");
-    const count = Number(typed);
-    if (typed !== "" && !(count >= 0.1 && count <= 10)) {
-      refuse(t("live.redWrong"));
-      red.focus();
+    const counts = [
+      { input: red, word: "red", low: 0.1, high: 10 },
+      { input: white, word: "white", low: 0.01, high: 1000 },
+    ].map((one) => ({ ...one, typed: one.input.value.trim().replace(",", ".") })).filter(({ typed }) => typed !== "");
+    const bad = counts.find(({ typed, low, high }) => !(Number(typed) >= low && Number(typed) <= high));
+    if (bad) {
+      refuse(t(`live.${bad.word}Wrong`));
+      bad.input.focus();
       return;
     }
     wrong.hidden = true;
@@ -63,7 +69,8 @@ export function newSample(ask, running) {
       if (!dialog.open) return;
       begun = true;
       id.disabled = true;
-      if (typed !== "") await ask({ command: "red", red_count: count });
+      for (const { word, typed } of counts) await ask({ command: word, [`${word}_count`]: Number(typed) });
+      if (group.value !== "") await ask({ command: "group", group: group.value });
       dialog.close();
     } catch (problem) {
       refuse(problem.message);
@@ -78,6 +85,8 @@ export function newSample(ask, running) {
       field(t("live.sample"), id, [t("live.sampleHint"), pattern]),
       earlier,
       field(t("live.red"), red, t("live.redHint")),
+      field(t("live.white"), white, t("live.whiteHint")),
+      grouped,
       wrong,
       h("div", { class: "buttons" },
         button,
@@ -86,7 +95,7 @@ export function newSample(ask, running) {
   // Clears the fields once their sample has begun, so the next one starts empty; Cancel keeps them.
   function clear() {
     wrong.hidden = true;
-    if (begun) id.value = red.value = "";
+    if (begun) id.value = red.value = white.value = group.value = "";
     begun = id.disabled = false;
     again = null;
     earlier.hidden = true;
@@ -97,6 +106,15 @@ export function newSample(ask, running) {
   async function showPattern() {
     const { settings } = await get("/api/settings");
     fill(pattern, settings.session.sample_pattern && ` ${t("live.samplePattern", { pattern: settings.session.sample_pattern })}`);
+  }
+
+  // Groups of people that the laboratory's reference ranges tell apart.
+  async function showGroups() {
+    const { groups } = await get("/api/laboratory");
+    grouped.hidden = groups.length === 0;
+    const chosen = group.value;
+    fill(group, h("option", { value: "" }, t("live.groupNone")), groups.map((name) => h("option", { value: name }, name)));
+    group.value = groups.includes(chosen) ? chosen : "";
   }
 
   // Samples that wait to be counted; picking one writes its id. The first press of × asks, the second takes the sample off.
@@ -138,6 +156,7 @@ export function newSample(ask, running) {
     const count = running();
     showWorklist().catch((problem) => console.warn(problem));
     showPattern().catch((problem) => console.warn(problem));
+    showGroups().catch((problem) => console.warn(problem));
     ends.hidden = count === null;
     fill(ends, count && t("live.newEnds", count));
     dialog.showModal();
