@@ -131,7 +131,7 @@ impl Look<'_> {
     fn models(&mut self) {
         let current = self.monitor.in_force.now();
         let settings = &current.settings;
-        let noted = self.monitor.store.last_noted().unwrap_or_else(|problem| {
+        let noted = self.monitor.store.last_upkeep().unwrap_or_else(|problem| {
             log::warn!("health: {problem}");
             std::collections::BTreeMap::new()
         });

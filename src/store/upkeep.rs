@@ -16,7 +16,7 @@ impl Store {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn last_noted(&self) -> Result<BTreeMap<String, Timestamp>, StoreError> {
+    pub fn last_upkeep(&self) -> Result<BTreeMap<String, Timestamp>, StoreError> {
         self.read(|transaction| {
             let mut select = transaction.prepare_cached(&format!(
                 "SELECT audit.action, audit.at FROM audit JOIN (SELECT max(number) AS last FROM audit \
