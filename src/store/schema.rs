@@ -13,11 +13,12 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
-    include_str!("schema/7.sql"),
-    include_str!("schema/10.sql"),
-    include_str!("schema/12.sql"),
     include_str!("schema/6.sql"),
+    include_str!("schema/7.sql"),
+    include_str!("schema/8.sql"),
     include_str!("schema/9.sql"),
+    include_str!("schema/10.sql"),
+    include_str!("schema/11.sql"),
 ];
 
 /// Format version that this program writes.

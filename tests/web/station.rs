@@ -107,6 +107,7 @@ impl Station {
             laboratory: Laboratory::of(&config),
             weights_requests,
             monitor: monitor.clone(),
+            configured: config,
             scrape_token: None,
             // Requests follow each other faster than a person looks.
             review: ReviewConfig { fastest_ms: 0 },

@@ -270,6 +270,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         weights_requests: ports.weights_requests.clone(),
         controls: ports.controls.clone(),
         monitor: ports.monitor.clone(),
+        configured: config.clone(),
         scrape_token: config.metrics.token.clone(),
         timeouts: Timeouts::default(),
         stop: outputs_stop.clone(),

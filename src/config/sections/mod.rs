@@ -75,6 +75,7 @@ mod hl7;
 mod laboratory;
 mod metrics;
 mod mqtt;
+mod practice;
 mod quality_control;
 mod review;
 mod sample;
@@ -95,6 +96,7 @@ pub use hl7::{Charset, Hl7Config, SampleField};
 pub use laboratory::LaboratoryConfig;
 pub use metrics::MetricsConfig;
 pub use mqtt::MqttConfig;
+pub use practice::PracticeConfig;
 pub use quality_control::{ControlRequired, QualityControlConfig};
 pub use review::ReviewConfig;
 pub use sample::{SampleConfig, ScanLayout};
@@ -129,11 +131,12 @@ pub struct Config {
     pub metrics: MetricsConfig,
     pub controls: Controls,
     pub web: WebConfig,
+    pub practice: PracticeConfig,
     pub store: StoreConfig,
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 23] = [
+pub(super) const SECTIONS: [Section; 24] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -156,6 +159,7 @@ pub(super) const SECTIONS: [Section; 23] = [
     MetricsConfig::SECTION,
     Controls::SECTION,
     WebConfig::SECTION,
+    PracticeConfig::SECTION,
     StoreConfig::SECTION,
 ];
 

@@ -15,7 +15,7 @@ use super::looks::Looks;
 use super::repeats::Repeats;
 use super::throttle::Throttle;
 use super::{Timeouts, Web};
-use crate::config::StoreConfig;
+use crate::config::{Config, StoreConfig};
 use crate::outputs::metrics::token::ScrapeToken;
 use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::words::Catalogues;
@@ -26,6 +26,7 @@ use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::monitor::Monitor;
 use crate::station::pipeline::{CalibrationRequest, WeightsRequest};
+use crate::station::practice::Exercises;
 use crate::station::requests::{Commands, Requests};
 use crate::store::Store;
 use crate::store::records::SessionId;
@@ -63,6 +64,7 @@ pub(super) struct App {
     pub(super) reference_cells: Option<PathBuf>,
     pub(super) timeouts: Timeouts,
     pub(super) monitor: Monitor,
+    pub(super) configured: Config,
     /// What opens the figures, and nothing else.
     pub(super) scrape_token: Option<ScrapeToken>,
     /// True if the page listens on anything but loopback.
@@ -81,6 +83,7 @@ pub(super) struct App {
     looks: Mutex<Looks>,
     /// Shortest time of a look at a cell.
     pub(super) fastest: Duration,
+    exercises: Mutex<Exercises>,
     /// Hashes of tokens whose first use the trail holds.
     used_tokens: Mutex<HashSet<String>>,
 }
@@ -110,6 +113,7 @@ impl App {
             reference_cells: web.config.reference_cells.clone(),
             timeouts: web.timeouts,
             monitor: web.monitor.clone(),
+            configured: web.configured.clone(),
             scrape_token,
             login_needed,
             tls: login_needed,
@@ -122,6 +126,7 @@ impl App {
             repeats: Mutex::default(),
             looks: Mutex::default(),
             fastest: Duration::from_millis(web.review.fastest_ms.into()),
+            exercises: Mutex::default(),
             used_tokens: Mutex::default(),
             logins: Mutex::new(Logins::new(idle)),
             throttle: Mutex::default(),
@@ -166,6 +171,10 @@ impl App {
 
     pub(super) fn repeats(&self) -> MutexGuard<'_, Repeats> {
         self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn exercises(&self) -> MutexGuard<'_, Exercises> {
+        self.exercises.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn used_tokens(&self) -> MutexGuard<'_, HashSet<String>> {

@@ -13,8 +13,9 @@ use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, alarms, amendment, assets, calibration, camera, interrupted, keeping, laboratory,
-    monitoring, openapi, quality, references, report, review, samples, sessions, settings, stream, trail, worklist,
+    account, adaptation, admin, alarms, amendment, assets, calibration, camera, health, interrupted, keeping,
+    laboratory, monitoring, openapi, practice, quality, references, report, review, samples, sessions, settings,
+    stream, support, trail, worklist,
 };
 use crate::store::records::Role;
 
@@ -120,6 +121,12 @@ fn table() -> Vec<Route> {
         route(Admin, routes!(trail::csv)),
         route(Admin, routes!(trail::jsonl)),
         route(Operator, routes!(keeping::keeping)),
+        route(Operator, routes!(health::health)),
+        route(Admin, routes!(support::bundle)),
+        route(Operator, routes!(practice::practice)),
+        route(Operator, routes!(practice::begin)),
+        route(Operator, routes!(practice::cell)),
+        route(Operator, routes!(practice::answer)),
         scraped(Operator, routes!(monitoring::figures)),
         route(None, routes!(monitoring::alive)),
         route(None, routes!(monitoring::ready)),

@@ -3,6 +3,7 @@
 import { get } from "../api.js";
 import { bar, below, differential, interval } from "../differential.js";
 import { fill, h } from "../dom.js";
+import { help } from "../help.js";
 import { badges, meanings, notReal } from "../marks.js";
 import { className, date, flagName, number, statusName, t } from "../words.js";
 import { alarm, blasts } from "./alarm.js";
@@ -128,7 +129,7 @@ function flags(result) {
   return h("section", { class: "card raised", "aria-label": t("result.flags") },
     h("h2", {}, t("result.flags")),
     h("ul", { class: "flags" }, others.map((flag) => h("li", { class: `flag ${flag}` },
-      h("b", {}, flagName(flag)), " ", t(`flagMeans.${flag}`),
+      h("b", {}, flagName(flag)), " ", t(`flagMeans.${flag}`), help(`flag-${flag}`),
       evidence.filter((one) => one.flag === flag).map(figure)))));
 }
 
