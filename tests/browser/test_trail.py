@@ -22,8 +22,10 @@ class Trail(Page):
         if field.tag_name == "select":
             Select(field).select_by_visible_text(text)
         else:
-            field.clear()
-            field.send_keys(text + Keys.ENTER)
+            # Keys that come this fast and end in Enter would be a scanner's.
+            field.send_keys(Keys.CONTROL + "a")
+            field.send_keys(text or Keys.DELETE)
+            self.one("#trail form button").click()
 
     def test_1_two_samples_are_counted(self):
         self.log_in("rita")
@@ -54,6 +56,8 @@ class Trail(Page):
         self.search("Action", "class given")
         self.until("one line", lambda: len(self.lines()) == 1)
         self.assertIn("rita gave", self.lines()[0])
+        self.go("#/settings")
+        self.until("the trail", lambda: "No line is missing" in self.one("#trail").text)
         self.search("Person", "nobody")
         self.until("none", lambda: "No line is like that" in self.one("#trail").text)
         self.assertIn("No line is missing", self.one("#trail").text, "the verdict stays while one searches")
