@@ -38,8 +38,11 @@ pub(super) const MARKS: usize = 6;
 /// Steps of the review that were too quick for a look.
 pub(super) const QUICKLY: usize = 7;
 
+/// The control that the session is a run of, if it is one.
+pub(super) const CONTROL: usize = 8;
+
 /// All kinds of rows of a session. A signature has columns of its own for its hash.
-pub(super) const PARTS: [Part; 8] = [
+pub(super) const PARTS: [Part; 9] = [
     Part {
         name: "session",
         what: "the sample, the times or the settings",
@@ -91,6 +94,12 @@ pub(super) const PARTS: [Part; 8] = [
         large: false,
         sql: "SELECT cell, at FROM reclassification JOIN seen_quickly ON seen_quickly.change = reclassification.id \
               WHERE seen_quickly.session = ?1 ORDER BY change",
+    },
+    Part {
+        name: "control",
+        what: "whether it is a control",
+        large: false,
+        sql: "SELECT control FROM session WHERE id = ?1",
     },
 ];
 
