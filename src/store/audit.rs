@@ -61,13 +61,6 @@ impl Store {
     }
 }
 
-/// A session or a result that has no line.
-pub(super) const UNTOLD: &str = "SELECT 'the begin of session ' || id FROM session WHERE NOT EXISTS \
-     (SELECT 1 FROM audit WHERE audit.session = id AND action = 'begin') \
-     UNION ALL SELECT 'result ' || sequence FROM result WHERE NOT EXISTS (SELECT 1 FROM audit \
-     WHERE audit.session = result.session AND action = 'result' \
-     AND json_extract(detail, '$.result') = sequence) LIMIT 1";
-
 /// Adds a line within a transaction; returns its number and hash.
 pub(super) fn note(
     connection: &Connection,
