@@ -67,6 +67,7 @@ pub use clock::ClockVerdict;
 pub use error::StoreError;
 use error::of_database;
 pub(crate) use error::of_file;
+pub use interrupted::InterruptedSession;
 pub(crate) use interrupted::{Kept, Reopened};
 pub use keeping::{Going, Keeping, Matter, Why};
 pub use practice::PracticeScore;

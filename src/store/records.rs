@@ -297,21 +297,6 @@ pub struct SessionSummary {
     pub alarm: Option<Alarm>,
 }
 
-/// A count that broke off, and that nobody has closed or gone on with yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct InterruptedSession {
-    #[schema(value_type = i64)]
-    pub id: SessionId,
-    /// Sample id.
-    pub sample: String,
-    /// When the count began.
-    pub started: Timestamp,
-    /// Cells of the differential that are kept.
-    pub counted: u32,
-    /// Cells to count; unknown for sessions of versions that did not store it.
-    pub target: Option<u32>,
-}
-
 /// Everything stored about a session except its cells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct SessionDetail {

@@ -23,7 +23,7 @@ use crate::counting::track::CellId;
 use crate::domain::class::Kind;
 use crate::station::drops::{Dropped, Drops};
 use crate::station::trouble::{Part, Troubles};
-use crate::store::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
+use crate::store::records::{CellChange, SessionId, SessionStart, Settings};
 use crate::store::{Store, StoreError};
 use crate::system::threads::{join, thread};
 use crate::vision::prediction::Prediction;
@@ -152,12 +152,6 @@ impl Recorder {
     pub fn begin(&self, start: SessionStart) {
         self.session.store(0, Ordering::Relaxed);
         self.send(RecorderMessage::Begin(Box::new(start)));
-    }
-
-    /// Records on in a session that broke off and that the store has opened again. `cells` are those it has.
-    pub(crate) fn go_on(&self, session: SessionId, start: SessionStart, cells: &[CellRecord]) {
-        self.session.store(session, Ordering::Relaxed);
-        self.send(RecorderMessage::GoOn(Box::new(RunningSession::again(session, start, cells))));
     }
 
     /// Records new cells and revisions of earlier ones.
