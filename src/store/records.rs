@@ -7,6 +7,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+pub use super::fields::{FieldCell, FieldRecord, ShownField};
 pub use super::version::AmendedBy;
 use crate::config::{CameraSource, CriticalConfig, Flags, SampleConfig, SessionConfig};
 use crate::counting::delta::Delta;
@@ -204,42 +205,6 @@ pub enum CellChange {
     Withdrawn(CellNumber),
     /// A whole field, as JPEG, is kept.
     Field { field: FieldRecord, jpeg: Vec<u8> },
-}
-
-/// A whole field as the camera saw it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct FieldRecord {
-    /// When it was taken, by the station's clock.
-    pub taken: Timestamp,
-    /// Width, px.
-    pub width: u32,
-    /// Height, px.
-    pub height: u32,
-    /// Micrometres per pixel, if known.
-    pub um_per_px: Option<f64>,
-    /// The white cells that it shows whole.
-    pub cells: Vec<FieldCell>,
-}
-
-/// A cell in a field: top-left corner and size, px of the field.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct FieldCell {
-    /// Number of the cell.
-    #[schema(value_type = i64)]
-    pub number: CellNumber,
-    pub x: f64,
-    pub y: f64,
-    pub w: f64,
-    pub h: f64,
-}
-
-/// A kept field.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ShownField {
-    /// Number of the field in its session, from 1.
-    pub number: i64,
-    #[serde(flatten)]
-    pub field: FieldRecord,
 }
 
 /// Status of a session.

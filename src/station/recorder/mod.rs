@@ -4,6 +4,7 @@
 //! transaction, and acknowledged. Failed writes stay in memory and are retried. As the backlog grows, whole
 //! fields are dropped first, then pictures, then records of red cells and platelets. White cells and results are never dropped.
 
+mod messages;
 mod running;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use self::messages::{Finish, Noted, RecorderMessage};
 pub(crate) use self::running::SeenField;
 use self::running::{RunningSession, SeenCell};
 use crate::counting::counter::{CountedCell, Revision};
@@ -46,35 +48,6 @@ const MOST_WITH_RED_CELLS: usize = 50_000;
 
 /// Lines of the trail waiting for a store that cannot be written, at most.
 const MOST_NOTES: usize = 100;
-
-/// Messages from the counting thread.
-enum RecorderMessage {
-    Begin(Box<SessionStart>),
-    GoOn(Box<RunningSession>),
-    Cell(SeenCell),
-    Withdrawn(CellId),
-    Field(SeenField),
-    Note(Box<Noted>),
-    Finish(Box<Finish>),
-}
-
-/// A line for the audit trail.
-struct Noted {
-    by: String,
-    at: Timestamp,
-    action: &'static str,
-    detail: Value,
-    /// The session that ran; none while it is not in the store yet.
-    session: Option<SessionId>,
-}
-
-struct Finish {
-    named: Vec<(CellId, Prediction)>,
-    result: Snapshot,
-    settings: Settings,
-    stopped_by: Option<String>,
-    answer: Sender<Result<u64, StoreError>>,
-}
 
 /// The counting thread's handle to the recorder.
 #[derive(Debug)]
