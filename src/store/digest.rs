@@ -131,7 +131,7 @@ pub(super) fn if_readable<T>(read: rusqlite::Result<T>) -> rusqlite::Result<Opti
 
 /// Every part.
 pub(super) fn of_all(connection: &Connection, session: SessionId) -> rusqlite::Result<Value> {
-    of_session(connection, session, &[0, 1, 2, 3, 4, 5, 6, 7])
+    of_session(connection, session, &[0, 1, 2, 3, 4, 5, 6, 7, 8])
 }
 
 /// Adds the hashes of the same parts before a lawful change.
