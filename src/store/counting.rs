@@ -164,7 +164,7 @@ pub(super) fn interrupt(transaction: &Transaction<'_>, before_sums: bool) -> rus
 
 /// Hashes of all rows of a session whose count has ended. Says in the line if something else changed its cells while it
 /// was counted: they are kept as they are, and verifying the trail reports it for ever.
-fn vouched(
+pub(super) fn vouched(
     transaction: &Transaction<'_>,
     session: SessionId,
     before: Value,

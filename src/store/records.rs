@@ -7,7 +7,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+pub use super::version::AmendedBy;
 use crate::config::{CameraSource, CriticalConfig, Flags, SampleConfig, SessionConfig};
+use crate::counting::delta::Delta;
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
@@ -168,6 +170,12 @@ impl CellRecord {
     pub fn class_in_force(&self) -> Option<CellClass> {
         self.by_person.as_ref().map(|change| change.class).or(self.class)
     }
+
+    /// Whether a person confirmed it or gave it another class, in the time that a look takes.
+    #[must_use]
+    pub fn is_looked_at(&self) -> bool {
+        self.by_person.as_ref().is_some_and(|person| !person.quickly)
+    }
 }
 
 /// Class given to a cell by a reviewer.
@@ -178,6 +186,9 @@ pub struct Reclassified {
     pub by: String,
     /// When it was given.
     pub at: Timestamp,
+    /// Whether that came faster than anybody can look, so that the cell counts as looked at by nobody.
+    #[serde(default)]
+    pub quickly: bool,
 }
 
 /// Changes to the cells of a running session, applied in order.
@@ -267,6 +278,14 @@ pub struct SessionSummary {
     pub flags: Vec<Flag>,
     /// Who signed.
     pub signed_by: Option<String>,
+    /// Version of the result: 1 as counted, more for amendments.
+    pub version: u32,
+    /// The version that amends this one, if there is one. Once that is signed, this one is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amended_by: Option<AmendedBy>,
+    /// Who signed first, while a second reviewer must sign, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits_second: Option<String>,
     /// Number of the lot that it is a control of; missing for samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>)]
@@ -301,6 +320,12 @@ pub struct SessionDetail {
     /// not known, as for results of versions that did not store it.
     pub camera_check: Option<CameraCheck>,
     pub signature: Option<Signature>,
+    /// How far it differs from the latest signed result before of the same patient; null without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<Delta>,
+    /// Whether flags of the result ask for the signatures of two persons, and it is not signed.
+    #[serde(default)]
+    pub needs_second: bool,
     /// What was said of its critical values, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub acknowledged: Vec<Acknowledgement>,
@@ -336,6 +361,8 @@ pub struct SessionQuery {
     /// With this status.
     #[param(inline)]
     pub status: Option<Status>,
+    /// Also versions that a signed amendment replaced.
+    pub replaced: bool,
     /// Controls instead of samples.
     pub controls: bool,
     /// How many to skip, newest first.

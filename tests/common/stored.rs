@@ -128,6 +128,8 @@ pub fn result(sample: &str) -> Snapshot {
         camera_check: None,
         earlier: None,
         interruptions: Vec::new(),
+        amends: None,
+        first_reviewer: None,
         quality_control: None,
     }
 }

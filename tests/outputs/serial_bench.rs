@@ -55,6 +55,8 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         camera_check: None,
         earlier: None,
         interruptions: Vec::new(),
+        amends: None,
+        first_reviewer: None,
         quality_control: None,
     }
 }

@@ -11,5 +11,6 @@ mod ending;
 mod marks;
 mod power_cut;
 mod service;
+mod signing;
 mod start;
 mod wiring;

@@ -122,7 +122,7 @@ fn a_result_with_an_open_alarm_outlives_its_age() {
     drop(store);
     let store = Store::open(folder.path()).unwrap();
     let later = at(400 * 24 * 3600);
-    let rules = StoreConfig { crops_days: 1, cells_days: 1, results_days: 1, megabytes: 0 };
+    let rules = StoreConfig { crops_days: 1, cells_days: 1, results_days: 1, megabytes: 0, ..StoreConfig::default() };
     let all = Notice { age: Some(later), size: true };
     store.retain(&rules, all, later, &Stop::new()).unwrap();
     assert_eq!((open(&store), store.session(calm).unwrap()), (vec!["A-1".into()], None));

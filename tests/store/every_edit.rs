@@ -35,7 +35,13 @@ const DAY: i64 = 24 * 3600;
 fn filled(folder: &Path) {
     let open = || Store::open(folder).unwrap();
     let retain = |crops, cells| {
-        let rules = StoreConfig { crops_days: crops, cells_days: cells, results_days: 0, megabytes: 0 };
+        let rules = StoreConfig {
+            crops_days: crops,
+            cells_days: cells,
+            results_days: 0,
+            megabytes: 0,
+            ..StoreConfig::default()
+        };
         let (now, store) = (at(10 * DAY), open());
         store.retain(&rules, Notice { age: Some(now), size: false }, now, &Stop::new()).unwrap()
     };

@@ -33,7 +33,7 @@ fn counted(store: &Store, days: i64, change: impl Fn(&mut Snapshot)) -> SessionI
 }
 
 fn rules(crops: u32, cells: u32, megabytes: u32) -> StoreConfig {
-    StoreConfig { crops_days: crops, cells_days: cells, results_days: 0, megabytes }
+    StoreConfig { crops_days: crops, cells_days: cells, results_days: 0, megabytes, ..StoreConfig::default() }
 }
 
 /// Oldest first: with a blast, flagged, signed with a comment, signed without, not signed, named a blast by a person.

@@ -65,7 +65,7 @@ impl Bench {
 }
 
 fn rules(crops: u32, cells: u32, results: u32, megabytes: u32) -> StoreConfig {
-    StoreConfig { crops_days: crops, cells_days: cells, results_days: results, megabytes }
+    StoreConfig { crops_days: crops, cells_days: cells, results_days: results, megabytes, ..StoreConfig::default() }
 }
 
 #[test]

@@ -329,7 +329,7 @@ fn what_retention_takes_away_is_no_tampering_but_what_is_changed_beside_it_is() 
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path());
     let store = Store::open(folder.path()).unwrap();
-    let rules = StoreConfig { crops_days: 1, cells_days: 30, results_days: 0, megabytes: 0 };
+    let rules = StoreConfig { crops_days: 1, cells_days: 30, results_days: 0, megabytes: 0, ..StoreConfig::default() };
     let all = |now| Notice { age: Some(now), size: false };
     let later = at(10 * 24 * 3600);
     assert_eq!(

@@ -73,6 +73,9 @@ pub enum CliCommand {
         /// JSON Lines, one result per line, without sessions that have none.
         #[arg(long)]
         json: bool,
+        /// Also versions that an amended result replaced.
+        #[arg(long)]
+        all: bool,
     },
     /// The worklist, samples to count: import a table of them, or list them.
     Worklist(WorklistArguments),
@@ -101,6 +104,15 @@ pub enum CliCommand {
     Backup(BackupArguments),
     /// Put the store of a backup in place of the present one, which is kept beside it. The station must be stopped.
     Restore(RestoreArguments),
+    /// Write a file for whoever helps from afar: version, health, configuration, timings, figures and log, without patients,
+    /// people, comments, addresses, paths or secrets.
+    SupportBundle {
+        /// The file, a text to be read before it is sent.
+        file: PathBuf,
+        /// Configuration file of the station.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Networks from a signed bundle: install them, list them, go back to those before.
     Model(ModelArguments),
     /// Say whether the station believes the clock; nothing is deleted for its age while it does not.

@@ -21,7 +21,7 @@ use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::{check_size, configured};
 use crate::config::limits::{self, Limits};
 use crate::config::load::load;
-use crate::config::{CameraSource, Config};
+use crate::config::{CameraSource, Config, ReviewConfig, whole_pattern};
 use crate::counting::session::sample::{check_rules, sample_id};
 use crate::counting::statistics::confusion;
 use crate::outputs::report::letterhead::Letterhead;
@@ -159,6 +159,11 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
         Ok(_) | Err(_) => {}
     }
     let store = Store::open(&state).inspect_err(|error| at_device::show(config, &error.to_string())).blame_input()?;
+    let ReviewConfig { second_reviewer, patient_key, delta_points, fastest_ms: _ } = &config.review;
+    store.ask_two_for(&second_reviewer.0);
+    // Checked with the file, so it is a pattern.
+    let key = Some(patient_key).filter(|key| !key.is_empty()).and_then(|key| whole_pattern(key).ok());
+    store.compare_by(key, *delta_points);
     store.of_training_station(config.station.training);
     let in_force = InForce::new(settings(config, models, unknown_below), calibration);
     let outboxes = Outboxes::open(config, &state, &store)?;
@@ -252,6 +257,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         letterhead,
         camera: chooser.clone(),
         config: config.web.clone(),
+        review: config.review.clone(),
         state: config.state_folder(),
         station: config.station.name.clone(),
         store: ports.store.clone(),
@@ -264,6 +270,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         weights_requests: ports.weights_requests.clone(),
         controls: ports.controls.clone(),
         monitor: ports.monitor.clone(),
+        configured: config.clone(),
         scrape_token: config.metrics.token.clone(),
         timeouts: Timeouts::default(),
         stop: outputs_stop.clone(),

@@ -75,7 +75,9 @@ mod hl7;
 mod laboratory;
 mod metrics;
 mod mqtt;
+mod practice;
 mod quality_control;
+mod review;
 mod sample;
 mod serial;
 mod station;
@@ -94,7 +96,9 @@ pub use hl7::{Charset, Hl7Config, SampleField};
 pub use laboratory::LaboratoryConfig;
 pub use metrics::MetricsConfig;
 pub use mqtt::MqttConfig;
+pub use practice::PracticeConfig;
 pub use quality_control::{ControlRequired, QualityControlConfig};
+pub use review::ReviewConfig;
 pub use sample::{SampleConfig, ScanLayout};
 pub use serial::{LineFormat, SerialConfig};
 pub use station::Station;
@@ -113,6 +117,7 @@ pub struct Config {
     pub session: SessionConfig,
     pub sample: SampleConfig,
     pub flags: Flags,
+    pub review: ReviewConfig,
     pub quality_control: QualityControlConfig,
     pub critical: CriticalConfig,
     pub display: DisplayConfig,
@@ -126,11 +131,12 @@ pub struct Config {
     pub metrics: MetricsConfig,
     pub controls: Controls,
     pub web: WebConfig,
+    pub practice: PracticeConfig,
     pub store: StoreConfig,
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 22] = [
+pub(super) const SECTIONS: [Section; 24] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -139,6 +145,7 @@ pub(super) const SECTIONS: [Section; 22] = [
     SessionConfig::SECTION,
     SampleConfig::SECTION,
     Flags::SECTION,
+    ReviewConfig::SECTION,
     QualityControlConfig::SECTION,
     CriticalConfig::SECTION,
     DisplayConfig::SECTION,
@@ -152,6 +159,7 @@ pub(super) const SECTIONS: [Section; 22] = [
     MetricsConfig::SECTION,
     Controls::SECTION,
     WebConfig::SECTION,
+    PracticeConfig::SECTION,
     StoreConfig::SECTION,
 ];
 

@@ -223,6 +223,8 @@ impl Session {
             camera_check: None,
             earlier: None,
             interruptions: self.interruptions.clone(),
+            amends: None,
+            first_reviewer: None,
             quality_control: None,
         }
     }
@@ -258,11 +260,8 @@ mod tests {
     }
 
     pub(super) fn session(target: u32) -> Session {
-        Session::new(
-            SessionConfig { target, autostart: false, ..SessionConfig::default() },
-            Flags::default(),
-            PriorShift::off(),
-        )
+        let limits = SessionConfig { target, autostart: false, ..SessionConfig::default() };
+        Session::new(limits, Flags::default(), PriorShift::off())
     }
 
     pub(super) fn at(second: i64) -> Timestamp {

@@ -149,8 +149,8 @@ fn for_sample(sample: Option<String>, entered: Entered) -> Result<Command, ApiEr
 impl CommandBody {
     fn into_command(self) -> Result<Command, ApiError> {
         let Self { command, sample, red_count, white_count, group } = self;
-        let entered = (red_count, white_count, group);
-        match (command, sample, entered) {
+        let counts = (red_count, white_count, group);
+        match (command, sample, counts) {
             (CommandWord::Start, None, (None, None, None)) => Ok(Command::Start),
             (CommandWord::Stop, None, (None, None, None)) => Ok(Command::Stop),
             (CommandWord::New, None, (None, None, None)) => Ok(Command::NewSample(None)),

@@ -36,6 +36,10 @@ impl Counting {
             training: self.current.settings.training,
             ..self.session.snapshot(Timestamp::now())
         };
+        if snapshot.is_control() {
+            // A control is nobody's blood, whatever it was made from: no alarm.
+            snapshot.critical.clear();
+        }
         snapshot.mark_experimental(self.vision.experimental());
         // A finished result keeps the profile it was counted with, whatever is switched on since.
         snapshot.profile = match snapshot.phase {
@@ -55,7 +59,10 @@ impl Counting {
             Some(before) => {
                 Snapshot { trouble: self.connections.troubles.worst(), time: Timestamp::now(), ..before.clone() }
             }
-            None => self.snapshot(),
+            None => {
+                let now = self.snapshot();
+                self.as_signed(now)
+            }
         };
         let snapshot = Arc::new(snapshot);
         self.state = Some(Arc::clone(&snapshot));

@@ -40,6 +40,8 @@ pub fn waiting() -> Snapshot {
         camera_check: None,
         earlier: None,
         interruptions: Vec::new(),
+        amends: None,
+        first_reviewer: None,
         quality_control: None,
     }
 }

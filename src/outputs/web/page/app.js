@@ -4,16 +4,20 @@ import { watchAlarms } from "./alarms.js";
 import { get, loginAddress, send, target } from "./api.js";
 import { fill, h } from "./dom.js";
 import { dropDrafts, preferred } from "./kept.js";
+import * as help from "./help.js";
 import { badges } from "./marks.js";
 import { knows, load, roleName, t } from "./words.js";
 import { setZone } from "./zone.js";
 import * as compare from "./views/compare.js";
 import * as gallery from "./views/gallery.js";
+import * as health from "./views/health.js";
 import * as sessions from "./views/history.js";
 import { configure, listen } from "./scanner.js";
 import * as live from "./views/live.js";
 import * as login from "./views/login.js";
 import { newSample } from "./views/sample.js";
+import * as manual from "./views/manual.js";
+import * as practice from "./views/practice.js";
 import * as quality from "./views/quality.js";
 import * as session from "./views/session.js";
 import * as settings from "./views/settings.js";
@@ -26,6 +30,9 @@ const VIEWS = [
   [/^#\/compare\/(\d+)\/(\d+)$/, compare, "history"],
   [/^#\/quality$/, quality, "quality"],
   [/^#\/settings$/, settings, "settings"],
+  [/^#\/health$/, health, "health"],
+  [/^#\/manual(?:\/([\w-]+))?$/, manual, "manual"],
+  [/^#\/practice$/, practice, "practice"],
   [/^#\/login(?:\?then=(.*))?$/, login, ""],
 ];
 const ORDER = ["operator", "reviewer", "admin"];
@@ -104,6 +111,7 @@ function bar(place) {
   const { me } = context;
   const link = (name) =>
     h("a", { href: `#/${name}`, "aria-current": place === name ? "page" : null }, t(`nav.${name}`));
+  const manual = h("a", { href: help.here(), "aria-current": place === "manual" ? "page" : null, "aria-label": t("nav.manual"), title: t("manual.key") }, "?");
   const person =
     me.role && me.name !== "device"
       ? h("button", { class: "button small", on: { click: leave } }, t("nav.logout"))
@@ -112,7 +120,7 @@ function bar(place) {
     document.getElementById("bar"),
     h("strong", {}, me.station),
     me.training && badges(["training"]),
-    me.role && h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("quality"), link("settings")),
+    me.role ? h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("quality"), link("settings"), link("health"), manual) : manual,
     h("span", { class: "who" }, me.role ? `${me.name === "device" ? t("nav.device") : me.name} · ${roleName(me.role)}` : ""),
     person,
   );
@@ -169,7 +177,7 @@ async function show() {
     // Nothing stays open over the login view.
     dialog = null;
     fill(document.getElementById("dialogs"));
-    if (!location.hash.startsWith("#/login")) history.replaceState(null, "", loginAddress());
+    if (!/^#\/(login|manual)/.test(location.hash)) history.replaceState(null, "", loginAddress());
   }
   const wanted = location.hash || "#/live";
   const [pattern, view, place] = VIEWS.find(([pattern]) => pattern.test(wanted)) ?? VIEWS[0];
@@ -196,6 +204,7 @@ async function show() {
 const alarms = watchAlarms(document.getElementById("alarms"), context);
 listen(scanned, () => dialog !== null && !location.hash.startsWith("#/login"));
 addEventListener("hashchange", show);
+help.listen();
 setInterval(stillIn, STILL_IN);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && stillIn());
 start();

@@ -1,7 +1,7 @@
 // The cells of a session by class, least certain first, to look at, confirm or reclassify.
 
 import { get } from "../api.js";
-import { changed, inForce, kinds, seen } from "../classes.js";
+import { changed, inForce, kinds, quick, seen } from "../classes.js";
 import { fill, h } from "../dom.js";
 import * as scanner from "../scanner.js";
 import { className, number, statusName, t } from "../words.js";
@@ -71,6 +71,7 @@ export async function show(root, [id, wish], context) {
     fill(counted,
       h("span", { class: "long" }, t("gallery.tally", { n: number(cells.length), changed: number(cells.filter(changed).length) }), " "),
       h("b", {}, t("gallery.seen", { seen: number(seen(cells)), n: number(cells.length) })),
+      quick(cells) > 0 && h("b", { class: "warn" }, " ", t("gallery.quick", { n: number(quick(cells)) })),
       work.underWay() > 0 && h("span", {}, " ", t("gallery.underWay", { n: number(work.underWay()) })));
     list.counts(tally(cells));
     line.draw({ cells, result: detail.reviewed_result, rank, urgent, left: cells.filter(reason).length });

@@ -3,6 +3,7 @@
 import { get, send } from "../api.js";
 import { differential } from "../differential.js";
 import { fill, h } from "../dom.js";
+import { help } from "../help.js";
 import { badges, marksOf } from "../marks.js";
 import { date, flagName, number, t } from "../words.js";
 import { camera } from "./camera.js";
@@ -72,8 +73,10 @@ export async function show(root, _params, context) {
   }
 
   function worried(words) {
-    if (trouble.textContent === words) return;
-    fill(trouble, words);
+    if (trouble.dataset.words === words) return;
+    trouble.dataset.words = words;
+    // The health page names the part, with its place in the manual.
+    fill(trouble, words, " ", h("a", { class: "help", href: "#/health", "aria-label": t("nav.health") }, "?"));
     trouble.hidden = words === "";
   }
 
@@ -125,9 +128,9 @@ export async function show(root, _params, context) {
     review.hidden = where !== "done" || session === null;
     if (session !== null) review.href = `#/session/${session}/gallery`;
     worried(snapshot.trouble ?? "");
-    advise(where === "counting" && quality && quality.verdict !== "good" ? `verdict.${quality.verdict}` : `next.${where}`);
+    advise(where === "counting" && quality && quality.verdict !== "good" ? `verdict.${quality.verdict}` : where === "done" && snapshot.looked_at ? "next.signed" : `next.${where}`);
     repeated(snapshot);
-    fill(flags, snapshot.flags.map((flag) => h("li", { class: `flag ${flag}` }, flagName(flag))));
+    fill(flags, snapshot.flags.map((flag) => h("li", { class: `flag ${flag}` }, flagName(flag), help(`flag-${flag}`))));
     fill(table, differential(snapshot));
     fill(kinds, t("live.kinds", { wbc: number(snapshot.kinds.WBC), rbc: number(snapshot.kinds.RBC), plt: number(snapshot.kinds.PLT) }));
   }
