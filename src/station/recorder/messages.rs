@@ -8,13 +8,13 @@ use super::running::{RunningSession, SeenCell, SeenField};
 use crate::counting::session::snapshot::Snapshot;
 use crate::counting::track::CellId;
 use crate::store::StoreError;
-use crate::store::records::{SessionId, SessionStart, Settings};
+use crate::store::records::{SessionId, Settings};
 use crate::vision::prediction::Prediction;
 
 /// Messages from the counting thread.
 pub(super) enum RecorderMessage {
-    Begin(Box<SessionStart>),
-    GoOn(Box<RunningSession>),
+    /// A new session, or one that goes on.
+    Begin(Box<RunningSession>),
     Cell(SeenCell),
     Withdrawn(CellId),
     Field(SeenField),

@@ -124,7 +124,7 @@ impl Recorder {
     /// Starts recording a new session.
     pub fn begin(&self, start: SessionStart) {
         self.session.store(0, Ordering::Relaxed);
-        self.send(RecorderMessage::Begin(Box::new(start)));
+        self.send(RecorderMessage::Begin(Box::new(RunningSession::new(start))));
     }
 
     /// Records new cells and revisions of earlier ones.
@@ -266,8 +266,7 @@ impl Keeper {
 
     fn take(&mut self, message: RecorderMessage) {
         match message {
-            RecorderMessage::Begin(start) => self.take_up(RunningSession::new(*start)),
-            RecorderMessage::GoOn(running) => self.take_up(*running),
+            RecorderMessage::Begin(running) => self.take_up(*running),
             RecorderMessage::Cell(seen) => {
                 if let Some(running) = &mut self.running {
                     running.saw(seen);
@@ -301,8 +300,7 @@ impl Keeper {
     }
 
     fn take_up(&mut self, running: RunningSession) {
-        // Last chance to write the previous session's cells; whatever fails here is lost. Its result is already stored
-        // or no longer pending.
+        // Last chance to write the previous session's cells, whose result is already stored or no longer pending.
         self.write();
         self.running = Some(running);
         self.again = None;

@@ -107,7 +107,7 @@ impl Recorder {
     /// Records on in a session that broke off and that the store has opened again. `cells` are those it has.
     pub(crate) fn go_on(&self, session: SessionId, start: SessionStart, cells: &[CellRecord]) {
         self.session.store(session, Ordering::Relaxed);
-        self.send(RecorderMessage::GoOn(Box::new(RunningSession::again(session, start, cells))));
+        self.send(RecorderMessage::Begin(Box::new(RunningSession::again(session, start, cells))));
     }
 }
 
