@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue};
 use leukoscope::cli::args::{Arguments, CliCommand, ValidateCommand};
 use leukoscope::cli::{
     adapt, analyze, audit, backup, calibrate, check_config, clock, control, count, devices, export, keeping, model,
-    output, report, run, sessions, users, validate,
+    output, report, run, sessions, support, users, validate, worklist,
 };
 use leukoscope::system::logging;
 use leukoscope::system::printable::printable;
@@ -39,7 +39,8 @@ fn main() -> ExitCode {
         }
         Some(CliCommand::Adapt(arguments)) => adapt::adapt(&arguments),
         Some(CliCommand::CheckConfig { file }) => check_config::check_config(&file),
-        Some(CliCommand::Sessions { config, json }) => sessions::sessions(config.as_deref(), json),
+        Some(CliCommand::Worklist(arguments)) => worklist::worklist(&arguments),
+        Some(CliCommand::Sessions { config, json, all }) => sessions::sessions(config.as_deref(), json, all),
         Some(CliCommand::User(arguments)) => users::user(&arguments),
         Some(CliCommand::Token(arguments)) => users::token(&arguments),
         Some(CliCommand::Audit(arguments)) => audit::audit(&arguments),
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Some(CliCommand::Backup(arguments)) => backup::backup(&arguments),
         Some(CliCommand::Restore(arguments)) => backup::restore(&arguments),
         Some(CliCommand::Model(arguments)) => model::model(&arguments),
+        Some(CliCommand::SupportBundle { file, config }) => support::bundle(&file, config.as_deref()),
         Some(CliCommand::Clock { confirm, config }) => clock::clock(config.as_deref(), confirm),
         Some(CliCommand::Devices { json }) => devices::devices(json),
     };

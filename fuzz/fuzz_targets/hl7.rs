@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use jiff::Timestamp;
-use leukoscope::config::{Flags, Hl7Config, SessionConfig};
+use leukoscope::config::{Flags, Hl7Config, SampleConfig, SessionConfig};
 use leukoscope::outputs::hl7::message::Message;
 use leukoscope::outputs::hl7::mllp::{Frames, framed};
 use leukoscope::outputs::hl7::order::answer;
@@ -32,6 +32,7 @@ fn worklist() -> &'static Worklist {
             camera: String::new(),
             taken_with: None,
             session: SessionConfig::default(),
+            sample: SampleConfig::default(),
             flags: Flags::default(),
             models: BTreeMap::new(),
             calibration: None,

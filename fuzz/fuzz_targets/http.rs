@@ -84,6 +84,7 @@ fn station() -> &'static Station {
             laboratory: Laboratory::of(&config),
             weights_requests: WeightsRequest::requests(Drops::default()).0,
             monitor,
+            configured: config,
             scrape_token: None,
             timeouts: Timeouts { stalled: Duration::from_secs(2), ..Timeouts::default() },
             stop: Stop::new(),

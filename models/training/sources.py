@@ -19,6 +19,8 @@ from settings import BOX_MARGIN, CLASSES, CODES, RED_CELL_UM, SOURCES, UNNAMED
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 LABELS = [*CLASSES, "NEU", "IG", *UNNAMED]
+# Classes that only a person gives on the device; no network learns them.
+PEOPLES = ["ART", "LBL", "LYR", "PLC", "TWO"]
 """What a folder of cells may be called."""
 LMU_SIDE, PBC_WIDTH = 400, 360
 """Size of the public sets' images as published, px."""
@@ -291,7 +293,7 @@ def device(root: Path) -> Source:
     (one patient's sample) lies in one split."""
     source = Source("device", f"reviewed cells of the device, {root.name}", "")
     folder(root, "the device's export")
-    path, listed, unreviewed, simulated = root / "manifest.csv", set(), 0, 0
+    path, listed, unreviewed, others, simulated = root / "manifest.csv", set(), 0, 0, 0
     # Exports of earlier versions do not name the source.
     for line, row in table(path, EXPORT_COLUMNS[:-1]):
         where = f"{path}, line {line}"
@@ -299,6 +301,9 @@ def device(root: Path) -> Source:
         listed.add(file)
         if not row["reviewer"]:
             unreviewed += 1
+            continue
+        if row["class"] in PEOPLES:
+            others += 1
             continue
         if row.get("source") == "simulated":
             simulated += 1
@@ -311,22 +316,24 @@ def device(root: Path) -> Source:
             raise Wrong(f"{where}: no session. Cells without one cannot be kept out of two splits; export again.")
         um = number(row["um_per_px"], where)
         source.entries.append(Entry(file, "device", row["class"], split_of(row["session"]), um and um / BOX_MARGIN, row["file"]))
-    for folder_ in class_folders(root):
+    for folder_ in class_folders(root, [*LABELS, *PEOPLES]):
         for file in images_in(folder_):
             if file not in listed:
                 raise Wrong(f"{file}: not in {path}. Export again, or move cells of your own to a folder for --own.")
     if unreviewed:
         source.notes.append(f"{unreviewed} cells left out: no reviewer")
+    if others:
+        source.notes.append(f"{others} cells left out: artefacts, or of a class that only people give ({', '.join(PEOPLES)})")
     if simulated:
         source.notes.append(f"{simulated} cells left out: drawn by the simulated microscope")
     return source
 
 
-def class_folders(root: Path) -> list[Path]:
+def class_folders(root: Path, labels: list[str] = LABELS) -> list[Path]:
     """The class folders of `root`, at least one; refuses others."""
     folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
     for path in folders:
-        check_label(path, LABELS)
+        check_label(path, labels)
     if not folders:
         raise Wrong(f"{root}: no class folder in it. Cells lie in folders called {', '.join(LABELS)}.")
     return folders

@@ -90,6 +90,14 @@ fn in_folder(
     adapter: &Adapter,
 ) -> Result<Found, Failure> {
     let mut labelled = labelled_cells(dir).blame_input()?;
+    // Artefacts and classes that no network answers teach nothing; a lymphoblast is a blast.
+    labelled.retain_mut(|(_, label)| match *label {
+        Label::Class(class) if class.by_people_alone() => class.learned_as().is_some_and(|class| {
+            *label = Label::Class(class);
+            true
+        }),
+        _ => true,
+    });
     labelled.retain(|(_, label)| !without.contains(label));
     // Before the pictures are read, which takes a while.
     gather::check(labelled.iter().map(|(_, label)| *label), without, adapter.classes()).map_err(failure)?;

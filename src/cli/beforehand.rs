@@ -22,6 +22,7 @@ use crate::outputs::serial::port;
 use crate::outputs::words::Catalogues;
 use crate::outputs::{mqtt, web};
 use crate::station::adapt::kept::{self, Choice, ChoiceError};
+use crate::station::practice::exported;
 use crate::vision::Vision;
 use crate::vision::models::Models;
 use crate::vision::profile::ProfileError;
@@ -61,6 +62,7 @@ pub fn findings(config: &Config) -> Vec<Finding> {
     found.extend(letterhead(config));
     found.extend(connections(config));
     found.extend(broker(config));
+    found.extend(practice(config));
     found
 }
 
@@ -107,6 +109,22 @@ fn no_folder(path: &Path) -> Option<String> {
         Err(problem) if problem.kind() == io::ErrorKind::PermissionDenied => Some(None),
         Err(problem) => Some(Some(problem.to_string())),
     })?
+}
+
+/// A folder for practice that has no cells. The page says so as well, so that the station starts.
+fn practice(config: &Config) -> Option<Finding> {
+    let folder = config.practice.cells.as_deref()?;
+    let what = match exported(folder) {
+        Ok(cells) if cells.is_empty() => format!("{} holds no cells in folders named by class", folder.display()),
+        Ok(_) => return None,
+        Err(problem) => problem.to_string(),
+    };
+    Some(warning(
+        "practice",
+        "cells",
+        what,
+        "the folder that `leukoscope export` wrote, or cells = \"\" for drawn cells only",
+    ))
 }
 
 fn camera_and_calibration(config: &Config) -> Vec<Finding> {

@@ -197,6 +197,7 @@ fn text(result: &Snapshot, frames: u64, skipped: u64) -> String {
     for line in &result.classes {
         let note = match line.class.reported() {
             Reported::PercentOfAll => "of all white cells",
+            Reported::LeftOut => "of all taken for white cells",
             _ if result.experimental.contains(&line.class) => "experimental: learned from too few images",
             Reported::Per100 | Reported::Elsewhere => "per 100 of the differential",
             Reported::Percent => "",

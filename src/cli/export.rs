@@ -55,6 +55,12 @@ pub fn export(arguments: &ExportArguments) -> Result<(), Failure> {
             done.unseen
         ))?;
     }
+    if done.quickly > 0 {
+        output::line(format_args!(
+            "{} cells were confirmed faster than anybody can look: they count as looked at by nobody",
+            done.quickly
+        ))?;
+    }
     if done.nameless > 0 {
         output::line(format_args!("left out: {} that have no name although their result is signed", done.nameless))?;
     }

@@ -27,5 +27,7 @@ pub mod run;
 pub mod saliency;
 pub mod sessions;
 pub mod station;
+pub mod support;
 pub mod users;
 pub mod validate;
+pub mod worklist;

@@ -74,8 +74,9 @@ fn session(store: &Store, asked: &str) -> Result<Option<SessionId>, Failure> {
     {
         return Ok(Some(number));
     }
-    let sessions = store.all_sessions().blame_run()?;
-    let of_sample = || sessions.iter().rev().filter(|session| session.sample == asked);
+    let sessions = store.all_sessions(false).blame_run()?;
+    // While an amendment is made, the version before it is in force.
+    let of_sample = || sessions.iter().rev().filter(|session| session.sample == asked && !session.is_open_amendment());
     let found = of_sample().find(|session| session.result.is_some()).or_else(|| of_sample().next());
     Ok(found.map(|session| session.id))
 }

@@ -15,16 +15,17 @@ use crate::store::records::{SessionDetail, Status};
 use crate::store::told::Alarm;
 use crate::system::zone;
 
-/// Lists the sessions, oldest first, or the results as JSON; a daemon may be running.
+/// Lists the sessions, oldest first, or the results as JSON; a daemon may be running. With `all` also versions that an
+/// amended result replaced.
 ///
 /// # Errors
 /// With exit code 2 if the configuration is wrong, 1 if the store cannot be read, or if signed results are shown and
 /// the audit trail cannot be written.
-pub fn sessions(config: Option<&Path>, json: bool) -> Result<(), Failure> {
+pub fn sessions(config: Option<&Path>, json: bool, all: bool) -> Result<(), Failure> {
     let Some(store) = station::to_read(config)? else {
         return if json { Ok(()) } else { output::line("nothing is kept yet") };
     };
-    let mut sessions = store.all_sessions().blame_run()?;
+    let mut sessions = store.all_sessions(all).blame_run()?;
     if json {
         sessions.retain(|session| session.result.is_some());
         sessions.sort_by_key(|session| session.result);
@@ -61,7 +62,9 @@ fn as_json(detail: SessionDetail) -> serde_json::Result<Option<String>> {
     let SessionDetail { summary, reviewed_result, signature, store, camera_check, .. } = detail;
     let (Some(sequence), Some(snapshot)) = (summary.result, reviewed_result) else { return Ok(None) };
     let snapshot = Snapshot { camera_check, ..snapshot };
-    let result = StoredResult { sequence, store, session: summary.id, station: summary.station, snapshot, signature };
+    let replaced_by = summary.amended_by.as_ref().filter(|_| summary.is_replaced()).map(|later| later.result);
+    let (session, station) = (summary.id, summary.station);
+    let result = StoredResult { sequence, store, session, station, snapshot, signature, replaced_by };
     serde_json::to_string(&Standing { status: summary.status, result }).map(Some)
 }
 
@@ -77,6 +80,21 @@ fn text(detail: &SessionDetail) -> String {
     let started = zone::minute(session.started);
     let mut line = format!("{:>4}  {started}  {}  {status}{marks}", session.id, session.sample);
     // Writing to a String cannot fail.
+    if let Some(first) = &session.awaits_second {
+        let _ = write!(line, ", awaits a second reviewer after {first}");
+    }
+    if session.version > 1 {
+        let _ = write!(line, ", amended: version {}", session.version);
+    }
+    match &session.amended_by {
+        Some(later) if session.is_replaced() => {
+            let _ = write!(line, ", replaced by version {} (session {})", later.version, later.session);
+        }
+        Some(later) => {
+            let _ = write!(line, ", {} is making an amendment (session {})", later.by, later.session);
+        }
+        None => {}
+    }
     if let Some(number) = session.result {
         let _ = write!(line, "  result {number}");
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::keys::Refusal;
 use super::{
     Broker, BrokerAddress, CameraConfig, CameraSource, Config, DisplayKind, FhirConfig, GpioBackend, Hl7Config,
-    ListenAddress, MqttConfig, SerialPort, SessionConfig, StoreConfig, WebConfig,
+    ListenAddress, MqttConfig, SampleConfig, SerialPort, SessionConfig, StoreConfig, WebConfig,
 };
 
 /// Values that are valid alone but conflict: section, key to change, and why.
@@ -29,6 +29,7 @@ pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str,
         let write = format!("at_most = {}", target.saturating_mul(5).min(100_000));
         found.push(("session", "at_most", Refusal { what, write }));
     }
+    found.extend(sample(config));
     if config.display.kind == DisplayKind::Png {
         let folder = config.display.png.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
@@ -50,6 +51,22 @@ pub(super) fn disagreements(config: &Config) -> Vec<(&'static str, &'static str,
     found.extend(mqtt(&config.mqtt));
     found.extend(kept_in_turn(&config.store));
     found.extend(shared_lines(config));
+    found
+}
+
+/// Rejects lengths that no id has, and a first count without an id where none may be.
+fn sample(config: &Config) -> Vec<(&'static str, &'static str, Refusal)> {
+    let SampleConfig { min_length, max_length, nameless, .. } = config.sample;
+    let mut found = Vec::new();
+    if min_length > max_length {
+        let what = format!("max_length = {max_length} is less than min_length = {min_length}, so that no id fits");
+        found.push(("sample", "max_length", Refusal { what, write: format!("max_length = {min_length}") }));
+    }
+    if config.session.autostart && !nameless {
+        let what =
+            "autostart = true begins a count without an id, which nameless = false under [sample] refuses".to_owned();
+        found.push(("session", "autostart", Refusal { what, write: "autostart = false".into() }));
+    }
     found
 }
 

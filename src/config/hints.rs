@@ -8,11 +8,23 @@ use super::meant::QUOTES;
 use super::problem::{ConfigProblem, Location};
 use super::sections;
 
+/// A key by its section and name.
+type Named = (&'static str, &'static str);
+
+/// Keys of earlier versions, and where they are now.
+const MOVED: [(Named, Named); 1] = [(("session", "sample_pattern"), ("sample", "pattern"))];
+
 /// `value` is the value as written: the remedy keeps it where the right key takes it.
 pub(super) fn unknown_key(section: &str, name: &str, value: &str, place: Location) -> ConfigProblem {
     let of_section = sections::keys().filter(|key| key.section == section);
+    let moved = MOVED.iter().find(|(from, ..)| *from == (section, name)).and_then(|(_, to)| sections::find(to.0, to.1));
     let elsewhere = sections::keys().find(|key| key.name == name);
-    let (hint, write) = if let Some(key) = elsewhere {
+    let (hint, write) = if let Some(key) = moved {
+        (
+            format!("it is `{}` in [{}] now", key.name, key.section),
+            format!("{} below [{}]", key.line_meant(value), key.section),
+        )
+    } else if let Some(key) = elsewhere {
         (format!("it belongs to [{}]", key.section), format!("{} below [{}]", key.line_meant(value), key.section))
     } else if let Some(key) =
         keys::nearest(name, of_section.clone().map(|key| key.name)).and_then(|nearest| sections::find(section, nearest))

@@ -11,7 +11,7 @@ use toml::Value;
 use super::broker::Broker;
 use super::camera_source::CameraSource;
 use super::laboratory_address::LaboratoryAddress;
-use super::values::{HostAddress, ListenAddress, SerialPort};
+use super::values::{FlagList, HostAddress, ListenAddress, SerialPort};
 use crate::domain::letters::{unfit_in_comment, unfit_in_line};
 
 /// The values a key accepts.
@@ -57,6 +57,8 @@ pub(super) enum Accepts {
     OneOf(&'static [&'static str]),
     /// A standard serial baud rate.
     Baud,
+    /// Names of flags with commas between them, or `none`.
+    FlagNames,
     /// A code of a laboratory's system, at most 20 characters; empty means left out.
     Code,
 }
@@ -126,8 +128,8 @@ pub(super) const GROUPS: &[&str] =
 pub(super) const STALL_SECONDS: (f64, f64) = (0.5, 4.5);
 
 use Accepts::{
-    Baud, BrokerAt, Camera, Code, Device, File, Flag, Folder, Hex, Host, Laboratory, Language, Listen, Number, OneOf,
-    Pattern, Port, Text, Url, Whole, Words,
+    Baud, BrokerAt, Camera, Code, Device, File, Flag, FlagNames, Folder, Hex, Host, Laboratory, Language, Listen,
+    Number, OneOf, Pattern, Port, Text, Url, Whole, Words,
 };
 
 /// The closest match to `word` among `known`.
@@ -172,6 +174,7 @@ impl ConfigKey {
             (BrokerAt, Value::String(text)) => text.parse::<Broker>().err().map(|wrong| wrong.to_string()),
             (Language, Value::String(text)) => (!is_language(text))
                 .then(|| "is no language; a language is a tag such as \"en\", \"es\" or \"pt-BR\"".to_owned()),
+            (FlagNames, Value::String(text)) => text.parse::<FlagList>().err().map(|wrong| wrong.to_string()),
             (Device, Value::String(text)) => (!text.starts_with('/') || text.ends_with('/') || text.contains('\0'))
                 .then(|| "must be the path of a device, from the root on".to_owned()),
             (Folder, Value::String(text)) => text.contains('\0').then(|| "has a NUL character in it".to_owned()),
@@ -298,8 +301,8 @@ impl ConfigKey {
             Baud => format!("one of {}, without quotes", list(BAUDS.iter())),
             OneOf(words) => format!("one of {}, in quotes", quoted(words)),
             Device | Folder | File => "a path in quotes".to_owned(),
-            Text(_) | Words(_) | Code | Pattern | Camera | Port | Listen | Language | Laboratory | Host | Url
-            | BrokerAt => "text in quotes".to_owned(),
+            Text(_) | Words(_) | Code | FlagNames | Pattern | Camera | Port | Listen | Language | Laboratory | Host
+            | Url | BrokerAt => "text in quotes".to_owned(),
         }
     }
 }

@@ -7,8 +7,8 @@ use toml::Value;
 use super::broker;
 use super::camera_source::CameraSource;
 use super::keys::Accepts::{
-    Baud, BrokerAt, Camera, Code, Device, File, Flag, Folder, Hex, Host, Laboratory, Language, Listen, Number, OneOf,
-    Pattern, Port, Text, Url, Whole, Words,
+    Baud, BrokerAt, Camera, Code, Device, File, Flag, FlagNames, Folder, Hex, Host, Laboratory, Language, Listen,
+    Number, OneOf, Pattern, Port, Text, Url, Whole, Words,
 };
 use super::keys::{ConfigKey, nearest};
 
@@ -51,6 +51,7 @@ impl ConfigKey {
             }
             Number(..) => number(text, self.unit),
             OneOf(words) => string(nearest(text, words.iter().copied())?.to_owned()),
+            FlagNames => string(flag_names(text)?),
             Camera => string(match text.parse::<CameraSource>() {
                 Ok(source) => source.to_string(),
                 Err(unknown) => unknown.probably(),
@@ -82,6 +83,16 @@ impl ConfigKey {
             None => self.good_text(),
         }
     }
+}
+
+/// Names of flags as somebody may write them: in quotes, with blanks for hyphens, misspelt.
+fn flag_names(text: &str) -> Option<String> {
+    let known = || crate::domain::flag::Flag::ALL.iter().map(|flag| flag.code());
+    let name = |word: &str| {
+        let word = word.trim().trim_matches(QUOTES).trim().replace([' ', '_'], "-");
+        nearest(&word, known())
+    };
+    Some(text.split([',', ';']).map(name).collect::<Option<Vec<_>>>()?.join(", "))
 }
 
 /// Port that instruments and laboratory systems use where only a host is written.

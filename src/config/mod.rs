@@ -3,6 +3,7 @@
 mod agreement;
 mod broker;
 mod camera_source;
+mod for_support;
 mod glass;
 mod hints;
 mod keys;
@@ -21,7 +22,8 @@ pub use laboratory_address::{LaboratoryAddress, NoLaboratoryAddress};
 pub use sections::{
     AstmCharset, AstmConfig, CameraConfig, Charset, CodesConfig, ColourOrder, Config, ControlRequired, Controls,
     CriticalConfig, DisplayConfig, DisplayKind, FhirConfig, Flags, FlatFieldChoice, GpioBackend, Hl7Config,
-    LaboratoryConfig, LineFormat, MetricsConfig, ModelsConfig, MqttConfig, Optics, PixelFormat, QualityConfig,
-    QualityControlConfig, SampleField, SerialConfig, SessionConfig, Station, StoreConfig, WebConfig, shipped_file,
+    LaboratoryConfig, LineFormat, MetricsConfig, ModelsConfig, MqttConfig, Optics, PixelFormat, PracticeConfig,
+    QualityConfig, QualityControlConfig, ReviewConfig, SampleConfig, SampleField, ScanLayout, SerialConfig,
+    SessionConfig, Station, StoreConfig, WebConfig, shipped_file,
 };
-pub use values::{HostAddress, ListenAddress, NotAHost, NotAPort, NotAnAddress, Sends, SerialPort};
+pub use values::{FlagList, HostAddress, ListenAddress, NotAHost, NotAPort, NotAnAddress, Sends, SerialPort};

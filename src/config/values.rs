@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::flag::Flag;
+
 /// Where serial lines go: `none`, `pty` or the absolute path of a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -45,6 +47,44 @@ impl fmt::Display for SerialPort {
             Self::None => f.write_str("none"),
             Self::Pty => f.write_str("pty"),
             Self::Device(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Some of the flags: their names with commas between them, or `none`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FlagList(pub Vec<Flag>);
+
+/// A word in the text is no flag.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("names {0:?}, which is no flag; flags are {names}, or write \"none\"", names = names())]
+pub struct NoFlag(String);
+
+fn names() -> String {
+    Flag::ALL.iter().map(|flag| flag.code()).collect::<Vec<_>>().join(", ")
+}
+
+impl FromStr for FlagList {
+    type Err = NoFlag;
+
+    fn from_str(text: &str) -> Result<Self, NoFlag> {
+        if text.trim() == "none" {
+            return Ok(Self::default());
+        }
+        let flag = |word: &str| {
+            let found = Flag::ALL.iter().find(|flag| flag.code() == word.trim());
+            found.copied().ok_or_else(|| NoFlag(word.trim().to_owned()))
+        };
+        text.split(',').map(flag).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl fmt::Display for FlagList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [] => f.write_str("none"),
+            flags => f.write_str(&flags.iter().map(|flag| flag.code()).collect::<Vec<_>>().join(", ")),
         }
     }
 }
@@ -164,4 +204,4 @@ macro_rules! as_text {
     )+};
 }
 
-as_text!(SerialPort: NotAPort, ListenAddress: NotAnAddress, HostAddress: NotAHost);
+as_text!(SerialPort: NotAPort, ListenAddress: NotAnAddress, HostAddress: NotAHost, FlagList: NoFlag);

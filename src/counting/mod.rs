@@ -2,6 +2,7 @@
 
 pub mod counter;
 mod critical;
+pub mod delta;
 pub mod quality_control;
 mod readings;
 pub mod session;

@@ -24,8 +24,10 @@ pub struct Tally {
 impl Tally {
     /// Counts one cell; `class` is given for white cells only.
     pub fn add(&mut self, kind: Kind, class: Option<CellClass>) {
-        let count = self.kinds.get_mut(kind);
-        *count = count.saturating_add(1);
+        if class.is_none_or(is_cell) {
+            let count = self.kinds.get_mut(kind);
+            *count = count.saturating_add(1);
+        }
         if let Some(class) = class {
             let count = self.classes.entry(class).or_default();
             *count = count.saturating_add(1);
@@ -40,8 +42,10 @@ impl Tally {
 
     /// Removes one counted cell.
     pub fn remove(&mut self, kind: Kind, class: Option<CellClass>) {
-        let count = self.kinds.get_mut(kind);
-        *count = count.saturating_sub(1);
+        if class.is_none_or(is_cell) {
+            let count = self.kinds.get_mut(kind);
+            *count = count.saturating_sub(1);
+        }
         if let Some(class) = class
             && let Some(count) = self.classes.get_mut(&class)
         {
@@ -78,6 +82,11 @@ impl Tally {
 
     /// White cells found, including unnamed ones and nucleated red cells.
     fn white(&self) -> u32 {
+        self.classes.iter().filter(|(class, _)| is_cell(**class)).map(|(_, count)| count).sum()
+    }
+
+    /// Everything that was taken for a white cell.
+    fn boxes(&self) -> u32 {
         self.classes.values().sum()
     }
 
@@ -101,6 +110,7 @@ impl Tally {
         match class.reported() {
             Reported::Percent => percent(count, self.differential(), level),
             Reported::PercentOfAll => percent(count, self.white(), level),
+            Reported::LeftOut => percent(count, self.boxes(), level),
             Reported::Per100 | Reported::Elsewhere => per_100(count, self.differential(), level),
         }
     }
@@ -162,6 +172,11 @@ impl Tally {
         }
         found
     }
+}
+
+/// Whether it counts as a white cell.
+fn is_cell(class: CellClass) -> bool {
+    class.reported() != Reported::LeftOut
 }
 
 /// `count` of `total` in percent, with its exact 95 % interval; see [`interval::exact`].
@@ -231,6 +246,31 @@ mod tests {
     }
 
     #[test]
+    fn what_a_person_took_out_counts_nowhere_and_two_cells_in_one_box_as_one_outside_the_differential() {
+        let mut tally = Tally::default();
+        for (class, count) in [(CellClass::Ngs, 6), (CellClass::Plc, 2), (CellClass::Art, 3), (CellClass::Two, 2)] {
+            (0..count).for_each(|_| tally.add(Kind::Wbc, Some(class)));
+        }
+        assert_eq!((tally.kinds().wbc, tally.differential()), (10, 8));
+        let percent = |class| tally.line(class, LEVEL).percent;
+        assert!((percent(CellClass::Ngs) - 75.0).abs() < 1e-9 && (percent(CellClass::Plc) - 25.0).abs() < 1e-9);
+        assert!((percent(CellClass::Two) - 20.0).abs() < 1e-9, "2 of 10 white cells");
+        assert!((percent(CellClass::Art) - 100.0 * 3.0 / 13.0).abs() < 1e-9, "3 of 13 boxes");
+        assert_eq!(tally.groups(LEVEL).keys().copied().collect::<Vec<_>>(), [Group::Neutrophils, Group::PlasmaCells]);
+        tally.remove(Kind::Wbc, Some(CellClass::Art));
+        assert_eq!((tally.kinds().wbc, tally.of(CellClass::Art)), (10, 2));
+    }
+
+    #[test]
+    fn a_lymphoblast_raises_the_flag_of_blasts() {
+        let mut tally = Tally::default();
+        tally.add(Kind::Wbc, Some(CellClass::Lbl));
+        (0..99).for_each(|_| tally.add(Kind::Wbc, Some(CellClass::Ngs)));
+        assert_eq!(flags(&tally.evidence(&Flags::default())), [Flag::Blasts]);
+        assert!((tally.group(Group::Blasts, LEVEL).value - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
     fn two_bands_among_three_cells_are_no_left_shift_yet() {
         let mut tally = Tally::default();
         tally.add(Kind::Wbc, Some(CellClass::Ngb));
@@ -283,7 +323,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_differential_adds_up_to_a_hundred(counts in prop::collection::vec(0_u32..50, 17)) {
+        fn the_differential_adds_up_to_a_hundred(counts in prop::collection::vec(0_u32..50, CellClass::ALL.len())) {
             let mut tally = Tally::default();
             for (class, count) in CellClass::ALL.iter().zip(&counts) {
                 for _ in 0..*count {

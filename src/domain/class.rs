@@ -1,4 +1,4 @@
-//! Kinds of cell that the detector tells apart, and the classes of Matek et al. 2019.
+//! Kinds of cell that the detector tells apart, the classes of Matek et al. 2019, and those that only people give.
 
 use std::fmt;
 use std::str::FromStr;
@@ -51,7 +51,7 @@ impl fmt::Display for Kind {
 macro_rules! classes {
     ($($(#[$doc:meta])* $variant:ident $code:literal $name:literal $group:ident $key:literal $place:literal $blood:expr;)+) => {
         /// A class of single cells: the 15 of Matek et al. 2019 (Nature Machine Intelligence 1, 538), blasts whose line is not
-        /// told, platelets, and "unknown" for a cell the program will not name.
+        /// told, platelets, "unknown" for a cell the program will not name, and those that only a person gives.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum CellClass {
             $($(#[$doc])* $variant,)+
@@ -102,7 +102,7 @@ macro_rules! classes {
             ///
             /// Midpoints of the reference ranges for the manual differential in Bain, "Blood Cells", 5th ed., and Dacie
             /// and Lewis, "Practical Haematology", 12th ed.; `NOT_IN_BLOOD` for classes not normally seen. Not
-            /// normalised; 0 for PLT and UNK.
+            /// normalised; 0 for PLT and UNK, and for classes that only a person gives.
             #[must_use]
             pub const fn in_blood(self) -> f64 {
                 match self { $(Self::$variant => $blood,)+ }
@@ -117,42 +117,52 @@ const NOT_IN_BLOOD: f64 = 0.002;
 // Code, English name, group, review key, place in maturation, share in blood. Translations are under `class.CODE`,
 // short ones under `short.CODE`.
 classes! {
+    /// Artefact, or anything else that is no cell: taken out of the count. Given by people alone.
+    Art "ART" "artefact, no cell" NotACell 'f' 20 0.0;
     /// Basophil.
-    Bas "BAS" "basophil" Basophils 'b' 10 0.007;
+    Bas "BAS" "basophil" Basophils 'b' 11 0.007;
     /// Blast whose line is not told: what the program answers for every blast.
     Bla "BLA" "blast" Blasts 'n' 0 NOT_IN_BLOOD;
     /// Erythroblast: a nucleated red cell.
-    Ebo "EBO" "erythroblast" NucleatedRed 'r' 14 NOT_IN_BLOOD;
+    Ebo "EBO" "erythroblast" NucleatedRed 'r' 17 NOT_IN_BLOOD;
     /// Eosinophil.
-    Eos "EOS" "eosinophil" Eosinophils 'e' 9 0.03;
+    Eos "EOS" "eosinophil" Eosinophils 'e' 10 0.03;
     /// Smudge cell: a nucleus crushed when the smear was made.
-    Ksc "KSC" "smudge cell" Smudge 'k' 15 NOT_IN_BLOOD;
+    Ksc "KSC" "smudge cell" Smudge 'k' 18 NOT_IN_BLOOD;
+    /// Lymphoblast. Given by people alone.
+    Lbl "LBL" "lymphoblast" Blasts 'g' 3 0.0;
     /// Atypical lymphocyte.
-    Lya "LYA" "lymphocyte (atypical)" Lymphocytes 'a' 13 NOT_IN_BLOOD;
+    Lya "LYA" "lymphocyte (atypical)" Lymphocytes 'a' 14 NOT_IN_BLOOD;
+    /// Reactive lymphocyte, as in an infection. Given by people alone.
+    Lyr "LYR" "lymphocyte (reactive)" Lymphocytes 'i' 15 0.0;
     /// Typical lymphocyte.
-    Lyt "LYT" "lymphocyte (typical)" Lymphocytes 'l' 12 0.30;
+    Lyt "LYT" "lymphocyte (typical)" Lymphocytes 'l' 13 0.30;
     /// Metamyelocyte.
-    Mmz "MMZ" "metamyelocyte" ImmatureGranulocytes 't' 6 NOT_IN_BLOOD;
+    Mmz "MMZ" "metamyelocyte" ImmatureGranulocytes 't' 7 NOT_IN_BLOOD;
     /// Monoblast.
     Mob "MOB" "monoblast" Blasts 'o' 2 NOT_IN_BLOOD;
     /// Monocyte.
-    Mon "MON" "monocyte" Monocytes 'm' 11 0.06;
+    Mon "MON" "monocyte" Monocytes 'm' 12 0.06;
     /// Myelocyte.
-    Myb "MYB" "myelocyte" ImmatureGranulocytes 'y' 5 NOT_IN_BLOOD;
+    Myb "MYB" "myelocyte" ImmatureGranulocytes 'y' 6 NOT_IN_BLOOD;
     /// Myeloblast.
     Myo "MYO" "myeloblast" Blasts 'x' 1 NOT_IN_BLOOD;
     /// Band neutrophil.
-    Ngb "NGB" "neutrophil (band)" Neutrophils 'd' 7 0.03;
+    Ngb "NGB" "neutrophil (band)" Neutrophils 'd' 8 0.03;
     /// Segmented neutrophil.
-    Ngs "NGS" "neutrophil (segmented)" Neutrophils 's' 8 0.57;
+    Ngs "NGS" "neutrophil (segmented)" Neutrophils 's' 9 0.57;
+    /// Plasma cell. Given by people alone.
+    Plc "PLC" "plasma cell" PlasmaCells 'c' 16 0.0;
     /// Bilobed promyelocyte, the cell of acute promyelocytic leukaemia.
-    Pmb "PMB" "promyelocyte (bilobed)" Blasts 'q' 3 NOT_IN_BLOOD;
+    Pmb "PMB" "promyelocyte (bilobed)" Blasts 'q' 4 NOT_IN_BLOOD;
     /// Promyelocyte.
-    Pmo "PMO" "promyelocyte" ImmatureGranulocytes 'p' 4 NOT_IN_BLOOD;
+    Pmo "PMO" "promyelocyte" ImmatureGranulocytes 'p' 5 NOT_IN_BLOOD;
+    /// Two cells in one box, so that one class cannot name them. Given by people alone.
+    Two "TWO" "two cells in one box" TwoCells 'w' 19 0.0;
     /// Platelet.
-    Plt "PLT" "platelet" Platelets 'v' 16 0.0;
+    Plt "PLT" "platelet" Platelets 'v' 21 0.0;
     /// Not named: too uncertain, or not a cell of these classes.
-    Unk "UNK" "unclassified" Unclassified 'u' 17 0.0;
+    Unk "UNK" "unclassified" Unclassified 'u' 22 0.0;
 }
 
 macro_rules! groups {
@@ -192,8 +202,10 @@ macro_rules! groups {
 groups! {
     /// Segmented and band neutrophils.
     Neutrophils "neutrophils" "neutrophils" Percent;
-    /// Typical and atypical lymphocytes.
+    /// Typical, atypical and reactive lymphocytes.
     Lymphocytes "lymphocytes" "lymphocytes" Percent;
+    /// Plasma cells.
+    PlasmaCells "plasma-cells" "plasma cells" Percent;
     /// Monocytes.
     Monocytes "monocytes" "monocytes" Percent;
     /// Eosinophils.
@@ -202,12 +214,17 @@ groups! {
     Basophils "basophils" "basophils" Percent;
     /// Metamyelocytes, myelocytes and promyelocytes.
     ImmatureGranulocytes "immature-granulocytes" "immature granulocytes" Percent;
-    /// Blasts, whether or not their line is told: myeloblasts, monoblasts, bilobed promyelocytes.
+    /// Blasts, whether or not their line is told: myeloblasts, monoblasts, lymphoblasts, bilobed
+    /// promyelocytes.
     Blasts "blasts" "blasts" Percent;
     /// Erythroblasts.
     NucleatedRed "nucleated-red" "nucleated red cells" Per100;
     /// Smudge cells.
     Smudge "smudge" "smudge cells" Per100;
+    /// Boxes with two cells.
+    TwoCells "two-cells" "two cells in one box" PercentOfAll;
+    /// What a person took out of the count.
+    NotACell "not-a-cell" "artefacts, no cells" LeftOut;
     /// Platelets.
     Platelets "platelets" "platelets" Elsewhere;
     /// Unclassified cells.
@@ -217,7 +234,8 @@ groups! {
 /// How a class is reported.
 ///
 /// Nucleated red cells and smudge cells are reported per 100 white cells, as laboratories do (CLSI H20-A2); platelets
-/// and unclassified cells are not part of the differential either.
+/// and unclassified cells are not part of the differential either. Two cells in one box count as one white cell outside the
+/// differential: the program found one there, and that much is sure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reported {
     /// In percent of the differential.
@@ -228,6 +246,8 @@ pub enum Reported {
     PercentOfAll,
     /// Not a white cell: counted by its kind.
     Elsewhere,
+    /// No cell at all: counts nowhere, and is told in percent of everything that was taken for a white cell.
+    LeftOut,
 }
 
 impl CellClass {
@@ -244,6 +264,24 @@ impl CellClass {
     #[must_use]
     pub const fn answered_as(self) -> Self {
         if matches!(self.group(), Group::Blasts) { Self::Bla } else { self }
+    }
+
+    /// Whether only a person gives this class: no network answers it.
+    #[must_use]
+    pub const fn by_people_alone(self) -> bool {
+        matches!(self, Self::Art | Self::Lbl | Self::Lyr | Self::Plc | Self::Two)
+    }
+
+    /// What a network may learn from a cell that a person gave this class: a lymphoblast is a blast; from the other classes that
+    /// no network answers, and from cells without a name, it learns nothing.
+    #[must_use]
+    pub const fn learned_as(self) -> Option<Self> {
+        match self {
+            Self::Lbl => Some(Self::Bla),
+            Self::Unk => None,
+            class if class.by_people_alone() => None,
+            class => Some(class),
+        }
     }
 
     /// How the class is reported.
@@ -324,9 +362,9 @@ mod tests {
     }
 
     #[test]
-    fn every_white_class_may_lie_in_blood_and_nothing_else_does() {
+    fn every_white_class_of_the_program_may_lie_in_blood_and_nothing_else_does() {
         for class in CellClass::ALL {
-            let white = !matches!(class, CellClass::Plt | CellClass::Unk);
+            let white = !matches!(class, CellClass::Plt | CellClass::Unk) && !class.by_people_alone();
             assert_eq!(class.in_blood() > 0.0, white, "{class}");
         }
     }

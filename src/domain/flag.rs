@@ -85,6 +85,10 @@ flags! {
     UnfamiliarStain "unfamiliar-stain" "STAIN UNFAMILIAR" [];
     /// More unclassified white cells than the limit.
     ManyUnclassified "many-unclassified" "MANY UNKNOWN" [Unclassified];
+    /// The power failed during the count, and it was closed with the cells it had.
+    Partial "partial" "PARTIAL" [];
+    /// The power failed during the count, and it went on: cells may be counted twice.
+    Resumed "resumed" "RESUMED" [];
     /// The session ended before it reached the requested target or precision.
     FewCells "few-cells" "FEW CELLS" [];
     /// The stage jumped: parts of the slide may have been counted twice.

@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(accepted(immature), ["MMZ", "MYB", "PMO"]);
         assert_eq!(accepted(Label::Class(CellClass::Eos)), ["EOS"]);
         assert_eq!(accepted(Label::Class(CellClass::Myo)), ["BLA", "MYO"]);
-        assert_eq!(accepted(Label::Class(CellClass::Bla)), ["BLA", "MOB", "MYO", "PMB"]);
+        assert_eq!(accepted(Label::Class(CellClass::Bla)), ["BLA", "LBL", "MOB", "MYO", "PMB"]);
     }
 
     #[test]

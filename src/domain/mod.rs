@@ -1,5 +1,6 @@
 //! The types that all rooms share. Data only: no I/O and no waiting.
 
+pub mod check_digit;
 pub mod class;
 pub mod counts;
 pub mod critical;

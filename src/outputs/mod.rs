@@ -1,4 +1,4 @@
-//! What leaves the station, a folder for each medium: display, serial line, ASTM, HL7, FHIR, MQTT, metrics, page, report; buttons
+//! What leaves the station, a folder for each medium: display, serial line, ASTM, HL7, FHIR, MQTT, metrics, page, report, support; buttons
 //! and lights.
 //! What a receiver of results still lacks stands in `delivery`.
 
@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod mqtt;
 pub mod report;
 pub mod serial;
+pub mod support;
 pub mod trail;
 pub mod web;
 pub mod words;

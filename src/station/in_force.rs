@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::config::{Flags, SessionConfig};
+use crate::config::{Flags, SampleConfig, SessionConfig};
 use crate::store::records::Settings;
 use crate::vision::Vision;
 use crate::vision::optics::calibration::Calibration;
@@ -57,6 +57,13 @@ impl InForce {
         let settings = Settings { session, flags, ..now.settings.clone() };
         *now = Arc::new(Current { settings, calibration: now.calibration.clone() });
         Ok(())
+    }
+
+    /// Puts other rules of the sample ids in force.
+    pub fn set_rules(&self, sample: SampleConfig) {
+        let mut now = self.locked();
+        let settings = Settings { sample, ..now.settings.clone() };
+        *now = Arc::new(Current { settings, calibration: now.calibration.clone() });
     }
 
     /// Puts a calibration in force.

@@ -70,8 +70,9 @@ impl Default for Tallies {
     }
 }
 
+/// White cells as the program names them: results are stored before anybody reviews them.
 fn is_white(class: CellClass) -> bool {
-    class != CellClass::Plt
+    class != CellClass::Plt && !class.by_people_alone()
 }
 
 impl Tallies {

@@ -112,7 +112,8 @@ impl Station {
     pub fn new(parts: Parts) -> Self {
         let drops = Drops::default();
         let (commands, asked) = Commands::new(drops.clone());
-        let commands = commands.limited_by(parts.in_force.clone());
+        let (live, troubles) = (Live::default(), Troubles::default());
+        let commands = commands.limited_by(parts.in_force.clone()).telling(troubles.clone());
         let (calibration_requests, calibrations_asked) = CalibrationRequest::requests(drops.clone());
         let (weights_requests, weights_asked) = WeightsRequest::requests(drops.clone());
         // The page may look at cells before the counting thread runs.
@@ -128,7 +129,6 @@ impl Station {
             };
             Supervisor::new(open, patience, frames.clone())
         };
-        let (live, troubles) = (Live::default(), Troubles::default());
         let monitor = Monitor {
             station: parts.config.station.name.clone(),
             began: Timestamp::now(),
@@ -217,6 +217,7 @@ impl Station {
                 weights_requests: weights_asked,
             };
             let (session, first) = first_session(&config, red_count, sample, &vision, confusion);
+            let first = first.filter(|first| *first != Command::Start || !waits_for_a_person(&config, &store));
             let station = config.station.name.clone();
             move || pipeline::count(&station, vision, session, first, connections)
         })?);
@@ -326,6 +327,19 @@ fn capture(
             trouble(Some(error.to_string()));
         }
     })
+}
+
+/// Whether the latest count broke off and a person at the page can say what becomes of it: a count that began by itself
+/// would stand in its way.
+fn waits_for_a_person(config: &Config, store: &Store) -> bool {
+    let page = config.web.listen != ListenAddress::None;
+    let waits = page && store.last_was_interrupted().unwrap_or(false);
+    if waits {
+        log::warn!(
+            "the latest count was interrupted: go on with it or close it on the page; none begins by itself until then"
+        );
+    }
+    waits
 }
 
 /// Creates the session and the command, if any, that begins the first sample.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::counting::session::sample::{NoSampleId, check_form, sample_id};
+use crate::counting::session::sample::{NoSampleId, check_rules, sample_id};
 use crate::domain::letters::unfit_in_line;
 use crate::station::in_force::InForce;
 use crate::store::records::{Order, OrderTaken, WorklistEntry};
@@ -49,7 +49,7 @@ impl Worklist {
         urgent: bool,
     ) -> Result<OrderTaken, NotOrdered> {
         let sample = sample_id(sample)?;
-        check_form(&sample, &self.in_force.now().settings.session.sample_pattern)?;
+        check_rules(&sample, &self.in_force.now().settings.sample)?;
         let order_id = order_id.map(str::trim).filter(|id| !id.is_empty());
         if order_id.is_some_and(|id| id.chars().count() > LONGEST_ORDER || unfit_in_line(id).is_some()) {
             return Err(NotOrdered::Number);

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
 use super::records::{CellNumber, CellRecord, Reclassified, SessionId};
 use super::text::{read_class, read_kind, read_time};
-use super::{Store, StoreError, StoreProblem};
+use super::{Store, StoreError, StoreProblem, quickly};
 use crate::domain::class::{CellClass, Kind};
 
 const SELECT: &str = "SELECT cell.number, kind, patch, x, y, w, h, class, probability, ranked, person_class, person, \
@@ -56,7 +56,8 @@ pub(super) fn select(
          ORDER BY probability, number"
     ))?;
     let rows = select.query_map(params![session, kind.map(Kind::code), class.map(CellClass::code)], columns)?;
-    rows.map(|row| record(row?)).collect()
+    let quickly = quickly::cells(transaction, session)?;
+    rows.map(|row| record(row?, |number| quickly.contains(&number))).collect()
 }
 
 pub(super) fn one(
@@ -65,7 +66,8 @@ pub(super) fn one(
     number: CellNumber,
 ) -> Result<Option<CellRecord>, StoreProblem> {
     let mut select = transaction.prepare_cached(&format!("{SELECT} AND number = ?2"))?;
-    select.query_row([session, number], columns).optional()?.map(record).transpose()
+    let quickly = quickly::is_quick(transaction, session, number)?;
+    select.query_row([session, number], columns).optional()?.map(|row| record(row, |_| quickly)).transpose()
 }
 
 struct Columns {
@@ -99,10 +101,12 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
     })
 }
 
-fn record(columns: Columns) -> Result<CellRecord, StoreProblem> {
+fn record(columns: Columns, quickly: impl Fn(CellNumber) -> bool) -> Result<CellRecord, StoreProblem> {
     let Columns { number, kind, patch, area: [x, y, w, h], class, probability, ranked, person, has_crop } = columns;
     let by_person = match person {
-        Some((class, by, at)) => Some(Reclassified { class: read_class(&class)?, by, at: read_time(&at)? }),
+        Some((class, by, at)) => {
+            Some(Reclassified { class: read_class(&class)?, by, at: read_time(&at)?, quickly: quickly(number) })
+        }
         None => None,
     };
     Ok(CellRecord {

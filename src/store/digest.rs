@@ -35,9 +35,11 @@ pub(super) const REVIEW: usize = 5;
 
 /// Short hashes of single cells and pictures: see [`super::cell_hash`].
 pub(super) const MARKS: usize = 6;
+/// Steps of the review that were too quick for a look.
+pub(super) const QUICKLY: usize = 7;
 
 /// All kinds of rows of a session. A signature has columns of its own for its hash.
-pub(super) const PARTS: [Part; 7] = [
+pub(super) const PARTS: [Part; 8] = [
     Part {
         name: "session",
         what: "the sample, the times or the settings",
@@ -83,6 +85,13 @@ pub(super) const PARTS: [Part; 7] = [
         large: false,
         sql: "SELECT marks FROM cell_hash WHERE session = ?1",
     },
+    Part {
+        name: "quickly",
+        what: "whether a cell was seen quickly",
+        large: false,
+        sql: "SELECT cell, at FROM reclassification JOIN seen_quickly ON seen_quickly.change = reclassification.id \
+              WHERE seen_quickly.session = ?1 ORDER BY change",
+    },
 ];
 
 impl Part {
@@ -113,7 +122,7 @@ pub(super) fn if_readable<T>(read: rusqlite::Result<T>) -> rusqlite::Result<Opti
 
 /// Every part.
 pub(super) fn of_all(connection: &Connection, session: SessionId) -> rusqlite::Result<Value> {
-    of_session(connection, session, &[0, 1, 2, 3, 4, 5, 6])
+    of_session(connection, session, &[0, 1, 2, 3, 4, 5, 6, 7])
 }
 
 /// Adds the hashes of the same parts before a lawful change.

@@ -16,7 +16,8 @@ use crate::store::records::{CellRecord, SessionDetail, SessionId, SessionSummary
 use crate::store::{Store, StoreError, hexadecimal};
 
 /// Columns of the manifest.
-const COLUMNS: [&str; 8] = ["file", "class", "model_class", "reviewer", "session", "um_per_px", "date", "source"];
+const COLUMNS: [&str; 9] =
+    ["file", "class", "model_class", "reviewer", "session", "um_per_px", "date", "source", "seen"];
 
 /// File name of the manifest.
 const MANIFEST: &str = "manifest.csv";
@@ -30,6 +31,8 @@ pub struct Exported {
     pub sessions: usize,
     /// White cells of signed results that no reviewer looked at, left out unless asked for.
     pub unseen: usize,
+    /// Cells that a reviewer named faster than anybody can look: left out as the unseen ones are, or among the cells written.
+    pub quickly: usize,
     /// Cells asked for that have no class, neither from the program nor from a reviewer.
     pub nameless: usize,
     /// Cells without a stored picture.
@@ -74,7 +77,10 @@ pub fn look_up(store: &Store, sessions: &[SessionId], folder: &Path) -> Result<V
         return Err(ExportError::NotEmpty(folder.to_owned()));
     }
     if sessions.is_empty() {
-        return Ok(store.all_sessions()?);
+        // The same cells stand in the version that amends them.
+        let mut sessions = store.all_sessions(false)?;
+        sessions.retain(|session| session.amended_by.is_none());
+        return Ok(sessions);
     }
     let asked: BTreeSet<SessionId> = sessions.iter().copied().collect();
     let found = |id| Ok(store.session(id)?.ok_or(ExportError::NoSession(id))?.summary);
@@ -108,7 +114,8 @@ pub fn export(
         let sample = hexadecimal(&Sha256::digest(&detail.summary.sample)[..8]);
         let before = done.cells;
         for cell in store.cells(id, Some(Kind::Wbc), None)? {
-            let Some((reviewer, date)) = review(&detail, &cell, unseen) else {
+            done.quickly += usize::from(cell.by_person.is_some() && !cell.is_looked_at());
+            let Some((reviewer, date, seen)) = review(&detail, &cell, unseen) else {
                 done.unseen += usize::from(detail.signature.is_some());
                 continue;
             };
@@ -128,7 +135,7 @@ pub fn export(
             let name = format!("{class}/{id}-{}.png", cell.number);
             let program = cell.class.map(CellClass::code).unwrap_or_default();
             let date = date.to_string();
-            let row = [name.as_str(), class.code(), program, reviewer, &sample, &um_per_px, &date, source];
+            let row = [name.as_str(), class.code(), program, reviewer, &sample, &um_per_px, &date, source, seen];
             written.add(class, &picture, row)?;
             done.cells += 1;
         }
@@ -168,12 +175,19 @@ impl Folder<'_> {
     }
 }
 
-/// Who looked at a cell, and when. With `unseen`, of one that nobody looked at in a signed result: nobody, and when it
-/// was signed.
-fn review<'a>(detail: &'a SessionDetail, cell: &'a CellRecord, unseen: bool) -> Option<(&'a str, Timestamp)> {
-    let person = cell.by_person.as_ref().map(|person| (person.by.as_str(), person.at));
-    // A signature is no look at every cell: naming the signer here would pass the program's classes off as a person's.
-    person.or_else(|| detail.signature.as_ref().filter(|_| unseen).map(|signature| ("", signature.at)))
+/// Who looked at a cell, when, and that it was seen. With `unseen`, of one that nobody looked at in a signed result: nobody,
+/// when it was signed, and whether somebody named it faster than anybody can look.
+fn review<'a>(
+    detail: &'a SessionDetail,
+    cell: &'a CellRecord,
+    unseen: bool,
+) -> Option<(&'a str, Timestamp, &'static str)> {
+    if let Some(person) = cell.by_person.as_ref().filter(|person| !person.quickly) {
+        return Some((&person.by, person.at, "yes"));
+    }
+    let seen = if cell.by_person.is_some() { "quickly" } else { "no" };
+    // Neither a signature nor a quick key is a look: naming a person here would pass the program's classes off as theirs.
+    detail.signature.as_ref().filter(|_| unseen).map(|signature| ("", signature.at, seen))
 }
 
 /// Scale of a session's crops, as text: as stored, else that of its classifier if that is the one in `scale`; empty

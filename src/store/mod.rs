@@ -4,6 +4,7 @@
 //! a later version, is refused and left as it is: the store never starts afresh in its place.
 
 mod alarms;
+mod amendment;
 mod audit;
 pub mod backup;
 mod camera_check;
@@ -12,6 +13,7 @@ mod cells;
 mod clock;
 mod control;
 mod counting;
+mod delta;
 mod digest;
 mod error;
 pub mod export;
@@ -19,11 +21,15 @@ mod fields;
 mod file;
 mod first_use;
 mod identity;
+mod interrupted;
 mod keeping;
 mod of_camera;
 mod password_rules;
 mod passwords;
 mod placing;
+mod practice;
+mod private;
+mod quickly;
 pub mod records;
 pub mod restore;
 mod results;
@@ -31,14 +37,17 @@ mod retention;
 mod review;
 pub mod reviewed;
 mod schema;
+mod second_look;
 mod sessions;
 mod space;
 mod taking_in;
 mod text;
 pub mod told;
 mod trail;
+mod upkeep;
 mod users;
 mod verify;
+mod version;
 mod witness;
 mod worklist;
 
@@ -58,11 +67,14 @@ pub use clock::ClockVerdict;
 pub use error::StoreError;
 use error::of_database;
 pub(crate) use error::of_file;
+pub(crate) use interrupted::{Kept, Reopened};
 pub use keeping::{Going, Keeping, Matter, Why};
+pub use practice::PracticeScore;
 use records::SessionId;
 pub use results::StoredResult;
 pub use retention::{Due, Notice, Retained};
 pub use review::ReviewError;
+pub use second_look::Signed;
 pub use space::{Checked, Space};
 pub(crate) use text::several;
 pub use trail::TrailQuery;
@@ -100,6 +112,8 @@ struct Inner {
     earlier: SessionId,
     /// Time of that session.
     newest: Option<Timestamp>,
+    /// What a review asks for; nothing until somebody says so.
+    review: delta::Rules,
     /// The last check of the whole file, if there was one since it was opened.
     checked: Mutex<Option<Checked>>,
     /// Whether the station is for training.
@@ -233,6 +247,7 @@ impl Store {
             opened,
             earlier,
             newest,
+            review: delta::Rules::default(),
             checked,
             training: AtomicBool::new(false),
             _lock: lock,

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::records::SessionId;
 use super::text::read_class;
-use super::{Store, StoreError};
+use super::{Store, StoreError, amendment, quickly};
 use crate::domain::class::CellClass;
 use crate::domain::red_cell_colour::RedCellColour;
 use crate::vision::optics::calibration::Setup;
@@ -15,27 +15,31 @@ const TAKEN: &str = "session.state = 'done' AND session.control IS NULL AND json
     AND json_extract(session.settings, '$.taken_with.objective') = ?2";
 
 impl Store {
-    /// The cells of this camera and objective that a person looked at and whose pictures are kept: session, and the class
-    /// that was given. Without those given no class (UNK).
+    /// The cells of this camera and objective that a person looked at, whose pictures are kept, and from which a network can
+    /// learn: session, and the class it may learn them as. Without those given no class (UNK), those taken out as artefacts, those
+    /// of a class that no network answers, and those seen quickly.
     ///
     /// # Errors
     /// If they cannot be read.
     pub fn looked_at_with(&self, of: &Setup) -> Result<Vec<(SessionId, CellClass)>, StoreError> {
         self.read(|transaction| {
+            let not_quickly = quickly::not_quickly(transaction)?;
             let mut select = transaction.prepare_cached(&format!(
                 "SELECT cell.session, cell.person_class FROM session JOIN cell ON cell.session = session.id WHERE {TAKEN} \
-                 AND cell.person_class IS NOT NULL AND cell.person_class IS NOT ?3 AND NOT cell.withdrawn \
+                 AND cell.person_class IS NOT NULL AND NOT cell.withdrawn AND {not_quickly} AND NOT {} \
                  AND EXISTS (SELECT 1 FROM crop WHERE crop.session = cell.session AND crop.number = cell.number) \
-                 ORDER BY cell.session, cell.number"
+                 ORDER BY cell.session, cell.number",
+                amendment::is_amended(transaction)?
             ))?;
-            let rows = select.query_map(params![of.camera, of.objective, CellClass::Unk.code()], |row| {
+            let rows = select.query_map(params![of.camera, of.objective], |row| {
                 Ok((row.get(0)?, row.get::<_, String>(1)?))
             })?;
-            rows.map(|row| {
+            let mut found = Vec::new();
+            for row in rows {
                 let (session, class) = row?;
-                Ok((session, read_class(&class)?))
-            })
-            .collect()
+                found.extend(read_class(&class)?.learned_as().map(|class| (session, class)));
+            }
+            Ok(found)
         })
     }
 

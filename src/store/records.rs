@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::config::{CameraSource, CriticalConfig, Flags, SessionConfig};
+pub use super::version::AmendedBy;
+use crate::config::{CameraSource, CriticalConfig, Flags, SampleConfig, SessionConfig};
+use crate::counting::delta::Delta;
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
@@ -56,7 +59,11 @@ pub struct Settings {
     #[serde(default)]
     pub taken_with: Option<Setup>,
     /// Limits of the count.
+    #[serde(deserialize_with = "limits_of_any_version")]
     pub session: SessionConfig,
+    /// Rules of the sample ids; the default for sessions of versions that did not store them.
+    #[serde(default)]
+    pub sample: SampleConfig,
     /// Limits of the flags.
     pub flags: Flags,
     /// Critical values.
@@ -75,6 +82,13 @@ pub struct Settings {
     /// Profile of the laboratory that named the cells, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileMark>,
+}
+
+/// Reads the limits of a session, also of a version that had the pattern of the ids among them.
+fn limits_of_any_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SessionConfig, D::Error> {
+    let mut limits = serde_json::Map::deserialize(deserializer)?;
+    limits.remove("sample_pattern");
+    SessionConfig::deserialize(serde_json::Value::Object(limits)).map_err(D::Error::custom)
 }
 
 impl Settings {
@@ -156,6 +170,12 @@ impl CellRecord {
     pub fn class_in_force(&self) -> Option<CellClass> {
         self.by_person.as_ref().map(|change| change.class).or(self.class)
     }
+
+    /// Whether a person confirmed it or gave it another class, in the time that a look takes.
+    #[must_use]
+    pub fn is_looked_at(&self) -> bool {
+        self.by_person.as_ref().is_some_and(|person| !person.quickly)
+    }
 }
 
 /// Class given to a cell by a reviewer.
@@ -166,6 +186,9 @@ pub struct Reclassified {
     pub by: String,
     /// When it was given.
     pub at: Timestamp,
+    /// Whether that came faster than anybody can look, so that the cell counts as looked at by nobody.
+    #[serde(default)]
+    pub quickly: bool,
 }
 
 /// Changes to the cells of a running session, applied in order.
@@ -249,12 +272,20 @@ pub struct SessionSummary {
     /// When it ended.
     pub ended: Option<Timestamp>,
     pub status: Status,
-    /// Cells of the differential, as reviewed.
+    /// Cells of the differential, as reviewed; those so far where there is no result.
     pub counted: u32,
     /// Flags that need a person's attention.
     pub flags: Vec<Flag>,
     /// Who signed.
     pub signed_by: Option<String>,
+    /// Version of the result: 1 as counted, more for amendments.
+    pub version: u32,
+    /// The version that amends this one, if there is one. Once that is signed, this one is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amended_by: Option<AmendedBy>,
+    /// Who signed first, while a second reviewer must sign, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits_second: Option<String>,
     /// Number of the lot that it is a control of; missing for samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>)]
@@ -264,6 +295,21 @@ pub struct SessionSummary {
     pub marks: Vec<Mark>,
     /// Whether it meets a critical value, and somebody was told.
     pub alarm: Option<Alarm>,
+}
+
+/// A count that broke off, and that nobody has closed or gone on with yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InterruptedSession {
+    #[schema(value_type = i64)]
+    pub id: SessionId,
+    /// Sample id.
+    pub sample: String,
+    /// When the count began.
+    pub started: Timestamp,
+    /// Cells of the differential that are kept.
+    pub counted: u32,
+    /// Cells to count; unknown for sessions of versions that did not store it.
+    pub target: Option<u32>,
 }
 
 /// Everything stored about a session except its cells.
@@ -289,6 +335,12 @@ pub struct SessionDetail {
     /// not known, as for results of versions that did not store it.
     pub camera_check: Option<CameraCheck>,
     pub signature: Option<Signature>,
+    /// How far it differs from the latest signed result before of the same patient; null without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<Delta>,
+    /// Whether flags of the result ask for the signatures of two persons, and it is not signed.
+    #[serde(default)]
+    pub needs_second: bool,
     /// What was said of its critical values, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub acknowledged: Vec<Acknowledgement>,
@@ -324,6 +376,8 @@ pub struct SessionQuery {
     /// With this status.
     #[param(inline)]
     pub status: Option<Status>,
+    /// Also versions that a signed amendment replaced.
+    pub replaced: bool,
     /// Controls instead of samples.
     pub controls: bool,
     /// How many to skip, newest first.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::records::{SessionId, Settings, Signature};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, camera_check, control, recovered, schema};
+use super::{Store, StoreError, StoreProblem, amendment, camera_check, control, recovered, schema, second_look};
 use crate::counting::session::snapshot::Snapshot;
 use crate::domain::red_cell_colour::RedCellColour;
 
@@ -30,6 +30,9 @@ pub struct StoredResult {
     /// The signature; without one the result is preliminary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<Signature>,
+    /// Number of the signed amendment that took its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<u64>,
 }
 
 /// The store that numbered a result: results from versions that did not say belong to the first identity.
@@ -37,11 +40,13 @@ pub(super) const STORE: &str = "coalesce(result.store, (SELECT value FROM meta W
 
 fn select(connection: &Connection, end: &str) -> rusqlite::Result<String> {
     let store = schema::since_identity(connection, STORE)?;
+    let later = amendment::later(connection)?;
     // A control's result is no sample's, and nobody outside asks for it.
     let control = control::column(connection)?;
     Ok(format!(
         "SELECT result.sequence, result.session, session.station, coalesce(signature.snapshot, result.snapshot), \
-         signature.person, signature.at, signature.comment, signature.sha256, {store}, session.settings \
+         signature.person, signature.at, signature.comment, signature.sha256, {store}, session.settings, \
+         (SELECT later.sequence FROM result AS later JOIN signature AS own ON own.session = later.session WHERE {later}) \
          FROM result JOIN session ON session.id = result.session AND {control} IS NULL \
          LEFT JOIN signature ON signature.session = result.session {end}"
     ))
@@ -50,7 +55,7 @@ fn select(connection: &Connection, end: &str) -> rusqlite::Result<String> {
 /// Text of a signature: person, time, comment, SHA-256.
 type Signed = (String, String, String, String);
 
-type Columns = (i64, SessionId, String, String, Option<Signed>, Option<String>, Option<String>);
+type Columns = (i64, SessionId, String, String, Option<Signed>, Option<String>, Option<String>, Option<i64>);
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
     let person: Option<String> = row.get(4)?;
@@ -58,12 +63,12 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
         Some(person) => Some((person, row.get(5)?, row.get(6)?, row.get(7)?)),
         None => None,
     };
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, signature, row.get(8)?, row.get(9)?))
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, signature, row.get(8)?, row.get(9)?, row.get(10)?))
 }
 
 fn result(
     transaction: &Transaction<'_>,
-    (sequence, session, station, snapshot, signature, store, settings): Columns,
+    (sequence, session, station, snapshot, signature, store, settings, later): Columns,
 ) -> Result<StoredResult, StoreProblem> {
     let signature = match signature {
         Some((by, at, comment, sha256)) => Some(Signature { by, at: read_time(&at)?, comment, sha256 }),
@@ -73,18 +78,22 @@ fn result(
     if signature.is_none() {
         let settings: Option<Settings> = settings.as_deref().map(serde_json::from_str).transpose()?;
         snapshot.camera_check = camera_check::of_settings(transaction, settings.as_ref())?;
+        snapshot.first_reviewer = second_look::first(transaction, session)?;
     }
-    Ok(StoredResult { sequence: sequence.cast_unsigned(), store, session, station, snapshot, signature })
+    let replaced_by = later.map(i64::cast_unsigned);
+    Ok(StoredResult { sequence: sequence.cast_unsigned(), store, session, station, snapshot, signature, replaced_by })
 }
 
 impl Store {
-    /// The result with this number, if it exists.
+    /// The result with this number, if it exists. An amendment has none for others before it is signed.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn find(&self, sequence: u64) -> Result<Option<StoredResult>, StoreError> {
         self.read(|transaction| {
-            let sql = select(transaction, "WHERE result.sequence = ?1")?;
+            let amends = amendment::amends(transaction)?;
+            let end = format!("WHERE result.sequence = ?1 AND (signature.session IS NOT NULL OR {amends} IS NULL)");
+            let sql = select(transaction, &end)?;
             let found = transaction.query_row(&sql, [sequence.cast_signed()], columns).optional()?;
             found.map(|found| result(transaction, found)).transpose()
         })
@@ -102,17 +111,19 @@ impl Store {
         })
     }
 
-    /// The newest result of exactly this sample id, or the newest signed one.
+    /// The newest result of exactly this sample id, or the newest signed one, in the version that is in force.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn latest_result(&self, sample: &str, signed_only: bool) -> Result<Option<StoredResult>, StoreError> {
         self.read(|transaction| {
-            let sql = select(
-                transaction,
-                "WHERE session.sample = ?1 AND (NOT ?2 OR signature.session IS NOT NULL) \
-                 ORDER BY result.sequence DESC LIMIT 1",
-            )?;
+            let amends = amendment::amends(transaction)?;
+            let end = format!(
+                "WHERE session.sample = ?1 AND (signature.session IS NOT NULL OR (NOT ?2 AND {amends} IS NULL)) \
+                 ORDER BY coalesce(json_extract(signature.snapshot, '$.amends.first'), result.sequence) DESC, \
+                 result.sequence DESC LIMIT 1"
+            );
+            let sql = select(transaction, &end)?;
             let found = transaction.query_row(&sql, (sample, signed_only), columns).optional()?;
             found.map(|found| result(transaction, found)).transpose()
         })
@@ -186,9 +197,13 @@ fn counted_from<T>(numbers: impl Iterator<Item = T>) -> (u64, Option<T>) {
     numbers.fold((0, None), |(count, first), number| (count + 1, first.or(Some(number))))
 }
 
-/// Numbers of all results.
+/// Numbers of all results but amendments that nobody has signed.
 pub(super) fn numbers(connection: &Connection) -> rusqlite::Result<BTreeSet<u64>> {
-    let mut select = connection.prepare("SELECT sequence FROM result")?;
+    let amends = amendment::amends(connection)?;
+    let mut select = connection.prepare(&format!(
+        "SELECT sequence FROM result WHERE {amends} IS NULL \
+         OR EXISTS (SELECT 1 FROM signature WHERE signature.session = result.session)"
+    ))?;
     let rows = select.query_map([], |row| row.get::<_, i64>(0))?;
     rows.map(|row| row.map(i64::cast_unsigned)).collect()
 }

@@ -13,7 +13,7 @@ use super::file::write_through;
 use super::keeping::{BY_AGE, BY_SIZE, Matter, Step, Why};
 use super::records::SessionId;
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, cell_hash, fields, recovered, sessions};
+use super::{Store, StoreError, StoreProblem, amendment, cell_hash, fields, recovered, sessions};
 use crate::config::StoreConfig;
 use crate::system::clock::EARLIEST;
 use crate::system::stop::Stop;
@@ -187,7 +187,9 @@ impl Store {
     /// Sessions that are old enough for a step, oldest first.
     fn aged(&self, step: Step, old: &Old) -> Result<Vec<SessionId>, StoreError> {
         self.read(|transaction| {
-            let sql = format!("SELECT id FROM session WHERE {AGED} AND {} ORDER BY id", step.condition());
+            let kept = amendment::is_under_way(transaction)?;
+            let sql =
+                format!("SELECT id FROM session WHERE {AGED} AND {} AND NOT {kept} ORDER BY id", step.condition());
             let mut select = transaction.prepare_cached(&sql)?;
             let ids = select.query_map(params![earliest()?, old.before, old.newest], |row| row.get(0))?;
             Ok(ids.collect::<Result<_, _>>()?)
@@ -197,7 +199,8 @@ impl Store {
     /// All sessions that a step may take from, oldest first.
     fn takeable(&self, step: Step) -> Result<Vec<SessionId>, StoreError> {
         self.read(|transaction| {
-            let sql = format!("SELECT id FROM session WHERE {} ORDER BY id", step.condition());
+            let kept = amendment::is_under_way(transaction)?;
+            let sql = format!("SELECT id FROM session WHERE {} AND NOT {kept} ORDER BY id", step.condition());
             let mut select = transaction.prepare_cached(&sql)?;
             let ids = select.query_map([], |row| row.get(0))?;
             Ok(ids.collect::<Result<_, _>>()?)

@@ -9,12 +9,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::audit::{hexadecimal, signature_hash, vouch};
 use super::records::{CellNumber, CellRecord, SessionId, Signature};
+use super::second_look::{self, Signed, Turn};
 use super::text::time;
-use super::{Store, StoreError, StoreProblem, alarms, cells, control, digest, recovered, refused, sessions};
+use super::{Store, StoreError, StoreProblem, alarms, cells, control, digest, quickly, recovered, refused, sessions};
 use crate::counting::quality_control::{ControlMark, QualityControl};
-use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
+use crate::counting::session::snapshot::{CameraCheck, Snapshot};
 use crate::domain::class::{CellClass, Kind};
-use crate::domain::flag::{Flag, must_be_looked_at};
+use crate::domain::flag::must_be_looked_at;
 use crate::domain::letters::unfit_in_comment;
 use crate::domain::source::{Mark, Source};
 
@@ -33,6 +34,15 @@ pub enum ReviewError {
     /// The count was interrupted, so there is none.
     #[error("session {0} was interrupted and has no result")]
     Interrupted(SessionId),
+    /// Another version amends it.
+    #[error("session {0} is amended already, by session {1}; look at that one")]
+    Amended(SessionId, SessionId),
+    /// Two persons sign it, and this one did already.
+    #[error("session {0}: you signed it first; another person must look at it and sign now")]
+    SecondNeeded(SessionId),
+    /// The second reviewer gave cells another class than the first.
+    #[error("session {0}: you and the first reviewer differ on {1} cells; write in the comment why, or hand it back")]
+    Differ(SessionId, usize),
     /// It is a control: its figures are the program's own.
     #[error("session {0} is a control run; its cells are not reviewed, and it is not signed")]
     Control(SessionId),
@@ -41,8 +51,8 @@ pub enum ReviewError {
     Changed(SessionId),
     /// Cells that a person must look at were looked at by nobody, and no comment says why.
     #[error(
-        "session {0}: {1} cells were looked at by nobody although they are blasts, unclassified, or of a flag; look at \
-         them, or write in the comment why you sign all the same"
+        "session {0}: {1} cells were looked at by nobody, or more quickly than anybody can look, although they are blasts, \
+         unclassified, or of a flag; look at them, or write in the comment why you sign all the same"
     )]
     Unexplained(SessionId, u32),
     /// It was not counted from a slide under a microscope.
@@ -89,13 +99,31 @@ impl Store {
         by: &str,
         at: Timestamp,
     ) -> Result<Vec<CellRecord>, StoreError> {
+        self.reclassify_seen(session, cells, class, by, at, |_| false)
+    }
+
+    /// The same, where `quickly` tells of each cell whether the step came faster than anybody can look at it. A quick step
+    /// that says the same again of a cell somebody looked at changes nothing of it.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn reclassify_seen(
+        &self,
+        session: SessionId,
+        cells: &[CellNumber],
+        class: Option<CellClass>,
+        by: &str,
+        at: Timestamp,
+        quickly: impl Fn(CellNumber) -> bool,
+    ) -> Result<Vec<CellRecord>, StoreError> {
         // A cell named twice changes once.
         let cells: BTreeSet<CellNumber> = cells.iter().copied().collect();
         let code = class.map(CellClass::code);
         self.write_witnessed(|transaction| {
-            open_for_review(transaction, session)?;
+            second_look::open_for_review_by(transaction, session, by)?;
             let before = review_hashes(transaction, session)?;
             let mut changes = Vec::new();
+            let mut quick = Vec::new();
             for &cell in &cells {
                 let before =
                     cells::one(transaction, session, cell)?.ok_or(ReviewError::NoCell(session, cell))?;
@@ -103,6 +131,10 @@ impl Store {
                     return refused(format!("cell {cell} is no white cell; only those have classes"));
                 }
                 let person = before.by_person.as_ref();
+                let too_quick = class.is_some() && quickly(cell);
+                if too_quick && before.is_looked_at() && person.map(|person| person.class) == class {
+                    continue;
+                }
                 transaction.prepare_cached(
                     "INSERT INTO reclassification (session, cell, before_class, before_person, before_at, class, person, at) \
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -118,12 +150,22 @@ impl Store {
                         time(at)
                     ],
                 )?;
+                if too_quick {
+                    quickly::note(transaction, session)?;
+                    quick.push(cell);
+                }
                 set(transaction, session, cell, code.map(|code| (code, by, time(at))))?;
                 let from = before.class_in_force().map(CellClass::code);
                 changes.push(json!({"cell": cell, "from": from, "program": before.class.map(CellClass::code)}));
             }
+            if changes.is_empty() {
+                return now(transaction, session, cells);
+            }
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
-            let detail = json!({"to": code, "cells": changes});
+            let mut detail = json!({"to": code, "cells": changes});
+            if !quick.is_empty() {
+                detail["quickly"] = json!(quick);
+            }
             vouch(transaction, by, at, "reclassify", Some(session), &detail, Some(&rows))?;
             alarms::after_review(transaction, session, at)?;
             now(transaction, session, cells)
@@ -137,7 +179,7 @@ impl Store {
     /// written.
     pub fn undo(&self, session: SessionId, by: &str, at: Timestamp) -> Result<Vec<CellRecord>, StoreError> {
         self.write_witnessed(|transaction| {
-            open_for_review(transaction, session)?;
+            second_look::open_for_review_by(transaction, session, by)?;
             let before = review_hashes(transaction, session)?;
             // All changes by one person at one time are one step.
             let mut select = transaction.prepare_cached(
@@ -182,14 +224,14 @@ impl Store {
     /// A refusal if the session has no result or is already signed, or the comment is too long; else if it cannot be
     /// written.
     pub fn sign(&self, session: SessionId, by: &str, at: Timestamp, comment: &str) -> Result<Signature, StoreError> {
-        self.sign_if(session, by, at, comment, None, |_| true, false)
+        self.sign_if(session, by, at, comment, None, |_| true, false)?.only()
     }
 
     /// Signs the result only if its fingerprint is `seen`, with how quality control stands. The comment is a person's: every letter of it must print.
     ///
     /// # Errors
     /// As [`Store::sign`]; a refusal if the result has another fingerprint, a letter of the comment does not print, or there is no
-    /// comment although blasts, unclassified cells or cells of a flag were looked at by nobody.
+    /// comment although blasts, unclassified cells or cells of a flag were looked at by nobody or seen quickly.
     pub(crate) fn sign_seen(
         &self,
         session: SessionId,
@@ -198,12 +240,16 @@ impl Store {
         comment: &str,
         control: Option<ControlMark>,
         seen: &str,
-    ) -> Result<Signature, StoreError> {
+    ) -> Result<Signed, StoreError> {
         let comment = comment.replace("\r\n", "\n");
         if let Some(letters) = unfit_in_comment(&comment) {
+            let package = if letters.contains("package") {
+                ", or have the package installed on it (sudo apt install PACKAGE) and sign again"
+            } else {
+                ""
+            };
             return Err(StoreError::Refused(format!(
-                "the comment holds {letters}, which this station cannot print; write it without, or have the package \
-                 installed on it (sudo apt install PACKAGE) and sign again"
+                "the comment holds {letters}, which this station cannot print; write it without{package}"
             )));
         }
         self.sign_if(session, by, at, &comment, control, |fingerprint| fingerprint == seen, true)
@@ -218,17 +264,18 @@ impl Store {
         control: Option<ControlMark>,
         seen: impl FnOnce(&str) -> bool,
         explained: bool,
-    ) -> Result<Signature, StoreError> {
-        let (signature, number, of) = self.write(|transaction| {
+    ) -> Result<Signed, StoreError> {
+        let done = self.write(|transaction| {
             open_for_review(transaction, session)?;
             if comment.chars().count() > LONGEST_COMMENT {
                 return refused(format!("the comment is longer than {LONGEST_COMMENT} characters; shorten it"));
             }
             let detail = sessions::one(transaction, session)?;
+            let asked = detail.as_ref().is_some_and(|detail| second_look::asks(self, detail));
             let found = detail.and_then(|detail| {
                 let result = Snapshot {
                     // Part of what is signed: reports and hosts show them beside the signature.
-                    looked_at: detail.looked_at,
+                    looked_at: detail.looked_at.clone(),
                     camera_check: detail.camera_check,
                     quality_control: control.map(QualityControl::Mark),
                     training: self.in_training() || detail.reviewed_result.as_ref()?.training,
@@ -236,7 +283,7 @@ impl Store {
                 };
                 Some((detail.summary.result?, result, detail.fingerprint?))
             });
-            let Some((of, result, fingerprint)) = found else {
+            let Some((of, mut result, fingerprint)) = found else {
                 return refused(format!("session {session} has no result to sign"));
             };
             if !seen(&fingerprint) {
@@ -246,16 +293,24 @@ impl Store {
                 return Err(ReviewError::NotReal(session, source).into());
             }
             if explained && comment.trim().is_empty() {
-                let unseen = unseen(transaction, session, &result.flags)?;
+                let cells = cells::select(transaction, session, Some(Kind::Wbc), None)?;
+                let unseen = quickly::unseen(&cells, |class| must_be_looked_at(class, &result.flags))?;
                 if unseen > 0 {
                     return Err(ReviewError::Unexplained(session, unseen).into());
                 }
             }
+            match second_look::turn(transaction, session, asked, by, at, comment)? {
+                Turn::First(first) => return Ok(Err(first)),
+                Turn::Last(first) => result.first_reviewer = first,
+            }
             let snapshot = serde_json::to_string(&result)?;
             let sha256 = signature_hash(session, by, &time(at), comment, &snapshot);
             let mut detail = json!({"sha256": sha256, "counted": result.counted});
-            if let Some(LookedAt { cells, of }) = result.looked_at {
-                detail["looked_at"] = json!({"cells": cells, "of": of});
+            if let Some(looked_at) = &result.looked_at {
+                detail["looked_at"] = json!(looked_at);
+                if let Some(words) = looked_at.signed_unseen() {
+                    detail["unseen"] = json!(words);
+                }
             }
             if let Some(CameraCheck { cells, agree, .. }) = &result.camera_check {
                 detail["camera_check"] = json!({"cells": cells, "agree": agree});
@@ -274,36 +329,24 @@ impl Store {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 params![session, by, time(at), comment, snapshot, sha256, number, hash],
             )?;
-            Ok((Signature { by: by.to_owned(), at, comment: comment.to_owned(), sha256 }, number, of))
+            Ok(Ok((Signature { by: by.to_owned(), at, comment: comment.to_owned(), sha256 }, number, of)))
         })?;
         self.witness();
+        let (signature, number, of) = match done {
+            Ok(signed) => signed,
+            Err(first) => return Ok(Signed::First(first)),
+        };
+        // An amendment is known by its number from now on.
+        recovered(&self.0.numbers).insert(of);
         recovered(&self.0.signed).insert(number, of);
         recovered(&self.0.unsigned).remove(&of);
-        Ok(signature)
+        Ok(Signed::Final(signature))
     }
-}
-
-/// White cells that nobody looked at although somebody must: blasts, unclassified ones, and those that raise a flag.
-fn unseen(transaction: &Transaction<'_>, session: SessionId, flags: &[Flag]) -> rusqlite::Result<u32> {
-    let mut select = transaction.prepare_cached(
-        "SELECT class, count(*) FROM cell WHERE session = ?1 AND kind = 'WBC' AND NOT withdrawn AND person_class IS NULL \
-         GROUP BY class",
-    )?;
-    let rows = select.query_map([session], |row| Ok((row.get::<_, Option<String>>(0)?, row.get::<_, u32>(1)?)))?;
-    let mut unseen = 0;
-    for row in rows {
-        let (code, count) = row?;
-        let class = code.and_then(|code| code.parse().ok()).unwrap_or(CellClass::Unk);
-        if must_be_looked_at(class, flags) {
-            unseen += count;
-        }
-    }
-    Ok(unseen)
 }
 
 /// Hashes of what a review changes.
 fn review_hashes(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Result<Value> {
-    digest::of_session(transaction, session, &[digest::CLASSES, digest::REVIEW])
+    digest::of_session(transaction, session, &[digest::CLASSES, digest::REVIEW, digest::QUICKLY])
 }
 
 /// SHA-256 of a result as served, hexadecimal.
@@ -316,7 +359,7 @@ fn is_signed(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Res
     select.query_row([session], |row| row.get(0))
 }
 
-fn open_for_review(transaction: &Transaction<'_>, session: SessionId) -> Result<(), StoreProblem> {
+pub(super) fn open_for_review(transaction: &Transaction<'_>, session: SessionId) -> Result<(), StoreProblem> {
     let state: Option<String> =
         transaction.query_row("SELECT state FROM session WHERE id = ?1", [session], |row| row.get(0)).optional()?;
     let state = state.ok_or(ReviewError::NoSession(session))?;

@@ -1,5 +1,6 @@
 //! Recomputes a result with the review applied. Pure.
 
+use crate::counting::session::broken_off::BrokenOff;
 use crate::counting::session::describe::{Described, Description, describe};
 use crate::counting::session::snapshot::Snapshot;
 use crate::counting::statistics::per_red_cell::RedCount;
@@ -50,6 +51,7 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
         critical: &settings.critical,
         done: true,
         overlap: result.flags.contains(&Flag::PossibleOverlap),
+        broken_off: BrokenOff::of(&result.interruptions, result.ending),
         unfamiliar: result.flags.contains(&Flag::UnfamiliarStain),
         red_count: entered.and_then(RedCount::new),
         entered: &result.statistics.entered,

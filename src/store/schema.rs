@@ -13,9 +13,12 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
+    include_str!("schema/6.sql"),
     include_str!("schema/7.sql"),
+    include_str!("schema/8.sql"),
+    include_str!("schema/9.sql"),
     include_str!("schema/10.sql"),
-    include_str!("schema/12.sql"),
+    include_str!("schema/11.sql"),
 ];
 
 /// Format version that this program writes.
@@ -41,6 +44,12 @@ pub(super) fn hashes_as_it_comes(connection: &Connection) -> rusqlite::Result<bo
 /// A column as it is called in this file, or `NULL` in a file of an earlier version that was opened for reading.
 pub(super) fn since_identity(connection: &Connection, column: &'static str) -> rusqlite::Result<&'static str> {
     Ok(if form(connection)? >= IDENTITY { column } else { "NULL" })
+}
+
+/// Whether a file is of a version that knows amendments; one of an earlier version may have been opened for reading.
+pub(super) fn has_amendments(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_xinfo('result') WHERE name = 'amends')";
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
 }
 
 /// Migrates a file to the current version, within one transaction. A current file is not touched: such a start writes

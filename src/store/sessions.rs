@@ -3,20 +3,27 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
-use super::records::{SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
+use super::records::{AmendedBy, SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, alarms, camera_check, cells, control, results, review, schema};
-use crate::counting::session::snapshot::{EarlierResult, LookedAt, Snapshot};
+use super::{
+    Store, StoreError, StoreProblem, alarms, amendment, camera_check, cells, control, delta, interrupted, quickly,
+    results, review, schema, second_look,
+};
+use crate::counting::session::snapshot::{EarlierResult, Snapshot};
 use crate::domain::class::Kind;
 use crate::store::reviewed::reviewed;
 
 fn select(connection: &Connection, end: &str) -> rusqlite::Result<String> {
     let store = schema::since_identity(connection, results::STORE)?;
     let control = control::column(connection)?;
+    let later = amendment::later(connection)?;
     Ok(format!(
         "SELECT session.id, result.sequence, sample, station, started, ended, state, settings, result.snapshot, \
-         signature.person, signature.at, signature.comment, signature.sha256, signature.snapshot, {store}, {control} FROM session \
-         LEFT JOIN result ON result.session = session.id LEFT JOIN signature ON signature.session = session.id {end}"
+         signature.person, signature.at, signature.comment, signature.sha256, signature.snapshot, {store}, {control}, \
+         later.session, later.sequence, later.snapshot, later_signature.person, later_signature.at FROM session \
+         LEFT JOIN result ON result.session = session.id LEFT JOIN signature ON signature.session = session.id \
+         LEFT JOIN result AS later ON {later} LEFT JOIN signature AS later_signature ON later_signature.session = later.session \
+         {end}"
     ))
 }
 
@@ -51,28 +58,32 @@ impl Store {
                     "WHERE (?1 IS NULL OR instr(lower(sample), lower(?1)) > 0) AND (?2 IS NULL OR started >= ?2) \
                  AND (?3 IS NULL OR started < ?3) AND (?4 IS NULL OR ?4 = CASE WHEN signature.session IS NOT NULL \
                  THEN 'final' WHEN state = 'done' THEN 'preliminary' ELSE state END) \
-                 AND ({control} IS NOT NULL) = ?7 ORDER BY started DESC, session.id DESC LIMIT ?5 OFFSET ?6"
+                 AND ({control} IS NOT NULL) = ?7 AND (?8 OR later_signature.session IS NULL) \
+                 ORDER BY started DESC, session.id DESC LIMIT ?5 OFFSET ?6"
                 ),
             )?;
             let mut select = transaction.prepare_cached(&sql)?;
             let (from, to) = (query.from.map(time), query.to.map(time));
-            let rows = select
-                .query_map(params![query.sample, from, to, status, limit, query.offset, query.controls], columns)?;
+            let rows = select.query_map(
+                params![query.sample, from, to, status, limit, query.offset, query.controls, query.replaced],
+                columns,
+            )?;
             rows.map(|row| detail(transaction, row?, false).map(|detail| detail.summary)).collect()
         })
     }
 
-    /// Every session of a sample, oldest first.
+    /// Every session of a sample, oldest first; with `replaced` also versions that a signed amendment replaced.
     ///
     /// # Errors
     /// If they cannot be read.
-    pub(crate) fn all_sessions(&self) -> Result<Vec<SessionSummary>, StoreError> {
+    pub(crate) fn all_sessions(&self, replaced: bool) -> Result<Vec<SessionSummary>, StoreError> {
         self.read(|transaction| {
-            let mut select = transaction.prepare(&select(
-                transaction,
-                &format!("WHERE {} IS NULL ORDER BY started, session.id", control::column(transaction)?),
-            )?)?;
-            let rows = select.query_map([], columns)?;
+            let control = control::column(transaction)?;
+            let end = format!(
+                "WHERE {control} IS NULL AND (?1 OR later_signature.session IS NULL) ORDER BY started, session.id"
+            );
+            let mut select = transaction.prepare(&select(transaction, &end)?)?;
+            let rows = select.query_map([replaced], columns)?;
             rows.map(|row| detail(transaction, row?, false).map(|detail| detail.summary)).collect()
         })
     }
@@ -95,10 +106,15 @@ impl Store {
     /// # Errors
     /// If it cannot be read.
     pub fn session(&self, id: SessionId) -> Result<Option<SessionDetail>, StoreError> {
-        self.read(|transaction| one(transaction, id))
+        self.read(|transaction| {
+            let Some(detail) = one(transaction, id)? else { return Ok(None) };
+            let needs_second = detail.summary.status == Status::Preliminary && second_look::asks(self, &detail);
+            let delta = delta::of(self, transaction, &detail)?;
+            Ok(Some(SessionDetail { needs_second, delta, ..detail }))
+        })
     }
 
-    /// The latest signed result of exactly this sample id.
+    /// The latest signed result of exactly this sample id, in the version that is in force.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -106,7 +122,9 @@ impl Store {
         self.read(|transaction| {
             let mut select = transaction.prepare_cached(
                 "SELECT session.id FROM session JOIN signature ON signature.session = session.id \
-                 WHERE session.sample = ?1 ORDER BY session.id DESC LIMIT 1",
+                 JOIN result ON result.session = session.id WHERE session.sample = ?1 \
+                 ORDER BY coalesce(json_extract(signature.snapshot, '$.amends.first'), result.sequence) DESC, \
+                 session.id DESC LIMIT 1",
             )?;
             let Some(id) = select.query_row([sample], |row| row.get(0)).optional()? else { return Ok(None) };
             Ok(one(transaction, id)?.and_then(|SessionDetail { summary, .. }| {
@@ -135,7 +153,32 @@ struct Columns {
     snapshot: Option<String>,
     signature: Option<[String; 5]>,
     store: Option<String>,
+    later: Option<Later>,
     control: Option<i64>,
+}
+
+/// The version that amends a session: its session, its result, and who signed it and when.
+type Later = (SessionId, i64, String, Option<(String, String)>);
+
+fn later(row: &Row<'_>) -> rusqlite::Result<Option<Later>> {
+    let Some(session) = row.get(16)? else { return Ok(None) };
+    let signed = row.get::<_, Option<String>>(19)?.zip(row.get(20)?);
+    Ok(Some((session, row.get(17)?, row.get(18)?, signed)))
+}
+
+fn amended_by((session, sequence, snapshot, signed): Later) -> Result<Option<AmendedBy>, StoreProblem> {
+    let Some(amends) = serde_json::from_str::<Snapshot>(&snapshot)?.amends else { return Ok(None) };
+    let signed_at = signed.as_ref().map(|(_, at)| read_time(at)).transpose()?;
+    Ok(Some(AmendedBy {
+        session,
+        result: sequence.cast_unsigned(),
+        version: amends.version,
+        by: amends.amended_by,
+        since: amends.since,
+        reason: amends.reason,
+        signed_by: signed.map(|(person, _)| person),
+        signed_at,
+    }))
 }
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
@@ -156,6 +199,7 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
         snapshot: row.get(8)?,
         signature,
         store: row.get(14)?,
+        later: later(row)?,
         control: row.get(15)?,
     })
 }
@@ -175,14 +219,17 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         }
         None => (None, None),
     };
-    let signed_looked_at = signed.as_ref().and_then(|signed| signed.looked_at);
+    let signed_looked_at = signed.as_ref().and_then(|signed| signed.looked_at.clone());
     let signed_check = signed.as_ref().and_then(|signed| signed.camera_check.clone());
+    let white = match &counted_result {
+        Some(_) if signed.is_none() && (whole || reclassified > 0) => {
+            cells::select(transaction, row.id, Some(Kind::Wbc), None)?
+        }
+        _ => Vec::new(),
+    };
     let reviewed_result = match (signed, &counted_result, &settings) {
         (Some(signed), _, _) => Some(signed),
-        (None, Some(result), Some(settings)) if whole || reclassified > 0 => {
-            let cells = cells::select(transaction, row.id, Some(Kind::Wbc), None)?;
-            Some(reviewed(result, &cells, settings))
-        }
+        (None, Some(result), Some(settings)) if whole || reclassified > 0 => Some(reviewed(result, &white, settings)),
         (None, result, _) => result.clone(),
     };
     // Results of before do not say where their pictures come from; a signed one stays as it was signed.
@@ -201,6 +248,15 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         ("counting", None) => Status::Counting,
         _ => Status::Interrupted,
     };
+    let open = signature.is_none() && row.state == "done";
+    let waiting = if open { second_look::waiting(transaction, row.id)? } else { None };
+    let reviewed_result = match reviewed_result {
+        // Part of what a reviewer sees, and so of the fingerprint: nobody signs second without knowing it.
+        Some(result) if whole && open => {
+            Some(Snapshot { first_reviewer: second_look::first(transaction, row.id)?, ..result })
+        }
+        result => result,
+    };
     let summary = SessionSummary {
         id: row.id,
         result: row.sequence.map(i64::cast_unsigned),
@@ -209,15 +265,21 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         started: read_time(&row.started)?,
         ended: row.ended.as_deref().map(read_time).transpose()?,
         status,
-        counted: reviewed_result.as_ref().map_or(0, |result| result.counted),
+        counted: match &reviewed_result {
+            Some(result) => result.counted,
+            None => interrupted::counted(transaction, row.id)?,
+        },
         flags: reviewed_result.as_ref().map(|result| result.flags.clone()).unwrap_or_default(),
         signed_by: signature.as_ref().map(|signature| signature.by.clone()),
+        version: reviewed_result.as_ref().and_then(|result| result.amends.as_ref()).map_or(1, |amends| amends.version),
+        amended_by: row.later.map(amended_by).transpose()?.flatten(),
+        awaits_second: waiting.map(|first| first.by),
         control: row.control,
         marks: Vec::new(),
         alarm: reviewed_result.as_ref().and_then(|result| alarms::state(&result.critical, &acknowledged)),
     };
     let looked_at = match &reviewed_result {
-        Some(result) if whole && signature.is_none() => Some(looked_at(transaction, row.id, result.kinds.wbc)?),
+        Some(result) if whole && signature.is_none() => Some(quickly::looked_at(&white, result.kinds.wbc)),
         _ => signed_looked_at,
     };
     let camera_check = match &reviewed_result {
@@ -240,18 +302,10 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         looked_at,
         camera_check,
         signature,
+        delta: None,
+        needs_second: false,
         acknowledged,
     })
-}
-
-/// How many white cells a person looked at. Cells that retention has deleted were not: a reviewed one stays until it
-/// is signed.
-fn looked_at(transaction: &Transaction<'_>, session: SessionId, counted: u32) -> Result<LookedAt, StoreProblem> {
-    let mut select = transaction.prepare_cached(
-        "SELECT count(*), count(person_class) FROM cell WHERE session = ?1 AND kind = 'WBC' AND NOT withdrawn",
-    )?;
-    let (stored, cells): (u32, u32) = select.query_row([session], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(LookedAt { cells, of: stored.max(counted) })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use systemd_journal_logger::JournalLog;
 
 use super::printable::printable;
+use super::recent_log;
 
 /// Variable that sets the level: `error`, `warn`, `info`, `debug`, `trace`, or a filter of `env_logger`.
 pub(crate) const VARIABLE: &str = "LEUKOSCOPE_LOG";
@@ -34,6 +35,7 @@ pub fn start(verbosity: u8) {
     builder.format(|out, record| {
         let style = out.default_level_style(record.level());
         let words = record.args().to_string();
+        recent_log::note(record, &words);
         writeln!(out, "{} {style}{:<5}{style:#} {}", out.timestamp_millis(), record.level(), printable(&words))
     });
     // Fails only if a logger is already installed, which then does the work.
@@ -62,6 +64,7 @@ impl Log for OursOrWarnings {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             let words = record.args().to_string();
+            recent_log::note(record, &words);
             self.0.log(&record.to_builder().args(format_args!("{}", printable(&words))).build());
         }
     }

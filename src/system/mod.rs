@@ -12,6 +12,7 @@ pub mod logging;
 pub(crate) mod panics;
 pub mod parallel;
 pub mod printable;
+pub mod recent_log;
 pub mod stop;
 pub mod threads;
 pub mod timing;

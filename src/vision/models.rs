@@ -287,6 +287,9 @@ impl ClassifierCard {
         if let Some(twice) = once.iter().zip(&once[1..]).find_map(|(one, next)| (one == next).then_some(one)) {
             return Err(format!("classifier.classes names {twice} twice"));
         }
+        if let Some(class) = self.classes.iter().find(|class| class.by_people_alone()) {
+            return Err(format!("classifier.classes names {class}, which only a person gives"));
+        }
         let Some(prior) = &self.prior else { return Ok(()) };
         if prior.len() != self.classes.len() {
             let (values, classes) = (prior.len(), self.classes.len());

@@ -41,8 +41,12 @@ class Station:
         self.environment = os.environ | {"LEUKOSCOPE_MODELS": str(ROOT / "models")}
         for name, role in USERS.items():
             self.command("user", "add", name, "--role", role, typed=PASSWORD)
+        self.camera = camera
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(
-            [self.program, "run", "--config", config, *(["--camera", camera] if camera else [])],
+            [self.program, "run", "--config", self.config, *(["--camera", self.camera] if self.camera else [])],
             env=self.environment, stdout=subprocess.PIPE, stderr=self.log, text=True,
         )
         self.url = None
@@ -51,6 +55,12 @@ class Station:
                 self.url = found[1]
                 break
         assert self.url, (self.folder / "log").read_text()
+
+    def cut(self):
+        """As a power cut: ended at once in whatever it does, and started again."""
+        self.process.kill()
+        self.process.wait(30)
+        self.start()
 
     def command(self, *arguments, typed=""):
         done = subprocess.run(

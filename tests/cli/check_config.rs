@@ -367,3 +367,22 @@ fn a_secret_for_collectors_that_cannot_be_used_is_refused_with_what_to_do() {
     assert!(short.contains("openssl rand -hex 32") && !short.contains("short"), "{short}");
     assert_eq!(complaint(Some("0123456789abcdef0123\n")), (Some(0), String::new()));
 }
+
+#[test]
+fn a_folder_for_practice_without_cells_is_doubtful_and_no_reason_to_refuse() {
+    let folder = tempfile::tempdir().unwrap();
+    for cells in ["/nowhere/cells", "."] {
+        let run = checked(folder.path(), &format!("[practice]\ncells = \"{cells}\"\n"));
+        let told = format!("{}{}", said(&run), complained(&run));
+        assert_eq!(run.status.code(), Some(0), "{told}");
+        assert!(told.contains("l.toml:2:1: ") && told.contains("leukoscope export"), "{told}");
+    }
+    image::RgbImage::new(20, 20)
+        .save({
+            std::fs::create_dir(folder.path().join("NGS")).unwrap();
+            folder.path().join("NGS/1-1.png")
+        })
+        .unwrap();
+    let run = checked(folder.path(), "[practice]\ncells = \".\"\n");
+    assert!(!format!("{}{}", said(&run), complained(&run)).contains("practice"), "{run:?}");
+}

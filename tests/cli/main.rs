@@ -18,6 +18,8 @@ mod model_bench;
 mod pictures;
 mod remedies;
 mod special_files;
+mod support;
 mod users;
 mod validate;
 mod validate_images;
+mod worklist;

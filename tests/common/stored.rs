@@ -3,7 +3,7 @@
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use jiff::Timestamp;
-use leukoscope::config::{CriticalConfig, Flags, SessionConfig};
+use leukoscope::config::{CriticalConfig, Flags, SampleConfig, SessionConfig};
 use leukoscope::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
 use leukoscope::counting::statistics::Statistics;
 use leukoscope::domain::class::{CellClass, Kind};
@@ -30,6 +30,7 @@ pub fn start(sample: &str) -> SessionStart {
             training: false,
             taken_with: Some(taken_with("simulated", "")),
             session: SessionConfig { target: 4, ..SessionConfig::default() },
+            sample: SampleConfig::default(),
             flags: Flags::default(),
             critical: CriticalConfig::default(),
             models: [("classifier".to_owned(), "ab12".to_owned())].into(),
@@ -126,6 +127,9 @@ pub fn result(sample: &str) -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        interruptions: Vec::new(),
+        amends: None,
+        first_reviewer: None,
         quality_control: None,
     }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use leukoscope::config::{Hl7Config, SampleField};
+use leukoscope::config::{Hl7Config, SampleConfig, SampleField};
+use leukoscope::domain::check_digit::CheckDigit;
 use leukoscope::outputs::hl7::listener::{Limits, Listener, MOST_CONNECTIONS};
 use leukoscope::outputs::hl7::mllp::{Frames, framed};
 use leukoscope::station::in_force::InForce;
@@ -21,6 +22,7 @@ use crate::hl7_bench::{PATIENCE, part, parts};
 
 struct Station {
     worklist: Worklist,
+    in_force: InForce,
     address: SocketAddr,
     stop: Stop,
     thread: Option<JoinHandle<()>>,
@@ -36,7 +38,8 @@ impl Station {
     fn with(config: Hl7Config, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let worklist = Worklist::new(store, InForce::new(stored::settings(), None));
+        let in_force = InForce::new(stored::settings(), None);
+        let worklist = Worklist::new(store, in_force.clone());
         let config = Hl7Config { listen: "127.0.0.1:0".parse().unwrap(), ..config };
         let listener = Listener::open(&config).unwrap().unwrap().with_limits(limits);
         let (address, stop) = (listener.address(), Stop::new());
@@ -44,7 +47,7 @@ impl Station {
             let (worklist, stop) = (worklist.clone(), stop.clone());
             move || listener.run(&worklist, &stop, |_| ())
         });
-        Self { worklist, address, stop, thread: Some(thread), _folder: folder }
+        Self { worklist, in_force, address, stop, thread: Some(thread), _folder: folder }
     }
 
     fn connect(&self) -> TcpStream {
@@ -97,6 +100,20 @@ fn oml(control: &str, sample: &str, priority: &str) -> String {
         "{header}PID|1||P-1||Doe^Jane\rORC|{control}|ORD-7\rTQ1|1||||||||{priority}\r\
          OBR|1|ORD-7||69738-3^Differential^LN\rSPM|1|{sample}||BLD\r"
     )
+}
+
+#[test]
+fn an_order_whose_id_breaks_the_rules_is_refused_in_the_answer() {
+    let station = Station::start(Hl7Config::default());
+    let rules = SampleConfig { refuse_names: true, check_digit: CheckDigit::Luhn, ..SampleConfig::default() };
+    station.in_force.set_rules(rules);
+    for (id, why) in [("Doe Jane", "person's name"), ("79927398731", "check character")] {
+        let answer = station.asks(&oml("NW", id, "R"));
+        assert_eq!((part(&answer, "MSA", 1, 1), part(&answer, "ERR", 3, 1)), ("AE".into(), "102".into()));
+        assert!(answer.contains(why), "{answer}");
+    }
+    assert_eq!(station.samples(), []);
+    assert_eq!(part(&station.asks(&oml("NW", "79927398713", "R")), "MSA", 1, 1), "AA");
 }
 
 #[test]

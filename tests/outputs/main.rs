@@ -1,5 +1,6 @@
 //! Outputs of the station: display, serial line, ASTM, HL7, FHIR, MQTT, metrics, report; buttons and lights.
 
+mod amended;
 mod astm;
 mod astm_bench;
 mod astm_hosts;

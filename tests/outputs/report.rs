@@ -123,7 +123,7 @@ fn a_report_says_how_many_cells_were_looked_at() {
     assert!(bench.pdf("en").printed().concat().contains("1of4cellslookedatbyaperson."));
     assert!(table(&bench).iter().any(|line| line.iter().take(4).eq(["session", "looked at", "", "1"])));
     let json: serde_json::Value = serde_json::from_str(&bench.text(ReportFormat::Json, "en")).unwrap();
-    assert_eq!(json["looked_at"], serde_json::json!({"cells": 1, "of": 4}));
+    assert_eq!(json["looked_at"]["cells"], 1);
 }
 
 #[test]

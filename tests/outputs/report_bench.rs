@@ -12,7 +12,7 @@ use leukoscope::outputs::report::letterhead::Letterhead;
 use leukoscope::outputs::report::{Pictured, ReportFormat, make};
 use leukoscope::outputs::words::{Catalogues, Words};
 use leukoscope::store::Store;
-use leukoscope::store::records::{CellChange, SessionDetail};
+use leukoscope::store::records::{CellChange, SessionDetail, SessionId};
 
 pub fn words(language: &str) -> Words {
     Catalogues::new(None).words(language)
@@ -67,22 +67,34 @@ impl Bench {
     }
 
     pub fn all(&self) -> (SessionDetail, Vec<Pictured>) {
-        let detail = self.store.session(1).unwrap().unwrap();
-        let cells = self.store.cells(1, None, None).unwrap();
+        self.all_of(1)
+    }
+
+    fn all_of(&self, id: SessionId) -> (SessionDetail, Vec<Pictured>) {
+        let detail = self.store.session(id).unwrap().unwrap();
+        let cells = self.store.cells(id, None, None).unwrap();
         let pictured = cells.into_iter().map(|cell| {
-            let picture = self.store.crop(1, cell.number).unwrap();
+            let picture = self.store.crop(id, cell.number).unwrap();
             (cell, picture)
         });
         (detail, pictured.collect())
     }
 
     pub fn text(&self, form: ReportFormat, language: &str) -> String {
-        let (detail, cells) = self.all();
+        self.text_of(1, form, language)
+    }
+
+    pub fn text_of(&self, id: SessionId, form: ReportFormat, language: &str) -> String {
+        let (detail, cells) = self.all_of(id);
         String::from_utf8(make(form, &detail, &cells, &words(language), &self.letterhead).unwrap()).unwrap()
     }
 
     pub fn pdf(&self, language: &str) -> Pdf {
-        let (detail, cells) = self.all();
+        self.pdf_of(1, language)
+    }
+
+    pub fn pdf_of(&self, id: SessionId, language: &str) -> Pdf {
+        let (detail, cells) = self.all_of(id);
         Pdf(make(ReportFormat::Pdf, &detail, &cells, &words(language), &self.letterhead).unwrap())
     }
 }

@@ -49,7 +49,9 @@ fn a_host_reads_a_header_and_lines_of_as_many_fields_as_csv() {
         "corrected_UNK,corrected_low_UNK,corrected_high_UNK,verdict,focus,refused,signed_by,signed_at,comment,store,\
          looked_at,looked_at_of,earlier_result,network_alone,count_BLA,percent_BLA,low_BLA,high_BLA,corrected_BLA,\
          corrected_low_BLA,corrected_high_BLA,camera_agree,camera_cells,camera_percent,camera_low,camera_high,\
-         camera_checked,profile,profile_sha256,marks,critical"
+         camera_checked,profile,profile_sha256,marks,critical,seen_quickly,unseen,count_ART,percent_ART,low_ART,high_ART,count_LBL,\
+         percent_LBL,low_LBL,high_LBL,count_LYR,percent_LYR,low_LYR,high_LYR,count_PLC,percent_PLC,low_PLC,high_PLC,\
+         count_TWO,percent_TWO,low_TWO,high_TWO,version,replaces,reason,replaced_by"
     ));
     let hello = host.line();
     assert!(hello.starts_with("hello,1,0,"), "{hello}");
@@ -88,6 +90,34 @@ fn a_signature_sends_the_result_again_as_final_and_once_only() {
     bench.results.sign(2, "rita", crate::common::stored::at(95), "").unwrap();
     assert_eq!(host.json_of("final")["sample"], "A-2");
     assert_eq!(bench.end().1.results, 1);
+}
+
+#[test]
+fn after_a_final_line_no_update_shows_the_figures_of_before_the_review() {
+    let bench = Bench::start("pty", LineFormat::Json);
+    let mut host = Host::open(&bench.path);
+    host.json_of("hello");
+    let id = crate::common::stored::session(&bench.results, "A-1");
+    // The counting thread's state, which does not know of the review, before and after the final line.
+    let state = |trouble: Option<&str>| {
+        Arc::new(Snapshot { trouble: trouble.map(str::to_owned), ..crate::common::stored::result("A-1") })
+    };
+    host.json_of("preliminary");
+    bench.newest.put(state(None));
+    assert_eq!(host.json_of("update")["WBC"], 4);
+    bench.results.reclassify(id, 1, Some(CellClass::Art), "rita", crate::common::stored::at(80)).unwrap();
+    bench.results.reclassify(id, 2, Some(CellClass::Lbl), "rita", crate::common::stored::at(81)).unwrap();
+    bench.results.sign(id, "rita", crate::common::stored::at(90), "a lymphoblast").unwrap();
+    let told = host.json_of("final");
+    assert_eq!((&told["WBC"], &told["classes"]["ART"], &told["flags"][0]), (&3.into(), &1.into(), &"blasts".into()));
+    bench.newest.put(state(None));
+    host.say(b"status\n");
+    let line = host.json();
+    assert_eq!((&line["type"], &line["classes"]), (&"status".into(), &told["classes"]), "no update in between");
+    bench.newest.put(state(Some("the camera is gone")));
+    let line = host.json_of("update");
+    assert_eq!((&line["trouble"], &line["classes"]), (&"the camera is gone".into(), &told["classes"]));
+    bench.end();
 }
 
 #[test]
@@ -178,7 +208,9 @@ fn a_final_line_says_how_many_cells_were_looked_at_and_a_repeated_sample_its_ear
     bench.results.reclassify(id, 3, Some(CellClass::Ngs), "rita", crate::common::stored::at(81)).unwrap();
     bench.results.sign(id, "rita", crate::common::stored::at(90), "").unwrap();
     let line = host.json_of("final");
-    assert_eq!(line["looked_at"], serde_json::json!({"cells": 1, "of": 4}));
+    let of_class = serde_json::json!({"LYT": {"cells": 0, "of": 1}, "NGS": {"cells": 1, "of": 3}});
+    assert_eq!(line["looked_at"], serde_json::json!({"cells": 1, "of": 4, "classes": of_class}));
+    assert_eq!(line["unseen"], "signed with 3 of 4 cells unseen");
     let again = Snapshot { earlier: bench.results.signed_before("A-1").unwrap(), ..snapshot("A-1", 3) };
     bench.newest.put(Arc::new(again));
     let line = host.json_of("update");

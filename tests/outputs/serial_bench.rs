@@ -54,6 +54,9 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        interruptions: Vec::new(),
+        amends: None,
+        first_reviewer: None,
         quality_control: None,
     }
 }

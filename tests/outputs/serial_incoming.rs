@@ -76,6 +76,14 @@ fn what_is_no_request_is_refused_in_words_that_help() {
     assert_eq!(push(id.as_bytes()), [Err(IncomingError::BadSample(NoSampleId::Length))]);
 }
 
+#[test]
+fn a_red_count_may_name_the_sample_that_it_belongs_to() {
+    let of = || Ok(Request::Session(Command::EnterFor("A 17".into(), Entered::Red(RedCount::new(4.5).unwrap()))));
+    let asked = push(b"red 4.5 A 17\n{\"command\":\"red\",\"red_count\":4.5,\"sample\":\"A 17\"}\n");
+    assert_eq!(asked, [of(), of()]);
+    assert!(matches!(push("red 4.5 \u{410}\n".as_bytes())[..], [Err(IncomingError::BadSample(_))]));
+}
+
 proptest! {
     #[test]
     fn cutting_the_bytes_anywhere_changes_nothing(bytes in prop::collection::vec(any::<u8>(), 0..1500), cuts in prop::collection::vec(0usize..1500, 0..8)) {

@@ -51,6 +51,9 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        interruptions: Vec::new(),
+        amends: None,
+        first_reviewer: None,
         quality_control: None,
     }
 }
@@ -63,12 +66,25 @@ fn line<'a>(station: &'a str, message: SerialMessage<'a>) -> SerialLine<'a> {
 fn a_result_tells_the_colour_of_its_red_cells_and_an_update_does_not() {
     let colour = RedCellColour([0.2, 0.32, 0.22]);
     let snapshot = Snapshot { red_cell_density: Some(colour), ..snapshot("A-1".into(), None, 50.0) };
-    let result = StoredResult { sequence: 1, store: None, session: 1, station: "s".into(), snapshot, signature: None };
+    let result = StoredResult {
+        sequence: 1,
+        store: None,
+        session: 1,
+        station: "s".into(),
+        snapshot,
+        signature: None,
+        replaced_by: None,
+    };
     let of = |message| {
         render(&SerialLine { sequence: 1, time: result.snapshot.time, station: "s", message }, LineFormat::Json)
     };
     assert!(of(SerialMessage::Result(&result)).contains(r#""red_cell_density":[0.2,0.32,0.22]"#));
     assert!(!of(SerialMessage::Update(&result.snapshot)).contains("red_cell_density"));
+}
+
+/// The last columns of a line without a review: cells seen quickly and unseen, and none of the classes that people give.
+fn unreviewed() -> String {
+    format!(",,{},,,,", ",0,,,".repeat(5))
 }
 
 #[test]
@@ -77,7 +93,7 @@ fn a_line_names_the_profile_that_named_the_cells() {
     let state = Snapshot { profile: Some(profile), ..snapshot("A-1".into(), None, 50.0) };
     let of = |format| render(&line("bench", SerialMessage::Update(&state)), format);
     assert!(of(LineFormat::Json).contains(r#""profile":{"name":"ward, 3","sha256":"ab","cells":40}"#));
-    assert!(of(LineFormat::Csv).ends_with(",\"ward, 3\",ab,,\r\n"));
+    assert!(of(LineFormat::Csv).ends_with(&format!(",\"ward, 3\",ab,,{}\r\n", unreviewed())));
 }
 
 #[test]
@@ -98,7 +114,7 @@ fn an_update_is_this_line_of_json() {
         render(&line("bench", SerialMessage::Error("no")), LineFormat::Csv).trim_end_matches(','),
         format!(
             "error,12,,2026-03-01T10:00:01Z,bench,,,,,,,,,,,,no{}\r\n",
-            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 11 + 7 + 6 + 2 + 2)
+            ",".repeat(17 * 4 + 1 + 2 * 3 + 17 * 3 + 11 + 7 + 6 + 2 + 2 + 2 + 5 * 4 + 4)
         )
     );
 }
@@ -127,7 +143,7 @@ proptest! {
         sample in any::<String>(), trouble in any::<Option<String>>(), station in any::<String>(), percent in any::<f64>()
     ) {
         let state = snapshot(sample.clone(), trouble.clone(), percent);
-        let result = StoredResult { sequence: 4, store: None, session: 1, station: station.clone(), snapshot: state.clone(), signature: None };
+        let result = StoredResult { sequence: 4, store: None, session: 1, station: station.clone(), snapshot: state.clone(), signature: None, replaced_by: None };
         let header = fields(&csv_header());
         for message in [SerialMessage::Update(&state), SerialMessage::Status(&state), SerialMessage::Result(&result), SerialMessage::Error(&sample)] {
             let json = render(&line(&station, message), LineFormat::Json);
@@ -181,8 +197,15 @@ fn the_columns_of_blasts_come_after_those_that_hosts_know() {
 #[test]
 fn a_result_is_preliminary_until_it_is_signed() {
     let snapshot = snapshot("A-1".into(), None, 50.0);
-    let mut result =
-        StoredResult { sequence: 3, store: None, session: 1, station: "bench".into(), snapshot, signature: None };
+    let mut result = StoredResult {
+        sequence: 3,
+        store: None,
+        session: 1,
+        station: "bench".into(),
+        snapshot,
+        signature: None,
+        replaced_by: None,
+    };
     let of = |result: &StoredResult, format| render(&line("bench", SerialMessage::Result(result)), format);
     let json =
         |result: &StoredResult| serde_json::from_str::<serde_json::Value>(&of(result, LineFormat::Json)).unwrap();
@@ -202,7 +225,10 @@ fn a_result_is_preliminary_until_it_is_signed() {
     let csv = of(&result, LineFormat::Csv);
     assert!(
         csv.starts_with("final,")
-            && csv.ends_with(",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,,,0,,,,,,,,,,,,camera not known,,,,\r\n"),
+            && csv.ends_with(&format!(
+                ",rita,2026-03-01T11:00:00Z,\"seen, all\",0f1e,,,,,0,,,,,,,,,,,,camera not known,,,,{}\r\n",
+                unreviewed()
+            )),
         "{csv}"
     );
 }
@@ -217,6 +243,7 @@ fn no_line_that_comes_back_from_an_echoing_terminal_is_taken_for_a_request() {
         station: "bench".into(),
         snapshot: state.clone(),
         signature: None,
+        replaced_by: None,
     };
     let at = "2026-03-01T11:00:00Z".parse().unwrap();
     let signature = Signature { by: "rita".into(), at, comment: String::new(), sha256: "ab".into() };

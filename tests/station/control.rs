@@ -34,6 +34,8 @@ fn program(state: &Path) -> Command {
         .env("LEUKOSCOPE_STATION_STATE", state)
         .env("LEUKOSCOPE_WEB_LISTEN", "127.0.0.1:0")
         .env("LEUKOSCOPE_SESSION_AUTOSTART", "false")
+        // A simulated slide is signed nowhere else.
+        .env("LEUKOSCOPE_STATION_TRAINING", "true")
         .env("LEUKOSCOPE_QUALITY_CONTROL_REQUIRED", "sign")
         .env("LEUKOSCOPE_QUALITY_CONTROL_FEWEST_CELLS", "20");
     command

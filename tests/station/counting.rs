@@ -270,6 +270,24 @@ fn a_red_count_after_the_end_of_its_sample_is_nobodys() {
 }
 
 #[test]
+fn a_red_count_that_another_sample_overtook_is_nobodys() {
+    let state = tempfile::tempdir().unwrap();
+    let counting = Thread::start(state.path(), 1000);
+    let red = |sample: &str| Command::EnterFor(sample.into(), Entered::Red("3.9".parse().unwrap()));
+    counting.ask(Command::NewSample(Some("A".into())));
+    counting.ask(red("A"));
+    counting.ask(Command::NewSample(Some("B".into())));
+    let refused = counting.commands.ask(Asked::by("otto", red("A")));
+    assert_eq!(refused, Err(NotPassedOn::OtherSample("A".into())));
+    counting.wait_for("the next", |now| now.sample == "B");
+    counting.ask(Command::Stop);
+    counting.wait_for("the end", |now| now.phase == Phase::Done);
+    let told = |session| counting.store.audit(Some(session), None, 100).unwrap().into_iter().map(|line| line.action);
+    assert_eq!(told(1).filter(|action| action == "red count").count(), 1);
+    assert_eq!(told(2).filter(|action| action == "red count").count(), 0);
+}
+
+#[test]
 fn the_field_of_a_blast_is_kept_with_a_box_at_the_cell() {
     let microscope = SimulatedMicroscope::new(SimulatedSettings { step_px: 400.0, ..SimulatedSettings::default() });
     let whole = |class: CellClass| move |cell: &TruthCell| cell.whole && cell.class == Some(class);

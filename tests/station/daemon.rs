@@ -34,12 +34,17 @@ impl Daemon {
 
     /// The same with a state folder that has been used before.
     pub(crate) fn start_in(state: tempfile::TempDir, arguments: &[&str]) -> Self {
+        Self::start_with_page(state, arguments, "none")
+    }
+
+    /// The same with the page at an address.
+    pub(crate) fn start_with_page(state: tempfile::TempDir, arguments: &[&str], listen: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_leukoscope"))
             .args(["run", "--display", "none", "--serial", "pty"])
             .args(arguments)
             .env("LEUKOSCOPE_MODELS", models_folder())
             .env("LEUKOSCOPE_STATION_STATE", state.path())
-            .env("LEUKOSCOPE_WEB_LISTEN", "none")
+            .env("LEUKOSCOPE_WEB_LISTEN", listen)
             .env("LEUKOSCOPE_SERIAL_INTERVAL_SECONDS", "0.1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

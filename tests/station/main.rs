@@ -9,6 +9,8 @@ mod counting;
 mod daemon;
 mod ending;
 mod marks;
+mod power_cut;
 mod service;
+mod signing;
 mod start;
 mod wiring;

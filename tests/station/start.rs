@@ -42,7 +42,7 @@ fn a_sample_id_of_the_command_line_obeys_the_rule_of_all_others() {
     }
     let patterned = |pattern: &str, id: &str| {
         let mut daemon = daemon(state.path(), &["--display", "none", "--sample", id]);
-        refusal(daemon.env("LEUKOSCOPE_SESSION_SAMPLE_PATTERN", pattern).output().unwrap())
+        refusal(daemon.env("LEUKOSCOPE_SAMPLE_PATTERN", pattern).output().unwrap())
     };
     let said = patterned("[A-Z]-[0-9]+", "Maria Lopez 1961-03-05");
     assert!(said.contains("--sample: the sample id does not have the form") && said.contains("[A-Z]-[0-9]+"), "{said}");

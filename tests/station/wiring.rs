@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::common::stored;
-use leukoscope::config::{CameraConfig, CameraSource, Config, SessionConfig};
+use leukoscope::config::{CameraConfig, CameraSource, Config, SampleConfig, SessionConfig};
 use leukoscope::counting::session::snapshot::{Command, Ending, Phase, Snapshot};
 use leukoscope::counting::statistics::confusion::ConfusionSource;
 use leukoscope::outputs::metrics;
@@ -78,6 +78,23 @@ fn the_end_of_a_station_keeps_the_result_of_a_running_count() {
     wait_for(&newest, "a count", |now| now.phase == Phase::Counting);
     running.end();
     assert_eq!(ports.store.find(1).unwrap().unwrap().snapshot.ending, Some(Ending::Shutdown));
+}
+
+#[test]
+fn a_button_that_may_begin_nothing_says_why_on_the_display_until_a_sample_begins() {
+    let state = tempfile::tempdir().unwrap();
+    let (ports, newest, running) = started(station(state.path()));
+    ports.in_force.set_rules(SampleConfig { nameless: false, ..SampleConfig::default() });
+    for command in [Command::Start, Command::NewSample(None)] {
+        assert_eq!(ports.commands.ask(Asked::by("device:button", command)), Err(NotPassedOn::Nameless));
+    }
+    let told = wait_for(&newest, "the reason", |now| now.trouble.is_some());
+    assert!(told.phase == Phase::Waiting && told.trouble.as_ref().unwrap().starts_with("no sample id"), "{told:?}");
+    ports.commands.ask(Asked::by("otto", Command::NewSample(Some("A-1".into())))).unwrap();
+    wait_for(&newest, "the sample", |now| now.sample == "A-1" && now.trouble.is_none());
+    // While one is counted, the button has nothing to begin.
+    assert_eq!(ports.commands.ask(Asked::by("device:button", Command::Start)), Ok(()));
+    running.end();
 }
 
 #[test]

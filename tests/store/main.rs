@@ -1,12 +1,14 @@
 //! What the store keeps, and how it behaves when things go wrong.
 
 mod alarms;
+mod amendments;
 mod audit;
 mod camera_check;
 #[path = "../common/mod.rs"]
 mod common;
 mod copies;
 mod cost;
+mod delta;
 mod every_edit;
 mod export;
 mod fields;
@@ -19,4 +21,5 @@ mod source;
 mod store;
 mod tampering;
 mod trouble;
+mod two_reviewers;
 mod worklist;

@@ -248,11 +248,7 @@ fn a_name_with_a_date_of_birth_does_not_fit_the_pattern_of_the_laboratory() {
     assert_eq!(ask("Maria Lopez 1961-03-05").status, 202, "without a pattern");
     let with = |pattern: &str| {
         let pattern = pattern.to_owned();
-        let change = |before: &leukoscope::store::records::Settings| {
-            let session = leukoscope::config::SessionConfig { sample_pattern: pattern, ..before.session.clone() };
-            Ok::<_, ()>((session, before.flags.clone()))
-        };
-        station.in_force.change_limits(change).unwrap();
+        station.in_force.set_rules(leukoscope::config::SampleConfig { pattern, ..Default::default() });
     };
     with("[A-Z]{1,3}-[0-9]{1,8}");
     let answer = ask("Maria Lopez 1961-03-05");
@@ -260,7 +256,7 @@ fn a_name_with_a_date_of_birth_does_not_fit_the_pattern_of_the_laboratory() {
     assert!(answer.error().contains("[A-Z]{1,3}-[0-9]{1,8}"), "{}", answer.error());
     assert_eq!(ask("A-17").status, 202);
     let shown = station.get("/api/settings", &[]).json();
-    assert_eq!(shown["settings"]["session"]["sample_pattern"], "[A-Z]{1,3}-[0-9]{1,8}");
+    assert_eq!(shown["settings"]["sample"]["pattern"], "[A-Z]{1,3}-[0-9]{1,8}");
 }
 
 #[test]

@@ -2,19 +2,27 @@
 
 mod adapting;
 mod alarms;
+mod amendments;
 mod api;
 mod calibrating;
 #[path = "../common/mod.rs"]
 mod common;
 mod connections;
 mod fields;
+mod health;
 mod laboratory;
 mod live;
 mod logins;
+mod looks;
+mod manual;
 mod monitoring;
+mod practice;
 mod quality;
 mod review;
+mod samples;
 mod security;
 mod station;
+mod support;
 mod trail;
+mod two_reviewers;
 mod worklist;

@@ -100,11 +100,8 @@ fn a_control_that_failed_keeps_results_from_being_signed_until_an_admin_says_why
     let reason = json!({"reason": "control slide broke; cells were compared at the microscope"});
     let open = |name: &str, body: &Value| login(&station, name)("POST", "/api/quality/override", body.clone());
     assert_eq!(open("rita", &reason).status, 403, "only an admin");
-    for empty in [
-        json!({"reason": "  . "}),
-        json!({"reason": "x".repeat(501)}),
-        json!({"reason": "\u{4f60}\u{597d}\u{4f60}\u{597d}\u{4f60}"}),
-    ] {
+    for empty in [json!({"reason": "  . "}), json!({"reason": "x".repeat(501)}), json!({"reason": "a bell \u{7} rang"})]
+    {
         assert_eq!(open("ada", &empty).status, 409, "{empty}");
     }
     assert_eq!(open("ada", &reason).status, 201);

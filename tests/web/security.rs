@@ -294,7 +294,13 @@ fn the_page_never_parses_text_as_markup() {
     for path in found {
         let script = std::fs::read_to_string(&path).unwrap();
         for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "DOMParser", "eval(", "setHTML"] {
-            assert!(!script.contains(way), "{way} in {}", path.display());
+            // The manual is a file of the program itself, and is parsed by that one call.
+            let manual = way == "DOMParser" && path.ends_with("views/manual.js");
+            assert_eq!(script.matches(way).count(), usize::from(manual), "{way} in {}", path.display());
+            assert!(
+                !manual
+                    || script.matches("fetch(").count() == 1 && script.contains("fetch(`/assets/manual/${one}.html`)")
+            );
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use jiff::Timestamp;
-use leukoscope::config::{Config, WebConfig};
+use leukoscope::config::{Config, ReviewConfig, WebConfig};
 use leukoscope::outputs::web::{self, Timeouts, Web};
 use leukoscope::station::adapt::Laboratory;
 use leukoscope::station::camera_choice::CameraChooser;
@@ -107,7 +107,10 @@ impl Station {
             laboratory: Laboratory::of(&config),
             weights_requests,
             monitor: monitor.clone(),
+            configured: config,
             scrape_token: None,
+            // Requests follow each other faster than a person looks.
+            review: ReviewConfig { fastest_ms: 0 },
             timeouts: Timeouts::default(),
             stop: stop.clone(),
         };

@@ -7,6 +7,7 @@
 pub(super) mod chance;
 mod paint;
 mod shape;
+pub mod single;
 pub mod slide;
 mod sprite;
 pub mod stage;

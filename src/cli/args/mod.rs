@@ -6,6 +6,7 @@ mod control;
 mod keeping;
 mod model;
 mod pictures;
+mod worklist;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ pub use self::pictures::{
     AnalyzeArguments, ClassifyArguments, CountArguments, FieldArguments, ValidateArguments, ValidateCommand,
     VisionArguments,
 };
+pub use self::worklist::{WorklistArguments, WorklistCommand};
 use crate::cli::flags;
 use crate::config::{CameraSource, DisplayKind, SerialPort};
 use crate::counting::statistics::per_red_cell::RedCount;
@@ -71,7 +73,12 @@ pub enum CliCommand {
         /// JSON Lines, one result per line, without sessions that have none.
         #[arg(long)]
         json: bool,
+        /// Also versions that an amended result replaced.
+        #[arg(long)]
+        all: bool,
     },
+    /// The worklist, samples to count: import a table of them, or list them.
+    Worklist(WorklistArguments),
     /// Users of the page: add, change or list them. The password is asked for, or read from standard input.
     User(UserArguments),
     /// Tokens, with which programs use the API of the page: add, list or remove them.
@@ -97,6 +104,15 @@ pub enum CliCommand {
     Backup(BackupArguments),
     /// Put the store of a backup in place of the present one, which is kept beside it. The station must be stopped.
     Restore(RestoreArguments),
+    /// Write a file for whoever helps from afar: version, health, configuration, timings, figures and log, without patients,
+    /// people, comments, addresses, paths or secrets.
+    SupportBundle {
+        /// The file, a text to be read before it is sent.
+        file: PathBuf,
+        /// Configuration file of the station.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Networks from a signed bundle: install them, list them, go back to those before.
     Model(ModelArguments),
     /// Say whether the station believes the clock; nothing is deleted for its age while it does not.

@@ -21,8 +21,8 @@ use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::{check_size, configured};
 use crate::config::limits::{self, Limits};
 use crate::config::load::load;
-use crate::config::{CameraSource, Config};
-use crate::counting::session::sample::{check_form, sample_id};
+use crate::config::{CameraSource, Config, ReviewConfig, whole_pattern};
+use crate::counting::session::sample::{check_rules, sample_id};
 use crate::counting::statistics::confusion;
 use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::serial::port::Port;
@@ -159,6 +159,11 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
         Ok(_) | Err(_) => {}
     }
     let store = Store::open(&state).inspect_err(|error| at_device::show(config, &error.to_string())).blame_input()?;
+    let ReviewConfig { second_reviewer, patient_key, delta_points, fastest_ms: _ } = &config.review;
+    store.ask_two_for(&second_reviewer.0);
+    // Checked with the file, so it is a pattern.
+    let key = Some(patient_key).filter(|key| !key.is_empty()).and_then(|key| whole_pattern(key).ok());
+    store.compare_by(key, *delta_points);
     store.of_training_station(config.station.training);
     let in_force = InForce::new(settings(config, models, unknown_below), calibration);
     let outboxes = Outboxes::open(config, &state, &store)?;
@@ -181,6 +186,7 @@ pub(crate) fn settings(config: &Config, models: &Models, unknown_below: f64) -> 
         training: config.station.training,
         taken_with: None,
         session: config.session.clone(),
+        sample: config.sample.clone(),
         flags: config.flags.clone(),
         critical: config.critical.clone(),
         models: [
@@ -210,8 +216,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
     let seconds = seconds.transpose()?;
     let sample = arguments.sample.as_deref().map(sample_id).transpose();
     let formed = sample.and_then(|sample| {
-        let form = &config.session.sample_pattern;
-        sample.as_deref().map(|id| check_form(id, form)).transpose()?;
+        sample.as_deref().map(|id| check_rules(id, &config.sample)).transpose()?;
         Ok(sample)
     });
     let sample = formed.map_err(|problem| Failure::input(format!("--sample: {problem}")))?;
@@ -252,6 +257,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         letterhead,
         camera: chooser.clone(),
         config: config.web.clone(),
+        review: config.review.clone(),
         state: config.state_folder(),
         station: config.station.name.clone(),
         store: ports.store.clone(),
@@ -264,6 +270,7 @@ pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
         weights_requests: ports.weights_requests.clone(),
         controls: ports.controls.clone(),
         monitor: ports.monitor.clone(),
+        configured: config.clone(),
         scrape_token: config.metrics.token.clone(),
         timeouts: Timeouts::default(),
         stop: outputs_stop.clone(),
@@ -313,15 +320,21 @@ fn reload(arguments: &RunArguments, running: &Config, in_force: &InForce) {
     service::reloading();
     let reread = in_force.change_limits(|_| {
         let config = configuration(arguments)?;
-        let mut rest = Config { session: running.session.clone(), flags: running.flags.clone(), ..config.clone() };
+        let mut rest = Config {
+            session: running.session.clone(),
+            sample: running.sample.clone(),
+            flags: running.flags.clone(),
+            ..config.clone()
+        };
         // The page puts its choice in force itself.
         if Choice::read(&rest.state_folder()).blame_input()?.is_some() {
             rest.models.profile.clone_from(&running.models.profile);
         }
         if rest != *running {
-            log::warn!("only [session] and [flags] were read again; restart for the other changes");
+            log::warn!("only [session], [sample] and [flags] were read again; restart for the other changes");
         }
         log::info!("read again: target {}, {:?}", config.session.target, config.flags);
+        in_force.set_rules(config.sample);
         Ok::<_, Failure>((config.session, config.flags))
     });
     if let Err(failure) = reread {

@@ -39,6 +39,10 @@ codes! {
     ;
     lya Lya /// Lymphocytes, atypical.
     ;
+    lyr Lyr /// Lymphocytes, reactive, if a person named them. No LOINC code: the program's own by default.
+    ;
+    plc Plc /// Plasma cells, if a person named them.
+    ;
     mon Mon /// Monocytes.
     ;
     eos Eos /// Eosinophils.
@@ -51,6 +55,8 @@ codes! {
     ;
     mob Mob /// Monoblasts, if a person named them.
     ;
+    lbl Lbl /// Lymphoblasts, if a person named them.
+    ;
     pmb Pmb /// Bilobed promyelocytes, if a person named them. No LOINC code: the program's own by default.
     ;
     pmo Pmo /// Promyelocytes.
@@ -62,6 +68,10 @@ codes! {
     ebo Ebo /// Nucleated red cells, per 100 white cells.
     ;
     ksc Ksc /// Smudge cells, per 100 white cells.
+    ;
+    two Two /// Two cells in one box, in percent of all white cells. No LOINC code: the program's own by default.
+    ;
+    art Art /// Artefacts, in percent of what was taken for white cells. No LOINC code: the program's own by default.
     ;
     unk Unk /// Unclassified, in percent of all white cells. No LOINC code: the program's own by default.
     ;

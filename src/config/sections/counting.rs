@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use utoipa::ToSchema;
 
-use crate::config::keys::Accepts::{File, Flag, Folder, Number, OneOf, Pattern, Whole};
+use crate::config::keys::Accepts::{File, Flag, Folder, Number, OneOf, Whole};
 use crate::config::keys::{GROUPS, key, optional};
 use crate::domain::class::Group;
 use crate::domain::prevalence_mode::PrevalenceMode;
@@ -57,9 +57,6 @@ section! {
         /// Begin to count when the program starts; false waits for the start button or `start` on the serial port. Without a file it
         /// is true.
         autostart: bool = true => key(Flag).shipped("false");
-        /// Form of the sample ids: a regular expression that a whole id must fit, so that no name or date of birth is entered as
-        /// one. Empty: any id. It holds for ids that are entered; those that the station makes are the date and time.
-        sample_pattern: String = String::new() => key(Pattern).example(r#""[A-Z]{1,3}-[0-9]{1,8}""#);
     }
 }
 

@@ -75,7 +75,10 @@ mod hl7;
 mod laboratory;
 mod metrics;
 mod mqtt;
+mod practice;
 mod quality_control;
+mod review;
+mod sample;
 mod serial;
 mod station;
 mod store;
@@ -93,7 +96,10 @@ pub use hl7::{Charset, Hl7Config, SampleField};
 pub use laboratory::LaboratoryConfig;
 pub use metrics::MetricsConfig;
 pub use mqtt::MqttConfig;
+pub use practice::PracticeConfig;
 pub use quality_control::{ControlRequired, QualityControlConfig};
+pub use review::ReviewConfig;
+pub use sample::{SampleConfig, ScanLayout};
 pub use serial::{LineFormat, SerialConfig};
 pub use station::Station;
 pub use store::StoreConfig;
@@ -109,7 +115,9 @@ pub struct Config {
     pub quality: QualityConfig,
     pub models: ModelsConfig,
     pub session: SessionConfig,
+    pub sample: SampleConfig,
     pub flags: Flags,
+    pub review: ReviewConfig,
     pub quality_control: QualityControlConfig,
     pub critical: CriticalConfig,
     pub display: DisplayConfig,
@@ -123,18 +131,21 @@ pub struct Config {
     pub metrics: MetricsConfig,
     pub controls: Controls,
     pub web: WebConfig,
+    pub practice: PracticeConfig,
     pub store: StoreConfig,
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 21] = [
+pub(super) const SECTIONS: [Section; 24] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
     QualityConfig::SECTION,
     ModelsConfig::SECTION,
     SessionConfig::SECTION,
+    SampleConfig::SECTION,
     Flags::SECTION,
+    ReviewConfig::SECTION,
     QualityControlConfig::SECTION,
     CriticalConfig::SECTION,
     DisplayConfig::SECTION,
@@ -148,6 +159,7 @@ pub(super) const SECTIONS: [Section; 21] = [
     MetricsConfig::SECTION,
     Controls::SECTION,
     WebConfig::SECTION,
+    PracticeConfig::SECTION,
     StoreConfig::SECTION,
 ];
 

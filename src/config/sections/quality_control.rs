@@ -12,9 +12,9 @@ use crate::config::keys::key;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ControlRequired {
-    /// Nothing.
     #[default]
-    None,
+    #[serde(rename = "none")]
+    Nothing,
     /// Nothing, but page, display and reports say so.
     Warn,
     /// Signing, until it passed or an admin wrote why not.
@@ -26,7 +26,7 @@ section! {
     "quality_control", QualityControlConfig {
         /// What a control that failed or is due keeps from happening: "none", "warn" (page, display and reports say it), or "sign"
         /// (nothing is signed until it passed, or an admin wrote why).
-        required: ControlRequired = ControlRequired::None => key(OneOf(&["none", "warn", "sign"]));
+        required: ControlRequired = ControlRequired::Nothing => key(OneOf(&["none", "warn", "sign"]));
         /// Hours that a control holds, 1 to 168, such as 8 for every shift; 0: until midnight by the station's time.
         valid_hours: u32 = 0 => key(Whole(0, 168)).unit("hours");
         /// White cells that a control must have, 1 to 10000. With fewer the limits of chance are so wide that little is seen: with 100
@@ -35,14 +35,14 @@ section! {
         /// Folder of cells named by people, CLASS/*, that the program must still name as it did; what `leukoscope export` writes fits.
         /// Empty: none.
         reference: Option<PathBuf> = None => key(Folder).example(r#""/var/lib/leukoscope/reference""#);
-        /// How far the scale by red cells may lie from the calibration, percent, 1 to 50. Red cells of one slide agree within 2 %; from
-        /// 10 % on white cells look like those of other classes.
+        /// How far the scale by red cells may lie from the calibration, percent, 1 to 50. The slide is the same every day, so
+        /// its red cells are, too; 5 % leaves room for another place on it. Chosen, not measured.
         scale_percent: f64 = 5.0 => key(Number(1.0, 50.0)).unit("percent");
-        /// How far the background may be from that of the first control after the calibration, percent, 1 to 90. A lamp that ages
-        /// loses a fifth before colours suffer.
+        /// How far the background may be from that of the first control after the calibration, percent, 1 to 90. Compared are
+        /// fields of the same slide; white balance takes what is left. Chosen, not measured.
         light_percent: f64 = 20.0 => key(Number(1.0, 90.0)).unit("percent");
-        /// How much less sharp frames may be than then, percent, 1 to 90. Fields of one slide differ by a quarter; oil or dust on the
-        /// objective takes half.
+        /// How much less sharp frames may be than then, percent, 1 to 90. Sharpness differs from
+        /// field to field; this is the mean of all frames that counted. Chosen, not measured.
         sharpness_percent: f64 = 40.0 => key(Number(1.0, 90.0)).unit("percent");
         /// Share of frames that may be out of focus, percent, 1 to 100. More says that stage or person does not hold the focus.
         focus_percent: f64 = 50.0 => key(Number(1.0, 100.0)).unit("percent");

@@ -138,6 +138,13 @@ impl Counter {
         *self = Self { analyzer, ..Self::new(Arc::clone(&self.vision)) };
     }
 
+    /// The same for the rest of a slide that was counted before, of which ids and patches below these are known. The place
+    /// on it is not: the stage is followed anew.
+    pub(crate) fn go_on(&mut self, gate: Gate, next_id: u32, patches: usize) {
+        self.begin(gate);
+        self.tracker = Tracker::after(next_id, patches);
+    }
+
     /// Looks at the next frames with this. The light and scale that were learned stay, so it must take out light in the same
     /// way.
     pub(crate) fn look_with(&mut self, vision: Arc<Vision>) {

@@ -3,6 +3,7 @@
 use crate::config::{CriticalConfig, Flags, SessionConfig};
 use crate::counting::critical;
 use crate::counting::readings;
+use crate::counting::session::broken_off::BrokenOff;
 use crate::counting::statistics::absolute::{AbsoluteCounts, Entry};
 use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::interval::LEVEL;
@@ -29,6 +30,8 @@ pub struct Described<'a> {
     pub done: bool,
     /// Whether the stage moved in a way that could not be followed: cells may have been counted twice.
     pub overlap: bool,
+    /// Whether the count broke off and was closed as it stood, or went on.
+    pub broken_off: BrokenOff,
     /// Whether the white cells are unlike any that the classifier learned from.
     pub unfamiliar: bool,
     /// The sample's red count, if entered.
@@ -76,6 +79,12 @@ pub fn describe(of: Described<'_>) -> Description {
     }
     if of.done && (short || imprecise) {
         flags.push(Flag::FewCells);
+    }
+    if of.broken_off.partial {
+        flags.push(Flag::Partial);
+    }
+    if of.broken_off.resumed {
+        flags.push(Flag::Resumed);
     }
     if of.overlap {
         flags.push(Flag::PossibleOverlap);

@@ -1,5 +1,6 @@
 //! One sample from start to result: what was counted, and when it is enough. Has no clock and no threads.
 
+pub(crate) mod broken_off;
 mod cells;
 pub mod describe;
 mod entered;
@@ -10,9 +11,10 @@ use jiff::Timestamp;
 
 use crate::config::{CriticalConfig, Flags, SessionConfig};
 use crate::counting::counter::{CountedCell, Revision};
+use crate::counting::session::broken_off::BrokenOff;
 use crate::counting::session::cells::SessionCells;
 use crate::counting::session::describe::{Described, Description, describe, precision};
-use crate::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
+use crate::counting::session::snapshot::{Ending, FrameCounts, Interruption, Phase, Snapshot};
 use crate::counting::statistics::absolute::{Entered, Entry};
 use crate::counting::statistics::confusion;
 use crate::counting::statistics::correction::MisclassificationCorrection;
@@ -33,6 +35,7 @@ pub struct Session {
     started: Option<Timestamp>,
     cells: SessionCells,
     jumped: bool,
+    interruptions: Vec<Interruption>,
     red_count: Option<RedCount>,
     /// What was entered for the sample, each kind once.
     entered: Vec<Entry>,
@@ -56,6 +59,7 @@ impl Session {
             started: None,
             cells: SessionCells::new(correction),
             jumped: false,
+            interruptions: Vec::new(),
             red_count: None,
             entered: Vec::new(),
             first_red_count: None,
@@ -67,6 +71,12 @@ impl Session {
     /// Also corrects results for the classifier's errors from now on, using this matrix.
     pub(crate) fn correct_by(&mut self, confusion: confusion::ConfusionSource) {
         self.confusion = confusion;
+    }
+
+    /// Id of the sample that is counted, or was counted last; empty before the first.
+    #[must_use]
+    pub fn sample(&self) -> &str {
+        &self.sample
     }
 
     /// Tells the critical values of results from now on.
@@ -141,6 +151,7 @@ impl Session {
         self.started = Some(now);
         self.cells = self.cells.emptied();
         self.jumped = false;
+        self.interruptions.clear();
         self.entered.clear();
         self.red_count = None;
         if let Some(count) = self.first_red_count.take() {
@@ -175,6 +186,7 @@ impl Session {
             critical: &self.critical,
             done: self.phase == Phase::Done,
             overlap: self.jumped,
+            broken_off: BrokenOff::of(&self.interruptions, self.ending),
             unfamiliar: self.cells.prevalence().tempering().is_some_and(|tempering| tempering.unfamiliar),
             red_count: self.red_count,
             entered: &self.entered,
@@ -210,6 +222,9 @@ impl Session {
             looked_at: None,
             camera_check: None,
             earlier: None,
+            interruptions: self.interruptions.clone(),
+            amends: None,
+            first_reviewer: None,
             quality_control: None,
         }
     }
@@ -245,11 +260,8 @@ mod tests {
     }
 
     pub(super) fn session(target: u32) -> Session {
-        Session::new(
-            SessionConfig { target, autostart: false, ..SessionConfig::default() },
-            Flags::default(),
-            PriorShift::off(),
-        )
+        let limits = SessionConfig { target, autostart: false, ..SessionConfig::default() };
+        Session::new(limits, Flags::default(), PriorShift::off())
     }
 
     pub(super) fn at(second: i64) -> Timestamp {
@@ -296,18 +308,6 @@ mod tests {
         session.begin(Some("B7".into()), at(1));
         let next = session.snapshot(at(1));
         assert_eq!((next.sample.as_str(), next.counted), ("B7", 0));
-    }
-
-    #[test]
-    fn only_a_running_count_can_be_ended() {
-        let mut session = session(100);
-        assert!(!session.finish(Ending::Stopped));
-        session.begin(None, at(0));
-        session.add(&[named()], false);
-        assert!(session.finish(Ending::Stopped));
-        assert!(!session.finish(Ending::Shutdown));
-        let result = session.snapshot(at(1));
-        assert_eq!((result.counted, result.ending), (1, Some(Ending::Stopped)));
     }
 
     #[test]

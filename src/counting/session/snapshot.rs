@@ -46,11 +46,14 @@ pub enum Ending {
     RecordingOver,
     /// The program was shut down.
     Shutdown,
+    /// The power failed or the program broke off, and the cells counted until then are all there is.
+    PowerCut,
 }
 
 impl Ending {
     /// All endings.
-    pub const ALL: [Self; 4] = [Self::TargetReached, Self::Stopped, Self::RecordingOver, Self::Shutdown];
+    pub const ALL: [Self; 5] =
+        [Self::TargetReached, Self::Stopped, Self::RecordingOver, Self::Shutdown, Self::PowerCut];
 
     /// The word used in every output.
     #[must_use]
@@ -60,6 +63,7 @@ impl Ending {
             Self::Stopped => "stopped",
             Self::RecordingOver => "recording-over",
             Self::Shutdown => "shutdown",
+            Self::PowerCut => "power-cut",
         }
     }
 }
@@ -81,13 +85,55 @@ pub struct FrameCounts {
     pub failed: u64,
 }
 
-/// How many white cells of a result a person confirmed or gave another class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// How many white cells of a result a person confirmed or gave another class, in the time that a look takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LookedAt {
     /// Cells looked at.
     pub cells: u32,
     /// White cells in all.
     pub of: u32,
+    /// Cells that a person confirmed or gave another class faster than anybody can look; not among `cells`, and unseen.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub quickly: u32,
+    /// The same for each class in force; empty in results of versions that did not tell them apart.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub classes: BTreeMap<CellClass, LookedAtOf>,
+}
+
+/// How many cells of one class a person looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LookedAtOf {
+    /// Cells looked at.
+    pub cells: u32,
+    /// Cells of the class.
+    pub of: u32,
+    /// Cells seen quickly.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub quickly: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
+}
+
+impl LookedAt {
+    /// Cells that nobody looked at.
+    #[must_use]
+    pub fn unseen(&self) -> u32 {
+        self.of.saturating_sub(self.cells)
+    }
+
+    /// That a result was signed with cells that nobody looked at, in English; nothing if there are none.
+    #[must_use]
+    pub fn signed_unseen(&self) -> Option<String> {
+        let unseen = self.unseen();
+        if unseen == 0 {
+            return None;
+        }
+        let quickly = if self.quickly > 0 { format!(", {} of them seen quickly", self.quickly) } else { String::new() };
+        Some(format!("signed with {unseen} of {} cells unseen{quickly}", self.of))
+    }
 }
 
 /// Whether the camera of a result was checked: how far the program agrees with people who looked at its cells.
@@ -115,6 +161,15 @@ impl CameraCheck {
     }
 }
 
+/// An end of a count that nobody wanted: the power failed or the program broke off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Interruption {
+    /// When the program started again.
+    pub at: Timestamp,
+    /// White cells counted until then that were kept; unknown for counts that versions broke off that did not say.
+    pub cells: Option<u32>,
+}
+
 /// A signed result of the same sample id, from before this count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EarlierResult {
@@ -128,6 +183,69 @@ pub struct EarlierResult {
     pub counted: u32,
     /// Who signed it.
     pub by: String,
+}
+
+/// The signed version of a result that this one, an amendment, replaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Amends {
+    /// Version of this result, from 2.
+    pub version: u32,
+    /// Session of the version that it replaces.
+    pub session: i64,
+    /// Number of that version's result.
+    pub result: u64,
+    /// Who signed that version.
+    pub by: String,
+    /// When that version was signed.
+    pub at: Timestamp,
+    /// Why it is amended, on one line; never empty.
+    pub reason: String,
+    /// Who began the amendment.
+    pub amended_by: String,
+    /// When it was begun.
+    pub since: Timestamp,
+    /// Number of the first version's result, by which hosts know the order.
+    pub first: u64,
+}
+
+/// The first of two reviewers of a result, where flags ask for two.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FirstReviewer {
+    /// Who signed first.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// The first reviewer's comment; may be empty.
+    pub comment: String,
+    /// White cells whose class is another one now, by number: as the second reviewer left them.
+    pub differs: Vec<Difference>,
+    /// That the second reviewer handed the result back instead of signing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_back: Option<HandedBack>,
+}
+
+/// A cell on which two reviewers differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Difference {
+    /// Number of the cell in its session.
+    pub cell: i64,
+    /// The first reviewer's class.
+    pub first: CellClass,
+    /// The second reviewer's.
+    pub second: CellClass,
+    /// The program's.
+    pub program: CellClass,
+}
+
+/// A result that the second reviewer handed back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HandedBack {
+    /// Who handed it back.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why; never empty.
+    pub comment: String,
 }
 
 /// The state of a session at one moment. Every sink renders this and nothing else.
@@ -210,12 +328,27 @@ pub struct Snapshot {
     /// The latest signed result that this sample id had when the count began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<EarlierResult>,
+    /// How often this count broke off before it went on or was closed. Cells seen before and after such an end may be
+    /// counted twice: where the stage had been is not known any more. Frames count from the last one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interruptions: Vec<Interruption>,
+    /// The version that this result, an amendment, replaces; missing in results that were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amends: Option<Amends>,
+    /// Who signed first, where flags ask for two reviewers and the first one has signed.
+    pub first_reviewer: Option<FirstReviewer>,
     /// Whether this count is a control run itself; else, once signed, how quality control stood then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality_control: Option<QualityControl>,
 }
 
 impl Snapshot {
+    /// Whether these are the figures of a signed result: only those tell how many cells a person had looked at.
+    #[must_use]
+    pub const fn is_signed(&self) -> bool {
+        self.looked_at.is_some()
+    }
+
     /// Whether the count is a control run: no sample's, and nothing for a laboratory system.
     #[must_use]
     pub const fn is_control(&self) -> bool {
@@ -257,6 +390,10 @@ pub enum Command {
     NewSample(Option<String>),
     /// Enter a red count, a white count or a group for the running sample.
     Enter(Entered),
+    /// The same only if this is the running sample: what is entered for one never reaches another.
+    EnterFor(String, Entered),
     /// Count a control of this lot; not while a sample is counted.
     Control(ControlOf),
+    /// Go on with the interrupted count of the session with this number.
+    GoOn(i64),
 }

@@ -30,8 +30,11 @@ impl Simultaneous {
     pub fn of(counts: &BTreeMap<CellClass, u32>, level: f64) -> Self {
         let counts = counts.iter().filter(|(class, _)| class.in_differential());
         let total = counts.clone().map(|(_, count)| count).sum();
-        // The number of possible classes: the number of classes seen would depend on chance.
-        let classes = CellClass::ALL.iter().filter(|class| class.in_differential()).count();
+        // The number of classes that the program may answer: the number seen would depend on chance. One that only a person
+        // gives is added where it was given.
+        let given = |class: &CellClass| counts.clone().any(|(seen, _)| seen == class);
+        let possible = |class: &&CellClass| class.in_differential() && (!class.by_people_alone() || given(class));
+        let classes = CellClass::ALL.iter().filter(possible).count();
         let level = 1.0 - (1.0 - level) / classes as f64;
         let percent = counts.map(|(class, count)| (*class, interval::exact(*count, total, level).scaled(100.0)));
         Self { percent: percent.collect(), unseen_below: 100.0 * interval::exact(0, total, level).high }

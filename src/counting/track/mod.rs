@@ -367,6 +367,11 @@ impl Tracker {
         }
     }
 
+    /// A tracker that follows the stage anew, with ids and patches after those of an earlier one.
+    pub(crate) fn after(next_id: u32, patches: usize) -> Self {
+        Self { next_id, patches: vec![0; patches], ..Self::default() }
+    }
+
     fn name(&mut self) -> CellId {
         let id = CellId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);

@@ -35,8 +35,8 @@ impl Method {
     /// The method of a result.
     #[must_use]
     pub fn of(result: &StoredResult) -> Self {
-        match (&result.signature, result.snapshot.looked_at) {
-            (Some(_), Some(LookedAt { cells, of })) if of > 0 && cells >= of => Self::Manual,
+        match (&result.signature, &result.snapshot.looked_at) {
+            (Some(_), Some(LookedAt { cells, of, .. })) if *of > 0 && cells >= of => Self::Manual,
             _ => Self::Automated,
         }
     }
@@ -49,7 +49,7 @@ pub enum ResultStatus {
     Preliminary,
     /// It is signed.
     Final,
-    /// It is signed, and so was an earlier count of the same sample, which it replaces.
+    /// It is signed, and so was what it replaces: an earlier version of the result, or an earlier count of the same sample.
     Amended,
 }
 
@@ -57,10 +57,11 @@ impl ResultStatus {
     /// The status of a result.
     #[must_use]
     pub fn of(result: &StoredResult) -> Self {
-        match (&result.signature, &result.snapshot.earlier) {
-            (None, _) => Self::Preliminary,
-            (Some(_), None) => Self::Final,
-            (Some(_), Some(_)) => Self::Amended,
+        let Snapshot { earlier, amends, .. } = &result.snapshot;
+        match &result.signature {
+            None => Self::Preliminary,
+            Some(_) if earlier.is_some() || amends.is_some() => Self::Amended,
+            Some(_) => Self::Final,
         }
     }
 
@@ -154,7 +155,7 @@ const fn either(class: CellClass, code: Published) -> Row {
     Row { class, manual: code, automated: code }
 }
 
-const TABLE: [Row; 15] = [
+const TABLE: [Row; 17] = [
     row(
         CellClass::Ngs,
         ("769-0", "Segmented neutrophils/Leukocytes in Blood by Manual count"),
@@ -192,6 +193,8 @@ const TABLE: [Row; 15] = [
         ("26446-5", "Blasts/Leukocytes in Blood"),
     ),
     either(CellClass::Myo, ("30445-1", "Myeloblasts/Leukocytes in Blood")),
+    either(CellClass::Lbl, ("34922-5", "Lymphoblasts/Leukocytes in Blood")),
+    either(CellClass::Plc, ("13047-6", "Plasma cells/Leukocytes in Blood")),
     either(CellClass::Mob, ("34923-3", "Monoblasts/Leukocytes in Blood")),
     either(CellClass::Pmo, ("26524-9", "Promyelocytes/Leukocytes in Blood")),
     row(
@@ -252,7 +255,7 @@ pub fn emptied(result: &StoredResult, counted: Option<&Snapshot>, codes: &CodesC
 fn coded(line: &ClassCount, method: Method, codes: &CodesConfig) -> Option<CodedRow> {
     let class = line.class;
     let unit = match class.reported() {
-        Reported::Percent | Reported::PercentOfAll => PERCENT,
+        Reported::Percent | Reported::PercentOfAll | Reported::LeftOut => PERCENT,
         Reported::Per100 => PER_100,
         // Counted by kind.
         Reported::Elsewhere => return None,

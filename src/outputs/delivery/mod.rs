@@ -5,10 +5,12 @@ mod aside;
 mod change;
 pub mod codes;
 pub mod courier;
+mod finals;
 pub mod notes;
 mod outbox;
 pub mod processing;
 pub mod tls;
 
 pub(in crate::outputs) use change::Difference;
+pub(in crate::outputs) use finals::Finals;
 pub use outbox::{Due, Outbox};

@@ -1,8 +1,9 @@
 //! What a laboratory system is told about a result beside its figures, in sentences.
 
 use crate::counting::quality_control::{ControlState, QualityControl};
-use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
-use crate::domain::class::Group;
+use crate::counting::session::broken_off::BrokenOff;
+use crate::counting::session::snapshot::{Amends, CameraCheck, FirstReviewer, LookedAt, Snapshot};
+use crate::domain::class::{CellClass, Group};
 use crate::domain::interval::Figure;
 use crate::domain::source::Mark;
 use crate::store::records::Settings;
@@ -52,12 +53,28 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
         None => notes.push("Preliminary: counted by the program, and signed by nobody yet.".to_owned()),
         Some(signature) => notes.push(format!("Signed by {} at {}.", signature.by, rfc3339(signature.at))),
     }
+    notes.extend(snapshot.amends.as_ref().map(corrected));
+    notes.extend(snapshot.first_reviewer.as_ref().map(|first| two_reviewers(first, result.signature.is_some())));
+    if let Some(number) = result.replaced_by {
+        notes.push(format!("Replaced by the corrected report with result {number}."));
+    }
     if let (Some(_), Some(earlier)) = (&result.signature, &snapshot.earlier) {
         notes.push(format!("It replaces result {} of the same sample, signed by {}.", earlier.result, earlier.by));
     }
     notes.push(format!("{} cells of the differential counted of {} wanted.", snapshot.counted, snapshot.target));
-    if let Some(LookedAt { cells, of }) = snapshot.looked_at {
+    notes.extend(broken_off(snapshot));
+    if let Some(looked_at @ LookedAt { cells, of, .. }) = &snapshot.looked_at {
         notes.push(format!("A person looked at {cells} of {of} white cells."));
+        if let (Some(_), Some(words)) = (&result.signature, looked_at.signed_unseen()) {
+            notes.push(format!("It was {words}."));
+        }
+    }
+    let taken_out = |class| snapshot.classes.iter().find(|line| line.class == class).map(|line| line.count);
+    if let Some(count) = taken_out(CellClass::Art) {
+        notes.push(format!("Taken out of the count by a person, as no cells: {count}."));
+    }
+    if let Some(count) = taken_out(CellClass::Two) {
+        notes.push(format!("Boxes with two cells, each counted as one white cell outside the differential: {count}."));
     }
     notes.push(format!("Camera: {}.", camera_checked(snapshot.camera_check.as_ref())));
     if let Some(QualityControl::Mark(mark)) = &snapshot.quality_control
@@ -79,6 +96,47 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
         format!("Counted by leukoscope {}{}{}.", settings.version, of(model), of(profile))
     }));
     notes
+}
+
+/// What power cuts mean for the figures, if there were any.
+fn broken_off(snapshot: &Snapshot) -> Option<String> {
+    let BrokenOff { partial, resumed } = BrokenOff::of(&snapshot.interruptions, snapshot.ending);
+    match (partial, resumed) {
+        (false, false) => None,
+        (true, false) => {
+            Some("Partial: a power cut ended the count, and it was closed with the cells it had.".to_owned())
+        }
+        (false, true) => Some("The count went on after a power cut: cells may be counted twice.".to_owned()),
+        (true, true) => {
+            let words = "Partial: the count went on after a power cut, so that cells may be counted twice, and another one ended it.";
+            Some(words.to_owned())
+        }
+    }
+}
+
+/// What a corrected report replaces, in words for the host.
+#[must_use]
+pub fn corrected(amends: &Amends) -> String {
+    let Amends { version, result, by, at, reason, .. } = amends;
+    let (before, at) = (version.saturating_sub(1), rfc3339(*at));
+    format!(
+        "Corrected report, version {version}, replaces version {before} (result {result}) signed by {by} at {at}. Reason: {reason}"
+    )
+}
+
+/// What two reviewers said, in words for the host.
+fn two_reviewers(first: &FirstReviewer, signed: bool) -> String {
+    let FirstReviewer { by, at, differs, .. } = first;
+    let at = rfc3339(*at);
+    if !signed {
+        return format!("Signed first by {by} at {at}; a second reviewer must sign before it is final.");
+    }
+    let cells: Vec<String> =
+        differs.iter().map(|one| format!("{} {} to {}", one.cell, one.first, one.second)).collect();
+    match cells.as_slice() {
+        [] => format!("Signed first by {by} at {at}; the second reviewer agrees on every cell."),
+        cells => format!("Signed first by {by} at {at}; the second reviewer changed cells: {}.", cells.join(", ")),
+    }
 }
 
 /// What blasts mean and who must look, where one was counted.

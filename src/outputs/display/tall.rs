@@ -125,7 +125,7 @@ fn count<D: DrawTarget>(pen: &mut Pen<D>, cut: &mut Cut, snapshot: &Snapshot, ro
         let faces = [HUGE, LARGE, PLAIN, SMALL, TINY];
         let row = inset(row, if roomy { 5 } else { 1 }, 0);
         let letters = row.size.width / if roomy { PLAIN.advance() } else { TINY.advance() };
-        let why = words::fitting(words::unsigned(snapshot), letters);
+        let why = words::fitting(words::standing(snapshot), letters);
         return pen.label(row, &why, &faces, Align::Left, pen.theme.text);
     }
     let bar = cut.top(if roomy { 12 } else { 7 });

@@ -239,7 +239,7 @@ fn message<D: DrawTarget>(
             let row = inset(row, measures.edge, 0);
             let faces = if measures.gap > 0 { measures.row_faces } else { &[SMALL, TINY] };
             let smallest = faces.last().map_or(TINY.advance(), |face| face.advance());
-            let why = words::fitting(words::unsigned(snapshot), row.size.width / smallest);
+            let why = words::fitting(words::standing(snapshot), row.size.width / smallest);
             pen.label(row, &why, faces, Align::Left, pen.theme.text)
         }
         (None, _) => {

@@ -1,6 +1,6 @@
 //! Words and numbers on the screen, independent of layout.
 
-use crate::counting::session::snapshot::{CameraCheck, Ending, Phase, Snapshot};
+use crate::counting::session::snapshot::{Amends, CameraCheck, Ending, Phase, Snapshot};
 use crate::domain::class::{CellClass, Reported};
 use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
@@ -28,7 +28,7 @@ pub(super) fn lines(snapshot: &Snapshot) -> Vec<DifferentialLine> {
     let mut lines: Vec<DifferentialLine> = classes
         .into_iter()
         .map(|line| {
-            let unclassified = line.class.reported() == Reported::PercentOfAll;
+            let unclassified = line.class == CellClass::Unk;
             let per_hundred = matches!(line.class.reported(), Reported::Per100 | Reported::Elsewhere);
             DifferentialLine {
                 code: line.class.code(),
@@ -85,15 +85,14 @@ pub(super) const fn phase(phase: Phase) -> &'static str {
     }
 }
 
-/// State of a session, and "unsigned" for a result that nobody has signed, if `beside` still fits in `letters` with
-/// it. What a reviewer signs is on the page; the screen shows what was counted.
+/// State of a session, and whether a result is signed, if `beside` still fits in `letters` with it.
 pub(super) fn state(snapshot: &Snapshot, beside: &str, letters: u32) -> String {
     let short = phase(snapshot.phase).to_owned();
     if snapshot.phase != Phase::Done {
         return short;
     }
     let room = letters.saturating_sub(beside.chars().count() as u32 + 1);
-    fitting([format!("{short} unsigned"), short], room)
+    fitting([format!("{short} {}", signed(snapshot)), short], room)
 }
 
 /// Sharpness of the newest frame while counting, and the advice if it was not good enough, long and short.
@@ -109,13 +108,33 @@ pub(super) fn ending(snapshot: &Snapshot) -> &'static str {
         Some(Ending::Stopped) => "stopped by hand",
         Some(Ending::RecordingOver) => "recording over",
         Some(Ending::Shutdown) => "program ended",
+        Some(Ending::PowerCut) => "power cut",
         None => "ended",
     }
 }
 
-/// Same, with the note that nobody has signed the result, and whether its camera was checked, from long to short.
-pub(super) fn unsigned(snapshot: &Snapshot) -> [String; 4] {
-    let (why, short) = (format!("{}, unsigned", ending(snapshot)), "unsigned".to_owned());
+const fn signed(snapshot: &Snapshot) -> &'static str {
+    if snapshot.is_signed() { "signed" } else { "unsigned" }
+}
+
+/// Same, with the note whether the result is signed, with how many cells unseen, and whether its camera was checked, from long
+/// to short.
+pub(super) fn standing(snapshot: &Snapshot) -> [String; 4] {
+    if let Some(Amends { version, result, .. }) = &snapshot.amends {
+        let [named, short] = [format!("corrected report, version {version}"), format!("corrected v{version}")];
+        return [format!("{named}, replaces result {result}"), named, short.clone(), short];
+    }
+    let (why, short) = (format!("{}, {}", ending(snapshot), signed(snapshot)), signed(snapshot).to_owned());
+    let unseen = snapshot.looked_at.as_ref().filter(|looked_at| looked_at.unseen() > 0);
+    if let Some(looked_at) = unseen {
+        let unseen = format!("{short}, {} of {} unseen", looked_at.unseen(), looked_at.of);
+        return [
+            format!("{}, {unseen}", ending(snapshot)),
+            unseen,
+            format!("{short}, {} unseen", looked_at.unseen()),
+            short,
+        ];
+    }
     match camera(snapshot) {
         Some(camera) => [format!("{why}, {camera}"), format!("{short}, {camera}"), why, short],
         None => [why.clone(), why, short.clone(), short],

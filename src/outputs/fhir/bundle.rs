@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::CodesConfig;
+use crate::counting::session::snapshot::Amends;
 use crate::domain::source::Mark;
 use crate::outputs::delivery::codes::{self, CELLS, Code, CodedRow, Defined, Method, ResultStatus};
 use crate::outputs::delivery::notes::{About, notes};
@@ -17,6 +18,8 @@ use crate::system::zone::rfc3339;
 const OWN_CODES: &str = "urn:leukoscope:code";
 const OWN_IDS: &str = "urn:leukoscope:id";
 const LOINC: &str = "http://loinc.org";
+/// Extension of FHIR R4 for the report that a report replaces.
+const REPLACES: &str = "http://hl7.org/fhir/StructureDefinition/diagnosticReport-replaces";
 const UCUM: &str = "http://unitsofmeasure.org";
 
 /// Identifier of a result for ever: store, number and, once it is signed, the signature.
@@ -210,6 +213,12 @@ impl<'a> Report<'a> {
         });
         if let Some(signature) = &self.result.signature {
             resource["resultsInterpreter"] = json!([{ "display": signature.by }]);
+        }
+        if let Some(Amends { result, .. }) = &self.result.snapshot.amends {
+            let store = self.result.store.as_deref().unwrap_or("0");
+            // By the identifier that the replaced report has beside its own.
+            let replaced = json!({ "type": "DiagnosticReport", "identifier": own_id(&format!("{store}-{result}")) });
+            resource["extension"] = json!([{ "url": REPLACES, "valueReference": replaced }]);
         }
         if let Some(order) = &self.about.order {
             resource["basedOn"] = json!([{ "type": "ServiceRequest", "identifier": { "value": order } }]);

@@ -153,11 +153,13 @@ fn coded(code: Option<&Code>, own: &str, name: &str) -> String {
     format!("{}^{}^{system}^{own}", escaped(code), escaped(name))
 }
 
-/// The filler's number of the order: the result's number in its store, which together are unique for ever.
+/// The filler's number of the order: the result's number in its store, which together are unique for ever. An amendment
+/// keeps that of the first version: by it the host finds what the amendment corrects.
 fn filler(result: &StoredResult) -> String {
+    let number = result.snapshot.amends.as_ref().map_or(result.sequence, |amends| amends.first);
     match &result.store {
-        Some(store) => format!("{}^{}^{}^UUID", result.sequence, escaped(&result.station), uuid(store)),
-        None => format!("{}^{}", result.sequence, escaped(&result.station)),
+        Some(store) => format!("{number}^{}^{}^UUID", escaped(&result.station), uuid(store)),
+        None => format!("{number}^{}", escaped(&result.station)),
     }
 }
 

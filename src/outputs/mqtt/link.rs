@@ -20,7 +20,7 @@ use super::{Mqtt, TICK, Traffic, discovery, of_broker, words};
 use crate::config::BrokerAddress;
 use crate::counting::session::snapshot::Snapshot;
 use crate::domain::flag::Flag;
-use crate::outputs::delivery::{Difference, Due};
+use crate::outputs::delivery::{Difference, Due, Finals};
 use crate::station::drops::Dropped;
 
 /// Longest time for an acknowledgement of a result before the connection is taken for dead.
@@ -68,6 +68,7 @@ pub(super) struct Link {
     /// State of the last update, and sample and flags published last.
     sent: Option<Arc<Snapshot>>,
     flags: Option<(String, Vec<Flag>)>,
+    finals: Finals,
     /// Earliest time of the next update.
     next_update: Instant,
     /// Earliest time of the next message about a refused command.
@@ -92,6 +93,7 @@ impl Link {
             state: None,
             sent: None,
             flags: None,
+            finals: Finals::default(),
             next_update: now,
             next_error: now,
             next_result: now,
@@ -207,7 +209,7 @@ impl Link {
 
     /// Publishes the state if it changed and its time has come, and the flags if they changed.
     fn publish_state(&mut self, client: &AsyncClient) {
-        let Some(state) = self.state.clone() else { return };
+        let Some(state) = self.state.as_ref().map(|state| self.finals.applied_to(state)) else { return };
         let now = Instant::now();
         let change = Difference::between(self.sent.as_deref(), &state);
         if change == Difference::None || (change == Difference::Small && now < self.next_update) {
@@ -272,6 +274,9 @@ impl Link {
         let payload = self.messages.result(&result);
         // A full queue has room again at one of the next ticks.
         let notice = client.try_publish_tracked(self.topics.result(), QoS::AtLeastOnce, false, payload).ok()?;
+        if result.signature.is_some() {
+            self.finals.tell(result.snapshot);
+        }
         Some(Sent { due, acknowledgement: Box::pin(notice.wait_async()), since: now })
     }
 

@@ -40,9 +40,12 @@ pub(super) fn absolute(paper: &mut Paper, result: &Snapshot, reference: Referenc
     sheet.rule(LEFT, RIGHT, y - 4.0, 0.8, INK);
     paper.y -= 3.0;
     row(paper, words.say("result.white"), counts.white, None, reference, words);
-    for (class, figure) in &counts.classes {
-        let name = format!("class.{class}");
-        row(paper, words.say(&name), *figure, Some(RangeOf::Class(*class)), reference, words);
+    // In the order of the differential.
+    for class in result.classes.iter().map(|line| line.class) {
+        if let Some(figure) = counts.classes.get(&class) {
+            let name = format!("class.{class}");
+            row(paper, words.say(&name), *figure, Some(RangeOf::Class(class)), reference, words);
+        }
     }
     for (group, figure) in &counts.groups {
         let name = key("group", group);

@@ -70,9 +70,9 @@ pub(super) fn label(detail: &SessionDetail, letterhead: &Letterhead, words: &Wor
     }
     let state = words.say(&key("status", detail.summary.status)).to_owned();
     paper.sheet().text(MARGIN, 8.0, Type { face: PdfFace::Bold, size: 6.5, colour: INK }, &state);
-    let name = typeface::lines(PdfFace::Plain, 5.5, &letterhead.name, room);
-    if let Some(name) = name.first() {
-        paper.sheet().right(LABEL.0 - 4.0, 8.0, Type { face: PdfFace::Plain, size: 5.5, colour: INK }, name);
-    }
+    // Smaller rather than cut.
+    let width = typeface::width(PdfFace::Plain, 5.5, &letterhead.name);
+    let size = 5.5 * (room / width.max(1.0)).min(1.0);
+    paper.sheet().right(LABEL.0 - 4.0, 8.0, Type { face: PdfFace::Plain, size, colour: INK }, &letterhead.name);
     paper.finish(sample, |_, _, _| {})
 }

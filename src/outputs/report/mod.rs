@@ -18,6 +18,7 @@ mod reference;
 mod shape;
 mod table;
 mod typeface;
+mod versions;
 
 use std::str::FromStr;
 

@@ -14,9 +14,11 @@ use super::paper::{
 use super::pictures::pictures;
 use super::reference::Reference;
 use super::typeface::{self, PdfFace};
+use super::versions::{self, versions};
 use super::{Pictured, ReportError};
 use crate::config::Flags;
-use crate::counting::session::snapshot::{CameraCheck, EarlierResult, LookedAt, Snapshot};
+use crate::counting::session::snapshot::{CameraCheck, EarlierResult, LookedAt, LookedAtOf, Snapshot};
+use crate::domain::class::CellClass;
 use crate::domain::flag::{Flag, Share};
 use crate::domain::interval::Figure;
 use crate::outputs::words::Words;
@@ -65,6 +67,7 @@ pub(super) fn pdf(
     let mut paper = Paper::new(SHEET, under(&sample) - down - 46.0 - MARK * marked);
     let logo = letterhead.logo.clone().map(|logo| paper.share(logo));
     if let Some(result) = &detail.reviewed_result {
+        versions(&mut paper, detail, result, words);
         alarm::alarms(&mut paper, detail, result, cells, words);
         earlier(&mut paper, result, words);
         paper.paragraph(LEFT, RIGHT, STRONG, &camera_checked(detail.camera_check.as_ref(), words));
@@ -147,6 +150,10 @@ fn draw_frame(
     let y = under(sample) - down;
     sheet.text(LEFT, y, SMALL, &when);
     let (text, colour, tint) = match &detail.signature {
+        Some(signature) if detail.summary.is_replaced() => {
+            (versions::replaced(detail, signature, words), WARN, WARN_TINT)
+        }
+        Some(signature) if detail.summary.version > 1 => (versions::signed(detail, signature, words), GOOD, GOOD_TINT),
         Some(signature) => {
             let values: [(&str, &dyn std::fmt::Display); 2] = [("by", &signature.by), ("at", &time(signature.at))];
             (words.with("report.final", &values), GOOD, GOOD_TINT)
@@ -247,9 +254,33 @@ fn signature(paper: &mut Paper, detail: &SessionDetail, words: &Words) {
 
 /// How many cells a person looked at, if that is known.
 fn looked_at(paper: &mut Paper, detail: &SessionDetail, words: &Words) {
-    if let Some(LookedAt { cells, of }) = detail.looked_at {
-        paper.paragraph(LEFT, RIGHT, STRONG, &words.with("result.lookedAt", &[("n", &cells), ("of", &of)]));
+    let Some(looked_at @ LookedAt { cells, of, quickly, classes }) = &detail.looked_at else { return };
+    paper.paragraph(LEFT, RIGHT, STRONG, &words.with("result.lookedAt", &[("n", cells), ("of", of)]));
+    match signed_unseen(looked_at, words).filter(|_| detail.signature.is_some()) {
+        Some(signed) => paper.paragraph(LEFT, RIGHT, STRONG, &signed),
+        None if *quickly > 0 => {
+            paper.paragraph(LEFT, RIGHT, BODY, &words.with("result.seenQuickly", &[("n", quickly)]));
+        }
+        None => {}
     }
+    let of_class = |(class, of): (&CellClass, &LookedAtOf)| {
+        let class = words.say(&format!("class.{class}")).to_owned();
+        words.with("result.lookedAtClass", &[("class", &class), ("n", &of.cells), ("of", &of.of)])
+    };
+    let told: Vec<String> = classes.iter().map(of_class).collect();
+    if !told.is_empty() {
+        paper.paragraph(LEFT, RIGHT, SMALL, &told.join("; "));
+    }
+}
+
+/// That the result was signed with cells that nobody looked at; nothing if there are none.
+pub(super) fn signed_unseen(looked_at: &LookedAt, words: &Words) -> Option<String> {
+    let unseen = looked_at.unseen();
+    let mut told = words.with("result.signedUnseen", &[("n", &unseen), ("of", &looked_at.of)]);
+    if looked_at.quickly > 0 {
+        told = format!("{told} {}", words.with("result.seenQuickly", &[("n", &looked_at.quickly)]));
+    }
+    (unseen > 0).then_some(told)
 }
 
 /// Whether the camera of a result was checked, in words.

@@ -43,6 +43,7 @@ impl<'a> Reference<'a> {
                 sources.push(&range.source);
             }
         }
+        paper.y -= 6.0;
         if sources.is_empty() {
             if !self.ranges.all().is_empty() {
                 paper.paragraph(LEFT, RIGHT, SMALL, words.say("report.noGroup"));

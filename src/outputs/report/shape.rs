@@ -83,7 +83,9 @@ pub(super) fn pieces(line: &str) -> Vec<Piece> {
 /// Parts in the order of reading.
 fn of_one_direction(text: &str, from_the_right: bool) -> Vec<Piece> {
     let mut parts: Vec<(Option<Arc<Typeface>>, String)> = Vec::new();
-    for cluster in text.graphemes(true).filter(|cluster| !cluster.contains(FROM_THE_RIGHT)) {
+    // What only shapes neighbours and has none shows nothing.
+    let shows = |letter: char| letter != FROM_THE_RIGHT && !fonts::shapes_neighbours(letter);
+    for cluster in text.graphemes(true).filter(|cluster| cluster.chars().any(shows)) {
         let before = parts.last().and_then(|(face, _)| face.clone());
         let plain = of_these(cluster);
         // Blanks and signs stay in the typeface of the letters before them, which also turns them round.
@@ -192,6 +194,8 @@ mod tests {
         assert!(runs_from_the_right("دم 5") && !runs_from_the_right("5 кровь"));
         let Some(Piece::Shaped(run)) = pieces("क्षि").pop() else { panic!("no Devanagari") };
         assert!(run.glyphs.len() < 4, "letters join: {run:?}");
+        // A joiner that ends up alone behind a change of direction.
+        assert!(seen("กऄ؛\u{200c}").iter().all(|(shaped, letters, _)| *shaped || !letters.contains('\u{200c}')));
     }
 
     proptest! {

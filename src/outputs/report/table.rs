@@ -13,9 +13,10 @@ use super::control;
 use super::differential::classes;
 use super::json::value;
 use super::letterhead::Letterhead;
-use super::pdf::{camera_checked, code, key, limit_lines};
+use super::pdf::{camera_checked, code, key, limit_lines, signed_unseen};
 use super::ranges::Mark;
 use super::reference::Reference;
+use super::versions::{amended_by, corrected, two_reviewers};
 
 /// Without it, spreadsheets read letters with accents in the encoding of their system.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -140,9 +141,8 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
     lines.fact("session", "started", &zone::rfc3339(summary.started))?;
     lines.fact("session", "ended", &summary.ended.map(zone::rfc3339).unwrap_or_default())?;
     lines.fact("session", "reclassified", &detail.reclassified.to_string())?;
-    if let Some(LookedAt { cells, of }) = detail.looked_at {
-        lines.fact("session", "looked at", &cells.to_string())?;
-        lines.fact("session", "looked at of", &of.to_string())?;
+    if let Some(looked_at) = &detail.looked_at {
+        seen(lines, looked_at, detail.signature.is_some(), words)?;
     }
     for line in detail.reviewed_result.iter().flat_map(|result| control::lines(result, words)) {
         lines.entered("session", "quality control", &line)?;
@@ -163,6 +163,23 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
         lines.entered("session", "comment", &signature.comment)?;
         lines.fact("session", "sha256", &signature.sha256)?;
     }
+    if let Some(amends) = detail.reviewed_result.as_ref().and_then(|result| result.amends.as_ref()) {
+        lines.fact("session", "version of the result", &amends.version.to_string())?;
+        lines.fact("session", "corrected report", &corrected(amends, detail.signature.is_some(), words))?;
+        lines.fact("session", "replaces session", &amends.session.to_string())?;
+        lines.fact("session", "replaces result", &amends.result.to_string())?;
+        lines.entered("session", "reason of the amendment", &amends.reason)?;
+    }
+    if let Some(first) = detail.reviewed_result.as_ref().and_then(|result| result.first_reviewer.as_ref()) {
+        lines.entered("session", "first reviewer", &first.by)?;
+        lines.fact("session", "signed first", &zone::rfc3339(first.at))?;
+        lines.entered("session", "comment of the first reviewer", &first.comment)?;
+        lines.fact("session", "two reviewers", &two_reviewers(first, detail, words))?;
+    }
+    if let Some(later) = &detail.summary.amended_by {
+        lines.fact("session", "amended by session", &later.session.to_string())?;
+        lines.fact("session", "amendment", &amended_by(later, words))?;
+    }
     if let Some(earlier) = detail.reviewed_result.as_ref().and_then(|result| result.earlier.as_ref()) {
         lines.fact("session", "earlier signed session", &earlier.session.to_string())?;
     }
@@ -182,6 +199,27 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
             lines.fact("session", "unclassified below probability", &probability.to_string())?;
         }
         limits(lines, settings, words)?;
+    }
+    Ok(())
+}
+
+/// How many cells a person looked at, by class.
+fn seen(lines: &mut CsvTable, looked_at: &LookedAt, signed: bool, words: &Words) -> Result<(), ReportError> {
+    lines.fact("session", "looked at", &looked_at.cells.to_string())?;
+    lines.fact("session", "looked at of", &looked_at.of.to_string())?;
+    lines.fact("session", "seen quickly", &looked_at.quickly.to_string())?;
+    lines.fact("session", "unseen", &looked_at.unseen().to_string())?;
+    if let Some(words) = signed.then(|| signed_unseen(looked_at, words)).flatten() {
+        lines.fact("session", "signed unseen", &words)?;
+    }
+    for (class, of) in &looked_at.classes {
+        let name = format!("class.{class}");
+        let name = words.say(&name);
+        lines.coded("looked at", name, class.code(), &of.cells.to_string())?;
+        lines.coded("looked at of", name, class.code(), &of.of.to_string())?;
+        if of.quickly > 0 {
+            lines.coded("seen quickly", name, class.code(), &of.quickly.to_string())?;
+        }
     }
     Ok(())
 }

@@ -1,17 +1,43 @@
 //! The CSV columns of each class, and how a field is written.
 
-use crate::counting::session::snapshot::Snapshot;
+use crate::counting::session::snapshot::{LookedAt, Snapshot};
 use crate::domain::class::CellClass;
 use crate::domain::interval::Figure;
 use crate::domain::source::Mark;
 
 /// Classes whose columns stand among the first ones; those of newer classes come last.
 pub(super) fn first_classes() -> impl Iterator<Item = CellClass> {
-    CellClass::ALL.iter().copied().filter(|class| !NEWER.contains(class))
+    CellClass::ALL.iter().copied().filter(|class| !NEWER.contains(class) && !class.by_people_alone())
 }
 
 /// Classes that came after the columns had their order.
 pub(super) const NEWER: [CellClass; 1] = [CellClass::Bla];
+
+/// Classes that only a person gives.
+fn peoples_classes() -> impl Iterator<Item = CellClass> {
+    CellClass::ALL.iter().copied().filter(|class| class.by_people_alone())
+}
+
+/// Cells that a person had looked at, and white cells in all, of a signed result.
+pub(super) fn looked_at_fields(snapshot: Option<&Snapshot>) -> [String; 2] {
+    let looked_at = snapshot.and_then(|snapshot| snapshot.looked_at.as_ref());
+    looked_at.map_or_else(Default::default, |looked_at| [looked_at.cells, looked_at.of].map(|count| count.to_string()))
+}
+
+/// Columns of what a review adds: cells that nobody looked at, and the classes that only a person gives.
+pub(super) fn review_columns() -> String {
+    let columns = peoples_classes().map(count_columns);
+    std::iter::once(",seen_quickly,unseen".to_owned()).chain(columns).collect()
+}
+
+/// The fields of [`review_columns`].
+pub(super) fn review_fields(snapshot: Option<&Snapshot>) -> Vec<String> {
+    let looked_at = snapshot.and_then(|snapshot| snapshot.looked_at.as_ref());
+    let of = |count: fn(&LookedAt) -> u32| looked_at.map(|looked_at| count(looked_at).to_string()).unwrap_or_default();
+    let mut fields = vec![of(|looked_at| looked_at.quickly), of(LookedAt::unseen)];
+    fields.extend(peoples_classes().flat_map(|class| count_fields(snapshot, class)));
+    fields
+}
 
 /// Rounds a percentage to a tenth, finer than any cell count can resolve; `None` if it is not finite.
 pub(super) fn tenths(percent: f64) -> Option<f64> {

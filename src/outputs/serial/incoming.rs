@@ -136,8 +136,9 @@ fn parse_json(line: &str) -> Result<Request, IncomingError> {
     match (command.as_str(), sample, result, red_count, white_count) {
         ("new", sample, None, None, None) => request("new", sample.as_deref()),
         ("resend", None, Some(result), None, None) => Ok(Request::Resend(result)),
-        ("red", None, None, Some(count), None) => request("red", Some(&count.to_string())),
-        ("white", None, None, None, Some(count)) => request("white", Some(&count.to_string())),
+        ("red", sample, None, Some(count), None) | ("white", sample, None, None, Some(count)) => {
+            request(&command, Some(&format!("{count} {}", sample.unwrap_or_default())))
+        }
         (word, None, None, None, None) => request(word, None),
         _ => Err(IncomingError::BadJson),
     }
@@ -151,14 +152,29 @@ fn request(word: &str, argument: Option<&str>) -> Result<Request, IncomingError>
         "status" => alone("status", Request::Status),
         "new" => Ok(Request::Session(Command::NewSample(argument.map(sample_id).transpose()?))),
         "red" => {
-            let count = argument.unwrap_or_default().parse().map_err(IncomingError::NoRedCount)?;
-            Ok(Request::Session(Command::Enter(Entered::Red(count))))
+            let (count, sample) = of_sample(argument)?;
+            Ok(entered(sample, Entered::Red(count.parse().map_err(IncomingError::NoRedCount)?)))
         }
         "white" => {
-            let count = argument.unwrap_or_default().parse().map_err(IncomingError::NoWhiteCount)?;
-            Ok(Request::Session(Command::Enter(Entered::White(count))))
+            let (count, sample) = of_sample(argument)?;
+            Ok(entered(sample, Entered::White(count.parse().map_err(IncomingError::NoWhiteCount)?)))
         }
         "resend" => argument.and_then(|number| number.parse().ok()).map(Request::Resend).ok_or(IncomingError::NoNumber),
         _ => Err(IncomingError::Unknown(word.chars().filter(|c| !c.is_control()).take(32).collect())),
     }
+}
+
+/// A count, and the id of the sample that it belongs to, if one stands behind it.
+fn of_sample(argument: Option<&str>) -> Result<(&str, Option<String>), IncomingError> {
+    let argument = argument.unwrap_or_default().trim();
+    let (count, sample) = argument.split_once(' ').unwrap_or((argument, ""));
+    let sample = Some(sample.trim()).filter(|sample| !sample.is_empty());
+    Ok((count, sample.map(sample_id).transpose()?))
+}
+
+fn entered(sample: Option<String>, entered: Entered) -> Request {
+    Request::Session(match sample {
+        None => Command::Enter(entered),
+        Some(sample) => Command::EnterFor(sample, entered),
+    })
 }

@@ -9,9 +9,10 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::columns::{
-    NEWER, corrected_columns, corrected_fields, count_columns, count_fields, first_classes, marks_and_critical, quoted,
-    tenths, three,
+    NEWER, corrected_columns, corrected_fields, count_columns, count_fields, first_classes, looked_at_fields,
+    marks_and_critical, quoted, review_columns, review_fields, tenths, three,
 };
+use super::version::{self, JsonVersion};
 use crate::config::LineFormat;
 use crate::counting::session::snapshot::{CameraCheck, EarlierResult, Ending, LookedAt, Phase, Snapshot};
 use crate::counting::statistics::correction::MisclassificationCorrection;
@@ -95,11 +96,6 @@ impl<'a> SerialLine<'a> {
         if let SerialMessage::Result(result) = self.message { result.signature.as_ref() } else { None }
     }
 
-    /// Identity of the store that numbered the result.
-    fn store(&self) -> Option<&'a str> {
-        if let SerialMessage::Result(result) = self.message { result.store.as_deref() } else { None }
-    }
-
     /// Whether the camera of a result was checked, in words.
     fn camera_checked(&self) -> Option<String> {
         let SerialMessage::Result(StoredResult { snapshot, .. }) = self.message else { return None };
@@ -137,8 +133,8 @@ struct JsonLine<'a> {
     session: Option<JsonSession<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<&'a Signature>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    store: Option<&'a str>,
+    #[serde(flatten)]
+    version: JsonVersion<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
 }
@@ -178,7 +174,9 @@ struct JsonSession<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<Refusals>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    looked_at: Option<LookedAt>,
+    looked_at: Option<&'a LookedAt>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unseen: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     camera_check: Option<&'a CameraCheck>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -262,7 +260,8 @@ fn json(line: &SerialLine<'_>) -> String {
         trouble: snapshot.trouble.as_deref(),
         quality: snapshot.quality.map(JsonQuality::of),
         refused: Some(snapshot.frames.refused).filter(|refused| refused.total() > 0),
-        looked_at: snapshot.looked_at,
+        looked_at: snapshot.looked_at.as_ref(),
+        unseen: snapshot.looked_at.as_ref().and_then(LookedAt::signed_unseen),
         camera_check: line.result().and(snapshot.camera_check.as_ref()),
         camera_checked: line.camera_checked(),
         earlier: snapshot.earlier.as_ref(),
@@ -278,7 +277,7 @@ fn json(line: &SerialLine<'_>) -> String {
         station: line.station,
         session,
         signature: line.signature(),
-        store: line.store(),
+        version: JsonVersion::of(line.message),
         message: line.error(),
     };
     // Only text, numbers and maps with text keys, so serialization cannot fail.
@@ -316,7 +315,7 @@ pub fn csv_header() -> String {
         header.push_str(&corrected_columns(class));
     }
     header.push_str(",camera_agree,camera_cells,camera_percent,camera_low,camera_high,camera_checked");
-    header.push_str(",profile,profile_sha256,marks,critical\r\n");
+    let _ = write!(header, ",profile,profile_sha256,marks,critical{}{}", review_columns(), version::COLUMNS);
     header
 }
 
@@ -366,10 +365,9 @@ fn csv(line: &SerialLine<'_>) -> String {
     fields.push(of(|s| s.frames.refused.total().to_string()));
     let signed = |field: fn(&Signature) -> String| line.signature().map(field).unwrap_or_default();
     fields.extend([signed(|s| s.by.clone()), signed(|s| s.at.to_string()), signed(|s| s.comment.clone())]);
-    fields.push(line.store().unwrap_or_default().to_owned());
-    let looked_at = snapshot.and_then(|s| s.looked_at);
-    fields.push(looked_at.map(|looked| looked.cells.to_string()).unwrap_or_default());
-    fields.push(looked_at.map(|looked| looked.of.to_string()).unwrap_or_default());
+    let version = JsonVersion::of(line.message);
+    fields.push(version.store.unwrap_or_default().to_owned());
+    fields.extend(looked_at_fields(snapshot));
     fields.push(of(|s| s.earlier.as_ref().map(|earlier| earlier.result.to_string()).unwrap_or_default()));
     let alone = snapshot.map(|s| s.statistics.network_alone.as_slice()).unwrap_or_default();
     fields.push(alone.iter().map(|line| format!("{}={}", line.class, line.count)).collect::<Vec<_>>().join(" "));
@@ -384,7 +382,8 @@ fn csv(line: &SerialLine<'_>) -> String {
     fields.push(line.camera_checked().unwrap_or_default());
     fields.push(of(|s| s.profile.as_ref().map(|profile| profile.name.clone()).unwrap_or_default()));
     fields.push(of(|s| s.profile.as_ref().map(|profile| profile.sha256.clone()).unwrap_or_default()));
-    fields.extend(marks_and_critical(snapshot));
+    fields.extend(marks_and_critical(snapshot).into_iter().chain(review_fields(snapshot)));
+    fields.extend(version.fields());
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text

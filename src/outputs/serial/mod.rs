@@ -14,6 +14,7 @@ pub mod port;
 
 mod columns;
 mod queue;
+mod version;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,7 +27,7 @@ use self::port::{Port, PortError};
 use self::queue::LineQueue;
 use crate::config::{SerialConfig, SerialPort};
 use crate::counting::session::snapshot::Snapshot;
-use crate::outputs::delivery::{Difference, Outbox};
+use crate::outputs::delivery::{Difference, Finals, Outbox};
 use crate::station::requests::{Asked, Commands, NotPassedOn};
 use crate::store::Store;
 use crate::system::backoff::Backoff;
@@ -208,8 +209,9 @@ struct Link {
     incoming: Incoming,
     traffic: Traffic,
     state: Option<Arc<Snapshot>>,
-    /// State of the last update line.
+    /// State of the last update line, or of the final one.
     sent: Option<Arc<Snapshot>>,
+    finals: Finals,
     /// Earliest time of the next update.
     next_update: Instant,
     next_error: Instant,
@@ -229,6 +231,7 @@ impl Link {
             traffic: Traffic::default(),
             state: None,
             sent: None,
+            finals: Finals::default(),
             next_update: now,
             next_error: now,
             next_result: now,
@@ -295,7 +298,12 @@ impl Link {
             return;
         }
         match self.serial.outbox.next() {
-            Ok(Some((due, result))) => self.queue.push_result(&result, due, Timestamp::now()),
+            Ok(Some((due, result))) => {
+                self.queue.push_result(&result, due, Timestamp::now());
+                if result.signature.is_some() {
+                    self.told_final(result.snapshot);
+                }
+            }
             Ok(None) => {}
             Err(problem) => {
                 log::error!("a result cannot be sent: {problem}");
@@ -304,9 +312,25 @@ impl Link {
         }
     }
 
+    /// A final line tells the state of its session as well: no update follows that says the same, or the figures from before
+    /// the review.
+    fn told_final(&mut self, result: Snapshot) {
+        self.finals.tell(result);
+        if let (Some(state), Some(shown)) = (&self.state, self.shown())
+            && !Arc::ptr_eq(state, &shown)
+        {
+            self.sent = Some(shown);
+        }
+    }
+
+    /// The state; of a session with a final line, with the figures of that line.
+    fn shown(&self) -> Option<Arc<Snapshot>> {
+        self.state.as_ref().map(|state| self.finals.applied_to(state))
+    }
+
     /// Queues an update if the state changed and its time has come; drops it if the previous line has not left yet.
     fn queue_update(&mut self, waiting: u64, now: Instant) {
-        let Some(state) = self.state.clone() else { return };
+        let Some(state) = self.shown() else { return };
         let change = Difference::between(self.sent.as_deref(), &state);
         if change == Difference::None
             || (change == Difference::Small && now < self.next_update)
@@ -342,12 +366,12 @@ impl Link {
                 Ok(()) => return,
                 Err(NotPassedOn::Busy) => "busy; send the request again".to_owned(),
                 Err(NotPassedOn::Ending) => "the program is ending".to_owned(),
-                Err(refused @ (NotPassedOn::NoCount | NotPassedOn::Sample(_))) => {
+                Err(refused) => {
                     self.traffic.refused += 1;
                     refused.to_string()
                 }
             },
-            Ok(Request::Status) => match self.state.clone() {
+            Ok(Request::Status) => match self.shown() {
                 Some(state) => return self.push_answer(SerialMessage::Status(&state)),
                 None => "there is no state yet; ask again".to_owned(),
             },

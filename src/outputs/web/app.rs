@@ -11,10 +11,11 @@ use tokio::time::timeout;
 use super::connection::ConnectionLimiter;
 use super::error::ApiError;
 use super::logins::Logins;
+use super::looks::Looks;
 use super::repeats::Repeats;
 use super::throttle::Throttle;
 use super::{Timeouts, Web};
-use crate::config::StoreConfig;
+use crate::config::{Config, StoreConfig};
 use crate::outputs::metrics::token::ScrapeToken;
 use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::words::Catalogues;
@@ -25,6 +26,7 @@ use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
 use crate::station::monitor::Monitor;
 use crate::station::pipeline::{CalibrationRequest, WeightsRequest};
+use crate::station::practice::Exercises;
 use crate::station::requests::{Commands, Requests};
 use crate::store::Store;
 use crate::store::records::SessionId;
@@ -62,6 +64,7 @@ pub(super) struct App {
     pub(super) reference_cells: Option<PathBuf>,
     pub(super) timeouts: Timeouts,
     pub(super) monitor: Monitor,
+    pub(super) configured: Config,
     /// What opens the figures, and nothing else.
     pub(super) scrape_token: Option<ScrapeToken>,
     /// True if the page listens on anything but loopback.
@@ -77,6 +80,10 @@ pub(super) struct App {
     throttle: Mutex<Throttle>,
     viewed: Mutex<Viewed>,
     repeats: Mutex<Repeats>,
+    looks: Mutex<Looks>,
+    /// Shortest time of a look at a cell.
+    pub(super) fastest: Duration,
+    exercises: Mutex<Exercises>,
     /// Hashes of tokens whose first use the trail holds.
     used_tokens: Mutex<HashSet<String>>,
 }
@@ -106,6 +113,7 @@ impl App {
             reference_cells: web.config.reference_cells.clone(),
             timeouts: web.timeouts,
             monitor: web.monitor.clone(),
+            configured: web.configured.clone(),
             scrape_token,
             login_needed,
             tls: login_needed,
@@ -116,6 +124,9 @@ impl App {
             adaptations: Arc::new(Semaphore::new(1)),
             viewed: Mutex::default(),
             repeats: Mutex::default(),
+            looks: Mutex::default(),
+            fastest: Duration::from_millis(web.review.fastest_ms.into()),
+            exercises: Mutex::default(),
             used_tokens: Mutex::default(),
             logins: Mutex::new(Logins::new(idle)),
             throttle: Mutex::default(),
@@ -150,12 +161,20 @@ impl App {
         self.logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn looks(&self) -> MutexGuard<'_, Looks> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn viewed(&self) -> MutexGuard<'_, Viewed> {
         self.viewed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn repeats(&self) -> MutexGuard<'_, Repeats> {
         self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn exercises(&self) -> MutexGuard<'_, Exercises> {
+        self.exercises.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn used_tokens(&self) -> MutexGuard<'_, HashSet<String>> {

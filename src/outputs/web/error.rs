@@ -65,6 +65,12 @@ pub(super) enum Code {
     NotDone,
     /// The data changed since the client last read it.
     Changed,
+    /// Another version amends the result already.
+    Amended,
+    /// Two persons sign the result, and this one did already.
+    SecondNeeded,
+    /// The second reviewer differs from the first, and no comment says why.
+    Differ,
     /// Cells that somebody must look at were not, and no comment says why.
     Unexplained,
     /// It was not counted from a slide under a microscope, and the station is not for training.
@@ -169,7 +175,9 @@ impl From<NotPassedOn> for ApiError {
         match problem {
             NotPassedOn::Busy | NotPassedOn::Ending => Self::busy(words),
             NotPassedOn::NoCount => Self::new(StatusCode::CONFLICT, Code::NoCount, words),
-            NotPassedOn::Sample(_) => Self::request(words),
+            NotPassedOn::Counting => Self::new(StatusCode::CONFLICT, Code::Counting, words),
+            NotPassedOn::OtherSample(_) => Self::new(StatusCode::CONFLICT, Code::Request, words),
+            NotPassedOn::Sample(_) | NotPassedOn::Nameless => Self::request(words),
         }
     }
 }
@@ -181,6 +189,9 @@ impl From<StoreError> for ApiError {
                 ReviewError::Signed(_) => (StatusCode::CONFLICT, Code::Signed),
                 ReviewError::Counting(_) | ReviewError::Interrupted(_) => (StatusCode::CONFLICT, Code::NotDone),
                 ReviewError::Changed(_) => (StatusCode::CONFLICT, Code::Changed),
+                ReviewError::SecondNeeded(_) => (StatusCode::CONFLICT, Code::SecondNeeded),
+                ReviewError::Differ(..) => (StatusCode::CONFLICT, Code::Differ),
+                ReviewError::Amended(..) => (StatusCode::CONFLICT, Code::Amended),
                 ReviewError::Control(_) => (StatusCode::CONFLICT, Code::Control),
                 ReviewError::Unexplained(..) => (StatusCode::CONFLICT, Code::Unexplained),
                 ReviewError::NotReal(..) => (StatusCode::CONFLICT, Code::NotReal),

@@ -158,6 +158,7 @@ fn is_by_person(path: &str) -> bool {
             | "/api/alarms"
             | "/api/live"
             | "/api/live/stream"
+            | "/api/health"
             | "/api/openapi.json"
             | "/metrics"
             | "/healthz"
@@ -334,7 +335,7 @@ mod tests {
 
     #[test]
     fn what_the_page_asks_for_by_itself_is_no_sign_of_a_person() {
-        assert!(["/api/me", "/api/live", "/api/live/stream"].iter().all(|path| !is_by_person(path)));
+        assert!(["/api/me", "/api/live", "/api/live/stream", "/api/health"].iter().all(|path| !is_by_person(path)));
         assert!(
             ["/api/live/commands", "/api/me/password", "/api/sessions/1/cells"].iter().all(|path| is_by_person(path))
         );

@@ -8,6 +8,7 @@ mod account;
 mod adaptation;
 mod admin;
 mod alarms;
+mod amendment;
 mod app;
 mod assets;
 mod calibration;
@@ -16,22 +17,28 @@ mod certificate;
 mod connection;
 mod error;
 mod guard;
+mod health;
 mod http1;
+mod interrupted;
 mod keeping;
 mod laboratory;
 mod logins;
+mod looks;
 mod monitoring;
 mod network;
 mod openapi;
+mod practice;
 mod quality;
 mod references;
 mod repeats;
 mod report;
 mod review;
 mod routes;
+mod samples;
 mod sessions;
 mod settings;
 mod stream;
+mod support;
 mod tables;
 mod throttle;
 mod trail;
@@ -55,7 +62,7 @@ use utoipa::openapi::path::PathItem;
 use self::app::App;
 pub use self::certificate::CertificateError;
 use self::http1::Http1Only;
-use crate::config::{ListenAddress, StoreConfig, WebConfig};
+use crate::config::{Config, ListenAddress, ReviewConfig, StoreConfig, WebConfig};
 use crate::outputs::metrics::token::{ScrapeToken, TokenError};
 use crate::outputs::report::letterhead::Letterhead;
 use crate::station::adapt::Laboratory;
@@ -134,8 +141,12 @@ pub struct Web {
     pub controls: Controls,
     /// What monitoring sees.
     pub monitor: Monitor,
+    /// The whole configuration: what the file for support says of it, and what practice goes by.
+    pub configured: Config,
     /// File with the secret by which a collector reads the figures over the network, and nothing else.
     pub scrape_token: Option<PathBuf>,
+    /// What counts as a look at a cell.
+    pub review: ReviewConfig,
     /// How long slow clients are waited for.
     pub timeouts: Timeouts,
     pub stop: Stop,

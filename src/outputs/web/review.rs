@@ -1,5 +1,8 @@
 //! Review: give cells another class, undo that, sign.
 
+use std::collections::BTreeSet;
+use std::time::Instant;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,8 +14,10 @@ use super::account::try_password;
 use super::app::{App, SharedApp, blocking};
 use super::error::{ApiError, Body, Code, Path};
 use super::guard::{Caller, How};
+use super::looks::Press;
 use crate::counting::quality_control::ControlMark;
 use crate::domain::class::CellClass;
+use crate::store::Signed;
 use crate::store::records::{CellNumber, CellRecord, SessionDetail, SessionId, Signature};
 
 /// Cells that can change in one step, at most.
@@ -29,6 +34,14 @@ pub(super) struct Given {
     #[serde(deserialize_with = "said")]
     #[schema(required)]
     class: Option<CellClass>,
+    /// When the key or button was pressed, by the client's own clock, in milliseconds; requests of one press name the same
+    /// time. It only tells apart presses that waited together in a slow network: whether there was time for a look is
+    /// measured by the station.
+    #[serde(default)]
+    pressed: Option<f64>,
+    /// Cells of the press, in all its requests.
+    #[serde(default)]
+    together: Option<u32>,
 }
 
 /// Makes the field mandatory: leaving it out must not count as null.
@@ -57,7 +70,43 @@ pub(super) struct Signing {
     fingerprint: String,
 }
 
-/// Give white cells another class, in one step. The program's class is kept beside it.
+/// What a signature did.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Done {
+    /// Who signed.
+    by: String,
+    /// When.
+    at: Timestamp,
+    comment: String,
+    /// SHA-256 of the signed result; null after the first of two signatures.
+    sha256: Option<String>,
+    /// Whether another person must sign before the result is final.
+    awaits_second: bool,
+}
+
+impl From<Signed> for Done {
+    fn from(signed: Signed) -> Self {
+        match signed {
+            Signed::Final(Signature { by, at, comment, sha256 }) => {
+                Self { by, at, comment, sha256: Some(sha256), awaits_second: false }
+            }
+            Signed::First(first) => {
+                Self { by: first.by, at: first.at, comment: first.comment, sha256: None, awaits_second: true }
+            }
+        }
+    }
+}
+
+/// Why a result is handed back.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HandingBack {
+    /// At most 2000 characters; never empty.
+    comment: String,
+}
+
+/// Give white cells another class, in one step. The program's class is kept beside it. Cells that are named faster than a
+/// person can look at their pictures are marked as seen quickly, and count as looked at by nobody.
 #[utoipa::path(put, path = "/api/sessions/{id}/cells", tag = "review", params(("id" = i64, Path)), request_body = Given,
     responses((status = 200, body = Reviewed), (status = 409, description = "It is signed or has no result, or a cell is \
         no white one", body = super::error::ErrorBody)),
@@ -66,13 +115,24 @@ pub(super) async fn reclassify(
     State(app): State<SharedApp>,
     caller: Caller,
     Path(id): Path<SessionId>,
-    Body(Given { cells, class }): Body<Given>,
+    Body(Given { cells, class, pressed, together }): Body<Given>,
 ) -> Result<Json<Reviewed>, ApiError> {
     if !(1..=CELLS_AT_ONCE).contains(&cells.len()) {
         return Err(ApiError::request(format!("name 1 to {CELLS_AT_ONCE} cells at once")));
     }
+    // The time of the request, before it waits for anything.
+    let now = Instant::now();
     blocking(&app, move |app: &App| {
-        let cells = app.store.reclassify_all(id, &cells, class, &caller.by(), Timestamp::now())?;
+        let by = caller.by();
+        let quick = match class {
+            Some(_) => {
+                let (cells, press) = (cells.iter().copied().collect(), Press { pressed, together });
+                app.looks().too_quick(&by, id, &cells, (now, press), app.fastest)
+            }
+            None => BTreeSet::new(),
+        };
+        let quickly = |cell| quick.contains(&cell);
+        let cells = app.store.reclassify_seen(id, &cells, class, &by, Timestamp::now(), quickly)?;
         app.reviewed(id, cells)
     })
     .await
@@ -95,10 +155,11 @@ pub(super) async fn undo(
     .await
 }
 
-/// Sign the result. It cannot change any more after that.
+/// Sign the result. It cannot change any more after that. Where flags ask for two reviewers (`[review] second_reviewer`), the
+/// first signature leaves it preliminary, and another person looks and signs.
 #[utoipa::path(post, path = "/api/sessions/{id}/sign", tag = "review", params(("id" = i64, Path)),
     request_body = Signing,
-    responses((status = 200, body = Signature), (status = 403, description = "The password is wrong, or a token asks",
+    responses((status = 200, body = Done), (status = 403, description = "The password is wrong, or a token asks",
         body = super::error::ErrorBody), (status = 409, description = "It has no result, is signed already, or changed \
         since it was looked at, or the control has not passed", body = super::error::ErrorBody)),
 )]
@@ -107,7 +168,7 @@ pub(super) async fn sign(
     caller: Caller,
     Path(id): Path<SessionId>,
     Body(Signing { password, comment, fingerprint }): Body<Signing>,
-) -> Result<Json<Signature>, ApiError> {
+) -> Result<Json<Done>, ApiError> {
     if !matches!(caller.how, How::Login(_)) {
         return Err(ApiError::may_not("only a person signs; log in with name and password"));
     }
@@ -118,9 +179,24 @@ pub(super) async fn sign(
         let now = Timestamp::now();
         let control = app.control_for_signature(now)?;
         let signed = app.store.sign_seen(id, &caller.name, now, comment.trim(), control, &fingerprint)?;
-        Ok::<_, ApiError>(Json(signed))
+        Ok::<_, ApiError>(Json(signed.into()))
     })
     .await
+}
+
+/// Hand a result back that another person signed first, instead of signing second: it is open again for everybody.
+#[utoipa::path(post, path = "/api/sessions/{id}/hand-back", tag = "review", params(("id" = i64, Path)),
+    request_body = HandingBack, responses((status = 204), (status = 409, description = "It waits for no second reviewer, or \
+        one's own signature is the first", body = super::error::ErrorBody)),
+)]
+pub(super) async fn hand_back(
+    State(app): State<SharedApp>,
+    caller: Caller,
+    Path(id): Path<SessionId>,
+    Body(HandingBack { comment }): Body<HandingBack>,
+) -> Result<StatusCode, ApiError> {
+    blocking(&app, move |app: &App| app.store.hand_back(id, &caller.name, Timestamp::now(), &comment)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 impl App {

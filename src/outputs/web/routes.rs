@@ -13,8 +13,9 @@ use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
 use super::guard::{Caller, How, Scraper, guard};
 use super::{
-    account, adaptation, admin, alarms, assets, calibration, camera, keeping, laboratory, monitoring, openapi, quality,
-    references, report, review, sessions, settings, stream, trail, worklist,
+    account, adaptation, admin, alarms, amendment, assets, calibration, camera, health, interrupted, keeping,
+    laboratory, monitoring, openapi, practice, quality, references, report, review, samples, sessions, settings,
+    stream, support, trail, worklist,
 };
 use crate::store::records::Role;
 
@@ -64,6 +65,11 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(worklist::worklist)),
         route(Operator, routes!(worklist::order)),
         route(Operator, routes!(worklist::cancel)),
+        route(Operator, routes!(worklist::import)),
+        route(Operator, routes!(samples::known)),
+        route(Operator, routes!(interrupted::list)),
+        route(Operator, routes!(interrupted::resume)),
+        route(Operator, routes!(interrupted::close)),
         route(Operator, routes!(sessions::list)),
         route(Operator, routes!(sessions::one)),
         route(Operator, routes!(sessions::cells)),
@@ -74,6 +80,10 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(sessions::field_picture)),
         route(Reviewer, routes!(review::undo)),
         personal(Reviewer, routes!(review::sign)),
+        personal(Reviewer, routes!(review::hand_back)),
+        route(Operator, routes!(amendment::compare)),
+        personal(Reviewer, routes!(amendment::amend)),
+        personal(Reviewer, routes!(amendment::withdraw)),
         route(Operator, routes!(alarms::open)),
         personal(Operator, routes!(alarms::acknowledge)),
         route(Operator, routes!(report::pdf)),
@@ -111,6 +121,12 @@ fn table() -> Vec<Route> {
         route(Admin, routes!(trail::csv)),
         route(Admin, routes!(trail::jsonl)),
         route(Operator, routes!(keeping::keeping)),
+        route(Operator, routes!(health::health)),
+        route(Admin, routes!(support::bundle)),
+        route(Operator, routes!(practice::practice)),
+        route(Operator, routes!(practice::begin)),
+        route(Operator, routes!(practice::cell)),
+        route(Operator, routes!(practice::answer)),
         scraped(Operator, routes!(monitoring::figures)),
         route(None, routes!(monitoring::alive)),
         route(None, routes!(monitoring::ready)),
@@ -150,7 +166,7 @@ async fn check_caller(State(needs): State<Needs>, request: Request, next: Next) 
     let caller = request.extensions().get::<Caller>().ok_or_else(ApiError::log_in)?;
     if needs.person && matches!(caller.how, How::Token(_)) {
         return Err(ApiError::may_not(
-            "only a person signs or changes users, passwords and tokens; log in with name and password",
+            "only a person signs, amends or changes users, passwords and tokens; log in with name and password",
         ));
     }
     if caller.role >= needed {

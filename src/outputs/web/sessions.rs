@@ -63,6 +63,8 @@ pub(super) struct Class {
     group: Group,
     /// Key that picks it.
     key: char,
+    /// Whether only a person gives it: no network answers it.
+    by_people_alone: bool,
 }
 
 /// Sessions, newest first.
@@ -101,7 +103,12 @@ pub(super) async fn cells(
 ) -> Result<Json<Cells>, ApiError> {
     blocking(&app, move |app: &App| {
         app.view(id, &caller, "cells")?;
-        Ok::<_, ApiError>(Json(Cells { cells: app.store.cells(id, kind, class)? }))
+        let cells = app.store.cells(id, kind, class)?;
+        // Of a cell without a picture nothing more can be seen.
+        for cell in cells.iter().filter(|cell| !cell.has_crop) {
+            app.looks().showed(&caller.by(), id, cell.number, Instant::now());
+        }
+        Ok::<_, ApiError>(Json(Cells { cells }))
     })
     .await
 }
@@ -118,7 +125,11 @@ pub(super) async fn crop(
 ) -> Result<Response, ApiError> {
     let jpeg = blocking(&app, move |app: &App| {
         app.note_view(id, &caller, "cells")?;
-        app.store.crop(id, number)
+        let jpeg = app.store.crop(id, number)?;
+        if jpeg.is_some() {
+            app.looks().showed(&caller.by(), id, number, Instant::now());
+        }
+        Ok::<_, ApiError>(jpeg)
     })
     .await?;
     let jpeg = jpeg.ok_or_else(|| ApiError::not_found("no picture of this cell is kept"))?;
@@ -185,7 +196,13 @@ pub(super) async fn saliency(
 /// All classes, and the keys that pick them.
 #[utoipa::path(get, path = "/api/classes", tag = "sessions", responses((status = 200, body = Vec<Class>)))]
 pub(super) async fn classes() -> Json<Vec<Class>> {
-    let class = |class: &CellClass| Class { code: *class, name: class.name(), group: class.group(), key: class.key() };
+    let class = |class: &CellClass| Class {
+        code: *class,
+        name: class.name(),
+        group: class.group(),
+        key: class.key(),
+        by_people_alone: class.by_people_alone(),
+    };
     Json(CellClass::ALL.iter().map(class).collect())
 }
 

@@ -60,7 +60,8 @@ pub(super) struct StateMessage<'a> {
 #[serde(deny_unknown_fields)]
 pub(super) struct CommandBody {
     command: CommandWord,
-    /// Sample id, 1 to 64 characters that show and print, in the form of `[session] sample_pattern`; with `new` only.
+    /// Sample id, 1 to 64 characters that show and print, by the rules of `[sample]`; with `new`, and with what
+    /// is entered for a sample: that is refused if another is counted.
     sample: Option<String>,
     /// White count, 0.01 to 1000, in 10^9 per litre (thousands per microlitre); with `white` only, and only while a sample
     /// is counted.
@@ -138,11 +139,18 @@ pub(super) async fn command(
     Ok((StatusCode::ACCEPTED, Json(PassedOn { warning, earlier })))
 }
 
+/// What was entered, for the sample if one is named.
+fn for_sample(sample: Option<String>, entered: Entered) -> Result<Command, ApiError> {
+    let Some(sample) = sample else { return Ok(Command::Enter(entered)) };
+    let sample = sample_id(&sample).map_err(|problem| ApiError::request(problem.to_string()))?;
+    Ok(Command::EnterFor(sample, entered))
+}
+
 impl CommandBody {
     fn into_command(self) -> Result<Command, ApiError> {
         let Self { command, sample, red_count, white_count, group } = self;
-        let entered = (red_count, white_count, group);
-        match (command, sample, entered) {
+        let counts = (red_count, white_count, group);
+        match (command, sample, counts) {
             (CommandWord::Start, None, (None, None, None)) => Ok(Command::Start),
             (CommandWord::Stop, None, (None, None, None)) => Ok(Command::Stop),
             (CommandWord::New, None, (None, None, None)) => Ok(Command::NewSample(None)),
@@ -150,16 +158,18 @@ impl CommandBody {
                 let sample = sample_id(&sample).map_err(|problem| ApiError::request(problem.to_string()))?;
                 Ok(Command::NewSample(Some(sample)))
             }
-            (CommandWord::Red, None, (Some(count), None, None)) => RedCount::new(count)
-                .map(|count| Command::Enter(Entered::Red(count)))
-                .ok_or_else(|| ApiError::request(NoRedCount.to_string())),
-            (CommandWord::White, None, (None, Some(count), None)) => WhiteCount::new(count)
-                .map(|count| Command::Enter(Entered::White(count)))
-                .ok_or_else(|| ApiError::request(NoWhiteCount.to_string())),
-            (CommandWord::Group, None, (None, None, Some(group))) => Ok(Command::Enter(Entered::Group(group))),
-            (CommandWord::Red, ..) => Err(ApiError::request("red takes red_count, and no sample")),
-            (CommandWord::White, ..) => Err(ApiError::request("white takes white_count, and no sample")),
-            (CommandWord::Group, ..) => Err(ApiError::request("group takes group, and no sample")),
+            (CommandWord::Red, sample, (Some(count), None, None)) => {
+                let count = RedCount::new(count).ok_or_else(|| ApiError::request(NoRedCount.to_string()))?;
+                for_sample(sample, Entered::Red(count))
+            }
+            (CommandWord::White, sample, (None, Some(count), None)) => {
+                let count = WhiteCount::new(count).ok_or_else(|| ApiError::request(NoWhiteCount.to_string()))?;
+                for_sample(sample, Entered::White(count))
+            }
+            (CommandWord::Group, sample, (None, None, Some(group))) => for_sample(sample, Entered::Group(group)),
+            (CommandWord::Red, ..) => Err(ApiError::request("red takes red_count, and may take its sample")),
+            (CommandWord::White, ..) => Err(ApiError::request("white takes white_count, and may take its sample")),
+            (CommandWord::Group, ..) => Err(ApiError::request("group takes group, and may take its sample")),
             (CommandWord::New, ..) => {
                 Err(ApiError::request("new takes a sample at most; send red, white and group afterwards"))
             }

@@ -161,10 +161,12 @@ pub fn of_sessions(
         }
         let red_cells = detail.counted_result.as_ref().and_then(|result| result.red_cell_density);
         for cell in store.cells(id, Some(Kind::Wbc), None)? {
-            // What nobody looked at is the program's own opinion, and UNK is nobody's answer.
-            let Some(class) = cell.by_person.as_ref().map(|person| person.class) else { continue };
+            // What nobody looked at, or nobody can have looked at so quickly, is the program's own opinion; UNK is nobody's
+            // answer, and from an artefact or a class that no network knows there is nothing to learn.
+            let looked_at = cell.by_person.as_ref().filter(|person| !person.quickly);
+            let Some(class) = looked_at.and_then(|person| person.class.learned_as()) else { continue };
             let label = Label::Class(class);
-            if class == CellClass::Unk || without.contains(&label) {
+            if without.contains(&label) {
                 continue;
             }
             let place = format!("cell {} of session {id}", cell.number);

@@ -12,6 +12,7 @@ use super::{NotLearned, NotSwitched};
 use crate::config::{CameraConfig, Config, ModelsConfig, Optics};
 use crate::counting::statistics::confusion::ConfusionSource;
 use crate::domain::label::Label;
+use crate::domain::prevalence_mode::PrevalenceMode;
 use crate::station::calibrate;
 use crate::store::Store;
 use crate::vision::Vision;
@@ -53,6 +54,12 @@ pub struct Overview {
 }
 
 impl Laboratory {
+    /// How frequent each class is taken to be.
+    #[must_use]
+    pub(crate) fn prevalence(&self) -> PrevalenceMode {
+        self.models.prevalence
+    }
+
     /// That of a configuration.
     #[must_use]
     pub fn of(config: &Config) -> Self {

@@ -69,7 +69,8 @@ pub fn next(store: &Store, of: &Setup, vision: &Vision, adapter: &Adapter) -> Re
         for cell in store.cells(id, Some(Kind::Wbc), None)?.into_iter().filter(|cell| cell.has_crop) {
             let (Some(class), Some(probability)) = (cell.class, cell.probability) else { continue };
             let next = NextCell { session: id, number: cell.number, class, probability, why: Why::Unsure };
-            let list = if cell.by_person.is_some() { &mut looked_at } else { &mut open };
+            let list =
+                if cell.by_person.as_ref().is_some_and(|person| !person.quickly) { &mut looked_at } else { &mut open };
             list.push(next);
         }
     }

@@ -108,7 +108,7 @@ impl Controls {
     /// If it cannot be read.
     pub fn mark(&self, now: Timestamp) -> Result<Option<ControlMark>, StoreError> {
         let standing = self.standing(now)?;
-        let said = standing.state != ControlState::NotDefined || self.0.rules.required != ControlRequired::None;
+        let said = standing.state != ControlState::NotDefined || self.0.rules.required != ControlRequired::Nothing;
         Ok(said.then(|| standing.mark()))
     }
 

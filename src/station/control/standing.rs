@@ -138,7 +138,7 @@ impl Standing {
                 let broken = lot.last.as_ref().map(failure).unwrap_or_default();
                 format!("control failed: lot {}{broken}; see Quality control on the page", lot.lot.words())
             }),
-            _ if self.required == ControlRequired::None => None,
+            _ if self.required == ControlRequired::Nothing => None,
             ControlState::Due => of(ControlState::Due).map(|lot| match lot.lot.lot.kind {
                 _ if lot.expired => format!("control due, and lot {} expired: define a new lot", lot.lot.words()),
                 ControlKind::Slide => format!("control due: count the slide of lot {}", lot.lot.words()),

@@ -7,6 +7,8 @@ mod judged;
 mod keeping;
 mod publishing;
 mod rate;
+mod resuming;
+mod signed;
 mod switching;
 mod view;
 
@@ -20,6 +22,7 @@ use self::fields::Fields;
 use self::judged::QualityLog;
 use self::keeping::{NextSample, Unkept};
 use self::rate::Rate;
+use self::signed::Signed;
 pub use self::switching::WeightsRequest;
 use self::view::SessionView;
 use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
@@ -145,6 +148,8 @@ struct Counting {
     /// Whether the camera was checked when the sample began, or when its result was stored.
     camera_check: Option<CameraCheck>,
     rate: Rate,
+    /// The signed result of the session shown, if it has one.
+    signed: Signed,
     /// The state published last, and when.
     state: Option<Arc<Snapshot>>,
     published: Instant,
@@ -178,6 +183,7 @@ pub fn count(station: &str, vision: Arc<Vision>, session: Session, first: Option
         control: None,
         camera_check: None,
         rate: Rate::default(),
+        signed: Signed::default(),
         state: None,
         published: Instant::now(),
     };
@@ -235,7 +241,7 @@ impl Counting {
             self.keep();
             self.publish();
         }
-        if self.published.elapsed() >= REFRESH {
+        if self.published.elapsed() >= REFRESH || self.was_signed() {
             self.publish();
         }
     }

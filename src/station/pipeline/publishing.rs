@@ -36,6 +36,10 @@ impl Counting {
             training: self.current.settings.training,
             ..self.session.snapshot(Timestamp::now())
         };
+        if snapshot.is_control() {
+            // A control is nobody's blood, whatever it was made from: no alarm.
+            snapshot.critical.clear();
+        }
         snapshot.mark_experimental(self.vision.experimental());
         // A finished result keeps the profile it was counted with, whatever is switched on since.
         snapshot.profile = match snapshot.phase {
@@ -48,13 +52,17 @@ impl Counting {
     /// Publishes the state to every sink. A result that is not on disk could still be lost, so until it is stored the
     /// sinks keep showing the state from before the count ended.
     pub(super) fn publish(&mut self) {
-        let running = self.session.phase() == Phase::Counting || self.next.is_some();
-        self.connections.running.settle(running, &self.connections.commands);
+        let waiting = self.next.as_ref().map(|next| next.id.as_deref().unwrap_or_default());
+        let counting = (self.session.phase() == Phase::Counting).then(|| self.session.sample());
+        self.connections.running.settle(waiting.or(counting), &self.connections.commands);
         let snapshot = match self.state.as_deref().filter(|_| self.unkept.is_some()) {
             Some(before) => {
                 Snapshot { trouble: self.connections.troubles.worst(), time: Timestamp::now(), ..before.clone() }
             }
-            None => self.snapshot(),
+            None => {
+                let now = self.snapshot();
+                self.as_signed(now)
+            }
         };
         let snapshot = Arc::new(snapshot);
         self.state = Some(Arc::clone(&snapshot));

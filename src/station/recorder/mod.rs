@@ -23,7 +23,7 @@ use crate::counting::track::CellId;
 use crate::domain::class::Kind;
 use crate::station::drops::{Dropped, Drops};
 use crate::station::trouble::{Part, Troubles};
-use crate::store::records::{CellChange, SessionId, SessionStart, Settings};
+use crate::store::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
 use crate::store::{Store, StoreError};
 use crate::system::threads::{join, thread};
 use crate::vision::prediction::Prediction;
@@ -50,6 +50,7 @@ const MOST_NOTES: usize = 100;
 /// Messages from the counting thread.
 enum RecorderMessage {
     Begin(Box<SessionStart>),
+    GoOn(Box<RunningSession>),
     Cell(SeenCell),
     Withdrawn(CellId),
     Field(SeenField),
@@ -151,6 +152,12 @@ impl Recorder {
     pub fn begin(&self, start: SessionStart) {
         self.session.store(0, Ordering::Relaxed);
         self.send(RecorderMessage::Begin(Box::new(start)));
+    }
+
+    /// Records on in a session that broke off and that the store has opened again. `cells` are those it has.
+    pub(crate) fn go_on(&self, session: SessionId, start: SessionStart, cells: &[CellRecord]) {
+        self.session.store(session, Ordering::Relaxed);
+        self.send(RecorderMessage::GoOn(Box::new(RunningSession::again(session, start, cells))));
     }
 
     /// Records new cells and revisions of earlier ones.
@@ -292,14 +299,8 @@ impl Keeper {
 
     fn take(&mut self, message: RecorderMessage) {
         match message {
-            RecorderMessage::Begin(start) => {
-                // Last chance to write the previous session's cells; whatever fails here is lost. Its result is already
-                // stored or no longer pending.
-                self.write();
-                self.running = Some(RunningSession::new(*start));
-                self.again = None;
-                self.write();
-            }
+            RecorderMessage::Begin(start) => self.take_up(RunningSession::new(*start)),
+            RecorderMessage::GoOn(running) => self.take_up(*running),
             RecorderMessage::Cell(seen) => {
                 if let Some(running) = &mut self.running {
                     running.saw(seen);
@@ -330,6 +331,15 @@ impl Keeper {
                 let _ = answer.send(done);
             }
         }
+    }
+
+    fn take_up(&mut self, running: RunningSession) {
+        // Last chance to write the previous session's cells; whatever fails here is lost. Its result is already stored
+        // or no longer pending.
+        self.write();
+        self.running = Some(running);
+        self.again = None;
+        self.write();
     }
 
     /// Creates the session in the store if it is not there yet, and writes pending changes.

@@ -44,6 +44,13 @@ impl RunningSession {
         Self { start, id: None, white: HashMap::new(), waiting: Vec::new() }
     }
 
+    /// A session that broke off, with the cells it has.
+    pub(super) fn again(id: SessionId, start: SessionStart, cells: &[CellRecord]) -> Self {
+        let white = cells.iter().filter(|cell| cell.class.is_some());
+        let white = white.filter_map(|cell| Some((CellId(u32::try_from(cell.number).ok()?), cell.clone())));
+        Self { id: Some(id), white: white.collect(), ..Self::new(start) }
+    }
+
     /// The session id; assigned now if the store could not do so before.
     pub(super) fn begun(&mut self, store: &Store, session: &AtomicI64) -> Result<SessionId, StoreError> {
         if let Some(id) = self.id {
@@ -116,6 +123,12 @@ fn record(id: CellId, kind: Kind, at: OnSlide) -> CellRecord {
 }
 
 impl CellRecord {
+    /// The same with this class.
+    pub(crate) fn named(mut self, opinion: &Prediction) -> Self {
+        self.name(opinion);
+        self
+    }
+
     fn set_place(&mut self, at: OnSlide) {
         let OnSlide { patch, area } = at;
         (self.patch, self.x, self.y, self.w, self.h) = (patch, area.x, area.y, area.w, area.h);

@@ -1,8 +1,5 @@
--- Form 10: results that meet a critical value, and whether somebody still has to say who was told. What was said stands in the
--- trail; this is only what open alarms are found by.
-CREATE TABLE alarm (
-    session INTEGER PRIMARY KEY REFERENCES session (id) ON DELETE CASCADE,
-    critical TEXT NOT NULL,
-    open INTEGER NOT NULL
-);
-CREATE INDEX alarm_open ON alarm (session) WHERE open;
+-- Form 10: the session whose signed result this one amends, read from the result itself, which never changes. One version
+-- is amended once at a time: of two who begin together, one is refused.
+ALTER TABLE result ADD COLUMN amends INTEGER GENERATED ALWAYS AS
+    (CASE WHEN json_valid(snapshot) THEN json_extract(snapshot, '$.amends.session') END) VIRTUAL;
+CREATE UNIQUE INDEX result_by_amended ON result (amends) WHERE amends IS NOT NULL;

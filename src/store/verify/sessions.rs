@@ -114,6 +114,8 @@ impl Told {
                 self.sample = text("sample").or_else(|| self.sample.take());
             }
             "interrupted" => self.state = Some("interrupted"),
+            // From here on its cells change again, without a line for each.
+            "resume" | "close" => self.state = Some("counting"),
             "reclassify" | "undo" => {
                 for change in detail["cells"].as_array().into_iter().flatten() {
                     let cell = change["cell"].as_i64().unwrap_or_default();

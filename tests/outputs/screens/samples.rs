@@ -39,6 +39,9 @@ pub fn waiting() -> Snapshot {
         looked_at: None,
         camera_check: None,
         earlier: None,
+        interruptions: Vec::new(),
+        amends: None,
+        first_reviewer: None,
         quality_control: None,
     }
 }

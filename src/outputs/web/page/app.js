@@ -4,14 +4,20 @@ import { watchAlarms } from "./alarms.js";
 import { get, loginAddress, send, target } from "./api.js";
 import { fill, h } from "./dom.js";
 import { dropDrafts, preferred } from "./kept.js";
+import * as help from "./help.js";
 import { badges } from "./marks.js";
 import { knows, load, roleName, t } from "./words.js";
 import { setZone } from "./zone.js";
 import * as compare from "./views/compare.js";
 import * as gallery from "./views/gallery.js";
+import * as health from "./views/health.js";
 import * as sessions from "./views/history.js";
+import { configure, listen } from "./scanner.js";
 import * as live from "./views/live.js";
 import * as login from "./views/login.js";
+import { newSample } from "./views/sample.js";
+import * as manual from "./views/manual.js";
+import * as practice from "./views/practice.js";
 import * as quality from "./views/quality.js";
 import * as session from "./views/session.js";
 import * as settings from "./views/settings.js";
@@ -24,6 +30,9 @@ const VIEWS = [
   [/^#\/compare\/(\d+)\/(\d+)$/, compare, "history"],
   [/^#\/quality$/, quality, "quality"],
   [/^#\/settings$/, settings, "settings"],
+  [/^#\/health$/, health, "health"],
+  [/^#\/manual(?:\/([\w-]+))?$/, manual, "manual"],
+  [/^#\/practice$/, practice, "practice"],
   [/^#\/login(?:\?then=(.*))?$/, login, ""],
 ];
 const ORDER = ["operator", "reviewer", "admin"];
@@ -37,9 +46,12 @@ const context = {
   go: (hash) => (location.hash = hash),
   announce: (text) => fill(document.getElementById("said"), text),
   refresh: start,
+  newSample: (id) => dialog?.open(id),
   quality: control,
 };
 let end = null;
+// The New-sample dialog; none before somebody may count.
+let dialog = null;
 let turn = 0;
 
 function chosenLanguage(me) {
@@ -60,6 +72,7 @@ async function start() {
     setZone(context.me.zone);
     await load(chosenLanguage(context.me));
     context.classes = context.me.role ? await get("/api/classes") : [];
+    await prepare();
   } catch (problem) {
     console.error(problem);
     await load("en");
@@ -76,10 +89,29 @@ async function start() {
   await show();
 }
 
+// The dialog in the page's language and by the laboratory's rules.
+async function prepare() {
+  dialog = null;
+  const place = document.getElementById("dialogs");
+  fill(place);
+  if (!context.me.role) return;
+  const { settings } = await get("/api/settings");
+  configure(settings.sample);
+  dialog = newSample(settings.sample, () => context.go("#/live"));
+  fill(place, dialog.elements);
+}
+
+// What a scanner typed, wherever the focus was.
+function scanned(id) {
+  context.announce(t("scan.said", { id }));
+  dialog?.open(id);
+}
+
 function bar(place) {
   const { me } = context;
   const link = (name) =>
     h("a", { href: `#/${name}`, "aria-current": place === name ? "page" : null }, t(`nav.${name}`));
+  const manual = h("a", { href: help.here(), "aria-current": place === "manual" ? "page" : null, "aria-label": t("nav.manual"), title: t("manual.key") }, "?");
   const person =
     me.role && me.name !== "device"
       ? h("button", { class: "button small", on: { click: leave } }, t("nav.logout"))
@@ -88,7 +120,7 @@ function bar(place) {
     document.getElementById("bar"),
     h("strong", {}, me.station),
     me.training && badges(["training"]),
-    me.role && h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("quality"), link("settings")),
+    me.role ? h("nav", { "aria-label": t("nav.label") }, link("live"), link("history"), link("quality"), link("settings"), link("health"), manual) : manual,
     h("span", { class: "who" }, me.role ? `${me.name === "device" ? t("nav.device") : me.name} · ${roleName(me.role)}` : ""),
     person,
   );
@@ -141,7 +173,12 @@ async function show() {
   const mine = (turn += 1);
   end?.();
   end = null;
-  if (!context.me.role && !location.hash.startsWith("#/login")) history.replaceState(null, "", loginAddress());
+  if (!context.me.role) {
+    // Nothing stays open over the login view.
+    dialog = null;
+    fill(document.getElementById("dialogs"));
+    if (!/^#\/(login|manual)/.test(location.hash)) history.replaceState(null, "", loginAddress());
+  }
   const wanted = location.hash || "#/live";
   const [pattern, view, place] = VIEWS.find(([pattern]) => pattern.test(wanted)) ?? VIEWS[0];
   const main = document.getElementById("main");
@@ -165,7 +202,9 @@ async function show() {
 }
 
 const alarms = watchAlarms(document.getElementById("alarms"), context);
+listen(scanned, () => dialog !== null && !location.hash.startsWith("#/login"));
 addEventListener("hashchange", show);
+help.listen();
 setInterval(stillIn, STILL_IN);
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && stillIn());
 start();

@@ -18,10 +18,11 @@ export function kinds(classes) {
     flagged: (code, flags) => flags.some((flag) => (RAISED_BY[flag] ?? []).some((what) => what === code || what === group.get(code))),
     // Why a cell that nobody has reviewed should be looked at; null if there is no reason.
     reason(cell) {
-      if (cell.by_person) return null;
+      if (looked(cell)) return null;
       const code = inForce(cell);
       if (isBlast(code)) return "blasts";
       if (code === "UNK") return "unclassified";
+      if (cell.by_person) return isBlast(programs(cell)) ? "blasts" : "quickly";
       return (cell.probability ?? 0) < SURE ? "unsure" : null;
     },
   };
@@ -31,4 +32,7 @@ export function kinds(classes) {
 export const inForce = (cell) => cell.by_person?.class ?? programs(cell);
 export const programs = (cell) => cell.class ?? "UNK";
 export const changed = (cell) => Boolean(cell.by_person) && cell.by_person.class !== programs(cell);
-export const seen = (cells) => cells.filter((cell) => cell.by_person).length;
+// Whether a person had the time to look at it: one that was confirmed faster counts as unseen.
+export const looked = (cell) => Boolean(cell.by_person) && !cell.by_person.quickly;
+export const seen = (cells) => cells.filter(looked).length;
+export const quick = (cells) => cells.filter((cell) => cell.by_person?.quickly).length;

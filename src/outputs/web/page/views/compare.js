@@ -3,10 +3,16 @@
 import { get } from "../api.js";
 import { absent, bar, interval } from "../differential.js";
 import { fill, h } from "../dom.js";
+import { askReason, biases } from "./delta.js";
 import { className, date, flagName, number, statusName, t } from "../words.js";
 
 export async function show(root, ids) {
   const details = await Promise.all(ids.map((id) => get(`/api/sessions/${id}`)));
+  if (biases(details)) askReason(root, details, () => beside(root, details));
+  else beside(root, details);
+}
+
+function beside(root, details) {
   const results = details.map((detail) => detail.reviewed_result);
   if (results.some((result) => !result)) {
     fill(root, h("p", { class: "notice" }, t("compare.none")));

@@ -1,18 +1,16 @@
 // The cells of a session by class, least certain first, to look at, confirm or reclassify.
 
 import { get } from "../api.js";
-import { changed, inForce, kinds, seen } from "../classes.js";
+import { changed, inForce, kinds, quick, seen } from "../classes.js";
 import { fill, h } from "../dom.js";
+import * as scanner from "../scanner.js";
 import { className, number, statusName, t } from "../words.js";
 import { ALL, TO_REVIEW, chips, tally } from "./gallery/chips.js";
 import { enlarge } from "./gallery/large.js";
 import { panel } from "./gallery/panel.js";
 import { review, told } from "./gallery/review.js";
 import { tiles } from "./gallery/tiles.js";
-import { typing } from "./gallery/typing.js";
 
-// Keys with a use of their own, beside those of the classes.
-const BOUND = new Set([" ", "z", "h", "backspace"]);
 // A busy device may deliver the first keys of a scan late: what keys gave this shortly before a scan, ms, is part of it.
 const SHORTLY = 700;
 
@@ -41,7 +39,9 @@ export async function show(root, [id, wish], context) {
   const line = chips(filter);
   const list = tiles(id, { rank, pick, reached: (cell) => cell !== chosen && choose(cell) });
   const aside = panel(id, context.classes, open, { give: (code) => giveOne(code), confirm: () => confirm(), undo: () => undo(), enlarge: () => chosen && enlarge(root, id, chosen, cells, scale(), goTo) });
-  const typed = typing((key) => BOUND.has(key.toLowerCase()) || keys.has(key.toLowerCase()), scanned);
+  // What keys give is shown at once, and sent only once a pause shows that no scanner typed them: a person who looks at
+  // cells must not wait, and the first key of a scan must not have changed one.
+  const unwatch = scanner.watch(scanned);
   const work = review(id, context.me.name, cells, { changed: drawCells, session: (now) => ((detail = now), head()), failed, undone });
 
   fill(root, h("div", { class: "gallery", tabindex: -1, on: { keydown: pressed } },
@@ -71,6 +71,7 @@ export async function show(root, [id, wish], context) {
     fill(counted,
       h("span", { class: "long" }, t("gallery.tally", { n: number(cells.length), changed: number(cells.filter(changed).length) }), " "),
       h("b", {}, t("gallery.seen", { seen: number(seen(cells)), n: number(cells.length) })),
+      quick(cells) > 0 && h("b", { class: "warn" }, " ", t("gallery.quick", { n: number(quick(cells)) })),
       work.underWay() > 0 && h("span", {}, " ", t("gallery.underWay", { n: number(work.underWay()) })));
     list.counts(tally(cells));
     line.draw({ cells, result: detail.reviewed_result, rank, urgent, left: cells.filter(reason).length });
@@ -205,20 +206,14 @@ export async function show(root, [id, wish], context) {
     for (const { steps } of [...late].reverse()) work.takeBack(steps);
     if (late.length > 0) before = late[0].chosen;
     recent = [];
-    const words = t("gallery.scanned");
-    fill(said, words);
-    said.hidden = false;
     if (before && root.isConnected && list.order().includes(before.number)) choose(before);
   }
 
   function pressed(event) {
     const key = event.key.toLowerCase();
     at = event.timeStamp;
-    if (!event.altKey && !event.ctrlKey && !event.metaKey) {
-      if (!typed.take(event)) return event.preventDefault();
-      if (typed.first()) before = chosen;
-    }
-    const held = typed.held();
+    if (!event.altKey && !event.ctrlKey && !event.metaKey && scanner.first()) before = chosen;
+    const held = scanner.held();
     const moves = { arrowright: 1, arrowleft: -1, arrowdown: list.across(chosen?.number), arrowup: -list.across(chosen?.number) };
     // Buttons outside the tiles keep the keys that press them.
     const elsewhere = event.target.closest("button, a") && !event.target.closest(".tile");
@@ -239,5 +234,5 @@ export async function show(root, [id, wish], context) {
   }
 
   filter(wish ?? ALL);
-  return typed.end;
+  return unwatch;
 }

@@ -18,6 +18,7 @@ export async function show(root) {
   const status = h("select", {}, h("option", { value: "" }, t("history.any")),
     ["preliminary", "final", "counting", "interrupted"].map((one) => h("option", { value: one, selected: one === wished.get("status") }, statusName(one))));
   const filters = { sample, from, to, status };
+  const replaced = h("input", { type: "checkbox", name: "replaced" });
   const rows = h("tbody", {});
   const none = h("p", { class: "soft", hidden: true }, t("history.none"));
   const said = h("p", { class: "problem", role: "alert", hidden: true });
@@ -33,6 +34,7 @@ export async function show(root) {
     if (status.value) query.set("status", status.value);
     if (from.value) query.set("from", dayBegins(from.value));
     if (to.value) query.set("to", dayBegins(to.value, 1));
+    if (replaced.checked) query.set("replaced", true);
     return String(query);
   }
 
@@ -78,10 +80,16 @@ export async function show(root) {
       // On a phone the flags move below the sample, and the other columns are hidden.
       h("th", { scope: "row" }, h("a", { class: "target", href: `#/session/${session.id}` }, session.sample), h("div", { class: "small-only" }, date(session.started), " ", flags())),
       h("td", { class: "wide-only" }, date(session.started)),
-      h("td", {}, h("span", { class: "badge", dataset: { status: session.status } }, statusName(session.status))),
+      h("td", {}, h("span", { class: "badge", dataset: { status: session.status } }, statusName(session.status)), version(session)),
       h("td", { class: "right wide-only" }, number(session.counted)),
       h("td", { class: "wide-only" }, flags()),
       h("td", { class: "wide-only" }, session.signed_by ?? ""));
+  }
+
+  // Which version it is, and what became of it.
+  function version({ version: n, amended_by: later, awaits_second: second }) {
+    const words = [second && t("history.awaits"), n > 1 && t("history.version", { n }), later && t(later.signed_by ? "history.replaced" : "history.underWay")].filter(Boolean);
+    return words.length > 0 && h("small", {}, ` ${words.join(", ")}`);
   }
 
   function pick(id, box) {
@@ -110,6 +118,7 @@ export async function show(root) {
     h("h1", {}, t("nav.history")),
     h("form", { class: "search", role: "search", on: { submit: search, change: search } },
       field(t("history.sample"), sample), field(t("history.from"), from), field(t("history.to"), to), field(t("history.status"), status),
+      h("label", { class: "tick" }, replaced, t("history.showReplaced")),
       h("button", { class: "button primary" }, t("history.search"))),
     h("p", { class: "soft" }, t(beside ? "history.beside" : "history.hint"), " ", two, " ", compare),
     said,

@@ -3,10 +3,12 @@
 import { get, send } from "../api.js";
 import { differential } from "../differential.js";
 import { fill, h } from "../dom.js";
+import { help } from "../help.js";
 import { badges, marksOf } from "../marks.js";
 import { date, flagName, number, t } from "../words.js";
 import { camera } from "./camera.js";
-import { newSample, stopping } from "./live/dialogs.js";
+import { interrupted } from "./interrupted.js";
+import { stopping } from "./live/dialogs.js";
 import { picture } from "./live/picture.js";
 import { stream } from "./live/stream.js";
 
@@ -27,44 +29,30 @@ export async function show(root, _params, context) {
   const flags = h("ul", { class: "flags" });
   const table = h("div", {});
   const kinds = h("p", { class: "soft" });
-  const said = h("p", { class: "problem", role: "alert", hidden: true });
   let count = null;
   const running = () => (count?.phase === "counting" ? { sample: count.sample, n: number(count.counted), target: number(count.target) } : null);
   const ask = (body) => send("POST", "/api/live/commands", body);
-  const fresh = newSample(ask, running);
   const ending = stopping(ask, running);
-  const start = h("button", { class: "button primary", on: { click: begin } }, t("live.start"));
   const stop = h("button", { class: "button", on: { click: ending.open } }, t("live.stop"));
-  const another = h("button", { class: "button", on: { click: fresh.open } }, t("live.new"));
+  const another = h("button", { class: "button primary", on: { click: () => context.newSample() } }, t("live.new"));
   const review = h("a", { class: "button primary", hidden: true }, t("live.review"));
+  const again = h("p", { class: "notice", hidden: true });
+  const broken = interrupted({ gone: () => {}, closed: (id) => context.go(`#/session/${id}`) });
 
   fill(
     root,
     await camera(context, false),
     h("div", { class: "live" },
       h("section", { class: "seen", "aria-label": t("live.picture") },
-        next, trouble, field.element,
+        next, trouble, broken.element, again, field.element,
         h("div", { class: "focus" }, h("span", {}, t("live.focus")), focus)),
       h("section", { class: "numbers", "aria-label": t("live.counts") },
         h("div", { class: "line" }, sample, phase, marks),
         counted, progress,
-        h("div", { class: "buttons" }, start, stop, another, review), said, earlier,
+        h("div", { class: "buttons" }, another, review, stop), earlier,
         flags, table, kinds)),
-    fresh.element, ending.element,
+    ending.element,
   );
-
-  async function begin() {
-    said.hidden = true;
-    start.disabled = true;
-    try {
-      await ask({ command: "start" });
-    } catch (problem) {
-      fill(said, problem.message);
-      said.hidden = false;
-    } finally {
-      start.disabled = false;
-    }
-  }
 
   // Announced only when it changes, not at every count, or a screen reader would never stop.
   let told = "";
@@ -85,8 +73,10 @@ export async function show(root, _params, context) {
   }
 
   function worried(words) {
-    if (trouble.textContent === words) return;
-    fill(trouble, words);
+    if (trouble.dataset.words === words) return;
+    trouble.dataset.words = words;
+    // The health page names the part, with its place in the manual.
+    fill(trouble, words, " ", h("a", { class: "help", href: "#/health", "aria-label": t("nav.health") }, "?"));
     trouble.hidden = words === "";
   }
 
@@ -101,11 +91,26 @@ export async function show(root, _params, context) {
       h("a", { href: `#/session/${before.session}` }, t("live.earlierShow"))]);
   }
 
+  // Says that the count went on after a power cut, and where the slide must be.
+  function went({ phase: where, interruptions }) {
+    again.hidden = !interruptions?.length || where !== "counting";
+    fill(again, t("interrupted.running"));
+  }
+
+  // Counts that broke off are looked for whenever none begins or runs.
+  let phases = "";
+  function breaks(where) {
+    if (where === phases) return;
+    phases = where;
+    if (where === "counting") fill(broken.element);
+    else broken.refresh().catch((problem) => console.warn(problem));
+  }
+
   function tell({ session, snapshot }) {
     if (!snapshot) return;
     count = snapshot;
     const { phase: where, quality } = snapshot;
-    fill(sample, snapshot.sample);
+    fill(sample, snapshot.sample || t("live.noSample"));
     fill(phase, t(`phase.${where}`));
     fill(marks, badges(marksOf(snapshot)));
     phase.dataset.phase = where;
@@ -114,16 +119,18 @@ export async function show(root, _params, context) {
     progress.value = Math.min(snapshot.counted, snapshot.target);
     focus.value = quality?.focus ?? 0;
     if (where !== "counting") ending.close();
-    // After a count the next step is a new sample; Start would begin one without an id.
-    start.hidden = where !== "waiting";
     stop.hidden = where !== "counting";
-    for (const button of [start, stop, another]) button.disabled = false;
+    // The most likely next step stands out: a new sample, unless one runs or waits for its review.
+    another.classList.toggle("primary", where === "waiting");
+    for (const button of [stop, another]) button.disabled = false;
+    went(snapshot);
+    breaks(where);
     review.hidden = where !== "done" || session === null;
     if (session !== null) review.href = `#/session/${session}/gallery`;
     worried(snapshot.trouble ?? "");
-    advise(where === "counting" && quality && quality.verdict !== "good" ? `verdict.${quality.verdict}` : `next.${where}`);
+    advise(where === "counting" && quality && quality.verdict !== "good" ? `verdict.${quality.verdict}` : where === "done" && snapshot.looked_at ? "next.signed" : `next.${where}`);
     repeated(snapshot);
-    fill(flags, snapshot.flags.map((flag) => h("li", { class: `flag ${flag}` }, flagName(flag))));
+    fill(flags, snapshot.flags.map((flag) => h("li", { class: `flag ${flag}` }, flagName(flag), help(`flag-${flag}`))));
     fill(table, differential(snapshot));
     fill(kinds, t("live.kinds", { wbc: number(snapshot.kinds.WBC), rbc: number(snapshot.kinds.RBC), plt: number(snapshot.kinds.PLT) }));
   }
@@ -132,7 +139,7 @@ export async function show(root, _params, context) {
     field.gone();
     worried("");
     advise("live.lost");
-    for (const button of [start, stop, another]) button.disabled = true;
+    for (const button of [stop, another]) button.disabled = true;
   }
 
   tell(await get("/api/live"));

@@ -3,10 +3,15 @@
 import { get } from "../api.js";
 import { bar, below, differential, interval } from "../differential.js";
 import { fill, h } from "../dom.js";
+import { help } from "../help.js";
 import { badges, meanings, notReal } from "../marks.js";
-import { date, flagName, number, statusName, t } from "../words.js";
+import { className, date, flagName, number, statusName, t } from "../words.js";
 import { alarm, blasts } from "./alarm.js";
 import { told } from "./gallery/review.js";
+import { interrupted } from "./interrupted.js";
+import { amending, versions } from "./amend.js";
+import { changed } from "./delta.js";
+import { handingBack, hasSigned, secondLook } from "./second.js";
 import { lotName } from "./quality/lots.js";
 import { signing } from "./signing.js";
 
@@ -22,14 +27,23 @@ export async function show(root, [id], context) {
       h("span", { class: "badge", dataset: { status: detail.status } }, statusName(detail.status)),
       badges(detail.marks)),
     h("p", { class: "soft" }, t("result.when", { id: detail.id, station: detail.station, started: date(detail.started), ended: date(detail.ended) })),
+    versions(detail),
     meanings(detail.marks),
     alarm(detail, context),
+    secondLook(detail),
+    changed(detail),
     result && (await blasts(detail, context)),
-    detail.status === "preliminary" && !detail.control && h("p", { class: "notice" }, t("result.preliminary")),
+    detail.status === "preliminary" && !detail.control && !detail.awaits_second && h("p", { class: "notice" }, t("result.preliminary")),
     links(detail),
     result ? body(detail, result) : h("p", { class: "notice" }, t(`result.no.${detail.status}`)),
   );
-  if (detail.status === "preliminary" && !detail.control) root.append(notReal(detail.marks, context.me) ? h("p", { class: "notice", id: "not-real" }, t("sign.notReal")) : await signing(detail, context));
+  if (detail.status === "interrupted" && !detail.control) {
+    const card = interrupted({ only: detail.id, gone: () => context.go("#/live"), closed: () => show(root, [id], context) });
+    root.append(card.element);
+    await card.refresh();
+  }
+  if (detail.status === "preliminary" && !detail.control && !hasSigned(detail, context)) root.append(notReal(detail.marks, context.me) ? h("p", { class: "notice", id: "not-real" }, t("sign.notReal")) : await signing(detail, context));
+  root.append(handingBack(detail, context) ?? "", amending(detail, context) ?? "");
 }
 
 function links({ id, reviewed_result: result }) {
@@ -47,6 +61,7 @@ function body(detail, result) {
   const counted = detail.counted_result;
   return [
     result.earlier && h("p", { class: "notice" }, earlier(result)),
+    result.interruptions?.length > 0 && h("p", { class: "notice" }, brokenOff(result)),
     h("p", { class: detail.camera_check?.cells > 0 ? "soft" : "notice" }, cameraChecked(detail)),
     quality(result),
     flags(result),
@@ -72,9 +87,18 @@ function body(detail, result) {
   ];
 }
 
-// How many cells a person looked at; unknown for results of versions that did not count them.
-function lookedAt({ looked_at: looked }) {
-  return looked && h("p", {}, t("result.lookedAt", { n: number(looked.cells), of: number(looked.of) }));
+// How many cells a person looked at, in all and of each class; unknown for results of versions that did not count them.
+function lookedAt({ looked_at: looked, signature }) {
+  if (!looked) return null;
+  const unseen = looked.of - looked.cells;
+  return [
+    h("p", {}, t("result.lookedAt", { n: number(looked.cells), of: number(looked.of) })),
+    (unseen > 0 && signature || looked.quickly > 0) && h("p", { class: "notice" },
+      unseen > 0 && signature && h("b", {}, t("result.signedUnseen", { n: number(unseen), of: number(looked.of) }), " "),
+      looked.quickly > 0 && t("result.seenQuickly", { n: number(looked.quickly) })),
+    looked.classes && h("p", { class: "soft" }, Object.entries(looked.classes)
+      .map(([code, { cells, of }]) => t("result.lookedAtClass", { class: className(code), n: number(cells), of: number(of) })).join("; ")),
+  ];
 }
 
 // How far the program agrees with people on cells of this camera.
@@ -105,7 +129,7 @@ function flags(result) {
   return h("section", { class: "card raised", "aria-label": t("result.flags") },
     h("h2", {}, t("result.flags")),
     h("ul", { class: "flags" }, others.map((flag) => h("li", { class: `flag ${flag}` },
-      h("b", {}, flagName(flag)), " ", t(`flagMeans.${flag}`),
+      h("b", {}, flagName(flag)), " ", t(`flagMeans.${flag}`), help(`flag-${flag}`),
       evidence.filter((one) => one.flag === flag).map(figure)))));
 }
 
@@ -149,7 +173,7 @@ function absolute(result) {
     counts && h("table", { class: "table" },
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("result.class")), h("th", { scope: "col" }, t("result.perUl")), h("th", { scope: "col" }, t("result.interval")))),
       h("tbody", {}, line(t("result.white"), counts.white),
-        Object.entries(counts.classes).map(([name, three]) => line(t(`class.${name}`), three)),
+        result.classes.filter((one) => counts.classes[one.class]).map((one) => line(t(`class.${one.class}`), counts.classes[one.class])),
         Object.entries(counts.groups).map(([name, three]) => line(t(`group.${name}`), three)))));
 }
 
@@ -167,6 +191,12 @@ function others(result) {
       line("result.plateletsPerUl", per?.estimates?.PLT_per_ul, 0),
       per?.note && h("li", {}, per.note),
       h("li", {}, t("result.frames", { used: number(result.frames.used), refused: number(Object.values(result.frames.refused ?? {}).reduce((a, b) => a + b, 0)) }))));
+}
+
+// The power cuts during this count, and what they mean for its figures.
+function brokenOff({ interruptions, ending }) {
+  const cuts = interruptions.map(({ at, cells }) => t("result.cut", { at: date(at), n: number(cells) })).join("; ");
+  return t(ending === "power-cut" && interruptions.length === 1 ? "result.partial" : "result.resumed", { cuts });
 }
 
 // The result of this sample that was signed before it was counted again.

@@ -8,6 +8,7 @@ import { languageName, number, t } from "../words.js";
 import { adapt } from "./adapt.js";
 import { tokens, users } from "./admin.js";
 import { calibration } from "./calibration.js";
+import { support } from "./support.js";
 import { keeping } from "./keeping.js";
 import { trail } from "./trail.js";
 import { camera } from "./camera.js";
@@ -20,7 +21,7 @@ export async function show(root, _params, context) {
   fill(root, h("h1", {}, t("nav.settings")), look(context), await camera(context, true), now, await calibration(present, admin), admin && (await adapt(switched)), limits(settings, admin), await keeping(),
     context.me.name !== "device" && password(context.me.name));
   if (!admin) return;
-  root.append(await users(context), await tokens(context), await trail());
+  root.append(await users(context), await tokens(context), support(), await trail());
 }
 
 function look(context) {

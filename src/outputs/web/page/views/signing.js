@@ -33,9 +33,9 @@ export async function signing(detail, context) {
     button.disabled = true;
     said.hidden = true;
     try {
-      await send("POST", `/api/sessions/${detail.id}/sign`, { password: password.value, comment: comment.value, fingerprint: detail.fingerprint });
+      const signed = await send("POST", `/api/sessions/${detail.id}/sign`, { password: password.value, comment: comment.value, fingerprint: detail.fingerprint });
       keepDraft(name, detail.id, "");
-      context.announce(t("sign.done"));
+      context.announce(t(signed.awaits_second ? "second.done" : "sign.done"));
       await context.refresh();
     } catch (problem) {
       fill(said, problem.message);
@@ -47,8 +47,8 @@ export async function signing(detail, context) {
     }
   };
   return h("form", { class: "card", id: "sign", on: { submit } },
-    h("h2", {}, t("sign.title")),
-    h("p", {}, t("sign.means")),
+    h("h2", {}, t(detail.awaits_second ? "second.sign" : "sign.title")),
+    h("p", {}, t(detail.needs_second && !detail.awaits_second ? "second.signMeans" : "sign.means")),
     unseen(detail, cells, context),
     // Tells password managers whose password it is.
     h("input", { type: "text", autocomplete: "username", value: name, hidden: true }),
@@ -61,7 +61,7 @@ export async function signing(detail, context) {
 // How many cells were looked at; if any that should have been were not, lists them and asks for a tick to confirm.
 function unseen(detail, cells, context) {
   const { reason } = kinds(context.classes);
-  const left = { blasts: 0, unclassified: 0, unsure: 0 };
+  const left = { blasts: 0, unclassified: 0, quickly: 0, unsure: 0 };
   for (const cell of cells) {
     const why = reason(cell);
     if (why) left[why] += 1;

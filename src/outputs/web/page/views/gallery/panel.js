@@ -67,7 +67,7 @@ export function panel(id, classes, open, act) {
     fill(name, single ? className(inForce(next)) : t("gallery.many", { n: number(many) }));
     for (const one of [by, program, network]) one.hidden = !single;
     by.hidden = !single || !person;
-    fill(by, person && t("gallery.by", { by: person.by }));
+    fill(by, person && t(person.quickly ? "gallery.byQuick" : "gallery.by", { by: person.by }));
     fill(program, t("gallery.program"), ` ${programs(next)} ${share(next.probability)}`);
     fill(network, t("gallery.network"), " ",
       next.ranked.slice(0, 3).filter(([, p], n) => n === 0 || p >= 0.01).map(([code, p]) => `${code} ${share(p)}`).join(", "));

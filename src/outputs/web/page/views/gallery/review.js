@@ -72,26 +72,29 @@ export function review(id, name, cells, tell) {
   // resolves to false, nothing is sent and the cells are as before.
   function give(chosen, classOf, held = Promise.resolve(true)) {
     const at = new Date().toISOString();
+    // The same for every request of this press.
+    const pressed = performance.now();
     const wanted = new Map();
     for (const cell of chosen) {
       const code = classOf(cell);
-      // A pending request may still change the cell's class.
-      if ((cell.by_person?.class ?? null) === code && !underWay.get(cell.number)) continue;
+      // A pending request may still change the cell's class, and one that was seen quickly can be confirmed again.
+      if ((cell.by_person?.class ?? null) === code && !cell.by_person?.quickly && !underWay.get(cell.number)) continue;
       if (!wanted.has(code)) wanted.set(code, []);
       wanted.get(code).push(cell.number);
       cell.by_person = code === null ? null : { class: code, by: name, at };
     }
     // A press that takes several requests is undone as one.
     let joined = false;
-    const pressed = [];
+    const together = [...wanted.values()].flat().length;
+    const taken = [];
     for (const [code, all] of wanted) {
       for (let from = 0; from < all.length; from += AT_ONCE) {
         const step = { numbers: all.slice(from, from + AT_ONCE), failed: false, joined };
         joined = true;
         steps.push(step);
-        pressed.push(step);
+        taken.push(step);
         const work = async () => {
-          if (await held) return send("PUT", `/api/sessions/${id}/cells`, { cells: step.numbers, class: code }, PATIENCE);
+          if (await held) return send("PUT", `/api/sessions/${id}/cells`, { cells: step.numbers, class: code, pressed, together }, PATIENCE);
           step.failed = true;
           forget(step);
           return null;
@@ -106,7 +109,7 @@ export function review(id, name, cells, tell) {
       }
     }
     tell.changed([...wanted.values()].flat());
-    return pressed;
+    return taken;
   }
 
   // Undoes one press of this visit, the latest that reached the station.

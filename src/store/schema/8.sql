@@ -1,4 +1,4 @@
--- Whole fields, kept for cells that somebody must look at. Boxes are px of the field.
+-- Form 8: whole fields, kept for cells that somebody must look at. Boxes are px of the field.
 CREATE TABLE field (
     session INTEGER NOT NULL REFERENCES session (id) ON DELETE CASCADE,
     number INTEGER NOT NULL,
