@@ -96,6 +96,9 @@ fn export(store: &Store, config: Option<&Path>, which: &Which, path: &Path) -> R
             path.display()
         ),
     };
+    // Without the line of the export itself.
+    let newest = store.audit(None, None, 1).blame_run()?.first().map_or(0, |entry| entry.number);
+    let query = TrailQuery { before: Some(newest + 1), ..query };
     // Before any line leaves, as with a report.
     let by = station::to_write(config)?;
     let detail =

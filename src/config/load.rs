@@ -16,8 +16,9 @@ use toml::{Spanned, Table, Value};
 
 use super::Config;
 use super::agreement::disagreements;
+use super::forms::toml_text;
 use super::hints::{outside_section, syntax_problem, unknown_key, unknown_section, unknown_variable};
-use super::keys::{ConfigKey, Refusal, toml_text, written};
+use super::keys::{ConfigKey, Refusal, written};
 use super::problem::{ConfigError, ConfigProblem, Location};
 use super::sections;
 use crate::system::file::open;

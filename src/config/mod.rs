@@ -4,6 +4,7 @@ mod agreement;
 mod broker;
 mod camera_source;
 mod for_support;
+mod forms;
 mod glass;
 mod hints;
 mod keys;
@@ -17,7 +18,7 @@ mod values;
 
 pub use broker::{Broker, BrokerAddress, NotABroker};
 pub use camera_source::{CameraSource, UnknownSource};
-pub(crate) use keys::{is_language, whole_pattern};
+pub(crate) use forms::{is_language, whole_pattern};
 pub use laboratory_address::{LaboratoryAddress, NoLaboratoryAddress};
 pub use sections::{
     AstmCharset, AstmConfig, CameraConfig, Charset, CodesConfig, ColourOrder, Config, ControlRequired, Controls,

@@ -253,7 +253,7 @@ fn list(marks: &[u8], part: usize) -> Option<List> {
 }
 
 fn list_of(marks: &[u8]) -> List {
-    let number = |half: &[u8]| half.iter().fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
+    let number = |half: &[u8]| half.iter().fold(0_u32, |number, byte| (number << 8) | u32::from(*byte));
     marks.chunks_exact(MARK).map(|mark| (number(&mark[..4]), number(&mark[4..]))).collect()
 }
 

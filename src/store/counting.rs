@@ -32,7 +32,7 @@ impl Store {
             )?;
             let id = transaction.last_insert_rowid();
             Sums::default().keep(transaction, id)?;
-            let rows = digest::of_session(transaction, id, &[digest::SESSION])?;
+            let rows = digest::of_session(transaction, id, &[digest::SESSION, digest::CONTROL])?;
             let mut detail = json!({"sample": start.sample});
             if let Some(source) = start.settings.source.filter(|source| *source != Source::Camera) {
                 detail["source"] = json!(source);
@@ -91,7 +91,7 @@ impl Store {
         let number = self.write(|transaction| {
             let (settings, result) = as_real_as_it_began(transaction, session, settings, &result)?;
             change(transaction, session, changes)?;
-            let before = digest::of_session(transaction, session, &[digest::SESSION])?;
+            let before = digest::of_session(transaction, session, &BEFORE)?;
             if let Some(by) = stopped_by {
                 audit::note(transaction, by, result.time, "stop", Some(session), &json!({}))?;
             }
@@ -123,6 +123,9 @@ impl Store {
     }
 }
 
+/// What nothing but this program changes while a session is counted, apart from its cells: there is no review yet.
+const BEFORE: [usize; 4] = [digest::SESSION, digest::CONTROL, digest::CLASSES, digest::REVIEW];
+
 /// The settings and the result of a session's end, no more real than what it began with: a session that goes on with another
 /// camera keeps its mark.
 fn as_real_as_it_began(
@@ -150,7 +153,7 @@ pub(super) fn interrupt(transaction: &Transaction<'_>, before_sums: bool) -> rus
     let mut open = transaction.prepare("SELECT id FROM session WHERE state = 'counting'")?;
     let open: Vec<SessionId> = open.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for session in open {
-        let before = digest::of_session(transaction, session, &[digest::SESSION])?;
+        let before = digest::of_session(transaction, session, &BEFORE)?;
         transaction.execute("UPDATE session SET state = 'interrupted' WHERE id = ?1", [session])?;
         let sql = "SELECT count(*) FROM cell WHERE session = ?1 AND kind = 'WBC' AND NOT withdrawn";
         // Damage among the cells must not keep the station from starting.
@@ -176,7 +179,7 @@ pub(super) fn vouched(
         log::error!("session {session}: {} were changed by something else while it was counted", changed.join(" and "));
         detail[audit::CHANGED] = json!(changed);
     }
-    let small = [digest::SESSION, digest::RESULT, digest::CLASSES, digest::REVIEW, digest::MARKS];
+    let small = [digest::SESSION, digest::RESULT, digest::CLASSES, digest::REVIEW, digest::MARKS, digest::CONTROL];
     let mut rows = digest::of_session(transaction, session, &small)?;
     if let Some(rows) = rows.as_object_mut() {
         rows.extend(large);

@@ -38,8 +38,11 @@ pub(super) const MARKS: usize = 6;
 /// Steps of the review that were too quick for a look.
 pub(super) const QUICKLY: usize = 7;
 
+/// The control that the session is a run of, if it is one.
+pub(super) const CONTROL: usize = 8;
+
 /// All kinds of rows of a session. A signature has columns of its own for its hash.
-pub(super) const PARTS: [Part; 8] = [
+pub(super) const PARTS: [Part; 9] = [
     Part {
         name: "session",
         what: "the sample, the times or the settings",
@@ -92,6 +95,12 @@ pub(super) const PARTS: [Part; 8] = [
         sql: "SELECT cell, at FROM reclassification JOIN seen_quickly ON seen_quickly.change = reclassification.id \
               WHERE seen_quickly.session = ?1 ORDER BY change",
     },
+    Part {
+        name: "control",
+        what: "whether it is a control",
+        large: false,
+        sql: "SELECT control FROM session WHERE id = ?1",
+    },
 ];
 
 impl Part {
@@ -122,7 +131,7 @@ pub(super) fn if_readable<T>(read: rusqlite::Result<T>) -> rusqlite::Result<Opti
 
 /// Every part.
 pub(super) fn of_all(connection: &Connection, session: SessionId) -> rusqlite::Result<Value> {
-    of_session(connection, session, &[0, 1, 2, 3, 4, 5, 6, 7])
+    of_session(connection, session, &[0, 1, 2, 3, 4, 5, 6, 7, 8])
 }
 
 /// Adds the hashes of the same parts before a lawful change.

@@ -1,10 +1,49 @@
 //! Whole fields kept beside the crops of their cells.
 
+use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction, params};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::records::{CellNumber, FieldCell, FieldRecord, SessionId, ShownField};
+use super::records::{CellNumber, SessionId};
 use super::text::{read_time, time};
 use super::{Store, StoreError};
+
+/// A whole field as the camera saw it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FieldRecord {
+    /// When it was taken, by the station's clock.
+    pub taken: Timestamp,
+    /// Width, px.
+    pub width: u32,
+    /// Height, px.
+    pub height: u32,
+    /// Micrometres per pixel, if known.
+    pub um_per_px: Option<f64>,
+    /// The white cells that it shows whole.
+    pub cells: Vec<FieldCell>,
+}
+
+/// A cell in a field: top-left corner and size, px of the field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FieldCell {
+    /// Number of the cell.
+    #[schema(value_type = i64)]
+    pub number: CellNumber,
+    pub x: f64,
+    pub y: f64,
+    pub w: f64,
+    pub h: f64,
+}
+
+/// A kept field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ShownField {
+    /// Number of the field in its session, from 1.
+    pub number: i64,
+    #[serde(flatten)]
+    pub field: FieldRecord,
+}
 
 impl Store {
     /// The field that shows a cell, with every cell of it that still counts; `None` if none is kept.

@@ -3,10 +3,12 @@
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::cell_hash::Sums;
-use super::records::{CellRecord, InterruptedSession, SessionDetail, SessionId};
+use super::records::{CellRecord, SessionDetail, SessionId};
 use super::text::read_time;
 use super::{Store, StoreError, StoreProblem, audit, cells, digest, refused, sessions};
 use crate::counting::session::snapshot::Interruption;
@@ -17,6 +19,21 @@ use crate::domain::class::Kind;
 
 /// Interrupted counts in a list, at most: the newest.
 const MOST: u32 = 20;
+
+/// A count that broke off, and that nobody has closed or gone on with yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InterruptedSession {
+    #[schema(value_type = i64)]
+    pub id: SessionId,
+    /// Sample id.
+    pub sample: String,
+    /// When the count began.
+    pub started: Timestamp,
+    /// Cells of the differential that are kept.
+    pub counted: u32,
+    /// Cells to count; unknown for sessions of versions that did not store it.
+    pub target: Option<u32>,
+}
 
 /// What a session that broke off holds.
 #[derive(Clone, Debug)]

@@ -35,6 +35,7 @@ pub mod restore;
 mod results;
 mod retention;
 mod review;
+mod review_error;
 pub mod reviewed;
 mod schema;
 mod second_look;
@@ -67,6 +68,7 @@ pub use clock::ClockVerdict;
 pub use error::StoreError;
 use error::of_database;
 pub(crate) use error::of_file;
+pub use interrupted::InterruptedSession;
 pub(crate) use interrupted::{Kept, Reopened};
 pub use keeping::{Going, Keeping, Matter, Why};
 pub use practice::PracticeScore;
@@ -387,21 +389,4 @@ pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_acknowledged_was_synced_to_the_disk() {
-        let folder = tempfile::tempdir().unwrap();
-        for _ in ["new", "there already"] {
-            let store = Store::open(folder.path()).unwrap();
-            let beside = Store::open_beside(folder.path()).unwrap();
-            for store in [&store, &beside] {
-                let writer = recovered(store.0.writer.as_ref().unwrap());
-                let synchronous: i64 = writer.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
-                let journal: String = writer.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
-                assert_eq!((synchronous, journal.as_str()), (2, "wal"));
-            }
-        }
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+pub use super::fields::{FieldCell, FieldRecord, ShownField};
 pub use super::version::AmendedBy;
 use crate::config::{CameraSource, CriticalConfig, Flags, SampleConfig, SessionConfig};
 use crate::counting::delta::Delta;
@@ -206,42 +207,6 @@ pub enum CellChange {
     Field { field: FieldRecord, jpeg: Vec<u8> },
 }
 
-/// A whole field as the camera saw it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct FieldRecord {
-    /// When it was taken, by the station's clock.
-    pub taken: Timestamp,
-    /// Width, px.
-    pub width: u32,
-    /// Height, px.
-    pub height: u32,
-    /// Micrometres per pixel, if known.
-    pub um_per_px: Option<f64>,
-    /// The white cells that it shows whole.
-    pub cells: Vec<FieldCell>,
-}
-
-/// A cell in a field: top-left corner and size, px of the field.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct FieldCell {
-    /// Number of the cell.
-    #[schema(value_type = i64)]
-    pub number: CellNumber,
-    pub x: f64,
-    pub y: f64,
-    pub w: f64,
-    pub h: f64,
-}
-
-/// A kept field.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct ShownField {
-    /// Number of the field in its session, from 1.
-    pub number: i64,
-    #[serde(flatten)]
-    pub field: FieldRecord,
-}
-
 /// Status of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -295,21 +260,6 @@ pub struct SessionSummary {
     pub marks: Vec<Mark>,
     /// Whether it meets a critical value, and somebody was told.
     pub alarm: Option<Alarm>,
-}
-
-/// A count that broke off, and that nobody has closed or gone on with yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct InterruptedSession {
-    #[schema(value_type = i64)]
-    pub id: SessionId,
-    /// Sample id.
-    pub sample: String,
-    /// When the count began.
-    pub started: Timestamp,
-    /// Cells of the differential that are kept.
-    pub counted: u32,
-    /// Cells to count; unknown for sessions of versions that did not store it.
-    pub target: Option<u32>,
 }
 
 /// Everything stored about a session except its cells.

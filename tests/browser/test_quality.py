@@ -47,7 +47,7 @@ class Morning(Page):
         for view in ["#/live", "#/history", "#/settings"]:
             self.go(view)
             self.assertIn("No control is defined", self.until("the line", lambda: self.one("#control [role=alert]").text))
-        self.define("L1", {"Segmented": (55, 25), "Lymphocyte": (30, 25)})
+        self.define("L1", {"(segmented)": (45, 25), "Lymphocyte": (30, 25)})
         self.go("#/live")
         self.assertIn("The control is due", self.one("#control").text)
 

@@ -161,12 +161,16 @@ fn a_count_that_was_cut_off_is_closed_with_its_cells_and_can_be_reviewed() {
     station.cut();
     let station = Station::start(state.path(), &[]);
     let (_, listed) = station.ask("GET", "/api/interrupted", "");
-    let counted = listed["sessions"][0]["counted"].clone();
+    assert!(listed["sessions"][0]["counted"].as_u64() >= Some(4), "{listed}");
+    let cells = || station.ask("GET", "/api/sessions/1/cells?kind=WBC", "").1["cells"].as_array().map(Vec::len);
+    let before = cells();
     let (status, closed) = station.ask("POST", "/api/sessions/1/close", "{}");
     assert_eq!(status, 200, "{closed}");
     let result = &closed["reviewed_result"];
     assert_eq!((&closed["status"], &result["ending"]), (&json!("preliminary"), &json!("power-cut")));
-    assert_eq!(result["counted"], counted);
+    // The composition of all of them may give a doubtful cell its name, or take it.
+    assert_eq!(cells(), before, "no cell is lost");
+    assert!(result["counted"].as_u64() >= Some(1), "{result}");
     let flags = result["flags"].to_string();
     assert!(flags.contains("partial") && flags.contains("few-cells") && !flags.contains("resumed"), "{flags}");
     assert_eq!(result["interruptions"].as_array().map(Vec::len), Some(1));

@@ -311,7 +311,10 @@ fn a_read_only_disk_is_told_of_and_can_still_be_read() {
 #[test]
 fn a_store_of_every_earlier_form_opens_and_says_the_same() {
     let forms = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/store/stores");
-    let newest = i64::try_from(fs::read_dir(&forms).unwrap().count()).unwrap();
+    // Forms that no released version wrote have no file.
+    let number = |name: String| name.strip_prefix("form-")?.strip_suffix(".sql")?.parse::<i64>().ok();
+    let names = fs::read_dir(&forms).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let newest = names.filter_map(number).max().unwrap();
     let mut found = 0;
     for entry in fs::read_dir(forms).unwrap() {
         let path = entry.unwrap().path();

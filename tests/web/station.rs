@@ -110,7 +110,7 @@ impl Station {
             configured: config,
             scrape_token: None,
             // Requests follow each other faster than a person looks.
-            review: ReviewConfig { fastest_ms: 0 },
+            review: ReviewConfig { fastest_ms: 0, ..ReviewConfig::default() },
             timeouts: Timeouts::default(),
             stop: stop.clone(),
         };

@@ -33,7 +33,7 @@ fn config_with(next: &mut dyn FnMut() -> String) -> Config {
     config.station.name = next();
     config.station.state = Some(format!("/srv/{}", next()).into());
     config.camera.source = format!("command:/opt/{} --host {}", next(), next()).parse().unwrap();
-    config.session.sample_pattern = format!("{}-[0-9]+", next());
+    config.sample.pattern = format!("{}-[0-9]+", next());
     config.serial.port = format!("/dev/{}", next()).parse().unwrap();
     config.hl7.host = format!("{}.example:2575", next()).parse().unwrap();
     config.mqtt.broker = format!("mqtts://{}.example", next()).parse().unwrap();

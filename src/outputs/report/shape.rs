@@ -174,7 +174,10 @@ mod tests {
     fn noto() -> bool {
         let there = unfit_in_comment("бم血").is_none();
         if !there {
-            eprintln!("skipped: fonts-noto-core and fonts-noto-cjk are not installed");
+            let _ = std::io::Write::write_all(
+                &mut std::io::stderr(),
+                b"skipped: fonts-noto-core and fonts-noto-cjk are not installed\n",
+            );
         }
         there
     }

@@ -14,7 +14,7 @@ use crate::system::zone;
 const MOST_CELLS: usize = 8;
 
 /// Every action that has a sentence, in the order of a filter.
-pub(crate) const ACTIONS: [&str; 38] = [
+pub(crate) const ACTIONS: [&str; 58] = [
     "begin",
     "stop",
     "red count",
@@ -53,6 +53,26 @@ pub(crate) const ACTIONS: [&str; 38] = [
     "lines lost",
     "take in",
     "confirm clock",
+    "white count",
+    "group",
+    "remove fields",
+    "camera",
+    "acknowledge",
+    "critical",
+    "critical no more",
+    "control lot",
+    "control lot out of use",
+    "control limits",
+    "control run",
+    "control override",
+    "amend",
+    "withdraw amendment",
+    "first sign",
+    "hand back",
+    "compare",
+    "resume",
+    "close",
+    "support bundle",
 ];
 
 /// What a line says.
@@ -63,6 +83,8 @@ pub(crate) fn sentence(entry: &AuditEntry, words: &Words) -> String {
     let text = |name: &str| plain(&detail[name], words);
     match action.as_str() {
         "red count" => said("", &[("count", text("red_count"))]),
+        "white count" => said("", &[("count", text("white_count"))]),
+        "group" => said("", &[("group", text("group"))]),
         "result" => said("", &[("result", text("result")), ("counted", text("counted"))]),
         "reclassify" | "undo" => reviewed(detail, words, said),
         "sign" => {
@@ -104,10 +126,13 @@ pub(crate) fn sentence(entry: &AuditEntry, words: &Words) -> String {
             said("", &[("user", name), ("role", role(&detail["role"], words))])
         }
         "first use" => said("", &[("from", text("from"))]),
-        "remove pictures" | "remove cells" | "remove result" => {
+        "remove pictures" | "remove fields" | "remove cells" | "remove result" => {
             let more = detail["why"].as_str().unwrap_or_default();
             let limit = if more == "size" { text("megabytes") } else { text("days") };
-            let n = if detail["pictures"].is_null() { text("cells") } else { text("pictures") };
+            let n = ["pictures", "fields", "cells"]
+                .into_iter()
+                .find(|of| !detail[of].is_null())
+                .map_or_else(String::new, text);
             let limited = !detail["days"].is_null() || !detail["megabytes"].is_null();
             let more = if limited { more } else { "" };
             said(more, &[("n", n), ("limit", limit), ("result", text("result")), ("sample", text("sample"))])
@@ -122,7 +147,7 @@ pub(crate) fn sentence(entry: &AuditEntry, words: &Words) -> String {
         ),
         "lines lost" => said("", &[("last", text("last")), ("line", text("line"))]),
         "take in" => said(if entry.session.is_some() { "" } else { "orders" }, &[("n", text("orders"))]),
-        _ if ACTIONS.contains(&action.as_str()) => said("", &[]),
+        _ if ACTIONS.contains(&action.as_str()) => said("", &[("reason", text("reason"))]),
         _ => unknown(&by, entry, words),
     }
 }
@@ -334,8 +359,8 @@ mod tests {
     fn an_action_of_another_version_is_told_by_its_detail() {
         let words = Catalogues::new(None).words("en");
         assert_eq!(
-            sentence(&entry("amend", json!({"reason": "typing", "version": 2})), &words),
-            "rita: amend (reason typing, version 2)."
+            sentence(&entry("weigh", json!({"reason": "typing", "version": 2})), &words),
+            "rita: weigh (reason typing, version 2)."
         );
     }
 

@@ -12,7 +12,8 @@ use super::guard::Caller;
 use crate::counting::session::snapshot::Command;
 use crate::station::interrupted::{self, NotTakenUp};
 use crate::station::requests::Asked;
-use crate::store::records::{InterruptedSession, SessionDetail, SessionId};
+use crate::store::InterruptedSession;
+use crate::store::records::{SessionDetail, SessionId};
 
 /// Counts that broke off.
 #[derive(Debug, Serialize, ToSchema)]

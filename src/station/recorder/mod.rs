@@ -4,6 +4,7 @@
 //! transaction, and acknowledged. Failed writes stay in memory and are retried. As the backlog grows, whole
 //! fields are dropped first, then pictures, then records of red cells and platelets. White cells and results are never dropped.
 
+mod messages;
 mod running;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use self::messages::{Finish, Noted, RecorderMessage};
 pub(crate) use self::running::SeenField;
 use self::running::{RunningSession, SeenCell};
 use crate::counting::counter::{CountedCell, Revision};
@@ -23,7 +25,7 @@ use crate::counting::track::CellId;
 use crate::domain::class::Kind;
 use crate::station::drops::{Dropped, Drops};
 use crate::station::trouble::{Part, Troubles};
-use crate::store::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
+use crate::store::records::{CellChange, SessionId, SessionStart, Settings};
 use crate::store::{Store, StoreError};
 use crate::system::threads::{join, thread};
 use crate::vision::prediction::Prediction;
@@ -46,35 +48,6 @@ const MOST_WITH_RED_CELLS: usize = 50_000;
 
 /// Lines of the trail waiting for a store that cannot be written, at most.
 const MOST_NOTES: usize = 100;
-
-/// Messages from the counting thread.
-enum RecorderMessage {
-    Begin(Box<SessionStart>),
-    GoOn(Box<RunningSession>),
-    Cell(SeenCell),
-    Withdrawn(CellId),
-    Field(SeenField),
-    Note(Box<Noted>),
-    Finish(Box<Finish>),
-}
-
-/// A line for the audit trail.
-struct Noted {
-    by: String,
-    at: Timestamp,
-    action: &'static str,
-    detail: Value,
-    /// The session that ran; none while it is not in the store yet.
-    session: Option<SessionId>,
-}
-
-struct Finish {
-    named: Vec<(CellId, Prediction)>,
-    result: Snapshot,
-    settings: Settings,
-    stopped_by: Option<String>,
-    answer: Sender<Result<u64, StoreError>>,
-}
 
 /// The counting thread's handle to the recorder.
 #[derive(Debug)]
@@ -151,13 +124,7 @@ impl Recorder {
     /// Starts recording a new session.
     pub fn begin(&self, start: SessionStart) {
         self.session.store(0, Ordering::Relaxed);
-        self.send(RecorderMessage::Begin(Box::new(start)));
-    }
-
-    /// Records on in a session that broke off and that the store has opened again. `cells` are those it has.
-    pub(crate) fn go_on(&self, session: SessionId, start: SessionStart, cells: &[CellRecord]) {
-        self.session.store(session, Ordering::Relaxed);
-        self.send(RecorderMessage::GoOn(Box::new(RunningSession::again(session, start, cells))));
+        self.send(RecorderMessage::Begin(Box::new(RunningSession::new(start))));
     }
 
     /// Records new cells and revisions of earlier ones.
@@ -299,8 +266,7 @@ impl Keeper {
 
     fn take(&mut self, message: RecorderMessage) {
         match message {
-            RecorderMessage::Begin(start) => self.take_up(RunningSession::new(*start)),
-            RecorderMessage::GoOn(running) => self.take_up(*running),
+            RecorderMessage::Begin(running) => self.take_up(*running),
             RecorderMessage::Cell(seen) => {
                 if let Some(running) = &mut self.running {
                     running.saw(seen);
@@ -334,8 +300,7 @@ impl Keeper {
     }
 
     fn take_up(&mut self, running: RunningSession) {
-        // Last chance to write the previous session's cells; whatever fails here is lost. Its result is already stored
-        // or no longer pending.
+        // Last chance to write the previous session's cells, whose result is already stored or no longer pending.
         self.write();
         self.running = Some(running);
         self.again = None;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
+use super::{Recorder, RecorderMessage};
 use crate::counting::track::{CellId, OnSlide};
 use crate::domain::class::Kind;
 use crate::store::records::{CellChange, CellRecord, FieldRecord, SessionId, SessionStart};
@@ -99,6 +100,14 @@ impl RunningSession {
                 self.waiting.push(CellChange::Put { cell: cell.clone(), crop: None });
             }
         }
+    }
+}
+
+impl Recorder {
+    /// Records on in a session that broke off and that the store has opened again. `cells` are those it has.
+    pub(crate) fn go_on(&self, session: SessionId, start: SessionStart, cells: &[CellRecord]) {
+        self.session.store(session, Ordering::Relaxed);
+        self.send(RecorderMessage::Begin(Box::new(RunningSession::again(session, start, cells))));
     }
 }
 

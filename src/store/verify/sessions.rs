@@ -11,7 +11,7 @@ use super::super::digest::{self, PARTS};
 use super::super::records::{CellNumber, SessionId};
 use super::super::schema;
 use super::differ::in_words;
-use super::{Findings, Halt, Since, Trail, Verified, hashes, named};
+use super::{Findings, Halt, Since, Trail, Verified, hashes, named, sample_of};
 
 /// A hash, and the line that holds it. `None` in it: the rows could not be read then.
 pub(super) type Held = Option<(Since, Option<String>)>;
@@ -147,6 +147,12 @@ impl Told {
         }
         if let Some(rows) = rows {
             self.take_hashes(&rows, id, findings);
+            if line.action == "begin" {
+                // Neither result nor review yet.
+                for part in [digest::RESULT, digest::CLASSES, digest::REVIEW] {
+                    self.hashes[part] = Some((since(), Some(digest::of_nothing())));
+                }
+            }
         }
         Ok(())
     }
@@ -256,7 +262,7 @@ fn one(
         }
     }
     if depth == Verified::Everything && schema::hashes_as_it_comes(transaction)? {
-        sums(transaction, id, &stored.state, last, &mut find)?;
+        sums(transaction, id, told, &stored.state, &mut find)?;
     }
     let unhashed = told.hashes[digest::SESSION].is_none();
     let known = stored.sample_of_result.as_ref().or(told.sample.as_ref());
@@ -270,11 +276,21 @@ fn one(
 fn sums(
     transaction: &Transaction<'_>,
     id: SessionId,
+    told: &Told,
     state: &str,
-    last: &Since,
     find: &mut impl FnMut(i64, String),
 ) -> Result<(), Halt> {
-    let kept = Sums::kept(transaction, id)?;
+    let (kept, last) = (Sums::kept(transaction, id)?, &told.last);
+    let marked = "SELECT EXISTS (SELECT 1 FROM cell_hash WHERE session = ?1 AND marks IS NOT NULL)";
+    if state == "counting"
+        && told.hashes[digest::MARKS].is_none()
+        && transaction.prepare_cached(marked)?.query_row([id], |row| row.get::<_, bool>(0))?
+    {
+        find(
+            last.number,
+            format!("it has a list of short hashes although it has not ended; changed after {}", last.words()),
+        );
+    }
     let what = match (state, kept) {
         ("counting", None) => "what is kept of its cells while it is counted is gone",
         ("counting" | "interrupted", Some(kept)) => {
@@ -329,6 +345,14 @@ fn orphans(transaction: &Transaction<'_>, next: i64, findings: &mut Findings) ->
         for id in select.query_map([], |row| row.get::<_, SessionId>(0))? {
             findings.add(next, format!("{table}: a row belongs to session {}, which is not there: it was added", id?));
         }
+    }
+    let nameless = "SELECT session, number FROM cell WHERE person_class IS NULL \
+                    AND (person IS NOT NULL OR person_at IS NOT NULL) LIMIT 10";
+    let mut select = transaction.prepare(nameless)?;
+    for row in select.query_map([], |row| Ok((row.get::<_, SessionId>(0)?, row.get::<_, CellNumber>(1)?)))? {
+        let (id, cell) = row?;
+        let name = named(id, sample_of(transaction, id)?.as_deref());
+        findings.add(next, format!("{name}: cell {cell} names a person who gave it no class: it was changed"));
     }
     Ok(())
 }

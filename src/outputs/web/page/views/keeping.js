@@ -24,6 +24,6 @@ export async function keeping() {
     h("p", { class: found.too_large ? "problem" : "good" }, t(found.too_large ? "keeping.over" : "keeping.within", { limit })),
     h("p", {}, t("keeping.days", { crops: days(found.crops_days), cells: days(found.cells_days), results: days(found.results_days) })),
     h("p", { class: "soft" }, t("keeping.notable")),
-    h("h3", {}, t("keeping.nextAge")), list("ul", found.by_age.map(aged)),
-    h("h3", {}, t("keeping.nextSize")), list("ol", found.by_size.map(what)));
+    h("p", {}, h("b", {}, t("keeping.nextAge"))), list("ul", found.by_age.map(aged)),
+    h("p", {}, h("b", {}, t("keeping.nextSize"))), list("ol", found.by_size.map(what)));
 }

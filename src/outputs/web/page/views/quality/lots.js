@@ -27,7 +27,7 @@ export function newLot(context, act) {
     h("option", { value: "cells" }, t("quality.byCells")));
   const rows = h("tbody", {});
   const table = h("table", { class: "table" }, h("thead", {}), rows);
-  const add = h("select", { on: { change: () => { row(add.value); add.value = ""; } } });
+  const add = h("select", { "aria-label": t("quality.addClass"), on: { change: () => { row(add.value); add.value = ""; } } });
   const codes = context.classes.map(({ code }) => code);
   fill(add, h("option", { value: "" }, t("quality.addClass")), codes.map((code) => h("option", { value: code }, className(code))));
   const lines = new Map();
