@@ -38,7 +38,7 @@ fn words(open: &[OpenAlarm]) -> Option<String> {
     let critical: Vec<String> = newest.critical.iter().map(ToString::to_string).collect();
     let more = if open.len() > 1 { format!("; {} results wait in all", open.len()) } else { String::new() };
     Some(format!(
-        "CRITICAL VALUE of sample {}: {}{more}; look at it, tell the ward, and say on the page who was told",
+        "CRITICAL {}: {}{more}; look at it, tell the ward, and say on the page who was told",
         newest.sample,
         critical.join(", ")
     ))

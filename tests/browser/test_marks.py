@@ -34,7 +34,7 @@ class Alarm(Page):
         self.assertIn("CRITICAL VALUE", self.one("#alarms").text)
         self.assertIn("A-17: Blasts in the result: 1", self.one("#alarms a").text)
         self.go("#/live")
-        self.until("the alarm beside the count", lambda: "CRITICAL VALUE of sample A-17" in self.one("main").text)
+        self.until("the alarm beside the count", lambda: "CRITICAL A-17: 1 blast" in self.one("main").text)
         self.go("#/history")
         self.assertIn("nobody told yet", self.one("main").text)
         self.one("#alarms a").click()

@@ -49,13 +49,13 @@ fn a_critical_value_is_told_on_every_line_whatever_is_counted_since_until_somebo
     let folder = tempfile::tempdir().unwrap();
     let file = config(folder.path(), "[critical]\nneutrophils_per_ul_below = 10000.0\n");
     // As few red cells as a sample can have, so that there are few neutrophils beside them.
-    let arguments = ["--camera", "simulated", "--target", "70", "--red-count", "0.1", "--sample", "A-1"];
+    let arguments = ["--camera", "simulated", "--target", "46", "--red-count", "0.1", "--sample", "A-1"];
     let mut daemon = Daemon::start(&[&["--config", &file], arguments.as_slice()].concat());
     let done = daemon.wait_for("the result", |line| line["type"] == "preliminary");
     assert_eq!(done["critical"][0]["of"], "neutrophils-per-ul", "{done}");
     daemon.send("new A-2");
     let speaks =
-        |line: &Value| line["trouble"].as_str().is_some_and(|words| words.contains("CRITICAL VALUE of sample A-1"));
+        |line: &Value| line["trouble"].as_str().is_some_and(|words| words.contains("CRITICAL A-1: neutrophils"));
     daemon.wait_for("the alarm beside the next sample", |line| line["sample"] == "A-2" && speaks(line));
     let store = Store::open_beside(daemon.state.path()).unwrap();
     let said = Told { told: "Ward 3".into(), told_by: None, told_at: None, read_back: true, note: String::new() };

@@ -173,13 +173,9 @@ fn alarms(figures: &mut Figures, monitor: &Monitor) {
         Ok(open) => {
             figures.gauge(
                 "alarms_open",
-                "Results with a critical value of which nobody was told yet",
+                "Results with a critical value that no person was told of yet",
                 open.len() as f64,
             );
-            let oldest = open.iter().map(|alarm| seconds_of(alarm.at)).reduce(f64::min);
-            if let Some(oldest) = oldest {
-                figures.gauge("alarm_oldest_time_seconds", "When the count of the oldest of them ended", oldest);
-            }
         }
         Err(problem) => log::warn!("open alarms cannot be told: {problem}"),
     }

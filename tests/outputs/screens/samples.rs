@@ -187,7 +187,7 @@ pub fn simulated_waiting() -> Snapshot {
 }
 
 pub fn critical() -> Snapshot {
-    let alarm = "CRITICAL VALUE of sample S-0042: 41 blasts (limit 1); look at it, tell the ward, and say on the page who was told";
+    let alarm = "CRITICAL S-0042: 41 blasts (limit 1); look at it, tell the ward, and say on the page who was told";
     Snapshot { trouble: Some(alarm.into()), ..done_with_flags() }
 }
 
