@@ -85,9 +85,8 @@ fn list(store: &Store, config: Option<&Path>, which: &Which, json: bool) -> Resu
 
 fn export(store: &Store, config: Option<&Path>, which: &Which, path: &Path) -> Result<(), Failure> {
     let (query, words) = wanted(config, which)?;
-    let form = match path.extension().and_then(OsStr::to_str) {
-        Some(form @ ("csv" | "jsonl")) => form,
-        _ => return Err(Failure::input(format!("{}: name a file that ends with .csv or .jsonl", path.display()))),
+    let Some(form @ ("csv" | "jsonl")) = path.extension().and_then(OsStr::to_str) else {
+        return Err(Failure::input(format!("{}: name a file that ends with .csv or .jsonl", path.display())));
     };
     let failed = |problem: io::Error| Failure {
         code: 1,

@@ -1,6 +1,7 @@
 //! `control`: quality control at the console.
 
 use jiff::Timestamp;
+use std::fmt::Write as _;
 
 use crate::cli::args::{ControlArguments, ControlCommand, RunArguments};
 use crate::cli::failure::{Blame, Failure};
@@ -99,17 +100,18 @@ fn words(run: &ControlRun) -> String {
     let again = if run.try_number > 1 { format!("  run {} since it was due", run.try_number) } else { String::new() };
     let (at, lot) = (zone::minute(run.at), named(&run.lot_name, run.level));
     let mut line = format!("{:>4}  {at}  lot {lot}  {outcome}  {}{again}", run.id, run.by);
+    // Writing to a String cannot fail.
     for (rule, chart) in run.broken() {
-        line.push_str(&format!("  {} {chart}", rule.code()));
+        let _ = write!(line, "  {} {chart}", rule.code());
     }
     for cause in &run.causes {
-        line.push_str(&format!("  {}", serde_json::to_value(cause).map(said).unwrap_or_default()));
+        let _ = write!(line, "  {}", serde_json::to_value(cause).map(said).unwrap_or_default());
     }
     for value in &run.values {
-        line.push_str(&format!("  {} {}/{}", value.chart, value.count, value.of));
+        let _ = write!(line, "  {} {}/{}", value.chart, value.count, value.of);
     }
     if let Some(words) = &run.words {
-        line.push_str(&format!("  ({words})"));
+        let _ = write!(line, "  ({words})");
     }
     line
 }

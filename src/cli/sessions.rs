@@ -76,10 +76,12 @@ fn text(detail: &SessionDetail) -> String {
         Status::Preliminary => "preliminary".to_owned(),
         Status::Final => format!("final, signed by {}", session.signed_by.as_deref().unwrap_or("?")),
     };
-    let marks: String = session.marks.iter().map(|mark| format!("  {}", mark.short())).collect();
     let started = zone::minute(session.started);
-    let mut line = format!("{:>4}  {started}  {}  {status}{marks}", session.id, session.sample);
+    let mut line = format!("{:>4}  {started}  {}  {status}", session.id, session.sample);
     // Writing to a String cannot fail.
+    for mark in &session.marks {
+        let _ = write!(line, "  {}", mark.short());
+    }
     if let Some(first) = &session.awaits_second {
         let _ = write!(line, ", awaits a second reviewer after {first}");
     }

@@ -57,7 +57,13 @@ pub fn changes(before: &Snapshot, now: &Snapshot, points: f64) -> Vec<Change> {
         if found.iter().any(|change| change.group == Some(class.group())) {
             continue;
         }
-        let of = |result: &Snapshot| result.classes.iter().find(|line| line.class == *class).map(|line| line.figure());
+        let of = |result: &Snapshot| {
+            result
+                .classes
+                .iter()
+                .find(|line| line.class == *class)
+                .map(super::super::domain::counts::ClassCount::figure)
+        };
         if let Some((before, now)) = pair(before, now, of(before), of(now)).filter(moved) {
             found.push(Change { group: None, class: Some(*class), before, now });
         }

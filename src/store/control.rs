@@ -15,7 +15,7 @@ use crate::counting::quality_control::{ControlLot, ControlRun, NewLot, Override,
 use crate::domain::letters::unfit_in_comment;
 
 /// Lots in use at once, at most.
-const MOST_LOTS: i64 = 12;
+const MOST_LOTS: usize = 12;
 
 /// Longest reason, characters.
 const LONGEST_REASON: usize = 500;
@@ -92,7 +92,7 @@ impl Store {
                     lot.name
                 ));
             }
-            if in_use.len() as i64 >= MOST_LOTS {
+            if in_use.len() >= MOST_LOTS {
                 return refused(format!("{MOST_LOTS} lots are in use; take one out of use first"));
             }
             let text = serde_json::to_string(&lot)?;

@@ -178,7 +178,7 @@ impl Store {
     /// A refusal if the session has no result or is already signed, or the comment is too long; else if it cannot be
     /// written.
     pub fn sign(&self, session: SessionId, by: &str, at: Timestamp, comment: &str) -> Result<Signature, StoreError> {
-        self.sign_if(session, by, at, comment, None, |_| true, false)?.only()
+        self.sign_if(session, (by, at), comment, None, |_| true, false)?.only()
     }
 
     /// Signs the result only if its fingerprint is `seen`, with how quality control stands. The comment is a person's: every letter of it must print.
@@ -206,14 +206,14 @@ impl Store {
                 "the comment holds {letters}, which this station cannot print; write it without{package}"
             )));
         }
-        self.sign_if(session, by, at, &comment, control, |fingerprint| fingerprint == seen, true)
+        self.sign_if(session, (by, at), &comment, control, |fingerprint| fingerprint == seen, true)
     }
 
+    /// `by` and `at`: who signs, and when.
     fn sign_if(
         &self,
         session: SessionId,
-        by: &str,
-        at: Timestamp,
+        (by, at): (&str, Timestamp),
         comment: &str,
         control: Option<ControlMark>,
         seen: impl FnOnce(&str) -> bool,

@@ -107,11 +107,11 @@ pub(super) fn waiting(connection: &Connection, session: SessionId) -> Result<Opt
     Ok(last(connection, session)?.map(|(first, _)| first).filter(|first| first.handed_back.is_none()))
 }
 
+/// The classes in force by cell.
+type Classes = BTreeMap<CellNumber, CellClass>;
+
 /// The latest first signature, and the classes that it stood for.
-fn last(
-    connection: &Connection,
-    session: SessionId,
-) -> Result<Option<(FirstReviewer, BTreeMap<CellNumber, CellClass>)>, StoreProblem> {
+fn last(connection: &Connection, session: SessionId) -> Result<Option<(FirstReviewer, Classes)>, StoreProblem> {
     let mut select = connection.prepare_cached(
         "SELECT number, person, at, detail FROM audit WHERE session = ?1 AND action = ?2 ORDER BY number DESC LIMIT 1",
     )?;

@@ -110,7 +110,7 @@ impl Store {
             let Some(detail) = one(transaction, id)? else { return Ok(None) };
             let needs_second = detail.summary.status == Status::Preliminary && second_look::asks(self, &detail);
             let delta = delta::of(self, transaction, &detail)?;
-            Ok(Some(SessionDetail { needs_second, delta, ..detail }))
+            Ok(Some(SessionDetail { delta, needs_second, ..detail }))
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 use leukoscope::counting::quality_control::limits::from_chance;
-use leukoscope::counting::quality_control::westgard::judge;
+use leukoscope::counting::quality_control::westgard::{Rule, judge};
 
 /// Shares of a healthy differential, the five that most lots chart first; the rest is not charted.
 const SHARES: [(usize, f64); 6] = [(0, 0.575), (1, 0.30), (2, 0.06), (3, 0.03), (4, 0.025), (5, 0.01)];
@@ -29,11 +29,11 @@ fn alarms(charts: usize, cells: u32, reference: Option<u32>, is_said: bool, runs
         }
         let counted = draw(cells, dice);
         let (mut warn, mut reject) = (false, false);
-        for class in 0..charts {
-            let z = from_chance(counted.get(&class).copied().unwrap_or(0), cells, shares[class], said);
+        for (class, share) in shares.iter().enumerate().take(charts) {
+            let z = from_chance(counted.get(&class).copied().unwrap_or(0), cells, *share, said);
             let rule = judge(z, before.insert(class, z), &[]);
             warn |= rule.is_some();
-            reject |= rule.is_some_and(|rule| rule.rejects());
+            reject |= rule.is_some_and(Rule::rejects);
         }
         warned += u32::from(warn);
         rejected += u32::from(reject);
@@ -80,10 +80,10 @@ fn a_classifier_that_loses_every_third_lymphocyte_is_rejected_soon() {
             (0..5).any(|_| {
                 let lymphocytes = (0..200).filter(|_| dice.f64() < 0.20).count() as u32;
                 let z = from_chance(lymphocytes, 200, 0.30, None);
-                judge(z, before.replace(z), &[]).is_some_and(|rule| rule.rejects())
+                judge(z, before.replace(z), &[]).is_some_and(Rule::rejects)
             })
         })
         .count();
-    println!("rejected within five runs of 200 cells: {} of 2000", found);
+    println!("rejected within five runs of 200 cells: {found} of 2000");
     assert!(found > 1900, "{found}");
 }

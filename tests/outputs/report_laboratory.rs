@@ -71,8 +71,8 @@ fn noto() -> bool {
     there
 }
 
-fn read(config: LaboratoryConfig) -> Letterhead {
-    Letterhead::read(&config).unwrap()
+fn read(config: &LaboratoryConfig) -> Letterhead {
+    Letterhead::read(config).unwrap()
 }
 
 fn logo(folder: &Path) -> std::path::PathBuf {
@@ -148,7 +148,7 @@ fn every_page_names_the_laboratory_and_shows_its_logo_once_in_the_file() {
     let many: Vec<_> = (0..9).flat_map(|_| six_pictured(jpeg)).collect();
     let mut bench = Bench::with("A-17", &many[..6]);
     let bare = bench.pdf("en");
-    bench.letterhead = read(LaboratoryConfig {
+    bench.letterhead = read(&LaboratoryConfig {
         name: "Laboratorio Ñandú".into(),
         address: "Calle Mayor 5, 28013 Madrid".into(),
         phone: "+34 910 000 000".into(),

@@ -31,6 +31,7 @@ impl Station {
             .args(arguments)
             .env("LEUKOSCOPE_MODELS", models_folder())
             .env("LEUKOSCOPE_STATION_STATE", state)
+            .env("LEUKOSCOPE_STATION_TRAINING", "true")
             .env("LEUKOSCOPE_WEB_LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

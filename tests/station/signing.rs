@@ -23,7 +23,7 @@ struct Page {
 impl Page {
     fn log_in(port: u16) -> Self {
         let mut page = Self { port, cookie: String::new() };
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < until, "no page");
             sleep(Duration::from_millis(100));

@@ -95,8 +95,8 @@ fn said_after(from: &Path, sql: &str) -> Option<String> {
         select.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
     };
     let quiet = "PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF;";
-    let dropped: String = triggers.iter().map(|(name, _)| format!("DROP TRIGGER {name};")).collect();
-    let again: String = triggers.iter().map(|(_, sql)| format!("{sql};")).collect();
+    let dropped = triggers.iter().map(|(name, _)| format!("DROP TRIGGER {name};")).collect::<Vec<_>>().concat();
+    let again = triggers.iter().map(|(_, sql)| format!("{sql};")).collect::<Vec<_>>().concat();
     file.execute_batch(&format!("{quiet} {dropped}")).unwrap();
     let before: i64 = file.query_row("SELECT total_changes()", [], |row| row.get(0)).unwrap();
     file.execute_batch(sql).unwrap_or_else(|problem| panic!("{sql}: {problem}"));

@@ -358,8 +358,9 @@ fn the_page_gets_its_lists_from_the_program() {
         let line = script.lines().find_map(|line| line.strip_prefix(&format!("export const {name} = "))).unwrap();
         serde_json::from_str(line.trim_end_matches(';')).unwrap()
     };
-    let order =
-        "BLA MYO MOB PMB PMO MYB MMZ NGB NGS EOS BAS MON LYT LYA EBO KSC PLT UNK".split(' ').collect::<Vec<_>>();
+    let order = "BLA MYO MOB LBL PMB PMO MYB MMZ NGB NGS EOS BAS MON LYT LYA LYR PLC EBO KSC TWO ART PLT UNK"
+        .split(' ')
+        .collect::<Vec<_>>();
     assert_eq!(list("ORDER"), json!(order));
     assert_eq!(list("APART"), json!(["EBO", "KSC", "PLT", "UNK"]));
     assert_eq!(list("PER_100"), json!(["EBO", "KSC"]));
@@ -371,7 +372,10 @@ fn the_page_gets_its_lists_from_the_program() {
 fn classes_come_with_their_keys() {
     let classes = Station::at_device().get("/api/classes", &[]).json();
     let ngs = classes.as_array().unwrap().iter().find(|class| class["code"] == "NGS").unwrap();
-    assert_eq!(*ngs, json!({"code": "NGS", "name": "neutrophil (segmented)", "group": "neutrophils", "key": "s"}));
+    let told = json!({
+        "code": "NGS", "name": "neutrophil (segmented)", "group": "neutrophils", "key": "s", "by_people_alone": false,
+    });
+    assert_eq!(*ngs, told);
 }
 
 #[test]

@@ -28,13 +28,14 @@ fn a_white_count_and_a_group_are_entered_for_the_sample_being_counted_and_nothin
         json!({"command": "white", "white_count": 6500}),
         json!({"command": "white", "red_count": 4.5}),
         json!({"command": "white"}),
-        json!({"command": "white", "white_count": 6.5, "sample": "A-18"}),
         json!({"command": "group", "group": "Maria Lopez"}),
         json!({"command": "start", "white_count": 6.5}),
         json!({"command": "new", "white_count": 6.5}),
     ] {
         assert_eq!(ask(wrong.clone()).status, 400, "{wrong}");
     }
+    let other = ask(json!({"command": "white", "white_count": 6.5, "sample": "A-18"}));
+    assert_eq!(other.status, 409, "another sample is counted");
     let asked: Vec<Command> = station.asked.try_iter().map(|asked| asked.command).collect();
     let entered = [Entered::White(WhiteCount::new(6.5).unwrap()), Entered::Group("adults".to_owned())];
     assert_eq!(asked[1..], entered.map(Command::Enter));

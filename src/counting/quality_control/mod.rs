@@ -171,6 +171,7 @@ impl ControlRun {
     }
 
     /// Rules broken, worst first, each with its chart.
+    #[must_use]
     pub fn broken(&self) -> Vec<(Rule, &str)> {
         let mut broken: Vec<(Rule, &str)> =
             self.values.iter().filter_map(|value| Some((value.rule?, value.chart.as_str()))).collect();

@@ -356,6 +356,7 @@ impl Snapshot {
     }
 
     /// The words that everything shown of it carries, the strongest first.
+    #[must_use]
     pub fn marks(&self) -> Vec<Mark> {
         self.marks_by(self.camera_check.as_ref())
     }

@@ -183,14 +183,11 @@ impl Used {
             map.pair_with_multiple(*glyph, letters.chars());
         }
         pdf.cmap(to_unicode, &map.finish());
-        match outlines {
-            Some(outlines) => {
-                pdf.stream(file, outlines).pair(Name(b"Subtype"), Name(b"CIDFontType0C"));
-            }
-            None => {
-                let length = i32::try_from(subset.len()).unwrap_or(i32::MAX);
-                pdf.stream(file, &subset).pair(Name(b"Length1"), length);
-            }
+        if let Some(outlines) = outlines {
+            pdf.stream(file, outlines).pair(Name(b"Subtype"), Name(b"CIDFontType0C"));
+        } else {
+            let length = i32::try_from(subset.len()).unwrap_or(i32::MAX);
+            pdf.stream(file, &subset).pair(Name(b"Length1"), length);
         }
         Ok(())
     }

@@ -133,8 +133,10 @@ impl Sheet {
         let size = size * (760.0 / width).min(1.0);
         let width = typeface::width(PdfFace::Bold, size, word);
         let (sine, cosine) = high.atan2(wide).sin_cos();
-        let (x, y) =
-            ((wide - width * cosine + size * 0.7 * sine) / 2.0, (high - width * sine - size * 0.7 * cosine) / 2.0);
+        let (x, y) = (
+            f32::midpoint(wide - width * cosine, size * 0.7 * sine),
+            (high - width * sine - size * 0.7 * cosine) / 2.0,
+        );
         let [red, green, blue] = colour;
         self.content.set_stroke_rgb(red, green, blue).set_line_width(0.8);
         self.content

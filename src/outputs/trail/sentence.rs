@@ -180,13 +180,12 @@ fn fill<'a>(text: &'a str, value: impl Fn(&str) -> Option<&'a str>) -> String {
             rest = after;
             continue;
         };
-        match value(name) {
-            Some(value) => filled.push_str(value),
-            None => {
-                filled.push('{');
-                filled.push_str(name);
-                filled.push('}');
-            }
+        if let Some(value) = value(name) {
+            filled.push_str(value);
+        } else {
+            filled.push('{');
+            filled.push_str(name);
+            filled.push('}');
         }
         rest = after;
     }

@@ -18,6 +18,7 @@ use crate::store::records::Role;
 
 /// Cameras that can be chosen.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "it is called so in the answer")]
 pub(super) struct Cameras {
     /// Whether the camera is chosen here; else the configuration names it.
     asks: bool,

@@ -24,8 +24,8 @@ pub(super) struct Found {
 }
 
 impl Controls {
-    pub(super) fn keep(&self, run: ControlRun) -> Result<ControlRun, StoreError> {
-        let run = self.0.store.add_control_run(&run)?;
+    pub(super) fn keep(&self, run: &ControlRun) -> Result<ControlRun, StoreError> {
+        let run = self.0.store.add_control_run(run)?;
         let broken: Vec<String> = run.broken().iter().map(|(rule, chart)| format!("{} {chart}", rule.code())).collect();
         log::info!(
             "control run {} of lot {}: {:?} {:?} {}",

@@ -134,7 +134,7 @@ impl Controls {
         for (session, lot, by) in self.0.store.controls_to_judge()? {
             let Some(lot) = self.lot(lot)? else { continue };
             let Some(run) = self.of_session(session, &lot, by, now)? else { continue };
-            self.keep(run)?;
+            self.keep(&run)?;
         }
         Ok(())
     }
@@ -218,7 +218,7 @@ impl Controls {
             words,
         };
         let _one_at_a_time = self.judging();
-        Ok(self.keep(self.judged(&lot, found, now)?)?)
+        Ok(self.keep(&self.judged(&lot, found, now)?)?)
     }
 
     /// Share of the stored cells that are named right, by label: what a new lot may take as its reference.

@@ -30,12 +30,11 @@ impl Counting {
                 self.next = Some(NextSample { id, by });
                 self.begin_next();
             }
-            Command::Enter(entered) => self.enter(entered, &by),
             // Another sample may have begun since it was sent.
             Command::EnterFor(sample, entered) if sample != self.session.sample() => {
                 log::warn!("{entered:?} of sample {sample} is not used: another sample is counted");
             }
-            Command::EnterFor(_, entered) => self.enter(entered, &by),
+            Command::Enter(entered) | Command::EnterFor(_, entered) => self.enter(entered, &by),
             // A sample being counted is never ended by a control.
             Command::Control(of) if self.session.phase() == Phase::Counting => {
                 log::warn!("the control {} is not counted: a sample is", of.lot);

@@ -55,14 +55,11 @@ impl Counting {
         let waiting = self.next.as_ref().map(|next| next.id.as_deref().unwrap_or_default());
         let counting = (self.session.phase() == Phase::Counting).then(|| self.session.sample());
         self.connections.running.settle(waiting.or(counting), &self.connections.commands);
-        let snapshot = match self.state.as_deref().filter(|_| self.unkept.is_some()) {
-            Some(before) => {
-                Snapshot { trouble: self.connections.troubles.worst(), time: Timestamp::now(), ..before.clone() }
-            }
-            None => {
-                let now = self.snapshot();
-                self.as_signed(now)
-            }
+        let snapshot = if let Some(before) = self.state.as_deref().filter(|_| self.unkept.is_some()) {
+            Snapshot { trouble: self.connections.troubles.worst(), time: Timestamp::now(), ..before.clone() }
+        } else {
+            let now = self.snapshot();
+            self.as_signed(now)
         };
         let snapshot = Arc::new(snapshot);
         self.state = Some(Arc::clone(&snapshot));

@@ -81,7 +81,7 @@ impl Accounts {
             let (number, sample) = row?;
             match self.orders.get(&number) {
                 None => {
-                    findings.add(next, format!("order {number} of sample {sample} is not in the trail: it was added"))
+                    findings.add(next, format!("order {number} of sample {sample} is not in the trail: it was added"));
                 }
                 Some((since, hash)) => {
                     present += 1;
