@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use jiff::Timestamp;
-use leukoscope::config::{Flags, Hl7Config, SampleConfig, SessionConfig};
+use leukoscope::config::{CriticalConfig, Flags, Hl7Config, SampleConfig, SessionConfig};
 use leukoscope::outputs::hl7::message::Message;
 use leukoscope::outputs::hl7::mllp::{Frames, framed};
 use leukoscope::outputs::hl7::order::answer;
@@ -33,7 +33,10 @@ fn worklist() -> &'static Worklist {
             taken_with: None,
             session: SessionConfig::default(),
             sample: SampleConfig::default(),
+            source: None,
+            training: false,
             flags: Flags::default(),
+            critical: CriticalConfig::default(),
             models: BTreeMap::new(),
             calibration: None,
             um_per_px: None,

@@ -11,9 +11,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use leukoscope::camera::supervise::CameraWatch;
-use leukoscope::config::{Config, Flags, SessionConfig, WebConfig};
+use leukoscope::config::{Config, CriticalConfig, Flags, SampleConfig, SessionConfig, WebConfig};
+use leukoscope::outputs::report::letterhead::Letterhead;
 use leukoscope::outputs::web::{self, Timeouts, Web};
 use leukoscope::station::adapt::Laboratory;
+use leukoscope::station::camera_choice::CameraChooser;
+use leukoscope::station::control::Controls;
 use leukoscope::station::drops::Drops;
 use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
@@ -46,8 +49,12 @@ fn station() -> &'static Station {
         let settings = Settings {
             version: String::new(),
             camera: String::new(),
+            source: None,
+            training: false,
             session: SessionConfig::default(),
+            sample: SampleConfig::default(),
             flags: Flags::default(),
+            critical: CriticalConfig::default(),
             models: Default::default(),
             calibration: None,
             um_per_px: None,
@@ -76,10 +83,15 @@ fn station() -> &'static Station {
             config: WebConfig { listen: "127.0.0.1:0".parse().expect("an address"), ..WebConfig::default() },
             state,
             station: "fuzz".into(),
+            keep: config.store.clone(),
+            controls: Controls::new(config.quality_control.clone(), store.clone(), in_force.clone()),
             store,
             in_force,
             live: Live::default(),
             commands: Commands::new(Drops::default()).0,
+            camera: CameraChooser::default(),
+            letterhead: Letterhead::default(),
+            review: config.review.clone(),
             calibration_requests: CalibrationRequest::requests(Drops::default()).0,
             laboratory: Laboratory::of(&config),
             weights_requests: WeightsRequest::requests(Drops::default()).0,
