@@ -19,9 +19,9 @@ from settings import BOX_MARGIN, CLASSES, CODES, RED_CELL_UM, SOURCES, UNNAMED
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 LABELS = [*CLASSES, "NEU", "IG", *UNNAMED]
-# Classes that only a person gives on the device; no network learns them.
-PEOPLES = ["ART", "LBL", "LYR", "PLC", "TWO"]
 """What a folder of cells may be called."""
+PEOPLES = ["ART", "LBL", "LYR", "PLC", "TWO"]
+"""Classes that only a person gives on the device; no network learns them."""
 LMU_SIDE, PBC_WIDTH = 400, 360
 """Size of the public sets' images as published, px."""
 LMU_PACK_SIDE = 360

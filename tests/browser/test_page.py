@@ -121,9 +121,9 @@ class Day(Page):
         self.press("What mattered (h)")
         self.until("the large cell again", lambda: large().endswith("crop.jpg"))
         self.one(".panel .large").click()
-        self.assertIn("µm", self.one("dialog").text)
+        self.assertIn("µm", self.one("dialog[open]").text)
         self.press("Close")
-        self.until("the cell alone", lambda: not self.find("dialog"))
+        self.until("the cell alone", lambda: not self.find("dialog[open]"))
         # The whole field, of a cell whose field was kept if there is one.
         numbers = list(self.cells(1))
         kept = [one for one in numbers if self.ask("GET", f"/api/sessions/1/cells/{one}/field")[0] == 200]
@@ -144,9 +144,9 @@ class Day(Page):
             stage = self.one(".field-view .stage").size["width"]
             self.assertLessEqual(wide(), stage)
         else:
-            self.until("the words", lambda: "was not kept" in self.one("dialog").text)
+            self.until("the words", lambda: "was not kept" in self.one("dialog[open]").text)
         self.press("Close")
-        self.until("the cell alone", lambda: not self.find("dialog"))
+        self.until("the cell alone", lambda: not self.find("dialog[open]"))
 
     def test_5_a_signature_makes_the_result_final_and_the_report_says_so(self):
         self.log_in("rita")
