@@ -59,7 +59,7 @@ impl Daemon {
 
     /// Reads serial lines until one matches.
     pub(crate) fn wait_for(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let until = Instant::now() + Duration::from_mins(2);
+        let until = Instant::now() + Duration::from_mins(4);
         let mut line = String::new();
         while Instant::now() < until {
             if self.serial.buffer().is_empty() {

@@ -49,7 +49,7 @@ fn a_critical_value_is_told_on_every_line_whatever_is_counted_since_until_somebo
     let folder = tempfile::tempdir().unwrap();
     let file = config(folder.path(), "[critical]\nneutrophils_per_ul_below = 10000.0\n");
     // As few red cells as a sample can have, so that there are few neutrophils beside them.
-    let arguments = ["--camera", "simulated", "--target", "80", "--red-count", "0.1", "--sample", "A-1"];
+    let arguments = ["--camera", "simulated", "--target", "60", "--red-count", "0.1", "--sample", "A-1"];
     let mut daemon = Daemon::start(&[&["--config", &file], arguments.as_slice()].concat());
     let done = daemon.wait_for("the result", |line| line["type"] == "preliminary");
     assert_eq!(done["critical"][0]["of"], "neutrophils-per-ul", "{done}");
