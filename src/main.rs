@@ -37,6 +37,9 @@ fn main() -> ExitCode {
         Some(CliCommand::Validate(ValidateCommand::Fields { arguments, classes, field })) => {
             validate::command::fields(&arguments, classes.as_deref(), &field)
         }
+        Some(CliCommand::Validate(ValidateCommand::RedCells { dir, json, field, vision })) => {
+            validate::command::red_cells(&dir, json, &field, &vision)
+        }
         Some(CliCommand::Adapt(arguments)) => adapt::adapt(&arguments),
         Some(CliCommand::CheckConfig { file }) => check_config::check_config(&file),
         Some(CliCommand::Worklist(arguments)) => worklist::worklist(&arguments),

@@ -93,9 +93,12 @@ struct CellLine {
     w: f64,
     h: f64,
     score: f64,
-    class: Option<CellClass>,
+    class: Option<&'static str>,
     probability: Option<f64>,
-    top: Vec<(CellClass, f64)>,
+    top: Vec<(&'static str, f64)>,
+    /// Of a named red cell: whether it counts for grades, as it is whole and lies by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    graded: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     uncorrected: Option<UncorrectedLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,6 +136,9 @@ impl CellLine {
     fn new(cell: &Cell, vision: &Vision) -> Self {
         let area = cell.detection.area;
         let opinion = cell.opinion.as_ref();
+        let white = opinion.map_or_else(Vec::new, |opinion| top(opinion, TOP));
+        let red =
+            cell.red.as_ref().map(|red| red.ranked.iter().take(TOP).map(|(class, p)| (class.code(), rounded(*p, 1e6))));
         Self {
             kind: cell.kind(),
             x: rounded(area.x, 10.0),
@@ -140,9 +146,13 @@ impl CellLine {
             w: rounded(area.w, 10.0),
             h: rounded(area.h, 10.0),
             score: rounded(cell.detection.score, 1e4),
-            class: cell.class(),
-            probability: opinion.map(|opinion| rounded(opinion.probability, 1e6)),
-            top: opinion.map_or_else(Vec::new, |opinion| top(opinion, TOP)),
+            class: cell.class().map(CellClass::code).or(cell.red.as_ref().map(|red| red.class.code())),
+            probability: opinion
+                .map(|opinion| opinion.probability)
+                .or(cell.red.as_ref().map(|red| red.probability))
+                .map(|probability| rounded(probability, 1e6)),
+            top: red.map_or_else(|| white.into_iter().map(|(class, p)| (class.code(), p)).collect(), Iterator::collect),
+            graded: cell.red.as_ref().map(|red| red.graded),
             uncorrected: opinion.and_then(UncorrectedLine::of),
             note: opinion.and_then(|opinion| note(opinion, vision)),
         }
@@ -202,7 +212,10 @@ fn estimates(measured: &[(ListedPicture, MeasuredPicture)]) -> Vec<(ImageGroup, 
 /// # Errors
 /// With exit code 2 for wrong input, 1 if output or a network fails; after the lines of all other pictures.
 pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
-    let (vision, _) = vision_as_is(&arguments.vision)?;
+    let (mut vision, models) = vision_as_is(&arguments.vision)?;
+    if !arguments.no_red_cells {
+        vision = vision.naming_red_cells(&models).blame_input()?;
+    }
     let pictures = list(&arguments.paths, arguments.recursive)?;
     let files: Vec<PathBuf> = pictures.iter().map(|(picture, ())| picture.path.clone()).collect();
     let vision = Arc::new(vision.lit(lighting(&arguments.field, &files)?));

@@ -12,5 +12,6 @@ pub mod label;
 pub mod letters;
 pub mod prevalence_mode;
 pub mod red_cell_colour;
+pub mod red_class;
 pub mod scale;
 pub mod source;

@@ -195,7 +195,7 @@ mod tests {
     fn cell(kind: Kind, area: Rect) -> Cell {
         let opinion =
             (kind == Kind::Wbc).then(|| Prediction::of(vec![(CellClass::Eos, 0.97), (CellClass::Ngs, 0.03)], 0.6));
-        Cell { detection: Detection { kind, area, score: 0.9 }, opinion }
+        Cell { detection: Detection { kind, area, score: 0.9 }, opinion, red: None }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::vision::detect::scale::{COARSEST, Scale};
 use crate::vision::detect::{DetectError, Detection};
 use crate::vision::optics::resample::ResampleError;
 use crate::vision::prediction::Prediction;
+use crate::vision::red_cells::{RedCellError, RedOpinion};
 
 /// Score of a white cell times the probability that it is a cell of any class, from which it is one.
 const LEAST_BELIEF: f64 = 0.05;
@@ -20,6 +21,8 @@ pub struct Cell {
     pub detection: Detection,
     /// What it is; for white cells only.
     pub opinion: Option<Prediction>,
+    /// What it looks like; for red cells only, where red cells are named.
+    pub red: Option<RedOpinion>,
 }
 
 impl Cell {
@@ -66,6 +69,8 @@ pub enum VisionError {
     Crop(#[from] ResampleError),
     #[error(transparent)]
     Classify(#[from] ClassifyError),
+    #[error(transparent)]
+    RedCell(#[from] RedCellError),
     #[error(
         "at {um_per_px:.2} um a pixel cells are too small to tell apart (at most {COARSEST}); use an objective of higher power"
     )]

@@ -17,6 +17,8 @@ pub mod prediction;
 pub mod prevalence;
 pub mod profile;
 pub mod quality;
+mod red_card;
+pub mod red_cells;
 pub mod stain;
 pub mod tempering;
 

@@ -11,9 +11,10 @@ use crate::vision::card_seal::{hexadecimal, seal_of};
 use crate::vision::colour_map::StainCard;
 use crate::vision::optics::white_balance::WhiteBalance;
 use crate::vision::profile::{Profile, ProfileError, ProfileProblem};
+use crate::vision::red_card::RedCellsCard;
 use crate::vision::tempering::DistanceCard;
 
-/// `model.toml`: what the two networks expect, and how to read their outputs.
+/// `model.toml`: what the networks expect, and how to read their outputs.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelCard {
@@ -27,6 +28,8 @@ pub struct ModelCard {
     pub distance: Option<DistanceCard>,
     pub detector: DetectorCard,
     pub classifier: ClassifierCard,
+    /// The network of red cells; without it they are counted, and not named.
+    pub red_cells: Option<RedCellsCard>,
     /// Sources of the training images.
     #[serde(default)]
     pub training: Vec<TrainingSource>,
@@ -135,6 +138,8 @@ pub struct Models {
     pub detector: Vec<u8>,
     /// Classifier, ONNX.
     pub classifier: Vec<u8>,
+    /// Network of red cells, ONNX, where the card names one.
+    pub red_cells: Option<Vec<u8>>,
     /// The profile of a laboratory, whose last layer the classifier gets.
     pub profile: Option<Profile>,
 }
@@ -157,7 +162,11 @@ impl Models {
         }
         let detector = read_checked(&folder.join(&card.detector.file), &card.detector.sha256)?;
         let classifier = read_checked(&folder.join(&card.classifier.file), &card.classifier.sha256)?;
-        Ok(Self { card, folder: folder.to_owned(), detector, classifier, profile: None })
+        let red_cells = match &card.red_cells {
+            None => None,
+            Some(red) => Some(read_checked(&folder.join(&red.file), &red.sha256)?),
+        };
+        Ok(Self { card, folder: folder.to_owned(), detector, classifier, red_cells, profile: None })
     }
 
     /// The same with the profile in this file.
@@ -230,6 +239,7 @@ impl ModelCard {
         self.distance.as_ref().map_or(Ok(()), DistanceCard::check)?;
         self.detector.check()?;
         self.classifier.check()?;
+        self.red_cells.as_ref().map_or(Ok(()), RedCellsCard::check)?;
         for source in &self.training {
             if source.images > MOST_IMAGES {
                 return Err(format!("training.images is {}, not 0 to {MOST_IMAGES}", source.images));

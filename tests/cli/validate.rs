@@ -166,7 +166,7 @@ fn field(truth: &[(u32, BoxName)], candidates: Vec<Detection>) -> FieldOutcome {
     FieldOutcome {
         image: PathBuf::from("field.png"),
         truth: truth.iter().map(|(at, name)| (place(*at), *name)).collect(),
-        cells: cells.map(|detection| Cell { detection: *detection, opinion: None }).collect(),
+        cells: cells.map(|detection| Cell { detection: *detection, opinion: None, red: None }).collect(),
         candidates,
     }
 }

@@ -55,6 +55,9 @@ pub struct AnalyzeArguments {
     /// Write a PNG for each white cell: its crop, and where the evidence for its class lies.
     #[arg(long, value_name = "DIR")]
     pub saliency: Option<PathBuf>,
+    /// Leave red cells without names: faster.
+    #[arg(long)]
+    pub no_red_cells: bool,
     #[command(flatten)]
     pub field: FieldArguments,
     #[command(flatten)]
@@ -131,6 +134,20 @@ pub enum ValidateCommand {
         classes: Option<String>,
         #[command(flatten)]
         field: FieldArguments,
+    },
+    /// Red cells of fields, named in a .csv beside each picture: lines of x,y,type, with a header; x and y are the middle in
+    /// px, type is a number (Chula RBC-12: 0 normal, 1 macrocyte, 2 microcyte, 3 spherocyte, 4 target cell, 5 stomatocyte,
+    /// 6 ovalocyte, 7 teardrop, 8 burr cell, 9 schistocyte, 10 not categorised, 11 hypochromic, 12 elliptocyte) or a code.
+    RedCells {
+        /// Folder of labelled pictures.
+        dir: PathBuf,
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        field: FieldArguments,
+        #[command(flatten)]
+        vision: VisionArguments,
     },
 }
 

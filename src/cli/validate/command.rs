@@ -10,11 +10,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::camera::picture::list_pictures;
-use crate::cli::args::{FieldArguments, ValidateArguments};
+use crate::cli::args::{FieldArguments, ValidateArguments, VisionArguments};
 use crate::cli::failure::{Blame, Failure};
-use crate::cli::lighting::vision_with_lighting;
+use crate::cli::lighting::{lighting, vision_with_lighting};
 use crate::cli::output;
-use crate::cli::pictures::{progress, vision};
+use crate::cli::pictures::{progress, vision, vision_as_is};
 use crate::cli::validate::page::{About, cells_page, fields_page};
 use crate::cli::validate::{self, BoxNames};
 use crate::domain::prevalence_mode::PrevalenceMode;
@@ -58,6 +58,20 @@ pub fn fields(arguments: &ValidateArguments, classes: Option<&str>, field: &Fiel
     let report = validate::fields(&vision, &arguments.dir, &names, form(arguments), follow(&bar)).blame_input()?;
     bar.finish_and_clear();
     hand_over(arguments, &report, || fields_page(&report, &About::of(&models, today())))
+}
+
+/// Measures the names of red cells on pictures with a table of them.
+///
+/// # Errors
+/// With exit code 2 for wrong input.
+pub fn red_cells(dir: &Path, json: bool, field: &FieldArguments, arguments: &VisionArguments) -> Result<(), Failure> {
+    let (vision, models) = vision_as_is(arguments)?;
+    let lighting = lighting(field, &list_pictures(dir).blame_input()?)?;
+    let vision = vision.lit(lighting).naming_red_cells(&models).blame_input()?;
+    let bar = progress(0, "naming red cells");
+    let report = validate::red_cells(&vision, dir, follow(&bar)).blame_input()?;
+    bar.finish_and_clear();
+    if json { output::line(serde_json::to_string(&report).blame_run()?) } else { output::line(report) }
 }
 
 fn form(arguments: &ValidateArguments) -> PrevalenceMode {

@@ -1,6 +1,6 @@
 //! Validation on labelled images: how often the program is right, how certain that is, and where it errs.
 //!
-//! [`cells`] covers single cells, [`fields`] whole fields of view; both run the daemon's code with the daemon's
+//! [`cells`] covers single cells, [`fields`] whole fields of view, [`red_cells()`] the red cells of fields; all run the daemon's code with the daemon's
 //! models. [`page`] turns their reports into a page for people, their `Serialize` into JSON for programs.
 
 pub mod box_names;
@@ -16,6 +16,9 @@ mod files;
 pub mod matching;
 pub mod page;
 mod pictures;
+mod red_cells;
+pub mod red_labels;
+pub mod red_scores;
 mod text;
 pub mod yolo;
 
@@ -32,6 +35,7 @@ pub(crate) use cells::{Sight, sights};
 pub use estimate::Estimate;
 pub use fields::{FieldsReport, fields};
 pub(crate) use files::labelled_cells;
+pub use red_cells::{RedCellsReport, red_cells};
 
 /// Caveat that belongs beside every figure.
 const NO_PATIENTS: &str = "Public data sets name no patients: cells of one patient may have been in the training images \
@@ -68,6 +72,15 @@ pub enum ValidateError {
     /// A label file is invalid.
     #[error("{}, {source}", path.display())]
     Boxes { path: PathBuf, source: yolo::YoloError },
+    /// No picture has a table of red cells.
+    #[error("no picture in {} has its red cells beside it; 101.jpg needs a 101.csv with lines of x,y,type", path.display())]
+    NoRedLabels { path: PathBuf },
+    /// A table of red cells is wrong.
+    #[error("{}, {source}", path.display())]
+    RedLabels { path: PathBuf, source: red_labels::RedLabelError },
+    /// The models have no network of red cells.
+    #[error("these models name no red cells: model.toml has no [red_cells]; install models that have a redcells.onnx")]
+    NoRedCells,
     /// Not one image could be read.
     #[error("none of the {count} images in {} could be looked at; the log says why for each", path.display())]
     AllUnreadable { path: PathBuf, count: usize },

@@ -96,7 +96,8 @@ impl White {
     pub fn kind(&self, opinion: &Prediction) -> Option<Kind> {
         let score = self.views.iter().map(|view| view.score).sum::<f64>() / self.views.len().max(1) as f64;
         let area = crate::domain::geometry::Rect::default();
-        let cell = Cell { detection: Detection { kind: Kind::Wbc, area, score }, opinion: Some(opinion.clone()) };
+        let cell =
+            Cell { detection: Detection { kind: Kind::Wbc, area, score }, opinion: Some(opinion.clone()), red: None };
         let twice = self.twin && opinion.class == CellClass::Plt;
         (cell.is_believed() && !twice).then(|| cell.kind())
     }

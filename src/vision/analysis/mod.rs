@@ -26,6 +26,7 @@ use crate::vision::optics::white_balance::WhiteBalance;
 use crate::vision::prediction::Prediction;
 use crate::vision::prevalence::PriorShift;
 use crate::vision::profile::ProfileMark;
+use crate::vision::red_cells::RedClassifier;
 use crate::vision::stain;
 use crate::vision::tempering::DistanceCard;
 
@@ -52,6 +53,8 @@ pub enum Lighting {
 pub struct Vision {
     detector: Arc<Detector>,
     classifier: Arc<Classifier>,
+    /// None where the models have none, or red cells need no names.
+    red: Option<Arc<RedClassifier>>,
     balance: WhiteBalance,
     form: CropForm,
     stated: Option<MicrometresPerPixel>,
@@ -72,6 +75,7 @@ impl Vision {
         Ok(Self {
             detector: Arc::new(Detector::new(models)?),
             classifier: Arc::new(Classifier::new(models, unknown_below)?),
+            red: None,
             balance: models.card.white_balance,
             form: CropForm::of(&models.card),
             stated: um_per_px.and_then(MicrometresPerPixel::new),
@@ -86,6 +90,20 @@ impl Vision {
     #[must_use]
     pub(crate) fn calibrated(self, colour: Option<RedCellColour>) -> Self {
         Self { calibrated_colour: colour, ..self }
+    }
+
+    /// The same with names for red cells, where these models have a network for them.
+    ///
+    /// # Errors
+    /// When that network is broken or does not fit `model.toml`.
+    pub fn naming_red_cells(self, models: &Models) -> Result<Self, ModelError> {
+        Ok(Self { red: RedClassifier::new(models)?.map(Arc::new), ..self })
+    }
+
+    /// What names red cells, if anything does.
+    #[must_use]
+    pub fn red_cells(&self) -> Option<&RedClassifier> {
+        self.red.as_deref()
     }
 
     /// The calibrated colour of red cells.
@@ -267,7 +285,8 @@ impl Vision {
         Some(self.stain?.map(found, self.balance.level))
     }
 
-    /// Gives every white cell among `detections` its opinion, and leaves out what both networks doubt.
+    /// Gives every white cell among `detections` its opinion, and every red one where red cells are named; leaves out what both
+    /// networks doubt.
     ///
     /// # Errors
     /// When cropping or the classifier fails.
@@ -283,8 +302,16 @@ impl Vision {
         let named = |detection: Detection| Cell {
             opinion: if detection.kind == Kind::Wbc { opinions.next() } else { None },
             detection,
+            red: None,
+        };
+        let red = match &self.red {
+            None => Vec::new(),
+            Some(red) => red.name(balanced, scale.um_per_px, &detections)?,
         };
         let mut cells: Vec<Cell> = detections.into_iter().map(named).collect();
+        for (cell, red) in cells.iter_mut().zip(red) {
+            cell.red = red;
+        }
         cells.retain(Cell::is_believed);
         let platelets: Vec<Rect> =
             cells.iter().filter(|cell| cell.detection.kind == Kind::Plt).map(|cell| cell.detection.area).collect();
