@@ -16,8 +16,9 @@ from scipy import ndimage
 
 from settings import RED_CELL_UM, WHITE_LEVEL, WHITE_LOWEST, WHITE_PERCENTILE
 
-WHOLE_RED_PX = {"bccd": 103.5, "bccd416": 81.8, "raabin": 137.5, "pbc": 79.5, "chula": 70.0, "iml": 82.5, "bionet": 57.0}
-"""Median size of whole red cells, px, of every source of fields (chula: measured by hand, it has no red boxes)."""
+WHOLE_RED_PX = {"bccd": 103.5, "bccd416": 81.8, "raabin": 137.5, "pbc": 79.5, "chula": 70.0, "iml": 82.5, "bionet": 57.0, "chula_rbc": 44.3}
+"""Median size of whole red cells, px, of every source of fields (chula: measured by hand, it has no red boxes;
+chula_rbc: by the detector)."""
 
 CELL_RED_PX = {"pbc": 79.5 * 0.7, "lmu": 92.0, "marrow": 31.0}
 """The same of the single-cell images: `pbc` are the fields of 360 px at 0.7 of their size, `lmu` was measured by hand (it

@@ -15,6 +15,8 @@ from distance import Distance
 from quantize import IMAGE, Grid, QuantClassifier, QuantConv, QuantDetector, QuantResidual, QuantUp, Stack
 
 OPSET = 13
+FILES = {"detector": "detector.onnx", "classifier": "cells.onnx", "red_cells": "redcells.onnx"}
+"""Names of the networks' files, by their tables in `model.toml`."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -150,6 +152,21 @@ def cells_onnx(net: QuantClassifier, size: int, distance: Distance) -> onnx.Mode
     return finish(graph)
 
 
+def red_cells_onnx(net: QuantClassifier, size: int) -> onnx.ModelProto:
+    """The int8 network of red cells, input "crop" [N,3,size,size], output "logits" [N,types]: quantized operators, then float: a 1x1
+    convolution and its mean over the places."""
+    g = Writer()
+    features = g.node("DequantizeLinear", g.stack(net.layers, "", g.image("crop")), "features")
+    g.linear(features, net.weight.numpy(), net.bias.numpy(), "linear", "evidence")
+    g.node("ReduceMean", ["evidence"], "logits", axes=[2, 3], keepdims=0)
+    graph = helper.make_graph(
+        g.nodes, "redcells",
+        [helper.make_tensor_value_info("crop", TensorProto.FLOAT, ["N", 3, size, size])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", len(net.bias)])],
+        g.weights)
+    return finish(graph)
+
+
 def finish(graph: onnx.GraphProto) -> onnx.ModelProto:
     """The model around `graph`, checked."""
     domains = {node.domain for node in graph.node}
@@ -165,21 +182,21 @@ def toml_list(values: list[object]) -> str:
     return "[" + ", ".join(f'"{v}"' if isinstance(v, str) else repr(v) for v in values) + "]"
 
 
-def save(out: Path, detector: bytes, cells: bytes, settings: dict[str, dict[str, object]],
-         training: list[dict[str, object]]) -> None:
-    """Writes both networks and `model.toml` into `out`, each file whole or not at all.
+def save(out: Path, networks: dict[str, bytes], settings: dict[str, dict[str, object]], training: list[dict[str, object]]) -> None:
+    """Writes the networks and `model.toml` into `out`, each file whole or not at all.
 
-    settings: the tables "white_balance", "detector" and "classifier"; training: the rows of "[[training]]".
+    networks: bytes by table: "detector", "classifier" and, where there is one, "red_cells"; settings: these tables and the others;
+    training: the rows of "[[training]]".
     """
-    settings["detector"] |= {"file": "detector.onnx", "sha256": hashlib.sha256(detector).hexdigest()}
-    settings["classifier"] |= {"file": "cells.onnx", "sha256": hashlib.sha256(cells).hexdigest()}
-    lines = ["# Written by training/leukotrain.py together with the two networks: change it there."]
+    for table, file in networks.items():
+        settings[table] |= {"file": FILES[table], "sha256": hashlib.sha256(file).hexdigest()}
+    lines = ["# Written by training/leukotrain.py together with the networks: change it there."]
     tables = [(f"[{name}]", table) for name, table in settings.items()] + [("[[training]]", row) for row in training]
     for head, table in tables:
         lines += ["", head]
         for key, value in table.items():
             text = toml_list(value) if isinstance(value, list) else f'"{value}"' if isinstance(value, str) else repr(value)
             lines.append(f"{key} = {text}")
-    write_atomically(out / "detector.onnx", detector)
-    write_atomically(out / "cells.onnx", cells)
+    for table, file in networks.items():
+        write_atomically(out / FILES[table], file)
     write_atomically(out / "model.toml", sealed("\n".join(lines) + "\n").encode())

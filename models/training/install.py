@@ -1,4 +1,4 @@
-"""Puts three checked files where the program looks for them, and keeps the ones before."""
+"""Puts checked files where the program looks for them, and keeps the ones before."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def run_once(path: Path, image: np.ndarray, expected: dict[str, tuple[int, ...]]
 
 
 def check(folder: Path) -> list[str]:
-    """The names of the three files in `folder`, found whole, fitting together and running."""
+    """The names of the files in `folder`, found whole, fitting together and running."""
     try:
         card = tomllib.loads((folder / CARD).read_text())
         if card.get(KEY) != seal(card):
             raise Wrong(f"{folder / CARD}: changed since it was written ({KEY} differs). Make it again with 'quantize'.")
-        d, c = card["detector"], card["classifier"]
-        for table in (d, c):
+        d, c, red = card["detector"], card["classifier"], card.get("red_cells")
+        for table in (d, c, *([red] if red else [])):
             path = folder / table["file"]
             if hashlib.sha256(path.read_bytes()).hexdigest() != table["sha256"]:
                 raise Wrong(f"{path}: not the file {CARD} was written with (sha256 differs). Make them again with 'quantize'.")
@@ -60,7 +60,11 @@ def check(folder: Path) -> list[str]:
     # Files from before the prior had logits alone; going back to them must stay possible.
     evidence = {"evidence": (2, n, s // 16, s // 16)} if prior is not None else {}
     run_once(folder / c["file"], rng.random((2, 3, s, s), np.float32), {"logits": (2, n)} | evidence)
-    return [d["file"], c["file"], CARD]
+    if not red:
+        return [d["file"], c["file"], CARD]
+    s = red["size"]
+    run_once(folder / red["file"], rng.random((2, 3, s, s), np.float32), {"logits": (2, len(red["classes"]))})
+    return [d["file"], c["file"], red["file"], CARD]
 
 
 def install(source: Path, to: Path, now: datetime) -> Path | None:

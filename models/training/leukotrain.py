@@ -19,17 +19,20 @@ import torch
 import check
 import drawing
 import evaluate
+import export
 import install
 import leave_out
 import make_files
+import red_types
 import sources
 import train_classifier
 import train_detector
+import train_red_types
 from detect import measure_by
 from inference import Onnx
 from nets import Classifier, Detector, DetectorForExport
 from recipe import RECIPE
-from settings import CLASSES
+from settings import CLASSES, SOURCES
 from sources import Reading, Source, Wrong
 
 HERE = Path(__file__).resolve().parent
@@ -180,8 +183,36 @@ def run_quantize(a: argparse.Namespace) -> int:
         twin = train_detector.int8_twin(detector, Path(a.data), a.seed, a.epochs)
         file = make_files.detector_file(detector, twin, Path(a.data), thresholds, nms_iou)
     make_files.write(a.work / "model", Path(a.data), file, thresholds, nms_iou, net, int8,
-                     train_classifier.distance_of(int8.convs, p.pools), drawing.prior_of(p.pools), p.read, fields, kept)
+                     train_classifier.distance_of(int8.convs, p.pools), drawing.prior_of(p.pools), p.read, fields, kept,
+                     installed_red_cells(a.models))
     print(f"now: python leukotrain.py evaluate --models {a.work / 'model'}, then install --work {a.work}")
+    return 0
+
+
+def installed_red_cells(models: Path) -> tuple[bytes, dict] | None:
+    """The network of red cells that the program uses now, and its table."""
+    path = models / "model.toml"
+    table = tomllib.loads(path.read_text()).get("red_cells") if path.exists() else None
+    return ((models / table["file"]).read_bytes(), table) if table else None
+
+
+def run_red_cells(a: argparse.Namespace) -> int:
+    """`red-cells`: trains the network that names red cells and writes it, with the installed other two, into the work folder."""
+    detector, thresholds, nms_iou = installed(a.models)
+    fields = Path(a.data) / "fields" / red_types.SOURCE
+    if not list(fields.glob("train/*.csv")) or not list(fields.glob("val/*.csv")):
+        raise Wrong(f"{fields}: no named red cells in train and val. Name the image pack by --data.")
+    a.work.mkdir(parents=True, exist_ok=True)
+    file, table, images = train_red_types.make(Path(a.data), a.work, detector, thresholds, nms_iou, a.seed, a.epochs)
+    card = installed_card(a.models)
+    card.pop("card_sha256", None)
+    name, what, licence = SOURCES[red_types.SOURCE]
+    row = {"source": name, "what": what, "licence": licence, "images": images}
+    training = [r for r in card.pop("training", []) if r["source"] != name] + [row]
+    networks = {kind: installed_file(a.models, kind).read_bytes() for kind in ("detector", "classifier")} | {"red_cells": file}
+    (a.work / "model").mkdir(exist_ok=True)
+    export.save(a.work / "model", networks, card | {"red_cells": table}, training)
+    print(f"now: leukoscope validate red-cells --models {a.work / 'model'} FOLDER, then install --work {a.work}")
     return 0
 
 
@@ -233,6 +264,9 @@ def parser() -> argparse.ArgumentParser:
     p = command("leave-out", run_leave_out, "data", "work", "train")
     p.add_argument("--laboratory", action="append", choices=leave_out.LABORATORIES, help="only this one; may be repeated")
     command("quantize", run_quantize, "data", "work", "train")
+    p = command("red-cells", run_red_cells, "data", "work")
+    p.add_argument("--seed", type=int, default=SEED)
+    p.add_argument("--epochs", type=float, default=1.0, metavar="SCALE", help="times as many epochs as the recipe has")
     p = command("evaluate", run_evaluate, "data")
     p.add_argument("--split", default="test", choices=["val", "test"])
     p.add_argument("--float", type=Path, metavar="FILE", help="classifier.pt, to compare int8 with")

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import red_types
 from cells import boxed
 from data import Field, read_cells, read_fields
 from detect import Matches, iou
 from distance import MOST, Distance, features_of
 from drawing import mask_of
 from evaluate_fields import found_in
-from export import cells_onnx, detector_onnx, save
+from export import FILES, cells_onnx, detector_onnx, save
 from inference import Onnx, crops, logits_of
 from metrics import balanced_accuracy, softmax
 from nets import STRIDE, Classifier, Detector, DetectorForExport, multiply_adds
@@ -67,7 +68,7 @@ def training_rows(data: Path, detector: list[Path], cells: list[tuple[str, Path,
     files = {(source_of(p, data), p) for p in detector} | {(source_of(p, data, source), p) for source, p, _ in cells}
     count = Counter(source for source, _ in files)
     for k, (name, _, _) in SOURCES.items():
-        if k in FIELD_SOURCES:
+        if k in FIELD_SOURCES or k == red_types.SOURCE:
             count[k] = max([count[k], *(row["images"] for row in kept if row["source"] == name)])
     return [{"source": SOURCES[k][0], "what": SOURCES[k][1], "licence": SOURCES[k][2] or "not stated", "images": count[k]}
             for k in SOURCES if count[k]]
@@ -117,8 +118,9 @@ def kind_scores(kind: int, fields: list[Field], answers: list[tuple[np.ndarray, 
 
 def write(out: Path, data: Path, detector: bytes, thresholds: list[float], nms_iou: list[float], net: Classifier,
           int8: QuantClassifier, distance: Distance, prior: list[float], read: list[tuple[str, Path, str]], detector_read: list[Path],
-          kept: list[dict]) -> None:
-    """Writes the three files into `out` and prints how int8 agrees with float. read, detector_read, kept: see training_rows."""
+          kept: list[dict], red: tuple[bytes, dict] | None = None) -> None:
+    """Writes the files into `out` and prints how int8 agrees with float. read, detector_read, kept: see training_rows; red: the network
+    of red cells that goes with them, and its table."""
     cells = read_cells(data, "pbc", "val") + boxed(read_fields(data, "txl", "val"), data)
     if not cells:
         raise Wrong(f"{data}: no cells in cells/pbc/val nor classed ones in fields/txl/val to pick the temperature on.")
@@ -141,7 +143,8 @@ def write(out: Path, data: Path, detector: bytes, thresholds: list[float], nms_i
     print(f"thresholds {thresholds}, nms_iou {nms_iou}, temperature {temperature}, unknown_below {unknown_below}, "
           f"median distance {home:.3f}")
     out.mkdir(parents=True, exist_ok=True)
-    save(out, detector, file, {
+    networks = {"detector": detector, "classifier": file} | ({"red_cells": red[0]} if red else {})
+    save(out, networks, {
         "white_balance": {"percentile": WHITE_PERCENTILE, "level": WHITE_LEVEL},
         "stain": {"red_cell": list(STAIN_HOME), "gains": list(STAIN_LIMITS), "way": STAIN_WAY},
         "detector": {"file": "", "sha256": "", "um_per_px": DETECTOR_UM, "size_multiple": Detector.SIZE_MULTIPLE,
@@ -150,5 +153,5 @@ def write(out: Path, data: Path, detector: bytes, thresholds: list[float], nms_i
                        "prior": prior, "temperature": temperature, "unknown_below": unknown_below,
                        "experimental": experimental(read)},
         "distance": {"home": round(home, 4), "from": TEMPER_FROM, "rate": TEMPER_RATE, "most": MOST},
-    }, training_rows(data, detector_read, read, kept))
-    print(f"wrote detector.onnx, cells.onnx and model.toml into {out}")
+    } | ({"red_cells": red[1]} if red else {}), training_rows(data, detector_read, read, kept))
+    print(f"wrote {', '.join(FILES[table] for table in networks)} and model.toml into {out}")

@@ -1,6 +1,6 @@
-"""The two networks.
+"""The networks.
 
-Both are made of 3x3 convolutions, batch normalisation, ReLU and shortcuts: the shapes an ARM core runs fastest, and the ones the
+All are made of 3x3 convolutions, batch normalisation, ReLU and shortcuts: the shapes an ARM core runs fastest, and the ones the
 program runs in int8.
 """
 
@@ -118,6 +118,13 @@ class Classifier(nn.Module):
     def evidence(self, x: Tensor) -> Tensor:
         """[N,3,S,S] -> [N,classes,S/16,S/16]; its mean over the places is the logits."""
         return torch.einsum("nchw,kc->nkhw", self.convs(x), self.linear.weight) + self.linear.bias[:, None, None]
+
+
+class RedCellClassifier(Classifier):
+    """The same, small, for crops of red cells, of which a field has a hundred: [N,3,64,64] RGB 0..1 -> logits [N,types]."""
+
+    STEM = 16
+    STAGES = ((32, 1), (64, 1))
 
 
 def fold_conv_bn(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

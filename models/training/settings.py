@@ -33,6 +33,19 @@ CLASSIFIER_UM = 0.165
 CLASSIFIER_SIZE = 128
 """The classifier's window: 128 px of 0.165 um, 21 um wide."""
 
+RED_UM = 0.2
+RED_SIZE = 64
+"""The window of the red cells' network: 64 px of 0.2 um, 12.8 um wide."""
+
+RED_TYPES = ["RBC_NORMAL", "MACROCYTE", "MICROCYTE", "SPHEROCYTE", "TARGET", "STOMATOCYTE", "OVALOCYTE", "TEARDROP", "BURR", "SCHISTOCYTE",
+             "UNK", "HYPOCHROMIC", "ELLIPTOCYTE"]
+"""Types of red cells, in the order of their numbers in Chula RBC-12."""
+
+RED_GROUPS = {"normal": ["RBC_NORMAL"], "size": ["MACROCYTE", "MICROCYTE"], "spherocyte-burr": ["SPHEROCYTE", "BURR"],
+              "target-stomatocyte-hypochromic": ["TARGET", "STOMATOCYTE", "HYPOCHROMIC"],
+              "not-round": ["OVALOCYTE", "TEARDROP", "SCHISTOCYTE", "ELLIPTOCYTE"]}
+"""Look-alikes that even experts mix up."""
+
 CODES = ["BAS", "EBO", "EOS", "KSC", "LYA", "LYT", "MMZ", "MOB", "MON", "MYB", "MYO", "NGB", "NGS", "PMB", "PMO"]
 CLASSES = CODES + ["BLA", "PLT", "UNK"]
 """What the classifier tells apart. BLA: a blast that is neither a myeloblast nor a monoblast, or whose line is not told."""
@@ -61,6 +74,7 @@ SOURCES = {
                  "their patient's diagnosis", "none stated; research use"),
     "bionet": ("Bio-net, Shams et al. 2024 (fields/bionet)", "boxes of white cells, red cells and platelets, classes of single white "
                "cells", "none stated, asks to be cited"),
+    "chula_rbc": ("Chula RBC-12, Naruenatthanaset et al. 2021 (fields/chula_rbc)", "middles and types of red cells", "MIT"),
     "pbc": ("Acevedo et al. 2020 (PBC)", "single white cells and platelets with classes", "CC BY 4.0"),
     "lmu": ("AML-Cytomorphology_LMU, Matek et al. 2019", "single white cells, 15 classes", "CC BY, as published at TCIA"),
     "marrow": ("marrow aspirates (cells/marrow)", "single cells of marrow with classes", "MIT"),

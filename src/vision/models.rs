@@ -231,6 +231,13 @@ impl Models {
 }
 
 impl ModelCard {
+    /// The networks' files.
+    #[must_use]
+    pub fn networks(&self) -> Vec<&PathBuf> {
+        let red = self.red_cells.as_ref().map(|red| &red.file);
+        [&self.detector.file, &self.classifier.file].into_iter().chain(red).collect()
+    }
+
     /// Refuses every number outside the range in which such a network can work at all.
     fn check(&self) -> Result<(), String> {
         within("white_balance.percentile", self.white_balance.percentile, 0.5, 0.9999)?;

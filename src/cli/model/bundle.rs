@@ -157,7 +157,7 @@ fn try_on(folder: &Path, cells: &Path, reference: Reference) -> Result<(Models, 
         return Err(wrong(format!("um_per_px = {um_per_px} is not 0.01 to 2")));
     }
     let models = Models::read(folder).map_err(wrong)?;
-    for file in [&models.card.detector.file, &models.card.classifier.file] {
+    for file in models.card.networks() {
         if !belongs(file) {
             return Err(wrong(format!("{CARD} names {}, which belongs in no bundle", file.display())));
         }
@@ -204,7 +204,7 @@ pub fn make(folder: &Path, cells: &Path, reference: Reference) -> Result<(Vec<u8
         add(name.into(), &folder.join(name))?;
     }
     let card = &models.card;
-    for name in [&card.detector.file, &card.classifier.file] {
+    for name in card.networks() {
         add(name.clone(), &folder.join(name))?;
     }
     for (number, (path, label)) in (1..).zip(labelled_cells(cells).map_err(wrong)?) {
