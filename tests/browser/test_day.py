@@ -17,7 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from page import SCANNER, Page
+from page import Page
 from station import PASSWORD, real_fields
 
 # Cells that the person looks at in the long review, and what a count ends at.
@@ -327,7 +327,8 @@ class WholeDay(Page):
             Select(fields["Action"]).select_by_visible_text(action)
             self.until(action, lambda: len(lines()) == count and all(words in line for line in lines()))
             self.picture(f"day-11-{action.replace(' ', '-')}")
-        self.assertTrue(any(f"a person had looked at {REVIEWED}" in line or re.search(r"looked at (6\d|7\d) of", line) for line in lines()), lines())
+        looked = [int(re.search(r"looked at (\d+) of", line)[1]) for line in lines()]
+        self.assertGreaterEqual(min(looked), REVIEWED, lines())
         self.assertIn("No line is missing", self.one("#trail").text)
 
 
