@@ -33,7 +33,7 @@ fn an_hl7_host_gets_the_correction_under_the_number_of_the_first_report() {
     let signed = host.wait_for(2)[1].clone();
     assert_eq!(part(&signed, "OBR", 25, 1), "F");
     let open = station.store.amend(id, "a mistake", "rita", at(150)).unwrap();
-    station.store.withdraw_amendment(open, "rita", at(160)).unwrap();
+    station.store.withdraw_amendment(open, "a mistake", "rita", at(160)).unwrap();
     amend(&station.store, id);
     // A count after it: had the open amendment been sent as preliminary, it would have come before.
     session(&station.store, "A-2");
