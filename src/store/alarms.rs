@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension as _, Transaction, params};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::audit::{DEVICE, vouch};
 use super::records::{SessionId, Settings};
@@ -263,6 +263,17 @@ pub(super) fn tell(
     became: Became,
     at: Timestamp,
 ) -> rusqlite::Result<()> {
+    tell_since(transaction, session, became, None, at)
+}
+
+/// The same where no line of this session told of the change: `before` is the hash of the alarm before it.
+fn tell_since(
+    transaction: &Transaction<'_>,
+    session: SessionId,
+    became: Became,
+    before: Option<Value>,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
     let (action, critical) = match became {
         Became::Same => return Ok(()),
         Became::Raised(critical) => ("critical", critical),
@@ -270,6 +281,10 @@ pub(super) fn tell(
         Became::NoMore(critical) => ("critical no more", critical),
     };
     let rows = digest::of_session(transaction, session, &[digest::ALARM])?;
+    let rows = match before {
+        Some(before) => digest::with_before(rows, before),
+        None => rows,
+    };
     vouch(transaction, DEVICE, at, action, Some(session), &json!({"critical": critical}), Some(&rows)).map(drop)
 }
 
@@ -295,8 +310,9 @@ fn settle_later(transaction: &Transaction<'_>, session: SessionId, at: Timestamp
     let mut select = transaction.prepare_cached("SELECT session FROM result WHERE amends = ?1")?;
     while let Some(later) = select.query_row([version], |row| row.get::<_, SessionId>(0)).optional()? {
         let result = sessions::one(transaction, later)?.and_then(|detail| detail.reviewed_result);
+        let before = digest::of_session(transaction, later, &[digest::ALARM])?;
         let became = settle(transaction, later, &result.map(|result| result.critical).unwrap_or_default())?;
-        tell(transaction, later, became, at)?;
+        tell_since(transaction, later, became, Some(before), at)?;
         version = later;
     }
     Ok(())
