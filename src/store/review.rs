@@ -115,13 +115,14 @@ impl Store {
             if changes.is_empty() {
                 return now(transaction, session, cells);
             }
+            let alarm = alarms::after_review(transaction, session)?;
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
             let mut detail = json!({"to": code, "cells": changes});
             if !quick.is_empty() {
                 detail["quickly"] = json!(quick);
             }
             vouch(transaction, by, at, "reclassify", Some(session), &detail, Some(&rows))?;
-            alarms::after_review(transaction, session, at)?;
+            alarms::tell(transaction, session, alarm, at)?;
             now(transaction, session, cells)
         })
     }
@@ -157,9 +158,10 @@ impl Store {
                 transaction.execute("UPDATE reclassification SET undone = 1 WHERE id = ?1", [id])?;
                 changes.push(json!({"cell": cell, "to": to}));
             }
+            let alarm = alarms::after_review(transaction, session)?;
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
             vouch(transaction, by, at, "undo", Some(session), &json!({"cells": changes}), Some(&rows))?;
-            alarms::after_review(transaction, session, at)?;
+            alarms::tell(transaction, session, alarm, at)?;
             now(transaction, session, step.iter().map(|change| change.cell))
         })
     }
@@ -300,7 +302,7 @@ impl Store {
 
 /// Hashes of what a review changes.
 fn review_hashes(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Result<Value> {
-    digest::of_session(transaction, session, &[digest::CLASSES, digest::REVIEW, digest::QUICKLY])
+    digest::of_session(transaction, session, &[digest::CLASSES, digest::REVIEW, digest::QUICKLY, digest::ALARM])
 }
 
 /// SHA-256 of a result as served, hexadecimal.

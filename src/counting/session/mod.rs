@@ -1,11 +1,13 @@
 //! One sample from start to result: what was counted, and when it is enough. Has no clock and no threads.
 
+pub mod amends;
 pub(crate) mod broken_off;
 mod cells;
 pub mod describe;
 mod entered;
 pub mod sample;
 pub mod snapshot;
+mod uncorrected;
 
 use jiff::Timestamp;
 
