@@ -76,6 +76,7 @@ const FILES: &[Asset] = page![
     "views/quality/chart.js",
     "views/quality/lots.js",
     "views/sample.js",
+    "views/sample/form.js",
     "views/sample/keypad.js",
     "views/sample/list.js",
     "views/sample/worklist.js",

@@ -33,6 +33,8 @@ pub(super) struct KnownSample {
     sample: String,
     /// Why it is no sample id here, as a sentence; null if it is one.
     problem: Option<String>,
+    /// The rule that it breaks: `length`, `letters`, `pattern`, `characters`, `check-digit` or `name`; null if none.
+    rule: Option<&'static str>,
     /// The newest result of this id.
     earlier: Option<EarlierCount>,
     /// The order of it that waits on the worklist.
@@ -85,14 +87,15 @@ impl App {
         let sample = match self.checked_sample(typed) {
             Ok(sample) => sample,
             Err(problem) => {
-                let (sample, problem) = (typed.trim_matches(' ').to_owned(), Some(problem.to_string()));
-                return Ok(KnownSample { sample, problem, earlier: None, ordered: None, interrupted: None });
+                let (sample, rule) = (typed.trim_matches(' ').to_owned(), Some(problem.rule()));
+                let problem = Some(problem.to_string());
+                return Ok(KnownSample { sample, problem, rule, earlier: None, ordered: None, interrupted: None });
             }
         };
         let earlier = self.earlier(&sample, caller)?;
         let ordered = self.store.worklist(Timestamp::now())?.into_iter().find(|entry| entry.order.sample == sample);
         let interrupted = self.store.interrupted()?.into_iter().find(|one| one.sample == sample).map(|one| one.id);
-        Ok(KnownSample { sample, problem: None, earlier, ordered, interrupted })
+        Ok(KnownSample { sample, problem: None, rule: None, earlier, ordered, interrupted })
     }
 
     fn earlier(&self, sample: &str, caller: &Caller) -> Result<Option<EarlierCount>, ApiError> {
