@@ -179,7 +179,16 @@ pub(super) fn vouched(
         log::error!("session {session}: {} were changed by something else while it was counted", changed.join(" and "));
         detail[audit::CHANGED] = json!(changed);
     }
-    let small = [digest::SESSION, digest::RESULT, digest::CLASSES, digest::REVIEW, digest::MARKS, digest::CONTROL];
+    let small = [
+        digest::SESSION,
+        digest::RESULT,
+        digest::CLASSES,
+        digest::REVIEW,
+        digest::MARKS,
+        digest::CONTROL,
+        digest::OWN,
+        digest::OWN_REVIEW,
+    ];
     let mut rows = digest::of_session(transaction, session, &small)?;
     if let Some(rows) = rows.as_object_mut() {
         rows.extend(large);

@@ -41,8 +41,13 @@ pub(super) const QUICKLY: usize = 7;
 /// The control that the session is a run of, if it is one.
 pub(super) const CONTROL: usize = 8;
 
+/// Own classes of the laboratory that reviewers gave within the fixed ones.
+pub(super) const OWN: usize = 9;
+/// The same in the record of the review.
+pub(super) const OWN_REVIEW: usize = 10;
+
 /// All kinds of rows of a session. A signature has columns of its own for its hash.
-pub(super) const PARTS: [Part; 9] = [
+pub(super) const PARTS: [Part; 11] = [
     Part {
         name: "session",
         what: "the sample, the times or the settings",
@@ -101,6 +106,20 @@ pub(super) const PARTS: [Part; 9] = [
         large: false,
         sql: "SELECT control FROM session WHERE id = ?1",
     },
+    Part {
+        name: "own classes",
+        what: "a laboratory's own class of a cell",
+        large: false,
+        sql: "SELECT number, person_own FROM cell WHERE session = ?1 AND person_class IS NOT NULL AND person_own IS NOT NULL \
+              ORDER BY number",
+    },
+    Part {
+        name: "own review",
+        what: "a laboratory's own class in the record of the review",
+        large: false,
+        sql: "SELECT cell, before_own, own FROM reclassification WHERE session = ?1 \
+              AND (before_own IS NOT NULL OR own IS NOT NULL) ORDER BY id",
+    },
 ];
 
 impl Part {
@@ -131,7 +150,7 @@ pub(super) fn if_readable<T>(read: rusqlite::Result<T>) -> rusqlite::Result<Opti
 
 /// Every part.
 pub(super) fn of_all(connection: &Connection, session: SessionId) -> rusqlite::Result<Value> {
-    of_session(connection, session, &[0, 1, 2, 3, 4, 5, 6, 7, 8])
+    of_session(connection, session, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
 }
 
 /// Adds the hashes of the same parts before a lawful change.

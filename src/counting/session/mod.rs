@@ -6,6 +6,7 @@ pub mod describe;
 mod entered;
 pub mod sample;
 pub mod snapshot;
+mod two_reviewers;
 
 use jiff::Timestamp;
 
@@ -226,6 +227,7 @@ impl Session {
             amends: None,
             first_reviewer: None,
             quality_control: None,
+            own_classes: Vec::new(),
         }
     }
 }
