@@ -127,6 +127,7 @@ impl Store {
             if changes.is_empty() {
                 return now(transaction, session, cells);
             }
+            let alarm = alarms::after_review(transaction, session)?;
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
             let mut detail = json!({"to": code, "cells": changes});
             if let Some(own) = own {
@@ -136,7 +137,7 @@ impl Store {
                 detail["quickly"] = json!(quick);
             }
             vouch(transaction, by, at, "reclassify", Some(session), &detail, Some(&rows))?;
-            alarms::after_review(transaction, session, at)?;
+            alarms::tell(transaction, session, alarm, at)?;
             now(transaction, session, cells)
         })
     }
@@ -175,9 +176,10 @@ impl Store {
                 transaction.execute("UPDATE reclassification SET undone = 1 WHERE id = ?1", [id])?;
                 changes.push(change);
             }
+            let alarm = alarms::after_review(transaction, session)?;
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
             vouch(transaction, by, at, "undo", Some(session), &json!({"cells": changes}), Some(&rows))?;
-            alarms::after_review(transaction, session, at)?;
+            alarms::tell(transaction, session, alarm, at)?;
             now(transaction, session, numbers)
         })
     }
@@ -318,11 +320,8 @@ impl Store {
 
 /// Hashes of what a review changes.
 fn review_hashes(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Result<Value> {
-    digest::of_session(
-        transaction,
-        session,
-        &[digest::CLASSES, digest::REVIEW, digest::QUICKLY, digest::OWN, digest::OWN_REVIEW],
-    )
+    let parts = [digest::CLASSES, digest::REVIEW, digest::QUICKLY, digest::ALARM, digest::OWN, digest::OWN_REVIEW];
+    digest::of_session(transaction, session, &parts)
 }
 
 /// SHA-256 of a result as served, hexadecimal.

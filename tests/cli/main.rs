@@ -4,6 +4,7 @@ mod adapt;
 mod analyze;
 mod audit;
 mod backup;
+mod backup_refused;
 mod camera_check;
 mod cameras;
 mod check_config;
@@ -11,6 +12,7 @@ mod closed_output;
 #[path = "../common/mod.rs"]
 mod common;
 mod config;
+mod config_sources;
 mod count;
 mod hostile;
 mod model;

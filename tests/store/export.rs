@@ -109,7 +109,7 @@ fn the_manifest_has_the_columns_that_the_training_asks_for() {
     for column in columns {
         assert!(there.contains(&column.as_str()), "{column}");
     }
-    assert!(manifest.lines().skip(1).all(|line| line.ends_with(",no") && !line.contains("ada")), "{manifest}");
+    assert!(manifest.lines().skip(1).all(|line| line.ends_with(",no,") && !line.contains("ada")), "{manifest}");
 }
 
 #[test]

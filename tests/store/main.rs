@@ -1,6 +1,7 @@
 //! What the store keeps, and how it behaves when things go wrong.
 
 mod alarms;
+mod amended_sample;
 mod amendments;
 mod audit;
 mod camera_check;

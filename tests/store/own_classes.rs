@@ -96,7 +96,7 @@ fn undo_brings_the_own_class_before_back_and_an_earlier_name_stays_beside_a_late
     store.undo(id, "rita", at(74)).unwrap();
     store.undo(id, "rita", at(75)).unwrap();
     assert_eq!((own(&store, id, 1), own(&store, id, 2)), (None, None));
-    let trail = store.audit(None, Some(id), 100).unwrap();
+    let trail = store.audit(Some(id), None, 100).unwrap();
     let undone =
         trail.iter().filter(|entry| entry.action == "undo").map(|entry| &entry.detail["cells"][0]["own"]["code"]);
     assert_eq!(undone.filter(|code| **code == "HCL").count(), 1);
@@ -155,7 +155,7 @@ fn an_own_class_changed_by_hand_is_found_wherever_it_stands() {
         ("UPDATE cell SET person_own = 'SEZ Sezary cell' WHERE session = 1 AND number = 1", "own class of a cell"),
         ("UPDATE cell SET person_own = 'HCL other name' WHERE session = 1 AND number = 1", "own class of a cell"),
         ("UPDATE cell SET person_own = NULL WHERE session = 1 AND number = 1", "own class of a cell"),
-        ("UPDATE cell SET person_own = 'HCL hairy cell' WHERE session = 1 AND number = 3", "nobody gave it a class"),
+        ("UPDATE cell SET person_own = 'HCL hairy cell' WHERE session = 1 AND number = 3", "an own class but no class"),
         ("UPDATE cell SET person_own = 'HCL hairy cell' WHERE session = 2 AND number = 1", "own class of a cell"),
         ("UPDATE reclassification SET before_own = 'HCL hairy cell' WHERE session = 2", "record of the review"),
         ("UPDATE reclassification SET own = NULL WHERE session = 1", "record of the review"),

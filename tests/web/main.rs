@@ -8,6 +8,7 @@ mod calibrating;
 #[path = "../common/mod.rs"]
 mod common;
 mod connections;
+mod delta;
 mod fields;
 mod health;
 mod laboratory;

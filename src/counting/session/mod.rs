@@ -1,5 +1,6 @@
 //! One sample from start to result: what was counted, and when it is enough. Has no clock and no threads.
 
+pub mod amends;
 pub(crate) mod broken_off;
 mod cells;
 pub mod describe;
@@ -7,6 +8,7 @@ mod entered;
 pub mod sample;
 pub mod snapshot;
 mod two_reviewers;
+mod uncorrected;
 
 use jiff::Timestamp;
 

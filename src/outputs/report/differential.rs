@@ -120,16 +120,9 @@ struct Asked<'a> {
 
 /// Counts before the correction to the composition of the sample, of the classes where they differ.
 fn uncorrected(paper: &mut Paper, counted: &Snapshot, words: &Words) {
-    let corrected: BTreeMap<CellClass, u32> = counted.classes.iter().map(|line| (line.class, line.count)).collect();
-    let before = &counted.classes_uncorrected;
-    if before.is_empty() {
-        return;
-    }
-    let classes = corrected.keys().chain(before.keys()).copied().collect::<std::collections::BTreeSet<_>>();
-    let count = |of: &BTreeMap<CellClass, u32>, class| of.get(&class).copied().unwrap_or(0);
-    let differs = classes.into_iter().filter(|class| count(&corrected, *class) != count(before, *class));
+    let told = counted.uncorrected().into_iter();
     let told: Vec<String> =
-        differs.map(|class| format!("{} {}", words.say(&format!("class.{class}")), count(before, class))).collect();
+        told.map(|(class, count)| format!("{} {count}", words.say(&format!("class.{class}")))).collect();
     if !told.is_empty() {
         paper.paragraph(LEFT, RIGHT, SMALL, &words.with("result.uncorrected", &[("lines", &told.join("; "))]));
     }

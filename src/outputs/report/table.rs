@@ -12,10 +12,9 @@ use super::ReportError;
 use super::alarm::{blasts_in, blasts_mean, critical_in, told};
 use super::control;
 use super::differential::classes;
-use super::json::value;
 use super::letterhead::Letterhead;
 use super::pdf::{camera_checked, code, key, limit_lines, signed_unseen};
-use super::ranges::Mark;
+use super::ranges::{Mark, value};
 use super::reference::Reference;
 use super::versions::{amended_by, corrected, two_reviewers};
 
@@ -170,6 +169,9 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
         lines.fact("session", "replaces session", &amends.session.to_string())?;
         lines.fact("session", "replaces result", &amends.result.to_string())?;
         lines.entered("session", "reason of the amendment", &amends.reason)?;
+        if let Some(sample) = &amends.sample {
+            lines.entered("session", "sample id before", sample)?;
+        }
     }
     if let Some(first) = detail.reviewed_result.as_ref().and_then(|result| result.first_reviewer.as_ref()) {
         lines.entered("session", "first reviewer", &first.by)?;

@@ -14,7 +14,7 @@ use crate::system::zone;
 const MOST_CELLS: usize = 8;
 
 /// Every action that has a sentence, in the order of a filter.
-pub(crate) const ACTIONS: [&str; 58] = [
+pub(crate) const ACTIONS: [&str; 59] = [
     "begin",
     "stop",
     "red count",
@@ -60,6 +60,7 @@ pub(crate) const ACTIONS: [&str; 58] = [
     "acknowledge",
     "critical",
     "critical no more",
+    "critical told before",
     "control lot",
     "control lot out of use",
     "control limits",
@@ -146,7 +147,21 @@ pub(crate) fn sentence(entry: &AuditEntry, words: &Words) -> String {
             ],
         ),
         "lines lost" => said("", &[("last", text("last")), ("line", text("line"))]),
-        "take in" => said(if entry.session.is_some() { "" } else { "orders" }, &[("n", text("orders"))]),
+        "take in" => {
+            let of = |name: &str| detail[name].as_u64().unwrap_or(0);
+            let controls = of("lots") + of("runs") + of("overrides");
+            let (more, n) = match (entry.session, of("orders"), controls) {
+                (Some(_), ..) => ("", 0),
+                (None, orders, 0) => ("orders", orders),
+                (None, 0, controls) => ("controls", controls),
+                (None, orders, controls) => ("both", orders + controls),
+            };
+            said(more, &[("n", n.to_string())])
+        }
+        "amend" => {
+            let more = if detail["was"].is_null() { "" } else { "sample" };
+            said(more, &[("reason", text("reason")), ("was", text("was"))])
+        }
         _ if ACTIONS.contains(&action.as_str()) => said("", &[("reason", text("reason"))]),
         _ => unknown(&by, entry, words),
     }

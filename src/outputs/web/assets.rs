@@ -40,6 +40,7 @@ const FILES: &[Asset] = page![
     "manual/fr.html",
     "quality.css",
     "marks.js",
+    "ranges.js",
     "scanner.js",
     "style.css",
     "views.css",

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::app::{App, SharedApp, blocking};
 use super::error::{ApiError, QueryParameters};
 use super::guard::Caller;
-use crate::counting::session::sample::{check_rules, sample_id};
+use crate::counting::session::sample::{NoSampleId, check_rules, sample_id};
 use crate::domain::counts::ClassCount;
 use crate::domain::flag::Flag;
 use crate::store::records::{SessionId, SessionQuery, SessionSummary, Status, WorklistEntry};
@@ -74,10 +74,15 @@ pub(super) async fn known(
 }
 
 impl App {
+    /// A sample id by the rules of the laboratory, without spaces around it.
+    pub(super) fn checked_sample(&self, typed: &str) -> Result<String, NoSampleId> {
+        let id = sample_id(typed)?;
+        check_rules(&id, &self.in_force.now().settings.sample)?;
+        Ok(id)
+    }
+
     fn known(&self, typed: &str, caller: &Caller) -> Result<KnownSample, ApiError> {
-        let rules = self.in_force.now().settings.sample.clone();
-        let checked = sample_id(typed).and_then(|id| check_rules(&id, &rules).map(|()| id));
-        let sample = match checked {
+        let sample = match self.checked_sample(typed) {
             Ok(sample) => sample,
             Err(problem) => {
                 let (sample, problem) = (typed.trim_matches(' ').to_owned(), Some(problem.to_string()));

@@ -1,4 +1,4 @@
--- Form 12: a laboratory's own class within the fixed one that a person gave, as `CODE name`: the name as it was then.
-ALTER TABLE cell ADD COLUMN person_own TEXT;
-ALTER TABLE reclassification ADD COLUMN before_own TEXT;
-ALTER TABLE reclassification ADD COLUMN own TEXT;
+-- Form 12: whole fields are hashed as they come, like cells and pictures. An empty text of bytes: an earlier version counted, so
+-- nothing is known of the fields of that count.
+ALTER TABLE cell_hash ADD COLUMN fields BLOB;
+UPDATE cell_hash SET fields = x'' WHERE cells IS NOT NULL;
