@@ -167,8 +167,17 @@ pub(super) fn interrupt(transaction: &Transaction<'_>, before_sums: bool) -> rus
 }
 
 /// Everything of a session that is small.
-const SMALL: [usize; 7] =
-    [digest::SESSION, digest::RESULT, digest::CLASSES, digest::REVIEW, digest::MARKS, digest::CONTROL, digest::ALARM];
+const SMALL: [usize; 9] = [
+    digest::SESSION,
+    digest::RESULT,
+    digest::CLASSES,
+    digest::REVIEW,
+    digest::MARKS,
+    digest::CONTROL,
+    digest::ALARM,
+    digest::OWN,
+    digest::OWN_REVIEW,
+];
 
 /// Hashes of all rows of a session whose count has ended. Says in the line if something else changed its cells while it
 /// was counted: they are kept as they are, and verifying the trail reports it for ever.

@@ -46,9 +46,13 @@ pub(super) const ALARM: usize = 9;
 /// Whole fields, and where cells lie in them.
 pub(super) const FIELDS: usize = 10;
 pub(super) const PLACES: usize = 11;
+/// Own classes of the laboratory that reviewers gave within the fixed ones.
+pub(super) const OWN: usize = 12;
+/// The same in the record of the review.
+pub(super) const OWN_REVIEW: usize = 13;
 
 /// All kinds of rows of a session. A signature has columns of its own for its hash.
-pub(super) const PARTS: [Part; 12] = [
+pub(super) const PARTS: [Part; 14] = [
     Part {
         name: "session",
         what: "the sample, the times or the settings",
@@ -124,6 +128,20 @@ pub(super) const PARTS: [Part; 12] = [
         what: "where a cell lies in a whole field",
         large: true,
         sql: "SELECT field, cell, x, y, w, h FROM field_cell WHERE session = ?1 ORDER BY cell, field",
+    },
+    Part {
+        name: "own classes",
+        what: "a laboratory's own class of a cell",
+        large: false,
+        sql: "SELECT number, person_own FROM cell WHERE session = ?1 AND person_class IS NOT NULL AND person_own IS NOT NULL \
+              ORDER BY number",
+    },
+    Part {
+        name: "own review",
+        what: "a laboratory's own class in the record of the review",
+        large: false,
+        sql: "SELECT cell, before_own, own FROM reclassification WHERE session = ?1 \
+              AND (before_own IS NOT NULL OR own IS NOT NULL) ORDER BY id",
     },
 ];
 

@@ -39,6 +39,7 @@ mod retention;
 mod review;
 mod review_error;
 pub mod reviewed;
+mod said;
 mod schema;
 mod second_look;
 mod sessions;

@@ -386,3 +386,42 @@ fn a_folder_for_practice_without_cells_is_doubtful_and_no_reason_to_refuse() {
     let run = checked(folder.path(), "[practice]\ncells = \".\"\n");
     assert!(!format!("{}{}", said(&run), complained(&run)).contains("practice"), "{run:?}");
 }
+
+#[test]
+fn an_own_class_that_cannot_be_given_is_refused_in_its_line_with_what_was_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let many = |last: char| ('A'..=last).map(|n| format!("XX{n} LYA cell")).collect::<Vec<_>>().join(", ");
+    let long = format!("HCL LYA {}", "n".repeat(41));
+    let example = "write: own_classes = \"HCL LYA hairy cell, SEZ LYA Sezary cell\"";
+    for (text, what, write) in [
+        ("LYA LYA hairy cell", "LYA is a fixed class", example),
+        ("hcl lya hairy cell", "a code is three capital letters", "write: own_classes = \"HCL LYA hairy cell\""),
+        (
+            "HCL LYA hairy cell; SEZ LYA Sezary cell",
+            "semicolon",
+            "write: own_classes = \"HCL LYA hairy cell, SEZ LYA Sezary cell\"",
+        ),
+        ("HCL LYA hairy cell, HCL LYT another", "HCL twice", example),
+        ("HCL ABC hairy cell", "is no class that a person gives", example),
+        ("HCL UNK hairy cell", "is no class that a person gives", example),
+        ("HCL", "which is no own class", example),
+        ("", "which is no own class", example),
+        (&long, "has 41 characters", example),
+        ("HCL LYA hairy\\u0007cell", "control character", example),
+        ("HCL LYA a\u{378}b", "cannot print", example),
+        (&many('J'), "10 own classes", example),
+    ] {
+        let output = checked(folder.path(), &format!("[review]\nown_classes = \"{text}\"\n"));
+        let complaint = complained(&output);
+        assert_eq!(output.status.code(), Some(2), "{text}: {complaint}");
+        assert!(complaint.starts_with("leukoscope: l.toml:2:1: own_classes = "), "{complaint}");
+        assert!(complaint.contains(what) && complaint.contains(write), "{text}: {complaint}");
+    }
+    for good in ["none", "HCL LYA hairy cell", &many('I'), "HCL LYA célula peluda (variante)"] {
+        let output = checked(folder.path(), &format!("[review]\nown_classes = \"{good}\"\n"));
+        assert_eq!(output.status.code(), Some(0), "{good}: {}", complained(&output));
+    }
+    let output = checked(folder.path(), "[review]\nown_classes = [\"HCL LYA hairy cell\", \"SEZ LYA Sezary cell\"]\n");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(complained(&output).contains(example), "{}", complained(&output));
+}

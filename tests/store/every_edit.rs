@@ -9,6 +9,7 @@ use leukoscope::config::StoreConfig;
 use leukoscope::counting::session::snapshot::Snapshot;
 use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::domain::critical::{CriticalOf, CriticalValue};
+use leukoscope::domain::own_class::{GivenClass, OwnName};
 use leukoscope::store::records::{CellChange, FieldCell, FieldRecord, Order, Role};
 use leukoscope::store::told::Told;
 use leukoscope::store::{AuditVerdict, FILE, Notice, PracticeScore, Store};
@@ -72,6 +73,12 @@ fn filled(folder: &Path) {
         store.reclassify(id, 2, Some(CellClass::Ngb), "rita", at(70)).unwrap();
         store.reclassify(id, 3, Some(CellClass::Ngb), "rita", at(71)).unwrap();
         store.undo(id, "rita", at(72)).unwrap();
+        // An own class, and one in its place.
+        for (code, second) in [("HCL", 73), ("SEZ", 74)] {
+            let own = Some(OwnName { code: code.into(), name: "cell".into() });
+            let given = Some(GivenClass { class: CellClass::Lya, own });
+            store.reclassify_seen(id, &[4], given, "rita", at(second), |_| false).unwrap();
+        }
     }
     store.sign(signed, "rita", at(90), "seen").unwrap();
     session(&store, "A-5");
@@ -156,7 +163,7 @@ fn strings(file: &Connection, sql: &str) -> Vec<String> {
     select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
-/// A condition for each row of a table: of tables of cells, the first two of each session.
+/// A condition for each row of a table: of tables of cells, the same three of each session.
 fn rows(file: &Connection, table: &str) -> Vec<String> {
     let keys = strings(file, &format!("SELECT name FROM pragma_table_info('{table}') WHERE pk > 0"));
     let one = keys
@@ -164,7 +171,7 @@ fn rows(file: &Connection, table: &str) -> Vec<String> {
         .map(|key| format!("'\"{key}\" = ' || quote(\"{key}\")"))
         .collect::<Vec<_>>()
         .join(" || ' AND ' || ");
-    let few = if ["cell", "crop"].contains(&table) { "WHERE number IN (2, 3)" } else { "" };
+    let few = if ["cell", "crop"].contains(&table) { "WHERE number IN (2, 3, 4)" } else { "" };
     strings(file, &format!("SELECT {one} FROM \"{table}\" {few}"))
 }
 

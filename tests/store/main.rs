@@ -16,6 +16,7 @@ mod fields;
 mod keeping;
 mod kill;
 mod of_camera;
+mod own_classes;
 mod recorder;
 mod retention;
 mod source;

@@ -17,6 +17,7 @@ mod logins;
 mod looks;
 mod manual;
 mod monitoring;
+mod own_classes;
 mod practice;
 mod quality;
 mod review;

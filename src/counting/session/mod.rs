@@ -7,6 +7,7 @@ pub mod describe;
 mod entered;
 pub mod sample;
 pub mod snapshot;
+mod two_reviewers;
 mod uncorrected;
 
 use jiff::Timestamp;
@@ -228,6 +229,7 @@ impl Session {
             amends: None,
             first_reviewer: None,
             quality_control: None,
+            own_classes: Vec::new(),
         }
     }
 }

@@ -146,7 +146,7 @@ fn two_reviewers(first: &FirstReviewer, signed: bool) -> String {
         return format!("Signed first by {by} at {at}; a second reviewer must sign before it is final.");
     }
     let cells: Vec<String> =
-        differs.iter().map(|one| format!("{} {} to {}", one.cell, one.first, one.second)).collect();
+        differs.iter().map(|one| format!("{} {} to {}", one.cell, one.first_coded(), one.second_coded())).collect();
     match cells.as_slice() {
         [] => format!("Signed first by {by} at {at}; the second reviewer agrees on every cell."),
         cells => format!("Signed first by {by} at {at}; the second reviewer changed cells: {}.", cells.join(", ")),

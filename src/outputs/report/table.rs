@@ -3,6 +3,7 @@
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::counting::statistics::absolute::EnteredKind;
 use crate::domain::interval::Figure;
+use crate::domain::own_class::OwnCount;
 use crate::outputs::words::Words;
 use crate::store::records::{SessionDetail, Settings};
 use crate::system::zone;
@@ -274,6 +275,11 @@ fn figures(
         let none = String::new;
         lines.line(&["cells".to_owned(), name.clone(), code.clone(), cells, none(), none(), program])?;
         lines.figure("percent", &name, &code, class.line.figure(), 2)?;
+    }
+    for OwnCount { own, class, count } in &result.own_classes {
+        let name = harmless(&own.name);
+        lines.coded("own class cells", &name, &own.code, &count.to_string())?;
+        lines.coded("own class counts as", &name, &own.code, class.code())?;
     }
     for line in &result.statistics.network_alone {
         let (name, code) = (format!("class.{}", line.class), line.class.code());

@@ -83,7 +83,9 @@ pub(super) fn two_reviewers(first: &FirstReviewer, detail: &SessionDetail, words
     ];
     let mut text = words.with(state, &values);
     if !first.differs.is_empty() {
-        let cell = |one: &Difference| format!("{}: {} > {} ({})", one.cell, one.first, one.second, one.program);
+        let cell = |one: &Difference| {
+            format!("{}: {} > {} ({})", one.cell, one.first_coded(), one.second_coded(), one.program)
+        };
         let cells: Vec<String> = first.differs.iter().map(cell).collect();
         let told = words.with("second.differ", &[("n", &first.differs.len())]);
         text = format!("{text} {told}. {}", cells.join(", "));

@@ -218,14 +218,22 @@ fn reviewed(detail: &Value, words: &Words, said: impl Fn(&str, &[(&str, String)]
     let cells: Vec<i64> =
         detail["cells"].as_array().into_iter().flatten().filter_map(|change| change["cell"].as_i64()).collect();
     let class = |code: &Value| code.as_str().map(|code| words.say(&format!("class.{code}")).to_owned());
-    let confirmed = detail["cells"]
-        .as_array()
-        .is_some_and(|cells| !cells.is_empty() && cells.iter().all(|change| change.get("program") == detail.get("to")));
+    // Who gives an own class says more than the program.
+    let confirmed = detail["own"].is_null()
+        && detail["cells"].as_array().is_some_and(|cells| {
+            !cells.is_empty() && cells.iter().all(|change| change.get("program") == detail.get("to"))
+        });
     let mut named: Vec<String> = cells.iter().take(MOST_CELLS).map(i64::to_string).collect();
     if cells.len() > MOST_CELLS {
         named.push("…".to_owned());
     }
-    let to = class(&detail["to"]);
+    let own = &detail["own"];
+    let to = class(&detail["to"]).map(|class| match (own["name"].as_str(), own["code"].as_str()) {
+        (Some(name), Some(code)) => {
+            words.with("audit.ownClass", &[("code", &code), ("class", &class), ("name", &name)])
+        }
+        _ => class,
+    });
     let mut kinds = match &to {
         Some(_) if confirmed => vec!["confirmed"],
         None if detail.get("to").is_some() => vec!["program"],
@@ -356,6 +364,11 @@ mod tests {
         assert_eq!(
             said("reclassify", json!({"to": "NGS", "cells": cells})),
             "rita confirmed the class Neutrophil (segmented) of 2 cells: 3, 5."
+        );
+        let own = json!({"to": "NGS", "own": {"code": "HYP", "name": "hypersegmented {by}"}, "cells": cells});
+        assert_eq!(
+            said("reclassify", own),
+            "rita gave 2 cells the class hypersegmented {by} (HYP), counted as Neutrophil (segmented): 3, 5."
         );
         assert!(said("reclassify", json!({"to": "LYT", "cells": cells})).contains("gave 2 cells the class Lymphocyte"));
         let signed = json!({"sha256": "ab", "counted": 100, "looked_at": {"cells": 60, "of": 104}});

@@ -19,6 +19,7 @@ use super::app::{App, SharedApp, blocking, blocking_in};
 use super::error::{ApiError, Path, QueryParameters};
 use super::guard::Caller;
 use crate::domain::class::{CellClass, Group, Kind};
+use crate::domain::own_class::OwnClass;
 use crate::outputs::report::ranges::RangeLine;
 use crate::store::StoreError;
 use crate::store::records::{self, CellNumber, CellRecord, SessionDetail, SessionId, SessionSummary, ShownField};
@@ -219,6 +220,22 @@ pub(super) async fn classes() -> Json<Vec<Class>> {
         by_people_alone: class.by_people_alone(),
     };
     Json(CellClass::ALL.iter().map(class).collect())
+}
+
+/// One of the laboratory's own classes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Own {
+    #[serde(flatten)]
+    class: OwnClass,
+    /// Digit that picks it.
+    key: char,
+}
+
+/// The laboratory's own classes (`[review] own_classes`), and the keys that pick them.
+#[utoipa::path(get, path = "/api/own-classes", tag = "sessions", responses((status = 200, body = Vec<Own>)))]
+pub(super) async fn own_classes(State(app): State<SharedApp>) -> Json<Vec<Own>> {
+    let own = app.own_classes.iter().zip('1'..='9').map(|(class, key)| Own { class: class.clone(), key });
+    Json(own.collect())
 }
 
 impl App {

@@ -176,7 +176,7 @@ impl Told {
             self.cells_removed = Some(line.at.clone());
             self.reclassified = detail["reclassified"].as_i64();
             self.given.clear();
-            for part in [digest::CELLS, digest::CLASSES] {
+            for part in [digest::CELLS, digest::CLASSES, digest::OWN] {
                 self.hashes[part] = nothing();
             }
             if self.hashes[digest::MARKS].is_some() {
@@ -257,7 +257,10 @@ fn one(
         find(last.number, format!("the number of its changed cells was changed after {}", last.words()));
     }
     let counting = stored.state == "counting";
+    // Where no line speaks of own classes, nobody gave one.
+    let none: Held = schema::has_own_classes(transaction)?.then(|| (last.clone(), Some(digest::of_nothing())));
     for (n, (part, held)) in PARTS.iter().zip(&told.hashes).enumerate() {
+        let held = held.as_ref().or(none.as_ref().filter(|_| [digest::OWN, digest::OWN_REVIEW].contains(&n)));
         let Some((since, hash)) = held else { continue };
         let written = WHILE_COUNTING.contains(&n);
         if (part.large && depth == Verified::WithoutCells) || (counting && written) {
@@ -377,13 +380,16 @@ fn orphans(transaction: &Transaction<'_>, next: i64, findings: &mut Findings) ->
             findings.add(next, format!("{table}: a row belongs to session {}, which is not there: it was added", id?));
         }
     }
-    let nameless = "SELECT session, number FROM cell WHERE person_class IS NULL \
-                    AND (person IS NOT NULL OR person_at IS NOT NULL) LIMIT 10";
-    let mut select = transaction.prepare(nameless)?;
+    let own = if schema::has_own_classes(transaction)? { "person_own" } else { "NULL" };
+    let nameless = format!(
+        "SELECT session, number FROM cell WHERE person_class IS NULL \
+         AND (person IS NOT NULL OR person_at IS NOT NULL OR {own} IS NOT NULL) LIMIT 10"
+    );
+    let mut select = transaction.prepare(&nameless)?;
     for row in select.query_map([], |row| Ok((row.get::<_, SessionId>(0)?, row.get::<_, CellNumber>(1)?)))? {
         let (id, cell) = row?;
         let name = named(id, sample_of(transaction, id)?.as_deref());
-        findings.add(next, format!("{name}: cell {cell} names a person who gave it no class: it was changed"));
+        findings.add(next, format!("{name}: cell {cell} names a person or an own class but no class: it was changed"));
     }
     Ok(())
 }

@@ -53,6 +53,14 @@ export function differential(snapshot, before, ranges = new Map()) {
       rangeCell(ranges, line.class),
       h("td", { class: "drawn" }, bar(line.percent, line.low, line.high)),
     );
+  // The laboratory's own classes within a class, as people gave them.
+  const ownRow = ({ name, code, count }, before) =>
+    h("tr", { class: "own" }, h("th", { scope: "row" }, before, t("result.ofThese", { name, code })), h("td", {}, number(count)),
+      changed && h("td", {}), h("td", {}), h("td", { class: "interval" }), rangeCell(ranges, code), h("td", { class: "drawn" }));
+  const owns = snapshot.own_classes ?? [];
+  const rows = (some) => some.flatMap((line) => [row(line), ...owns.filter((own) => own.class === line.class).map((own) => ownRow(own, null))]);
+  // Platelets, say, have no line here.
+  const elsewhere = owns.filter((own) => !shown.has(own.class)).map((own) => ownRow(own, `${className(own.class)}, `));
   const within = lines.filter((line) => !APART.includes(line.class));
   const apart = lines.filter((line) => APART.includes(line.class));
   const alone = networkAlone(snapshot);
@@ -68,8 +76,8 @@ export function differential(snapshot, before, ranges = new Map()) {
       h("th", { scope: "col" }, t("result.interval")),
       rangeHead(ranges),
       h("td", { class: "drawn" }))),
-    h("tbody", {}, within.map(row), within.length === 0 && h("tr", {}, h("td", { colspan: 7 }, t("result.none")))),
-    apart.length > 0 && h("tbody", { class: "apart" }, apart.map(row)),
+    h("tbody", {}, rows(within), within.length === 0 && h("tr", {}, h("td", { colspan: 7 }, t("result.none")))),
+    (apart.length > 0 || elsewhere.length > 0) && h("tbody", { class: "apart" }, rows(apart), elsewhere),
     caption && h("caption", {}, caption),
   );
 }
