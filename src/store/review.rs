@@ -55,7 +55,7 @@ impl Store {
         by: &str,
         at: Timestamp,
     ) -> Result<Vec<CellRecord>, StoreError> {
-        self.reclassify_seen(session, cells, class.map(GivenClass::from), by, at, |_| false)
+        self.reclassify_seen(session, cells, class.map(GivenClass::from).as_ref(), by, at, |_| false)
     }
 
     /// The same, where `quickly` tells of each cell whether the step came faster than anybody can look at it. A quick step
@@ -68,15 +68,15 @@ impl Store {
         &self,
         session: SessionId,
         cells: &[CellNumber],
-        class: Option<GivenClass>,
+        class: Option<&GivenClass>,
         by: &str,
         at: Timestamp,
         quickly: impl Fn(CellNumber) -> bool,
     ) -> Result<Vec<CellRecord>, StoreError> {
         // A cell named twice changes once.
         let cells: BTreeSet<CellNumber> = cells.iter().copied().collect();
-        let code = class.as_ref().map(|given| given.class.code());
-        let own = class.as_ref().and_then(|given| given.own.as_ref());
+        let code = class.map(|given| given.class.code());
+        let own = class.and_then(|given| given.own.as_ref());
         let stored_own = own.map(ToString::to_string);
         self.write_witnessed(|transaction| {
             second_look::open_for_review_by(transaction, session, by)?;
@@ -91,7 +91,7 @@ impl Store {
                 }
                 let person = before.by_person.as_ref();
                 let too_quick = class.is_some() && quickly(cell);
-                if too_quick && before.is_looked_at() && before.given() == class {
+                if too_quick && before.is_looked_at() && before.given().as_ref() == class {
                     continue;
                 }
                 transaction.prepare_cached(

@@ -11,7 +11,7 @@ fn bench() -> Bench {
     let give = |cells: &[i64], class, code: &str, name: &str, second| {
         let own = Some(OwnName { code: code.to_owned(), name: name.to_owned() });
         let given = Some(GivenClass { class, own });
-        bench.store.reclassify_seen(1, cells, given, "rita", at(second), |_| false).unwrap();
+        bench.store.reclassify_seen(1, cells, given.as_ref(), "rita", at(second), |_| false).unwrap();
     };
     give(&[1, 2], CellClass::Lya, "HCL", "hairy cell", 70);
     give(&[3], CellClass::Plt, "GPL", "giant platelet", 71);

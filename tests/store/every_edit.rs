@@ -77,7 +77,7 @@ fn filled(folder: &Path) {
         for (code, second) in [("HCL", 73), ("SEZ", 74)] {
             let own = Some(OwnName { code: code.into(), name: "cell".into() });
             let given = Some(GivenClass { class: CellClass::Lya, own });
-            store.reclassify_seen(id, &[4], given, "rita", at(second), |_| false).unwrap();
+            store.reclassify_seen(id, &[4], given.as_ref(), "rita", at(second), |_| false).unwrap();
         }
     }
     store.sign(signed, "rita", at(90), "seen").unwrap();

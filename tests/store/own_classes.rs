@@ -18,7 +18,7 @@ fn named(code: &str, name: &str) -> GivenClass {
     GivenClass { class: CellClass::Lya, own: Some(OwnName { code: code.to_owned(), name: name.to_owned() }) }
 }
 
-fn give(store: &Store, session: SessionId, cells: &[CellNumber], given: GivenClass, by: &str, second: i64) {
+fn give(store: &Store, session: SessionId, cells: &[CellNumber], given: &GivenClass, by: &str, second: i64) {
     let done = store.reclassify_seen(session, cells, Some(given), by, at(second), |_| false).unwrap();
     assert_eq!(done.len(), cells.len());
 }
@@ -47,8 +47,8 @@ fn whole(store: &Store) {
 fn cells_of_an_own_class_count_as_its_fixed_class_and_are_told_beside_it() {
     let (_folder, store) = store();
     let id = session(&store, "A-1");
-    give(&store, id, &[1, 2], named("HCL", "hairy cell"), "rita", 70);
-    give(&store, id, &[4], named("SEZ", "Sezary cell"), "rita", 71);
+    give(&store, id, &[1, 2], &named("HCL", "hairy cell"), "rita", 70);
+    give(&store, id, &[4], &named("SEZ", "Sezary cell"), "rita", 71);
     let cell = store.cell(id, 1).unwrap().unwrap();
     assert_eq!((cell.class_in_force(), cell.own()), (Some(CellClass::Lya), Some(&hairy())));
     let result = store.session(id).unwrap().unwrap().reviewed_result.unwrap();
@@ -71,7 +71,7 @@ fn a_confirmation_that_only_adds_the_own_name_is_told_too() {
     let before = store.session(id).unwrap().unwrap().fingerprint;
     let given =
         GivenClass { class: CellClass::Ngs, own: Some(OwnName { code: "HYP".into(), name: "hypersegmented".into() }) };
-    give(&store, id, &[2], given, "rita", 70);
+    give(&store, id, &[2], &given, "rita", 70);
     let detail = store.session(id).unwrap().unwrap();
     assert_eq!((detail.reclassified, counts(&store, id).len()), (0, 1), "no other class, and a line all the same");
     assert_ne!(detail.fingerprint, before, "nobody signs what he has not seen");
@@ -85,9 +85,9 @@ fn a_confirmation_that_only_adds_the_own_name_is_told_too() {
 fn undo_brings_the_own_class_before_back_and_an_earlier_name_stays_beside_a_later_one() {
     let (_folder, store) = store();
     let id = session(&store, "A-1");
-    give(&store, id, &[1], named("HCL", "hairy cell"), "rita", 70);
+    give(&store, id, &[1], &named("HCL", "hairy cell"), "rita", 70);
     // Renamed in the configuration since.
-    give(&store, id, &[2], named("HCL", "hairy lymphocyte"), "rita", 71);
+    give(&store, id, &[2], &named("HCL", "hairy lymphocyte"), "rita", 71);
     assert_eq!(counts(&store, id).len(), 2, "each under the name that it was given by");
     store.reclassify(id, 1, Some(CellClass::Mon), "rita", at(72)).unwrap();
     assert_eq!(own(&store, id, 1), None);
@@ -107,8 +107,8 @@ fn undo_brings_the_own_class_before_back_and_an_earlier_name_stays_beside_a_late
 fn a_quick_key_that_says_the_same_again_changes_nothing_and_another_own_class_does() {
     let (_folder, store) = store();
     let id = session(&store, "A-1");
-    give(&store, id, &[1], named("HCL", "hairy cell"), "rita", 70);
-    let quick = |given| store.reclassify_seen(id, &[1], Some(given), "rita", at(71), |_| true).unwrap();
+    give(&store, id, &[1], &named("HCL", "hairy cell"), "rita", 70);
+    let quick = |given: GivenClass| store.reclassify_seen(id, &[1], Some(&given), "rita", at(71), |_| true).unwrap();
     assert!(quick(named("HCL", "hairy cell"))[0].is_looked_at());
     let other = &quick(named("SEZ", "Sezary cell"))[0];
     assert_eq!((other.is_looked_at(), other.own().unwrap().code.as_str()), (false, "SEZ"));
@@ -121,12 +121,12 @@ fn two_reviewers_differ_by_the_own_class_too() {
     let id = store.begin(&start("A-1")).unwrap();
     let flagged = Snapshot { flags: vec![Flag::Blasts], ..result("A-1") };
     store.finish(id, &six_cells(), &flagged, &settings()).unwrap();
-    give(&store, id, &[1], named("HCL", "hairy cell"), "rita", 70);
-    give(&store, id, &[2], named("HCL", "hairy cell"), "rita", 71);
+    give(&store, id, &[1], &named("HCL", "hairy cell"), "rita", 70);
+    give(&store, id, &[2], &named("HCL", "hairy cell"), "rita", 71);
     store.sign(id, "rita", at(80), "first").unwrap_err();
     let differs = || store.session(id).unwrap().unwrap().reviewed_result.unwrap().first_reviewer.unwrap().differs;
     assert_eq!(differs(), []);
-    give(&store, id, &[1], named("SEZ", "Sezary cell"), "otto", 90);
+    give(&store, id, &[1], &named("SEZ", "Sezary cell"), "otto", 90);
     store.reclassify(id, 2, Some(CellClass::Lya), "otto", at(91)).unwrap();
     // Another name of the same code is no other opinion.
     let both: Vec<(String, String)> = differs().iter().map(|one| (one.first_coded(), one.second_coded())).collect();
@@ -140,11 +140,11 @@ fn two_reviewers_differ_by_the_own_class_too() {
 fn an_amendment_keeps_the_own_classes_of_what_it_amends() {
     let (_folder, store) = store();
     let id = session(&store, "A-1");
-    give(&store, id, &[1], named("HCL", "hairy cell"), "rita", 70);
+    give(&store, id, &[1], &named("HCL", "hairy cell"), "rita", 70);
     store.sign(id, "rita", at(90), "").unwrap();
     let second = store.amend(id, "cell 2 too", "otto", at(100)).unwrap();
     assert_eq!((own(&store, second, 1), counts(&store, second).len()), (Some(hairy()), 1));
-    give(&store, second, &[2], named("HCL", "hairy cell"), "otto", 101);
+    give(&store, second, &[2], &named("HCL", "hairy cell"), "otto", 101);
     assert_eq!((counts(&store, second)[0].2, counts(&store, id)[0].2), (2, 1));
     whole(&store);
 }
@@ -162,7 +162,7 @@ fn an_own_class_changed_by_hand_is_found_wherever_it_stands() {
     ] {
         let (folder, store) = store();
         let id = session(&store, "A-1");
-        give(&store, id, &[1], named("HCL", "hairy cell"), "rita", 70);
+        give(&store, id, &[1], &named("HCL", "hairy cell"), "rita", 70);
         let plain = session(&store, "A-2");
         store.reclassify(plain, 1, Some(CellClass::Lya), "rita", at(71)).unwrap();
         whole(&store);
@@ -179,7 +179,7 @@ fn the_cells_of_a_signed_result_take_no_own_class() {
     let (folder, store) = store();
     let id = session(&store, "A-1");
     store.sign(id, "rita", at(90), "").unwrap();
-    assert!(store.reclassify_seen(id, &[1], Some(named("HCL", "hairy cell")), "rita", at(91), |_| false).is_err());
+    assert!(store.reclassify_seen(id, &[1], Some(&named("HCL", "hairy cell")), "rita", at(91), |_| false).is_err());
     let file = Connection::open(folder.path().join(FILE)).unwrap();
     assert!(file.execute_batch("UPDATE cell SET person_own = 'HCL hairy cell' WHERE number = 1").is_err());
 }
@@ -191,7 +191,7 @@ fn cells_are_exported_under_the_fixed_class_with_the_own_one_in_a_column() {
     let id = store.begin(&start("A-1")).unwrap();
     let cells = crate::common::stored::six_pictured(crate::common::stored::jpeg);
     store.finish(id, &cells, &result("A-1"), &settings()).unwrap();
-    give(&store, id, &[2], named("HCL", "hairy cell"), "rita", 70);
+    give(&store, id, &[2], &named("HCL", "hairy cell"), "rita", 70);
     let to = folder.path().join("export");
     let sessions = leukoscope::store::export::look_up(&store, &[], &to).unwrap();
     leukoscope::store::export::export(&store, &sessions, None, false, &to).unwrap();

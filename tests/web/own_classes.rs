@@ -104,7 +104,7 @@ fn taken_out() -> (Station, i64) {
     let id = station.session("A-1");
     let own = Some(OwnName { code: "HCL".into(), name: "hairy cell".into() });
     let given = GivenClass { class: CellClass::Lya, own };
-    station.store.reclassify_seen(id, &[1, 2], Some(given), "rita", at(70), |_| false).unwrap();
+    station.store.reclassify_seen(id, &[1, 2], Some(&given), "rita", at(70), |_| false).unwrap();
     (station, id)
 }
 

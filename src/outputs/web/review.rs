@@ -135,7 +135,7 @@ pub(super) async fn reclassify(
             None => BTreeSet::new(),
         };
         let quickly = |cell| quick.contains(&cell);
-        let cells = app.store.reclassify_seen(id, &cells, class, &by, Timestamp::now(), quickly)?;
+        let cells = app.store.reclassify_seen(id, &cells, class.as_ref(), &by, Timestamp::now(), quickly)?;
         app.reviewed(id, cells)
     })
     .await
