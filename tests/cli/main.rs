@@ -8,6 +8,7 @@ mod backup_refused;
 mod camera_check;
 mod cameras;
 mod check_config;
+mod check_config_and_run;
 mod closed_output;
 #[path = "../common/mod.rs"]
 mod common;

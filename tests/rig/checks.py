@@ -150,7 +150,6 @@ def stops(rig):
     result = rig.run("systemctl show -P Result leukoscope")
     if result == "exit-code":
         # A frame of this emulator may take as long; the count lies there as interrupted then.
-        print(rig.run("journalctl -u leukoscope --no-pager -o cat | tail -6"), flush=True)
         kept = rig.run(f"{AS_SERVICE} leukoscope sessions")
         assert "S-0044" in kept, kept
         return f"ended by itself after {seconds:.1f} s, the count is kept as it was"
