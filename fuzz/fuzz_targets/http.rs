@@ -78,6 +78,7 @@ fn station() -> &'static Station {
             queues: Queues::default(),
             store: store.clone(),
             board: Board::default(),
+            controls: Controls::new(config.quality_control.clone(), store.clone(), in_force.clone()),
         };
         let web = Web {
             config: WebConfig { listen: "127.0.0.1:0".parse().expect("an address"), ..WebConfig::default() },

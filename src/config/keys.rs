@@ -9,6 +9,7 @@ use super::broker::Broker;
 use super::camera_source::CameraSource;
 use super::forms::{is_code, is_language, is_url, refuse_text, refuse_words, toml_text, whole_pattern};
 use super::laboratory_address::LaboratoryAddress;
+use super::own_classes::OwnClasses;
 use super::values::{FlagList, HostAddress, ListenAddress, SerialPort};
 
 /// The values a key accepts.
@@ -56,6 +57,8 @@ pub(super) enum Accepts {
     Baud,
     /// Names of flags with commas between them, or `none`.
     FlagNames,
+    /// A laboratory's own classes with commas between them, or `none`.
+    OwnClassNames,
     /// A code of a laboratory's system, at most 20 characters; empty means left out.
     Code,
 }
@@ -126,7 +129,7 @@ pub(super) const STALL_SECONDS: (f64, f64) = (0.5, 4.5);
 
 use Accepts::{
     Baud, BrokerAt, Camera, Code, Device, File, Flag, FlagNames, Folder, Hex, Host, Laboratory, Language, Listen,
-    Number, OneOf, Pattern, Port, Text, Url, Whole, Words,
+    Number, OneOf, OwnClassNames, Pattern, Port, Text, Url, Whole, Words,
 };
 
 /// The closest match to `word` among `known`.
@@ -172,6 +175,7 @@ impl ConfigKey {
             (Language, Value::String(text)) => (!is_language(text))
                 .then(|| "is no language; a language is a tag such as \"en\", \"es\" or \"pt-BR\"".to_owned()),
             (FlagNames, Value::String(text)) => text.parse::<FlagList>().err().map(|wrong| wrong.to_string()),
+            (OwnClassNames, Value::String(text)) => text.parse::<OwnClasses>().err().map(|wrong| wrong.to_string()),
             (Device, Value::String(text)) => (!text.starts_with('/') || text.ends_with('/') || text.contains('\0'))
                 .then(|| "must be the path of a device, from the root on".to_owned()),
             (Folder, Value::String(text)) => text.contains('\0').then(|| "has a NUL character in it".to_owned()),
@@ -298,8 +302,8 @@ impl ConfigKey {
             Baud => format!("one of {}, without quotes", list(BAUDS.iter())),
             OneOf(words) => format!("one of {}, in quotes", quoted(words)),
             Device | Folder | File => "a path in quotes".to_owned(),
-            Text(_) | Words(_) | Code | FlagNames | Pattern | Camera | Port | Listen | Language | Laboratory | Host
-            | Url | BrokerAt => "text in quotes".to_owned(),
+            Text(_) | Words(_) | Code | FlagNames | OwnClassNames | Pattern | Camera | Port | Listen | Language
+            | Laboratory | Host | Url | BrokerAt => "text in quotes".to_owned(),
         }
     }
 }

@@ -8,9 +8,10 @@ use super::broker;
 use super::camera_source::CameraSource;
 use super::keys::Accepts::{
     Baud, BrokerAt, Camera, Code, Device, File, Flag, FlagNames, Folder, Hex, Host, Laboratory, Language, Listen,
-    Number, OneOf, Pattern, Port, Text, Url, Whole, Words,
+    Number, OneOf, OwnClassNames, Pattern, Port, Text, Url, Whole, Words,
 };
 use super::keys::{ConfigKey, nearest};
+use super::own_classes;
 
 /// Quotation marks of any kind: word processors and telephones replace the straight ones.
 pub(super) const QUOTES: [char; 15] = ['"', '\'', '`', '´', '“', '”', '„', '‟', '‘', '’', '‚', '«', '»', '″', '′'];
@@ -52,6 +53,8 @@ impl ConfigKey {
             Number(..) => number(text, self.unit),
             OneOf(words) => string(nearest(text, words.iter().copied())?.to_owned()),
             FlagNames => string(flag_names(text)?),
+            // A list of texts has quotes within.
+            OwnClassNames => string(own_classes::meant(&text.replace('"', ""))?),
             Camera => string(match text.parse::<CameraSource>() {
                 Ok(source) => source.to_string(),
                 Err(unknown) => unknown.probably(),

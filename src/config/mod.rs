@@ -12,6 +12,7 @@ mod laboratory_address;
 pub mod limits;
 pub mod load;
 mod meant;
+mod own_classes;
 pub mod problem;
 mod sections;
 mod values;
@@ -20,6 +21,7 @@ pub use broker::{Broker, BrokerAddress, NotABroker};
 pub use camera_source::{CameraSource, UnknownSource};
 pub(crate) use forms::{is_language, whole_pattern};
 pub use laboratory_address::{LaboratoryAddress, NoLaboratoryAddress};
+pub use own_classes::{NoOwnClasses, OwnClasses};
 pub use sections::{
     AstmCharset, AstmConfig, CameraConfig, Charset, CodesConfig, ColourOrder, Config, ControlRequired, Controls,
     CriticalConfig, DisplayConfig, DisplayKind, FhirConfig, Flags, FlatFieldChoice, GpioBackend, Hl7Config,

@@ -39,6 +39,18 @@ pub struct CriticalValue {
     pub limit: f64,
 }
 
+impl CriticalValue {
+    /// Whether this is another figure than that one, or a worse value of it.
+    #[must_use]
+    pub fn is_worse_than(&self, that: &Self) -> bool {
+        self.of != that.of
+            || match self.of {
+                CriticalOf::BlastCells | CriticalOf::BlastsPercent => self.value > that.value,
+                CriticalOf::NeutrophilsPerUl => self.value < that.value,
+            }
+    }
+}
+
 impl fmt::Display for CriticalValue {
     /// Such as `3 blasts (limit 1)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

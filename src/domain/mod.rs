@@ -10,6 +10,7 @@ pub mod geometry;
 pub mod interval;
 pub mod label;
 pub mod letters;
+pub mod own_class;
 pub mod prevalence_mode;
 pub mod red_cell_colour;
 pub mod red_class;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use crate::camera::supervise::{CameraState, CameraWatch};
+use crate::station::control::Controls;
 use crate::station::drops::Drops;
 use crate::station::in_force::InForce;
 use crate::station::live_view::Live;
@@ -29,6 +30,8 @@ pub struct Monitor {
     pub camera: CameraWatch,
     /// Settings, models and profile in force.
     pub in_force: InForce,
+    /// Quality control.
+    pub controls: Controls,
     /// The newest state of the count.
     pub live: Live,
     /// Current problems, part by part.

@@ -127,13 +127,13 @@ impl<C: Fn(Option<String>), T: Fn(Option<String>)> Rounds<C, T> {
     ) -> Result<(Notice, Option<String>), StoreError> {
         let allowed = Notice { age: announced.age.filter(|age| believed && *age <= now), ..announced };
         let done = self.store.retain(&self.rules, allowed, now, stop)?;
-        if done.crops + done.cells + done.results > 0 {
+        if done.crops + done.cells + done.results + done.amendments > 0 {
             for words in &done.words {
                 log::info!("deleted as announced: {words}");
             }
         }
         let due = self.store.due(&self.rules, believed.then_some(now))?;
-        let Due { crops, cells, results, size } = due;
+        let Due { crops, cells, results, amendments, size } = due;
         let minutes = self.pace.notice.as_secs().div_ceil(60);
         let old = crops + cells + results > 0;
         if old {
@@ -141,6 +141,9 @@ impl<C: Fn(Option<String>), T: Fn(Option<String>)> Rounds<C, T> {
                 "in {minutes} min, as [store] says and unless the clock is moved: pictures of {crops} sessions, cells of \
                  {cells} and {results} results are deleted for their age; now it is {now:.0}"
             );
+        }
+        if amendments > 0 {
+            log::info!("in {minutes} min: {amendments} amendments that nobody went on with for 30 days are withdrawn");
         }
         if size {
             log::info!(
@@ -152,7 +155,7 @@ impl<C: Fn(Option<String>), T: Fn(Option<String>)> Rounds<C, T> {
         let trouble = done.too_large.then(|| {
             format!("results take {megabytes} MB, more than [store] megabytes: allow more, or give a larger disk")
         });
-        Ok((Notice { age: old.then_some(now), size }, trouble))
+        Ok((Notice { age: (old || amendments > 0).then_some(now), size }, trouble))
     }
 }
 

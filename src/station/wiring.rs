@@ -129,12 +129,14 @@ impl Station {
             };
             Supervisor::new(open, patience, frames.clone())
         };
+        let controls = Controls::new(parts.config.quality_control.clone(), parts.store.clone(), parts.in_force.clone());
         let monitor = Monitor {
             station: parts.config.station.name.clone(),
             began: Timestamp::now(),
             watchdog: Watchdog::default(),
             camera: supervisor.watch(),
             in_force: parts.in_force.clone(),
+            controls: controls.clone(),
             live: live.clone(),
             troubles: troubles.clone(),
             tallies: Tallies::default(),
@@ -150,7 +152,7 @@ impl Station {
             live,
             in_force: parts.in_force.clone(),
             store: parts.store.clone(),
-            controls: Controls::new(parts.config.quality_control.clone(), parts.store.clone(), parts.in_force.clone()),
+            controls,
             troubles,
             drops,
             monitor,

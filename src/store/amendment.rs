@@ -6,7 +6,7 @@
 //! result, which its signature covers.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use serde_json::json;
 
 use super::audit::{note, vouch};
@@ -30,7 +30,23 @@ impl Store {
     /// A refusal without a reason, if there is no signed result, if another version amends it already, or if retention has
     /// taken its cells; else if it cannot be written.
     pub fn amend(&self, session: SessionId, reason: &str, by: &str, at: Timestamp) -> Result<SessionId, StoreError> {
-        let reason = checked(reason)?;
+        self.amend_with_sample(session, reason, None, by, at)
+    }
+
+    /// The same, where `sample` is the id that the sample has in truth, if it was counted under a wrong one. The caller has checked it
+    /// as any other id.
+    ///
+    /// # Errors
+    /// As [`Store::amend`].
+    pub fn amend_with_sample(
+        &self,
+        session: SessionId,
+        reason: &str,
+        sample: Option<&str>,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<SessionId, StoreError> {
+        let reason = checked(reason, "write why the result is amended; the corrected report says it")?;
         self.write_witnessed(|transaction| {
             let detail = sessions::one(transaction, session)?.ok_or(ReviewError::NoSession(session))?;
             let SessionDetail { summary, counted_result, signature, .. } = detail;
@@ -46,6 +62,7 @@ impl Store {
                     "the cells of session {session} were removed to make room, so it cannot be amended; count the sample again"
                 ));
             }
+            let other = sample.filter(|sample| **sample != counted.sample);
             let first = counted.amends.as_ref().map_or(number, |amends| amends.first);
             let amends = Amends {
                 version: summary.version + 1,
@@ -57,9 +74,15 @@ impl Store {
                 amended_by: by.to_owned(),
                 since: at,
                 first,
+                sample: other.map(|_| counted.sample.clone()),
             };
-            let words = json!({"version": amends.version, "replaces": session, "reason": amends.reason});
-            let snapshot = Snapshot { amends: Some(amends), ..counted };
+            let mut words = json!({"version": amends.version, "replaces": session, "reason": amends.reason});
+            let mut snapshot = Snapshot { amends: Some(amends), ..counted };
+            if let Some(sample) = other {
+                words["was"] = json!(snapshot.sample);
+                snapshot.earlier = sessions::signed_before(transaction, sample)?;
+                sample.clone_into(&mut snapshot.sample);
+            }
             copy(transaction, session, &snapshot, &words, by, at)
         })
     }
@@ -68,8 +91,15 @@ impl Store {
     /// was to replace.
     ///
     /// # Errors
-    /// A refusal if the session is no amendment, or signed; else if it cannot be written.
-    pub fn withdraw_amendment(&self, session: SessionId, by: &str, at: Timestamp) -> Result<SessionId, StoreError> {
+    /// A refusal without a reason, or if the session is no amendment, or signed; else if it cannot be written.
+    pub fn withdraw_amendment(
+        &self,
+        session: SessionId,
+        reason: &str,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<SessionId, StoreError> {
+        let reason = checked(reason, "write why the amendment is withdrawn; the audit trail keeps it")?;
         self.write_witnessed(|transaction| {
             let detail = sessions::one(transaction, session)?.ok_or(ReviewError::NoSession(session))?;
             let Some(amends) = detail.counted_result.and_then(|result| result.amends) else {
@@ -78,16 +108,29 @@ impl Store {
             if detail.signature.is_some() {
                 return Err(ReviewError::Signed(session).into());
             }
-            let words = json!({"session": session, "version": amends.version, "reason": amends.reason});
-            note(transaction, by, at, "withdraw amendment", Some(amends.session), &words)?;
-            transaction.execute("DELETE FROM result WHERE session = ?1", [session])?;
-            // Its cells, pictures and reviews are deleted with it; the trail keeps what was said of them.
-            transaction.execute("DELETE FROM session WHERE id = ?1", [session])?;
-            let words = json!({"result": detail.summary.result, "why": "amendment withdrawn"});
-            note(transaction, by, at, "remove result", Some(session), &words)?;
+            withdrawn(transaction, session, amends.session, &reason, by, at)?;
             Ok(amends.session)
         })
     }
+}
+
+/// Deletes an amendment. Its cells, pictures and reviews are deleted with it; the trail keeps what was said of them.
+pub(super) fn withdrawn(
+    transaction: &Transaction<'_>,
+    session: SessionId,
+    replaces: SessionId,
+    reason: &str,
+    by: &str,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
+    let words = json!({"session": session, "reason": reason});
+    note(transaction, by, at, "withdraw amendment", Some(replaces), &words)?;
+    let number: Option<i64> = transaction
+        .query_row("DELETE FROM result WHERE session = ?1 RETURNING sequence", [session], |row| row.get(0))
+        .optional()?;
+    transaction.execute("DELETE FROM session WHERE id = ?1", [session])?;
+    let words = json!({"result": number, "why": "amendment withdrawn"});
+    note(transaction, by, at, "remove result", Some(session), &words).map(drop)
 }
 
 impl SessionSummary {
@@ -105,11 +148,11 @@ impl SessionSummary {
 }
 
 /// A reason on one line, in letters that print.
-fn checked(reason: &str) -> Result<String, StoreError> {
+fn checked(reason: &str, without: &str) -> Result<String, StoreError> {
     let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
     let wrong = |words: String| Err(StoreError::Refused(words));
     if reason.is_empty() {
-        return wrong("write why the result is amended; the corrected report says it".to_owned());
+        return wrong(without.to_owned());
     }
     if reason.chars().count() > LONGEST_REASON {
         return wrong(format!("the reason is longer than {LONGEST_REASON} characters; shorten it"));
@@ -133,6 +176,7 @@ fn copy(
     transaction
         .execute(&format!("INSERT INTO session ({names}) SELECT {names} FROM session WHERE id = ?1"), [session])?;
     let id = transaction.last_insert_rowid();
+    transaction.execute("UPDATE session SET sample = ?2 WHERE id = ?1", params![id, snapshot.sample])?;
     let begun = digest::of_session(transaction, id, &[digest::SESSION])?;
     let mut detail = words.clone();
     detail["sample"] = json!(snapshot.sample);
@@ -145,15 +189,18 @@ fn copy(
     let number = results::next(transaction)?;
     results::insert(transaction, number, id, snapshot)?;
     let Snapshot { sample, counted, flags, .. } = snapshot;
+    let alarm = alarms::settle(transaction, id, &snapshot.critical)?;
     let mut detail = json!({"result": number, "sample": sample, "counted": counted, "flags": flags});
     // It was not counted, so nothing was summed meanwhile.
     let rows = counting::vouched(transaction, id, begun, &mut detail, true)?;
     vouch(transaction, by, at, "result", Some(id), &detail, Some(&rows))?;
-    // A critical value of a corrected report is told anew.
-    alarms::settle(transaction, id, &snapshot.critical, at)?;
+    alarms::tell(transaction, id, alarm, at)?;
     // Among the lines of the version that it replaces, too: who reads that one must find it.
     let mut detail = words.clone();
     detail["session"] = json!(id);
+    if snapshot.amends.as_ref().is_some_and(|amends| amends.sample.is_some()) {
+        detail["sample"] = json!(snapshot.sample);
+    }
     note(transaction, by, at, "amend", Some(session), &detail)?;
     Ok(id)
 }
@@ -185,6 +232,18 @@ pub(super) fn is_replaced(connection: &Connection) -> rusqlite::Result<String> {
     Ok(format!(
         "EXISTS (SELECT 1 FROM result AS later JOIN signature AS own ON own.session = later.session WHERE {})",
         later(connection)?
+    ))
+}
+
+/// As SQL: no signed version has taken the place of `session`, and it is no amendment that nobody has signed yet.
+pub(super) fn is_in_force(connection: &Connection) -> rusqlite::Result<String> {
+    if !schema::has_amendments(connection)? {
+        return Ok("1".to_owned());
+    }
+    Ok(format!(
+        "NOT {} AND NOT EXISTS (SELECT 1 FROM result AS made WHERE made.session = session.id AND made.amends IS NOT NULL \
+         AND NOT EXISTS (SELECT 1 FROM signature WHERE signature.session = made.session))",
+        is_replaced(connection)?
     ))
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::audit::hexadecimal;
-use super::digest::{self, CELLS, PARTS, PICTURES, Part};
+use super::digest::{self, CELLS, FIELDS, PARTS, PICTURES, PLACES, Part};
 use super::records::{CellNumber, SessionId};
 
 /// Bytes of a mark: the cell's number, and the first bytes of its hash.
@@ -42,34 +42,50 @@ impl Sum {
 }
 
 /// The sums of a session that is being counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sums {
     pub(super) cells: Sum,
     pub(super) pictures: Sum,
+    /// Of whole fields and the places of cells in them; `None` if an earlier version counted, which kept none.
+    pub(super) fields: Option<Sum>,
+}
+
+impl Default for Sums {
+    /// Those of no rows.
+    fn default() -> Self {
+        Self { cells: Sum::default(), pictures: Sum::default(), fields: Some(Sum::default()) }
+    }
 }
 
 impl Sums {
     /// Those that were kept; `None` if there are none.
     pub(super) fn kept(connection: &Connection, session: SessionId) -> rusqlite::Result<Option<Self>> {
-        let mut select = connection.prepare_cached("SELECT cells, pictures FROM cell_hash WHERE session = ?1")?;
-        let sum = |row: &Row<'_>, column| {
-            let sum: Option<Vec<u8>> = row.get(column)?;
-            Ok::<Option<[u8; 32]>, rusqlite::Error>(sum.and_then(|sum| sum.try_into().ok()))
-        };
-        let kept = select.query_row([session], |row| Ok((sum(row, 0)?, sum(row, 1)?))).optional()?;
-        Ok(kept.and_then(|(cells, pictures)| Some(Self { cells: Sum(cells?), pictures: Sum(pictures?) })))
+        let mut select =
+            connection.prepare_cached("SELECT cells, pictures, fields FROM cell_hash WHERE session = ?1")?;
+        let bytes = |row: &Row<'_>, column| row.get::<_, Option<Vec<u8>>>(column);
+        let found =
+            select.query_row([session], |row| Ok((bytes(row, 0)?, bytes(row, 1)?, bytes(row, 2)?))).optional()?;
+        let sum = |bytes: Option<Vec<u8>>| Some(Sum(bytes?.try_into().ok()?));
+        Ok(found.and_then(|(cells, pictures, fields)| {
+            let fields = fields?;
+            let fields = if fields.is_empty() { None } else { Some(sum(Some(fields))?) };
+            Some(Self { cells: sum(cells)?, pictures: sum(pictures)?, fields })
+        }))
     }
 
     /// Those of the rows as they are.
     pub(super) fn present(connection: &Connection, session: SessionId) -> rusqlite::Result<Self> {
         let of = |part: usize| Ok::<_, rusqlite::Error>(read(connection, &PARTS[part], session)?.sum);
-        Ok(Self { cells: of(CELLS)?, pictures: of(PICTURES)? })
+        let mut fields = of(FIELDS)?;
+        fields.add(&of(PLACES)?.0);
+        Ok(Self { cells: of(CELLS)?, pictures: of(PICTURES)?, fields: Some(fields) })
     }
 
     pub(super) fn keep(self, connection: &Connection, session: SessionId) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO cell_hash (session, cells, pictures) VALUES (?1, ?2, ?3) \
-                   ON CONFLICT DO UPDATE SET cells = ?2, pictures = ?3";
-        connection.prepare_cached(sql)?.execute(params![session, self.cells.0, self.pictures.0]).map(drop)
+        let sql = "INSERT INTO cell_hash (session, cells, pictures, fields) VALUES (?1, ?2, ?3, ?4) \
+                   ON CONFLICT DO UPDATE SET cells = ?2, pictures = ?3, fields = ?4";
+        let fields = self.fields.map_or_else(Vec::new, |fields| fields.0.to_vec());
+        connection.prepare_cached(sql)?.execute(params![session, self.cells.0, self.pictures.0, fields]).map(drop)
     }
 
     /// Gives up a cell as it is stored, if it is.
@@ -101,6 +117,15 @@ impl Sums {
     /// Takes in a row of `COLUMNS`.
     pub(super) fn add_cell(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
         self.cells.add(&of_row(row, row.as_ref().column_count())?);
+        Ok(())
+    }
+
+    /// Takes in a row of a whole field, or of the place of a cell in one.
+    pub(super) fn add_field(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
+        let hash = of_row(row, row.as_ref().column_count())?;
+        if let Some(fields) = &mut self.fields {
+            fields.add(&hash);
+        }
         Ok(())
     }
 
@@ -191,6 +216,17 @@ pub(super) fn ended(
         marks.extend(u32::try_from(rows.marks.len() / MARK).unwrap_or(u32::MAX).to_be_bytes());
         marks.extend(rows.marks);
     }
+    let mut fields = Sum::default();
+    for part in [FIELDS, PLACES] {
+        let rows = digest::if_readable(read(connection, &PARTS[part], session))?;
+        if let Some(rows) = &rows {
+            fields.add(&rows.sum.0);
+        }
+        hashes.insert(PARTS[part].name.to_owned(), rows.map_or(Value::Null, |rows| rows.hash.into()));
+    }
+    if sums.and_then(|sums| sums.fields).is_some_and(|kept| kept != fields) {
+        changed.push(PARTS[FIELDS].name);
+    }
     let sql = "INSERT INTO cell_hash (session, marks) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET marks = ?2";
     connection.execute(sql, params![session, marks])?;
     Ok((hashes, changed))
@@ -198,13 +234,19 @@ pub(super) fn ended(
 
 /// Forgets the sums of a session that changes no more.
 pub(super) fn without_sums(connection: &Connection, session: SessionId) -> rusqlite::Result<()> {
-    let sql = "UPDATE cell_hash SET cells = NULL, pictures = NULL WHERE session = ?1";
+    let sql = "UPDATE cell_hash SET cells = NULL, pictures = NULL, fields = NULL WHERE session = ?1";
     connection.execute(sql, [session]).map(drop)
 }
 
 /// The pictures of an interrupted session were deleted, so their sum is that of none.
 pub(super) fn without_pictures(connection: &Connection, session: SessionId) -> rusqlite::Result<()> {
     let sql = "UPDATE cell_hash SET pictures = ?2 WHERE session = ?1 AND pictures IS NOT NULL";
+    connection.execute(sql, params![session, Sum::default().0]).map(drop)
+}
+
+/// The same for its whole fields.
+pub(super) fn without_fields(connection: &Connection, session: SessionId) -> rusqlite::Result<()> {
+    let sql = "UPDATE cell_hash SET fields = ?2 WHERE session = ?1 AND fields IS NOT NULL";
     connection.execute(sql, params![session, Sum::default().0]).map(drop)
 }
 

@@ -1,15 +1,21 @@
 //! Cells of a session, and their crops.
 
-use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
 use super::records::{CellNumber, CellRecord, Reclassified, SessionId};
-use super::text::{read_class, read_kind, read_time};
-use super::{Store, StoreError, StoreProblem, quickly};
+use super::text::{read_class, read_kind, read_own, read_time};
+use super::{Store, StoreError, StoreProblem, quickly, schema};
 use crate::domain::class::{CellClass, Kind};
 
-const SELECT: &str = "SELECT cell.number, kind, patch, x, y, w, h, class, probability, ranked, person_class, person, \
-     person_at, EXISTS (SELECT 1 FROM crop WHERE crop.session = cell.session AND crop.number = cell.number) \
-     FROM cell WHERE session = ?1 AND NOT withdrawn";
+/// Begin of a query for cells of session `?1`.
+fn begin(connection: &Connection) -> rusqlite::Result<String> {
+    let own = if schema::has_own_classes(connection)? { "person_own" } else { "NULL" };
+    Ok(format!(
+        "SELECT cell.number, kind, patch, x, y, w, h, class, probability, ranked, person_class, person, person_at, \
+         EXISTS (SELECT 1 FROM crop WHERE crop.session = cell.session AND crop.number = cell.number), {own} \
+         FROM cell WHERE session = ?1 AND NOT withdrawn"
+    ))
+}
 
 impl Store {
     /// Cells of a session, least certain first; optionally only those of one kind or one class in force.
@@ -52,8 +58,9 @@ pub(super) fn select(
     class: Option<CellClass>,
 ) -> Result<Vec<CellRecord>, StoreProblem> {
     let mut select = transaction.prepare_cached(&format!(
-        "{SELECT} AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR coalesce(person_class, class) = ?3) \
-         ORDER BY probability, number"
+        "{} AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR coalesce(person_class, class) = ?3) \
+         ORDER BY probability, number",
+        begin(transaction)?
     ))?;
     let rows = select.query_map(params![session, kind.map(Kind::code), class.map(CellClass::code)], columns)?;
     let quickly = quickly::cells(transaction, session)?;
@@ -65,7 +72,7 @@ pub(super) fn one(
     session: SessionId,
     number: CellNumber,
 ) -> Result<Option<CellRecord>, StoreProblem> {
-    let mut select = transaction.prepare_cached(&format!("{SELECT} AND number = ?2"))?;
+    let mut select = transaction.prepare_cached(&format!("{} AND number = ?2", begin(transaction)?))?;
     let quickly = quickly::is_quick(transaction, session, number)?;
     select.query_row([session, number], columns).optional()?.map(|row| record(row, |_| quickly)).transpose()
 }
@@ -79,6 +86,7 @@ struct Columns {
     probability: Option<f64>,
     ranked: Option<String>,
     person: Option<(String, String, String)>,
+    own: Option<String>,
     has_crop: bool,
 }
 
@@ -98,15 +106,21 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
         ranked: row.get(9)?,
         person,
         has_crop: row.get(13)?,
+        own: row.get(14)?,
     })
 }
 
 fn record(columns: Columns, quickly: impl Fn(CellNumber) -> bool) -> Result<CellRecord, StoreProblem> {
-    let Columns { number, kind, patch, area: [x, y, w, h], class, probability, ranked, person, has_crop } = columns;
+    let Columns { number, kind, patch, area: [x, y, w, h], class, probability, ranked, person, own, has_crop } =
+        columns;
     let by_person = match person {
-        Some((class, by, at)) => {
-            Some(Reclassified { class: read_class(&class)?, by, at: read_time(&at)?, quickly: quickly(number) })
-        }
+        Some((class, by, at)) => Some(Reclassified {
+            class: read_class(&class)?,
+            own: own.as_deref().map(read_own).transpose()?,
+            by,
+            at: read_time(&at)?,
+            quickly: quickly(number),
+        }),
         None => None,
     };
     Ok(CellRecord {

@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::audit::{hexadecimal, note};
+use super::audit::hexadecimal;
+use super::numbered::{LOTS, Line, OVERRIDES, RUNS, vouch};
 use super::records::SessionId;
 use super::text::{read_time, time};
 use super::{Store, StoreError, StoreProblem, refused};
@@ -49,7 +50,8 @@ pub(super) fn is_control(transaction: &Transaction<'_>, session: SessionId) -> r
     Ok(found.flatten().is_some())
 }
 
-/// The lines of the trail that speak of a control run which is not as it was kept, and what is wrong.
+/// The lines of versions before, which hash only what a control run says: those of a run which is not as it was kept, and what is
+/// wrong.
 pub(super) fn changed(transaction: &Transaction<'_>) -> Result<Vec<(i64, String)>, StoreProblem> {
     let mut found = Vec::new();
     if column(transaction)? == "NULL" {
@@ -58,7 +60,7 @@ pub(super) fn changed(transaction: &Transaction<'_>) -> Result<Vec<(i64, String)
     let mut select = transaction.prepare_cached(
         "SELECT number, json_extract(detail, '$.run'), json_extract(detail, '$.sha256'), \
          (SELECT run FROM control_run WHERE id = json_extract(detail, '$.run')) FROM audit WHERE action = 'control run' \
-         ORDER BY number",
+         AND row_hashes IS NULL ORDER BY number",
     )?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
@@ -101,7 +103,7 @@ impl Store {
                 params![time(at), by, text],
             )?;
             let id = transaction.last_insert_rowid();
-            note(transaction, by, at, "control lot", None, &json!({"lot": id, "defined": lot}))?;
+            vouch(transaction, &line(by, at, "control lot"), &json!({"lot": id, "defined": lot}), &LOTS, &[id])?;
             Ok(id)
         })
     }
@@ -127,14 +129,8 @@ impl Store {
                 "UPDATE control_lot SET lot = ?2 WHERE id = ?1",
                 params![id, serde_json::to_string(&lot.lot)?],
             )?;
-            note(
-                transaction,
-                by,
-                at,
-                "control limits",
-                None,
-                &json!({"lot": id, "before": before, "now": lot.lot.targets}),
-            )?;
+            let detail = json!({"lot": id, "before": before, "now": lot.lot.targets});
+            vouch(transaction, &line(by, at, "control limits"), &detail, &LOTS, &[id])?;
             Ok(lot)
         })
     }
@@ -148,7 +144,7 @@ impl Store {
             let sql = "UPDATE control_lot SET retired = ?2 WHERE id = ?1 AND retired IS NULL";
             let done = transaction.execute(sql, params![id, time(at)])? > 0;
             if done {
-                note(transaction, by, at, "control lot out of use", None, &json!({"lot": id}))?;
+                vouch(transaction, &line(by, at, "control lot out of use"), &json!({"lot": id}), &LOTS, &[id])?;
             }
             Ok(done)
         })
@@ -189,7 +185,8 @@ impl Store {
                 "rules": run.broken().iter().map(|(rule, chart)| format!("{} {chart}", rule.code())).collect::<Vec<_>>(),
                 "try": run.try_number, "sha256": sha256,
             });
-            note(transaction, &run.by, run.at, "control run", run.session, &detail)?;
+            let line = Line { session: run.session, ..line(&run.by, run.at, "control run") };
+            vouch(transaction, &line, &detail, &RUNS, &[id])?;
             Ok(run)
         })
     }
@@ -248,7 +245,8 @@ impl Store {
                 "INSERT INTO control_override (at, person, reason) VALUES (?1, ?2, ?3)",
                 params![time(at), by, reason],
             )?;
-            note(transaction, by, at, "control override", None, &json!({"reason": reason}))?;
+            let id = transaction.last_insert_rowid();
+            vouch(transaction, &line(by, at, "control override"), &json!({"reason": reason}), &OVERRIDES, &[id])?;
             Ok(Override { at, by: by.to_owned(), reason: reason.to_owned() })
         })
     }
@@ -291,6 +289,10 @@ impl Store {
             found.map(|at| read_time(&at)).transpose()
         })
     }
+}
+
+fn line<'a>(by: &'a str, at: Timestamp, action: &'a str) -> Line<'a> {
+    Line { by, at, action, session: None }
 }
 
 fn lots(transaction: &Transaction<'_>, end: &str) -> Result<Vec<ControlLot>, StoreProblem> {

@@ -32,7 +32,7 @@ impl Store {
             )?;
             let id = transaction.last_insert_rowid();
             Sums::default().keep(transaction, id)?;
-            let rows = digest::of_session(transaction, id, &[digest::SESSION, digest::CONTROL])?;
+            let rows = digest::of_session(transaction, id, &[digest::SESSION, digest::CONTROL, digest::ALARM])?;
             let mut detail = json!({"sample": start.sample});
             if let Some(source) = start.settings.source.filter(|source| *source != Source::Camera) {
                 detail["source"] = json!(source);
@@ -105,11 +105,12 @@ impl Store {
             let mut detail = json!({
                 "result": sequence, "sample": result.sample, "counted": result.counted, "flags": result.flags,
             });
+            let alarm = alarms::settle(transaction, session, &result.critical)?;
             // The whole session is read once.
             let rows = vouched(transaction, session, before, &mut detail, false)?;
             cell_hash::without_sums(transaction, session)?;
             audit::vouch(transaction, DEVICE, result.time, "result", Some(session), &detail, Some(&rows))?;
-            alarms::settle(transaction, session, &result.critical, result.time)?;
+            alarms::tell(transaction, session, alarm, result.time)?;
             Ok(sequence.cast_unsigned())
         })?;
         // Before anybody sees the number.
@@ -124,7 +125,7 @@ impl Store {
 }
 
 /// What nothing but this program changes while a session is counted, apart from its cells: there is no review yet.
-const BEFORE: [usize; 4] = [digest::SESSION, digest::CONTROL, digest::CLASSES, digest::REVIEW];
+const BEFORE: [usize; 5] = [digest::SESSION, digest::CONTROL, digest::CLASSES, digest::REVIEW, digest::ALARM];
 
 /// The settings and the result of a session's end, no more real than what it began with: a session that goes on with another
 /// camera keeps its mark.
@@ -165,6 +166,19 @@ pub(super) fn interrupt(transaction: &Transaction<'_>, before_sums: bool) -> rus
     Ok(())
 }
 
+/// Everything of a session that is small.
+const SMALL: [usize; 9] = [
+    digest::SESSION,
+    digest::RESULT,
+    digest::CLASSES,
+    digest::REVIEW,
+    digest::MARKS,
+    digest::CONTROL,
+    digest::ALARM,
+    digest::OWN,
+    digest::OWN_REVIEW,
+];
+
 /// Hashes of all rows of a session whose count has ended. Says in the line if something else changed its cells while it
 /// was counted: they are kept as they are, and verifying the trail reports it for ever.
 pub(super) fn vouched(
@@ -179,8 +193,7 @@ pub(super) fn vouched(
         log::error!("session {session}: {} were changed by something else while it was counted", changed.join(" and "));
         detail[audit::CHANGED] = json!(changed);
     }
-    let small = [digest::SESSION, digest::RESULT, digest::CLASSES, digest::REVIEW, digest::MARKS, digest::CONTROL];
-    let mut rows = digest::of_session(transaction, session, &small)?;
+    let mut rows = digest::of_session(transaction, session, &SMALL)?;
     if let Some(rows) = rows.as_object_mut() {
         rows.extend(large);
     }
@@ -258,7 +271,7 @@ fn change(transaction: &Transaction<'_>, session: SessionId, changes: &[CellChan
                     sums.add_cell(row)?;
                 }
             }
-            CellChange::Field { field, jpeg } => fields::add(transaction, session, field, jpeg)?,
+            CellChange::Field { field, jpeg } => fields::add(transaction, session, field, jpeg, &mut sums)?,
         }
     }
     Ok(sums.keep(transaction, session)?)

@@ -41,8 +41,18 @@ pub(super) const QUICKLY: usize = 7;
 /// The control that the session is a run of, if it is one.
 pub(super) const CONTROL: usize = 8;
 
+/// Its alarm for critical values.
+pub(super) const ALARM: usize = 9;
+/// Whole fields, and where cells lie in them.
+pub(super) const FIELDS: usize = 10;
+pub(super) const PLACES: usize = 11;
+/// Own classes of the laboratory that reviewers gave within the fixed ones.
+pub(super) const OWN: usize = 12;
+/// The same in the record of the review.
+pub(super) const OWN_REVIEW: usize = 13;
+
 /// All kinds of rows of a session. A signature has columns of its own for its hash.
-pub(super) const PARTS: [Part; 9] = [
+pub(super) const PARTS: [Part; 14] = [
     Part {
         name: "session",
         what: "the sample, the times or the settings",
@@ -101,6 +111,38 @@ pub(super) const PARTS: [Part; 9] = [
         large: false,
         sql: "SELECT control FROM session WHERE id = ?1",
     },
+    Part {
+        name: "alarm",
+        what: "its alarm for critical values",
+        large: false,
+        sql: "SELECT critical, open FROM alarm WHERE session = ?1",
+    },
+    Part {
+        name: "fields",
+        what: "a whole field",
+        large: true,
+        sql: "SELECT number, taken, width, height, um_per_px, jpeg FROM field WHERE session = ?1 ORDER BY number",
+    },
+    Part {
+        name: "places",
+        what: "where a cell lies in a whole field",
+        large: true,
+        sql: "SELECT field, cell, x, y, w, h FROM field_cell WHERE session = ?1 ORDER BY cell, field",
+    },
+    Part {
+        name: "own classes",
+        what: "a laboratory's own class of a cell",
+        large: false,
+        sql: "SELECT number, person_own FROM cell WHERE session = ?1 AND person_class IS NOT NULL AND person_own IS NOT NULL \
+              ORDER BY number",
+    },
+    Part {
+        name: "own review",
+        what: "a laboratory's own class in the record of the review",
+        large: false,
+        sql: "SELECT cell, before_own, own FROM reclassification WHERE session = ?1 \
+              AND (before_own IS NOT NULL OR own IS NOT NULL) ORDER BY id",
+    },
 ];
 
 impl Part {
@@ -131,7 +173,8 @@ pub(super) fn if_readable<T>(read: rusqlite::Result<T>) -> rusqlite::Result<Opti
 
 /// Every part.
 pub(super) fn of_all(connection: &Connection, session: SessionId) -> rusqlite::Result<Value> {
-    of_session(connection, session, &[0, 1, 2, 3, 4, 5, 6, 7, 8])
+    let all: [usize; PARTS.len()] = std::array::from_fn(|part| part);
+    of_session(connection, session, &all)
 }
 
 /// Adds the hashes of the same parts before a lawful change.
@@ -154,19 +197,13 @@ pub(super) fn of_token(connection: &Connection, name: &str) -> rusqlite::Result<
     of_rows(connection, "SELECT name, role, sha256 FROM token WHERE name = ?1", params![name])
 }
 
-/// An order of the worklist.
-pub(super) fn of_order(connection: &Connection, number: i64) -> rusqlite::Result<String> {
-    let sql = "SELECT number, sample, host, order_id, urgent, at, cancelled FROM ordered WHERE number = ?1";
-    of_rows(connection, sql, params![number])
-}
-
 /// The hash of no rows.
 pub(super) fn of_nothing() -> String {
     hexadecimal(&Sha256::digest(b""))
 }
 
 /// SHA-256 over every value of the rows, each with its type and, if it has one, its length.
-fn of_rows(connection: &Connection, sql: &str, parameters: impl Params) -> rusqlite::Result<String> {
+pub(super) fn of_rows(connection: &Connection, sql: &str, parameters: impl Params) -> rusqlite::Result<String> {
     let mut select = connection.prepare_cached(sql)?;
     let columns = select.column_count();
     let mut rows = select.query(parameters)?;

@@ -16,8 +16,8 @@ use crate::store::records::{CellRecord, SessionDetail, SessionId, SessionSummary
 use crate::store::{Store, StoreError, hexadecimal};
 
 /// Columns of the manifest.
-const COLUMNS: [&str; 9] =
-    ["file", "class", "model_class", "reviewer", "session", "um_per_px", "date", "source", "seen"];
+const COLUMNS: [&str; 10] =
+    ["file", "class", "model_class", "reviewer", "session", "um_per_px", "date", "source", "seen", "own_class"];
 
 /// File name of the manifest.
 const MANIFEST: &str = "manifest.csv";
@@ -135,7 +135,9 @@ pub fn export(
             let name = format!("{class}/{id}-{}.png", cell.number);
             let program = cell.class.map(CellClass::code).unwrap_or_default();
             let date = date.to_string();
-            let row = [name.as_str(), class.code(), program, reviewer, &sample, &um_per_px, &date, source, seen];
+            // Beside the class: what learns from these pictures knows the fixed ones only.
+            let own = cell.own().map(ToString::to_string).unwrap_or_default();
+            let row = [name.as_str(), class.code(), program, reviewer, &sample, &um_per_px, &date, source, seen, &own];
             written.add(class, &picture, row)?;
             done.cells += 1;
         }

@@ -5,9 +5,10 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::cell_hash::Sums;
 use super::records::{CellNumber, SessionId};
 use super::text::{read_time, time};
-use super::{Store, StoreError};
+use super::{Store, StoreError, cell_hash};
 
 /// A whole field as the camera saw it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -88,32 +89,35 @@ impl Store {
     }
 }
 
-/// Adds a field to a running session.
+/// Adds a field to a running session, and to the sums of what it holds.
 pub(super) fn add(
     transaction: &Transaction<'_>,
     session: SessionId,
     field: &FieldRecord,
     jpeg: &[u8],
+    sums: &mut Sums,
 ) -> rusqlite::Result<()> {
     let FieldRecord { taken, width, height, um_per_px, cells } = field;
     transaction
         .prepare_cached(
             "INSERT INTO field (session, number, taken, width, height, um_per_px, jpeg) \
-         SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM field WHERE session = ?1",
+         SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM field WHERE session = ?1 \
+         RETURNING number, taken, width, height, um_per_px, jpeg",
         )?
-        .execute(params![session, time(*taken), width, height, um_per_px, jpeg])?;
+        .query_row(params![session, time(*taken), width, height, um_per_px, jpeg], |row| sums.add_field(row))?;
     let mut insert = transaction.prepare_cached(
         "INSERT INTO field_cell (session, field, cell, x, y, w, h) \
-         SELECT ?1, max(number), ?2, ?3, ?4, ?5, ?6 FROM field WHERE session = ?1",
+         SELECT ?1, max(number), ?2, ?3, ?4, ?5, ?6 FROM field WHERE session = ?1 RETURNING field, cell, x, y, w, h",
     )?;
     for FieldCell { number, x, y, w, h } in cells {
-        insert.execute(params![session, number, x, y, w, h])?;
+        insert.query_row(params![session, number, x, y, w, h], |row| sums.add_field(row))?;
     }
     Ok(())
 }
 
 /// Removes the fields of a session; the result is how many there were.
 pub(super) fn remove(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Result<usize> {
+    cell_hash::without_fields(transaction, session)?;
     transaction.execute("DELETE FROM field_cell WHERE session = ?1", [session])?;
     transaction.execute("DELETE FROM field WHERE session = ?1", [session])
 }

@@ -121,7 +121,7 @@ impl Store {
             let before = digest::of_all(transaction, session)?;
             transaction.execute("UPDATE session SET state = 'counting' WHERE id = ?1", [session])?;
             // A version that kept no sums may have begun it.
-            if Sums::kept(transaction, session)?.is_none() {
+            if Sums::kept(transaction, session)?.is_none_or(|sums| sums.fields.is_none()) {
                 Sums::present(transaction, session)?.keep(transaction, session)?;
             }
             let kept = kept(transaction, session)?;

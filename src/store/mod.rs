@@ -3,6 +3,7 @@
 //! One process writes, any number read. When a writing method returns, its data is on disk. A damaged file, or one of
 //! a later version, is refused and left as it is: the store never starts afresh in its place.
 
+mod abandoned;
 mod alarms;
 mod amendment;
 mod audit;
@@ -23,6 +24,7 @@ mod first_use;
 mod identity;
 mod interrupted;
 mod keeping;
+mod numbered;
 mod of_camera;
 mod password_rules;
 mod passwords;
@@ -37,6 +39,7 @@ mod retention;
 mod review;
 mod review_error;
 pub mod reviewed;
+mod said;
 mod schema;
 mod second_look;
 mod sessions;
@@ -163,7 +166,7 @@ impl Store {
         schema::migrate(&transaction, form).map_err(&failed)?;
         let witness = Witness::read(folder)?;
         identity::settle(&transaction, witness.as_ref(), arrival).map_err(|problem| failed_at(&path, problem))?;
-        worklist::take_in(&transaction, form).map_err(|problem| failed_at(&path, problem))?;
+        numbered::take_in(&transaction, form).map_err(|problem| failed_at(&path, problem))?;
         counting::interrupt(&transaction, form < schema::AS_IT_COMES).map_err(&failed)?;
         transaction.commit().map_err(&failed)?;
         if !made {

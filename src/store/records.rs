@@ -14,6 +14,7 @@ use crate::counting::delta::Delta;
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
+use crate::domain::own_class::{GivenClass, OwnName};
 use crate::domain::source::{Mark, Source};
 use crate::store::told::{Acknowledgement, Alarm};
 use crate::vision::optics::calibration::Setup;
@@ -172,6 +173,18 @@ impl CellRecord {
         self.by_person.as_ref().map(|change| change.class).or(self.class)
     }
 
+    /// What a reviewer said of it, if anything.
+    #[must_use]
+    pub fn given(&self) -> Option<GivenClass> {
+        self.by_person.as_ref().map(|person| GivenClass { class: person.class, own: person.own.clone() })
+    }
+
+    /// The laboratory's own class that a reviewer gave it, if any.
+    #[must_use]
+    pub fn own(&self) -> Option<&OwnName> {
+        self.by_person.as_ref().and_then(|person| person.own.as_ref())
+    }
+
     /// Whether a person confirmed it or gave it another class, in the time that a look takes.
     #[must_use]
     pub fn is_looked_at(&self) -> bool {
@@ -183,6 +196,9 @@ impl CellRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reclassified {
     pub class: CellClass,
+    /// The laboratory's own class within it, if one was given, with its name as it was then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<OwnName>,
     /// Name of the user.
     pub by: String,
     /// When it was given.

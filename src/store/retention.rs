@@ -44,6 +44,8 @@ pub struct Due {
     pub cells: usize,
     /// Sessions whose unsigned results are too old.
     pub results: usize,
+    /// Amendments that nobody went on with, which are withdrawn.
+    pub amendments: usize,
     /// Whether crops or cells have to go because the store is too large.
     pub size: bool,
 }
@@ -57,6 +59,8 @@ pub struct Retained {
     pub cells: usize,
     /// Sessions deleted with their result.
     pub results: usize,
+    /// Amendments that were withdrawn.
+    pub amendments: usize,
     /// Bytes in use afterwards.
     pub bytes: u64,
     /// Whether that is above the limit, although all crops and cells that may be deleted are gone.
@@ -66,11 +70,11 @@ pub struct Retained {
 }
 
 /// Sessions old enough to delete from, oldest first by their number: the clock may have been wrong when one ended.
-struct Old {
+pub(super) struct Old {
     /// Ended before this, or begun before this if they never ended.
-    before: String,
+    pub(super) before: String,
     /// Not later than this session.
-    newest: SessionId,
+    pub(super) newest: SessionId,
 }
 
 impl Store {
@@ -85,6 +89,7 @@ impl Store {
             let Some(old) = self.older_than(step.days(rules), age)? else { continue };
             *counter(step.matter, &mut due.crops, &mut due.cells, &mut due.results) += self.aged(step, &old)?.len();
         }
+        due.amendments = self.abandoned(age)?.len();
         due.size = self.too_large(rules)? && self.any_by_size()?;
         Ok(due)
     }
@@ -102,7 +107,11 @@ impl Store {
         now: Timestamp,
         stop: &Stop,
     ) -> Result<Retained, StoreError> {
-        let mut done = Retained::default();
+        let amendments = self.withdraw_abandoned(notice.age, now, stop)?;
+        let mut done = Retained { amendments, ..Retained::default() };
+        if amendments > 0 {
+            done.words.push(format!("amendments that nobody went on with: {amendments}"));
+        }
         for step in BY_AGE {
             let days = step.days(rules);
             let Some(old) = self.older_than(days, notice.age)? else { continue };
@@ -116,7 +125,7 @@ impl Store {
                 self.take(step, &self.takeable(step)?, &why, &mut done, more)?;
             }
         }
-        if done.crops + done.cells + done.results > 0 {
+        if done.crops + done.cells + done.results + done.amendments > 0 {
             self.witness();
             self.give_back(stop)?;
         }
@@ -171,7 +180,7 @@ impl Store {
     /// A session's times alone do not show its age, because the clock may have been wrong. So it must also have begun
     /// before every session that is young, and before the store was opened, unless that is as long ago; and a time
     /// before 2026 shows nothing at all.
-    fn older_than(&self, days: u32, now: Option<Timestamp>) -> Result<Option<Old>, StoreError> {
+    pub(super) fn older_than(&self, days: u32, now: Option<Timestamp>) -> Result<Option<Old>, StoreError> {
         let Some((now, before)) = now.filter(|_| days > 0).and_then(|now| Some((now, days_before(now, days)?))) else {
             return Ok(None);
         };
@@ -254,7 +263,7 @@ fn vacuum(writer: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// The earliest time that shows a session's age, as stored.
-fn earliest() -> Result<String, StoreProblem> {
+pub(super) fn earliest() -> Result<String, StoreProblem> {
     Ok(time(Timestamp::from_second(EARLIEST)?))
 }
 

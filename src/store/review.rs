@@ -3,21 +3,23 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::audit::{hexadecimal, signature_hash, vouch};
 use super::records::{CellNumber, CellRecord, SessionId, Signature};
 pub use super::review_error::ReviewError;
+use super::said::{ClassChange, Said, change, set};
 use super::second_look::{self, Signed, Turn};
-use super::text::time;
+use super::text::{read_own, time};
 use super::{Store, StoreError, StoreProblem, alarms, cells, control, digest, quickly, recovered, refused, sessions};
 use crate::counting::quality_control::{ControlMark, QualityControl};
 use crate::counting::session::snapshot::{CameraCheck, Snapshot};
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::must_be_looked_at;
 use crate::domain::letters::unfit_in_comment;
+use crate::domain::own_class::GivenClass;
 use crate::domain::source::Mark;
 
 /// Longest comment, characters.
@@ -53,26 +55,29 @@ impl Store {
         by: &str,
         at: Timestamp,
     ) -> Result<Vec<CellRecord>, StoreError> {
-        self.reclassify_seen(session, cells, class, by, at, |_| false)
+        self.reclassify_seen(session, cells, class.map(GivenClass::from).as_ref(), by, at, |_| false)
     }
 
     /// The same, where `quickly` tells of each cell whether the step came faster than anybody can look at it. A quick step
-    /// that says the same again of a cell somebody looked at changes nothing of it.
+    /// that says the same again of a cell somebody looked at changes nothing of it. Whether an own class is one of the laboratory's
+    /// is for the caller to see.
     ///
     /// # Errors
     /// As there.
-    pub(crate) fn reclassify_seen(
+    pub fn reclassify_seen(
         &self,
         session: SessionId,
         cells: &[CellNumber],
-        class: Option<CellClass>,
+        class: Option<&GivenClass>,
         by: &str,
         at: Timestamp,
         quickly: impl Fn(CellNumber) -> bool,
     ) -> Result<Vec<CellRecord>, StoreError> {
         // A cell named twice changes once.
         let cells: BTreeSet<CellNumber> = cells.iter().copied().collect();
-        let code = class.map(CellClass::code);
+        let code = class.map(|given| given.class.code());
+        let own = class.and_then(|given| given.own.as_ref());
+        let stored_own = own.map(ToString::to_string);
         self.write_witnessed(|transaction| {
             second_look::open_for_review_by(transaction, session, by)?;
             let before = review_hashes(transaction, session)?;
@@ -86,12 +91,12 @@ impl Store {
                 }
                 let person = before.by_person.as_ref();
                 let too_quick = class.is_some() && quickly(cell);
-                if too_quick && before.is_looked_at() && person.map(|person| person.class) == class {
+                if too_quick && before.is_looked_at() && before.given().as_ref() == class {
                     continue;
                 }
                 transaction.prepare_cached(
-                    "INSERT INTO reclassification (session, cell, before_class, before_person, before_at, class, person, at) \
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                    "INSERT INTO reclassification (session, cell, before_class, before_person, before_at, class, person, at, \
+                     before_own, own) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 )?.execute(
                     params![
                         session,
@@ -101,27 +106,38 @@ impl Store {
                         person.map(|person| time(person.at)),
                         code,
                         by,
-                        time(at)
+                        time(at),
+                        before.own().map(ToString::to_string),
+                        stored_own
                     ],
                 )?;
                 if too_quick {
                     quickly::note(transaction, session)?;
                     quick.push(cell);
                 }
-                set(transaction, session, cell, code.map(|code| (code, by, time(at))))?;
+                let said = code.map(|code| Said { class: code.into(), by: by.into(), at: time(at), own: stored_own.clone() });
+                set(transaction, session, cell, said)?;
                 let from = before.class_in_force().map(CellClass::code);
-                changes.push(json!({"cell": cell, "from": from, "program": before.class.map(CellClass::code)}));
+                let mut change = json!({"cell": cell, "from": from, "program": before.class.map(CellClass::code)});
+                if let Some(own) = before.own() {
+                    change["from_own"] = json!(own);
+                }
+                changes.push(change);
             }
             if changes.is_empty() {
                 return now(transaction, session, cells);
             }
+            let alarm = alarms::after_review(transaction, session)?;
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
             let mut detail = json!({"to": code, "cells": changes});
+            if let Some(own) = own {
+                detail["own"] = json!(own);
+            }
             if !quick.is_empty() {
                 detail["quickly"] = json!(quick);
             }
             vouch(transaction, by, at, "reclassify", Some(session), &detail, Some(&rows))?;
-            alarms::after_review(transaction, session, at)?;
+            alarms::tell(transaction, session, alarm, at)?;
             now(transaction, session, cells)
         })
     }
@@ -137,7 +153,7 @@ impl Store {
             let before = review_hashes(transaction, session)?;
             // All changes by one person at one time are one step.
             let mut select = transaction.prepare_cached(
-                "SELECT id, cell, before_class, before_person, before_at, EXISTS (SELECT 1 FROM reclassification AS later \
+                "SELECT id, cell, before_class, before_person, before_at, before_own, EXISTS (SELECT 1 FROM reclassification AS later \
                  WHERE later.session = ?1 AND later.cell = mine.cell AND later.id > mine.id AND NOT later.undone) \
                  FROM reclassification AS mine WHERE session = ?1 AND person = ?2 AND NOT undone AND at = \
                  (SELECT at FROM reclassification WHERE session = ?1 AND person = ?2 AND NOT undone ORDER BY id DESC LIMIT 1)",
@@ -150,17 +166,21 @@ impl Store {
                 return refused(format!("cell {cell} was given another class by somebody else since"));
             }
             let mut changes = Vec::new();
-            for ClassChange { id, cell, before, .. } in &step {
-                let to = before.as_ref().map(|(class, ..)| class.as_str());
-                let person = before.as_ref().map(|(class, person, at)| (class.as_str(), person.as_str(), at.clone()));
-                set(transaction, session, *cell, person)?;
+            let numbers: Vec<CellNumber> = step.iter().map(|change| change.cell).collect();
+            for ClassChange { id, cell, before, .. } in step {
+                let mut change = json!({"cell": cell, "to": before.as_ref().map(|said| said.class.as_str())});
+                if let Some(own) = before.as_ref().and_then(|said| said.own.as_deref()).map(read_own).transpose()? {
+                    change["own"] = json!(own);
+                }
+                set(transaction, session, cell, before)?;
                 transaction.execute("UPDATE reclassification SET undone = 1 WHERE id = ?1", [id])?;
-                changes.push(json!({"cell": cell, "to": to}));
+                changes.push(change);
             }
+            let alarm = alarms::after_review(transaction, session)?;
             let rows = digest::with_before(review_hashes(transaction, session)?, before);
             vouch(transaction, by, at, "undo", Some(session), &json!({"cells": changes}), Some(&rows))?;
-            alarms::after_review(transaction, session, at)?;
-            now(transaction, session, step.iter().map(|change| change.cell))
+            alarms::tell(transaction, session, alarm, at)?;
+            now(transaction, session, numbers)
         })
     }
 
@@ -300,7 +320,8 @@ impl Store {
 
 /// Hashes of what a review changes.
 fn review_hashes(transaction: &Transaction<'_>, session: SessionId) -> rusqlite::Result<Value> {
-    digest::of_session(transaction, session, &[digest::CLASSES, digest::REVIEW, digest::QUICKLY])
+    let parts = [digest::CLASSES, digest::REVIEW, digest::QUICKLY, digest::ALARM, digest::OWN, digest::OWN_REVIEW];
+    digest::of_session(transaction, session, &parts)
 }
 
 /// SHA-256 of a result as served, hexadecimal.
@@ -330,24 +351,6 @@ pub(super) fn open_for_review(transaction: &Transaction<'_>, session: SessionId)
     }
 }
 
-/// A class given by a reviewer, and what it replaced.
-struct ClassChange {
-    id: i64,
-    cell: CellNumber,
-    /// Class, person and time of an earlier review, if any.
-    before: Option<(String, String, String)>,
-    /// Whether somebody changed the cell since.
-    overtaken: bool,
-}
-
-fn change(row: &Row<'_>) -> rusqlite::Result<ClassChange> {
-    let before = match (row.get(2)?, row.get(3)?, row.get(4)?) {
-        (Some(class), Some(person), Some(at)) => Some((class, person, at)),
-        _ => None,
-    };
-    Ok(ClassChange { id: row.get(0)?, cell: row.get(1)?, before, overtaken: row.get(5)? })
-}
-
 /// These cells as they are now.
 fn now(
     transaction: &Transaction<'_>,
@@ -356,21 +359,4 @@ fn now(
 ) -> Result<Vec<CellRecord>, StoreProblem> {
     let found = |cell| cells::one(transaction, session, cell)?.ok_or_else(|| ReviewError::NoCell(session, cell).into());
     cells.into_iter().map(found).collect()
-}
-
-fn set(
-    transaction: &Transaction<'_>,
-    session: SessionId,
-    cell: CellNumber,
-    person: Option<(&str, &str, String)>,
-) -> rusqlite::Result<()> {
-    let (class, by, at) = match person {
-        Some((class, by, at)) => (Some(class), Some(by), Some(at)),
-        None => (None, None, None),
-    };
-    let mut update = transaction.prepare_cached(
-        "UPDATE cell SET person_class = ?3, person = ?4, person_at = ?5 WHERE session = ?1 AND number = ?2",
-    )?;
-    update.execute(params![session, cell, class, by, at])?;
-    Ok(())
 }

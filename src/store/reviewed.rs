@@ -1,5 +1,7 @@
 //! Recomputes a result with the review applied. Pure.
 
+use std::collections::BTreeMap;
+
 use crate::counting::session::broken_off::BrokenOff;
 use crate::counting::session::describe::{Described, Description, describe};
 use crate::counting::session::snapshot::Snapshot;
@@ -7,6 +9,7 @@ use crate::counting::statistics::per_red_cell::RedCount;
 use crate::counting::tally::Tally;
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
+use crate::domain::own_class::{OwnCount, OwnName};
 use crate::store::records::{CellRecord, Settings};
 use crate::vision::prediction::Prediction;
 
@@ -16,8 +19,9 @@ use crate::vision::prediction::Prediction;
 #[must_use]
 pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) -> Snapshot {
     let white = || cells.iter().filter(|cell| cell.kind == Kind::Wbc);
+    let own_classes = own_classes(cells);
     if white().all(|cell| cell.class_in_force() == cell.class) {
-        return result.clone();
+        return Snapshot { own_classes, ..result.clone() };
     }
     let mut tally = Tally::default();
     let mut platelets = result.kinds.plt;
@@ -68,8 +72,24 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
         flags,
         critical,
         statistics,
+        own_classes,
         ..result.clone()
     }
+}
+
+/// White cells of each of the laboratory's own classes as people gave them: by fixed class, the most frequent first. Cells that hold
+/// an earlier name of a code are told under that name.
+fn own_classes(cells: &[CellRecord]) -> Vec<OwnCount> {
+    let mut counts: BTreeMap<(CellClass, &OwnName), u32> = BTreeMap::new();
+    for person in cells.iter().filter(|cell| cell.kind == Kind::Wbc).filter_map(|cell| cell.by_person.as_ref()) {
+        if let Some(own) = &person.own {
+            *counts.entry((person.class, own)).or_default() += 1;
+        }
+    }
+    let counts = counts.into_iter().map(|((class, own), count)| OwnCount { own: own.clone(), class, count });
+    let mut counts: Vec<OwnCount> = counts.collect();
+    counts.sort_by_key(|line| (line.class, std::cmp::Reverse(line.count)));
+    counts
 }
 
 /// Counts a white cell; one that is a platelet counts as that.

@@ -19,6 +19,8 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema/9.sql"),
     include_str!("schema/10.sql"),
     include_str!("schema/11.sql"),
+    include_str!("schema/12.sql"),
+    include_str!("schema/13.sql"),
 ];
 
 /// Format version that this program writes.
@@ -36,14 +38,18 @@ const IDENTITY: i64 = 3;
 /// First version with hashes of what a running count writes, and of orders.
 pub(super) const AS_IT_COMES: i64 = 5;
 
-/// Whether the file has `cell_hash`, and its lines hash orders.
-pub(super) fn hashes_as_it_comes(connection: &Connection) -> rusqlite::Result<bool> {
-    Ok(form(connection)? >= AS_IT_COMES)
-}
+/// First version whose lines hash fields, alarms, and what quality control keeps.
+pub(super) const ALL_HASHED: i64 = 12;
 
 /// A column as it is called in this file, or `NULL` in a file of an earlier version that was opened for reading.
 pub(super) fn since_identity(connection: &Connection, column: &'static str) -> rusqlite::Result<&'static str> {
     Ok(if form(connection)? >= IDENTITY { column } else { "NULL" })
+}
+
+/// Whether a file knows the own classes of laboratories; one of an earlier version may have been opened for reading.
+pub(super) fn has_own_classes(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('cell') WHERE name = 'person_own')";
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
 }
 
 /// Whether a file is of a version that knows amendments; one of an earlier version may have been opened for reading.

@@ -19,6 +19,7 @@ use crate::counting::session::snapshot::{Difference, FirstReviewer, HandedBack, 
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
 use crate::domain::letters::unfit_in_comment;
+use crate::domain::own_class::OwnName;
 
 /// What the lines of the trail are called.
 const FIRST: &str = "first sign";
@@ -96,10 +97,20 @@ pub(super) fn first(transaction: &Transaction<'_>, session: SessionId) -> Result
     Ok(Some(first))
 }
 
-fn difference(cell: &CellRecord, first: &BTreeMap<CellNumber, CellClass>) -> Option<Difference> {
+fn difference(cell: &CellRecord, stood: &Classes) -> Option<Difference> {
     let class = |class: Option<CellClass>| class.unwrap_or(CellClass::Unk);
-    let (first, second) = (*first.get(&cell.number)?, class(cell.class_in_force()));
-    (first != second).then(|| Difference { cell: cell.number, first, second, program: class(cell.class) })
+    let (first, second) = (*stood.fixed.get(&cell.number)?, class(cell.class_in_force()));
+    let (first_own, second_own) = (stood.own.get(&cell.number), cell.own());
+    // The name alone may have changed in the configuration meanwhile.
+    let code = |own: Option<&OwnName>| own.map(|own| own.code.clone());
+    (first != second || code(first_own) != code(second_own)).then(|| Difference {
+        cell: cell.number,
+        first,
+        second,
+        program: class(cell.class),
+        first_own: first_own.cloned(),
+        second_own: second_own.cloned(),
+    })
 }
 
 /// Who signed first, while the second is waited for; without the cells on which they differ.
@@ -108,7 +119,11 @@ pub(super) fn waiting(connection: &Connection, session: SessionId) -> Result<Opt
 }
 
 /// The classes in force by cell.
-type Classes = BTreeMap<CellNumber, CellClass>;
+struct Classes {
+    fixed: BTreeMap<CellNumber, CellClass>,
+    /// The laboratory's own ones within them.
+    own: BTreeMap<CellNumber, OwnName>,
+}
 
 /// The latest first signature, and the classes that it stood for.
 fn last(connection: &Connection, session: SessionId) -> Result<Option<(FirstReviewer, Classes)>, StoreProblem> {
@@ -129,7 +144,10 @@ fn last(connection: &Connection, session: SessionId) -> Result<Option<(FirstRevi
         }
         None => None,
     };
-    let classes = serde_json::from_value(detail["classes"].clone())?;
+    let fixed = serde_json::from_value(detail["classes"].clone())?;
+    // Lines of before own classes have none.
+    let own = detail.get("own").map(|own| serde_json::from_value(own.clone())).transpose()?.unwrap_or_default();
+    let classes = Classes { fixed, own };
     let first = FirstReviewer { by, at: read_time(&at)?, comment: comment(&detail), differs: Vec::new(), handed_back };
     Ok(Some((first, classes)))
 }
@@ -199,7 +217,12 @@ fn sign_first(
     let cells = cells::select(transaction, session, Some(Kind::Wbc), None)?;
     let class = |cell: &CellRecord| cell.class_in_force().unwrap_or(CellClass::Unk);
     let classes: BTreeMap<CellNumber, CellClass> = cells.iter().map(|cell| (cell.number, class(cell))).collect();
-    let detail = json!({"comment": comment, "classes": classes});
+    let own: BTreeMap<CellNumber, &OwnName> =
+        cells.iter().filter_map(|cell| cell.own().map(|own| (cell.number, own))).collect();
+    let mut detail = json!({"comment": comment, "classes": classes});
+    if !own.is_empty() {
+        detail["own"] = json!(own);
+    }
     note(transaction, by, at, FIRST, Some(session), &detail)?;
     Ok(FirstReviewer { by: by.to_owned(), at, comment: comment.to_owned(), differs: Vec::new(), handed_back: None })
 }

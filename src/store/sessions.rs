@@ -119,20 +119,26 @@ impl Store {
     /// # Errors
     /// If it cannot be read.
     pub fn signed_before(&self, sample: &str) -> Result<Option<EarlierResult>, StoreError> {
-        self.read(|transaction| {
-            let mut select = transaction.prepare_cached(
-                "SELECT session.id FROM session JOIN signature ON signature.session = session.id \
-                 JOIN result ON result.session = session.id WHERE session.sample = ?1 \
-                 ORDER BY coalesce(json_extract(signature.snapshot, '$.amends.first'), result.sequence) DESC, \
-                 session.id DESC LIMIT 1",
-            )?;
-            let Some(id) = select.query_row([sample], |row| row.get(0)).optional()? else { return Ok(None) };
-            Ok(one(transaction, id)?.and_then(|SessionDetail { summary, .. }| {
-                let SessionSummary { id: session, started, counted, .. } = summary;
-                Some(EarlierResult { session, result: summary.result?, started, counted, by: summary.signed_by? })
-            }))
-        })
+        self.read(|transaction| signed_before(transaction, sample))
     }
+}
+
+pub(super) fn signed_before(
+    transaction: &Transaction<'_>,
+    sample: &str,
+) -> Result<Option<EarlierResult>, StoreProblem> {
+    let replaced = amendment::is_replaced(transaction)?;
+    let mut select = transaction.prepare_cached(&format!(
+        "SELECT session.id FROM session JOIN signature ON signature.session = session.id \
+         JOIN result ON result.session = session.id WHERE session.sample = ?1 AND NOT {replaced} \
+         ORDER BY coalesce(json_extract(signature.snapshot, '$.amends.first'), result.sequence) DESC, \
+         session.id DESC LIMIT 1"
+    ))?;
+    let Some(id) = select.query_row([sample], |row| row.get(0)).optional()? else { return Ok(None) };
+    Ok(one(transaction, id)?.and_then(|SessionDetail { summary, .. }| {
+        let SessionSummary { id: session, started, counted, .. } = summary;
+        Some(EarlierResult { session, result: summary.result?, started, counted, by: summary.signed_by? })
+    }))
 }
 
 pub(super) fn one(transaction: &Transaction<'_>, id: SessionId) -> Result<Option<SessionDetail>, StoreProblem> {
@@ -239,7 +245,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         Some(_) => result,
     });
     let acknowledged = match &reviewed_result {
-        Some(result) if !result.critical.is_empty() => alarms::acknowledged(transaction, row.id)?,
+        Some(result) if !result.critical.is_empty() => alarms::acknowledged(transaction, row.id, &result.critical)?,
         _ => Vec::new(),
     };
     let status = match (row.state.as_str(), &signature) {

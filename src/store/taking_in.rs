@@ -9,9 +9,12 @@ use super::worklist::TAKEN_IN;
 use super::{Store, StoreError, digest};
 use crate::system::stop::Stop;
 
-/// Ended sessions whose lines hold no hashes of their rows.
-const UNHASHED: &str = "SELECT id FROM session WHERE state <> 'counting' AND id > ?1 AND NOT EXISTS (SELECT 1 FROM audit \
-     WHERE audit.session = session.id AND json_extract(row_hashes, '$.session') IS NOT NULL) ORDER BY id LIMIT 1";
+/// Ended sessions whose lines hold no hashes of their rows, or that have whole fields or an alarm of which no line holds one.
+const UNHASHED: &str = "SELECT id FROM session WHERE state <> 'counting' AND id > ?1 AND (NOT EXISTS (SELECT 1 FROM audit \
+     WHERE audit.session = session.id AND json_extract(row_hashes, '$.session') IS NOT NULL) \
+     OR ((EXISTS (SELECT 1 FROM field WHERE field.session = session.id) \
+     OR EXISTS (SELECT 1 FROM alarm WHERE alarm.session = session.id)) AND NOT EXISTS (SELECT 1 FROM audit \
+     WHERE audit.session = session.id AND json_extract(row_hashes, '$.fields') IS NOT NULL))) ORDER BY id LIMIT 1";
 
 impl Store {
     /// Adds a line with hashes for each session that has none, one at a time, until told to stop. What was changed before is not

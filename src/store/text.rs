@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::StoreProblem;
 use crate::domain::class::{CellClass, Kind};
+use crate::domain::own_class::OwnName;
 
 /// A time as text that sorts.
 pub(super) fn time(at: Timestamp) -> String {
@@ -23,6 +24,10 @@ pub(super) fn read_class(text: &str) -> Result<CellClass, StoreProblem> {
 pub(super) fn read_kind(text: &str) -> Result<Kind, StoreProblem> {
     let kind = Kind::ALL.into_iter().find(|kind| kind.code() == text);
     kind.ok_or_else(|| StoreProblem::Content(format!("`{text}` is no kind of cells")))
+}
+
+pub(super) fn read_own(text: &str) -> Result<OwnName, StoreProblem> {
+    text.parse::<OwnName>().map_err(|problem| StoreProblem::Content(problem.to_string()))
 }
 
 /// A number of things in words: `1 line`, `2 lines`.

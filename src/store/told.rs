@@ -55,6 +55,9 @@ pub struct Acknowledgement {
     pub read_back: bool,
     /// A note; where nobody was told, why.
     pub note: String,
+    /// The session of the earlier version that it was said of, where this one takes it over; else null.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_session: Option<i64>,
 }
 
 /// A result whose critical values nobody was told of yet.

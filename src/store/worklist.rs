@@ -1,23 +1,20 @@
 //! Worklist: samples that a laboratory system or a person ordered a count of, until they are counted or cancelled.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{OptionalExtension as _, Row, Transaction, params};
-use serde_json::{Map, Value, json};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use serde_json::{Value, json};
 
 use super::audit::DEVICE;
+use super::numbered::{Line, ORDERS};
 use super::records::{Order, OrderTaken, SessionId, WorklistEntry};
 use super::text::{read_time, time};
-use super::{Store, StoreError, StoreProblem, audit, digest, refused, schema};
+use super::{Store, StoreError, StoreProblem, amendment, audit, numbered, refused};
 
 /// Orders that are open at once, at most: a host that orders without end must not fill the disk.
 const MOST_OPEN: i64 = 1000;
 
 /// An order that nobody counted for so long is forgotten: the blood is not fit for a smear any more.
 const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-/// Open: not cancelled, not forgotten (after `?1`), and no count of its sample began since.
-const OPEN: &str = "cancelled IS NULL AND at > ?1 AND NOT EXISTS \
-    (SELECT 1 FROM session WHERE session.sample = ordered.sample AND session.started >= ordered.at)";
 
 /// Orders of long ago were deleted.
 pub(super) const FORGOTTEN: &str = "forget orders";
@@ -55,7 +52,7 @@ impl Store {
                 transaction.execute(sql, params![number, urgent])?;
                 number
             } else {
-                let sql = format!("SELECT count(*) FROM ordered WHERE {OPEN}");
+                let sql = format!("SELECT count(*) FROM ordered WHERE {}", open(transaction)?);
                 let open: i64 = transaction.query_row(&sql, [oldest(now)], |row| row.get(0))?;
                 if open >= MOST_OPEN {
                     return refused(format!("the worklist holds {MOST_OPEN} samples; count or cancel some"));
@@ -85,8 +82,9 @@ impl Store {
     ) -> Result<usize, StoreError> {
         self.write_witnessed(|transaction| {
             let sql = format!(
-                "UPDATE ordered SET cancelled = ?2 WHERE {OPEN} AND host = ?3 AND sample = ?4 \
-                 AND (?5 IS NULL OR order_id = ?5) RETURNING number"
+                "UPDATE ordered SET cancelled = ?2 WHERE {} AND host = ?3 AND sample = ?4 \
+                 AND (?5 IS NULL OR order_id = ?5) RETURNING number",
+                open(transaction)?
             );
             let mut update = transaction.prepare(&sql)?;
             let done = update.query_map(params![oldest(now), time(now), host, sample, order_id], |row| row.get(0))?;
@@ -105,7 +103,8 @@ impl Store {
     /// If it cannot be written.
     pub fn cancel_entry(&self, number: i64, by: &str, now: Timestamp) -> Result<bool, StoreError> {
         self.write_witnessed(|transaction| {
-            let sql = format!("UPDATE ordered SET cancelled = ?2 WHERE {OPEN} AND number = ?3 RETURNING {COLUMNS}");
+            let open = open(transaction)?;
+            let sql = format!("UPDATE ordered SET cancelled = ?2 WHERE {open} AND number = ?3 RETURNING {COLUMNS}");
             let found = transaction.query_row(&sql, params![oldest(now), time(now), number], columns).optional()?;
             let Some((_, order, _)) = &found else { return Ok(false) };
             let detail = json!({"sample": order.sample, "order": order.order_id, "of": order.host});
@@ -120,7 +119,8 @@ impl Store {
     /// If they cannot be read.
     pub fn worklist(&self, now: Timestamp) -> Result<Vec<WorklistEntry>, StoreError> {
         self.read(|transaction| {
-            let sql = format!("SELECT {COLUMNS} FROM ordered WHERE {OPEN} ORDER BY urgent DESC, number");
+            let open = open(transaction)?;
+            let sql = format!("SELECT {COLUMNS} FROM ordered WHERE {open} ORDER BY urgent DESC, number");
             let mut select = transaction.prepare_cached(&sql)?;
             let rows = select.query_map([oldest(now)], columns)?;
             rows.map(|row| entry(row?)).collect()
@@ -141,6 +141,16 @@ impl Store {
             found.map(entry).transpose()
         })
     }
+}
+
+/// As SQL: not cancelled, not forgotten (after `?1`), and no count of its sample in force began since: one whose sample id was
+/// corrected is a count of the sample that the correction names.
+fn open(connection: &Connection) -> rusqlite::Result<String> {
+    Ok(format!(
+        "cancelled IS NULL AND at > ?1 AND NOT EXISTS (SELECT 1 FROM session \
+         WHERE session.sample = ordered.sample AND session.started >= ordered.at AND {})",
+        amendment::is_in_force(connection)?
+    ))
 }
 
 fn oldest(now: Timestamp) -> String {
@@ -169,24 +179,7 @@ fn vouch(
     detail: &Value,
     numbers: &[i64],
 ) -> rusqlite::Result<()> {
-    let mut hashes = Map::new();
-    for number in numbers {
-        hashes.insert(number.to_string(), digest::of_order(transaction, *number)?.into());
-    }
-    audit::vouch(transaction, by, at, action, None, detail, Some(&json!({"orders": hashes}))).map(drop)
-}
-
-/// Hashes the orders of a file of an earlier form, whose lines do not.
-pub(super) fn take_in(transaction: &Transaction<'_>, form: i64) -> Result<(), StoreProblem> {
-    if form >= schema::AS_IT_COMES {
-        return Ok(());
-    }
-    let mut select = transaction.prepare("SELECT number FROM ordered ORDER BY number")?;
-    let numbers: Vec<i64> = select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    if !numbers.is_empty() {
-        vouch(transaction, DEVICE, Timestamp::now(), TAKEN_IN, &json!({"orders": numbers.len()}), &numbers)?;
-    }
-    Ok(())
+    numbered::vouch(transaction, &Line { by, at, action, session: None }, detail, &ORDERS, numbers)
 }
 
 type Columns = (i64, Order, String);

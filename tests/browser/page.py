@@ -18,6 +18,8 @@ from station import PASSWORD, Station, browser
 PICTURES = os.environ.get("PICTURES")
 # What a person waits for at most; the machines of tests are slow, and another build may run beside.
 PATIENCE = 90
+# A scanner's pace and a fast person's, ms a key.
+SCANNER, PERSON = 8, 70
 
 
 class Page(unittest.TestCase):
@@ -81,6 +83,23 @@ class Page(unittest.TestCase):
     def press(self, text):
         buttons = "button, a.button"
         self.until(text, lambda: next((one for one in self.find(buttons) if one.is_displayed() and one.text == text), None)).click()
+
+    def types(self, text, pace, end=None):
+        """Keys with the times that they have by this pace, however busy this machine is."""
+        at = time.time()
+        for key in [*text, *([end] if end else [])]:
+            at += pace / 1000
+            named = {"Enter": ("\r", "Enter", 13), "Tab": ("\t", "Tab", 9)}.get(key)
+            words, code, number = named or (key, f"Key{key.upper()}" if key.isalpha() else f"Digit{key}", ord(key.upper()))
+            press = {"key": "Enter" if key == "Enter" else "Tab" if key == "Tab" else key, "code": code,
+                     "windowsVirtualKeyCode": number, "modifiers": 8 if key.isupper() and len(key) == 1 else 0, "timestamp": at}
+            self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", press | {"type": "keyDown", "text": words if key != "Tab" else ""})
+            self.browser.execute_cdp_cmd("Input.dispatchKeyEvent", press | {"type": "keyUp"})
+
+    def scan(self, text, end="Enter"):
+        # Nobody types and scans in the same moment.
+        time.sleep(0.3)
+        self.types(text, SCANNER, end)
 
     def show_as(self, width, height, theme, language):
         """As a screen of this size shows it."""

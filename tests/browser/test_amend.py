@@ -110,6 +110,7 @@ class Amend(Page):
         self.press("Make the new version")
         self.until("the new version", lambda: self.session() == 3 and self.find("#withdraw"))
         self.open_card("#withdraw")
+        self.one("#withdraw textarea").send_keys("begun by mistake")
         self.press("Withdraw it")
         self.until("the version in force", lambda: self.session() == 2 and self.find("#amend"))
         self.assertNotIn("AMENDMENT", self.notices())

@@ -1,24 +1,10 @@
 //! The audit trail and what goes next, on the command line.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
 
 use crate::common::stored::{at, session};
+use crate::common::{at_state as leukoscope, succeeded as said};
 use leukoscope::store::Store;
-
-fn leukoscope(state: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_leukoscope"))
-        .args(arguments)
-        .env("LEUKOSCOPE_STATION_STATE", state)
-        .output()
-        .unwrap()
-}
-
-fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
 
 #[test]
 fn the_trail_is_listed_in_sentences_and_searched() {

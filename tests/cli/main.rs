@@ -4,13 +4,16 @@ mod adapt;
 mod analyze;
 mod audit;
 mod backup;
+mod backup_refused;
 mod camera_check;
 mod cameras;
 mod check_config;
+mod check_config_and_run;
 mod closed_output;
 #[path = "../common/mod.rs"]
 mod common;
 mod config;
+mod config_sources;
 mod count;
 mod hostile;
 mod model;

@@ -72,6 +72,18 @@ pub fn leukoscope<A: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item =
         .expect("the program was built for this test")
 }
 
+/// Runs the program on the store of this folder.
+pub fn at_state(state: &Path, arguments: &[&str]) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_leukoscope"));
+    program.args(arguments).env("LEUKOSCOPE_STATION_STATE", state).output().unwrap()
+}
+
+/// What a command wrote to standard output; it must have succeeded.
+pub fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    said(output)
+}
+
 /// What the program wrote to standard output.
 pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()

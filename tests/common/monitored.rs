@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 use leukoscope::camera::supervise::CameraWatch;
+use leukoscope::config::QualityControlConfig;
+use leukoscope::station::control::Controls;
 use leukoscope::station::drops::Drops;
 use leukoscope::station::in_force::InForce;
 use leukoscope::station::live_view::Live;
@@ -22,6 +24,7 @@ pub fn monitor(store: &Store, in_force: &InForce, live: &Live, drops: &Drops) ->
         watchdog: Watchdog::default(),
         camera: CameraWatch::of(Latest::default()),
         in_force: in_force.clone(),
+        controls: Controls::new(QualityControlConfig::default(), store.clone(), in_force.clone()),
         live: live.clone(),
         troubles: Troubles::default(),
         tallies: Tallies::default(),

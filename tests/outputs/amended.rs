@@ -2,7 +2,9 @@
 //! nothing of it before it is signed.
 
 use leukoscope::config::{CodesConfig, LineFormat, Sends};
-use leukoscope::outputs::delivery::notes::About;
+use leukoscope::counting::session::snapshot::Snapshot;
+use leukoscope::domain::class::CellClass;
+use leukoscope::outputs::delivery::notes::{About, notes};
 use leukoscope::outputs::fhir::bundle::bundle;
 use leukoscope::outputs::report::ReportFormat;
 use leukoscope::store::Store;
@@ -33,7 +35,7 @@ fn an_hl7_host_gets_the_correction_under_the_number_of_the_first_report() {
     let signed = host.wait_for(2)[1].clone();
     assert_eq!(part(&signed, "OBR", 25, 1), "F");
     let open = station.store.amend(id, "a mistake", "rita", at(150)).unwrap();
-    station.store.withdraw_amendment(open, "rita", at(160)).unwrap();
+    station.store.withdraw_amendment(open, "a mistake", "rita", at(160)).unwrap();
     amend(&station.store, id);
     // A count after it: had the open amendment been sent as preliminary, it would have come before.
     session(&station.store, "A-2");
@@ -187,4 +189,43 @@ fn a_corrected_report_says_so_first_and_on_every_page_and_the_old_one_that_it_is
     assert_eq!((old.says("REPLACED by version 2 "), old.says("FINAL")), (old.pages() + 1, 0));
     let csv = bench.text(ReportFormat::Csv, "en");
     assert!(csv.contains("session,amended by session,,2,"), "{csv}");
+}
+
+#[test]
+fn a_corrected_sample_id_names_the_old_one_wherever_the_result_goes() {
+    let bench = Bench::with("A-1", &six_pictured(jpeg));
+    bench.store.sign(1, "rita", at(90), "").unwrap();
+    let made = bench.store.amend_with_sample(1, "tubes were swapped", Some("A-2"), "otto", at(200)).unwrap();
+    bench.store.sign(made, "otto", at(220), "").unwrap();
+    let stored = bench.store.result_of(made).unwrap().unwrap();
+    let said = notes(&stored, None, None);
+    let said = said.iter().find(|note| note.contains("Corrected report, version 2")).unwrap();
+    assert!(said.starts_with("The sample id is corrected: it was A-1, and result 1 is not of that sample."), "{said}");
+    assert_eq!(bench.pdf_of(made, "en").says("SAMPLE ID CORRECTED: it was A-1"), 1);
+    assert!(bench.text_of(made, ReportFormat::Csv, "en").contains("session,sample id before,,A-1,"));
+}
+
+#[test]
+fn totals_before_the_correction_are_told_to_hosts_where_they_differ() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let id = session(&store, "A-1");
+    let stored = store.result_of(id).unwrap().unwrap();
+    let told = |counted: &Snapshot| {
+        let notes = notes(&stored, None, Some(counted));
+        notes.into_iter().find(|note| note.contains("before the correction"))
+    };
+    let same = stored.snapshot.clone();
+    assert_eq!(told(&same), None);
+    let before = [(CellClass::Ngs, 2), (CellClass::Lyt, 1), (CellClass::Mon, 1)].into();
+    let differs = Snapshot { classes_uncorrected: before, ..same };
+    let words = "Counted before the correction to the composition of the sample: ";
+    let said = told(&differs).unwrap();
+    assert!(
+        said.starts_with(words) && said.contains("NGS 2") && said.contains("MON 1") && !said.contains("LYT"),
+        "{said}"
+    );
+    let about = About { counted: Some(differs), ..About::default() };
+    let bundle = bundle(&stored, &about, &CodesConfig::default()).to_string();
+    assert!(bundle.contains(words), "{bundle}");
 }

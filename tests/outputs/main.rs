@@ -23,6 +23,7 @@ mod mqtt_tls;
 mod report;
 mod report_bench;
 mod report_laboratory;
+mod report_own;
 #[path = "screens/samples.rs"]
 mod samples;
 mod serial;

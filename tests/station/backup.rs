@@ -1,22 +1,7 @@
 //! Backups of a station that is counting, and a station that goes on with a restored store.
 
-use std::path::Path;
-use std::process::{Command, Output};
-
+use crate::common::{at_state as leukoscope, succeeded as said};
 use crate::daemon::{Daemon, counted};
-
-fn leukoscope(state: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_leukoscope"))
-        .args(arguments)
-        .env("LEUKOSCOPE_STATION_STATE", state)
-        .output()
-        .unwrap()
-}
-
-fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
 
 #[test]
 fn a_station_is_backed_up_while_it_counts_and_goes_on_from_a_restored_backup() {

@@ -222,6 +222,8 @@ fn sigterm_ends_the_program_while_a_reload_waits_for_its_file() {
     fs::write(&config, "[session]\ntarget = 100000\n").unwrap();
     let arguments = ["--camera", "simulated", "--reload-on-hangup", "--config", config.to_str().unwrap()];
     let mut daemon = counting(state.path(), &arguments);
+    // Before that the program may not listen for signals yet.
+    until_a_session_runs(state.path());
     fs::remove_file(&config).unwrap();
     assert!(Command::new("mkfifo").arg(&config).status().unwrap().success());
     daemon.signal("-HUP");

@@ -130,3 +130,47 @@ fn a_result_with_an_open_alarm_outlives_its_age() {
     store.retain(&rules, all, later, &Stop::new()).unwrap();
     assert_eq!(store.session(id).unwrap(), None, "then it goes as any other");
 }
+
+#[test]
+fn what_was_told_holds_for_an_amendment_with_the_same_values_and_a_worse_one_opens_an_alarm_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let id = counted(&store, "A-1", CellClass::Bla);
+    store.sign(id, "rita", at(90), "").unwrap();
+    let said = store.acknowledge(id, "otto", at(100), &told("Kim", true, "")).unwrap();
+    let made = store.amend(id, "cell 1 is a band", "rita", at(110)).unwrap();
+    assert_eq!((open(&store).len(), alarm(&store, made)), (0, Some(Alarm::Acknowledged)));
+    let carried = store.session(made).unwrap().unwrap().acknowledged;
+    assert_eq!(carried.len(), 1);
+    assert_eq!((carried[0].of_session, carried[0].told.as_str(), carried[0].at), (Some(id), "Kim", said.at));
+    assert_eq!(actions(&store, made), ["begin", "result", "critical told before"]);
+
+    let name = |cell, class, second| store.reclassify(made, cell, Some(class), "rita", at(second)).unwrap();
+    name(1, CellClass::Ngb, 120);
+    assert_eq!(open(&store).len(), 0, "no blast more");
+    name(2, CellClass::Bla, 121);
+    assert_eq!((open(&store), alarm(&store, made)), (vec!["A-1".into()], Some(Alarm::Open)), "two blasts are worse");
+    store.undo(made, "rita", at(122)).unwrap();
+    assert_eq!((open(&store).len(), alarm(&store, made)), (0, Some(Alarm::Acknowledged)));
+    name(2, CellClass::Bla, 123);
+    store.acknowledge(made, "otto", at(130), &told("Kim", true, "")).unwrap();
+    assert_eq!(open(&store).len(), 0);
+    store.sign(made, "rita", at(140), "").unwrap();
+    let third = store.amend(made, "why", "rita", at(150)).unwrap();
+    assert_eq!(alarm(&store, third), Some(Alarm::Acknowledged), "of two versions before");
+    assert!(matches!(store.verify_audit().unwrap(), AuditVerdict::Whole { .. }), "{:?}", store.verify_audit().unwrap());
+}
+
+#[test]
+fn what_nobody_was_told_of_stays_open_in_an_amendment_until_it_is_said_of_either_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let id = counted(&store, "A-1", CellClass::Bla);
+    store.sign(id, "rita", at(90), "").unwrap();
+    let made = store.amend(id, "why", "rita", at(110)).unwrap();
+    assert_eq!((open(&store).len(), alarm(&store, made)), (2, Some(Alarm::Open)));
+    store.acknowledge(id, "otto", at(120), &told("Kim", true, "")).unwrap();
+    assert_eq!((open(&store).len(), alarm(&store, made)), (0, Some(Alarm::Acknowledged)));
+    assert_eq!(actions(&store, made), ["begin", "result", "critical", "critical told before"]);
+    assert!(matches!(store.verify_audit().unwrap(), AuditVerdict::Whole { .. }));
+}

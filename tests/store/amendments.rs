@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::common::stored::{at, result, session, settings, six_cells, start};
+use jiff::{Timestamp, ToSpan as _};
 use leukoscope::config::StoreConfig;
 use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::store::records::{SessionId, SessionQuery, Status};
@@ -38,6 +39,10 @@ fn rows(store: &Store, id: SessionId) -> String {
 fn listed(store: &Store, replaced: bool) -> Vec<SessionId> {
     let query = SessionQuery { replaced, ..SessionQuery::default() };
     store.sessions(&query).unwrap().iter().map(|session| session.id).collect()
+}
+
+fn days_before(now: Timestamp, days: i64) -> Timestamp {
+    now.checked_sub((24 * days).hours()).unwrap()
 }
 
 fn refusal<T: std::fmt::Debug>(done: Result<T, StoreError>) -> String {
@@ -160,8 +165,11 @@ fn of_two_who_amend_at_once_one_is_refused_and_a_withdrawn_amendment_makes_room(
     assert!(matches!(refused, StoreError::Review(ReviewError::Amended(old, new)) if (old, new) == (id, made)));
 
     store.reclassify(made, 1, Some(CellClass::Bas), "rita", at(210)).unwrap();
-    assert!(refusal(store.withdraw_amendment(id, "rita", at(220))).contains("is no amendment"));
-    assert_eq!(store.withdraw_amendment(made, "rita", at(220)).unwrap(), id);
+    assert!(refusal(store.withdraw_amendment(id, "a mistake", "rita", at(220))).contains("is no amendment"));
+    assert!(
+        refusal(store.withdraw_amendment(made, " ", "rita", at(220))).contains("write why the amendment is withdrawn")
+    );
+    assert_eq!(store.withdraw_amendment(made, "a mistake", "rita", at(220)).unwrap(), id);
     assert_eq!(store.session(made).unwrap(), None);
     let detail = store.session(id).unwrap().unwrap();
     assert_eq!((detail.summary.amended_by, detail.summary.status), (None, Status::Final));
@@ -169,13 +177,14 @@ fn of_two_who_amend_at_once_one_is_refused_and_a_withdrawn_amendment_makes_room(
     let trail = store.audit(None, None, 100).unwrap();
     let actions: Vec<_> = trail.iter().map(|line| (line.action.as_str(), line.session)).take(3).collect();
     assert_eq!(actions, [("remove result", Some(made)), ("withdraw amendment", Some(id)), ("reclassify", Some(made))]);
+    assert_eq!(trail[1].detail, serde_json::json!({"session": made, "reason": "a mistake"}));
 
     // Its numbers are never given again.
     let again = store.amend(id, "another reason", "otto", at(300)).unwrap();
     assert_eq!((again, store.session(again).unwrap().unwrap().summary.result), (made + 1, Some(3)));
     store.sign(again, "otto", at(310), "").unwrap();
     assert!(matches!(
-        store.withdraw_amendment(again, "otto", at(320)),
+        store.withdraw_amendment(again, "why", "otto", at(320)),
         Err(StoreError::Review(ReviewError::Signed(_)))
     ));
     assert!(matches!(store.amend(id, "too late", "otto", at(330)), Err(StoreError::Review(ReviewError::Amended(..)))));
@@ -189,10 +198,10 @@ fn retention_leaves_both_versions_whole_while_an_amendment_is_made() {
     // Nobody looked at a cell of this one, which alone would keep it.
     let plain = session(&store, "A-2");
     store.sign(plain, "rita", at(95), "").unwrap();
-    let made = store.amend(plain, "why", "rita", at(100)).unwrap();
+    let now: Timestamp = "2029-11-01T12:00:00Z".parse().unwrap();
+    let made = store.amend(plain, "why", "rita", days_before(now, 29)).unwrap();
     drop(store);
     let store = Store::open(folder.path()).unwrap();
-    let now = "2029-11-01T12:00:00Z".parse().unwrap();
     let rules = StoreConfig { crops_days: 1, cells_days: 1, results_days: 1, ..StoreConfig::default() };
     let notice = Notice { age: Some(now), size: true };
     assert_eq!(store.due(&rules, Some(now)).unwrap().cells, 1);
@@ -259,7 +268,7 @@ fn cells_of_two_versions_count_once_for_their_camera_and_as_the_newer_has_them()
     store.reclassify(made, 1, Some(CellClass::Ngs), "rita", at(111)).unwrap();
     assert_eq!(seen(), (2, 2), "as the amendment has them");
     assert_eq!(store.looked_at_with(&of).unwrap().len(), 2);
-    store.withdraw_amendment(made, "rita", at(120)).unwrap();
+    store.withdraw_amendment(made, "why", "rita", at(120)).unwrap();
     assert_eq!((seen(), store.looked_at_with(&of).unwrap()), ((1, 0), vec![(id, CellClass::Ngb)]));
 }
 
@@ -272,7 +281,8 @@ fn a_store_of_the_version_before_learns_amendments_and_is_read_without_them() {
     let file = rusqlite::Connection::open(&path).unwrap();
     // As form 9 was.
     file.execute_batch(
-        "DROP TABLE practice; DROP INDEX audit_of_station; DROP INDEX result_by_amended; ALTER TABLE result DROP COLUMN amends; \
+        "ALTER TABLE cell DROP COLUMN person_own; ALTER TABLE reclassification DROP COLUMN own; \
+         ALTER TABLE reclassification DROP COLUMN before_own; ALTER TABLE cell_hash DROP COLUMN fields; DROP TABLE practice; DROP INDEX audit_of_station; DROP INDEX result_by_amended; ALTER TABLE result DROP COLUMN amends; \
          PRAGMA user_version = 9",
     )
     .unwrap();

@@ -6,14 +6,19 @@ use std::path::Path;
 
 use crate::common::stored::{at, put, result, session, settings, six_cells, start};
 use leukoscope::config::StoreConfig;
+use leukoscope::counting::session::snapshot::Snapshot;
 use leukoscope::domain::class::{CellClass, Kind};
-use leukoscope::store::records::{CellChange, Order, Role};
-use leukoscope::store::{AuditVerdict, FILE, Notice, Store};
+use leukoscope::domain::critical::{CriticalOf, CriticalValue};
+use leukoscope::domain::own_class::{GivenClass, OwnName};
+use leukoscope::store::records::{CellChange, FieldCell, FieldRecord, Order, Role};
+use leukoscope::store::told::Told;
+use leukoscope::store::{AuditVerdict, FILE, Notice, PracticeScore, Store};
 use leukoscope::system::stop::Stop;
 use rusqlite::Connection;
+use serde_json::json;
 
 /// Rows of which a change is no change of what is stored: the trail says nothing of them.
-const NOT_WATCHED: [(&str, &str); 6] = [
+const NOT_WATCHED: [(&str, &str); 7] = [
     // Judged anew at each start and each hour; what is deleted for its age has lines.
     ("meta", "clock"),
     // A number is never given twice all the same: results and witness have the highest one.
@@ -26,12 +31,15 @@ const NOT_WATCHED: [(&str, &str); 6] = [
     ("meta", "token used"),
     // The order of entries stays, or is found.
     ("reclassification", "id"),
+    // Scores of practice are no results.
+    ("practice", "number"),
 ];
 
 const DAY: i64 = 24 * 3600;
 
-/// Sessions: 1 lost its cells, 2 its pictures, 3 is signed with a review and a comment, 4 is reviewed, 5 only counted, 6
-/// interrupted, 7 being counted. Orders, one of them cancelled; users, one shut out; tokens, one taken back.
+/// Sessions: 1 lost its cells, 2 its pictures, 3 is signed with a review and a comment, 4 is reviewed, 5 only counted, 6 has an alarm
+/// and whole fields, 7 is interrupted, 8 being counted. Orders, one of them cancelled; users, one shut out; tokens, one taken back;
+/// what quality control keeps; a score of practice.
 fn filled(folder: &Path) {
     let open = || Store::open(folder).unwrap();
     let retain = |crops, cells| {
@@ -65,9 +73,17 @@ fn filled(folder: &Path) {
         store.reclassify(id, 2, Some(CellClass::Ngb), "rita", at(70)).unwrap();
         store.reclassify(id, 3, Some(CellClass::Ngb), "rita", at(71)).unwrap();
         store.undo(id, "rita", at(72)).unwrap();
+        // An own class, and one in its place.
+        for (code, second) in [("HCL", 73), ("SEZ", 74)] {
+            let own = Some(OwnName { code: code.into(), name: "cell".into() });
+            let given = Some(GivenClass { class: CellClass::Lya, own });
+            store.reclassify_seen(id, &[4], given.as_ref(), "rita", at(second), |_| false).unwrap();
+        }
     }
     store.sign(signed, "rita", at(90), "seen").unwrap();
     session(&store, "A-5");
+    critical_with_fields(&store);
+    quality_control(&store);
     for sample in ["B-1", "B-2"] {
         let order = Order { sample: sample.into(), host: "astm".into(), order_id: Some("7".into()), urgent: false };
         store.order(&order, at(100)).unwrap();
@@ -75,11 +91,42 @@ fn filled(folder: &Path) {
     store.cancel_order("astm", "B-2", None, at(101)).unwrap();
     let id = store.begin(&start("A-6")).unwrap();
     store.change_cells(id, &six_cells()).unwrap();
+    store.change_cells(id, &[whole_field()]).unwrap();
     drop(store);
     let store = open();
     let id = store.begin(&start("A-7")).unwrap();
     store.change_cells(id, &six_cells()).unwrap();
+    store.change_cells(id, &[whole_field()]).unwrap();
     store.change_cells(id, &[CellChange::Withdrawn(3)]).unwrap();
+}
+
+/// A field that shows two cells.
+fn whole_field() -> CellChange {
+    let place = |number| FieldCell { number, x: 10.0, y: 20.0, w: 30.0, h: 31.0 };
+    let cells = vec![place(1), place(2)];
+    let field = FieldRecord { taken: at(5), width: 640, height: 480, um_per_px: Some(0.14), cells };
+    CellChange::Field { field, jpeg: vec![0xff, 0xd8, 9] }
+}
+
+fn critical_with_fields(store: &Store) {
+    let id = store.begin(&start("A-8")).unwrap();
+    store.change_cells(id, &six_cells()).unwrap();
+    let critical = vec![CriticalValue { of: CriticalOf::BlastCells, value: 1.0, limit: 1.0 }];
+    let result = Snapshot { critical, ..result("A-8") };
+    store.finish(id, &[whole_field()], &result, &settings()).unwrap();
+    let told = Told { told: "Kim".into(), told_by: None, told_at: None, read_back: true, note: String::new() };
+    store.acknowledge(id, "rita", at(85), &told).unwrap();
+}
+
+fn quality_control(store: &Store) {
+    let lot = json!({"kind": "slide", "name": "L7", "targets": {"NGS": {"by": "chance", "percent": 60.0}}});
+    let lot = store.add_control_lot(&serde_json::from_value(lot).unwrap(), "ada", at(50)).unwrap();
+    let run = json!({"lot": lot, "lot_name": "L7", "level": 1, "at": at(51), "by": "otto", "try_number": 1, "outcome": "failed",
+        "causes": [], "values": [], "look": null, "look_checks": [], "calibration": null, "kinds": [100, 0, 0]});
+    store.add_control_run(&serde_json::from_value(run).unwrap()).unwrap();
+    store.override_control("the slide is old", "ada", at(52)).unwrap();
+    let classes = [(CellClass::Ngs, (3, 4))].into();
+    store.keep_score(&PracticeScore { person: "otto".into(), at: at(53), source: "drawn".into(), classes }).unwrap();
 }
 
 /// What the verification says of the store after a change by hand, with the guards put back as they were; `None` if it
@@ -116,7 +163,7 @@ fn strings(file: &Connection, sql: &str) -> Vec<String> {
     select.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
-/// A condition for each row of a table: of tables of cells, the first two of each session.
+/// A condition for each row of a table: of tables of cells, the same three of each session.
 fn rows(file: &Connection, table: &str) -> Vec<String> {
     let keys = strings(file, &format!("SELECT name FROM pragma_table_info('{table}') WHERE pk > 0"));
     let one = keys
@@ -124,7 +171,7 @@ fn rows(file: &Connection, table: &str) -> Vec<String> {
         .map(|key| format!("'\"{key}\" = ' || quote(\"{key}\")"))
         .collect::<Vec<_>>()
         .join(" || ' AND ' || ");
-    let few = if ["cell", "crop"].contains(&table) { "WHERE number IN (2, 3)" } else { "" };
+    let few = if ["cell", "crop"].contains(&table) { "WHERE number IN (2, 3, 4)" } else { "" };
     strings(file, &format!("SELECT {one} FROM \"{table}\" {few}"))
 }
 
@@ -183,7 +230,7 @@ fn while_counting(sql: &str, words: &str, for_ever: &str) {
     let id = store.begin(&start("A-1")).unwrap();
     store.change_cells(id, &six_cells()).unwrap();
     let better = crate::common::stored::cell(1, Kind::Wbc, Some(CellClass::Lyt), 0.6);
-    store.change_cells(id, &[put(better, Some(&[7; 9])), CellChange::Withdrawn(2)]).unwrap();
+    store.change_cells(id, &[put(better, Some(&[7; 9])), CellChange::Withdrawn(2), whole_field()]).unwrap();
     assert!(matches!(store.verify_audit().unwrap(), AuditVerdict::Whole { .. }));
     let file = Connection::open(folder.path().join(FILE)).unwrap();
     file.execute_batch(sql).unwrap();
@@ -220,6 +267,11 @@ fn what_is_changed_in_a_running_count_is_found_at_once_and_after_its_end() {
         "UPDATE crop SET jpeg = x'00' WHERE number = 1",
         "a picture was changed, removed or added by something else while it was counted",
         "pictures were changed by something else while it was counted",
+    );
+    while_counting(
+        "UPDATE field SET jpeg = x'00' WHERE number = 1",
+        "a whole field was changed, removed or added by something else while it was counted",
+        "fields were changed by something else while it was counted",
     );
     while_counting(
         "UPDATE session SET sample = 'A-9'",
@@ -263,6 +315,41 @@ fn every_finding_is_told_and_not_only_the_first() {
     let told: Vec<&str> = [why.as_str()].into_iter().chain(more.iter().map(|found| found.why.as_str())).collect();
     for sample in ["A-3", "A-4", "A-5"] {
         assert!(told.iter().any(|why| why.contains(&format!("its sample id is X, and was {sample}"))), "{told:?}");
+    }
+}
+
+#[test]
+fn what_is_changed_beside_the_cells_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path());
+    for (sql, words) in [
+        ("UPDATE control_run SET run = replace(run, 'failed', 'passed')", "control run 1 was changed after line"),
+        ("DELETE FROM control_run", "control run 1 is gone; it was there at line"),
+        ("UPDATE control_lot SET person = 'otto'", "control lot 1 was changed after line"),
+        ("DELETE FROM control_override", "reason 1 to sign without a control that passed is gone"),
+        (
+            "INSERT INTO control_override (at, person, reason) VALUES ('2026', 'ada', 'because')",
+            "reason 2 to sign without a control that passed is not in the trail: it was added",
+        ),
+        (
+            "UPDATE alarm SET open = 1",
+            "session 6, sample A-8: its alarm for critical values was changed; changed after",
+        ),
+        ("DELETE FROM alarm", "session 6, sample A-8: its alarm for critical values was changed; changed after"),
+        ("UPDATE field SET jpeg = x'00' WHERE session = 6", "session 6, sample A-8: a whole field was changed"),
+        (
+            "UPDATE field_cell SET x = 0 WHERE session = 6 AND cell = 1",
+            "session 6, sample A-8: where a cell lies in a whole field was changed",
+        ),
+        ("DELETE FROM field WHERE session = 6", "session 6, sample A-8: a whole field was changed"),
+        (
+            "INSERT INTO alarm (session, critical, open) VALUES (5, '[]', 1)",
+            "session 5, sample A-5: its alarm for critical values was changed",
+        ),
+        ("INSERT INTO alarm (session, critical, open) VALUES (99, '[]', 1)", "alarm: a row belongs to session 99"),
+    ] {
+        let said = said_after(folder.path(), sql);
+        assert!(said.as_ref().is_some_and(|said| said.contains(words)), "{sql}: {said:?}");
     }
 }
 

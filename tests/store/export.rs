@@ -78,7 +78,7 @@ fn reviewed_cells_are_exported_in_the_form_that_training_reads() {
     let manifest = std::fs::read_to_string(to.join("manifest.csv")).unwrap();
     assert_eq!(
         manifest,
-        "file,class,model_class,reviewer,session,um_per_px,date,source,seen\nNGB/1-2.png,NGB,NGS,rita,bc4e7be982ab79ec,0.18480,2026-09-21T14:14:40Z,camera,yes\n"
+        "file,class,model_class,reviewer,session,um_per_px,date,source,seen,own_class\nNGB/1-2.png,NGB,NGS,rita,bc4e7be982ab79ec,0.18480,2026-09-21T14:14:40Z,camera,yes,\n"
     );
     assert_eq!(image::open(to.join("NGB/1-2.png")).unwrap().width(), 48);
     assert!(matches!(bench.export(None, &to), Err(ExportError::NotEmpty(_))));
@@ -109,7 +109,7 @@ fn the_manifest_has_the_columns_that_the_training_asks_for() {
     for column in columns {
         assert!(there.contains(&column.as_str()), "{column}");
     }
-    assert!(manifest.lines().skip(1).all(|line| line.ends_with(",no") && !line.contains("ada")), "{manifest}");
+    assert!(manifest.lines().skip(1).all(|line| line.ends_with(",no,") && !line.contains("ada")), "{manifest}");
 }
 
 #[test]

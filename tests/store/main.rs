@@ -1,6 +1,7 @@
 //! What the store keeps, and how it behaves when things go wrong.
 
 mod alarms;
+mod amended_sample;
 mod amendments;
 mod audit;
 mod camera_check;
@@ -15,6 +16,7 @@ mod fields;
 mod keeping;
 mod kill;
 mod of_camera;
+mod own_classes;
 mod recorder;
 mod retention;
 mod source;

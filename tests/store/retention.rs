@@ -171,7 +171,10 @@ fn only_what_was_announced_is_deleted() {
     let bench = bench.started_again();
     let rules = rules(30, 90, 0, 0);
     assert_eq!(bench.store.due(&rules, None).unwrap(), Due::default());
-    assert_eq!(bench.store.due(&rules, Some(bench.now)).unwrap(), Due { crops: 1, cells: 1, results: 0, size: false });
+    assert_eq!(
+        bench.store.due(&rules, Some(bench.now)).unwrap(),
+        Due { crops: 1, cells: 1, results: 0, amendments: 0, size: false }
+    );
     let nothing = bench.store.retain(&rules, Notice::default(), bench.now, &Stop::new()).unwrap();
     assert_eq!((nothing.crops, nothing.cells), (0, 0));
     let announced = Notice { age: Some(bench.now.checked_sub((24 * 20).hours()).unwrap()), size: true };

@@ -36,6 +36,10 @@ fn differences(detail: &SessionDetail) -> Vec<Difference> {
     detail.reviewed_result.clone().unwrap().first_reviewer.unwrap().differs
 }
 
+fn differs(cell: i64, first: CellClass, second: CellClass, program: CellClass) -> Difference {
+    Difference { cell, first, second, program, first_own: None, second_own: None }
+}
+
 #[test]
 fn a_flagged_result_is_final_only_after_another_person_signed_it() {
     let (_folder, store, id) = flagged();
@@ -74,8 +78,8 @@ fn the_two_differ_cell_by_cell_and_the_second_says_why() {
     // Confirmed as it was.
     store.reclassify(id, 1, Some(CellClass::Ngs), "otto", at(102)).unwrap();
     let expected = [
-        Difference { cell: 2, first: CellClass::Ngb, second: CellClass::Mon, program: CellClass::Ngs },
-        Difference { cell: 4, first: CellClass::Lyt, second: CellClass::Lya, program: CellClass::Lyt },
+        differs(2, CellClass::Ngb, CellClass::Mon, CellClass::Ngs),
+        differs(4, CellClass::Lyt, CellClass::Lya, CellClass::Lyt),
     ];
     assert_eq!(differences(&shown(&store, id)), expected);
     let silent = store.sign(id, "otto", at(110), " ").unwrap_err();

@@ -1,5 +1,6 @@
 //! Amendments as the page makes them.
 
+use leukoscope::config::SampleConfig;
 use leukoscope::store::records::Role;
 use serde_json::{Value, json};
 
@@ -66,11 +67,48 @@ fn an_open_amendment_is_withdrawn_once_and_a_signed_one_never() {
         answer.json()["session"].as_i64().unwrap()
     };
     let made = begin();
-    let withdraw = |id: i64| ada("POST", &format!("/api/sessions/{id}/withdraw"), json!({}));
+    let address = |id: i64| format!("/api/sessions/{id}/withdraw");
+    let withdraw = |id: i64| ada("POST", &address(id), json!({"reason": "begun by mistake"}));
     assert_eq!(withdraw(id).status, 409, "no amendment");
-    assert_eq!(withdraw(made).json()["session"], id);
+    for (wrong, status) in [(json!({}), 400), (json!({"reason": " "}), 409)] {
+        assert_eq!(rita("POST", &address(made), wrong.clone()).status, status, "{wrong}");
+    }
+    assert_eq!(withdraw(made).json()["session"], id, "an admin withdraws another person's");
+    let line = station.store.audit(Some(id), None, 1).unwrap().remove(0);
+    assert_eq!((line.by.as_str(), &line.detail["reason"]), ("ada", &json!("begun by mistake")));
+    let of_ada = ada("POST", &format!("/api/sessions/{id}/amend"), json!({"reason": "why"})).json()["session"].as_i64();
+    let refused = rita("POST", &address(of_ada.unwrap()), json!({"reason": "not mine"}));
+    assert_eq!((refused.status, refused.code().as_str()), (403, "may-not"), "a reviewer only withdraws what is theirs");
+    assert_eq!(withdraw(of_ada.unwrap()).status, 200);
     assert_eq!(withdraw(made).status, 404);
     let made = begin();
     assert_eq!(sign(&rita, made), 200);
     assert_eq!(withdraw(made).code(), "signed");
+}
+
+#[test]
+fn an_amendment_corrects_the_sample_id_by_the_rules_that_hold_at_every_door() {
+    let station = Station::in_network();
+    let rules = SampleConfig { pattern: "[A-Z]-[0-9]+".to_owned(), refuse_names: true, ..SampleConfig::default() };
+    station.in_force.set_rules(rules);
+    let id = station.session("A-1");
+    let rita = login(&station, "rita");
+    assert_eq!(sign(&rita, id), 200);
+    let amend = |sample: &str| {
+        rita("POST", &format!("/api/sessions/{id}/amend"), json!({"reason": "tubes were swapped", "sample": sample}))
+    };
+    for (wrong, part) in
+        [("Maria Lopez", "person's name"), ("17", "[A-Z]-[0-9]+"), ("A-1\u{200b}", "1 to 64 characters")]
+    {
+        let refused = amend(wrong);
+        assert_eq!(refused.status, 400, "{wrong}");
+        assert!(refused.error().contains(part), "{}", refused.error());
+    }
+    let made = amend(" A-2 ").json()["session"].as_i64().unwrap();
+    let shown = rita("GET", &format!("/api/sessions/{made}"), Value::Null).json();
+    assert_eq!((&shown["sample"], &shown["reviewed_result"]["amends"]["sample"]), (&json!("A-2"), &json!("A-1")));
+    let known = rita("GET", "/api/samples?id=A-2", Value::Null).json();
+    assert_eq!(known["earlier"]["session"], made, "a later correction to it is warned");
+    let trail = rita("GET", &format!("/api/sessions/{id}"), Value::Null).json();
+    assert_eq!(trail["sample"], "A-1", "the signed one never changes");
 }

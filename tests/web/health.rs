@@ -63,6 +63,7 @@ fn a_station_without_its_networks_is_not_to_be_relied_on_and_what_is_missing_is_
         "light-not-calibrated",
         "focus-unknown",
         "scale-unknown",
+        "control-not-asked",
         "models-not-running",
         "profile-none",
         "backup-never",
@@ -147,4 +148,25 @@ fn an_old_backup_is_told_and_looking_at_health_keeps_no_login_alive() {
     let health = otto("GET", "/api/health", Value::Null).json();
     assert!(health["items"].as_array().unwrap().iter().any(|item| item["finding"] == "backup-old"), "{health}");
     assert_eq!(otto("POST", "/api/health", Value::Null).status, 405);
+}
+
+#[test]
+fn quality_control_is_told_by_lot_as_never_run_passed_or_failed() {
+    let station = Station::at_device();
+    let lot = json!({"kind": "slide", "name": "L7", "targets": {"NGS": {"by": "chance", "percent": 60.0}}});
+    let lot = station.store.add_control_lot(&serde_json::from_value(lot).unwrap(), "ada", Timestamp::now()).unwrap();
+    let found = || told(&station).1.into_values().find(|item| item["topic"] == "control").unwrap();
+    assert_eq!((&found()["finding"], &found()["grade"]), (&json!("control-never"), &json!("look")));
+    let run = |at: Timestamp, outcome: &str| {
+        let run = json!({"lot": lot, "lot_name": "L7", "level": 1, "at": at, "by": "otto", "try_number": 1, "outcome": outcome,
+            "causes": [], "values": [], "look": null, "look_checks": [], "calibration": null, "kinds": [100, 0, 0]});
+        station.store.add_control_run(&serde_json::from_value(run).unwrap()).unwrap();
+    };
+    run(Timestamp::now() - jiff::SignedDuration::from_hours(48), "passed");
+    assert_eq!(found()["finding"], "control-due");
+    run(Timestamp::now(), "passed");
+    assert_eq!((&found()["finding"], &found()["grade"]), (&json!("control-passed"), &json!("good")));
+    run(Timestamp::now(), "failed");
+    assert_eq!((&found()["finding"], &found()["grade"]), (&json!("control-failed"), &json!("bad")));
+    assert!(found()["values"]["lot"].as_str().unwrap().contains("L7"));
 }

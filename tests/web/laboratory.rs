@@ -86,3 +86,19 @@ fn a_report_is_saved_or_shown_and_a_label_is_a_small_one() {
         format!("attachment; filename=\"leukoscope-{id}-A-17.label.pdf\"")
     );
 }
+
+#[test]
+fn a_result_carries_the_ranges_that_hold_for_it_and_says_what_lies_below_or_above() {
+    let ranges = "[[range]]\nof = \"NGS\"\nunit = \"percent\"\ngroup = \"adults\"\nlow = 40.0\nhigh = 70.0\nsource = \"own\"\n\
+                  [[range]]\nof = \"LYT\"\nunit = \"percent\"\nlow = 30.0\nhigh = 45.0\nsource = \"own\"\n";
+    let station = Station::at("0.0.0.0:0", |web| web.letterhead.ranges = Ranges::parse(ranges).unwrap());
+    let id = station.session("A-17");
+    let otto = login(&station, "otto");
+    let shown = otto("GET", &format!("/api/sessions/{id}"), Value::Null).json();
+    assert_eq!(shown["sample"], "A-17");
+    let range =
+        json!({"of": "LYT", "unit": "percent", "group": "", "low": 30.0, "high": 45.0, "source": "own", "mark": "L"});
+    assert_eq!(shown["ranges"], json!([range]), "25 %; nobody said that adults' ranges hold");
+    let report = otto("GET", &format!("/api/sessions/{id}/report.json"), Value::Null).json();
+    assert_eq!(report["ranges"], shown["ranges"], "one place computes them");
+}

@@ -99,7 +99,7 @@ fn blasts_that_were_only_seen_quickly_are_not_signed_without_a_word_and_not_expo
     assert_eq!((done.cells, done.quickly), (2, 1));
     assert!(!manifest.contains("rita"), "{manifest}");
     let row = |class: &str| manifest.lines().find(|line| line.starts_with(class)).unwrap().to_owned();
-    assert!(row("LYT/").ends_with(",quickly") && row("NGS/").ends_with(",no"), "{manifest}");
+    assert!(row("LYT/").ends_with(",quickly,") && row("NGS/").ends_with(",no,"), "{manifest}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod calibrating;
 #[path = "../common/mod.rs"]
 mod common;
 mod connections;
+mod delta;
 mod fields;
 mod health;
 mod laboratory;
@@ -16,6 +17,7 @@ mod logins;
 mod looks;
 mod manual;
 mod monitoring;
+mod own_classes;
 mod practice;
 mod quality;
 mod review;

@@ -159,7 +159,7 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
         Ok(_) | Err(_) => {}
     }
     let store = Store::open(&state).inspect_err(|error| at_device::show(config, &error.to_string())).blame_input()?;
-    let ReviewConfig { second_reviewer, patient_key, delta_points, fastest_ms: _ } = &config.review;
+    let ReviewConfig { second_reviewer, patient_key, delta_points, fastest_ms: _, own_classes: _ } = &config.review;
     store.ask_two_for(&second_reviewer.0);
     // Checked with the file, so it is a pattern.
     let key = Some(patient_key).filter(|key| !key.is_empty()).and_then(|key| whole_pattern(key).ok());

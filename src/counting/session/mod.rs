@@ -1,11 +1,14 @@
 //! One sample from start to result: what was counted, and when it is enough. Has no clock and no threads.
 
+pub mod amends;
 pub(crate) mod broken_off;
 mod cells;
 pub mod describe;
 mod entered;
 pub mod sample;
 pub mod snapshot;
+mod two_reviewers;
+mod uncorrected;
 
 use jiff::Timestamp;
 
@@ -226,6 +229,7 @@ impl Session {
             amends: None,
             first_reviewer: None,
             quality_control: None,
+            own_classes: Vec::new(),
         }
     }
 }

@@ -49,6 +49,20 @@ pub enum NoSampleId {
     Name,
 }
 
+impl NoSampleId {
+    /// The rule that it breaks, in one word, for a sentence in the reader's language.
+    pub(crate) const fn rule(&self) -> &'static str {
+        match self {
+            Self::Length => "length",
+            Self::Letters(_) => "letters",
+            Self::Pattern(_) => "pattern",
+            Self::Characters { .. } => "characters",
+            Self::CheckDigit(_) => "check-digit",
+            Self::Name => "name",
+        }
+    }
+}
+
 /// Id of a sample that nobody named, made from the time it begins: `20260921-141440`, or `20260921-141440-2` and so on
 /// if that one is taken. The second alone is not enough: two samples may begin in one, and a board without a clock
 /// battery begins every day at the same time.

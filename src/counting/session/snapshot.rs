@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use super::amends::Amends;
+pub use super::two_reviewers::{Difference, FirstReviewer, HandedBack};
 use crate::counting::quality_control::{ControlOf, QualityControl};
 use crate::counting::statistics::Statistics;
 use crate::counting::statistics::absolute::Entered;
@@ -15,6 +17,7 @@ use crate::domain::counts::{ClassCount, KindCounts};
 use crate::domain::critical::CriticalValue;
 use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
+use crate::domain::own_class::OwnCount;
 use crate::domain::red_cell_colour::RedCellColour;
 use crate::domain::source::{Mark, Source};
 use crate::system::timing::StageTime;
@@ -185,69 +188,6 @@ pub struct EarlierResult {
     pub by: String,
 }
 
-/// The signed version of a result that this one, an amendment, replaces.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Amends {
-    /// Version of this result, from 2.
-    pub version: u32,
-    /// Session of the version that it replaces.
-    pub session: i64,
-    /// Number of that version's result.
-    pub result: u64,
-    /// Who signed that version.
-    pub by: String,
-    /// When that version was signed.
-    pub at: Timestamp,
-    /// Why it is amended, on one line; never empty.
-    pub reason: String,
-    /// Who began the amendment.
-    pub amended_by: String,
-    /// When it was begun.
-    pub since: Timestamp,
-    /// Number of the first version's result, by which hosts know the order.
-    pub first: u64,
-}
-
-/// The first of two reviewers of a result, where flags ask for two.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct FirstReviewer {
-    /// Who signed first.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-    /// The first reviewer's comment; may be empty.
-    pub comment: String,
-    /// White cells whose class is another one now, by number: as the second reviewer left them.
-    pub differs: Vec<Difference>,
-    /// That the second reviewer handed the result back instead of signing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub handed_back: Option<HandedBack>,
-}
-
-/// A cell on which two reviewers differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Difference {
-    /// Number of the cell in its session.
-    pub cell: i64,
-    /// The first reviewer's class.
-    pub first: CellClass,
-    /// The second reviewer's.
-    pub second: CellClass,
-    /// The program's.
-    pub program: CellClass,
-}
-
-/// A result that the second reviewer handed back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct HandedBack {
-    /// Who handed it back.
-    pub by: String,
-    /// When.
-    pub at: Timestamp,
-    /// Why; never empty.
-    pub comment: String,
-}
-
 /// The state of a session at one moment. Every sink renders this and nothing else.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
@@ -272,6 +212,9 @@ pub struct Snapshot {
     pub kinds: KindCounts,
     /// One line per class with at least one cell, most frequent first, UNK last.
     pub classes: Vec<ClassCount>,
+    /// White cells that people gave one of the laboratory's own classes; they are among `classes` and `kinds`, under the fixed class.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_classes: Vec<OwnCount>,
     /// White cells by the network's own class, before the correction to the sample's composition.
     #[serde(default)]
     pub classes_uncorrected: BTreeMap<CellClass, u32>,

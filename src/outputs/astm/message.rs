@@ -70,7 +70,7 @@ impl Sender {
         let counted = detail.and_then(|detail| detail.counted_result.as_ref());
         let mut rows = codes::rows(result, &self.codes);
         rows.extend(codes::emptied(result, counted, &self.codes));
-        let notes = notes(result, detail.and_then(|detail| detail.settings.as_ref()));
+        let notes = notes(result, detail.and_then(|detail| detail.settings.as_ref()), counted);
         // A comment of several lines is one record a line.
         let notes = notes.iter().flat_map(|note| note.lines()).map(str::trim).filter(|line| !line.is_empty());
         let kind = if asked { "Q" } else { status.letter() };

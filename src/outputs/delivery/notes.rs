@@ -37,9 +37,10 @@ impl About {
 /// The limits of use, said with every result.
 pub const LIMITS_OF_USE: &str = "Research and screening support, not a diagnosis.";
 
-/// The sentences of a result, the most important first. `settings` are those in force when it was counted.
+/// The sentences of a result, the most important first. `settings` are those in force when it was counted, `counted` is the
+/// result as the program counted it.
 #[must_use]
-pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> {
+pub fn notes(result: &StoredResult, settings: Option<&Settings>, counted: Option<&Snapshot>) -> Vec<String> {
     let snapshot = &result.snapshot;
     let (not_real, unchecked): (Vec<Mark>, Vec<Mark>) =
         snapshot.marks().into_iter().partition(|mark| mark.no_patient());
@@ -69,6 +70,7 @@ pub fn notes(result: &StoredResult, settings: Option<&Settings>) -> Vec<String> 
             notes.push(format!("It was {words}."));
         }
     }
+    notes.extend(uncorrected(counted.unwrap_or(snapshot)));
     let taken_out = |class| snapshot.classes.iter().find(|line| line.class == class).map(|line| line.count);
     if let Some(count) = taken_out(CellClass::Art) {
         notes.push(format!("Taken out of the count by a person, as no cells: {count}."));
@@ -114,13 +116,25 @@ fn broken_off(snapshot: &Snapshot) -> Option<String> {
     }
 }
 
+/// Counts before the correction to the composition of the sample, of the classes where they differ.
+fn uncorrected(counted: &Snapshot) -> Option<String> {
+    let lines: Vec<String> =
+        counted.uncorrected().into_iter().map(|(class, count)| format!("{class} {count}")).collect();
+    (!lines.is_empty())
+        .then(|| format!("Counted before the correction to the composition of the sample: {}.", lines.join(", ")))
+}
+
 /// What a corrected report replaces, in words for the host.
 #[must_use]
 pub fn corrected(amends: &Amends) -> String {
-    let Amends { version, result, by, at, reason, .. } = amends;
+    let Amends { version, result, by, at, reason, sample, .. } = amends;
+    let other = sample
+        .as_ref()
+        .map(|was| format!("The sample id is corrected: it was {was}, and result {result} is not of that sample. "));
+    let other = other.unwrap_or_default();
     let (before, at) = (version.saturating_sub(1), rfc3339(*at));
     format!(
-        "Corrected report, version {version}, replaces version {before} (result {result}) signed by {by} at {at}. Reason: {reason}"
+        "{other}Corrected report, version {version}, replaces version {before} (result {result}) signed by {by} at {at}. Reason: {reason}"
     )
 }
 
@@ -132,7 +146,7 @@ fn two_reviewers(first: &FirstReviewer, signed: bool) -> String {
         return format!("Signed first by {by} at {at}; a second reviewer must sign before it is final.");
     }
     let cells: Vec<String> =
-        differs.iter().map(|one| format!("{} {} to {}", one.cell, one.first, one.second)).collect();
+        differs.iter().map(|one| format!("{} {} to {}", one.cell, one.first_coded(), one.second_coded())).collect();
     match cells.as_slice() {
         [] => format!("Signed first by {by} at {at}; the second reviewer agrees on every cell."),
         cells => format!("Signed first by {by} at {at}; the second reviewer changed cells: {}.", cells.join(", ")),

@@ -209,7 +209,7 @@ impl<'a> Report<'a> {
             "issued": self.reported,
             "specimen": [self.reference("specimen")],
             "result": results,
-            "conclusion": notes(self.result, self.about.settings.as_ref()).join("\n"),
+            "conclusion": notes(self.result, self.about.settings.as_ref(), self.about.counted.as_ref()).join("\n"),
         });
         if let Some(signature) = &self.result.signature {
             resource["resultsInterpreter"] = json!([{ "display": signature.by }]);

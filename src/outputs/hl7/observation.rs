@@ -69,7 +69,7 @@ pub fn render(result: &StoredResult, about: &About, config: &Hl7Config, codes: &
         time(snapshot.time),
         status.letter(),
     );
-    for (place, note) in notes(result, about.settings.as_ref()).iter().enumerate() {
+    for (place, note) in notes(result, about.settings.as_ref(), about.counted.as_ref()).iter().enumerate() {
         let _ = write!(message, "NTE|{}|L|{}\r", place + 1, escaped(note));
     }
     let mut lines = Lines { result, status, signer: &signer, message: &mut message, number: 0 };

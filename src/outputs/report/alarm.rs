@@ -88,7 +88,11 @@ pub(super) fn told(said: &Acknowledgement, words: &Words) -> String {
         ("at", &at),
     ];
     let text = words.with(if said.told.is_empty() { "alarm.notTold" } else { "alarm.told" }, &values);
-    if said.told.is_empty() || said.note.is_empty() { text } else { format!("{text} {}", said.note) }
+    let text = if said.told.is_empty() || said.note.is_empty() { text } else { format!("{text} {}", said.note) };
+    match said.of_session {
+        Some(session) => format!("{text} {}", words.with("alarm.ofVersion", &[("id", &session)])),
+        None => text,
+    }
 }
 
 /// Blasts in the differential of a result.

@@ -11,6 +11,7 @@ use crate::counting::session::snapshot::Snapshot;
 use crate::domain::class::CellClass;
 use crate::domain::counts::ClassCount;
 use crate::domain::interval::Figure;
+use crate::domain::own_class::OwnCount;
 use crate::outputs::words::Words;
 use crate::store::records::SessionDetail;
 
@@ -63,6 +64,7 @@ pub(super) fn differential(
     head(paper, asked);
     for class in &within {
         row(paper, class, result, asked);
+        own_rows(paper, class.line.class, result, asked);
     }
     if within.is_empty() {
         paper.paragraph(LEFT, RIGHT, BODY, words.say("result.none"));
@@ -71,9 +73,16 @@ pub(super) fn differential(
         paper.y -= 4.0;
         for class in &apart {
             row(paper, class, result, asked);
+            own_rows(paper, class.line.class, result, asked);
         }
         paper.y -= 5.0;
         paper.paragraph(LEFT, RIGHT, SMALL, words.say("result.apart"));
+    }
+    let listed = |class: CellClass| classes.iter().any(|one| one.line.class == class);
+    // Platelets, say, have no line here.
+    for own in result.own_classes.iter().filter(|own| !listed(own.class)) {
+        let class = words.say(&format!("class.{}", own.class)).to_owned();
+        own_row(paper, own, &format!("{class}, "), asked);
     }
     paper.y -= 6.0;
     paper.paragraph(LEFT, RIGHT, SMALL, words.say("result.intervalMeans"));
@@ -111,16 +120,9 @@ struct Asked<'a> {
 
 /// Counts before the correction to the composition of the sample, of the classes where they differ.
 fn uncorrected(paper: &mut Paper, counted: &Snapshot, words: &Words) {
-    let corrected: BTreeMap<CellClass, u32> = counted.classes.iter().map(|line| (line.class, line.count)).collect();
-    let before = &counted.classes_uncorrected;
-    if before.is_empty() {
-        return;
-    }
-    let classes = corrected.keys().chain(before.keys()).copied().collect::<std::collections::BTreeSet<_>>();
-    let count = |of: &BTreeMap<CellClass, u32>, class| of.get(&class).copied().unwrap_or(0);
-    let differs = classes.into_iter().filter(|class| count(&corrected, *class) != count(before, *class));
+    let told = counted.uncorrected().into_iter();
     let told: Vec<String> =
-        differs.map(|class| format!("{} {}", words.say(&format!("class.{class}")), count(before, class))).collect();
+        told.map(|(class, count)| format!("{} {count}", words.say(&format!("class.{class}")))).collect();
     if !told.is_empty() {
         paper.paragraph(LEFT, RIGHT, SMALL, &words.with("result.uncorrected", &[("lines", &told.join("; "))]));
     }
@@ -163,6 +165,27 @@ fn row(paper: &mut Paper, class: &ClassRow<'_>, result: &Snapshot, asked: Asked<
     }
     let range = reference.find(RangeOf::Class(line.class), RangeUnit::Percent);
     figure(sheet, y, line.figure(), asked, range);
+}
+
+/// The laboratory's own classes within one class.
+fn own_rows(paper: &mut Paper, class: CellClass, result: &Snapshot, asked: Asked<'_>) {
+    for own in result.own_classes.iter().filter(|own| own.class == class) {
+        own_row(paper, own, "", asked);
+    }
+}
+
+/// Cells of one own class, as people gave them.
+fn own_row(paper: &mut Paper, OwnCount { own, count, .. }: &OwnCount, before: &str, asked: Asked<'_>) {
+    if paper.room(ROW) {
+        head(paper, asked);
+    }
+    paper.y -= ROW;
+    let y = paper.y;
+    let name = asked.words.with("result.ofThese", &[("code", &own.code), ("name", &own.name)]);
+    let sheet = paper.sheet();
+    sheet.text(LEFT + 12.0, y, SMALL, &format!("{before}{name}"));
+    sheet.right(COUNT, y, BODY, &count.to_string());
+    sheet.rule(LEFT, RIGHT, y - 4.5, 0.4, RULE);
 }
 
 /// Percentage, interval and bar of one line.

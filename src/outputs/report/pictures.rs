@@ -121,6 +121,12 @@ fn embeddable(bytes: &[u8]) -> Option<Jpeg> {
 }
 
 pub(super) fn caption(cell: &CellRecord, words: &Words) -> String {
+    let said = caption_of_class(cell, words);
+    // The code alone: there is no room for a name below a picture.
+    cell.own().map_or(said.clone(), |own| format!("{}, {said}", own.code))
+}
+
+fn caption_of_class(cell: &CellRecord, words: &Words) -> String {
     match &cell.by_person {
         Some(person) if Some(person.class) != cell.class => {
             let was = cell.class.map_or_else(|| "–".to_owned(), |class| class.to_string());

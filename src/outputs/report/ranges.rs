@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::counting::session::snapshot::Snapshot;
+use crate::counting::statistics::absolute::{EnteredKind, entered};
 use crate::domain::class::{CellClass, Group};
 use crate::domain::letters::unfit_in_comment;
 
@@ -100,6 +102,15 @@ impl Mark {
             Self::High => "H",
         }
     }
+}
+
+/// A reference range that holds for a result, and where the result's value lies.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct RangeLine {
+    #[serde(flatten)]
+    pub range: Range,
+    /// `L` below, `H` above; null within, or without a value.
+    pub mark: Option<Mark>,
 }
 
 /// The ranges of a laboratory.
@@ -199,6 +210,44 @@ impl Ranges {
             .filter(fits)
             .find(|range| group.is_some_and(|group| !group.is_empty() && group == range.group));
         own.or_else(|| self.0.iter().filter(fits).find(|range| range.group.is_empty()))
+    }
+
+    /// The ranges that hold for a person of this group, each once.
+    pub(super) fn held<'a>(&'a self, group: Option<&'a str>) -> impl Iterator<Item = &'a Range> {
+        self.0.iter().filter(move |range| self.find(range.of, range.unit, group) == Some(*range))
+    }
+
+    /// The ranges that hold for a result, by the group that was entered for it, with where its values lie.
+    #[must_use]
+    pub fn beside(&self, result: &Snapshot) -> Vec<RangeLine> {
+        let mark = |range: &Range| value(result, range.of, range.unit).and_then(|value| range.mark(value));
+        self.held(group_of(result)).map(|range| RangeLine { range: range.clone(), mark: mark(range) }).collect()
+    }
+}
+
+/// The group of people that was entered for a result.
+pub(super) fn group_of(result: &Snapshot) -> Option<&str> {
+    entered(&result.statistics.entered, EnteredKind::Group).map(|entry| entry.value.as_str())
+}
+
+/// Value that a range is for; 0 of a class that was not met.
+pub(super) fn value(result: &Snapshot, of: RangeOf, unit: RangeUnit) -> Option<f64> {
+    match (unit, of) {
+        (RangeUnit::Percent, RangeOf::Class(class)) => {
+            let line = result.classes.iter().find(|line| line.class == class);
+            Some(line.map_or(0.0, |line| line.percent)).filter(|_| result.counted > 0)
+        }
+        (RangeUnit::Percent, RangeOf::Group(group)) => result.statistics.groups.get(&group).map(|figure| figure.value),
+        (RangeUnit::PerUl, RangeOf::Class(class)) => result
+            .statistics
+            .absolute
+            .as_ref()
+            .map(|counts| counts.classes.get(&class).map_or(0.0, |figure| figure.value)),
+        (RangeUnit::PerUl, RangeOf::Group(group)) => result
+            .statistics
+            .absolute
+            .as_ref()
+            .map(|counts| counts.groups.get(&group).map_or(0.0, |figure| figure.value)),
     }
 }
 

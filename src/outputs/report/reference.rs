@@ -1,10 +1,9 @@
 //! Reference ranges beside the figures of a report: which of them hold for this result, and their sources.
 
 use super::paper::{BODY, LEFT, Paper, RIGHT, SMALL, STRONG, Sheet, Type, WARN};
-use super::ranges::{Range, RangeOf, RangeUnit, Ranges};
+use super::ranges::{Range, RangeOf, RangeUnit, Ranges, group_of};
 use super::typeface;
 use crate::counting::session::snapshot::Snapshot;
-use crate::counting::statistics::absolute::{EnteredKind, entered};
 use crate::outputs::words::Words;
 
 /// The ranges that hold for one result.
@@ -17,8 +16,7 @@ pub(super) struct Reference<'a> {
 
 impl<'a> Reference<'a> {
     pub(super) fn of(result: &'a Snapshot, ranges: &'a Ranges) -> Self {
-        let group = entered(&result.statistics.entered, EnteredKind::Group).map(|entry| entry.value.as_str());
-        Self { ranges, group }
+        Self { ranges, group: group_of(result) }
     }
 
     pub(super) fn find(&self, of: RangeOf, unit: RangeUnit) -> Option<&'a Range> {
@@ -27,7 +25,7 @@ impl<'a> Reference<'a> {
 
     /// The ranges that hold, each once.
     pub(super) fn held(&self) -> impl Iterator<Item = &'a Range> + '_ {
-        self.ranges.all().iter().filter(|range| self.find(range.of, range.unit) == Some(*range))
+        self.ranges.held(self.group)
     }
 
     /// Whether any range of this unit holds.

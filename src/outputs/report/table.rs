@@ -3,6 +3,7 @@
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::counting::statistics::absolute::EnteredKind;
 use crate::domain::interval::Figure;
+use crate::domain::own_class::OwnCount;
 use crate::outputs::words::Words;
 use crate::store::records::{SessionDetail, Settings};
 use crate::system::zone;
@@ -11,10 +12,9 @@ use super::ReportError;
 use super::alarm::{blasts_in, blasts_mean, critical_in, told};
 use super::control;
 use super::differential::classes;
-use super::json::value;
 use super::letterhead::Letterhead;
 use super::pdf::{camera_checked, code, key, limit_lines, signed_unseen};
-use super::ranges::Mark;
+use super::ranges::{Mark, value};
 use super::reference::Reference;
 use super::versions::{amended_by, corrected, two_reviewers};
 
@@ -169,6 +169,9 @@ fn session(lines: &mut CsvTable, detail: &SessionDetail, words: &Words) -> Resul
         lines.fact("session", "replaces session", &amends.session.to_string())?;
         lines.fact("session", "replaces result", &amends.result.to_string())?;
         lines.entered("session", "reason of the amendment", &amends.reason)?;
+        if let Some(sample) = &amends.sample {
+            lines.entered("session", "sample id before", sample)?;
+        }
     }
     if let Some(first) = detail.reviewed_result.as_ref().and_then(|result| result.first_reviewer.as_ref()) {
         lines.entered("session", "first reviewer", &first.by)?;
@@ -272,6 +275,11 @@ fn figures(
         let none = String::new;
         lines.line(&["cells".to_owned(), name.clone(), code.clone(), cells, none(), none(), program])?;
         lines.figure("percent", &name, &code, class.line.figure(), 2)?;
+    }
+    for OwnCount { own, class, count } in &result.own_classes {
+        let name = harmless(&own.name);
+        lines.coded("own class cells", &name, &own.code, &count.to_string())?;
+        lines.coded("own class counts as", &name, &own.code, class.code())?;
     }
     for line in &result.statistics.network_alone {
         let (name, code) = (format!("class.{}", line.class), line.class.code());

@@ -32,7 +32,7 @@ pub(super) fn versions(paper: &mut Paper, detail: &SessionDetail, result: &Snaps
 /// What a corrected report replaces, who signed that, and why it was amended; before it is `signed`, that the version
 /// before is in force.
 pub(super) fn corrected(amends: &Amends, signed: bool, words: &Words) -> String {
-    let Amends { version, session, by, at, reason, .. } = amends;
+    let Amends { version, session, by, at, reason, sample, .. } = amends;
     let values: [(&str, &dyn std::fmt::Display); 6] = [
         ("version", version),
         ("before", &version.saturating_sub(1)),
@@ -41,7 +41,11 @@ pub(super) fn corrected(amends: &Amends, signed: bool, words: &Words) -> String 
         ("at", &zone::minute(*at)),
         ("reason", reason),
     ];
-    words.with(if signed { "amend.corrected" } else { "amend.open" }, &values)
+    let told = words.with(if signed { "amend.corrected" } else { "amend.open" }, &values);
+    match sample {
+        Some(was) => format!("{} {told}", words.with("amend.sampleWas", &[("was", was)])),
+        None => told,
+    }
 }
 
 /// What changed since the latest signed result of the patient.
@@ -79,7 +83,9 @@ pub(super) fn two_reviewers(first: &FirstReviewer, detail: &SessionDetail, words
     ];
     let mut text = words.with(state, &values);
     if !first.differs.is_empty() {
-        let cell = |one: &Difference| format!("{}: {} > {} ({})", one.cell, one.first, one.second, one.program);
+        let cell = |one: &Difference| {
+            format!("{}: {} > {} ({})", one.cell, one.first_coded(), one.second_coded(), one.program)
+        };
         let cells: Vec<String> = first.differs.iter().map(cell).collect();
         let told = words.with("second.differ", &[("n", &first.differs.len())]);
         text = format!("{text} {told}. {}", cells.join(", "));

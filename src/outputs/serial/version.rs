@@ -42,7 +42,11 @@ impl<'a> JsonVersion<'a> {
     /// The same as fields of CSV.
     pub(super) fn fields(&self) -> [String; 4] {
         let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
-        let reason = self.amends.map(|amends| amends.reason.clone()).unwrap_or_default();
+        let reason = self.amends.map(|amends| match &amends.sample {
+            Some(was) => format!("the sample id was {was}: {}", amends.reason),
+            None => amends.reason.clone(),
+        });
+        let reason = reason.unwrap_or_default();
         [number(self.version.map(u64::from)), number(self.replaces), reason, number(self.replaced_by)]
     }
 }

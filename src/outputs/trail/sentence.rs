@@ -14,7 +14,7 @@ use crate::system::zone;
 const MOST_CELLS: usize = 8;
 
 /// Every action that has a sentence, in the order of a filter.
-pub(crate) const ACTIONS: [&str; 58] = [
+pub(crate) const ACTIONS: [&str; 59] = [
     "begin",
     "stop",
     "red count",
@@ -60,6 +60,7 @@ pub(crate) const ACTIONS: [&str; 58] = [
     "acknowledge",
     "critical",
     "critical no more",
+    "critical told before",
     "control lot",
     "control lot out of use",
     "control limits",
@@ -146,7 +147,21 @@ pub(crate) fn sentence(entry: &AuditEntry, words: &Words) -> String {
             ],
         ),
         "lines lost" => said("", &[("last", text("last")), ("line", text("line"))]),
-        "take in" => said(if entry.session.is_some() { "" } else { "orders" }, &[("n", text("orders"))]),
+        "take in" => {
+            let of = |name: &str| detail[name].as_u64().unwrap_or(0);
+            let controls = of("lots") + of("runs") + of("overrides");
+            let (more, n) = match (entry.session, of("orders"), controls) {
+                (Some(_), ..) => ("", 0),
+                (None, orders, 0) => ("orders", orders),
+                (None, 0, controls) => ("controls", controls),
+                (None, orders, controls) => ("both", orders + controls),
+            };
+            said(more, &[("n", n.to_string())])
+        }
+        "amend" => {
+            let more = if detail["was"].is_null() { "" } else { "sample" };
+            said(more, &[("reason", text("reason")), ("was", text("was"))])
+        }
         _ if ACTIONS.contains(&action.as_str()) => said("", &[("reason", text("reason"))]),
         _ => unknown(&by, entry, words),
     }
@@ -203,14 +218,22 @@ fn reviewed(detail: &Value, words: &Words, said: impl Fn(&str, &[(&str, String)]
     let cells: Vec<i64> =
         detail["cells"].as_array().into_iter().flatten().filter_map(|change| change["cell"].as_i64()).collect();
     let class = |code: &Value| code.as_str().map(|code| words.say(&format!("class.{code}")).to_owned());
-    let confirmed = detail["cells"]
-        .as_array()
-        .is_some_and(|cells| !cells.is_empty() && cells.iter().all(|change| change.get("program") == detail.get("to")));
+    // Who gives an own class says more than the program.
+    let confirmed = detail["own"].is_null()
+        && detail["cells"].as_array().is_some_and(|cells| {
+            !cells.is_empty() && cells.iter().all(|change| change.get("program") == detail.get("to"))
+        });
     let mut named: Vec<String> = cells.iter().take(MOST_CELLS).map(i64::to_string).collect();
     if cells.len() > MOST_CELLS {
         named.push("…".to_owned());
     }
-    let to = class(&detail["to"]);
+    let own = &detail["own"];
+    let to = class(&detail["to"]).map(|class| match (own["name"].as_str(), own["code"].as_str()) {
+        (Some(name), Some(code)) => {
+            words.with("audit.ownClass", &[("code", &code), ("class", &class), ("name", &name)])
+        }
+        _ => class,
+    });
     let mut kinds = match &to {
         Some(_) if confirmed => vec!["confirmed"],
         None if detail.get("to").is_some() => vec!["program"],
@@ -341,6 +364,11 @@ mod tests {
         assert_eq!(
             said("reclassify", json!({"to": "NGS", "cells": cells})),
             "rita confirmed the class Neutrophil (segmented) of 2 cells: 3, 5."
+        );
+        let own = json!({"to": "NGS", "own": {"code": "HYP", "name": "hypersegmented {by}"}, "cells": cells});
+        assert_eq!(
+            said("reclassify", own),
+            "rita gave 2 cells the class hypersegmented {by} (HYP), counted as Neutrophil (segmented): 3, 5."
         );
         assert!(said("reclassify", json!({"to": "LYT", "cells": cells})).contains("gave 2 cells the class Lymphocyte"));
         let signed = json!({"sha256": "ab", "counted": 100, "looked_at": {"cells": 60, "of": 104}});

@@ -10,13 +10,25 @@ use utoipa::ToSchema;
 use super::app::{App, SharedApp, blocking};
 use super::error::{ApiError, Body, Path};
 use super::guard::Caller;
-use crate::store::records::SessionId;
+use crate::store::records::{Role, SessionId};
 
 /// An amendment that somebody begins.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Amending {
     /// Why, at most 500 characters; printed on the corrected report. Line breaks become blanks.
+    reason: String,
+    /// The id that the sample has in truth, where the result stands under a wrong one; left out or empty: it stays. Checked by `[sample]`
+    /// as everywhere else; `/api/samples` says whether it has a result already, which a person must see first.
+    #[serde(default)]
+    sample: String,
+}
+
+/// Why an amendment is withdrawn.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Withdrawing {
+    /// Why, at most 500 characters; the audit trail keeps it.
     reason: String,
 }
 
@@ -40,9 +52,11 @@ pub(super) struct Version {
 }
 
 /// Begin an amendment of a signed result: a new version, with its cells and the classes that people gave them, to be
-/// reviewed and signed. Until it is signed the version before stays in force; that one never changes.
+/// reviewed and signed. Until it is signed the version before stays in force; that one never changes. It may also correct the
+/// sample id.
 #[utoipa::path(post, path = "/api/sessions/{id}/amend", tag = "review", params(("id" = i64, Path)), request_body = Amending,
-    responses((status = 200, body = Version, description = "The session of the new version"), (status = 409, description = "It \
+    responses((status = 200, body = Version, description = "The session of the new version"), (status = 400, description = "The \
+        sample id is none by the laboratory's rules", body = super::error::ErrorBody), (status = 409, description = "It \
         is not signed, is amended already, has lost its cells to retention, or no reason is given",
         body = super::error::ErrorBody)),
 )]
@@ -50,10 +64,16 @@ pub(super) async fn amend(
     State(app): State<SharedApp>,
     caller: Caller,
     Path(id): Path<SessionId>,
-    Body(Amending { reason }): Body<Amending>,
+    Body(Amending { reason, sample }): Body<Amending>,
 ) -> Result<Json<Version>, ApiError> {
     blocking(&app, move |app: &App| {
-        app.store.amend(id, &reason, &caller.by(), Timestamp::now()).map(|session| Json(Version { session }))
+        let sample = match sample.trim_matches(' ') {
+            "" => None,
+            typed => Some(app.checked_sample(typed).map_err(|problem| ApiError::request(problem.to_string()))?),
+        };
+        let (by, now) = (caller.by(), Timestamp::now());
+        let session = app.store.amend_with_sample(id, &reason, sample.as_deref(), &by, now)?;
+        Ok::<_, ApiError>(Json(Version { session }))
     })
     .await
 }
@@ -73,19 +93,32 @@ pub(super) async fn compare(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Withdraw an amendment that is not signed, with all that was changed in it. The answer names the version that stays in
-/// force.
-#[utoipa::path(post, path = "/api/sessions/{id}/withdraw", tag = "review", params(("id" = i64, Path)), responses(
+/// Withdraw an amendment that is not signed, with all that was changed in it: whoever began it, or an admin. The answer names the
+/// version that stays in force.
+#[utoipa::path(post, path = "/api/sessions/{id}/withdraw", tag = "review", params(("id" = i64, Path)),
+    request_body = Withdrawing, responses(
     (status = 200, body = Version, description = "The session of the version in force"), (status = 409, description = "It is no \
-        amendment, or signed", body = super::error::ErrorBody),
+        amendment, or signed, or no reason is given", body = super::error::ErrorBody),
+    (status = 403, description = "Somebody else began it", body = super::error::ErrorBody),
 ))]
 pub(super) async fn withdraw(
     State(app): State<SharedApp>,
     caller: Caller,
     Path(id): Path<SessionId>,
+    Body(Withdrawing { reason }): Body<Withdrawing>,
 ) -> Result<Json<Version>, ApiError> {
     blocking(&app, move |app: &App| {
-        app.store.withdraw_amendment(id, &caller.by(), Timestamp::now()).map(|session| Json(Version { session }))
+        let by = caller.by();
+        let amends = app.store.session(id)?.and_then(|detail| detail.counted_result?.amends);
+        if let Some(begun_by) = amends.map(|amends| amends.amended_by).filter(|begun_by| *begun_by != by)
+            && caller.role < Role::Admin
+        {
+            return Err(ApiError::may_not(format!(
+                "only {begun_by}, who began this amendment, or an admin withdraws it"
+            )));
+        }
+        let session = app.store.withdraw_amendment(id, &reason, &by, Timestamp::now())?;
+        Ok(Json(Version { session }))
     })
     .await
 }

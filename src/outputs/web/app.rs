@@ -16,6 +16,7 @@ use super::repeats::Repeats;
 use super::throttle::Throttle;
 use super::{Timeouts, Web};
 use crate::config::{Config, StoreConfig};
+use crate::domain::own_class::OwnClass;
 use crate::outputs::metrics::token::ScrapeToken;
 use crate::outputs::report::letterhead::Letterhead;
 use crate::outputs::words::Catalogues;
@@ -81,6 +82,8 @@ pub(super) struct App {
     viewed: Mutex<Viewed>,
     repeats: Mutex<Repeats>,
     looks: Mutex<Looks>,
+    /// The laboratory's own classes, in the order of their keys.
+    pub(super) own_classes: Vec<OwnClass>,
     /// Shortest time of a look at a cell.
     pub(super) fastest: Duration,
     exercises: Mutex<Exercises>,
@@ -125,6 +128,7 @@ impl App {
             viewed: Mutex::default(),
             repeats: Mutex::default(),
             looks: Mutex::default(),
+            own_classes: web.review.own_classes.0.clone(),
             fastest: Duration::from_millis(web.review.fastest_ms.into()),
             exercises: Mutex::default(),
             used_tokens: Mutex::default(),

@@ -8,7 +8,7 @@ use super::app::{App, SharedApp, blocking};
 use super::error::ApiError;
 use crate::station::health::Health;
 
-/// Whether this station may be trusted today, in findings: camera, light, focus, scale, networks, profile, backup, store,
+/// Whether this station may be trusted today, in findings: camera, light, focus, scale, quality control, networks, profile, backup, store,
 /// receivers, clock, board, troubles now and of the last week, version.
 #[utoipa::path(get, path = "/api/health", tag = "monitoring", responses((status = 200, body = Health)))]
 pub(super) async fn health(State(app): State<SharedApp>) -> Result<Json<Health>, ApiError> {

@@ -16,7 +16,8 @@ use super::error::{ApiError, Body, Code, Path};
 use super::guard::{Caller, How};
 use super::looks::Press;
 use crate::counting::quality_control::ControlMark;
-use crate::domain::class::CellClass;
+use crate::domain::class::{CellClass, Kind};
+use crate::domain::own_class::GivenClass;
 use crate::store::Signed;
 use crate::store::records::{CellNumber, CellRecord, SessionDetail, SessionId, Signature};
 
@@ -30,10 +31,11 @@ pub(super) struct Given {
     /// Numbers of white cells, 1 to 500. All of them change or none.
     #[schema(value_type = Vec<i64>, min_items = 1, max_items = 500)]
     cells: Vec<CellNumber>,
-    /// Code of the class; null restores the program's.
+    /// Code of the class, or of one of the laboratory's own classes (`GET /api/own-classes`), whose cells count as its fixed
+    /// class; null restores the program's.
     #[serde(deserialize_with = "said")]
     #[schema(required)]
-    class: Option<CellClass>,
+    class: Option<String>,
     /// When the key or button was pressed, by the client's own clock, in milliseconds; requests of one press name the same
     /// time. It only tells apart presses that waited together in a slow network: whether there was time for a look is
     /// measured by the station.
@@ -45,7 +47,7 @@ pub(super) struct Given {
 }
 
 /// Makes the field mandatory: leaving it out must not count as null.
-fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<CellClass>, D::Error> {
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Option::deserialize(deserializer)
 }
 
@@ -124,6 +126,7 @@ pub(super) async fn reclassify(
     let now = Instant::now();
     blocking(&app, move |app: &App| {
         let by = caller.by();
+        let class = class.map(|code| app.given(id, &cells, &code)).transpose()?;
         let quick = match class {
             Some(_) => {
                 let (cells, press) = (cells.iter().copied().collect(), Press { pressed, together });
@@ -132,7 +135,7 @@ pub(super) async fn reclassify(
             None => BTreeSet::new(),
         };
         let quickly = |cell| quick.contains(&cell);
-        let cells = app.store.reclassify_seen(id, &cells, class, &by, Timestamp::now(), quickly)?;
+        let cells = app.store.reclassify_seen(id, &cells, class.as_ref(), &by, Timestamp::now(), quickly)?;
         app.reviewed(id, cells)
     })
     .await
@@ -209,6 +212,27 @@ impl App {
         let why = standing.trouble().unwrap_or_default();
         let words = format!("{why}. Nothing is signed until the control passes, or an admin writes why not");
         Err(ApiError::new(StatusCode::CONFLICT, Code::ControlNotPassed, words))
+    }
+
+    /// The class that a code stands for. A code of the laboratory's own that is not configured any more says the same again of cells
+    /// that hold it, and nothing new of others.
+    fn given(&self, id: SessionId, cells: &[CellNumber], code: &str) -> Result<GivenClass, ApiError> {
+        let unknown = match code.parse::<CellClass>() {
+            Ok(class) => return Ok(class.into()),
+            Err(unknown) => unknown,
+        };
+        if let Some(own) = self.own_classes.iter().find(|class| class.own.code == code) {
+            return Ok(own.clone().into());
+        }
+        let named = self.store.cells(id, Some(Kind::Wbc), None)?;
+        let mut named = named.iter().filter(|cell| cells.contains(&cell.number)).map(CellRecord::given);
+        let first = named.next().flatten().filter(|given| given.own.as_ref().is_some_and(|own| own.code == code));
+        let same = first.filter(|first| named.all(|other| other.as_ref() == Some(first)));
+        same.ok_or_else(|| {
+            let own: Vec<&str> = self.own_classes.iter().map(|class| class.own.code.as_str()).collect();
+            let own = if own.is_empty() { "none".to_owned() } else { own.join(" ") };
+            ApiError::request(format!("{unknown}; the laboratory's own ones, by [review] own_classes, are {own}"))
+        })
     }
 
     fn reviewed(&self, id: SessionId, cells: Vec<CellRecord>) -> Result<Json<Reviewed>, ApiError> {

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::app::{App, SharedApp, blocking};
 use super::error::{ApiError, QueryParameters};
 use super::guard::Caller;
-use crate::counting::session::sample::{check_rules, sample_id};
+use crate::counting::session::sample::{NoSampleId, check_rules, sample_id};
 use crate::domain::counts::ClassCount;
 use crate::domain::flag::Flag;
 use crate::store::records::{SessionId, SessionQuery, SessionSummary, Status, WorklistEntry};
@@ -33,6 +33,8 @@ pub(super) struct KnownSample {
     sample: String,
     /// Why it is no sample id here, as a sentence; null if it is one.
     problem: Option<String>,
+    /// The rule that it breaks: `length`, `letters`, `pattern`, `characters`, `check-digit` or `name`; null if none.
+    rule: Option<&'static str>,
     /// The newest result of this id.
     earlier: Option<EarlierCount>,
     /// The order of it that waits on the worklist.
@@ -74,20 +76,26 @@ pub(super) async fn known(
 }
 
 impl App {
+    /// A sample id by the rules of the laboratory, without spaces around it.
+    pub(super) fn checked_sample(&self, typed: &str) -> Result<String, NoSampleId> {
+        let id = sample_id(typed)?;
+        check_rules(&id, &self.in_force.now().settings.sample)?;
+        Ok(id)
+    }
+
     fn known(&self, typed: &str, caller: &Caller) -> Result<KnownSample, ApiError> {
-        let rules = self.in_force.now().settings.sample.clone();
-        let checked = sample_id(typed).and_then(|id| check_rules(&id, &rules).map(|()| id));
-        let sample = match checked {
+        let sample = match self.checked_sample(typed) {
             Ok(sample) => sample,
             Err(problem) => {
-                let (sample, problem) = (typed.trim_matches(' ').to_owned(), Some(problem.to_string()));
-                return Ok(KnownSample { sample, problem, earlier: None, ordered: None, interrupted: None });
+                let (sample, rule) = (typed.trim_matches(' ').to_owned(), Some(problem.rule()));
+                let problem = Some(problem.to_string());
+                return Ok(KnownSample { sample, problem, rule, earlier: None, ordered: None, interrupted: None });
             }
         };
         let earlier = self.earlier(&sample, caller)?;
         let ordered = self.store.worklist(Timestamp::now())?.into_iter().find(|entry| entry.order.sample == sample);
         let interrupted = self.store.interrupted()?.into_iter().find(|one| one.sample == sample).map(|one| one.id);
-        Ok(KnownSample { sample, problem: None, earlier, ordered, interrupted })
+        Ok(KnownSample { sample, problem: None, rule: None, earlier, ordered, interrupted })
     }
 
     fn earlier(&self, sample: &str, caller: &Caller) -> Result<Option<EarlierCount>, ApiError> {

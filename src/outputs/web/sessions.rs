@@ -19,6 +19,8 @@ use super::app::{App, SharedApp, blocking, blocking_in};
 use super::error::{ApiError, Path, QueryParameters};
 use super::guard::Caller;
 use crate::domain::class::{CellClass, Group, Kind};
+use crate::domain::own_class::OwnClass;
+use crate::outputs::report::ranges::RangeLine;
 use crate::store::StoreError;
 use crate::store::records::{self, CellNumber, CellRecord, SessionDetail, SessionId, SessionSummary, ShownField};
 
@@ -79,16 +81,30 @@ pub(super) async fn list(
     Ok(Json(Sessions { sessions }))
 }
 
+/// A session, and what the laboratory holds its result against.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SessionAnswer {
+    #[serde(flatten)]
+    session: SessionDetail,
+    /// Reference ranges that hold for its result, and where the values lie.
+    ranges: Vec<RangeLine>,
+}
+
 /// Everything stored about a session except its cells. Viewing a signed one is noted in the audit trail.
 #[utoipa::path(get, path = "/api/sessions/{id}", tag = "sessions", params(("id" = i64, Path)), responses(
-    (status = 200, body = SessionDetail),
+    (status = 200, body = SessionAnswer),
 ))]
 pub(super) async fn one(
     State(app): State<SharedApp>,
     caller: Caller,
     Path(id): Path<SessionId>,
-) -> Result<Json<SessionDetail>, ApiError> {
-    blocking(&app, move |app: &App| app.view(id, &caller, "page")).await.map(Json)
+) -> Result<Json<SessionAnswer>, ApiError> {
+    blocking(&app, move |app: &App| {
+        let session = app.view(id, &caller, "page")?;
+        let ranges = session.reviewed_result.as_ref().map(|result| app.letterhead.ranges.beside(result));
+        Ok::<_, ApiError>(Json(SessionAnswer { ranges: ranges.unwrap_or_default(), session }))
+    })
+    .await
 }
 
 /// Cells of a session, least certain first. Viewing those of a signed session is noted in the audit trail.
@@ -204,6 +220,22 @@ pub(super) async fn classes() -> Json<Vec<Class>> {
         by_people_alone: class.by_people_alone(),
     };
     Json(CellClass::ALL.iter().map(class).collect())
+}
+
+/// One of the laboratory's own classes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Own {
+    #[serde(flatten)]
+    class: OwnClass,
+    /// Digit that picks it.
+    key: char,
+}
+
+/// The laboratory's own classes (`[review] own_classes`), and the keys that pick them.
+#[utoipa::path(get, path = "/api/own-classes", tag = "sessions", responses((status = 200, body = Vec<Own>)))]
+pub(super) async fn own_classes(State(app): State<SharedApp>) -> Json<Vec<Own>> {
+    let own = app.own_classes.iter().zip('1'..='9').map(|(class, key)| Own { class: class.clone(), key });
+    Json(own.collect())
 }
 
 impl App {

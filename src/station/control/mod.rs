@@ -102,6 +102,14 @@ impl Controls {
         standing::standing(&self.0.store, &self.0.rules, now, self.asked().is_some())
     }
 
+    /// The same without judging what was counted since: nothing is written.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn as_judged(&self, now: Timestamp) -> Result<Standing, StoreError> {
+        standing::standing(&self.0.store, &self.0.rules, now, self.asked().is_some())
+    }
+
     /// The same as it is written beside a result; none if no control is defined and none is required.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ pub enum Topic {
     Light,
     Focus,
     Scale,
+    Control,
     Models,
     Profile,
     Backup,
@@ -37,11 +38,12 @@ pub enum Topic {
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Camera,
         Self::Light,
         Self::Focus,
         Self::Scale,
+        Self::Control,
         Self::Models,
         Self::Profile,
         Self::Backup,
@@ -96,6 +98,14 @@ findings! {
     ScaleCalibrated "scale-calibrated" Scale Good;
     ScaleMeasured "scale-measured" Scale Good;
     ScaleUnknown "scale-unknown" Scale Look;
+    ControlPassed "control-passed" Control Good;
+    ControlNotAsked "control-not-asked" Control Good;
+    ControlNotDefined "control-not-defined" Control Look;
+    ControlLearning "control-learning" Control Look;
+    ControlNever "control-never" Control Look;
+    ControlDue "control-due" Control Look;
+    ControlFailed "control-failed" Control Bad;
+    ControlUnknown "control-unknown" Control Look;
     ModelsShipped "models-shipped" Models Good;
     ModelsInstalled "models-installed" Models Good;
     ModelsNotRunning "models-not-running" Models Bad;

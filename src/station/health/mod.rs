@@ -12,6 +12,9 @@ use utoipa::ToSchema;
 
 pub use self::findings::{Finding, Grade, Topic};
 use crate::camera::supervise::CameraState;
+use crate::config::ControlRequired;
+use crate::counting::quality_control::ControlState;
+use crate::station::control::LotStanding;
 use crate::station::monitor::Monitor;
 use crate::station::trouble::{Part, Trouble};
 use crate::store::ClockVerdict;
@@ -63,6 +66,7 @@ impl Health {
         let mut look = Look { monitor, at, items: Vec::new() };
         look.camera();
         look.optics();
+        look.control();
         look.models();
         look.store();
         look.queues();
@@ -125,6 +129,36 @@ impl Look<'_> {
                 Some(um) => self.add(Finding::ScaleMeasured, json!({"um": um})),
                 None => self.add(Finding::ScaleUnknown, json!({})),
             },
+        }
+    }
+
+    /// Quality control, of each lot in use.
+    fn control(&mut self) {
+        let standing = match self.monitor.controls.as_judged(self.at) {
+            Ok(standing) => standing,
+            Err(problem) => {
+                log::warn!("health: {problem}");
+                self.add(Finding::ControlUnknown, json!({}));
+                return;
+            }
+        };
+        if standing.lots.is_empty() {
+            let asked = standing.required != ControlRequired::Nothing;
+            let finding = if asked { Finding::ControlNotDefined } else { Finding::ControlNotAsked };
+            self.add(finding, json!({}));
+        }
+        for LotStanding { lot, last, state, .. } in standing.lots {
+            let at = last.as_ref().map(|run| run.at);
+            let finding = match (state, at) {
+                (ControlState::Failed, _) => Finding::ControlFailed,
+                (_, None) => Finding::ControlNever,
+                // By a clock that is behind, nothing is known to be of today.
+                _ if standing.state == ControlState::ClockDoubted => Finding::ControlDue,
+                (ControlState::Passed, _) => Finding::ControlPassed,
+                (ControlState::Learning, _) => Finding::ControlLearning,
+                _ => Finding::ControlDue,
+            };
+            self.add(finding, json!({"lot": lot.words(), "at": at}));
         }
     }
 

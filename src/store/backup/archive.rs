@@ -226,12 +226,15 @@ pub fn unpack(from: impl Read, named: &Path, into: &Path) -> Result<Manifest, Ba
             return Err(damaged(format!("{name} was changed since (its SHA-256 is another)")));
         }
     }
-    // Reads to the end, where an encrypted file shows whether it was cut short.
     match entries.next() {
-        None => Ok(manifest),
-        Some(Ok(_)) => Err(damaged(format!("it holds more than {MANIFEST} names"))),
-        Some(Err(problem)) => Err(unread(problem)),
+        None => {}
+        Some(Ok(_)) => return Err(damaged(format!("it holds more than {MANIFEST} names"))),
+        Some(Err(problem)) => return Err(unread(problem)),
     }
+    // To the last byte, where an encrypted file shows whether it was changed or cut short: what pads the archive may fill
+    // blocks of their own.
+    io::copy(&mut archive.into_inner(), &mut io::sink()).map_err(unread)?;
+    Ok(manifest)
 }
 
 fn manifest(words: &[u8], named: &Path) -> Result<Manifest, BackupError> {

@@ -1,12 +1,12 @@
-//! What the trail says of users, tokens and orders, compared with what is stored.
+//! What the trail says of users and tokens, compared with what is stored.
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 
 use super::super::audit::AuditLine;
-use super::super::{digest, worklist};
+use super::super::digest;
 use super::{Findings, Halt, Since, hashes};
 
 /// What the trail says of one of them.
@@ -22,7 +22,6 @@ struct Told {
 pub(super) struct Accounts {
     users: BTreeMap<String, Told>,
     tokens: BTreeMap<String, Told>,
-    orders: BTreeMap<i64, (Since, String)>,
 }
 
 impl Accounts {
@@ -37,27 +36,8 @@ impl Accounts {
                 }
                 Ok(())
             }
-            worklist::FORGOTTEN => {
-                for number in detail()?["orders"].as_array().into_iter().flatten().filter_map(Value::as_i64) {
-                    self.orders.remove(&number);
-                }
-                Ok(())
-            }
-            _ => self.take_orders(line),
+            _ => Ok(()),
         }
-    }
-
-    fn take_orders(&mut self, line: &AuditLine) -> Result<(), Halt> {
-        if line.session.is_some() || line.rows.is_none() {
-            return Ok(());
-        }
-        let rows = hashes(line)?.unwrap_or_default();
-        for (number, hash) in rows.get("orders").and_then(Value::as_object).into_iter().flatten() {
-            if let (Ok(number), Some(hash)) = (number.parse(), hash.as_str()) {
-                self.orders.insert(number, (Since::of(line), hash.to_owned()));
-            }
-        }
-        Ok(())
     }
 
     pub(super) fn compare(
@@ -67,47 +47,7 @@ impl Accounts {
         findings: &mut Findings,
     ) -> Result<(), Halt> {
         compare(transaction, "user", &self.users, next, digest::of_user, findings)?;
-        compare(transaction, "token", &self.tokens, next, digest::of_token, findings)?;
-        self.compare_orders(transaction, next, findings)
-    }
-
-    fn compare_orders(&self, transaction: &Transaction<'_>, next: i64, findings: &mut Findings) -> Result<(), Halt> {
-        if !super::super::schema::hashes_as_it_comes(transaction)? {
-            return Ok(());
-        }
-        let mut select = transaction.prepare("SELECT number, sample FROM ordered ORDER BY number")?;
-        let mut present = 0;
-        for row in select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))? {
-            let (number, sample) = row?;
-            match self.orders.get(&number) {
-                None => {
-                    findings.add(next, format!("order {number} of sample {sample} is not in the trail: it was added"));
-                }
-                Some((since, hash)) => {
-                    present += 1;
-                    if digest::of_order(transaction, number)? != *hash {
-                        findings.add(
-                            since.number,
-                            format!(
-                                "order {number} of the worklist, now of sample {sample}, was changed after {}",
-                                since.words()
-                            ),
-                        );
-                    }
-                }
-            }
-        }
-        if present == self.orders.len() {
-            return Ok(());
-        }
-        let mut exists = transaction.prepare("SELECT EXISTS (SELECT 1 FROM ordered WHERE number = ?1)")?;
-        for (number, (since, _)) in &self.orders {
-            if !exists.query_row(params![number], |row| row.get::<_, bool>(0))? {
-                let words = format!("order {number} of the worklist is gone; it was there at {}", since.words());
-                findings.add(since.number, words);
-            }
-        }
-        Ok(())
+        compare(transaction, "token", &self.tokens, next, digest::of_token, findings)
     }
 }
 

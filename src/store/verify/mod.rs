@@ -5,6 +5,7 @@
 
 mod accounts;
 mod differ;
+mod numbered;
 mod outside;
 mod sessions;
 mod signatures;
@@ -13,6 +14,7 @@ use rusqlite::{OptionalExtension as _, Transaction};
 use serde_json::{Map, Value};
 
 use self::accounts::Accounts;
+use self::numbered::NumberedRows;
 use super::audit::{AuditLine, columns, head, line};
 use super::identity::{COPY, LOST, RESTORE};
 use super::records::SessionId;
@@ -141,6 +143,7 @@ struct Trail {
     /// Lines that name a session.
     of_sessions: i64,
     accounts: Accounts,
+    numbered: NumberedRows,
     /// The first line that says that lines were lost.
     lost: Option<(i64, Value)>,
     notes: Vec<String>,
@@ -199,6 +202,7 @@ fn verify(
     }
     let unhashed = sessions::compare(transaction, &trail, depth, findings)?;
     trail.accounts.compare(transaction, next, findings)?;
+    trail.numbered.compare(transaction, next, findings)?;
     for (number, why) in control::changed(transaction)? {
         findings.add(number, why);
     }
@@ -246,6 +250,7 @@ fn walk(transaction: &Transaction<'_>) -> Result<Trail, Halt> {
 
 impl Trail {
     fn take(&mut self, line: &AuditLine) -> Result<(), Halt> {
+        self.numbered.take(line)?;
         self.of_sessions += i64::from(line.session.is_some());
         let detail = || serde_json::from_str::<Value>(&line.detail);
         match line.action.as_str() {

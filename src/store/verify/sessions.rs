@@ -128,6 +128,7 @@ impl Told {
                 }
             }
             "sign" => {}
+            "remove fields" => self.take_fields(line),
             "remove pictures" | "remove cells" | "remove result" => self.take_removal(line, &detail),
             _ if rows.is_none() => return Ok(()),
             _ => {}
@@ -157,6 +158,12 @@ impl Told {
         Ok(())
     }
 
+    fn take_fields(&mut self, line: &AuditLine) {
+        for part in [digest::FIELDS, digest::PLACES] {
+            self.hashes[part] = Some((Since::of(line), Some(digest::of_nothing())));
+        }
+    }
+
     fn take_removal(&mut self, line: &AuditLine, detail: &Value) {
         let nothing = || Some((Since::of(line), Some(digest::of_nothing())));
         self.removed = line.action == "remove result";
@@ -164,11 +171,12 @@ impl Told {
             self.pictures_removed = Some(line.at.clone());
         }
         self.hashes[digest::PICTURES] = nothing();
+        self.take_fields(line);
         if line.action == "remove cells" {
             self.cells_removed = Some(line.at.clone());
             self.reclassified = detail["reclassified"].as_i64();
             self.given.clear();
-            for part in [digest::CELLS, digest::CLASSES] {
+            for part in [digest::CELLS, digest::CLASSES, digest::OWN] {
                 self.hashes[part] = nothing();
             }
             if self.hashes[digest::MARKS].is_some() {
@@ -209,6 +217,9 @@ impl Told {
     }
 }
 
+/// What a count writes without a line for each.
+const WHILE_COUNTING: [usize; 5] = [digest::CELLS, digest::PICTURES, digest::MARKS, digest::FIELDS, digest::PLACES];
+
 /// Compares one session; returns whether the trail has no hashes of it.
 fn one(
     transaction: &Transaction<'_>,
@@ -246,9 +257,12 @@ fn one(
         find(last.number, format!("the number of its changed cells was changed after {}", last.words()));
     }
     let counting = stored.state == "counting";
+    // Where no line speaks of own classes, nobody gave one.
+    let none: Held = schema::has_own_classes(transaction)?.then(|| (last.clone(), Some(digest::of_nothing())));
     for (n, (part, held)) in PARTS.iter().zip(&told.hashes).enumerate() {
+        let held = held.as_ref().or(none.as_ref().filter(|_| [digest::OWN, digest::OWN_REVIEW].contains(&n)));
         let Some((since, hash)) = held else { continue };
-        let written = [digest::CELLS, digest::PICTURES, digest::MARKS].contains(&n);
+        let written = WHILE_COUNTING.contains(&n);
         if (part.large && depth == Verified::WithoutCells) || (counting && written) {
             continue;
         }
@@ -261,7 +275,7 @@ fn one(
             find(since.number, format!("{what}; changed after {}", since.words()));
         }
     }
-    if depth == Verified::Everything && schema::hashes_as_it_comes(transaction)? {
+    if depth == Verified::Everything && schema::form(transaction)? >= schema::ALL_HASHED {
         sums(transaction, id, told, &stored.state, &mut find)?;
     }
     let unhashed = told.hashes[digest::SESSION].is_none();
@@ -295,10 +309,14 @@ fn sums(
         ("counting", None) => "what is kept of its cells while it is counted is gone",
         ("counting" | "interrupted", Some(kept)) => {
             let present = Sums::present(transaction, id)?;
-            match (present.cells == kept.cells, present.pictures == kept.pictures) {
-                (true, true) => return Ok(()),
-                (false, _) => "a cell was changed, removed or added by something else while it was counted",
-                (true, false) => "a picture was changed, removed or added by something else while it was counted",
+            let fields = kept.fields.is_none() || present.fields == kept.fields;
+            match (present.cells == kept.cells, present.pictures == kept.pictures, fields) {
+                (true, true, true) => return Ok(()),
+                (false, ..) => "a cell was changed, removed or added by something else while it was counted",
+                (true, false, _) => "a picture was changed, removed or added by something else while it was counted",
+                (true, true, false) => {
+                    "a whole field was changed, removed or added by something else while it was counted"
+                }
             }
         }
         ("done", Some(_)) => "it has sums of a running count, although it has ended",
@@ -330,12 +348,28 @@ fn stored(transaction: &Transaction<'_>, id: SessionId) -> Result<Option<Stored>
 }
 
 /// Tables whose rows belong to a session.
-const OF_SESSIONS: [&str; 6] = ["cell", "crop", "reclassification", "result", "signature", "cell_hash"];
+const OF_SESSIONS: [&str; 10] = [
+    "cell",
+    "crop",
+    "reclassification",
+    "result",
+    "signature",
+    "cell_hash",
+    "alarm",
+    "field",
+    "field_cell",
+    "seen_quickly",
+];
 
 /// Rows of sessions that are not there. From session to session, without reading their rows.
 fn orphans(transaction: &Transaction<'_>, next: i64, findings: &mut Findings) -> Result<(), Halt> {
-    let tables = if schema::hashes_as_it_comes(transaction)? { &OF_SESSIONS[..] } else { &OF_SESSIONS[..5] };
-    for table in tables {
+    // A file of an earlier form lacks some.
+    let mut there =
+        transaction.prepare("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1)")?;
+    for table in OF_SESSIONS {
+        if !there.query_row([table], |row| row.get::<_, bool>(0))? {
+            continue;
+        }
         let sql = format!(
             "WITH RECURSIVE of (id) AS (SELECT min(session) FROM {table} UNION ALL \
              SELECT (SELECT min(session) FROM {table} WHERE session > of.id) FROM of WHERE of.id IS NOT NULL) \
@@ -346,13 +380,16 @@ fn orphans(transaction: &Transaction<'_>, next: i64, findings: &mut Findings) ->
             findings.add(next, format!("{table}: a row belongs to session {}, which is not there: it was added", id?));
         }
     }
-    let nameless = "SELECT session, number FROM cell WHERE person_class IS NULL \
-                    AND (person IS NOT NULL OR person_at IS NOT NULL) LIMIT 10";
-    let mut select = transaction.prepare(nameless)?;
+    let own = if schema::has_own_classes(transaction)? { "person_own" } else { "NULL" };
+    let nameless = format!(
+        "SELECT session, number FROM cell WHERE person_class IS NULL \
+         AND (person IS NOT NULL OR person_at IS NOT NULL OR {own} IS NOT NULL) LIMIT 10"
+    );
+    let mut select = transaction.prepare(&nameless)?;
     for row in select.query_map([], |row| Ok((row.get::<_, SessionId>(0)?, row.get::<_, CellNumber>(1)?)))? {
         let (id, cell) = row?;
         let name = named(id, sample_of(transaction, id)?.as_deref());
-        findings.add(next, format!("{name}: cell {cell} names a person who gave it no class: it was changed"));
+        findings.add(next, format!("{name}: cell {cell} names a person or an own class but no class: it was changed"));
     }
     Ok(())
 }

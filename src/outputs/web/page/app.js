@@ -42,6 +42,7 @@ const STILL_IN = 60_000;
 const context = {
   me: null,
   classes: [],
+  own: [],
   may: (role) => ORDER.indexOf(context.me?.role) >= ORDER.indexOf(role),
   go: (hash) => (location.hash = hash),
   announce: (text) => fill(document.getElementById("said"), text),
@@ -71,7 +72,7 @@ async function start() {
     context.me = await get("/api/me");
     setZone(context.me.zone);
     await load(chosenLanguage(context.me));
-    context.classes = context.me.role ? await get("/api/classes") : [];
+    [context.classes, context.own] = context.me.role ? await Promise.all([get("/api/classes"), get("/api/own-classes")]) : [[], []];
     await prepare();
   } catch (problem) {
     console.error(problem);

@@ -1,6 +1,7 @@
 // Classes in a haematologist's order, and which cells should be checked before signing.
 
 import { ORDER, RAISED_BY } from "./tables.js";
+import { className, t } from "./words.js";
 
 const place = (code) => (ORDER.includes(code) ? ORDER.indexOf(code) : ORDER.length);
 
@@ -30,6 +31,15 @@ export function kinds(classes) {
 
 // The class in force: the person's, else the program's.
 export const inForce = (cell) => cell.by_person?.class ?? programs(cell);
+// The laboratory's own class that a person gave within the fixed one: code and name as they were then; null without one.
+export const ownOf = (cell) => cell.by_person?.own ?? null;
+// What a person would have to give to say the same again.
+export const codeOf = (cell) => ownOf(cell)?.code ?? inForce(cell);
+// The name of a cell's class: the laboratory's own with the fixed one that it counts as, else the fixed one.
+export function nameOf(cell) {
+  const own = ownOf(cell);
+  return own ? t("own.counts", { class: className(inForce(cell)), code: own.code, name: own.name }) : className(inForce(cell));
+}
 export const programs = (cell) => cell.class ?? "UNK";
 export const changed = (cell) => Boolean(cell.by_person) && cell.by_person.class !== programs(cell);
 // Whether a person had the time to look at it: one that was confirmed faster counts as unseen.

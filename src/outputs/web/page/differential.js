@@ -1,6 +1,7 @@
 // The table of a result, each line with a bar and its interval: for live counts, results and comparisons.
 
 import { h } from "./dom.js";
+import { rangeCell, rangeHead } from "./ranges.js";
 import { APART, PER_100 } from "./tables.js";
 import { className, number, t } from "./words.js";
 
@@ -31,8 +32,8 @@ export function absent(code, result) {
   return { class: code, count: 0, percent: 0, low: 0, high: high * 100 };
 }
 
-// `before`: the program's own lines, shown next to those that a person changed.
-export function differential(snapshot, before) {
+// `before`: the program's own lines, shown next to those that a person changed. `ranges`: reference ranges by class.
+export function differential(snapshot, before, ranges = new Map()) {
   const own = new Map((before?.classes ?? []).map((line) => [line.class, line.count]));
   const changed = before && differs(snapshot, before);
   const shown = new Map(snapshot.classes.map((line) => [line.class, line]));
@@ -49,8 +50,17 @@ export function differential(snapshot, before) {
       changed && h("td", { class: "before" }, number(own.get(line.class) ?? 0)),
       h("td", {}, number(line.percent, 1)),
       h("td", { class: "interval" }, interval(line.low, line.high)),
+      rangeCell(ranges, line.class),
       h("td", { class: "drawn" }, bar(line.percent, line.low, line.high)),
     );
+  // The laboratory's own classes within a class, as people gave them.
+  const ownRow = ({ name, code, count }, before) =>
+    h("tr", { class: "own" }, h("th", { scope: "row" }, before, t("result.ofThese", { name, code })), h("td", {}, number(count)),
+      changed && h("td", {}), h("td", {}), h("td", { class: "interval" }), rangeCell(ranges, code), h("td", { class: "drawn" }));
+  const owns = snapshot.own_classes ?? [];
+  const rows = (some) => some.flatMap((line) => [row(line), ...owns.filter((own) => own.class === line.class).map((own) => ownRow(own, null))]);
+  // Platelets, say, have no line here.
+  const elsewhere = owns.filter((own) => !shown.has(own.class)).map((own) => ownRow(own, `${className(own.class)}, `));
   const within = lines.filter((line) => !APART.includes(line.class));
   const apart = lines.filter((line) => APART.includes(line.class));
   const alone = networkAlone(snapshot);
@@ -64,9 +74,10 @@ export function differential(snapshot, before) {
       changed && h("th", { scope: "col" }, t("result.program")),
       h("th", { scope: "col" }, "%"),
       h("th", { scope: "col" }, t("result.interval")),
+      rangeHead(ranges),
       h("td", { class: "drawn" }))),
-    h("tbody", {}, within.map(row), within.length === 0 && h("tr", {}, h("td", { colspan: 6 }, t("result.none")))),
-    apart.length > 0 && h("tbody", { class: "apart" }, apart.map(row)),
+    h("tbody", {}, rows(within), within.length === 0 && h("tr", {}, h("td", { colspan: 7 }, t("result.none")))),
+    (apart.length > 0 || elsewhere.length > 0) && h("tbody", { class: "apart" }, rows(apart), elsewhere),
     caption && h("caption", {}, caption),
   );
 }

@@ -15,7 +15,8 @@ export function alarm(detail, context) {
   if (critical.length === 0) return null;
   const said = (one) => {
     const values = { told: one.told, told_by: one.told_by, told_at: date(one.told_at), note: one.note, by: one.by, at: date(one.at) };
-    return h("li", {}, t(one.told ? "alarm.told" : "alarm.notTold", values), one.told && one.note && ` ${one.note}`);
+    return h("li", {}, t(one.told ? "alarm.told" : "alarm.notTold", values), one.told && one.note && ` ${one.note}`,
+      one.of_session && ` ${t("alarm.ofVersion", { id: one.of_session })}`);
   };
   const open = detail.alarm === "open";
   return h("section", { class: `card alarm${open ? " open" : ""}`, "aria-label": t("critical.title") },

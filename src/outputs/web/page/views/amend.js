@@ -1,6 +1,6 @@
 // Versions of a result: what an amendment replaces, what takes the place of a signed result, and how one is begun.
 
-import { send } from "../api.js";
+import { get, send } from "../api.js";
 import { field, fill, h } from "../dom.js";
 import { date, t } from "../words.js";
 
@@ -10,6 +10,7 @@ export function versions(detail) {
   const later = detail.amended_by;
   return [
     amends && h("p", { class: "notice corrected" },
+      amends.sample && [h("b", {}, t("amend.sampleWas", { was: amends.sample })), " "],
       h("b", {}, t(detail.signature ? "amend.corrected" : "amend.open", {
         version: amends.version, before: amends.version - 1, id: amends.session, by: amends.by, at: date(amends.at), reason: amends.reason,
       })), " ", to(amends.session)),
@@ -28,42 +29,81 @@ function to(session) {
 export function amending(detail, context) {
   if (!context.may("reviewer")) return null;
   if (detail.signature && !detail.amended_by) return beginning(detail, context);
-  if (!detail.signature && detail.version > 1) return withdrawing(detail, context);
+  const begun = detail.reviewed_result?.amends?.amended_by;
+  if (!detail.signature && detail.version > 1 && (begun === context.me.name || context.may("admin"))) return withdrawing(detail, context);
   return null;
 }
 
 function beginning(detail, context) {
   const reason = h("textarea", { rows: 2, maxlength: 500, required: true, name: "reason" });
+  const sample = h("input", {
+    maxlength: 64, autocomplete: "off", autocapitalize: "characters", spellcheck: "false", name: "sample", value: detail.sample,
+    dataset: { scan: "text" }, on: { input: () => warn(null) },
+  });
+  const known = h("p", { class: "notice", role: "alert", hidden: true });
   const said = h("p", { class: "problem", role: "alert", hidden: true });
-  const button = h("button", { class: "button primary" }, t("amend.begin"));
+  const button = h("button", { class: "button primary" });
+  // The id whose earlier result was shown.
+  let shown = null;
+
+  function warn(found) {
+    shown = found?.sample ?? null;
+    known.hidden = !found;
+    fill(button, t(found ? "amend.beginAgain" : "amend.begin"));
+    if (!found) return;
+    const { sample: id, earlier } = found;
+    fill(known, t("amend.sampleUsed", { sample: id, id: earlier.session, started: date(earlier.started) }), " ", to(earlier.session));
+  }
+
+  // The new id once it is known to be one, and its earlier result was shown; null while it is not.
+  async function checked() {
+    const typed = sample.value.trim();
+    if (typed === "" || typed === detail.sample) return "";
+    const found = await get(`/api/samples?id=${encodeURIComponent(typed)}`);
+    if (found.problem) throw new Error(found.problem);
+    if (!found.earlier || shown === found.sample) return found.sample;
+    warn(found);
+    return null;
+  }
+
   const submit = (event) => {
     event.preventDefault();
     asked(button, said, async () => {
-      const { session } = await send("POST", `/api/sessions/${detail.id}/amend`, { reason: reason.value });
+      const id = await checked();
+      if (id === null) return (button.disabled = false);
+      const { session } = await send("POST", `/api/sessions/${detail.id}/amend`, { reason: reason.value, sample: id });
       context.announce(t("amend.begun"));
       location.hash = `#/session/${session}`;
     });
   };
+  warn(null);
   return h("details", { class: "card", id: "amend" },
     h("summary", {}, t("amend.title")),
     h("form", { on: { submit } },
       h("p", {}, t("amend.means")),
       field(t("amend.reason"), reason),
-      said, h("div", { class: "buttons" }, button)));
+      field(t("amend.sample"), sample),
+      known, said, h("div", { class: "buttons" }, button)));
 }
 
 function withdrawing(detail, context) {
+  const reason = h("textarea", { rows: 2, maxlength: 500, required: true, name: "reason" });
   const said = h("p", { class: "problem", role: "alert", hidden: true });
-  const click = () => asked(button, said, async () => {
-    const { session } = await send("POST", `/api/sessions/${detail.id}/withdraw`, null);
-    context.announce(t("amend.withdrawn"));
-    location.hash = `#/session/${session}`;
-  });
-  const button = h("button", { class: "button danger", type: "button", on: { click } }, t("amend.withdrawYes"));
+  const button = h("button", { class: "button danger" }, t("amend.withdrawYes"));
+  const submit = (event) => {
+    event.preventDefault();
+    asked(button, said, async () => {
+      const { session } = await send("POST", `/api/sessions/${detail.id}/withdraw`, { reason: reason.value });
+      context.announce(t("amend.withdrawn"));
+      location.hash = `#/session/${session}`;
+    });
+  };
   return h("details", { class: "card", id: "withdraw" },
     h("summary", {}, t("amend.withdraw")),
-    h("p", {}, t("amend.withdrawMeans")),
-    said, h("div", { class: "buttons" }, button));
+    h("form", { on: { submit } },
+      h("p", {}, t("amend.withdrawMeans")),
+      field(t("amend.withdrawReason"), reason),
+      said, h("div", { class: "buttons" }, button)));
 }
 
 async function asked(button, said, what) {

@@ -1,10 +1,10 @@
 // The cells of a session by class, least certain first, to look at, confirm or reclassify.
 
 import { get } from "../api.js";
-import { changed, inForce, kinds, quick, seen } from "../classes.js";
+import { changed, codeOf, inForce, kinds, nameOf, quick, seen } from "../classes.js";
 import { fill, h } from "../dom.js";
 import * as scanner from "../scanner.js";
-import { className, number, statusName, t } from "../words.js";
+import { number, statusName, t } from "../words.js";
 import { ALL, TO_REVIEW, chips, tally } from "./gallery/chips.js";
 import { enlarge } from "./gallery/large.js";
 import { panel } from "./gallery/panel.js";
@@ -14,13 +14,15 @@ import { tiles } from "./gallery/tiles.js";
 // A busy device may deliver the first keys of a scan late: what keys gave this shortly before a scan, ms, is part of it.
 const SHORTLY = 700;
 
+const digit = ({ code, shiftKey }) => (shiftKey ? "" : /^Digit([1-9])$/.exec(code)?.[1] ?? "");
+
 export async function show(root, [id, wish], context) {
   await told(id);
   let [detail, { cells }] = await Promise.all([get(`/api/sessions/${id}`), get(`/api/sessions/${id}/cells?kind=WBC`)]);
   // The user has moved on to another view meanwhile.
   if (!root.isConnected) return null;
   const open = detail.status === "preliminary" && context.may("reviewer");
-  const keys = new Map(context.classes.map(({ code, key }) => [key, code]));
+  const keys = new Map([...context.classes, ...context.own].map(({ code, key }) => [key, code]));
   const { isBlast, flagged, reason } = kinds(context.classes);
   const byNumber = new Map(cells.map((cell) => [cell.number, cell]));
   // The cell that keys act on, the start of the range, and all selected cells.
@@ -38,11 +40,11 @@ export async function show(root, [id, wish], context) {
   const several = h("button", { class: "button small", type: "button", "aria-pressed": "false", on: { click: () => pickSeveral(several.getAttribute("aria-pressed") !== "true") } }, t("gallery.select"));
   const line = chips(filter);
   const list = tiles(id, { rank, pick, reached: (cell) => cell !== chosen && choose(cell) });
-  const aside = panel(id, context.classes, open, { give: (code) => giveOne(code), confirm: () => confirm(), undo: () => undo(), enlarge: () => chosen && enlarge(root, id, chosen, cells, scale(), goTo) });
+  const aside = panel(id, context.classes, context.own, open, { give: (code) => giveOne(code), confirm: () => confirm(), undo: () => undo(), enlarge: () => chosen && enlarge(root, id, chosen, cells, scale(), goTo) });
   // What keys give is shown at once, and sent only once a pause shows that no scanner typed them: a person who looks at
   // cells must not wait, and the first key of a scan must not have changed one.
   const unwatch = scanner.watch(scanned);
-  const work = review(id, context.me.name, cells, { changed: drawCells, session: (now) => ((detail = now), head()), failed, undone });
+  const work = review(id, context.me.name, cells, context.own, { changed: drawCells, session: (now) => ((detail = now), head()), failed, undone });
 
   fill(root, h("div", { class: "gallery", tabindex: -1, on: { keydown: pressed } },
     h("div", { class: "all" },
@@ -164,11 +166,11 @@ export async function show(root, [id, wish], context) {
 
   // `held` resolves to whether the change is to be sent; without it, it is sent at once.
   function giveOne(code, held) {
-    give(() => code, (cell) => t("gallery.given", { n: number(cell.number), class: className(inForce(cell)) }), held);
+    give(() => code, (cell) => t("gallery.given", { n: number(cell.number), class: nameOf(cell) }), held);
   }
 
   function confirm(held) {
-    give(inForce, (cell) => t("gallery.confirmed", { n: number(cell.number), class: className(inForce(cell)) }), held);
+    give(codeOf, (cell) => t("gallery.confirmed", { n: number(cell.number), class: nameOf(cell) }), held);
   }
 
   function undo(held) {
@@ -227,6 +229,8 @@ export async function show(root, [id, wish], context) {
     else if (key === "h") act = aside.toggle;
     else if (key === "backspace") act = () => giveOne(null, held);
     else if (keys.has(key)) act = () => giveOne(keys.get(key), held);
+    // French keyboards type digits with Shift only: the place of the key is enough.
+    else if (keys.has(digit(event))) act = () => giveOne(keys.get(digit(event)), held);
     if (!act) return;
     event.preventDefault();
     // A held key counts as one press.

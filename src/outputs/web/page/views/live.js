@@ -126,9 +126,12 @@ export async function show(root, _params, context) {
     went(snapshot);
     breaks(where);
     review.hidden = where !== "done" || session === null;
-    if (session !== null) review.href = `#/session/${session}/gallery`;
+    // Nobody reviews or signs a control.
+    const control = snapshot.quality_control?.kind === "run";
+    fill(review, t(control ? "live.toControl" : "live.review"));
+    if (session !== null) review.href = control ? "#/quality" : `#/session/${session}/gallery`;
     worried(snapshot.trouble ?? "");
-    advise(where === "counting" && quality && quality.verdict !== "good" ? `verdict.${quality.verdict}` : where === "done" && snapshot.looked_at ? "next.signed" : `next.${where}`);
+    advise(where === "counting" && quality && quality.verdict !== "good" ? `verdict.${quality.verdict}` : where === "done" && control ? "next.control" : where === "done" && snapshot.looked_at ? "next.signed" : `next.${where}`);
     repeated(snapshot);
     fill(flags, snapshot.flags.map((flag) => h("li", { class: `flag ${flag}` }, flagName(flag), help(`flag-${flag}`))));
     fill(table, differential(snapshot));

@@ -3,6 +3,7 @@
 import { get, send } from "../api.js";
 import { field, fill, h } from "../dom.js";
 import { className, date, flagName, number, statusName, t } from "../words.js";
+import { hint, refusal } from "./sample/form.js";
 import { keypad } from "./sample/keypad.js";
 import { importing } from "./sample/list.js";
 import { worklist } from "./sample/worklist.js";
@@ -73,7 +74,7 @@ export function newSample(rules, begun) {
     if (typed === "") return { sample: "" };
     const found = await get(`/api/samples?id=${encodeURIComponent(typed)}`);
     if (mine !== asked || !dialog.open) return null;
-    if (found.problem) refuse(found.problem);
+    if (found.problem) refuse(refusal(found, rules));
     const { earlier, interrupted } = found;
     known.hidden = !earlier && interrupted === null;
     fill(known, earlier && told(found.sample, earlier), interrupted !== null && h("p", {}, t("interrupted.same", { sample: found.sample }), " ",
@@ -190,7 +191,7 @@ export function newSample(rules, begun) {
       h("div", { class: "entries" },
         h("h2", {}, t("live.new")),
         ends,
-        field(t("live.sample"), id, [t("live.sampleHint"), rules.pattern && ` ${t("live.samplePattern", { pattern: rules.pattern })}`]),
+        field(t("live.sample"), id, [t("live.sampleHint"), hint(rules)]),
         known, wrong,
         field(t("live.red"), red, t("live.redHint")),
         field(t("live.white"), white, t("live.whiteHint")),

@@ -29,7 +29,7 @@ export function secondLook(detail) {
 // The cells on which the two differ, one a line.
 function differences(detail, { differs, by, handed_back: back }) {
   if (differs.length === 0) return !back && h("p", {}, t("second.same"));
-  const name = (code) => h("td", {}, className(code), " ", h("abbr", { class: "code" }, code));
+  const name = (code, own) => h("td", {}, own && h("b", {}, `${own.name} (${own.code}), `), className(code), " ", h("abbr", { class: "code" }, code));
   const column = (words) => h("th", { scope: "col" }, words);
   return [
     h("p", {}, t("second.differ", { n: number(differs.length) })),
@@ -37,7 +37,7 @@ function differences(detail, { differs, by, handed_back: back }) {
       h("thead", {}, h("tr", {}, column(t("second.cell")), column(t("second.first", { by })), column(t("second.second")), column(t("result.program")))),
       h("tbody", {}, differs.map((one) => h("tr", {},
         h("th", { scope: "row" }, h("img", { src: `/api/sessions/${detail.id}/cells/${one.cell}/crop.jpg`, alt: "", width: 48, height: 48, loading: "lazy" }), ` ${one.cell}`),
-        name(one.first), name(one.second), name(one.program)))))),
+        name(one.first, one.first_own), name(one.second, one.second_own), name(one.program)))))),
   ];
 }
 

@@ -5,6 +5,7 @@ import { bar, below, differential, interval } from "../differential.js";
 import { fill, h } from "../dom.js";
 import { help } from "../help.js";
 import { badges, meanings, notReal } from "../marks.js";
+import { rangeCell, rangeHead, rangesOf, sources } from "../ranges.js";
 import { className, date, flagName, number, statusName, t } from "../words.js";
 import { alarm, blasts } from "./alarm.js";
 import { told } from "./gallery/review.js";
@@ -70,11 +71,12 @@ function body(detail, result) {
       h("p", {}, t("result.counted", { counted: number(result.counted), target: number(result.target), ending: t(`ending.${result.ending}`) }),
         detail.reclassified > 0 && ` ${t("result.reclassified", { n: number(detail.reclassified) })}`),
       lookedAt(detail),
-      differential(result, counted),
+      differential(result, counted, rangesOf(detail, "percent")),
+      sources(detail),
       h("p", { class: "soft" }, t("result.intervalMeans")),
       uncorrected(counted ?? result)),
-    groups(result),
-    absolute(result),
+    groups(result, rangesOf(detail, "percent")),
+    absolute(result, rangesOf(detail, "per-ul")),
     others(result),
     detail.signature && h("section", { class: "card signature" },
       h("h2", {}, t("result.signature")),
@@ -139,15 +141,15 @@ function figure({ of, figure: [value, low, high], limit, beyond_chance: beyond, 
   return h("small", { class: "figure" }, t("result.evidenceOf", { of: t(`evidence.${of}`), words }), alone && ` ${t("result.evidenceAlone")}`);
 }
 
-function groups(result) {
+function groups(result, ranges) {
   const lines = Object.entries(result.statistics?.groups ?? {});
   if (lines.length === 0) return null;
   return h("section", { class: "card" },
     h("h2", {}, t("result.groups")),
     h("table", { class: "table" },
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("result.group")), h("th", { scope: "col" }, "%"), h("th", { scope: "col" }, t("result.interval")), h("td", { class: "drawn" }))),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("result.group")), h("th", { scope: "col" }, "%"), h("th", { scope: "col" }, t("result.interval")), rangeHead(ranges), h("td", { class: "drawn" }))),
       h("tbody", {}, lines.map(([group, [value, low, high]]) => h("tr", {},
-        h("th", { scope: "row" }, t(`group.${group}`), below(value, low, high)), h("td", {}, number(value, 1)), h("td", { class: "interval" }, interval(low, high)), h("td", { class: "drawn" }, bar(value, low, high)))))));
+        h("th", { scope: "row" }, t(`group.${group}`), below(value, low, high)), h("td", {}, number(value, 1)), h("td", { class: "interval" }, interval(low, high)), rangeCell(ranges, group), h("td", { class: "drawn" }, bar(value, low, high)))))));
 }
 
 // Counts before the correction to the sample's composition, of the classes where they differ.
@@ -160,21 +162,21 @@ function uncorrected({ classes, classes_uncorrected: before }) {
 }
 
 // Cells per microlitre, and what was entered for them.
-function absolute(result) {
+function absolute(result, ranges) {
   const { absolute: counts, entered = [] } = result.statistics ?? {};
   if (!counts && entered.length === 0) return null;
-  const line = (name, [value, low, high]) => h("tr", {},
-    h("th", { scope: "row" }, name), h("td", {}, number(value)), h("td", { class: "interval" }, high > low ? `${number(low)} – ${number(high)}` : ""));
+  const line = (name, [value, low, high], of) => h("tr", {},
+    h("th", { scope: "row" }, name), h("td", {}, number(value)), h("td", { class: "interval" }, high > low ? `${number(low)} – ${number(high)}` : ""), rangeCell(ranges, of));
   const from = counts && t(counts.from === "white-count" ? "result.absoluteFromWhite" : "result.absoluteFromRed");
   return h("section", { class: "card", id: "absolute" },
     h("h2", {}, t("result.absolute")),
     entered.map(({ kind, value, by, at }) => h("p", {}, t(`entered.${kind}`, { value: kind === "group" ? value : number(Number(value), value.split(".")[1]?.length ?? 0), by, at: date(at) }))),
     from && h("p", { class: counts.from === "white-count" ? "soft" : "notice" }, from),
     counts && h("table", { class: "table" },
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("result.class")), h("th", { scope: "col" }, t("result.perUl")), h("th", { scope: "col" }, t("result.interval")))),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("result.class")), h("th", { scope: "col" }, t("result.perUl")), h("th", { scope: "col" }, t("result.interval")), rangeHead(ranges))),
       h("tbody", {}, line(t("result.white"), counts.white),
-        result.classes.filter((one) => counts.classes[one.class]).map((one) => line(t(`class.${one.class}`), counts.classes[one.class])),
-        Object.entries(counts.groups).map(([name, three]) => line(t(`group.${name}`), three)))));
+        result.classes.filter((one) => counts.classes[one.class]).map((one) => line(t(`class.${one.class}`), counts.classes[one.class], one.class)),
+        Object.entries(counts.groups).map(([name, three]) => line(t(`group.${name}`), three, name)))));
 }
 
 function others(result) {

@@ -1,8 +1,8 @@
 // One cell enlarged, its size, its place on the slide, and its whole field where that was kept.
 
-import { inForce } from "../../classes.js";
+import { inForce, nameOf } from "../../classes.js";
 import { fill, h } from "../../dom.js";
-import { className, number, t } from "../../words.js";
+import { number, t } from "../../words.js";
 import { pictureOf } from "./evidence.js";
 import { fieldOf } from "./field.js";
 import { references } from "./references.js";
@@ -15,7 +15,7 @@ const HIGHEST = 180;
 
 // `umPerPx`: micrometres a camera pixel, if known. `go(cell)`: another cell of the field is wanted, with its field.
 export function enlarge(root, id, cell, cells, umPerPx, go, withField = false) {
-  const picture = h("img", { class: "enlarged", alt: className(inForce(cell)), src: pictureOf(id, cell) });
+  const picture = h("img", { class: "enlarged", alt: nameOf(cell), src: pictureOf(id, cell) });
   picture.onload = () => (picture.width = picture.naturalWidth * TIMES);
   const size = (px) => number(umPerPx ? px * umPerPx : px, umPerPx ? 1 : 0);
   const near = cells.filter((one) => one.patch === cell.patch);
@@ -43,7 +43,7 @@ export function enlarge(root, id, cell, cells, umPerPx, go, withField = false) {
 
   const dialog = h("dialog", { class: "large-cell", "aria-labelledby": "large-title", on: { close: () => dialog.remove() } },
     h("div", { class: "card" },
-      h("h2", { id: "large-title" }, t("gallery.large", { n: number(cell.number), class: className(inForce(cell)) })),
+      h("h2", { id: "large-title" }, t("gallery.large", { n: number(cell.number), class: nameOf(cell) })),
       place,
       h("div", { class: "beside" },
         h("p", {}, t(umPerPx ? "gallery.size" : "gallery.sizePx", { w: size(cell.w), h: size(cell.h) })),

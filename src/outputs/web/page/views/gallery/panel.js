@@ -1,13 +1,14 @@
 // The selected cell and the classes it can be given. Built once and updated in place, so that a button does not move
 // away from the finger or lose the focus.
 
-import { inForce, inOrder, kinds, programs } from "../../classes.js";
+import { codeOf, inOrder, kinds, nameOf, programs } from "../../classes.js";
 import { fill, h } from "../../dom.js";
 import { className, number, share, shortName, t } from "../../words.js";
 import { evidence, pictureOf } from "./evidence.js";
 
 // `act`: give(code), confirm(), undo(), enlarge(). `open`: whether the user may change cells.
-export function panel(id, classes, open, act) {
+// `own`: the laboratory's own classes.
+export function panel(id, classes, own, open, act) {
   const { isBlast } = kinds(classes);
   const large = h("button", { class: "large", type: "button", on: { click: act.enlarge } });
   const name = h("b", {});
@@ -19,13 +20,13 @@ export function panel(id, classes, open, act) {
   const map = h("button", { class: "button small", type: "button", "aria-pressed": "false", "aria-keyshortcuts": "h", on: { click: toggle } }, t("gallery.evidence"));
   const nothing = h("p", { class: "soft" }, t("gallery.choose"));
   const of = h("div", { class: "of", hidden: true }, large, h("div", { class: "said" }, name, by, program, network, map, legend, missing));
-  const buttons = new Map(inOrder(classes).map(({ code, key }) => [code, classButton(code, key)]));
+  const buttons = new Map([...inOrder(classes).map(({ code, key }) => [code, classButton(code, key)]), ...own.map((one) => [one.code, ownButton(one)])]);
   const right = h("button", { class: "button", type: "button", "aria-keyshortcuts": "Enter", on: { click: act.confirm } }, "✓ ", t("gallery.confirm"));
   const back = h("button", { class: "button", type: "button", "aria-keyshortcuts": "Backspace", on: { click: () => act.give(null) } }, t("gallery.back"));
   const undo = h("button", { class: "button", type: "button", "aria-keyshortcuts": "z", on: { click: act.undo } }, h("kbd", {}, "z"), " ", t("gallery.undo"));
   const element = h("aside", { class: "panel", "aria-label": t("gallery.chosen") }, nothing, of,
     open && h("div", { class: "classes", role: "group", "aria-label": t("gallery.give") }, [...buttons.values()], right, back, undo),
-    open && h("p", { class: "soft keys" }, t("gallery.keys")));
+    open && h("p", { class: "soft keys" }, t("gallery.keys"), own.length > 0 && ` ${t("own.keys")}`));
   let cell = null;
   let mattered = null;
 
@@ -35,6 +36,15 @@ export function panel(id, classes, open, act) {
       "aria-pressed": "false", "aria-label": t("gallery.classKey", { class: className(code), code, key }), "aria-keyshortcuts": key,
       on: { click: () => act.give(code) },
     }, h("span", { class: "name" }, shortName(code)), h("span", { class: "line-two" }, h("span", { class: "code" }, code), " ", h("kbd", {}, key)));
+  }
+
+  function ownButton({ code, name: words, class: fixed, key }) {
+    const counts = t("own.counts", { class: className(fixed), code, name: words });
+    return h("button", {
+      class: `button class own ${isBlast(fixed) ? "blast" : ""}`, type: "button", dataset: { class: code }, title: counts,
+      "aria-pressed": "false", "aria-label": t("own.key", { key, counts }), "aria-keyshortcuts": key,
+      on: { click: () => act.give(code) },
+    }, h("span", { class: "name" }, words), h("span", { class: "line-two" }, h("span", { class: "code" }, code), " ", h("kbd", {}, key)));
   }
 
   function toggle() {
@@ -64,7 +74,7 @@ export function panel(id, classes, open, act) {
     if (next !== cell) picture(next);
     const person = next.by_person;
     const single = many <= 1;
-    fill(name, single ? className(inForce(next)) : t("gallery.many", { n: number(many) }));
+    fill(name, single ? nameOf(next) : t("gallery.many", { n: number(many) }));
     for (const one of [by, program, network]) one.hidden = !single;
     by.hidden = !single || !person;
     fill(by, person && t(person.quickly ? "gallery.byQuick" : "gallery.by", { by: person.by }));
@@ -73,7 +83,7 @@ export function panel(id, classes, open, act) {
       next.ranked.slice(0, 3).filter(([, p], n) => n === 0 || p >= 0.01).map(([code, p]) => `${code} ${share(p)}`).join(", "));
     map.hidden = !single || !next.has_crop;
     back.disabled = single && !person;
-    for (const [code, button] of buttons) button.setAttribute("aria-pressed", String(single && inForce(next) === code));
+    for (const [code, button] of buttons) button.setAttribute("aria-pressed", String(single && codeOf(next) === code));
   }
 
   function picture(next) {

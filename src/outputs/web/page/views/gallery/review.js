@@ -1,11 +1,15 @@
 // The classes that a person gives to cells: shown at once, sent to the station one request at a time.
 
 import { get, send } from "../../api.js";
+import { inForce, ownOf } from "../../classes.js";
 
 // The station accepts at most this many cells in one request.
 const AT_ONCE = 500;
 // Timeout of one request, ms.
 const PATIENCE = 30_000;
+
+// The code that a person gave, null for the program's class.
+const given = (person) => person?.own?.code ?? person?.class ?? null;
 
 // Requests still to be sent for each session number, from every review on this page.
 const lines = new Map();
@@ -19,13 +23,19 @@ addEventListener("beforeunload", (event) => {
 });
 
 // `tell.changed(numbers)`, `tell.session(detail)`, `tell.failed(numbers, problem)` and `tell.undone(numbers)` report
-// the outcome. `name`: the reviewer's.
-export function review(id, name, cells, tell) {
+// the outcome. `name`: the reviewer's. `own`: the laboratory's own classes.
+export function review(id, name, cells, own, tell) {
   const byNumber = new Map(cells.map((cell) => [cell.number, cell]));
   // The state known to be on the station, and the number of requests under way for each cell.
   const kept = new Map(cells.map((cell) => [cell.number, cell.by_person]));
   const underWay = new Map();
   const steps = [];
+
+  // What a code says of a cell. One of the laboratory's own that is not configured any more says the same again.
+  function said(code, cell) {
+    const { code: of, name: words, class: fixed } = own.find((one) => one.code === code) ?? { ...ownOf(cell), class: inForce(cell) };
+    return of === code ? { class: fixed, own: { code, name: words } } : { class: code };
+  }
 
   function take(records, session) {
     for (const record of records) kept.set(record.number, record.by_person);
@@ -78,10 +88,10 @@ export function review(id, name, cells, tell) {
     for (const cell of chosen) {
       const code = classOf(cell);
       // A pending request may still change the cell's class, and one that was seen quickly can be confirmed again.
-      if ((cell.by_person?.class ?? null) === code && !cell.by_person?.quickly && !underWay.get(cell.number)) continue;
+      if (given(cell.by_person) === code && !cell.by_person?.quickly && !underWay.get(cell.number)) continue;
       if (!wanted.has(code)) wanted.set(code, []);
       wanted.get(code).push(cell.number);
-      cell.by_person = code === null ? null : { class: code, by: name, at };
+      cell.by_person = code === null ? null : { ...said(code, cell), by: name, at };
     }
     // A press that takes several requests is undone as one.
     let joined = false;
@@ -100,7 +110,7 @@ export function review(id, name, cells, tell) {
           return null;
         };
         queue(step.numbers, work, {
-          done: () => step.numbers.every((number) => (kept.get(number)?.class ?? null) === code),
+          done: () => step.numbers.every((number) => given(kept.get(number)) === code),
           failed: (problem) => {
             step.failed = true;
             tell.failed(step.numbers, problem);

@@ -1,6 +1,6 @@
 // The cell pictures by class. Tiles keep their places while classes change, so that nothing moves under the finger.
 
-import { changed, inForce, looked, programs } from "../../classes.js";
+import { changed, inForce, looked, nameOf, ownOf, programs } from "../../classes.js";
 import { fill, h } from "../../dom.js";
 import { className, number, share, shortName, t } from "../../words.js";
 import { pictureOf } from "./evidence.js";
@@ -66,15 +66,16 @@ export function tiles(id, { rank, pick, reached }) {
     button.classList.toggle("seen", looked(cell));
     button.classList.toggle("quick", Boolean(person?.quickly));
     button.dataset.class = code;
+    const own = ownOf(cell);
     fill(words,
-      h("span", { class: "name" }, shortName(code)),
-      h("span", { class: "line-two" }, h("abbr", { class: "code" }, code), " ", looked(cell) ? "✓" : person ? t("gallery.quickMark") : share(cell.probability)),
+      h("span", { class: "name" }, own ? own.name : shortName(code)),
+      h("span", { class: "line-two" }, own && h("span", { class: "code own" }, own.code, " "), h("abbr", { class: "code" }, own ? `(${code})` : code), " ", looked(cell) ? "✓" : person ? t("gallery.quickMark") : share(cell.probability)),
       other && h("span", { class: "was" }, `${programs(cell)} ${share(cell.probability)}`));
     button.setAttribute("aria-label",
-      person?.quickly ? t("gallery.cellQuick", { n: cell.number, class: className(code), by: person.by })
-        : other ? t("gallery.cellPerson", { n: cell.number, class: className(code), by: person.by, program: className(programs(cell)) })
-        : person ? t("gallery.cellSeen", { n: cell.number, class: className(code), by: person.by })
-          : t("gallery.cell", { n: cell.number, class: className(code), sure: share(cell.probability) }));
+      person?.quickly ? t("gallery.cellQuick", { n: cell.number, class: nameOf(cell), by: person.by })
+        : other ? t("gallery.cellPerson", { n: cell.number, class: nameOf(cell), by: person.by, program: className(programs(cell)) })
+        : person ? t("gallery.cellSeen", { n: cell.number, class: nameOf(cell), by: person.by })
+          : t("gallery.cell", { n: cell.number, class: nameOf(cell), sure: share(cell.probability) }));
   }
 
   // The number of cells in each class now, wherever their tiles are.
