@@ -88,6 +88,7 @@ fn counted(cell: &CellRecord, unknown_below: f64) -> Option<CountedCell> {
             Prediction::of(if cell.ranked.is_empty() { only() } else { cell.ranked.clone() }, unknown_below)
         }),
         at: OnSlide { patch: cell.patch, area },
+        red: None,
         picture: None,
     })
 }

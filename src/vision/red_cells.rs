@@ -5,7 +5,7 @@ use image::RgbImage;
 use crate::domain::class::Kind;
 use crate::domain::red_class::RedClass;
 use crate::domain::scale::MicrometresPerPixel;
-use crate::vision::box_margin::box_of_cell;
+use crate::vision::box_margin::{box_of_cell, cell_in_box};
 use crate::vision::crop::CropForm;
 use crate::vision::detect::Detection;
 use crate::vision::models::{ModelError, Models};
@@ -43,15 +43,20 @@ pub struct RedOpinion {
     pub ranked: Vec<(RedClass, f64)>,
     /// Whether the cell counts for the film's grades: it is whole, and lies by itself.
     pub graded: bool,
+    /// Its diameter, um: that of a disc as large as its box says. Only as true as the scale.
+    pub diameter_um: f64,
+    /// Width of its pale middle as a share of its diameter, 0..=1; none where that can't be told.
+    pub pallor: Option<f64>,
 }
 
 impl RedOpinion {
-    /// The answer from probabilities, most probable first; UNK where none reaches `unknown_below`.
-    fn of(ranked: Vec<(RedClass, f64)>, unknown_below: f64, graded: bool) -> Self {
+    /// The class in force and its probability, from probabilities, most probable first; UNK where none reaches
+    /// `unknown_below`.
+    fn answer(ranked: &[(RedClass, f64)], unknown_below: f64) -> (RedClass, f64) {
         let (top, probability) = ranked.first().copied().unwrap_or((RedClass::Unk, 0.0));
         // A network that answers NaN knows nothing.
         let sure = probability >= unknown_below && probability.is_finite();
-        Self { class: if sure { top } else { RedClass::Unk }, probability, ranked, graded }
+        (if sure { top } else { RedClass::Unk }, probability)
     }
 }
 
@@ -127,7 +132,12 @@ impl RedClassifier {
             }
             let answer: Array<2> = self.net.run_pixels(&pixels, [count, side, side])?;
             for (at, logits) in batch.iter().zip(answer.values.chunks(self.card.classes.len())) {
-                opinions[*at] = Some(RedOpinion::of(self.ranked(logits), self.card.unknown_below, graded[*at]));
+                let ranked = self.ranked(logits);
+                let (class, probability) = RedOpinion::answer(&ranked, self.card.unknown_below);
+                let area = cells[*at].area;
+                let diameter_um = cell_in_box((area.w * area.h).sqrt()) * um_per_px.get();
+                let graded = graded[*at];
+                opinions[*at] = Some(RedOpinion { class, probability, ranked, graded, diameter_um, pallor: None });
             }
             rest = after;
         }
@@ -195,8 +205,8 @@ mod tests {
 
     #[test]
     fn an_answer_below_the_limit_is_no_name_and_a_broken_one_neither() {
-        let of = |p: f64| RedOpinion::of(vec![(RedClass::Target, p), (RedClass::Normal, 1.0 - p)], 0.5, true).class;
+        let of = |p: f64| RedOpinion::answer(&[(RedClass::Target, p), (RedClass::Normal, 1.0 - p)], 0.5).0;
         assert_eq!((of(0.8), of(0.4), of(f64::NAN)), (RedClass::Target, RedClass::Unk, RedClass::Unk));
-        assert_eq!(RedOpinion::of(Vec::new(), 0.0, true).class, RedClass::Unk);
+        assert_eq!(RedOpinion::answer(&[], 0.0).0, RedClass::Unk);
     }
 }

@@ -230,6 +230,7 @@ fn white_cells_marked_by_class_are_judged_by_class_and_not_by_precision() {
     let white = |at, top: CellClass| Cell {
         detection: found(Kind::Wbc, at, 0.9),
         opinion: Some(Prediction::of(vec![(top, 0.9), (Unk, 0.1)], THRESHOLD)),
+        red: None,
     };
     let mut field = field(&[(0, names.of(0)), (1, names.of(1)), (2, names.of(1))], Vec::new());
     field.cells = vec![white(0, Ngb), white(1, Bas), white(7, Bas)];

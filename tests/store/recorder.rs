@@ -23,7 +23,7 @@ fn opinion(class: CellClass) -> Prediction {
 
 fn white(id: u32, class: CellClass) -> CountedCell {
     let opinion = Some(opinion(class));
-    CountedCell { id: CellId(id), kind: Kind::Wbc, opinion, at: OnSlide::default(), picture: None }
+    CountedCell { id: CellId(id), kind: Kind::Wbc, opinion, at: OnSlide::default(), red: None, picture: None }
 }
 
 /// The four white cells of [`result`].
@@ -104,8 +104,14 @@ fn a_store_that_stands_still_holds_up_no_count_and_costs_pictures_first_then_red
     // Another program holds a write transaction.
     let file = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
     file.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let red =
-        |id| CountedCell { id: CellId(id), kind: Kind::Rbc, opinion: None, at: OnSlide::default(), picture: None };
+    let red = |id| CountedCell {
+        id: CellId(id),
+        kind: Kind::Rbc,
+        opinion: None,
+        at: OnSlide::default(),
+        red: None,
+        picture: None,
+    };
     let pictured = |id| {
         let picture = Some(Arc::new(image::RgbImage::new(8, 8)));
         CountedCell { picture, ..white(id, CellClass::Ngs) }

@@ -21,6 +21,7 @@ use crate::vision::optics::field_of_view::BalancedPicture;
 use crate::vision::optics::focus;
 use crate::vision::prediction::Prediction;
 use crate::vision::quality::{Gate, Quality};
+use crate::vision::red_cells::RedOpinion;
 use crate::vision::{SAME_PLATELET, Vision, VisionError};
 pub use analyzer::{DetectedFrame, FrameAnalyzer};
 use white::White;
@@ -36,7 +37,9 @@ pub struct CountedCell {
     pub opinion: Option<Prediction>,
     /// Where it is.
     pub at: OnSlide,
-    /// Its sharpest crop; only for cells detected as white.
+    /// What it looks like; only for red cells that were named.
+    pub red: Option<RedOpinion>,
+    /// Its sharpest crop; only for cells detected as white, and red cells that were named.
     pub picture: Option<Arc<RgbImage>>,
 }
 
@@ -328,14 +331,14 @@ impl Counter {
     fn count(&mut self, verdict: CellUpdate) -> Option<CountedCell> {
         let CellUpdate { id, kind, at } = verdict;
         if kind != Kind::Wbc {
-            return Some(CountedCell { id, kind, opinion: None, at, picture: None });
+            return Some(CountedCell { id, kind, opinion: None, at, red: None, picture: None });
         }
         let white = self.white.entry(id).or_default();
         white.wanted = true;
         let opinion = white.opinion(self.vision.unknown_below())?;
         let kind = white.kind(&opinion)?;
         white.told = true;
-        Some(CountedCell { id, kind, opinion: Some(opinion), at, picture: white.picture.take() })
+        Some(CountedCell { id, kind, opinion: Some(opinion), at, red: None, picture: white.picture.take() })
     }
 
     /// Withdraws a cell that the tracker no longer counts.

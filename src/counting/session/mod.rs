@@ -248,7 +248,7 @@ mod tests {
     use crate::domain::prevalence_mode::PrevalenceMode;
 
     pub(super) fn found(id: u32, kind: Kind) -> CountedCell {
-        CountedCell { id: CellId(id), kind, opinion: None, at: OnSlide::default(), picture: None }
+        CountedCell { id: CellId(id), kind, opinion: None, at: OnSlide::default(), red: None, picture: None }
     }
 
     pub(super) fn white(probabilities: &[(CellClass, f64)]) -> CountedCell {
