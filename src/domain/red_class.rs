@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 macro_rules! red_classes {
     ($($(#[$doc:meta])* $variant:ident $code:literal $name:literal $group:ident;)+) => {
@@ -144,6 +146,15 @@ impl Serialize for RedClass {
         serializer.serialize_str(self.code())
     }
 }
+
+impl PartialSchema for RedClass {
+    fn schema() -> RefOr<Schema> {
+        let codes = Self::ALL.iter().map(|class| class.code());
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes)).into()
+    }
+}
+
+impl ToSchema for RedClass {}
 
 impl<'de> Deserialize<'de> for RedClass {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -132,6 +132,7 @@ pub fn result(sample: &str) -> Snapshot {
         first_reviewer: None,
         quality_control: None,
         own_classes: Vec::new(),
+        red_cells: None,
     }
 }
 
