@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 pub use super::fields::{FieldCell, FieldRecord, ShownField};
 pub use super::version::AmendedBy;
-use crate::config::{CameraSource, CriticalConfig, Flags, SampleConfig, SessionConfig};
+use crate::config::{CameraSource, CriticalConfig, Flags, RedCellsConfig, SampleConfig, SessionConfig};
 use crate::counting::delta::Delta;
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::class::{CellClass, Kind};
@@ -68,6 +68,9 @@ pub struct Settings {
     pub sample: SampleConfig,
     /// Limits of the flags.
     pub flags: Flags,
+    /// Limits of red cells; the default for sessions of versions that did not grade them.
+    #[serde(default)]
+    pub red_cells: RedCellsConfig,
     /// Critical values.
     #[serde(default)]
     pub critical: CriticalConfig,
