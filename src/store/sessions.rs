@@ -28,8 +28,12 @@ fn select(connection: &Connection, end: &str) -> rusqlite::Result<String> {
 }
 
 /// Number of white cells of session `?1` whose class from review differs from the program's.
-pub(super) const RECLASSIFIED: &str =
-    "SELECT count(*) FROM cell WHERE session = ?1 AND person_class IS NOT NULL AND person_class IS NOT class";
+pub(super) const RECLASSIFIED: &str = "SELECT count(*) FROM cell WHERE session = ?1 AND person_class IS NOT NULL \
+    AND person_class IS NOT class AND kind = 'WBC'";
+
+/// The same of red cells.
+const RED_RECLASSIFIED: &str = "SELECT count(*) FROM cell WHERE session = ?1 AND person_class IS NOT NULL \
+    AND person_class IS NOT class AND kind = 'RBC'";
 
 /// Sessions in a list by default.
 const USUAL: u32 = 50;
@@ -218,6 +222,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
     let reclassified: u32 = transaction
         .prepare_cached(&format!("SELECT coalesce(reclassified, ({RECLASSIFIED})) FROM session WHERE id = ?1"))?
         .query_row([row.id], |row| row.get(0))?;
+    let red_reclassified: u32 = transaction.prepare_cached(RED_RECLASSIFIED)?.query_row([row.id], |row| row.get(0))?;
     let (signature, signed) = match row.signature {
         Some([by, at, comment, sha256, snapshot]) => {
             let signature = Signature { by, at: read_time(&at)?, comment, sha256 };
@@ -305,6 +310,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         store: row.store.filter(|_| row.sequence.is_some()),
         fingerprint,
         reclassified,
+        red_reclassified,
         looked_at,
         camera_check,
         signature,

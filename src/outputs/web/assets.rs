@@ -56,6 +56,7 @@ const FILES: &[Asset] = page![
     "views/gallery/chips.js",
     "views/gallery/evidence.js",
     "views/gallery/field.js",
+    "views/gallery/kind.js",
     "views/gallery/large.js",
     "views/gallery/panel.js",
     "views/gallery/references.js",
