@@ -5,6 +5,7 @@ mod critical;
 pub mod delta;
 pub mod quality_control;
 mod readings;
+pub mod red_morphology;
 pub mod session;
 pub mod statistics;
 pub mod tally;

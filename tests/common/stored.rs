@@ -170,6 +170,7 @@ pub fn result(sample: &str) -> Snapshot {
         first_reviewer: None,
         quality_control: None,
         own_classes: Vec::new(),
+        red_cells: None,
     }
 }
 

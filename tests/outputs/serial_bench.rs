@@ -59,6 +59,7 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         first_reviewer: None,
         quality_control: None,
         own_classes: Vec::new(),
+        red_cells: None,
     }
 }
 

@@ -56,6 +56,7 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         first_reviewer: None,
         quality_control: None,
         own_classes: Vec::new(),
+        red_cells: None,
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::counting::counter::{CountedCell, Revision};
+use crate::counting::red_morphology::{RedCell, RedFilm};
 use crate::counting::tally::Tally;
 use crate::counting::track::CellId;
 use crate::domain::class::{CellClass, Kind};
@@ -22,6 +23,9 @@ pub(super) struct SessionCells {
     /// Cell id of each prediction, and index of each id.
     names: Vec<CellId>,
     places: HashMap<CellId, usize>,
+    /// The red cells that were looked at, each by its id so that it can be withdrawn.
+    red: HashMap<CellId, RedCell>,
+    film: RedFilm,
     /// White cells added, changed or withdrawn since the composition was last estimated.
     changed: usize,
     tally: Tally,
@@ -38,6 +42,8 @@ impl SessionCells {
             white: Vec::new(),
             names: Vec::new(),
             places: HashMap::new(),
+            red: HashMap::new(),
+            film: RedFilm::default(),
             changed: 0,
             tally: Tally::default(),
             uncorrected: Tally::default(),
@@ -64,6 +70,12 @@ impl SessionCells {
             } else {
                 self.others.add(cell.kind, None);
                 self.tally.add(cell.kind, None);
+            }
+            if let Some(red) = cell.red.as_ref().map(RedCell::from) {
+                self.film.add(red);
+                if let Some(before) = self.red.insert(cell.id, red) {
+                    self.film.remove(before);
+                }
             }
         }
         if self.changed * 100 >= self.white.len() {
@@ -98,6 +110,9 @@ impl SessionCells {
                     } else {
                         self.others.remove(*kind, None);
                         self.tally.remove(*kind, None);
+                        if let Some(red) = self.red.remove(id) {
+                            self.film.remove(red);
+                        }
                     }
                 }
             }
@@ -136,6 +151,11 @@ impl SessionCells {
     /// The counts with the corrected names.
     pub(super) fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// The red cells that were looked at.
+    pub(super) fn red_film(&self) -> &RedFilm {
+        &self.film
     }
 
     /// The composition that the names are corrected to.

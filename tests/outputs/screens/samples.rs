@@ -44,6 +44,7 @@ pub fn waiting() -> Snapshot {
         first_reviewer: None,
         quality_control: None,
         own_classes: Vec::new(),
+        red_cells: None,
     }
 }
 
