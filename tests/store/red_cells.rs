@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::common::stored::{at, red_cell, red_cells, result, settings, start};
+use crate::common::stored::{at, red_cell, red_cells, red_result, result, settings, start};
 use image::RgbImage;
 use leukoscope::counting::counter::CountedCell;
 use leukoscope::counting::track::{CellId, OnSlide};
@@ -25,7 +25,7 @@ fn store() -> (tempfile::TempDir, Store) {
 /// A session of [`red_cells`] with a result.
 fn session(store: &Store, sample: &str) -> SessionId {
     let id = store.begin(&start(sample)).unwrap();
-    store.finish(id, &red_cells(), &result(sample), &settings()).unwrap();
+    store.finish(id, &red_cells(), &red_result(sample), &settings()).unwrap();
     id
 }
 
@@ -122,6 +122,43 @@ fn a_person_gives_red_cells_another_class_and_takes_it_back_and_the_trail_tells(
     store.sign(id, "rita", at(90), "").unwrap();
     assert!(store.reclassify_red(id, &[20], Some(RedClass::Burr), "rita", at(91), |_| false).is_err(), "signed");
     whole(&store);
+}
+
+#[test]
+fn the_reviewed_result_counts_red_cells_by_the_classes_of_people_and_the_others_by_the_programs() {
+    let (_folder, store) = store();
+    let id = session(&store, "A-1");
+    let counted = store.session(id).unwrap().unwrap();
+    assert_eq!(counted.reviewed_result, counted.counted_result);
+    let count = |class| {
+        let result = store.session(id).unwrap().unwrap().reviewed_result.unwrap();
+        result.red_cells.unwrap().line(class).map_or(0, |line| line.share.count)
+    };
+    assert_eq!((count(RedClass::Target), count(RedClass::Normal), count(RedClass::Burr)), (2, 1, 0));
+    // One without a picture, and one that is not graded, which counts for no share.
+    give(&store, id, &[21, 23, 24], Some(RedClass::Burr), "rita", 70);
+    assert_eq!((count(RedClass::Target), count(RedClass::Normal), count(RedClass::Burr)), (1, 0, 2));
+    let changed = store.session(id).unwrap().unwrap();
+    assert_ne!(changed.fingerprint, counted.fingerprint, "nobody signs what he has not seen");
+    assert_eq!(changed.counted_result, counted.counted_result);
+    let before = counted.counted_result.unwrap().red_cells.unwrap();
+    let after = changed.reviewed_result.unwrap();
+    assert_eq!(after.counted, 4, "white cells are as they were");
+    let after = after.red_cells.unwrap();
+    assert_eq!((after.graded, after.not_graded, after.size), (before.graded, before.not_graded, before.size));
+    // A review of white cells leaves it as it is, and what was signed stays.
+    store.reclassify(id, 1, Some(CellClass::Eos), "rita", at(71)).unwrap();
+    assert_eq!(count(RedClass::Burr), 2);
+    store.sign(id, "rita", at(90), "").unwrap();
+    assert_eq!(count(RedClass::Burr), 2);
+    let listed = &store.sessions(&Default::default()).unwrap()[0];
+    assert_eq!(listed.counted, 4);
+    whole(&store);
+    let second = store.amend(id, "look again", "rita", at(95)).unwrap();
+    store.undo(second, "rita", at(96)).unwrap();
+    give(&store, second, &[21, 23, 24], None, "rita", 97);
+    let restored = store.session(second).unwrap().unwrap().reviewed_result.unwrap().red_cells.unwrap();
+    assert_eq!(restored, before);
 }
 
 #[test]

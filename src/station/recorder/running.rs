@@ -195,3 +195,66 @@ fn jpeg(picture: &RgbImage) -> Option<Vec<u8>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::class::CellClass;
+
+    fn seen(id: u32, class: RedClass) -> SeenCell {
+        let (ranked, diameter_um) = (vec![(class, 0.9)], 7.2);
+        let red = Some(RedOpinion { class, probability: 0.9, ranked, graded: true, diameter_um, pallor: None });
+        let picture = Some(Arc::new(RgbImage::new(4, 4)));
+        SeenCell { id: CellId(id), kind: Kind::Rbc, at: Some(OnSlide::default()), opinion: None, red, picture }
+    }
+
+    fn pictures(session: &RunningSession) -> usize {
+        session.waiting.iter().filter(|change| matches!(change, CellChange::Put { crop: Some(_), .. })).count()
+    }
+
+    #[test]
+    fn a_session_that_goes_on_keeps_no_more_pictures_of_red_cells_than_one_that_did_not_break_off() {
+        let start = || SessionStart {
+            sample: "A-1".into(),
+            station: "bench".into(),
+            started: jiff::Timestamp::UNIX_EPOCH,
+            settings: settings(),
+            by: "device".into(),
+            control: None,
+        };
+        let mut first = RunningSession::new(start());
+        (0..50).for_each(|id| first.saw(seen(id, RedClass::Target)));
+        assert_eq!(pictures(&first), 50);
+        let kept = |change: &CellChange| match change {
+            CellChange::Put { cell, crop } => Some(CellRecord { has_crop: crop.is_some(), ..cell.clone() }),
+            _ => None,
+        };
+        let cells: Vec<CellRecord> = first.waiting.iter().filter_map(kept).collect();
+        let mut again = RunningSession::again(1, start(), &cells);
+        (50..90).for_each(|id| again.saw(seen(id, RedClass::Target)));
+        (90..95).for_each(|id| again.saw(seen(id, RedClass::Burr)));
+        assert_eq!(pictures(&again), 10 + 5, "60 target cells in all");
+        assert_eq!(again.waiting.len(), 45, "all of them are counted");
+        let CellChange::Put { cell, .. } = &again.waiting[0] else { panic!("no cell") };
+        assert_eq!((cell.class, cell.red.as_ref().map(|red| red.class)), (None::<CellClass>, Some(RedClass::Target)));
+    }
+
+    fn settings() -> crate::store::records::Settings {
+        crate::store::records::Settings {
+            version: "0".into(),
+            camera: "simulated".into(),
+            source: None,
+            training: false,
+            taken_with: None,
+            session: crate::config::SessionConfig::default(),
+            sample: crate::config::SampleConfig::default(),
+            flags: crate::config::Flags::default(),
+            critical: crate::config::CriticalConfig::default(),
+            models: std::collections::BTreeMap::new(),
+            calibration: None,
+            um_per_px: None,
+            unknown_below: None,
+            profile: None,
+        }
+    }
+}

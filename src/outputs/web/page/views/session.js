@@ -14,6 +14,7 @@ import { amending, versions } from "./amend.js";
 import { changed } from "./delta.js";
 import { handingBack, hasSigned, secondLook } from "./second.js";
 import { lotName } from "./quality/lots.js";
+import { redCells } from "./red.js";
 import { signing } from "./signing.js";
 
 export async function show(root, [id], context) {
@@ -77,6 +78,7 @@ function body(detail, result) {
       uncorrected(counted ?? result)),
     groups(result, rangesOf(detail, "percent")),
     absolute(result, rangesOf(detail, "per-ul")),
+    redCells(detail),
     others(result),
     detail.signature && h("section", { class: "card signature" },
       h("h2", {}, t("result.signature")),
