@@ -99,6 +99,11 @@ struct CellLine {
     /// Of a named red cell: whether it counts for grades, as it is whole and lies by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     graded: Option<bool>,
+    /// Of a named red cell: its diameter, um, and the width of its pale middle as a share of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diameter_um: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pallor: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     uncorrected: Option<UncorrectedLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -153,6 +158,8 @@ impl CellLine {
                 .map(|probability| rounded(probability, 1e6)),
             top: red.map_or_else(|| white.into_iter().map(|(class, p)| (class.code(), p)).collect(), Iterator::collect),
             graded: cell.red.as_ref().map(|red| red.graded),
+            diameter_um: cell.red.as_ref().map(|red| rounded(red.diameter_um, 1e3)),
+            pallor: cell.red.as_ref().and_then(|red| red.pallor).map(|pallor| rounded(pallor, 1e3)),
             uncorrected: opinion.and_then(UncorrectedLine::of),
             note: opinion.and_then(|opinion| note(opinion, vision)),
         }

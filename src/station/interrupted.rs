@@ -124,7 +124,8 @@ pub(crate) fn close(
     let settings = kept.detail.settings.clone().unwrap_or_else(|| now.clone());
     let alike = vision.filter(|_| named_alike(&settings, now));
     let correction = alike.map_or_else(PriorShift::off, |vision| vision.correction(Some(prevalence)));
-    let mut count = Session::new(settings.session.clone(), settings.flags.clone(), correction);
+    let mut count = Session::new(settings.session.clone(), settings.flags.clone(), correction)
+        .grading_red_cells(settings.red_cells.clone(), vision.is_some_and(Vision::scale_is_stated));
     count.alarm_at(&settings.critical);
     count.go_on(broken_off(&kept));
     count.finish(Ending::PowerCut);

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 pub use super::cell_record::{CellRecord, Reclassified, RedReclassified, RedRecord};
 pub use super::fields::{FieldCell, FieldRecord, ShownField};
 pub use super::version::AmendedBy;
-use crate::config::{CameraSource, CriticalConfig, Flags, SampleConfig, SessionConfig};
+use crate::config::{CameraSource, CriticalConfig, Flags, RedCellsConfig, SampleConfig, SessionConfig};
 use crate::counting::delta::Delta;
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
 use crate::domain::flag::Flag;
@@ -67,6 +67,9 @@ pub struct Settings {
     pub sample: SampleConfig,
     /// Limits of the flags.
     pub flags: Flags,
+    /// Limits of red cells; the default for sessions of versions that did not grade them.
+    #[serde(default)]
+    pub red_cells: RedCellsConfig,
     /// Critical values.
     #[serde(default)]
     pub critical: CriticalConfig,

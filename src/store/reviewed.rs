@@ -58,6 +58,7 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
         overlap: result.flags.contains(&Flag::PossibleOverlap),
         broken_off: BrokenOff::of(&result.interruptions, result.ending),
         unfamiliar: result.flags.contains(&Flag::UnfamiliarStain),
+        red_cells: result.red_cells.as_ref(),
         red_count: entered.and_then(RedCount::new),
         entered: &result.statistics.entered,
         corrected: None,

@@ -33,6 +33,7 @@ pub fn start(sample: &str) -> SessionStart {
             taken_with: Some(taken_with("simulated", "")),
             session: SessionConfig { target: 4, ..SessionConfig::default() },
             sample: SampleConfig::default(),
+            red_cells: leukoscope::config::RedCellsConfig::default(),
             flags: Flags::default(),
             critical: CriticalConfig::default(),
             models: [("classifier".to_owned(), "ab12".to_owned())].into(),

@@ -69,7 +69,8 @@ impl RedFilm {
         }
         if let Some(pallor) = pallor.filter(|pallor| pallor.is_finite()) {
             by(&mut self.measured);
-            if pallor > PALE {
+            // A target cell's ring is pale and is no wide middle.
+            if pallor > PALE && class != RedClass::Target {
                 by(&mut self.pale);
             }
         }
@@ -125,6 +126,7 @@ impl RedFilm {
             classes: ASKED_FOR.iter().chain(others).copied().filter(shown).map(line).collect(),
             size,
             hypochromia: graded_if(self.measured >= ENOUGH_FOR_GRADES, RedShare::new(self.pale, self.measured)),
+            evidence: Vec::new(),
         })
     }
 

@@ -5,7 +5,9 @@ mod film;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::config::RedCellsConfig;
 use crate::counting::statistics::interval::{LEVEL, exact};
+use crate::domain::interval::Figure;
 use crate::domain::red_class::RedClass;
 use crate::domain::red_grade::RedGrade;
 pub use film::{RedCell, RedFilm};
@@ -16,18 +18,17 @@ pub const ENOUGH_FOR_GRADES: u32 = 100;
 /// Graded red cells from which schistocytes have a grade (ICSH schistocyte group, Zini et al. 2012).
 pub const ENOUGH_FOR_SCHISTOCYTES: u32 = 1000;
 
-/// Width of the pale middle, as a share of the diameter, above which a red cell is hypochromic: a third (ICSH 2015).
-pub const PALE: f64 = 1.0 / 3.0;
+/// Width of the pale middle, as a share of the diameter, above which a red cell is hypochromic.
+pub const PALE: f64 = 0.44;
 
 /// Diameter above which a red cell is a macrocyte, um.
-pub const MACROCYTE_ABOVE_UM: f64 = 8.5;
+pub const MACROCYTE_ABOVE_UM: f64 = 8.0;
 
 /// Diameter below which a red cell is a microcyte, um.
-pub const MICROCYTE_BELOW_UM: f64 = 6.0;
+pub const MICROCYTE_BELOW_UM: f64 = 6.4;
 
-/// Distance of a diameter from the median, as a share of it, from which a cell counts for anisocytosis: as far as macrocytes
-/// and microcytes are from the 7.2 um of usual red cells.
-pub const OFF_MEDIAN: f64 = 0.17;
+/// Distance of a diameter from the median, as a share of it, from which a cell counts for anisocytosis.
+pub const OFF_MEDIAN: f64 = 0.15;
 
 /// Classes that have a line even if no cell is of them: normal cells, and the shapes that ICSH 2015 grades.
 pub const ASKED_FOR: [RedClass; 9] = [
@@ -64,9 +65,25 @@ pub struct RedMorphology {
     pub classes: Vec<RedLine>,
     /// How large they are.
     pub size: RedSize,
-    /// Cells whose pale middle is wider than a third of their diameter, of those in which that could be measured; with the grade
+    /// Cells whose pale middle is wide, of those in which that could be measured; with the grade
     /// of hypochromic cells.
     pub hypochromia: RedShare,
+    /// The figures that raise the flag `red-cell-morphology`, by class.
+    #[serde(default)]
+    pub evidence: Vec<RedEvidence>,
+}
+
+/// Why the flag was raised: the share of a class at or above its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RedEvidence {
+    /// Macrocytes and microcytes by their diameter, hypochromic cells by their pale middle, every other class by its name.
+    pub class: RedClass,
+    /// In percent, with the exact 95 % interval.
+    pub figure: Figure,
+    /// The configured limit, percent.
+    pub limit: f64,
+    /// Whether the whole interval lies at or above the limit, so that chance alone does not explain the flag.
+    pub beyond_chance: bool,
 }
 
 /// Graded cells of one class.
@@ -102,14 +119,14 @@ pub struct RedSize {
     pub median_um: Option<f64>,
     /// Coefficient of variation of the diameter, percent; none below two cells.
     pub cv_percent: Option<f64>,
-    /// Cells whose diameter is 17 % or more from the median, with the grade of anisocytosis. It does not depend on the scale.
+    /// Cells whose diameter is 15 % or more from the median, with the grade of anisocytosis. It does not depend on the scale.
     pub anisocytosis: RedShare,
     /// Whether the scale was stated or calibrated; else red cells themselves are the ruler.
     pub scale_known: bool,
-    /// Cells wider than 8.5 um; only where the scale is known.
+    /// Cells wider than 8 um; only where the scale is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub macrocytes: Option<RedShare>,
-    /// Cells narrower than 6 um; only where the scale is known.
+    /// Cells narrower than 6.4 um; only where the scale is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub microcytes: Option<RedShare>,
     /// Cells that the network called macrocytes or microcytes without a known scale: they count as not categorised.
@@ -118,6 +135,34 @@ pub struct RedSize {
 }
 
 impl RedMorphology {
+    /// The same with the figures that reach these limits.
+    ///
+    /// As with white cells, the figure itself is compared with the limit, not the lower end of its interval: a second look costs
+    /// less than a missed case. Shares of fewer than 100 cells raise nothing.
+    #[must_use]
+    pub fn judged(self, limits: &RedCellsConfig) -> Self {
+        let reached = |class: &RedClass| {
+            let (share, limit) = (self.share_of(*class)?, limits.limit(*class)?);
+            let figure = Figure { value: share.percent, low: share.low, high: share.high };
+            let reached = share.of >= ENOUGH_FOR_GRADES && share.count > 0 && figure.value >= limit;
+            reached.then_some(RedEvidence { class: *class, figure, limit, beyond_chance: figure.low >= limit })
+        };
+        let evidence = RedClass::ALL.iter().filter_map(reached).collect();
+        Self { evidence, ..self }
+    }
+
+    /// The share that decides for a class: by diameter for macrocytes and microcytes, by the pale middle for hypochromic cells, by
+    /// name for every other one.
+    #[must_use]
+    pub fn share_of(&self, class: RedClass) -> Option<RedShare> {
+        match class {
+            RedClass::Macrocyte => self.size.macrocytes,
+            RedClass::Microcyte => self.size.microcytes,
+            RedClass::Hypochromic => Some(self.hypochromia),
+            class => self.line(class).map(|line| line.share),
+        }
+    }
+
     /// The line of a class; none for one that was neither asked for nor seen.
     #[must_use]
     pub fn line(&self, class: RedClass) -> Option<&RedLine> {

@@ -12,7 +12,7 @@ mod uncorrected;
 
 use jiff::Timestamp;
 
-use crate::config::{CriticalConfig, Flags, SessionConfig};
+use crate::config::{CriticalConfig, Flags, RedCellsConfig, SessionConfig};
 use crate::counting::counter::{CountedCell, Revision};
 use crate::counting::session::broken_off::BrokenOff;
 use crate::counting::session::cells::SessionCells;
@@ -44,6 +44,7 @@ pub struct Session {
     entered: Vec<Entry>,
     first_red_count: Option<RedCount>,
     confusion: confusion::ConfusionSource,
+    red_cells: RedCellsConfig,
     /// Whether the scale of its pictures was stated, so that red cells need not be the ruler.
     scale_stated: bool,
     /// Only for a count that has ended, because it takes a moment to compute.
@@ -69,6 +70,7 @@ impl Session {
             entered: Vec::new(),
             first_red_count: None,
             confusion: confusion::ConfusionSource::None,
+            red_cells: RedCellsConfig::default(),
             scale_stated: false,
             corrected: None,
         }
@@ -79,10 +81,11 @@ impl Session {
         self.confusion = confusion;
     }
 
-    /// The same for pictures whose scale was stated, or was not: only with one do red cells have a size.
+    /// The same with these limits for red cells, of pictures whose scale was stated or was not: only with one do red cells have
+    /// a size.
     #[must_use]
-    pub fn with_scale_stated(self, scale_stated: bool) -> Self {
-        Self { scale_stated, ..self }
+    pub fn grading_red_cells(self, limits: RedCellsConfig, scale_stated: bool) -> Self {
+        Self { red_cells: limits, scale_stated, ..self }
     }
 
     /// Id of the sample that is counted, or was counted last; empty before the first.
@@ -190,6 +193,7 @@ impl Session {
     /// in there.
     #[must_use]
     pub fn snapshot(&self, now: Timestamp) -> Snapshot {
+        let red_cells = self.cells.red_film().report(self.scale_stated).map(|report| report.judged(&self.red_cells));
         let Description { counted, target, kinds, classes, flags, critical, statistics } = describe(Described {
             tally: self.cells.tally(),
             network_alone: Some(self.cells.uncorrected()),
@@ -199,6 +203,7 @@ impl Session {
             done: self.phase == Phase::Done,
             overlap: self.jumped,
             broken_off: BrokenOff::of(&self.interruptions, self.ending),
+            red_cells: red_cells.as_ref(),
             unfamiliar: self.cells.prevalence().tempering().is_some_and(|tempering| tempering.unfamiliar),
             red_count: self.red_count,
             entered: &self.entered,
@@ -239,7 +244,7 @@ impl Session {
             first_reviewer: None,
             quality_control: None,
             own_classes: Vec::new(),
-            red_cells: self.cells.red_film().report(self.scale_stated),
+            red_cells,
         }
     }
 }
