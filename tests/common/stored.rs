@@ -4,7 +4,7 @@ use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use jiff::Timestamp;
 use leukoscope::config::{CriticalConfig, Flags, SampleConfig, SessionConfig};
-use leukoscope::counting::red_morphology::{RedCell, RedFilm};
+use leukoscope::counting::red_morphology::{RedCell, RedFilm, RedMorphology};
 use leukoscope::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
 use leukoscope::counting::statistics::Statistics;
 use leukoscope::domain::class::{CellClass, Kind};
@@ -176,15 +176,20 @@ pub fn result(sample: &str) -> Snapshot {
     }
 }
 
+/// What the red cells among these look like.
+pub fn red_morphology(changes: &[CellChange]) -> Option<RedMorphology> {
+    let mut film = RedFilm::default();
+    for change in changes {
+        let CellChange::Put { cell: CellRecord { red: Some(red), .. }, .. } = change else { continue };
+        film.add(RedCell { class: red.class, graded: red.graded, diameter_um: red.diameter_um, pallor: red.pallor });
+    }
+    film.report(false)
+}
+
 /// The result of [`red_cells`].
 pub fn red_result(sample: &str) -> Snapshot {
-    let mut film = RedFilm::default();
-    for change in red_cells() {
-        let CellChange::Put { cell: CellRecord { red: Some(red), .. }, .. } = change else { continue };
-        let RedRecord { class, graded, diameter_um, pallor, .. } = red;
-        film.add(RedCell { class, graded, diameter_um, pallor });
-    }
-    Snapshot { kinds: KindCounts { wbc: 4, rbc: 7, plt: 0 }, red_cells: film.report(false), ..result(sample) }
+    let red_cells = red_morphology(&red_cells());
+    Snapshot { kinds: KindCounts { wbc: 4, rbc: 7, plt: 0 }, red_cells, ..result(sample) }
 }
 
 /// A session of [`six_cells`] with its result.

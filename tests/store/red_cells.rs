@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::common::stored::{at, red_cell, red_cells, red_result, result, settings, start};
+use crate::common::stored::{at, red_cell, red_cells, red_morphology, red_result, result, settings, six_cells, start};
 use image::RgbImage;
 use leukoscope::counting::counter::CountedCell;
+use leukoscope::counting::session::snapshot::Snapshot;
 use leukoscope::counting::track::{CellId, OnSlide};
 use leukoscope::domain::class::{CellClass, Kind};
+use leukoscope::domain::flag::Flag;
 use leukoscope::domain::red_class::RedClass;
 use leukoscope::station::drops::Drops;
 use leukoscope::station::recorder::Recorder;
 use leukoscope::station::trouble::Troubles;
-use leukoscope::store::records::{CellChange, CellRecord, SessionId};
+use leukoscope::store::records::{CellChange, CellRecord, SessionId, SessionQuery};
 use leukoscope::store::{AuditVerdict, FILE, Store};
 use leukoscope::vision::red_cells::RedOpinion;
 use rusqlite::Connection;
@@ -151,7 +153,7 @@ fn the_reviewed_result_counts_red_cells_by_the_classes_of_people_and_the_others_
     assert_eq!(count(RedClass::Burr), 2);
     store.sign(id, "rita", at(90), "").unwrap();
     assert_eq!(count(RedClass::Burr), 2);
-    let listed = &store.sessions(&Default::default()).unwrap()[0];
+    let listed = &store.sessions(&SessionQuery::default()).unwrap()[0];
     assert_eq!(listed.counted, 4);
     whole(&store);
     let second = store.amend(id, "look again", "rita", at(95)).unwrap();
@@ -159,6 +161,33 @@ fn the_reviewed_result_counts_red_cells_by_the_classes_of_people_and_the_others_
     give(&store, second, &[21, 23, 24], None, "rita", 97);
     let restored = store.session(second).unwrap().unwrap().reviewed_result.unwrap().red_cells.unwrap();
     assert_eq!(restored, before);
+}
+
+#[test]
+fn a_review_of_red_cells_raises_and_takes_back_their_flag_and_no_other() {
+    let (_folder, store) = store();
+    let id = store.begin(&start("A-1")).unwrap();
+    let put = |number| {
+        let class = if number < 106 { RedClass::Teardrop } else { RedClass::Normal };
+        CellChange::Put { cell: red_cell(number, class, 0.9), crop: None }
+    };
+    let changes: Vec<CellChange> = six_cells().into_iter().chain((100..220).map(put)).collect();
+    let report = |changes: &[CellChange]| red_morphology(changes).map(|report| report.judged(&settings().red_cells));
+    let flags = vec![Flag::FewCells];
+    let counted = Snapshot { red_cells: report(&changes), flags, ..result("A-1") };
+    assert!(counted.red_cells.as_ref().unwrap().evidence.iter().any(|one| one.class == RedClass::Teardrop));
+    let counted = Snapshot { flags: vec![Flag::RedCellMorphology, Flag::FewCells], ..counted };
+    store.finish(id, &changes, &counted, &settings()).unwrap();
+    let reviewed = || store.session(id).unwrap().unwrap().reviewed_result.unwrap();
+    give(&store, id, &[100, 101], Some(RedClass::Normal), "rita", 70);
+    assert_eq!(reviewed().flags, [Flag::FewCells], "4 of 120 are below the limit");
+    assert_eq!(store.sessions(&SessionQuery::default()).unwrap()[0].flags, [Flag::FewCells]);
+    store.reclassify(id, 1, Some(CellClass::Eos), "rita", at(71)).unwrap();
+    assert!(!reviewed().flags.contains(&Flag::RedCellMorphology), "nor by a review of white cells");
+    give(&store, id, &[100], Some(RedClass::Teardrop), "rita", 72);
+    give(&store, id, &[119], Some(RedClass::Teardrop), "rita", 73);
+    assert!(reviewed().flags.contains(&Flag::RedCellMorphology));
+    whole(&store);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use crate::counting::red_morphology::{
-    ENOUGH_FOR_GRADES, ENOUGH_FOR_SCHISTOCYTES, MACROCYTE_ABOVE_UM, MICROCYTE_BELOW_UM, OFF_MEDIAN,
+    ENOUGH_FOR_GRADES, ENOUGH_FOR_SCHISTOCYTES, MACROCYTE_ABOVE_UM, MICROCYTE_BELOW_UM, OFF_MEDIAN, PALE,
 };
 use crate::domain::class::{CellClass, Reported};
 use crate::domain::flag::{Flag, Share};
@@ -50,6 +50,7 @@ pub(super) fn script() -> String {
                 "offMedian": OFF_MEDIAN,
                 "macrocyteAbove": MACROCYTE_ABOVE_UM,
                 "microcyteBelow": MICROCYTE_BELOW_UM,
+                "pale": PALE,
             }),
         ),
         ("Limits that an admin sets: the key and the key of its words.", "LIMITS", json!(limits)),

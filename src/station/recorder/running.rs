@@ -249,6 +249,7 @@ mod tests {
             session: crate::config::SessionConfig::default(),
             sample: crate::config::SampleConfig::default(),
             flags: crate::config::Flags::default(),
+            red_cells: crate::config::RedCellsConfig::default(),
             critical: crate::config::CriticalConfig::default(),
             models: std::collections::BTreeMap::new(),
             calibration: None,

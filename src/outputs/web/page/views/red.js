@@ -3,7 +3,7 @@
 import { bar, below, interval } from "../differential.js";
 import { h } from "../dom.js";
 import { RED } from "../tables.js";
-import { className, number, t } from "../words.js";
+import { className, number, share, t } from "../words.js";
 
 export function redCells({ id, red_reclassified: changed, reviewed_result: result }) {
   const red = result?.red_cells;
@@ -13,7 +13,7 @@ export function redCells({ id, red_reclassified: changed, reviewed_result: resul
     line(t("red.anisocytosis", { n: number(RED.offMedian * 100) }), size.anisocytosis),
     size.macrocytes && line(t("red.macrocytes", { um: number(RED.macrocyteAbove, 1) }), size.macrocytes),
     size.microcytes && line(t("red.microcytes", { um: number(RED.microcyteBelow, 1) }), size.microcytes),
-    line(t("red.hypochromia", { n: number(hypochromia.of) }), hypochromia),
+    line(t("red.hypochromia", { share: share(RED.pale), n: number(hypochromia.of) }), hypochromia),
   ];
   return h("section", { class: "card", id: "red-cells" },
     h("h2", {}, t("red.title")),
