@@ -74,7 +74,7 @@ red_classes! {
 }
 
 /// Look-alikes that even experts mix up, joined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
 pub enum RedGroup {
     /// Normal cells.
     #[serde(rename = "normal")]
@@ -115,6 +115,26 @@ impl RedClass {
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize
+    }
+
+    /// The letter that picks it in a review, each another one; `h` and `z` are taken.
+    #[must_use]
+    pub const fn key(self) -> char {
+        match self {
+            Self::Normal => 'n',
+            Self::Macrocyte => 'm',
+            Self::Microcyte => 'i',
+            Self::Spherocyte => 's',
+            Self::Target => 't',
+            Self::Stomatocyte => 'c',
+            Self::Ovalocyte => 'o',
+            Self::Teardrop => 'd',
+            Self::Burr => 'b',
+            Self::Schistocyte => 'f',
+            Self::Unk => 'u',
+            Self::Hypochromic => 'p',
+            Self::Elliptocyte => 'e',
+        }
     }
 }
 
@@ -174,6 +194,13 @@ mod tests {
             assert_eq!(class.index(), number);
         }
         assert_eq!((RedClass::ALL.len(), RedClass::Unk.index()), (13, 10));
+    }
+
+    #[test]
+    fn every_class_has_a_key_of_its_own_that_the_review_has_not_taken() {
+        let keys: std::collections::BTreeSet<char> = RedClass::ALL.iter().map(|class| class.key()).collect();
+        assert_eq!(keys.len(), RedClass::ALL.len());
+        assert!(keys.iter().all(char::is_ascii_lowercase) && !keys.contains(&'h') && !keys.contains(&'z'));
     }
 
     #[test]
