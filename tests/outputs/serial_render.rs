@@ -269,3 +269,52 @@ fn no_line_that_comes_back_from_an_echoing_terminal_is_taken_for_a_request() {
     }
     assert_eq!(Incoming::default().push(csv_header(1).as_bytes()), []);
 }
+
+/// A line of protocol 2 about the red cells of [`crate::common::stored::red_result`].
+fn of_red_cells(message: impl Fn(&StoredResult) -> SerialMessage<'_>, protocol: u32, format: LineFormat) -> String {
+    let snapshot = crate::common::stored::red_result("A-1");
+    let result = StoredResult {
+        sequence: 1,
+        store: None,
+        session: 1,
+        station: "s".into(),
+        snapshot,
+        signature: None,
+        replaced_by: None,
+    };
+    let time = result.snapshot.time;
+    render(&SerialLine { sequence: 1, time, station: "s", protocol, message: message(&result) }, format)
+}
+
+#[test]
+fn only_protocol_2_tells_what_the_red_cells_look_like_and_only_of_results_and_in_answers() {
+    let json = |message: for<'a> fn(&'a StoredResult) -> SerialMessage<'a>, protocol| -> serde_json::Value {
+        serde_json::from_str(&of_red_cells(message, protocol, LineFormat::Json)).unwrap()
+    };
+    let result = json(|result| SerialMessage::Result(result), 2);
+    assert_eq!((&result["red_cells"]["graded"], &result["red_cells"]["not_graded"]), (&4.into(), &1.into()));
+    assert_eq!(result["red_cells"]["classes"]["TARGET"]["percent"].as_array().unwrap().len(), 3);
+    assert_eq!(result["red_cells"]["enough"], false);
+    assert!(json(|result| SerialMessage::Status(&result.snapshot), 2)["red_cells"].is_object());
+    assert!(json(|result| SerialMessage::Update(&result.snapshot), 2)["red_cells"].is_null());
+    assert!(json(|result| SerialMessage::Result(result), 1)["red_cells"].is_null());
+    let hello = |protocol| json(|_| SerialMessage::Hello { newest_result: 0 }, protocol)["protocol"].clone();
+    assert_eq!((hello(1), hello(2)), (serde_json::Value::Null, 2.into()));
+}
+
+#[test]
+fn csv_of_protocol_2_has_its_columns_behind_those_of_protocol_1() {
+    let (one, two) = (fields(&csv_header(1)), fields(&csv_header(2)));
+    assert_eq!(two[..one.len()], one);
+    assert_eq!(two[one.len()], "protocol");
+    let (old, new) = (
+        fields(&of_red_cells(SerialMessage::Result, 1, LineFormat::Csv)),
+        fields(&of_red_cells(SerialMessage::Result, 2, LineFormat::Csv)),
+    );
+    assert_eq!((old.len(), new.len()), (one.len(), two.len()));
+    assert_eq!(new[..old.len()], old);
+    let of = |name: &str| new[two.iter().position(|column| column == name).unwrap()].as_str();
+    assert_eq!((of("protocol"), of("red_graded"), of("red_grade_TARGET")), ("2", "4", ""), "so few have no grade");
+    let hello = fields(&of_red_cells(|_| SerialMessage::Hello { newest_result: 0 }, 2, LineFormat::Csv));
+    assert_eq!(hello.len(), two.len());
+}
