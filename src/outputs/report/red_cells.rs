@@ -31,7 +31,7 @@ pub(super) fn red_cells(paper: &mut Paper, result: &Snapshot, words: &Words) {
     }
     paper.y -= 4.0;
     head(paper, "red.measure", words);
-    for (name, share) in measured(red, words) {
+    for (name, _, share) in measured(red, words) {
         row(paper, (&name, ""), share, None, words);
     }
     paper.y -= 6.0;
@@ -48,20 +48,20 @@ fn graded(red: &RedMorphology, words: &Words) -> String {
     words.with("red.graded", &values)
 }
 
-/// The measured shares with their names.
-fn measured(red: &RedMorphology, words: &Words) -> Vec<(String, RedShare)> {
+/// The measured shares with their names and codes.
+fn measured(red: &RedMorphology, words: &Words) -> Vec<(String, &'static str, RedShare)> {
     let percent = |share: f64| words.number(share * 100.0, 0);
     let size = &red.size;
     let pale: [(&str, &dyn std::fmt::Display); 2] =
         [("share", &format!("{} %", percent(PALE))), ("n", &red.hypochromia.of)];
     let um = |key, um| words.with(key, &[("um", &words.number(um, 1))]);
     let lines = [
-        (words.with("red.anisocytosis", &[("n", &percent(OFF_MEDIAN))]), Some(size.anisocytosis)),
-        (um("red.macrocytes", MACROCYTE_ABOVE_UM), size.macrocytes),
-        (um("red.microcytes", MICROCYTE_BELOW_UM), size.microcytes),
-        (words.with("red.hypochromia", &pale), Some(red.hypochromia)),
+        (words.with("red.anisocytosis", &[("n", &percent(OFF_MEDIAN))]), "anisocytosis", Some(size.anisocytosis)),
+        (um("red.macrocytes", MACROCYTE_ABOVE_UM), "macrocytes", size.macrocytes),
+        (um("red.microcytes", MICROCYTE_BELOW_UM), "microcytes", size.microcytes),
+        (words.with("red.hypochromia", &pale), "hypochromia", Some(red.hypochromia)),
     ];
-    lines.into_iter().filter_map(|(name, share)| Some((name, share?))).collect()
+    lines.into_iter().filter_map(|(name, code, share)| Some((name, code, share?))).collect()
 }
 
 /// Sentences on the size of the cells, and on what is not told of it.
@@ -95,7 +95,8 @@ fn grade(grade: RedGrade, words: &Words) -> String {
 
 /// Column heads.
 fn head(paper: &mut Paper, what: &str, words: &Words) {
-    paper.room(2.0 * ROW);
+    // The heads never stand alone at the foot of a sheet.
+    paper.room(4.0 * ROW);
     paper.y -= ROW;
     let y = paper.y;
     let sheet = paper.sheet();
@@ -168,8 +169,8 @@ pub(super) fn lines(table: &mut CsvTable, result: &Snapshot, words: &Words) -> R
     for line in &red.classes {
         share(&name(line.class, words), line.class.code(), line.share)?;
     }
-    for (name, of) in measured(red, words) {
-        share(&name, "", of)?;
+    for (name, code, of) in measured(red, words) {
+        share(&name, code, of)?;
     }
     let size =
         [("median diameter, um", red.size.median_um, 2), ("variation of the diameter, %", red.size.cv_percent, 1)];
