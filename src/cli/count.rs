@@ -243,9 +243,13 @@ fn text(result: &Snapshot, frames: u64, skipped: u64) -> String {
         let _ = writeln!(text, "{} cells: {BLAST_KEPT}", result.blasts_kept);
     }
     let _ = write!(text, "{}{}", result.statistics, evidence(&result.statistics));
+    if let Some(red) = &result.red_cells {
+        let _ = write!(text, "{red}");
+    }
     let _ = writeln!(text, "{}", Mark::Replayed.sentence());
     for flag in &result.flags {
-        if !result.statistics.evidence.iter().any(|evidence| evidence.flag == *flag) {
+        let told = result.statistics.evidence.iter().any(|evidence| evidence.flag == *flag);
+        if !told && *flag != Flag::RedCellMorphology {
             let _ = writeln!(text, "FLAG {}", flag.short());
         }
     }

@@ -1,6 +1,7 @@
 //! What the graded red cells of a sample say of it: shares of each class, size and colour, by ICSH 2015. Pure.
 
 mod film;
+mod text;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -44,8 +45,8 @@ pub const ASKED_FOR: [RedClass; 9] = [
 ];
 
 /// Why no size of single cells is told, in English.
-pub const RED_CELLS_ARE_THE_RULER: &str = "macrocytes and microcytes are not told: the scale was taken from the red cells themselves, which were assumed to be \
-     7.2 um wide; state it ([optics] um_per_px) or calibrate it";
+pub const RED_CELLS_ARE_THE_RULER: &str = "macrocytes and microcytes are not told: the scale was taken from the red cells themselves, taken to be 7.2 um wide; state it \
+     ([optics] um_per_px, or --um-per-px)";
 
 /// Morphology of the red cells of one sample, from those that were looked at: a sample of the counted ones, chosen by place.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -14,6 +14,7 @@ mod paper;
 mod pdf;
 mod pictures;
 pub mod ranges;
+mod red_cells;
 mod reference;
 mod shape;
 mod table;

@@ -12,6 +12,7 @@ use super::paper::{
     BODY, GOOD, GOOD_TINT, INK, LEFT, Paper, RIGHT, RULE, SHEET, SMALL, STRONG, Sheet, Type, WARN, WARN_TINT,
 };
 use super::pictures::pictures;
+use super::red_cells;
 use super::reference::Reference;
 use super::typeface::{self, PdfFace};
 use super::versions::{self, versions};
@@ -81,6 +82,7 @@ pub(super) fn pdf(
         groups(&mut paper, result, (words, reference));
         absolute(&mut paper, result, reference, words);
         reference.sources(&mut paper, words);
+        red_cells::red_cells(&mut paper, result, words);
         others(&mut paper, result, words);
         signature(&mut paper, detail, words);
         pictures(&mut paper, &classes, cells, words);
@@ -191,6 +193,9 @@ fn flags(paper: &mut Paper, result: &Snapshot, words: &Words) {
                 [("of", &words.say(&of)), ("words", &words.with(told, &values))];
             let more = format!(" {} {by}", words.with("result.evidenceOf", &values));
             text.push_str(more.trim_end());
+        }
+        if *flag == Flag::RedCellMorphology {
+            text.push_str(&red_cells::evidence(result, words));
         }
         let how = Type { colour: WARN, ..STRONG };
         let lines = typeface::lines(how.face, how.size, &text, RIGHT - LEFT - 16.0).len() as f32;
