@@ -90,7 +90,7 @@ fn a_red_cell_whose_size_is_no_number_is_kept_as_one_that_was_not_named() {
     store.finish(id, &changes, &result("A-1"), &settings()).unwrap();
     assert_eq!(store.cell(id, 1).unwrap().unwrap().red, None);
     let kept = store.cell(id, 2).unwrap().unwrap().red.unwrap();
-    assert_eq!((kept.probability, kept.pallor), (0.0, None));
+    assert_eq!((kept.probability, kept.pallor, kept.ranked), (0.0, None, vec![]));
     whole(&store);
 }
 
