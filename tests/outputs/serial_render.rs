@@ -271,7 +271,11 @@ fn no_line_that_comes_back_from_an_echoing_terminal_is_taken_for_a_request() {
 }
 
 /// A line of protocol 2 about the red cells of [`crate::common::stored::red_result`].
-fn of_red_cells(message: impl Fn(&StoredResult) -> SerialMessage<'_>, protocol: u32, format: LineFormat) -> String {
+fn of_red_cells(
+    message: for<'a> fn(&'a StoredResult) -> SerialMessage<'a>,
+    protocol: u32,
+    format: LineFormat,
+) -> String {
     let snapshot = crate::common::stored::red_result("A-1");
     let result = StoredResult {
         sequence: 1,
@@ -308,8 +312,8 @@ fn csv_of_protocol_2_has_its_columns_behind_those_of_protocol_1() {
     assert_eq!(two[..one.len()], one);
     assert_eq!(two[one.len()], "protocol");
     let (old, new) = (
-        fields(&of_red_cells(SerialMessage::Result, 1, LineFormat::Csv)),
-        fields(&of_red_cells(SerialMessage::Result, 2, LineFormat::Csv)),
+        fields(&of_red_cells(|result| SerialMessage::Result(result), 1, LineFormat::Csv)),
+        fields(&of_red_cells(|result| SerialMessage::Result(result), 2, LineFormat::Csv)),
     );
     assert_eq!((old.len(), new.len()), (one.len(), two.len()));
     assert_eq!(new[..old.len()], old);
