@@ -12,7 +12,7 @@ use crate::vision::models::{ModelError, Models};
 use crate::vision::net::{Array, Net, NetError};
 use crate::vision::optics::resample::ResampleError;
 use crate::vision::red_card::RedCellsCard;
-use crate::vision::red_measure::measure;
+use crate::vision::red_measure::pallor;
 
 /// Crops per run. Two sizes, so that two plans serve any number of cells.
 const BATCH: usize = 8;
@@ -170,10 +170,8 @@ impl RedClassifier {
                 let RedLook { opinion, crop } = &mut looks[*nth];
                 let ranked = self.ranked(logits);
                 let (class, probability) = RedOpinion::answer(&ranked, self.card.unknown_below);
-                let measured = crop.as_ref().and_then(|crop| measure(crop, self.form.background));
-                let diameter_um = measured.map_or(opinion.diameter_um, |cell| cell.diameter * self.form.um_per_px);
-                let pallor = measured.map(|cell| cell.pallor);
-                *opinion = RedOpinion { class, probability, ranked, graded: true, diameter_um, pallor };
+                let pallor = crop.as_ref().and_then(|crop| pallor(crop, self.form.background));
+                *opinion = RedOpinion { class, probability, ranked, graded: true, pallor, ..opinion.clone() };
             }
             rest = after;
         }

@@ -8,8 +8,7 @@ use crate::domain::red_class::RedClass;
 
 section! {
     /// Red cells: whether some of every field are graded by their shape, size and colour, and the shares at which a result is
-    /// flagged, in percent of the graded cells, 0 to 100; 100 flags nothing in practice. The defaults are where ICSH 2015 begins
-    /// its grade 2+ (moderate).
+    /// flagged, in percent of the graded cells, 0 to 100. The defaults are where ICSH 2015 begins its grade 2+ (moderate).
     "red_cells", RedCellsConfig: ToSchema {
         /// Name up to 24 whole red cells of every frame, and grade the sample by them. It takes models with a network of red cells.
         grade: bool = true => key(Flag);
