@@ -234,7 +234,9 @@ fn named(cell: &CellRecord) -> Result<Named, StoreProblem> {
         let Some(red) = cell.red.as_ref().filter(|red| red.diameter_um.is_finite()) else {
             return Ok(Named { class: None, probability: None, ranked: None, red: None });
         };
-        let ranked = if red.ranked.is_empty() { None } else { Some(serde_json::to_string(&red.ranked)?) };
+        // JSON has no word for what is no number, and the cell could not be read back.
+        let ranked: Vec<_> = red.ranked.iter().filter(|(_, probability)| probability.is_finite()).collect();
+        let ranked = if ranked.is_empty() { None } else { Some(serde_json::to_string(&ranked)?) };
         return Ok(Named {
             class: Some(red.class.code()),
             probability: Some(red.probability).filter(finite),

@@ -90,7 +90,7 @@ fn a_red_cell_whose_size_is_no_number_is_kept_as_one_that_was_not_named() {
     store.finish(id, &changes, &result("A-1"), &settings()).unwrap();
     assert_eq!(store.cell(id, 1).unwrap().unwrap().red, None);
     let kept = store.cell(id, 2).unwrap().unwrap().red.unwrap();
-    assert_eq!((kept.probability, kept.pallor), (0.0, None));
+    assert_eq!((kept.probability, kept.pallor, kept.ranked), (0.0, None, vec![]));
     whole(&store);
 }
 
@@ -147,7 +147,8 @@ fn the_reviewed_result_counts_red_cells_by_the_classes_of_people_and_the_others_
     let after = changed.reviewed_result.unwrap();
     assert_eq!(after.counted, 4, "white cells are as they were");
     let after = after.red_cells.unwrap();
-    assert_eq!((after.graded, after.not_graded, after.size), (before.graded, before.not_graded, before.size));
+    assert_eq!((after.graded, after.not_graded), (before.graded, before.not_graded));
+    assert_eq!(after.size, before.size);
     // A review of white cells leaves it as it is, and what was signed stays.
     store.reclassify(id, 1, Some(CellClass::Eos), "rita", at(71)).unwrap();
     assert_eq!(count(RedClass::Burr), 2);

@@ -47,7 +47,7 @@ export async function show(root, [id, wanted, wish], context) {
   const said = h("p", { class: "problem", role: "alert", hidden: true });
   const several = h("button", { class: "button small", type: "button", "aria-pressed": "false", on: { click: () => pickSeveral(several.getAttribute("aria-pressed") !== "true") } }, t("gallery.select"));
   const line = chips(filter);
-  const list = tiles(id, { rank, pick, reached: (cell) => cell !== chosen && choose(cell) });
+  const list = tiles(id, kind, { rank, pick, reached: (cell) => cell !== chosen && choose(cell) });
   const aside = panel(id, kind, open, { give: (code) => giveOne(code), confirm: () => confirm(), undo: () => undo(), enlarge: () => chosen && enlarge(root, id, chosen, cells, scale(), kind, goTo) });
   // What keys give is shown at once, and sent only once a pause shows that no scanner typed them: a person who looks at
   // cells must not wait, and the first key of a scan must not have changed one.

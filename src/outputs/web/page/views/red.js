@@ -38,10 +38,16 @@ function table(what, lines) {
     h("tbody", {}, lines));
 }
 
+// `2+ moderate`; on narrow screens the mark alone.
+function graded(grade) {
+  const [mark, ...word] = t(`red.grade.${grade}`).split(" ");
+  return [h("b", {}, mark), " ", h("span", { class: "word" }, word.join(" "))];
+}
+
 // `instead`: why there is no grade, where that is another reason than too low a share.
 function line(name, { count, percent, low, high, grade }, instead = false) {
   return h("tr", {},
     h("th", { scope: "row" }, name, below(percent, low, high)), h("td", {}, number(count)), h("td", {}, number(percent, 1)),
-    h("td", { class: "interval" }, interval(low, high)), h("td", { class: "grade" }, instead || (grade ? h("b", {}, t(`red.grade.${grade}`)) : "–")),
+    h("td", { class: "interval" }, interval(low, high)), h("td", { class: "grade" }, instead || (grade ? graded(grade) : "–")),
     h("td", { class: "drawn" }, bar(percent, low, high)));
 }

@@ -2,6 +2,7 @@
 // record; here they are where those of a white cell are, so that one gallery serves both.
 
 import { kinds } from "../../classes.js";
+import { shortName } from "../../words.js";
 
 const flat = (record) => (record.red ? { ...record, ...record.red } : record);
 const same = (record) => record;
@@ -22,6 +23,8 @@ export function kindOf(id, wanted, context) {
       const asked = [red && "kind=red", show && `show=${show}`].filter(Boolean).join("&");
       return `#/session/${id}/gallery${asked && `?${asked}`}`;
     },
+    // Codes of white cells are known to whoever counts; those of red cells are their English names.
+    brief: (code) => (red ? shortName(code) : code),
     keys: new Map([...classes, ...own].map(({ code, key }) => [key, code])),
     // Lines of the result by class: count and percent.
     lines: (result) => new Map(((red ? result?.red_cells : result)?.classes ?? []).map((line) => [line.class, line])),

@@ -34,9 +34,9 @@ export function panel(id, kind, open, act) {
   function classButton(code, key) {
     return h("button", {
       class: `button class ${isBlast(code) ? "blast" : ""}`, type: "button", dataset: { class: code }, title: className(code),
-      "aria-pressed": "false", "aria-label": t("gallery.classKey", { class: className(code), code, key }), "aria-keyshortcuts": key,
+      "aria-pressed": "false", "aria-label": kind.red ? t("gallery.redKey", { class: className(code), key }) : t("gallery.classKey", { class: className(code), code, key }), "aria-keyshortcuts": key,
       on: { click: () => act.give(code) },
-    }, h("span", { class: "name" }, shortName(code)), h("span", { class: "line-two" }, h("span", { class: "code" }, code), " ", h("kbd", {}, key)));
+    }, h("span", { class: "name" }, shortName(code)), h("span", { class: "line-two" }, !kind.red && [h("span", { class: "code" }, code), " "], h("kbd", {}, key)));
   }
 
   function ownButton({ code, name: words, class: fixed, key }) {
@@ -79,9 +79,9 @@ export function panel(id, kind, open, act) {
     for (const one of [by, program, network]) one.hidden = !single;
     by.hidden = !single || !person;
     fill(by, person && t(person.quickly ? "gallery.byQuick" : "gallery.by", { by: person.by }));
-    fill(program, t("gallery.program"), ` ${programs(next)} ${share(next.probability)}`);
+    fill(program, t("gallery.program"), ` ${kind.brief(programs(next))} ${share(next.probability)}`);
     fill(network, t("gallery.network"), " ",
-      next.ranked.slice(0, 3).filter(([, p], n) => n === 0 || p >= 0.01).map(([code, p]) => `${code} ${share(p)}`).join(", "));
+      next.ranked.slice(0, 3).filter(([, p], n) => n === 0 || p >= 0.01).map(([code, p]) => `${kind.brief(code)} ${share(p)}`).join(", "));
     size.hidden = !single || !kind.red;
     if (kind.red) fill(size, t("gallery.redOf", { um: number(next.diameter_um, 1) }), next.pallor !== null && `, ${t("gallery.redPallor", { share: share(next.pallor) })}`);
     // What mattered is known of white cells alone.
