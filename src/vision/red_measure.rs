@@ -139,15 +139,12 @@ fn depths(cell: &[bool], width: usize) -> Vec<f32> {
         let of = |on: usize, step: f32| depth[at + on] + step;
         of(1, STRAIGHT).min(of(width, STRAIGHT)).min(of(width + 1, DIAGONAL)).min(of(width - 1, DIAGONAL))
     };
-    for at in 0..cell.len() {
-        if cell[at] {
-            depth[at] = before(&depth, at);
-        }
+    let inside: Vec<usize> = (0..cell.len()).filter(|at| cell[*at]).collect();
+    for at in &inside {
+        depth[*at] = before(&depth, *at);
     }
-    for at in (0..cell.len()).rev() {
-        if cell[at] {
-            depth[at] = depth[at].min(after(&depth, at));
-        }
+    for at in inside.iter().rev() {
+        depth[*at] = depth[*at].min(after(&depth, *at));
     }
     depth
 }
