@@ -13,6 +13,7 @@ use crate::cli::args::{AnalyzeArguments, ClassifyArguments};
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::lighting;
 use crate::cli::pictures::{Failures, ListedPicture, each, list, print_each, vision, vision_as_is};
+use crate::cli::red_line::RedFields;
 use crate::cli::saliency::Explanations;
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::red_cell_colour::RedCellColour;
@@ -97,21 +98,14 @@ struct CellLine {
     class: Option<&'static str>,
     probability: Option<f64>,
     top: Vec<(&'static str, f64)>,
-    /// Of a named red cell: whether it counts for grades, as it is whole and lies by itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    graded: Option<bool>,
-    /// Of a named red cell: its diameter, um, and the width of its pale middle as a share of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    diameter_um: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pallor: Option<f64>,
+    #[serde(flatten)]
+    red: RedFields,
     #[serde(skip_serializing_if = "Option::is_none")]
     uncorrected: Option<UncorrectedLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'static str>,
 }
 
-/// Raw prediction.
 #[derive(Serialize)]
 struct UncorrectedLine {
     class: CellClass,
@@ -157,9 +151,7 @@ impl CellLine {
             class: cell.class().map(CellClass::code).or(red.map(|red| red.class.code())),
             probability: probability.map(|probability| rounded(probability, 1e6)),
             top: red.map_or_else(|| white.map(|(class, p)| (class.code(), p)).collect(), of_red),
-            graded: red.map(|red| red.graded),
-            diameter_um: red.map(|red| rounded(red.diameter_um, 1e3)),
-            pallor: red.and_then(|red| red.pallor).map(|pallor| rounded(pallor, 1e3)),
+            red: red.into(),
             uncorrected: opinion.and_then(UncorrectedLine::of),
             note: opinion.and_then(|opinion| note(opinion, vision)),
         }

@@ -13,6 +13,7 @@ pub mod line;
 pub mod port;
 
 mod columns;
+mod goodbye;
 mod parts;
 mod queue;
 mod red_cells;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use self::goodbye::Goodbye;
 use self::incoming::{Incoming, IncomingError, Request};
 use self::line::SerialMessage;
 use self::port::{Port, PortError};
@@ -43,13 +45,6 @@ const TICK: Duration = Duration::from_millis(50);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Longest such pause, and the pause before a result that the store could not read is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
-
-/// After the stop signal, how long a port may take no bytes before the rest is abandoned.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// After the stop signal, how long results may still go out in all: the program ends within 5 s, and what did not go
-/// out is sent after the next start.
-const LONGEST_GOODBYE: Duration = Duration::from_secs(3);
 
 /// Pause before writing to a full port again.
 const FULL_PORT_PAUSE: Duration = Duration::from_millis(5);
@@ -182,26 +177,6 @@ pub fn run(serial: Serial, port: Option<Port>, mut trouble: impl FnMut(Option<St
         traffic.lost
     );
     traffic
-}
-
-/// Tracks the time between the stop signal and closing the port.
-struct Goodbye {
-    began: Instant,
-    progress: (u64, u64, u64),
-    since: Instant,
-}
-
-impl Goodbye {
-    fn new(now: Instant) -> Self {
-        Self { began: now, progress: Default::default(), since: now }
-    }
-
-    fn is_over(&mut self, progress: (u64, u64, u64), now: Instant) -> bool {
-        if progress != self.progress {
-            (self.progress, self.since) = (progress, now);
-        }
-        now >= self.since + LAST_WORDS || now >= self.began + LONGEST_GOODBYE
-    }
 }
 
 /// State that outlives one opening of the port.
