@@ -14,6 +14,7 @@ use crate::cli::pictures::{Failures, list_one, progress};
 use crate::config::load::load;
 use crate::config::{Config, SessionConfig};
 use crate::counting::counter::Counter;
+use crate::counting::platelets::PlateletReport;
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::{Ending, Snapshot};
 use crate::counting::statistics::Statistics;
@@ -62,6 +63,9 @@ struct Recording {
     /// Groups, evidence of the flags, ratios to red cells, simultaneous intervals, corrected percentages.
     #[serde(flatten)]
     statistics: Statistics,
+    /// Clumps and giant ones among the platelets, and their estimate by fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platelets: Option<PlateletReport>,
 }
 
 /// Counts a recorded session.
@@ -113,6 +117,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
                 if let Some(problem) = counted.unnamed {
                     bar.suspend(|| failures.note(path, &anyhow::anyhow!(problem)));
                 }
+                session.see(counted.whole);
                 session.revise(&counted.revisions);
                 session.add(&counted.cells, counted.jumped);
                 frames += 1;
@@ -152,6 +157,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
             experimental: result.experimental,
             flags: result.flags,
             statistics: result.statistics,
+            platelets: result.platelets,
         };
         output::line(serde_json::to_string(&recording).blame_run()?)?;
     } else {
@@ -230,6 +236,9 @@ fn text(result: &Snapshot, frames: u64, skipped: u64) -> String {
         let _ = writeln!(text, "{} cells: {BLAST_KEPT}", result.blasts_kept);
     }
     let _ = write!(text, "{}{}", result.statistics, evidence(&result.statistics));
+    if let Some(platelets) = &result.platelets {
+        let _ = write!(text, "{platelets}");
+    }
     let _ = writeln!(text, "{}", Mark::Replayed.sentence());
     for flag in &result.flags {
         if !result.statistics.evidence.iter().any(|evidence| evidence.flag == *flag) {

@@ -60,6 +60,7 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
         red_count: entered.and_then(RedCount::new),
         entered: &result.statistics.entered,
         corrected: None,
+        platelets: result.platelets.as_ref(),
     });
     let experimental = result.experimental.iter().copied();
     Snapshot {
@@ -73,6 +74,7 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
         critical,
         statistics,
         own_classes,
+        platelets: result.platelets.as_ref().map(|report| report.with_counted(kinds.plt)),
         ..result.clone()
     }
 }

@@ -14,6 +14,7 @@ use super::control;
 use super::differential::classes;
 use super::letterhead::Letterhead;
 use super::pdf::{camera_checked, code, key, limit_lines, signed_unseen};
+use super::platelets;
 use super::ranges::{Mark, value};
 use super::reference::Reference;
 use super::versions::{amended_by, corrected, two_reviewers};
@@ -312,7 +313,10 @@ fn figures(
             lines.fact("per red cell", "note", note)?;
         }
     }
-    Ok(())
+    for (name, figure) in platelets::estimates(result) {
+        lines.figure("platelets", name, "", figure, 2)?;
+    }
+    platelets::facts(result).iter().try_for_each(|(name, value)| lines.fact("platelets", name, value))
 }
 
 /// What was entered, and the counts per microlitre that rest on it.
