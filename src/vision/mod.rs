@@ -13,6 +13,7 @@ mod field;
 pub mod models;
 pub mod net;
 pub mod optics;
+pub mod parasites;
 pub mod prediction;
 pub mod prevalence;
 pub mod profile;

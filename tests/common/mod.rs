@@ -26,7 +26,7 @@ pub fn models_folder() -> PathBuf {
 /// A copy of the shipped models whose card was changed by `change` and sealed again.
 pub fn models_with(change: impl FnOnce(String) -> String) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for file in ["model.toml", "cells.onnx", "detector.onnx"] {
+    for file in ["model.toml", "cells.onnx", "detector.onnx", "redcells.onnx", "parasites.onnx"] {
         std::fs::copy(models_folder().join(file), folder.path().join(file)).unwrap();
     }
     let path = folder.path().join("model.toml");

@@ -14,6 +14,9 @@ pub(super) const TOUCHING: f64 = 1.25;
 /// Nearer than this they are one platelet seen twice: no two boxes of one frame lie so near.
 const SAME: f64 = 0.5;
 
+/// No slide reaches farther than this, px: 100 m.
+const FARTHEST: f64 = 1e9;
+
 /// A platelet on the slide, px of its patch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Spot {
@@ -28,12 +31,8 @@ impl Spot {
     /// `None` for a place that is none: stored cells may hold anything.
     pub(super) fn of(at: &OnSlide) -> Option<Self> {
         let ((x, y), size) = (at.area.centre(), at.area.diameter());
-        (x.is_finite() && y.is_finite() && size.is_finite() && size > 0.0).then_some(Self {
-            patch: at.patch,
-            x,
-            y,
-            size,
-        })
+        let on_slide = x.abs() <= FARTHEST && y.abs() <= FARTHEST && size > 0.0 && size <= FARTHEST;
+        on_slide.then_some(Self { patch: at.patch, x, y, size })
     }
 
     fn touches(&self, other: &Self) -> bool {
