@@ -22,6 +22,7 @@ from nets import RedCellClassifier, multiply_adds
 from quantize import QuantClassifier
 from red_types import UNCATEGORISED, RedCellSet, balanced_accuracies, draw
 from settings import RED_SIZE, RED_TYPES, RED_UM
+from sources import Wrong
 from teacher import Teacher
 from train_classifier import BFLOAT16, CALIBRATION, TAUGHT, taught_loss
 from train_detector import Ema
@@ -140,6 +141,9 @@ def make(data: Path, work: Path, detector: Callable[[Tensor], Tensor], threshold
     print(f"red cells: train {len(train.types)} of {train.fields} fields, {train.found.mean():.4f} found; val {len(val.types)} of "
           f"{val.fields}, {val.found.mean():.4f} found")
 
+    used = val.found & (val.types != UNCATEGORISED)
+    if not used.any():
+        raise Wrong("the detector finds none of the named red cells of val. Name the models' folder by --models.")
     torch.manual_seed(seed)
     teacher = fit(Enlarged(Teacher(len(RED_TYPES))), train, recipe.teacher_epochs, round(TEACHER_EPOCH * recipe.part), seed, "teacher",
                   work / "red_teacher.pt").to(memory_format=torch.channels_last)
@@ -157,7 +161,6 @@ def make(data: Path, work: Path, detector: Callable[[Tensor], Tensor], threshold
         return int8
 
     logits = figures("val, int8", taught(train, "train"), val)
-    used = val.found & (val.types != UNCATEGORISED)
     temperature = temperature_of(logits[used], np.eye(len(RED_TYPES), dtype=bool)[val.types[used]])
     unknown_below = unknown_below_of(softmax(logits[used], temperature), val.types[used])
     both = train + val

@@ -27,6 +27,7 @@ use crate::vision::prediction::Prediction;
 use crate::vision::profile::ProfileMark;
 use crate::vision::quality::focus::FocusHistory;
 use crate::vision::quality::{Quality, assess};
+use crate::vision::red_cells::RedOpinion;
 use crate::vision::{Cell, Field, Vision};
 
 /// One line of `analyze --json`.
@@ -112,9 +113,11 @@ impl CellLine {
     fn new(cell: &Cell, look: Option<f64>, vision: &Vision) -> Self {
         let area = cell.detection.area;
         let opinion = cell.opinion.as_ref();
-        let white = opinion.map_or_else(Vec::new, |opinion| top(opinion, TOP));
-        let red =
-            cell.red.as_ref().map(|red| red.ranked.iter().take(TOP).map(|(class, p)| (class.code(), rounded(*p, 1e6))));
+        let red = cell.red.as_ref();
+        let white = opinion.map_or_else(Vec::new, |opinion| top(opinion, TOP)).into_iter();
+        let of_red =
+            |red: &RedOpinion| red.ranked.iter().take(TOP).map(|(class, p)| (class.code(), rounded(*p, 1e6))).collect();
+        let probability = opinion.map(|opinion| opinion.probability).or(red.map(|red| red.probability));
         Self {
             kind: cell.kind(),
             x: rounded(area.x, 10.0),
@@ -122,13 +125,10 @@ impl CellLine {
             w: rounded(area.w, 10.0),
             h: rounded(area.h, 10.0),
             score: rounded(cell.detection.score, 1e4),
-            class: cell.class().map(CellClass::code).or(cell.red.as_ref().map(|red| red.class.code())),
-            probability: opinion
-                .map(|opinion| opinion.probability)
-                .or(cell.red.as_ref().map(|red| red.probability))
-                .map(|probability| rounded(probability, 1e6)),
-            top: red.map_or_else(|| white.into_iter().map(|(class, p)| (class.code(), p)).collect(), Iterator::collect),
-            graded: cell.red.as_ref().map(|red| red.graded),
+            class: cell.class().map(CellClass::code).or(red.map(|red| red.class.code())),
+            probability: probability.map(|probability| rounded(probability, 1e6)),
+            top: red.map_or_else(|| white.map(|(class, p)| (class.code(), p)).collect(), of_red),
+            graded: red.map(|red| red.graded),
             uncorrected: opinion.and_then(UncorrectedLine::of),
             note: opinion.and_then(|opinion| note(opinion, vision)),
             look_for_parasites: look.map(|probability| rounded(probability, 1e4)),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::common::models_folder;
+use crate::common::{NETWORKS, models_folder};
 use crate::model_bench::{Bench, cells, other_models, refusal, said, tar};
 use leukoscope::store::Store;
 use minisign::KeyPair;
@@ -117,9 +117,9 @@ fn a_bundle_that_fails_its_reference_or_is_none_is_refused_and_changes_nothing()
         "a bundle that no station would take is not made"
     );
     let path = |name: &str| fs::read(models.path().join(name)).unwrap();
-    let (card, detector, classifier) = (path("model.toml"), path("detector.onnx"), path("cells.onnx"));
-    let networks: [(&str, &[u8]); 3] =
-        [("model.toml", &card), ("detector.onnx", &detector), ("cells.onnx", &classifier)];
+    let contents: Vec<(&str, Vec<u8>)> =
+        NETWORKS.into_iter().chain(["model.toml"]).map(|name| (name, path(name))).collect();
+    let networks: Vec<(&str, &[u8])> = contents.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
     let mut pictures = Vec::new();
     for class in fs::read_dir(&wrong).unwrap().map(|entry| entry.unwrap()) {
         for picture in fs::read_dir(class.path()).unwrap().map(|entry| entry.unwrap()) {
@@ -132,7 +132,7 @@ fn a_bundle_that_fails_its_reference_or_is_none_is_refused_and_changes_nothing()
         }
     }
     let with = |right: &'static [u8], pictures: &[(String, Vec<u8>)], more: &[(&str, &[u8])]| {
-        let mut files = networks.to_vec();
+        let mut files = networks.clone();
         files.push(("reference.toml", right));
         files.extend(pictures.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
         files.extend(more);
@@ -163,8 +163,8 @@ fn a_bundle_that_fails_its_reference_or_is_none_is_refused_and_changes_nothing()
     refused("empty.tar", b"", "model.toml is not in it");
     let whole = with(b"right = 0.5\n", &pictures, &[]);
     refused("cut.tar", &whole[..whole.len() / 2], "the bundle is refused");
-    let mut swapped = networks.to_vec();
-    swapped[1].1 = &classifier;
+    let mut swapped = networks.clone();
+    swapped[1].1 = networks[0].1;
     swapped.push(("reference.toml", b"right = 0.5\n"));
     refused("swapped.tar", &tar(&swapped), "is not the file that model.toml describes");
     // A link in the place of a file.

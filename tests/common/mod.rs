@@ -23,12 +23,21 @@ pub fn models_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
 }
 
-/// A copy of the shipped models whose card was changed by `change` and sealed again.
-pub fn models_with(change: impl FnOnce(String) -> String) -> tempfile::TempDir {
+/// The networks of the shipped models.
+pub const NETWORKS: [&str; 4] = ["cells.onnx", "detector.onnx", "redcells.onnx", "parasites.onnx"];
+
+/// A copy of the shipped card and networks.
+pub fn copy_of_the_models() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for file in ["model.toml", "cells.onnx", "detector.onnx", "redcells.onnx", "parasites.onnx"] {
+    for file in NETWORKS.into_iter().chain(["model.toml"]) {
         std::fs::copy(models_folder().join(file), folder.path().join(file)).unwrap();
     }
+    folder
+}
+
+/// A copy of the shipped models whose card was changed by `change` and sealed again.
+pub fn models_with(change: impl FnOnce(String) -> String) -> tempfile::TempDir {
+    let folder = copy_of_the_models();
     let path = folder.path().join("model.toml");
     let card = change(std::fs::read_to_string(&path).unwrap());
     std::fs::write(&path, leukoscope::vision::card_seal::sealed(&card).unwrap()).unwrap();

@@ -3,19 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::{complained, leukoscope, models_folder};
+use crate::common::{complained, copy_of_the_models, leukoscope, models_folder};
 use leukoscope::vision::Vision;
 use leukoscope::vision::card_seal::sealed;
 use leukoscope::vision::models::{ModelError, Models};
-use tempfile::TempDir;
-
-fn copy_of_the_models() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for file in ["model.toml", "cells.onnx", "detector.onnx"] {
-        fs::copy(models_folder().join(file), folder.path().join(file)).unwrap();
-    }
-    folder
-}
 
 /// Changes the card as a release would, seal included.
 fn change_card(folder: &Path, from: &str, to: &str) {

@@ -21,7 +21,7 @@ import leukotrain
 import train_classifier
 from distance import features_of, fitted
 from nets import Classifier
-from settings import CLASSES, CLASSIFIER_SIZE
+from settings import CLASSES, CLASSIFIER_SIZE, RED_SIZE, RED_TYPES
 from tests import tiny
 
 SCALE = "0.0002"
@@ -161,6 +161,40 @@ class Commands(unittest.TestCase):
         for picture in pictures.glob("*.png"):
             self.assertLess(picture.stat().st_size, 200_000)
         self.assertTrue((pictures / "confusion-pbc-test.png").exists())
+
+    def test_red_cells_are_taught_beside_the_installed_networks_the_same_by_the_same_seed(self) -> None:
+        folders = []
+        for name in ("red", "red-again"):
+            work = self.root / name
+            code, said = run("red-cells", "--data", self.pack, "--work", work, "--seed", 3, "--epochs", SCALE)
+            self.assertEqual(0, code, said)
+            folders.append(work / "model")
+        self.assertRegex(said, r"val, int8: balanced accuracy [01]\.\d+")
+        self.assertEqual(*[(folder / "redcells.onnx").read_bytes() for folder in folders])
+        self.assertEqual(sums(leukotrain.HERE.parent), sums(folders[0]))
+        card = tomllib.loads((folders[0] / "model.toml").read_text())
+        table = card["red_cells"]
+        self.assertEqual((RED_TYPES, RED_SIZE), (table["classes"], table["size"]))
+        self.assertEqual(3, next(row["images"] for row in card["training"] if row["source"].startswith("Chula RBC")))
+        session = onnxruntime.InferenceSession(folders[0] / "redcells.onnx", providers=["CPUExecutionProvider"])
+        [answer] = session.run(None, {session.get_inputs()[0].name: np.full((2, 3, RED_SIZE, RED_SIZE), 0.8, np.float32)})
+        self.assertEqual((2, len(RED_TYPES)), answer.shape)
+        code, said = run("install", "--from", folders[0], "--to", self.root / "with-red")
+        self.assertEqual(0, code, said)
+        with (folders[0] / "redcells.onnx").open("ab") as f:
+            f.write(b"x")
+        code, said = run("install", "--from", folders[0], "--to", self.root / "with-red")
+        self.assertEqual((2, True), (code, "redcells.onnx" in said), said)
+
+    def test_red_cells_without_names_are_refused(self) -> None:
+        pack = self.copy()
+        shutil.rmtree(pack / "fields/chula_rbc/val")
+        code, said = run("red-cells", "--data", pack, "--models", self.trained, "--work", self.root / "nameless")
+        self.assertEqual((2, True), (code, "no named red cells" in said), said)
+
+    def test_red_cells_that_the_detector_does_not_find_are_refused(self) -> None:
+        code, said = run("red-cells", "--data", self.pack, "--models", self.trained, "--work", self.root / "unseen", "--epochs", SCALE)
+        self.assertEqual((2, True), (code, "the detector finds none of the named red cells of val" in said), said)
 
     def test_install_keeps_the_files_before_and_can_go_back(self) -> None:
         to = self.root / "installed"

@@ -137,6 +137,17 @@ def pack(root: Path, seed: int = 1) -> Path:
         image, cells = p.field(640, 480, 82, ["parasite"])
         save(image, path)
         yolo(path, image.size, [c for c in cells if c[0] != "PLT"], {"parasite": 3, "RBC": 1})
+    for split, count in (("train", 2), ("val", 1)):
+        for k in range(count):
+            # Chula's fields hold red cells of many types, some of which are named; here each has another pale middle.
+            path = root / f"fields/chula_rbc/{split}/r{k}.jpg"
+            image, cells = p.field(640, 480, 44, [])
+            named = [(x, y, i % 13) for i, (label, x, y, _) in enumerate(cells) if label == "RBC" and i % 4]
+            for x, y, kind in named:
+                p.disc(image, x, y, 1 + kind, (240, 225, 220))
+            save(image, path)
+            with path.with_suffix(".csv").open("w", newline="") as f:
+                csv.writer(f).writerows([("x", "y", "type"), *named])
     for stage in ("BENIGN", "EARLY"):
         for k in range(3):
             save(p.field(224, 224, 26, ["LYT" if stage == "BENIGN" else "MYO"] * 4)[0], root / f"fields/taleqani/train/{stage}/t{k}.jpg")
