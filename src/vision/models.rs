@@ -10,7 +10,7 @@ use crate::system::file;
 use crate::vision::card_seal::{hexadecimal, seal_of};
 use crate::vision::colour_map::StainCard;
 use crate::vision::optics::white_balance::WhiteBalance;
-use crate::vision::parasites::ParasitesCard;
+use crate::vision::parasites_card::ParasitesCard;
 use crate::vision::profile::{Profile, ProfileError, ProfileProblem};
 use crate::vision::red_card::RedCellsCard;
 use crate::vision::tempering::DistanceCard;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::common::{complained, leukoscope, real, said};
 use image::RgbImage;
-use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings, TruthCell};
-use leukoscope::domain::class::Kind;
+use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings};
+use leukoscope::domain::geometry::Rect;
 use serde_json::{Value, json};
 
 fn count(folder: &Path, more: &[&str]) -> Value {
@@ -52,22 +52,24 @@ fn real_fields_give_an_estimate_that_says_what_its_scale_rests_on() {
 }
 
 #[test]
-fn drawn_clumps_raise_the_flag_and_take_the_estimate_away() {
-    let microscope = SimulatedMicroscope::new(SimulatedSettings::default());
-    let (plain, clumped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    for index in 0..12 {
-        let (field, cells) = microscope.draw(index * 40);
-        let name = format!("{index:03}.png");
-        with_clump(&field, &cells).as_ref().unwrap_or(&field).save(clumped.path().join(&name)).unwrap();
-        field.save(plain.path().join(&name)).unwrap();
+fn clumps_set_into_real_fields_raise_the_flag_and_take_the_estimate_away() {
+    let Some(pack) = real("fields/txl/val") else { return };
+    let folder = fields(&pack, "bccd_", 40);
+    let mut clumped = 0;
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let boxes = fs::read_to_string(pack.join(path.file_name().unwrap()).with_extension("txt")).unwrap();
+        let field = image::open(&path).unwrap().to_rgb8();
+        fs::remove_file(&path).unwrap();
+        if let Some(field) = with_clump(&field, &boxes) {
+            field.save(path.with_extension("png")).unwrap();
+            clumped += 1;
+        }
     }
-    let plain = count(plain.path(), &[]);
-    assert_eq!(plain["platelets"]["clumps"], 0, "{}", plain["platelets"]);
-    assert!(plain["platelets"]["PLT_per_ul_by_fields"][0].as_f64().unwrap() > 0.0);
-
-    let counted = count(clumped.path(), &[]);
+    assert!(clumped >= 5, "{clumped}");
+    let counted = count(folder.path(), &[]);
     let platelets = &counted["platelets"];
-    assert!(platelets["in_clumps"].as_u64().unwrap() > 12, "{platelets}");
+    assert!(platelets["touching"].as_u64().unwrap() >= clumped, "{platelets}");
     assert!(counted["flags"].as_array().unwrap().contains(&json!("platelet-clumps")), "{platelets}");
     assert!(notes(&counted).as_array().unwrap().contains(&json!("platelet-clumps")));
     assert!(platelets.get("PLT_per_ul_by_fields").is_none(), "{platelets}");
@@ -85,25 +87,26 @@ fn a_few_fields_give_no_estimate_and_say_how_many_it_takes() {
     assert!(notes(&counted).as_array().unwrap().contains(&json!("few-fields")), "{}", counted["platelets"]);
 }
 
-/// The same field with six copies of its first whole platelet around it, as close as they can lie.
-fn with_clump(field: &RgbImage, cells: &[TruthCell]) -> Option<RgbImage> {
-    let platelet = cells.iter().find(|cell| cell.kind == Kind::Plt && cell.whole)?;
+/// The field with six copies of its first boxed platelet around it, each touching it; `None` if none lies away from the border.
+fn with_clump(field: &RgbImage, boxes: &str) -> Option<RgbImage> {
+    let (width, height) = (f64::from(field.width()), f64::from(field.height()));
+    let platelet = boxes.lines().filter_map(|line| line.strip_prefix("2 ")).find_map(|line| {
+        let numbers: Vec<f64> = line.split_whitespace().map(|word| word.parse().unwrap()).collect();
+        let area = Rect::around((numbers[0] * width, numbers[1] * height), numbers[2] * width, numbers[3] * height);
+        area.inside(width, height, 60.0).then_some(area)
+    })?;
     let mut clumped = field.clone();
-    let (left, top) = (i64::from(platelet.x as i32), i64::from(platelet.y as i32));
-    let (width, height) = (platelet.w as i64 + 2, platelet.h as i64 + 2);
     for (across, down) in [(1.0, 0.0), (-1.0, 0.0), (0.5, 0.87), (-0.5, 0.87), (0.5, -0.87), (-0.5, -0.87)] {
-        let off = ((across * platelet.w) as i64, (down * platelet.h) as i64);
-        for (x, y) in (0..width).flat_map(|x| (0..height).map(move |y| (left + x, top + y))) {
-            let pixel = |x: i64, y: i64| Some((u32::try_from(x).ok()?, u32::try_from(y).ok()?));
-            let (Some(from), Some(to)) = (pixel(x, y), pixel(x + off.0, y + off.1)) else { continue };
-            let (Some(above), Some(below)) =
-                (field.get_pixel_checked(from.0, from.1), clumped.get_pixel_mut_checked(to.0, to.1))
-            else {
-                continue;
-            };
-            // The darker of both, so that the background of the copy covers nothing.
-            for (below, above) in below.0.iter_mut().zip(above.0) {
-                *below = above.min(*below);
+        let (x, y) = (platelet.x + 1.05 * across * platelet.w, platelet.y + 1.05 * down * platelet.h);
+        for (column, row) in
+            (0..platelet.w as u32).flat_map(|column| (0..platelet.h as u32).map(move |row| (column, row)))
+        {
+            let above = *field.get_pixel(platelet.x as u32 + column, platelet.y as u32 + row);
+            if let Some(below) = clumped.get_pixel_mut_checked(x as u32 + column, y as u32 + row) {
+                // The darker of both, so that the background of the copy covers nothing.
+                for (below, above) in below.0.iter_mut().zip(above.0) {
+                    *below = above.min(*below);
+                }
             }
         }
     }

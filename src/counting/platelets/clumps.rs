@@ -48,6 +48,10 @@ pub(super) struct Clumps {
     pub(super) clumps: u32,
     pub(super) in_clumps: u32,
     pub(super) largest: u32,
+    /// Groups of two and more.
+    pub(super) groups: u32,
+    /// Platelets that touch another one.
+    pub(super) touching: u32,
 }
 
 impl Clumps {
@@ -73,11 +77,15 @@ impl Clumps {
         for index in 0..spots.len() {
             *sizes.entry(groups.first(index)).or_default() += 1;
         }
-        let large = sizes.into_values().filter(|size| *size >= CLUMP);
-        large.fold(Self::default(), |all, size| Self {
-            clumps: all.clumps + 1,
-            in_clumps: all.in_clumps + size,
-            largest: all.largest.max(size),
+        sizes.into_values().filter(|size| *size > 1).fold(Self::default(), |all, size| {
+            let clump = size >= CLUMP;
+            Self {
+                clumps: all.clumps + u32::from(clump),
+                in_clumps: all.in_clumps + if clump { size } else { 0 },
+                largest: all.largest.max(if clump { size } else { 0 }),
+                groups: all.groups + 1,
+                touching: all.touching + size,
+            }
         })
     }
 }
@@ -100,9 +108,10 @@ impl Groups {
     }
 }
 
-/// Clumps that `platelets` platelets would form by chance: each of them has `near` others so near that they touch, on
+/// Pairs and clumps that `platelets` platelets would form by chance: each of them has `near` others so near that they touch, on
 /// average. Of three that touch, one touches both others, which happens `platelets` x `near`² / 2 times; triples that all
 /// touch each other count three times, so that it is rather too many.
-pub(super) fn by_chance(platelets: u32, near: f64) -> f64 {
-    f64::from(platelets) * near * near / 2.0
+pub(super) fn by_chance(platelets: u32, near: f64) -> (f64, f64) {
+    let half = f64::from(platelets) * near / 2.0;
+    (half, half * near)
 }

@@ -22,10 +22,14 @@ const GIANT_SHARE: f64 = 0.01;
 /// Share of the platelets in clumps that raises the flag.
 const CLUMPED_SHARE: f64 = 0.05;
 
+/// Share of the platelets that touch another one that raises it, too: of a clump the detector finds half of the platelets or
+/// fewer, so that often two are left.
+const TOUCHING_SHARE: f64 = 0.15;
+
 /// A clump this large raises the flag by itself.
 const LARGE_CLUMP: u32 = 10;
 
-/// Probability of that many clumps by chance below which it was not chance.
+/// Probability of that many clumps or pairs by chance below which it was not chance.
 const NO_CHANCE: f64 = 0.01;
 
 /// What must be known to read the figures.
@@ -74,6 +78,8 @@ pub struct PlateletReport {
     pub largest_clump: u32,
     /// Clumps that so many platelets would form by chance.
     pub clumps_by_chance: f64,
+    /// Platelets that touch another one.
+    pub touching: u32,
     /// Platelets whose size is known, um.
     pub measured: u32,
     /// Of these, wider than 7 um.
@@ -98,6 +104,7 @@ pub struct PlateletReport {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Measured {
     clumps: Clumps,
+    pairs_by_chance: f64,
     clumps_by_chance: f64,
     measured: u32,
     giant: u32,
@@ -127,9 +134,11 @@ impl Measured {
             .get(sizes.len() / 2)
             .filter(|_| fields_um2 > 0.0)
             .map_or(0.0, |size| f64::from(in_fields) / fields_um2 * std::f64::consts::PI * (TOUCHING * size).powi(2));
+        let (pairs_by_chance, clumps_by_chance) = by_chance(spots.len() as u32, near);
         Self {
             clumps: Clumps::among(spots),
-            clumps_by_chance: by_chance(spots.len() as u32, near),
+            pairs_by_chance,
+            clumps_by_chance,
             measured: sizes.len() as u32,
             giant: sizes.iter().filter(|size| cell_in_box(**size) > GIANT_UM).count() as u32,
             fields: counts.len() as u32,
@@ -140,20 +149,24 @@ impl Measured {
         }
     }
 
-    /// Whether more platelets lie in clumps than chance explains, and enough to matter.
+    /// Whether more platelets lie together than chance explains, and enough to matter.
     fn is_clumped(&self, counted: u32) -> bool {
-        let Clumps { clumps, in_clumps, largest } = self.clumps;
-        let many = f64::from(in_clumps) >= CLUMPED_SHARE * f64::from(counted) || largest >= LARGE_CLUMP;
-        let chance = clumps.checked_sub(1).map_or(1.0, |less| {
-            // No distribution: none are expected.
-            Poisson::new(self.clumps_by_chance).map_or(0.0, |poisson| poisson.sf(less.into()))
-        });
-        many && chance < NO_CHANCE
+        let Clumps { clumps, in_clumps, largest, groups, touching } = self.clumps;
+        let share = |of: u32, share: f64| f64::from(of) >= share * f64::from(counted);
+        (share(in_clumps, CLUMPED_SHARE) || largest >= LARGE_CLUMP) && is_no_chance(clumps, self.clumps_by_chance)
+            || share(touching, TOUCHING_SHARE) && is_no_chance(groups, self.pairs_by_chance)
     }
 
     fn has_giants(&self) -> bool {
         self.giant >= GIANTS && f64::from(self.giant) >= GIANT_SHARE * f64::from(self.measured)
     }
+}
+
+/// Whether chance alone hardly ever gives so many, where it gives `expected` on average.
+fn is_no_chance(found: u32, expected: f64) -> bool {
+    let Some(fewer) = found.checked_sub(1) else { return false };
+    // No distribution: none are expected.
+    Poisson::new(expected).map_or(0.0, |poisson| poisson.sf(fewer.into())) < NO_CHANCE
 }
 
 impl PlateletReport {
@@ -174,6 +187,7 @@ impl PlateletReport {
             in_clumps: of.clumps.in_clumps,
             largest_clump: of.clumps.largest,
             clumps_by_chance: of.clumps_by_chance,
+            touching: of.clumps.touching,
             measured: of.measured,
             giant: of.giant,
             fields: of.fields,

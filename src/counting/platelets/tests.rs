@@ -84,7 +84,17 @@ fn clumps_are_counted_flagged_and_take_the_estimate_away() {
     platelets.pop();
     let (pairs, counted) = film(12, true, &platelets);
     let report = pairs.report(counted).unwrap();
-    assert_eq!((report.clumps, report.flags().count()), (0, 0), "two side by side are no clump");
+    assert_eq!((report.clumps, report.touching), (0, 24), "two side by side are no clump");
+    assert_eq!(
+        report.flags().collect::<Vec<_>>(),
+        [Flag::PlateletClumps],
+        "but so many pairs are what is found of clumps"
+    );
+    let (mut few, counted) = film(12, true, &usual(10));
+    few.add(CellId(9000), at(3, 130.0, 100.0, PLATELET), true);
+    few.finish(true);
+    let report = few.report(counted + 1).unwrap();
+    assert_eq!((report.touching, report.flags().count()), (2, 0), "one pair is chance");
 }
 
 #[test]
