@@ -6,8 +6,8 @@ use clap::Parser as _;
 use clap::error::{ContextKind, ContextValue};
 use leukoscope::cli::args::{Arguments, CliCommand, ValidateCommand};
 use leukoscope::cli::{
-    adapt, analyze, audit, backup, calibrate, check_config, clock, control, count, devices, export, keeping, model,
-    output, report, run, sessions, support, users, validate, worklist,
+    adapt, analyze, audit, backup, calibrate, check_config, classify, clock, control, count, devices, export, keeping,
+    model, output, report, run, sessions, support, users, validate, worklist,
 };
 use leukoscope::system::logging;
 use leukoscope::system::printable::printable;
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         None => run::run(&arguments.run),
         Some(CliCommand::Run(arguments)) => run::run(&arguments),
         Some(CliCommand::Analyze(arguments)) => analyze::analyze(&arguments),
-        Some(CliCommand::Classify(arguments)) => analyze::classify(&arguments),
+        Some(CliCommand::Classify(arguments)) => classify::classify(&arguments),
         Some(CliCommand::Count(arguments)) => count::count(&arguments),
         Some(CliCommand::Calibrate(arguments)) => calibrate::calibrate(&arguments),
         Some(CliCommand::Validate(ValidateCommand::Cells { arguments, confusion, measured_on })) => {

@@ -15,7 +15,7 @@ from distance import Distance
 from quantize import IMAGE, Grid, QuantClassifier, QuantConv, QuantDetector, QuantResidual, QuantUp, Stack
 
 OPSET = 13
-FILES = {"detector": "detector.onnx", "classifier": "cells.onnx", "red_cells": "redcells.onnx"}
+FILES = {"detector": "detector.onnx", "classifier": "cells.onnx", "red_cells": "redcells.onnx", "parasites": "parasites.onnx"}
 """Names of the networks' files, by their tables in `model.toml`."""
 
 
@@ -185,7 +185,7 @@ def toml_list(values: list[object]) -> str:
 def save(out: Path, networks: dict[str, bytes], settings: dict[str, dict[str, object]], training: list[dict[str, object]]) -> None:
     """Writes the networks and `model.toml` into `out`, each file whole or not at all.
 
-    networks: bytes by table: "detector", "classifier" and, where there is one, "red_cells"; settings: these tables and the others;
+    networks: bytes by table: "detector", "classifier" and, where there are, "red_cells" and "parasites"; settings: these tables and the others;
     training: the rows of "[[training]]".
     """
     for table, file in networks.items():

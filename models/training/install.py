@@ -41,8 +41,8 @@ def check(folder: Path) -> list[str]:
         card = tomllib.loads((folder / CARD).read_text())
         if card.get(KEY) != seal(card):
             raise Wrong(f"{folder / CARD}: changed since it was written ({KEY} differs). Make it again with 'quantize'.")
-        d, c, red = card["detector"], card["classifier"], card.get("red_cells")
-        for table in (d, c, *([red] if red else [])):
+        d, c, red, screen = card["detector"], card["classifier"], card.get("red_cells"), card.get("parasites")
+        for table in (d, c, *([red] if red else []), *([screen] if screen else [])):
             path = folder / table["file"]
             if hashlib.sha256(path.read_bytes()).hexdigest() != table["sha256"]:
                 raise Wrong(f"{path}: not the file {CARD} was written with (sha256 differs). Make them again with 'quantize'.")
@@ -60,11 +60,11 @@ def check(folder: Path) -> list[str]:
     # Files from before the prior had logits alone; going back to them must stay possible.
     evidence = {"evidence": (2, n, s // 16, s // 16)} if prior is not None else {}
     run_once(folder / c["file"], rng.random((2, 3, s, s), np.float32), {"logits": (2, n)} | evidence)
-    if not red:
-        return [d["file"], c["file"], CARD]
-    s = red["size"]
-    run_once(folder / red["file"], rng.random((2, 3, s, s), np.float32), {"logits": (2, len(red["classes"]))})
-    return [d["file"], c["file"], red["file"], CARD]
+    for table, answers in ((red, len(red["classes"]) if red else 0), (screen, 2)):
+        if table:
+            s = table["size"]
+            run_once(folder / table["file"], rng.random((2, 3, s, s), np.float32), {"logits": (2, answers)})
+    return [d["file"], c["file"], *(table["file"] for table in (red, screen) if table), CARD]
 
 
 def install(source: Path, to: Path, now: datetime) -> Path | None:

@@ -23,10 +23,12 @@ import export
 import install
 import leave_out
 import make_files
+import parasites
 import red_types
 import sources
 import train_classifier
 import train_detector
+import train_parasites
 import train_red_types
 from detect import measure_by
 from inference import Onnx
@@ -184,16 +186,16 @@ def run_quantize(a: argparse.Namespace) -> int:
         file = make_files.detector_file(detector, twin, Path(a.data), thresholds, nms_iou)
     make_files.write(a.work / "model", Path(a.data), file, thresholds, nms_iou, net, int8,
                      train_classifier.distance_of(int8.convs, p.pools), drawing.prior_of(p.pools), p.read, fields, kept,
-                     installed_red_cells(a.models))
+                     installed_others(a.models))
     print(f"now: python leukotrain.py evaluate --models {a.work / 'model'}, then install --work {a.work}")
     return 0
 
 
-def installed_red_cells(models: Path) -> tuple[bytes, dict] | None:
-    """The network of red cells that the program uses now, and its table."""
+def installed_others(models: Path) -> dict[str, tuple[bytes, dict]]:
+    """The networks beside detector and classifier that the program uses now, with their tables."""
     path = models / "model.toml"
-    table = tomllib.loads(path.read_text()).get("red_cells") if path.exists() else None
-    return ((models / table["file"]).read_bytes(), table) if table else None
+    card = tomllib.loads(path.read_text()) if path.exists() else {}
+    return {kind: ((models / card[kind]["file"]).read_bytes(), card[kind]) for kind in ("red_cells", "parasites") if kind in card}
 
 
 def run_red_cells(a: argparse.Namespace) -> int:
@@ -204,15 +206,34 @@ def run_red_cells(a: argparse.Namespace) -> int:
         raise Wrong(f"{fields}: no named red cells in train and val. Name the image pack by --data.")
     a.work.mkdir(parents=True, exist_ok=True)
     file, table, images = train_red_types.make(Path(a.data), a.work, detector, thresholds, nms_iou, a.seed, a.epochs)
+    name, what, licence = SOURCES[red_types.SOURCE]
+    beside(a, "red_cells", file, table, {"source": name, "what": what, "licence": licence, "images": images})
+    print(f"now: leukoscope validate red-cells --models {a.work / 'model'} FOLDER, then install --work {a.work}")
+    return 0
+
+
+def beside(a: argparse.Namespace, kind: str, file: bytes, table: dict[str, object], row: dict[str, object]) -> None:
+    """Writes one network with its table and its source, and the installed others, into the work folder."""
     card = installed_card(a.models)
     card.pop("card_sha256", None)
-    name, what, licence = SOURCES[red_types.SOURCE]
-    row = {"source": name, "what": what, "licence": licence, "images": images}
-    training = [r for r in card.pop("training", []) if r["source"] != name] + [row]
-    networks = {kind: installed_file(a.models, kind).read_bytes() for kind in ("detector", "classifier")} | {"red_cells": file}
+    training = [r for r in card.pop("training", []) if r["source"] != row["source"]] + [row]
+    networks = {k: installed_file(a.models, k).read_bytes() for k in export.FILES if k != kind and k in card} | {kind: file}
     (a.work / "model").mkdir(exist_ok=True)
-    export.save(a.work / "model", networks, card | {"red_cells": table}, training)
-    print(f"now: leukoscope validate red-cells --models {a.work / 'model'} FOLDER, then install --work {a.work}")
+    export.save(a.work / "model", networks, card | {kind: table}, training)
+
+
+def run_parasites(a: argparse.Namespace) -> int:
+    """`parasites`: trains the network that screens red cells for parasites and writes it, with the installed others, into the work folder."""
+    fields = Path(a.data) / "fields" / parasites.SOURCE
+    images = len(list(fields.glob("train/*.txt")))
+    if not images:
+        raise Wrong(f"{fields}: no boxed fields in train. Name the image pack by --data.")
+    a.work.mkdir(parents=True, exist_ok=True)
+    file, table = train_parasites.make(Path(a.data), a.work, a.red_types, a.seed, a.epochs)
+    name, _, licence = SOURCES[parasites.SOURCE]
+    what = "boxes of red cells, fields without white cells; red cells with something inside"
+    beside(a, "parasites", file, table, {"source": name, "what": what, "licence": licence, "images": images})
+    print(f"now: leukoscope analyze --parasites --models {a.work / 'model'} FOLDER, then install --work {a.work}")
     return 0
 
 
@@ -267,6 +288,10 @@ def parser() -> argparse.ArgumentParser:
     p = command("red-cells", run_red_cells, "data", "work")
     p.add_argument("--seed", type=int, default=SEED)
     p.add_argument("--epochs", type=float, default=1.0, metavar="SCALE", help="times as many epochs as the recipe has")
+    p = command("parasites", run_parasites, "data", "work")
+    p.add_argument("--seed", type=int, default=SEED)
+    p.add_argument("--epochs", type=float, default=1.0, metavar="SCALE", help="times as many epochs as the recipe has")
+    p.add_argument("--red-types", type=Path, metavar="FILE", help="red_types_both.pt of 'red-cells', to go on from")
     p = command("evaluate", run_evaluate, "data")
     p.add_argument("--split", default="test", choices=["val", "test"])
     p.add_argument("--float", type=Path, metavar="FILE", help="classifier.pt, to compare int8 with")

@@ -118,9 +118,9 @@ def kind_scores(kind: int, fields: list[Field], answers: list[tuple[np.ndarray, 
 
 def write(out: Path, data: Path, detector: bytes, thresholds: list[float], nms_iou: list[float], net: Classifier,
           int8: QuantClassifier, distance: Distance, prior: list[float], read: list[tuple[str, Path, str]], detector_read: list[Path],
-          kept: list[dict], red: tuple[bytes, dict] | None = None) -> None:
-    """Writes the files into `out` and prints how int8 agrees with float. read, detector_read, kept: see training_rows; red: the network
-    of red cells that goes with them, and its table."""
+          kept: list[dict], others: dict[str, tuple[bytes, dict]]) -> None:
+    """Writes the files into `out` and prints how int8 agrees with float. read, detector_read, kept: see training_rows; others: the
+    networks that go with them, by their tables."""
     cells = read_cells(data, "pbc", "val") + boxed(read_fields(data, "txl", "val"), data)
     if not cells:
         raise Wrong(f"{data}: no cells in cells/pbc/val nor classed ones in fields/txl/val to pick the temperature on.")
@@ -143,7 +143,7 @@ def write(out: Path, data: Path, detector: bytes, thresholds: list[float], nms_i
     print(f"thresholds {thresholds}, nms_iou {nms_iou}, temperature {temperature}, unknown_below {unknown_below}, "
           f"median distance {home:.3f}")
     out.mkdir(parents=True, exist_ok=True)
-    networks = {"detector": detector, "classifier": file} | ({"red_cells": red[0]} if red else {})
+    networks = {"detector": detector, "classifier": file} | {kind: file for kind, (file, _) in others.items()}
     save(out, networks, {
         "white_balance": {"percentile": WHITE_PERCENTILE, "level": WHITE_LEVEL},
         "stain": {"red_cell": list(STAIN_HOME), "gains": list(STAIN_LIMITS), "way": STAIN_WAY},
@@ -153,5 +153,5 @@ def write(out: Path, data: Path, detector: bytes, thresholds: list[float], nms_i
                        "prior": prior, "temperature": temperature, "unknown_below": unknown_below,
                        "experimental": experimental(read)},
         "distance": {"home": round(home, 4), "from": TEMPER_FROM, "rate": TEMPER_RATE, "most": MOST},
-    } | ({"red_cells": red[1]} if red else {}), training_rows(data, detector_read, read, kept))
+    } | {kind: table for kind, (_, table) in others.items()}, training_rows(data, detector_read, read, kept))
     print(f"wrote {', '.join(FILES[table] for table in networks)} and model.toml into {out}")

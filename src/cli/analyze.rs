@@ -1,4 +1,4 @@
-//! `analyze` and `classify`: detect and classify cells in pictures.
+//! `analyze`: detects and classifies the cells of pictures.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,21 +9,24 @@ use image::RgbImage;
 use serde::Serialize;
 
 use crate::camera::picture::read_picture;
-use crate::cli::args::{AnalyzeArguments, ClassifyArguments};
+use crate::cli::args::AnalyzeArguments;
 use crate::cli::failure::{Blame, Failure};
 use crate::cli::lighting::lighting;
-use crate::cli::pictures::{Failures, ListedPicture, each, list, print_each, vision, vision_as_is};
+use crate::cli::pictures::{Failures, ListedPicture, each, list, print_each, vision_as_is};
+use crate::cli::quality_line::QualityLine;
 use crate::cli::saliency::Explanations;
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::red_cell_colour::RedCellColour;
 use crate::vision::annotate::annotate;
 use crate::vision::detect::scale::{Scale, ScaleEstimates, ScaleSource};
 use crate::vision::detect::shared_scale::{self as shared, ImageGroup};
+use crate::vision::models::Models;
 use crate::vision::optics::field_of_view::BalancedPicture;
+use crate::vision::parasites::{LOOK_FOR_PARASITES, ParasiteScreen};
 use crate::vision::prediction::Prediction;
 use crate::vision::profile::ProfileMark;
 use crate::vision::quality::focus::FocusHistory;
-use crate::vision::quality::{Quality, Verdict, assess};
+use crate::vision::quality::{Quality, assess};
 use crate::vision::red_cells::RedOpinion;
 use crate::vision::{Cell, Field, Vision};
 
@@ -38,42 +41,12 @@ struct FieldLine<'a> {
     /// Optical density of its red cells in red, green and blue.
     red_cell_density: Option<[f64; 3]>,
     cells: Vec<CellLine>,
+    /// What a person must look at; left out where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    flags: Vec<&'static str>,
     quality: QualityLine,
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<&'a ProfileMark>,
-}
-
-/// Quality of a single picture; sharpness relative to a stream does not apply here.
-#[derive(Serialize)]
-struct QualityLine {
-    verdict: Verdict,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    advice: Option<&'static str>,
-    /// What makes the cells doubtful.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    warning: Option<&'static str>,
-    sharpness: f64,
-    background: f64,
-    saturated: f64,
-    covered: f64,
-    overlap: f64,
-    free: f64,
-}
-
-impl QualityLine {
-    fn new(quality: &Quality) -> Self {
-        Self {
-            verdict: quality.verdict,
-            advice: quality.verdict.advice(),
-            warning: quality.warning(),
-            sharpness: rounded(quality.sharpness, 1e4),
-            background: rounded(quality.background, 10.0),
-            saturated: rounded(quality.saturated, 1e4),
-            covered: rounded(quality.covered, 1e4),
-            overlap: rounded(quality.overlap, 1e4),
-            free: rounded(quality.free, 1e4),
-        }
-    }
 }
 
 /// Classes listed for a cell of a field; `classify` lists all.
@@ -109,24 +82,27 @@ struct CellLine {
     uncorrected: Option<UncorrectedLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'static str>,
+    /// Of a red cell to look at for parasites: how sure the network is, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    look_for_parasites: Option<f64>,
 }
 
 /// Raw prediction.
 #[derive(Serialize)]
-struct UncorrectedLine {
+pub(super) struct UncorrectedLine {
     class: CellClass,
     probability: f64,
 }
 
 impl UncorrectedLine {
     /// Only if it differs from the adjusted one.
-    fn of(opinion: &Prediction) -> Option<Self> {
+    pub(super) fn of(opinion: &Prediction) -> Option<Self> {
         let alone = opinion.other_answer()?;
         Some(Self { class: alone.class, probability: rounded(alone.probability, 1e6) })
     }
 }
 
-fn note(opinion: &Prediction, vision: &Vision) -> Option<&'static str> {
+pub(super) fn note(opinion: &Prediction, vision: &Vision) -> Option<&'static str> {
     let experimental = |class: CellClass| vision.experimental().contains(&class);
     if opinion.kept {
         return opinion.note();
@@ -139,7 +115,7 @@ fn note(opinion: &Prediction, vision: &Vision) -> Option<&'static str> {
 }
 
 impl CellLine {
-    fn new(cell: &Cell, vision: &Vision) -> Self {
+    fn new(cell: &Cell, look: Option<f64>, vision: &Vision) -> Self {
         let area = cell.detection.area;
         let opinion = cell.opinion.as_ref();
         let red = cell.red.as_ref();
@@ -162,33 +138,34 @@ impl CellLine {
             pallor: red.and_then(|red| red.pallor).map(|pallor| rounded(pallor, 1e3)),
             uncorrected: opinion.and_then(UncorrectedLine::of),
             note: opinion.and_then(|opinion| note(opinion, vision)),
+            look_for_parasites: look.map(|probability| rounded(probability, 1e4)),
         }
     }
 }
 
-fn top(opinion: &Prediction, count: usize) -> Vec<(CellClass, f64)> {
+pub(super) fn top(opinion: &Prediction, count: usize) -> Vec<(CellClass, f64)> {
     opinion.ranked.iter().take(count).map(|(class, probability)| (*class, rounded(*probability, 1e6))).collect()
 }
 
 /// Rounds to 1 / `parts`, so that output has no more digits than the measurement.
-fn rounded(value: f64, parts: f64) -> f64 {
+pub(super) fn rounded(value: f64, parts: f64) -> f64 {
     (value * parts).round() / parts
 }
 
 /// What a picture tells of its scale.
-struct MeasuredPicture {
+pub(super) struct MeasuredPicture {
     size: (u32, u32),
-    scale_estimates: ScaleEstimates,
+    pub(super) scale_estimates: ScaleEstimates,
     /// `None` while the picture waits for the scale of others.
     seen: Option<SeenPicture>,
 }
 
 impl MeasuredPicture {
-    fn new(size: (u32, u32), scale_estimates: ScaleEstimates) -> Self {
+    pub(super) fn new(size: (u32, u32), scale_estimates: ScaleEstimates) -> Self {
         Self { size, scale_estimates, seen: None }
     }
 
-    fn group(&self, picture: &ListedPicture) -> ImageGroup {
+    pub(super) fn group(&self, picture: &ListedPicture) -> ImageGroup {
         ImageGroup { root: picture.root, size: self.size }
     }
 }
@@ -198,19 +175,30 @@ struct SeenPicture {
     size: (u32, u32),
     field: Field,
     quality: Quality,
+    /// Cells to look at for parasites, in the order of the cells; empty where nobody asked.
+    looks: Vec<Option<f64>>,
 }
 
 impl SeenPicture {
-    fn at(vision: &Vision, image: &RgbImage, balanced: &BalancedPicture, scale: Option<Scale>) -> anyhow::Result<Self> {
+    fn at(
+        (vision, screen): (&Vision, Option<&ParasiteScreen>),
+        image: &RgbImage,
+        balanced: &BalancedPicture,
+        scale: Option<Scale>,
+    ) -> anyhow::Result<Self> {
         let field = vision.analyze_at(balanced, scale)?;
         let cells: Vec<_> = field.cells.iter().map(|cell| cell.detection).collect();
         let quality = assess(image, balanced, &cells, field.scale, &FocusHistory::default());
-        Ok(Self { size: image.dimensions(), field, quality })
+        let looks = match (screen, field.scale) {
+            (Some(screen), Some(scale)) => screen.look(&balanced.pixels, scale.um_per_px, &cells)?,
+            _ => Vec::new(),
+        };
+        Ok(Self { size: image.dimensions(), field, quality, looks })
     }
 }
 
 /// Scales found in the pictures, to decide which of them share one.
-fn estimates(measured: &[(ListedPicture, MeasuredPicture)]) -> Vec<(ImageGroup, ScaleEstimates)> {
+pub(super) fn estimates(measured: &[(ListedPicture, MeasuredPicture)]) -> Vec<(ImageGroup, ScaleEstimates)> {
     measured.iter().map(|(picture, measured)| (measured.group(picture), measured.scale_estimates)).collect()
 }
 
@@ -223,6 +211,7 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
     if !arguments.no_red_cells {
         vision = vision.naming_red_cells(&models).blame_input()?;
     }
+    let screen = screen(arguments, &models)?;
     let pictures = list(&arguments.paths, arguments.recursive)?;
     let files: Vec<PathBuf> = pictures.iter().map(|(picture, ())| picture.path.clone()).collect();
     let vision = Arc::new(vision.lit(lighting(&arguments.field, &files)?));
@@ -239,7 +228,7 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
         let mut measured = MeasuredPicture::new(image.dimensions(), vision.estimate_scale(&balanced)?);
         let sure = measured.scale_estimates.scale().filter(|scale| !scale.source.is_guess());
         if sure.is_some() {
-            measured.seen = Some(SeenPicture::at(&vision, &image, &balanced, sure)?);
+            measured.seen = Some(SeenPicture::at((&vision, screen.as_ref()), &image, &balanced, sure)?);
         }
         Ok(measured)
     });
@@ -252,7 +241,7 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             return Ok(seen);
         }
         let image = read_picture(&picture.path)?;
-        SeenPicture::at(&vision, &image, &vision.balanced(&image), scale)
+        SeenPicture::at((&vision, screen.as_ref()), &image, &vision.balanced(&image), scale)
     });
     let cells = seen.iter_mut().flat_map(|(_, seen)| &mut seen.field.cells);
     let opinions = cells.filter_map(|cell| cell.opinion.as_mut());
@@ -260,7 +249,7 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
     log::info!("{}", prevalence.report());
 
     let mut written = std::collections::HashSet::new();
-    print_each(&seen, &mut failures, |ListedPicture { path, .. }, SeenPicture { size, field, quality }| {
+    print_each(&seen, &mut failures, |ListedPicture { path, .. }, SeenPicture { size, field, quality, looks }| {
         if let Some(explanations) = &mut explanations {
             explanations.field(path, &read_picture(path)?, field)?;
         }
@@ -272,7 +261,8 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
         }
         if !arguments.json {
             let remarks = [quality.verdict.advice(), quality.warning()].into_iter().flatten();
-            return Ok(remarks.fold(field_text(path, field), |text, remark| format!("{text}; {remark}")));
+            let told = remarks.fold(field_text(path, field), |text, remark| format!("{text}; {remark}"));
+            return Ok(told + &look_text(field, looks));
         }
         let line = FieldLine {
             image: path,
@@ -283,12 +273,38 @@ pub fn analyze(arguments: &AnalyzeArguments) -> Result<(), Failure> {
             red_cell_density: field
                 .red_cells
                 .map(|RedCellColour(density)| density.map(|channel| rounded(channel, 1e3))),
-            cells: field.cells.iter().map(|cell| CellLine::new(cell, &vision)).collect(),
+            cells: (0..)
+                .zip(&field.cells)
+                .map(|(at, cell): (usize, _)| CellLine::new(cell, looks.get(at).copied().flatten(), &vision))
+                .collect(),
+            flags: looks.iter().any(Option::is_some).then_some(LOOK_FOR_PARASITES).into_iter().collect(),
             quality: QualityLine::new(quality),
             profile: vision.profile(),
         };
         Ok(serde_json::to_string(&line)?)
     })
+}
+
+/// What screens red cells for parasites, if that was asked for.
+fn screen(arguments: &AnalyzeArguments, models: &Models) -> Result<Option<ParasiteScreen>, Failure> {
+    if !arguments.parasites {
+        return Ok(None);
+    }
+    let screen = ParasiteScreen::new(models).blame_input()?;
+    screen.map(Some).ok_or_else(|| {
+        Failure::input("these models do not look for parasites: model.toml has no [parasites]; leave --parasites out")
+    })
+}
+
+/// Where the cells are that a person should look at; nothing where there are none, which does not mean that there are none.
+fn look_text(field: &Field, looks: &[Option<f64>]) -> String {
+    let found = field.cells.iter().zip(looks).filter(|(_, look)| look.is_some());
+    let places: Vec<String> =
+        found.map(|(cell, _)| cell.detection.area.centre()).map(|(x, y)| format!("{x:.0},{y:.0}")).collect();
+    if places.is_empty() {
+        return String::new();
+    }
+    format!("; look at these cells, something may be inside (experimental): {}", places.join(" "))
 }
 
 /// File name for a PNG in `folder` after the picture's own; two pictures of one name get different ones.
@@ -325,84 +341,4 @@ fn field_text(path: &Path, field: &Field) -> String {
     )
     .trim_end()
     .to_owned()
-}
-
-/// One line of `classify --json`.
-#[derive(Serialize)]
-struct ClassLine<'a> {
-    image: &'a Path,
-    class: CellClass,
-    probability: f64,
-    top: Vec<(CellClass, f64)>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uncorrected: Option<UncorrectedLine>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'static str>,
-    scale_um_per_px: Option<f64>,
-    scale_from: Option<ScaleSource>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    profile: Option<&'a ProfileMark>,
-}
-
-/// Classifies the cell in the middle of each picture.
-///
-/// # Errors
-/// With exit code 2 for wrong input, 1 if output or a network fails.
-pub fn classify(arguments: &ClassifyArguments) -> Result<(), Failure> {
-    let (vision, _) = vision(&arguments.vision)?;
-    let mut explanations = Explanations::asked(arguments.saliency.as_deref(), &vision)?;
-    let pictures = list(&arguments.paths, arguments.recursive)?;
-    let mut failures = Failures::among(pictures.len());
-    let measured = each(pictures, "measuring", &mut failures, |picture, ()| {
-        let image = read_picture(&picture.path)?;
-        Ok(MeasuredPicture::new(image.dimensions(), vision.estimate_scale(&vision.balanced(&image))?))
-    });
-    let shared = shared::groups(&estimates(&measured), shared::by_any_cells);
-    shared::log(&shared);
-    let coloured = each(measured, "measuring colour", &mut failures, |picture, measured| {
-        let group = measured.group(picture);
-        let scale = shared.get(&group).map(|shared| shared.scale).or(measured.scale_estimates.scale());
-        if !vision.maps_colour() {
-            return Ok((group, scale, None));
-        }
-        let colour = vision.colour_around(&vision.balanced(&read_picture(&picture.path)?), scale)?;
-        Ok((group, scale, colour))
-    });
-    let usual = shared::colours(coloured.iter().map(|(_, (group, _, colour))| (*group, *colour)));
-    let mut seen = each(coloured, "classifying", &mut failures, |picture, (group, scale, colour)| {
-        let colour = colour.or(usual.get(&group).copied());
-        let balanced = vision.balanced(&read_picture(&picture.path)?);
-        Ok((vision.classify_middle_at(&balanced, scale, colour)?, scale, colour))
-    });
-    let opinions = seen.iter_mut().map(|(_, (opinion, ..))| opinion);
-    let prevalence = vision.correction(arguments.vision.prevalence).correct_all(opinions);
-    log::info!("{}", prevalence.report());
-
-    print_each(&seen, &mut failures, |ListedPicture { path, .. }, (opinion, scale, colour)| {
-        if let Some(explanations) = &mut explanations {
-            explanations.middle(path, &read_picture(path)?, *scale, *colour, opinion)?;
-        }
-        if arguments.json {
-            return Ok(serde_json::to_string(&ClassLine {
-                image: path,
-                class: opinion.class,
-                probability: rounded(opinion.probability, 1e6),
-                top: top(opinion, usize::MAX),
-                uncorrected: UncorrectedLine::of(opinion),
-                note: note(opinion, &vision),
-                scale_um_per_px: scale.map(|scale| rounded(scale.um_per_px.get(), 1e5)),
-                scale_from: scale.map(|scale| scale.source),
-                profile: vision.profile(),
-            })?);
-        }
-        // The lines of a blast stand in the list; any other answer is its first.
-        let told = opinion.ranked.iter().filter(|(class, _)| *class != opinion.forced()).take(2);
-        let next: Vec<String> = told.map(|(class, p)| format!("{class} {p:.2}")).collect();
-        let more = match (note(opinion, &vision), opinion.other_answer()) {
-            (Some(note), _) => format!("; {note}"),
-            (None, Some(alone)) => format!("; uncorrected {alone}"),
-            (None, None) => String::new(),
-        };
-        Ok(format!("{}: {opinion}, {}; next {}{more}", path.display(), opinion.class.name(), next.join(", ")))
-    })
 }

@@ -15,6 +15,7 @@ use crate::cli::pictures::{Failures, list_one, progress};
 use crate::config::load::load;
 use crate::config::{Config, SessionConfig};
 use crate::counting::counter::Counter;
+use crate::counting::platelets::PlateletReport;
 use crate::counting::red_morphology::RedMorphology;
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::{Ending, Snapshot};
@@ -68,6 +69,9 @@ struct Recording {
     /// Groups, evidence of the flags, ratios to red cells, simultaneous intervals, corrected percentages.
     #[serde(flatten)]
     statistics: Statistics,
+    /// Clumps and giant ones among the platelets, and their estimate by fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platelets: Option<PlateletReport>,
 }
 
 /// Counts a recorded session.
@@ -125,6 +129,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
                 if let Some(problem) = counted.unnamed {
                     bar.suspend(|| failures.note(path, &anyhow::anyhow!(problem)));
                 }
+                session.see(counted.whole);
                 session.revise(&counted.revisions);
                 session.add(&counted.cells, counted.jumped);
                 frames += 1;
@@ -165,6 +170,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
             experimental: result.experimental,
             flags: result.flags,
             statistics: result.statistics,
+            platelets: result.platelets,
         };
         output::line(serde_json::to_string(&recording).blame_run()?)?;
     } else {
@@ -245,6 +251,9 @@ fn text(result: &Snapshot, frames: u64, skipped: u64) -> String {
     let _ = write!(text, "{}{}", result.statistics, evidence(&result.statistics));
     if let Some(red) = &result.red_cells {
         let _ = write!(text, "{red}");
+    }
+    if let Some(platelets) = &result.platelets {
+        let _ = write!(text, "{platelets}");
     }
     let _ = writeln!(text, "{}", Mark::Replayed.sentence());
     for flag in &result.flags {

@@ -2,6 +2,7 @@
 
 pub mod adapt;
 pub mod analyze;
+
 pub mod args;
 pub mod at_device;
 pub mod audit;
@@ -9,6 +10,7 @@ pub mod backup;
 pub mod beforehand;
 pub mod calibrate;
 pub mod check_config;
+pub mod classify;
 pub mod clock;
 pub mod control;
 pub mod count;
@@ -22,6 +24,7 @@ pub mod lighting;
 pub mod model;
 pub mod output;
 pub mod pictures;
+mod quality_line;
 pub mod report;
 pub mod run;
 pub mod saliency;

@@ -3,6 +3,7 @@
 pub mod counter;
 mod critical;
 pub mod delta;
+pub mod platelets;
 pub mod quality_control;
 mod readings;
 pub mod red_morphology;

@@ -87,6 +87,10 @@ flags! {
     UnfamiliarStain "unfamiliar-stain" "STAIN UNFAMILIAR" [];
     /// More unclassified white cells than the limit.
     ManyUnclassified "many-unclassified" "MANY UNKNOWN" [Unclassified];
+    /// More platelets lie in clumps than chance explains: every platelet count is too low.
+    PlateletClumps "platelet-clumps" "PLT CLUMPS" [];
+    /// Platelets as wide as red cells.
+    GiantPlatelets "giant-platelets" "GIANT PLATELETS" [];
     /// The power failed during the count, and it was closed with the cells it had.
     Partial "partial" "PARTIAL" [];
     /// The power failed during the count, and it went on: cells may be counted twice.

@@ -63,6 +63,7 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
         red_count: entered.and_then(RedCount::new),
         entered: &result.statistics.entered,
         corrected: None,
+        platelets: result.platelets.as_ref(),
     });
     let experimental = result.experimental.iter().copied();
     Snapshot {
@@ -77,6 +78,7 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
         statistics,
         own_classes,
         red_cells,
+        platelets: result.platelets.as_ref().map(|report| report.with_counted(kinds.plt)),
         ..result.clone()
     }
 }

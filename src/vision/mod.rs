@@ -13,6 +13,8 @@ mod field;
 pub mod models;
 pub mod net;
 pub mod optics;
+pub mod parasites;
+mod parasites_card;
 pub mod prediction;
 pub mod prevalence;
 pub mod profile;

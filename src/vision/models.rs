@@ -10,6 +10,7 @@ use crate::system::file;
 use crate::vision::card_seal::{hexadecimal, seal_of};
 use crate::vision::colour_map::StainCard;
 use crate::vision::optics::white_balance::WhiteBalance;
+use crate::vision::parasites_card::ParasitesCard;
 use crate::vision::profile::{Profile, ProfileError, ProfileProblem};
 use crate::vision::red_card::RedCellsCard;
 use crate::vision::tempering::DistanceCard;
@@ -30,6 +31,8 @@ pub struct ModelCard {
     pub classifier: ClassifierCard,
     /// The network of red cells; without it they are counted, and not named.
     pub red_cells: Option<RedCellsCard>,
+    /// The network that screens red cells for parasites.
+    pub parasites: Option<ParasitesCard>,
     /// Sources of the training images.
     #[serde(default)]
     pub training: Vec<TrainingSource>,
@@ -140,6 +143,8 @@ pub struct Models {
     pub classifier: Vec<u8>,
     /// Network of red cells, ONNX, where the card names one.
     pub red_cells: Option<Vec<u8>>,
+    /// Network that screens for parasites, ONNX, where the card names one.
+    pub parasites: Option<Vec<u8>>,
     /// The profile of a laboratory, whose last layer the classifier gets.
     pub profile: Option<Profile>,
 }
@@ -166,7 +171,11 @@ impl Models {
             None => None,
             Some(red) => Some(read_checked(&folder.join(&red.file), &red.sha256)?),
         };
-        Ok(Self { card, folder: folder.to_owned(), detector, classifier, red_cells, profile: None })
+        let parasites = match &card.parasites {
+            None => None,
+            Some(screen) => Some(read_checked(&folder.join(&screen.file), &screen.sha256)?),
+        };
+        Ok(Self { card, folder: folder.to_owned(), detector, classifier, red_cells, parasites, profile: None })
     }
 
     /// The same with the profile in this file.
@@ -235,7 +244,8 @@ impl ModelCard {
     #[must_use]
     pub fn networks(&self) -> Vec<&PathBuf> {
         let red = self.red_cells.as_ref().map(|red| &red.file);
-        [&self.detector.file, &self.classifier.file].into_iter().chain(red).collect()
+        let parasites = self.parasites.as_ref().map(|screen| &screen.file);
+        [&self.detector.file, &self.classifier.file].into_iter().chain(red).chain(parasites).collect()
     }
 
     /// Refuses every number outside the range in which such a network can work at all.
@@ -247,6 +257,7 @@ impl ModelCard {
         self.detector.check()?;
         self.classifier.check()?;
         self.red_cells.as_ref().map_or(Ok(()), RedCellsCard::check)?;
+        self.parasites.as_ref().map_or(Ok(()), ParasitesCard::check)?;
         for source in &self.training {
             if source.images > MOST_IMAGES {
                 return Err(format!("training.images is {}, not 0 to {MOST_IMAGES}", source.images));

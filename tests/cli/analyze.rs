@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::{complained, leukoscope, said};
+use crate::common::{complained, leukoscope, models_with, real, said};
 use image::{Rgb, RgbImage};
 use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings};
 use leukoscope::domain::class::Kind;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A microscope whose camera sees `um_per_px`.
 fn microscope(size: (u32, u32), um_per_px: f64) -> SimulatedMicroscope {
@@ -162,4 +162,54 @@ fn a_scale_bar_in_the_picture_is_warned_about() {
     let (_, count, complaint) = run("count", folder.path(), &[]);
     assert_eq!(count[0]["frames_with_drawn_lines"], 1);
     assert!(complaint.contains("1.png: lines are drawn into the picture"), "{complaint}");
+}
+
+#[test]
+fn a_healthy_drawn_field_says_nothing_of_parasites_asked_or_not() {
+    let folder = tempfile::tempdir().unwrap();
+    field(0).save(folder.path().join("field.png")).unwrap();
+    let (code, asked, complaint) = run("analyze", folder.path(), &["--parasites"]);
+    assert_eq!(code, Some(0), "{complaint}");
+    assert_eq!(asked, run("analyze", folder.path(), &[]).1, "nothing found is nothing said");
+    assert!(!asked[0].to_string().contains("parasite"), "{asked:?}");
+}
+
+#[test]
+fn cells_to_look_at_for_parasites_are_named_only_where_somebody_asks() {
+    let Some(pack) = real("fields/iml/train") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // Three large parasites in a field that the network learned from: whether it runs is asked here, not how good it is.
+    fs::copy(pack.join("PA171802.jpg"), folder.path().join("field.jpg")).unwrap();
+    let (code, lines, complaint) = run("analyze", folder.path(), &["--parasites"]);
+    assert_eq!(code, Some(0), "{complaint}");
+    assert_eq!(lines[0]["flags"], json!(["look-for-parasites"]));
+    let cells = lines[0]["cells"].as_array().unwrap();
+    let looked_at: Vec<&Value> = cells.iter().filter(|cell| cell.get("look_for_parasites").is_some()).collect();
+    assert!((1..=8).contains(&looked_at.len()), "{looked_at:?}");
+    for cell in looked_at {
+        assert_eq!((&cell["kind"], &cell["graded"]), (&json!("RBC"), &json!(true)), "{cell}");
+        assert!((0.0..=1.0).contains(&cell["look_for_parasites"].as_f64().unwrap()));
+    }
+    let plain = leukoscope(["analyze", folder.path().to_str().unwrap(), "--parasites"]);
+    assert!(said(&plain).contains("look at these cells"), "{}", said(&plain));
+    let (_, lines, _) = run("analyze", folder.path(), &[]);
+    assert!(!lines[0].to_string().contains("parasite"), "off by default");
+}
+
+#[test]
+fn models_that_do_not_look_for_parasites_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    field(0).save(folder.path().join("field.png")).unwrap();
+    let models = models_with(|card| without_table(&card, "parasites"));
+    let (code, lines, complaint) =
+        run("analyze", folder.path(), &["--parasites", "--models", models.path().to_str().unwrap()]);
+    assert_eq!((code, lines.len()), (Some(2), 0));
+    assert!(complaint.contains("no [parasites]") && complaint.contains("--parasites"), "{complaint}");
+}
+
+/// A card without one of its tables.
+fn without_table(card: &str, table: &str) -> String {
+    let from = card.find(&format!("[{table}]")).unwrap();
+    let to = card[from + 1..].find("\n[").map_or(card.len(), |end| from + 1 + end + 1);
+    format!("{}{}", &card[..from], &card[to..])
 }

@@ -24,7 +24,7 @@ pub fn models_folder() -> PathBuf {
 }
 
 /// The networks of the shipped models.
-pub const NETWORKS: [&str; 3] = ["cells.onnx", "detector.onnx", "redcells.onnx"];
+pub const NETWORKS: [&str; 4] = ["cells.onnx", "detector.onnx", "redcells.onnx", "parasites.onnx"];
 
 /// A copy of the shipped card and networks.
 pub fn copy_of_the_models() -> tempfile::TempDir {

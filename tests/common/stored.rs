@@ -171,6 +171,7 @@ pub fn result(sample: &str) -> Snapshot {
         amends: None,
         first_reviewer: None,
         quality_control: None,
+        platelets: None,
         own_classes: Vec::new(),
         red_cells: None,
     }

@@ -7,6 +7,7 @@ mod coverage;
 mod coverage_correction;
 mod live_count;
 mod objective;
+mod platelets;
 mod rivals;
 mod statistics;
 mod track;

@@ -25,6 +25,7 @@ mod report;
 mod report_bench;
 mod report_laboratory;
 mod report_own;
+mod report_platelets;
 #[path = "screens/samples.rs"]
 mod samples;
 mod serial;

@@ -58,6 +58,7 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         amends: None,
         first_reviewer: None,
         quality_control: None,
+        platelets: None,
         own_classes: Vec::new(),
         red_cells: None,
     }

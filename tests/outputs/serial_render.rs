@@ -55,6 +55,7 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         amends: None,
         first_reviewer: None,
         quality_control: None,
+        platelets: None,
         own_classes: Vec::new(),
         red_cells: None,
     }

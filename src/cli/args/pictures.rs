@@ -58,6 +58,9 @@ pub struct AnalyzeArguments {
     /// Leave red cells without names: faster.
     #[arg(long)]
     pub no_red_cells: bool,
+    /// Name red cells that a person should look at for parasites: an experiment. Where it names none, that means nothing.
+    #[arg(long)]
+    pub parasites: bool,
     #[command(flatten)]
     pub field: FieldArguments,
     #[command(flatten)]

@@ -3,6 +3,7 @@
 mod analyzer;
 mod red;
 mod white;
+mod whole;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use image::{RgbImage, imageops};
 
+use crate::counting::platelets::WholeField;
 use crate::counting::track::{self, CellId, CellUpdate, Observation, OnSlide, Registration, Tracker};
 use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
@@ -86,6 +88,8 @@ pub struct Counted {
     pub red_cells: Option<RedCellColour>,
     /// Quality of the frame; a refused frame adds no cells.
     pub quality: Quality,
+    /// What it shows of the slide, if it is a whole field of which every cell can be counted.
+    pub whole: Option<WholeField>,
     /// Why white cells of this frame could not be classified, if so; they count once another frame shows them. Or why its red
     /// cells could not be graded.
     pub unnamed: Option<String>,
@@ -270,6 +274,7 @@ impl Counter {
             log::debug!("cells that were in view longest ago are forgotten");
         }
         counted.jumped = placed.jumped || placed.forgot;
+        counted.whole = whole::field(&placed, &balanced.view, scale, quality);
         counted.origin = placed.origin;
         counted.names = placed.names;
         counted.in_view = detections;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::counting::counter::{CountedCell, Revision};
+use crate::counting::platelets::{PlateletFilm, PlateletReport, WholeField};
 use crate::counting::red_morphology::{RedCell, RedFilm};
 use crate::counting::tally::Tally;
 use crate::counting::track::CellId;
@@ -26,6 +27,7 @@ pub(super) struct SessionCells {
     /// The red cells that were looked at, each by its id so that it can be withdrawn.
     red: HashMap<CellId, RedCell>,
     film: RedFilm,
+    platelets: PlateletFilm,
     /// White cells added, changed or withdrawn since the composition was last estimated.
     changed: usize,
     tally: Tally,
@@ -44,6 +46,7 @@ impl SessionCells {
             places: HashMap::new(),
             red: HashMap::new(),
             film: RedFilm::default(),
+            platelets: PlateletFilm::default(),
             changed: 0,
             tally: Tally::default(),
             uncorrected: Tally::default(),
@@ -60,6 +63,9 @@ impl SessionCells {
     /// the last time: with each frame of a usual count, and not too often in a very long one.
     pub(super) fn add(&mut self, cells: &[CountedCell]) {
         for cell in cells {
+            if cell.kind == Kind::Plt || cell.opinion.is_some() {
+                self.platelets.add(cell.id, cell.at, cell.kind == Kind::Plt);
+            }
             if let Some(opinion) = &cell.opinion {
                 count(&mut self.uncorrected, opinion.raw());
                 self.name(opinion.raw());
@@ -78,6 +84,7 @@ impl SessionCells {
                 }
             }
         }
+        self.platelets.settle();
         if self.changed * 100 >= self.white.len() {
             self.settle();
         }
@@ -88,6 +95,7 @@ impl SessionCells {
         for revision in revisions {
             match revision {
                 Revision::Named { id, opinion, .. } => {
+                    self.platelets.rename(*id, opinion.raw().class == CellClass::Plt);
                     if let Some(at) = self.places.get(id).copied() {
                         let before = std::mem::replace(&mut self.white[at], opinion.raw().clone());
                         self.forget(&before);
@@ -98,6 +106,7 @@ impl SessionCells {
                     }
                 }
                 Revision::Withdrawn { id, kind } => {
+                    self.platelets.remove(*id);
                     if let Some(at) = self.places.remove(id) {
                         let before = self.white.swap_remove(at);
                         self.names.swap_remove(at);
@@ -146,6 +155,22 @@ impl SessionCells {
         let named = self.correction.apply(opinion, &self.prevalence);
         self.blasts_kept = self.blasts_kept.saturating_sub(u32::from(named.is_blast_kept()));
         uncount(&mut self.tally, &named);
+    }
+
+    /// Takes in a whole field, before its cells.
+    pub(super) fn see(&mut self, field: WholeField) {
+        self.platelets.see(field);
+    }
+
+    /// Brings the figures of the platelets up to date at the end of a count. `all_counted`: whether the cells of the last
+    /// field are counted, too.
+    pub(super) fn finish_platelets(&mut self, all_counted: bool) {
+        self.platelets.finish(all_counted);
+    }
+
+    /// What the platelets tell beyond their number.
+    pub(super) fn platelets(&self) -> Option<PlateletReport> {
+        self.platelets.report(self.tally.kinds().plt)
     }
 
     /// The counts with the corrected names.

@@ -2,6 +2,7 @@
 
 use crate::config::{CriticalConfig, Flags, SessionConfig};
 use crate::counting::critical;
+use crate::counting::platelets::PlateletReport;
 use crate::counting::readings;
 use crate::counting::red_morphology::RedMorphology;
 use crate::counting::session::broken_off::BrokenOff;
@@ -43,6 +44,8 @@ pub struct Described<'a> {
     pub entered: &'a [Entry],
     /// Percentages corrected for the classifier's errors, if these are known.
     pub corrected: Option<MisclassificationCorrection>,
+    /// What the platelets tell beyond their number.
+    pub platelets: Option<&'a PlateletReport>,
 }
 
 /// The part of a snapshot that depends on the counts alone.
@@ -95,6 +98,7 @@ pub fn describe(of: Described<'_>) -> Description {
     if of.overlap {
         flags.push(Flag::PossibleOverlap);
     }
+    flags.extend(of.platelets.into_iter().flat_map(PlateletReport::flags));
     flags.sort_unstable();
     let known = RedCellInputs {
         red_count: of.red_count,

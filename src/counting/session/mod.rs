@@ -5,6 +5,7 @@ pub(crate) mod broken_off;
 mod cells;
 pub mod describe;
 mod entered;
+mod fields;
 pub mod sample;
 pub mod snapshot;
 mod two_reviewers;
@@ -125,8 +126,7 @@ impl Session {
             return false;
         }
         self.jumped |= jumped;
-        // A field is always counted whole, even past the target: stopping inside one would favour the cells that are
-        // found first.
+        // A field is always counted whole: stopping inside one would favour the cells that are found first.
         self.cells.add(cells);
         if !self.is_enough() {
             return false;
@@ -178,6 +178,7 @@ impl Session {
 
     fn end(&mut self, ending: Ending) {
         self.cells.settle();
+        self.cells.finish_platelets(ending != Ending::TargetReached);
         self.phase = Phase::Done;
         self.ending = Some(ending);
         // By the network's own classes: the error rates of corrected names differ from sample to sample.
@@ -208,6 +209,7 @@ impl Session {
             red_count: self.red_count,
             entered: &self.entered,
             corrected: self.corrected.clone(),
+            platelets: self.cells.platelets().as_ref(),
         });
         Snapshot {
             sample: self.sample.clone(),
@@ -245,6 +247,7 @@ impl Session {
             quality_control: None,
             own_classes: Vec::new(),
             red_cells,
+            platelets: self.cells.platelets(),
         }
     }
 }

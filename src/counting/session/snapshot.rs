@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 pub use super::amends::Amends;
 pub use super::two_reviewers::{Difference, FirstReviewer, HandedBack};
+use crate::counting::platelets::PlateletReport;
 use crate::counting::quality_control::{ControlOf, QualityControl};
 use crate::counting::red_morphology::RedMorphology;
 use crate::counting::statistics::Statistics;
@@ -288,6 +289,10 @@ pub struct Snapshot {
     /// Whether this count is a control run itself; else, once signed, how quality control stood then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality_control: Option<QualityControl>,
+    /// Clumps and giant ones among the platelets, and their estimate by fields; missing before the first platelet and in results
+    /// of versions that did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platelets: Option<PlateletReport>,
 }
 
 impl Snapshot {

@@ -13,6 +13,7 @@ pub mod letterhead;
 mod paper;
 mod pdf;
 mod pictures;
+mod platelets;
 pub mod ranges;
 mod red_cells;
 mod reference;

@@ -12,6 +12,7 @@ use super::paper::{
     BODY, GOOD, GOOD_TINT, INK, LEFT, Paper, RIGHT, RULE, SHEET, SMALL, STRONG, Sheet, Type, WARN, WARN_TINT,
 };
 use super::pictures::pictures;
+use super::platelets;
 use super::red_cells;
 use super::reference::Reference;
 use super::typeface::{self, PdfFace};
@@ -232,6 +233,9 @@ fn others(paper: &mut Paper, result: &Snapshot, words: &Words) {
         if let Some(note) = &red.note {
             paper.paragraph(LEFT, RIGHT, BODY, note);
         }
+    }
+    for line in platelets::lines(result, words) {
+        paper.paragraph(LEFT, RIGHT, BODY, &line);
     }
     let frames = &result.frames;
     let used = words.with("result.frames", &[("used", &frames.used), ("refused", &frames.refused.total())]);

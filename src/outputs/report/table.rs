@@ -14,6 +14,7 @@ use super::control;
 use super::differential::classes;
 use super::letterhead::Letterhead;
 use super::pdf::{camera_checked, code, key, limit_lines, signed_unseen};
+use super::platelets;
 use super::ranges::{Mark, value};
 use super::red_cells;
 use super::reference::Reference;
@@ -313,7 +314,11 @@ fn figures(
             lines.fact("per red cell", "note", note)?;
         }
     }
-    red_cells::lines(lines, result, words)
+    red_cells::lines(lines, result, words)?;
+    for (name, figure) in platelets::estimates(result) {
+        lines.figure("platelets", name, "", figure, 2)?;
+    }
+    platelets::facts(result).iter().try_for_each(|(name, value)| lines.fact("platelets", name, value))
 }
 
 /// What was entered, and the counts per microlitre that rest on it.

@@ -302,7 +302,17 @@ impl Counting {
     fn counted(&mut self, counted: Result<Counted, VisionError>, frame: &Frame) {
         match counted {
             Ok(Counted {
-                cells, revisions, jumped, um_per_px, red_cells, quality, in_view, names, unnamed, ..
+                cells,
+                revisions,
+                jumped,
+                um_per_px,
+                red_cells,
+                quality,
+                in_view,
+                names,
+                unnamed,
+                whole,
+                ..
             }) => {
                 self.used += 1;
                 self.view.learn(&cells, &revisions);
@@ -323,6 +333,7 @@ impl Counting {
                 self.connections.recorder.counted(&cells, &revisions);
                 self.fields.see(frame, &in_view, &names, self.um_per_px);
                 self.keep_fields(&cells, &revisions);
+                self.session.see(whole);
                 self.session.revise(&revisions);
                 if self.session.add(&cells, jumped) {
                     self.ended(None);

@@ -43,6 +43,7 @@ pub fn waiting() -> Snapshot {
         amends: None,
         first_reviewer: None,
         quality_control: None,
+        platelets: None,
         own_classes: Vec::new(),
         red_cells: None,
     }

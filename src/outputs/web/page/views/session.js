@@ -195,7 +195,21 @@ function others(result) {
       line("result.whitePerUlWithout", per?.estimates?.WBC_per_ul_without_nucleated_red, 0),
       line("result.plateletsPerUl", per?.estimates?.PLT_per_ul, 0),
       per?.note && h("li", {}, per.note),
+      platelets(result.platelets),
       h("li", {}, t("result.frames", { used: number(result.frames.used), refused: number(Object.values(result.frames.refused ?? {}).reduce((a, b) => a + b, 0)) }))));
+}
+
+// What the platelets tell beyond their number.
+function platelets(report) {
+  if (!report) return null;
+  const { per_oil_field: field, PLT_per_ul_by_fields: perUl, clumps, in_clumps: held, counted, giant, measured, fields, notes } = report;
+  const lines = [
+    perUl && t("result.plateletsByFields", { value: number(perUl[0]), interval: `${number(perUl[1])} – ${number(perUl[2])}`, field: number(field[0], 1), n: number(fields) }),
+    clumps > 0 && t("result.plateletClumps", { n: number(clumps), held: number(held), of: number(counted) }),
+    giant > 0 && t("result.plateletGiants", { n: number(giant), of: number(measured) })];
+  const grave = ["platelet-clumps", "giant-platelets"];
+  return [lines.filter(Boolean).map((line) => h("li", {}, line)),
+    notes.map((note) => h("li", {}, h("p", { class: grave.includes(note) ? "notice" : "soft" }, t(`plateletNote.${note}`))))];
 }
 
 // The power cuts during this count, and what they mean for its figures.
