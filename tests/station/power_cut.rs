@@ -211,7 +211,7 @@ fn a_cell_that_was_changed_while_a_count_lay_interrupted_is_found_when_it_goes_o
     station.cut();
     drop(Store::open(state.path()).unwrap());
     let file = rusqlite::Connection::open(state.path().join(leukoscope::store::FILE)).unwrap();
-    assert!(file.execute("UPDATE cell SET class = 'BAS' WHERE class IS NOT NULL AND class <> 'BAS'", []).unwrap() > 0);
+    assert!(file.execute("UPDATE cell SET class = 'BAS' WHERE kind = 'WBC' AND class <> 'BAS'", []).unwrap() > 0);
     drop(file);
     let station = Station::start(state.path(), &[]);
     assert_eq!(station.ask("POST", "/api/sessions/1/close", "{}").0, 200);
