@@ -56,6 +56,13 @@ fn stages(criterion: &mut Criterion) {
         let mut turn = frames.iter().cycle();
         b.iter(|| turn.next().map(|frame| counter.frame(frame)));
     });
+    let grading = Vision::clone(&vision).naming_red_cells(&models).expect("the shipped network of red cells runs");
+    let grading = Arc::new(grading);
+    criterion.bench_function("the same, grading red cells", |b| {
+        let mut counter = Counter::new(Arc::clone(&grading));
+        let mut turn = frames.iter().cycle();
+        b.iter(|| turn.next().map(|frame| counter.frame(frame)));
+    });
 }
 
 criterion_group! {

@@ -73,6 +73,11 @@ struct CellLine {
     /// Of a named red cell: whether it counts for grades, as it is whole and lies by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     graded: Option<bool>,
+    /// Of a named red cell: its diameter, um, and the width of its pale middle as a share of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diameter_um: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pallor: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     uncorrected: Option<UncorrectedLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,6 +134,8 @@ impl CellLine {
             probability: probability.map(|probability| rounded(probability, 1e6)),
             top: red.map_or_else(|| white.map(|(class, p)| (class.code(), p)).collect(), of_red),
             graded: red.map(|red| red.graded),
+            diameter_um: red.map(|red| rounded(red.diameter_um, 1e3)),
+            pallor: red.and_then(|red| red.pallor).map(|pallor| rounded(pallor, 1e3)),
             uncorrected: opinion.and_then(UncorrectedLine::of),
             note: opinion.and_then(|opinion| note(opinion, vision)),
             look_for_parasites: look.map(|probability| rounded(probability, 1e4)),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -15,6 +16,7 @@ use crate::config::load::load;
 use crate::config::{Config, SessionConfig};
 use crate::counting::counter::Counter;
 use crate::counting::platelets::PlateletReport;
+use crate::counting::red_morphology::RedMorphology;
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::{Ending, Snapshot};
 use crate::counting::statistics::Statistics;
@@ -25,6 +27,7 @@ use crate::domain::counts::KindCounts;
 use crate::domain::flag::Flag;
 use crate::domain::prevalence_mode::PrevalenceMode;
 use crate::domain::source::{Mark, Source};
+use crate::vision::Vision;
 use crate::vision::prediction::BLAST_KEPT;
 use crate::vision::prevalence::PrevalenceReport;
 use crate::vision::profile::ProfileMark;
@@ -48,6 +51,9 @@ struct Recording {
     frames_with_drawn_lines: u64,
     counts: KindCounts,
     classes: BTreeMap<CellClass, u32>,
+    /// What its red cells look like; missing with `--no-red-cells`, and where none was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    red_cells: Option<RedMorphology>,
     percent: BTreeMap<CellClass, [f64; 3]>,
     /// Counts by raw prediction.
     classes_uncorrected: BTreeMap<CellClass, u32>,
@@ -79,16 +85,22 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
         Some(file) => load(Some(file), env::vars()).blame_input()?,
         None => Config::default(),
     };
-    let (vision, models) = counting_vision(&arguments.vision, &arguments.field, &pictures)?;
+    let (mut vision, models) = counting_vision(&arguments.vision, &arguments.field, &pictures)?;
+    if station.red_cells.grade && !arguments.no_red_cells {
+        vision = Arc::new(Vision::clone(&vision).naming_red_cells(&models).blame_input()?);
+    }
     let matrix = arguments.confusion.as_deref().or(station.models.confusion.as_deref());
     let confusion = confusion::ConfusionSource::find(matrix, &models, vision.unknown_below()).blame_input()?;
     let correction = vision.correction(Some(arguments.vision.prevalence.unwrap_or(PrevalenceMode::Sample)));
     let experimental = vision.experimental().to_vec();
     let profile = vision.profile().cloned();
+    let scale_stated = vision.scale_is_stated();
     let mut counter = Counter::behind(vision, Gate::new(!arguments.no_gate));
     // Counts the whole recording, however many cells it shows.
     let limits = SessionConfig { target: u32::MAX, precision_of: None, ..station.session };
-    let mut session = Session::new(limits, station.flags, correction).with_first_red_count(arguments.red_count);
+    let mut session = Session::new(limits, station.flags, correction)
+        .with_first_red_count(arguments.red_count)
+        .grading_red_cells(station.red_cells, scale_stated);
     session.correct_by(confusion);
     // A recording has no clock; the session uses the time only for names and lines that are not printed here.
     let now = jiff::Timestamp::UNIX_EPOCH;
@@ -148,6 +160,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
             refused,
             frames_with_drawn_lines: drawn,
             counts: result.kinds,
+            red_cells: result.red_cells,
             classes: result.classes.iter().map(|line| (line.class, line.count)).collect(),
             percent: result.classes.iter().map(|line| (line.class, [line.percent, line.low, line.high])).collect(),
             classes_uncorrected: result.classes_uncorrected,
@@ -236,12 +249,16 @@ fn text(result: &Snapshot, frames: u64, skipped: u64) -> String {
         let _ = writeln!(text, "{} cells: {BLAST_KEPT}", result.blasts_kept);
     }
     let _ = write!(text, "{}{}", result.statistics, evidence(&result.statistics));
+    if let Some(red) = &result.red_cells {
+        let _ = write!(text, "{red}");
+    }
     if let Some(platelets) = &result.platelets {
         let _ = write!(text, "{platelets}");
     }
     let _ = writeln!(text, "{}", Mark::Replayed.sentence());
     for flag in &result.flags {
-        if !result.statistics.evidence.iter().any(|evidence| evidence.flag == *flag) {
+        let told = result.statistics.evidence.iter().any(|evidence| evidence.flag == *flag);
+        if !told && *flag != Flag::RedCellMorphology {
             let _ = writeln!(text, "FLAG {}", flag.short());
         }
     }

@@ -26,7 +26,7 @@ pub use sections::{
     AstmCharset, AstmConfig, CameraConfig, Charset, CodesConfig, ColourOrder, Config, ControlRequired, Controls,
     CriticalConfig, DisplayConfig, DisplayKind, FhirConfig, Flags, FlatFieldChoice, GpioBackend, Hl7Config,
     LaboratoryConfig, LineFormat, MetricsConfig, ModelsConfig, MqttConfig, Optics, PixelFormat, PracticeConfig,
-    QualityConfig, QualityControlConfig, ReviewConfig, SampleConfig, SampleField, ScanLayout, SerialConfig,
-    SessionConfig, Station, StoreConfig, WebConfig, shipped_file,
+    QualityConfig, QualityControlConfig, RedCellsConfig, ReviewConfig, SampleConfig, SampleField, ScanLayout,
+    SerialConfig, SessionConfig, Station, StoreConfig, WebConfig, shipped_file,
 };
 pub use values::{FlagList, HostAddress, ListenAddress, NotAHost, NotAPort, NotAnAddress, Sends, SerialPort};

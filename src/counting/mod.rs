@@ -6,6 +6,7 @@ pub mod delta;
 pub mod platelets;
 pub mod quality_control;
 mod readings;
+pub mod red_morphology;
 pub mod session;
 pub mod statistics;
 pub mod tally;

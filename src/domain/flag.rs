@@ -81,6 +81,8 @@ flags! {
     LeftShift "left-shift" "LEFT SHIFT?" [Bands, ImmatureGranulocytes];
     /// Erythroblasts at or above the limit.
     NucleatedRedCells "nucleated-red-cells" "NUCL. RED CELLS?" [NucleatedRedCells];
+    /// A class of red cells at or above its limit; the graded red cells name it.
+    RedCellMorphology "red-cell-morphology" "RED CELL SHAPES?" [];
     /// The white cells are unlike any that the classifier learned from.
     UnfamiliarStain "unfamiliar-stain" "STAIN UNFAMILIAR" [];
     /// More unclassified white cells than the limit.

@@ -14,5 +14,6 @@ pub mod own_class;
 pub mod prevalence_mode;
 pub mod red_cell_colour;
 pub mod red_class;
+pub mod red_grade;
 pub mod scale;
 pub mod source;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 macro_rules! red_classes {
     ($($(#[$doc:meta])* $variant:ident $code:literal $name:literal $group:ident;)+) => {
@@ -72,7 +74,7 @@ red_classes! {
 }
 
 /// Look-alikes that even experts mix up, joined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
 pub enum RedGroup {
     /// Normal cells.
     #[serde(rename = "normal")]
@@ -114,6 +116,26 @@ impl RedClass {
     pub const fn index(self) -> usize {
         self as usize
     }
+
+    /// The letter that picks it in a review, each another one; `h` and `z` are taken.
+    #[must_use]
+    pub const fn key(self) -> char {
+        match self {
+            Self::Normal => 'n',
+            Self::Macrocyte => 'm',
+            Self::Microcyte => 'i',
+            Self::Spherocyte => 's',
+            Self::Target => 't',
+            Self::Stomatocyte => 'c',
+            Self::Ovalocyte => 'o',
+            Self::Teardrop => 'd',
+            Self::Burr => 'b',
+            Self::Schistocyte => 'f',
+            Self::Unk => 'u',
+            Self::Hypochromic => 'p',
+            Self::Elliptocyte => 'e',
+        }
+    }
 }
 
 impl fmt::Display for RedClass {
@@ -145,6 +167,15 @@ impl Serialize for RedClass {
     }
 }
 
+impl PartialSchema for RedClass {
+    fn schema() -> RefOr<Schema> {
+        let codes = Self::ALL.iter().map(|class| class.code());
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes)).into()
+    }
+}
+
+impl ToSchema for RedClass {}
+
 impl<'de> Deserialize<'de> for RedClass {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = String::deserialize(deserializer)?;
@@ -163,6 +194,13 @@ mod tests {
             assert_eq!(class.index(), number);
         }
         assert_eq!((RedClass::ALL.len(), RedClass::Unk.index()), (13, 10));
+    }
+
+    #[test]
+    fn every_class_has_a_key_of_its_own_that_the_review_has_not_taken() {
+        let keys: std::collections::BTreeSet<char> = RedClass::ALL.iter().map(|class| class.key()).collect();
+        assert_eq!(keys.len(), RedClass::ALL.len());
+        assert!(keys.iter().all(char::is_ascii_lowercase) && !keys.contains(&'h') && !keys.contains(&'z'));
     }
 
     #[test]

@@ -9,11 +9,12 @@ use crate::counting::session::snapshot::{Ending, Snapshot};
 use crate::counting::track::{CellId, OnSlide};
 use crate::domain::geometry::Rect;
 use crate::domain::prevalence_mode::PrevalenceMode;
-use crate::store::records::{CellChange, CellRecord, SessionDetail, SessionId, Settings, Status};
+use crate::store::records::{CellChange, CellRecord, RedRecord, SessionDetail, SessionId, Settings, Status};
 use crate::store::{Kept, Reopened, Store, StoreError};
 use crate::vision::Vision;
 use crate::vision::prediction::Prediction;
 use crate::vision::prevalence::PriorShift;
+use crate::vision::red_cells::RedOpinion;
 
 /// Why an interrupted count cannot be taken up again.
 #[derive(Debug, thiserror::Error)]
@@ -88,9 +89,14 @@ fn counted(cell: &CellRecord, unknown_below: f64) -> Option<CountedCell> {
             Prediction::of(if cell.ranked.is_empty() { only() } else { cell.ranked.clone() }, unknown_below)
         }),
         at: OnSlide { patch: cell.patch, area },
-        red: None,
+        red: cell.red.as_ref().map(opinion),
         picture: None,
     })
+}
+
+fn opinion(red: &RedRecord) -> RedOpinion {
+    let RedRecord { class, probability, ranked, graded, diameter_um, pallor, .. } = red.clone();
+    RedOpinion { class, probability, ranked, graded, diameter_um, pallor }
 }
 
 /// Closes an interrupted session with the cells it has, in the name of `by`. The result is the one that the count would
@@ -118,7 +124,8 @@ pub(crate) fn close(
     let settings = kept.detail.settings.clone().unwrap_or_else(|| now.clone());
     let alike = vision.filter(|_| named_alike(&settings, now));
     let correction = alike.map_or_else(PriorShift::off, |vision| vision.correction(Some(prevalence)));
-    let mut count = Session::new(settings.session.clone(), settings.flags.clone(), correction);
+    let mut count = Session::new(settings.session.clone(), settings.flags.clone(), correction)
+        .grading_red_cells(settings.red_cells.clone(), vision.is_some_and(Vision::scale_is_stated));
     count.alarm_at(&settings.critical);
     count.go_on(broken_off(&kept));
     count.finish(Ending::PowerCut);

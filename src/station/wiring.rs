@@ -353,8 +353,9 @@ fn first_session(
     confusion: ConfusionSource,
 ) -> (Session, Option<Command>) {
     let correction = vision.correction(Some(config.models.prevalence));
-    let mut session =
-        Session::new(config.session.clone(), config.flags.clone(), correction).with_first_red_count(red_count);
+    let mut session = Session::new(config.session.clone(), config.flags.clone(), correction)
+        .with_first_red_count(red_count)
+        .grading_red_cells(config.red_cells.clone(), vision.scale_is_stated());
     session.correct_by(confusion);
     session.alarm_at(&config.critical);
     let first = match sample {

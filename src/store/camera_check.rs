@@ -15,7 +15,7 @@ const LOOKED_AT: &str = "\
     AND json_extract(settings, '$.taken_with.camera') = ?1 AND json_extract(settings, '$.taken_with.objective') = ?2 \
     AND id NOT IN (SELECT id FROM amended)), \
     kept AS (SELECT count(*) AS cells, coalesce(sum(person_class IS class), 0) AS agree FROM taken \
-    JOIN cell ON cell.session = taken.id WHERE person_class IS NOT NULL AND NOT_QUICKLY), \
+    JOIN cell ON cell.session = taken.id WHERE person_class IS NOT NULL AND kind = 'WBC' AND NOT_QUICKLY), \
     gone AS (SELECT coalesce(sum(cells), 0) AS cells, coalesce(sum(max(cells - reclassified, 0)), 0) AS agree FROM \
     (SELECT json_extract(signature.snapshot, '$.looked_at.cells') AS cells, coalesce(taken.reclassified, 0) AS reclassified \
     FROM taken JOIN signature ON signature.session = taken.id WHERE cells_removed IS NOT NULL)) \

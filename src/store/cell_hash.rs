@@ -95,7 +95,7 @@ impl Sums {
         session: SessionId,
         number: CellNumber,
     ) -> rusqlite::Result<()> {
-        if let Some(hash) = stored(connection, OF_CELL, session, number)? {
+        if let Some(hash) = stored(connection, OF_CELL, session, number, digest::of_cell)? {
             self.cells.take(&hash);
         }
         Ok(())
@@ -108,7 +108,7 @@ impl Sums {
         session: SessionId,
         number: CellNumber,
     ) -> rusqlite::Result<()> {
-        if let Some(hash) = stored(connection, OF_PICTURE, session, number)? {
+        if let Some(hash) = stored(connection, OF_PICTURE, session, number, |_, columns| Ok(columns))? {
             self.pictures.take(&hash);
         }
         Ok(())
@@ -116,7 +116,7 @@ impl Sums {
 
     /// Takes in a row of `COLUMNS`.
     pub(super) fn add_cell(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
-        self.cells.add(&of_row(row, row.as_ref().column_count())?);
+        self.cells.add(&of_row(row, digest::of_cell(row, row.as_ref().column_count())?)?);
         Ok(())
     }
 
@@ -137,10 +137,11 @@ impl Sums {
 }
 
 /// Columns of a cell that are hashed while it is counted: the same as once it has ended.
-pub(super) const COLUMNS: &str = "number, kind, withdrawn, patch, x, y, w, h, class, probability, ranked";
+pub(super) const COLUMNS: &str = "number, kind, withdrawn, patch, x, y, w, h, class, probability, ranked, \
+     graded, diameter_um, pallor";
 
-const OF_CELL: &str = "SELECT number, kind, withdrawn, patch, x, y, w, h, class, probability, ranked FROM cell \
-     WHERE session = ?1 AND number = ?2";
+const OF_CELL: &str = "SELECT number, kind, withdrawn, patch, x, y, w, h, class, probability, ranked, \
+     graded, diameter_um, pallor FROM cell WHERE session = ?1 AND number = ?2";
 const OF_PICTURE: &str = "SELECT number, jpeg FROM crop WHERE session = ?1 AND number = ?2";
 
 fn stored(
@@ -148,10 +149,11 @@ fn stored(
     sql: &str,
     session: SessionId,
     number: CellNumber,
+    hashed: impl Fn(&Row<'_>, usize) -> rusqlite::Result<usize>,
 ) -> rusqlite::Result<Option<[u8; 32]>> {
     let mut select = connection.prepare_cached(sql)?;
     let columns = select.column_count();
-    select.query_row([session, number], |row| of_row(row, columns)).optional()
+    select.query_row([session, number], |row| of_row(row, hashed(row, columns)?)).optional()
 }
 
 fn of_row(row: &Row<'_>, columns: usize) -> rusqlite::Result<[u8; 32]> {
@@ -169,16 +171,14 @@ struct Rows {
 }
 
 fn read(connection: &Connection, part: &Part, session: SessionId) -> rusqlite::Result<Rows> {
-    let mut select = connection.prepare_cached(part.sql)?;
-    let columns = select.column_count();
-    let mut rows = select.query([session])?;
     let (mut whole, mut sum, mut marks) = (Sha256::new(), Sum::default(), Vec::new());
-    while let Some(row) = rows.next()? {
+    part.each(connection, session, |row, columns| {
         digest::take_row(&mut whole, row, columns)?;
         let hash = of_row(row, columns)?;
         sum.add(&hash);
         marks.extend(mark(row.get(0)?, &hash));
-    }
+        Ok(())
+    })?;
     Ok(Rows { hash: hexadecimal(&whole.finalize()), sum, marks })
 }
 

@@ -2,23 +2,25 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
-use super::records::{CellNumber, CellRecord, Reclassified, SessionId};
-use super::text::{read_class, read_kind, read_own, read_time};
+use super::records::{CellNumber, CellRecord, Reclassified, RedReclassified, RedRecord, SessionId};
+use super::text::{read_class, read_kind, read_own, read_red_class, read_time};
 use super::{Store, StoreError, StoreProblem, quickly, schema};
 use crate::domain::class::{CellClass, Kind};
+use crate::domain::red_class::RedClass;
 
 /// Begin of a query for cells of session `?1`.
 fn begin(connection: &Connection) -> rusqlite::Result<String> {
     let own = if schema::has_own_classes(connection)? { "person_own" } else { "NULL" };
+    let red = if schema::has_red_cells(connection)? { "graded, diameter_um, pallor" } else { "NULL, NULL, NULL" };
     Ok(format!(
         "SELECT cell.number, kind, patch, x, y, w, h, class, probability, ranked, person_class, person, person_at, \
-         EXISTS (SELECT 1 FROM crop WHERE crop.session = cell.session AND crop.number = cell.number), {own} \
+         EXISTS (SELECT 1 FROM crop WHERE crop.session = cell.session AND crop.number = cell.number), {own}, {red} \
          FROM cell WHERE session = ?1 AND NOT withdrawn"
     ))
 }
 
 impl Store {
-    /// Cells of a session, least certain first; optionally only those of one kind or one class in force.
+    /// Cells of a session, least certain first; optionally only those of one kind or, of white ones, one class in force.
     ///
     /// # Errors
     /// If they cannot be read.
@@ -29,6 +31,20 @@ impl Store {
         class: Option<CellClass>,
     ) -> Result<Vec<CellRecord>, StoreError> {
         self.read(|transaction| select(transaction, session, kind, class))
+    }
+
+    /// Red cells of a session that were named, least certain first; optionally only those of one class in force, or with a
+    /// picture.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn red_cells(
+        &self,
+        session: SessionId,
+        class: Option<RedClass>,
+        pictured: bool,
+    ) -> Result<Vec<CellRecord>, StoreError> {
+        self.read(|transaction| select_red(transaction, session, class, pictured))
     }
 
     /// One cell.
@@ -58,11 +74,28 @@ pub(super) fn select(
     class: Option<CellClass>,
 ) -> Result<Vec<CellRecord>, StoreProblem> {
     let mut select = transaction.prepare_cached(&format!(
-        "{} AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR coalesce(person_class, class) = ?3) \
-         ORDER BY probability, number",
+        "{} AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR (kind <> 'RBC' AND coalesce(person_class, class) = ?3)) \
+         ORDER BY kind = 'RBC' AND class IS NULL, probability, number",
         begin(transaction)?
     ))?;
     let rows = select.query_map(params![session, kind.map(Kind::code), class.map(CellClass::code)], columns)?;
+    let quickly = quickly::cells(transaction, session)?;
+    rows.map(|row| record(row?, |number| quickly.contains(&number))).collect()
+}
+
+pub(super) fn select_red(
+    transaction: &Transaction<'_>,
+    session: SessionId,
+    class: Option<RedClass>,
+    pictured: bool,
+) -> Result<Vec<CellRecord>, StoreProblem> {
+    let mut select = transaction.prepare_cached(&format!(
+        "{} AND kind = 'RBC' AND class IS NOT NULL AND (?2 IS NULL OR coalesce(person_class, class) = ?2) \
+         AND (NOT ?3 OR EXISTS (SELECT 1 FROM crop WHERE crop.session = cell.session AND crop.number = cell.number)) \
+         ORDER BY probability, number",
+        begin(transaction)?
+    ))?;
+    let rows = select.query_map(params![session, class.map(RedClass::code), pictured], columns)?;
     let quickly = quickly::cells(transaction, session)?;
     rows.map(|row| record(row?, |number| quickly.contains(&number))).collect()
 }
@@ -88,6 +121,7 @@ struct Columns {
     person: Option<(String, String, String)>,
     own: Option<String>,
     has_crop: bool,
+    red: (Option<bool>, Option<f64>, Option<f64>),
 }
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
@@ -107,34 +141,62 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
         person,
         has_crop: row.get(13)?,
         own: row.get(14)?,
+        red: (row.get(15)?, row.get(16)?, row.get(17)?),
     })
 }
 
 fn record(columns: Columns, quickly: impl Fn(CellNumber) -> bool) -> Result<CellRecord, StoreProblem> {
-    let Columns { number, kind, patch, area: [x, y, w, h], class, probability, ranked, person, own, has_crop } =
-        columns;
-    let by_person = match person {
-        Some((class, by, at)) => Some(Reclassified {
-            class: read_class(&class)?,
-            own: own.as_deref().map(read_own).transpose()?,
-            by,
-            at: read_time(&at)?,
-            quickly: quickly(number),
-        }),
-        None => None,
-    };
-    Ok(CellRecord {
-        number,
-        kind: read_kind(&kind)?,
-        patch,
+    let kind = read_kind(&columns.kind)?;
+    let [x, y, w, h] = columns.area;
+    let mut cell = CellRecord {
+        number: columns.number,
+        kind,
+        patch: columns.patch,
         x,
         y,
         w,
         h,
-        class: class.as_deref().map(read_class).transpose()?,
-        probability,
+        class: None,
+        probability: None,
+        ranked: Vec::new(),
+        red: None,
+        by_person: None,
+        has_crop: columns.has_crop,
+    };
+    if kind == Kind::Rbc {
+        cell.red = red(columns, quickly)?;
+        return Ok(cell);
+    }
+    let Columns { number, class, probability, ranked, person, own, .. } = columns;
+    cell.class = class.as_deref().map(read_class).transpose()?;
+    cell.probability = probability;
+    cell.ranked = ranked.map_or_else(|| Ok(Vec::new()), |ranked| serde_json::from_str(&ranked))?;
+    if let Some((class, by, at)) = person {
+        let own = own.as_deref().map(read_own).transpose()?;
+        let quickly = quickly(number);
+        cell.by_person = Some(Reclassified { class: read_class(&class)?, own, by, at: read_time(&at)?, quickly });
+    }
+    Ok(cell)
+}
+
+/// What a red cell looks like; none if it was not named.
+fn red(columns: Columns, quickly: impl Fn(CellNumber) -> bool) -> Result<Option<RedRecord>, StoreProblem> {
+    let Columns { number, class, probability, ranked, person, red: (graded, diameter_um, pallor), .. } = columns;
+    let (Some(class), Some(diameter_um)) = (class, diameter_um) else { return Ok(None) };
+    let by_person = match person {
+        Some((class, by, at)) => {
+            let (class, at) = (read_red_class(&class)?, read_time(&at)?);
+            Some(RedReclassified { class, by, at, quickly: quickly(number) })
+        }
+        None => None,
+    };
+    Ok(Some(RedRecord {
+        class: read_red_class(&class)?,
+        probability: probability.unwrap_or(0.0),
         ranked: ranked.map_or_else(|| Ok(Vec::new()), |ranked| serde_json::from_str(&ranked))?,
+        graded: graded.unwrap_or(false),
+        diameter_um,
+        pallor,
         by_person,
-        has_crop,
-    })
+    }))
 }

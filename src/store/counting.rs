@@ -11,6 +11,7 @@ use super::text::time;
 use super::{Store, StoreError, StoreProblem, alarms, audit, digest, fields, results};
 use crate::counting::quality_control::QualityControl;
 use crate::counting::session::snapshot::Snapshot;
+use crate::domain::class::{CellClass, Kind};
 use crate::domain::source::Source;
 
 impl Store {
@@ -217,6 +218,37 @@ fn without_withdrawn(transaction: &Transaction<'_>, session: SessionId) -> rusql
     transaction.execute("DELETE FROM cell WHERE session = ?1 AND withdrawn", [session]).map(drop)
 }
 
+/// What a cell was named, as it is stored. Numbers that are none are left out.
+struct Named {
+    class: Option<&'static str>,
+    probability: Option<f64>,
+    ranked: Option<String>,
+    /// Of a red cell: whether it is graded, its diameter and its pallor.
+    red: Option<(Option<bool>, Option<f64>, Option<f64>)>,
+}
+
+fn named(cell: &CellRecord) -> Result<Named, StoreProblem> {
+    let finite = |number: &f64| number.is_finite();
+    if cell.kind == Kind::Rbc {
+        // Without a diameter nothing is known of its size, and it is not graded by half.
+        let Some(red) = cell.red.as_ref().filter(|red| red.diameter_um.is_finite()) else {
+            return Ok(Named { class: None, probability: None, ranked: None, red: None });
+        };
+        // JSON has no word for what is no number, and the cell could not be read back.
+        let ranked: Vec<_> = red.ranked.iter().filter(|(_, probability)| probability.is_finite()).collect();
+        let ranked = if ranked.is_empty() { None } else { Some(serde_json::to_string(&ranked)?) };
+        return Ok(Named {
+            class: Some(red.class.code()),
+            probability: Some(red.probability).filter(finite),
+            ranked,
+            red: Some((Some(red.graded), Some(red.diameter_um), red.pallor.filter(finite))),
+        });
+    }
+    let ranked = if cell.ranked.is_empty() { None } else { Some(serde_json::to_string(&cell.ranked)?) };
+    let class = cell.class.map(CellClass::code);
+    Ok(Named { class, probability: cell.probability.filter(finite), ranked, red: None })
+}
+
 fn change(transaction: &Transaction<'_>, session: SessionId, changes: &[CellChange]) -> Result<(), StoreProblem> {
     let state: Option<String> = rusqlite::OptionalExtension::optional(transaction.query_row(
         "SELECT state FROM session WHERE id = ?1",
@@ -235,10 +267,10 @@ fn change(transaction: &Transaction<'_>, session: SessionId, changes: &[CellChan
         None => Sums::present(transaction, session)?,
     };
     let mut put = transaction.prepare_cached(&format!(
-        "INSERT INTO cell (session, number, kind, patch, x, y, w, h, class, probability, ranked)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+        "INSERT INTO cell (session, number, kind, patch, x, y, w, h, class, probability, ranked, graded, \
+         diameter_um, pallor) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
          ON CONFLICT DO UPDATE SET withdrawn = 0, kind = ?3, patch = ?4, x = ?5, y = ?6, w = ?7, h = ?8, class = ?9,
-             probability = ?10, ranked = ?11 RETURNING {COLUMNS}",
+             probability = ?10, ranked = ?11, graded = ?12, diameter_um = ?13, pallor = ?14 RETURNING {COLUMNS}",
     ))?;
     let mut picture = transaction.prepare_cached(
         "INSERT INTO crop (session, number, jpeg) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET jpeg = ?3 \
@@ -250,13 +282,27 @@ fn change(transaction: &Transaction<'_>, session: SessionId, changes: &[CellChan
     for change in changes {
         match change {
             CellChange::Put { cell, crop } => {
-                let CellRecord { number, kind, patch, x, y, w, h, class, probability, ranked, .. } = cell;
-                let class = class.map(crate::domain::class::CellClass::code);
-                let ranked = if ranked.is_empty() { None } else { Some(serde_json::to_string(ranked)?) };
-                let probability = probability.filter(|probability| probability.is_finite());
+                let CellRecord { number, kind, patch, x, y, w, h, .. } = cell;
+                let Named { class, probability, ranked, red } = named(cell)?;
+                let (graded, diameter_um, pallor) = red.unwrap_or_default();
                 sums.take_cell(transaction, session, *number)?;
                 put.query_row(
-                    params![session, number, kind.code(), patch, x, y, w, h, class, probability, ranked],
+                    params![
+                        session,
+                        number,
+                        kind.code(),
+                        patch,
+                        x,
+                        y,
+                        w,
+                        h,
+                        class,
+                        probability,
+                        ranked,
+                        graded,
+                        diameter_um,
+                        pallor
+                    ],
                     |row| sums.add_cell(row),
                 )?;
                 if let Some(jpeg) = crop {

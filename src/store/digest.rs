@@ -1,5 +1,7 @@
 //! SHA-256 hashes of rows, for the lines of the audit trail that speak of them.
 
+use std::borrow::Cow;
+
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, Params, Row, params};
 use serde_json::{Map, Value};
@@ -7,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::audit::hexadecimal;
 use super::records::SessionId;
+use super::schema;
 
 /// One kind of rows of a session.
 #[derive(Debug)]
@@ -17,7 +20,7 @@ pub(super) struct Part {
     pub(super) what: &'static str,
     /// Nearly all of the file: takes long to hash.
     pub(super) large: bool,
-    pub(super) sql: &'static str,
+    sql: &'static str,
 }
 
 /// The session itself. What retention takes away from it is told by the lines of retention.
@@ -69,8 +72,8 @@ pub(super) const PARTS: [Part; 14] = [
         name: "cells",
         what: "a cell",
         large: true,
-        sql: "SELECT number, kind, withdrawn, patch, x, y, w, h, class, probability, ranked FROM cell \
-              WHERE session = ?1 ORDER BY number",
+        sql: "SELECT number, kind, withdrawn, patch, x, y, w, h, class, probability, ranked, \
+              graded, diameter_um, pallor FROM cell WHERE session = ?1 ORDER BY number",
     },
     Part {
         name: "pictures",
@@ -147,7 +150,32 @@ pub(super) const PARTS: [Part; 14] = [
 
 impl Part {
     pub(super) fn hash(&self, connection: &Connection, session: SessionId) -> rusqlite::Result<String> {
-        of_rows(connection, self.sql, params![session])
+        let mut hash = Sha256::new();
+        self.each(connection, session, |row, columns| take_row(&mut hash, row, columns))?;
+        Ok(hexadecimal(&hash.finalize()))
+    }
+
+    /// Gives every row in its order, with the number of its columns that are hashed.
+    pub(super) fn each(
+        &self,
+        connection: &Connection,
+        session: SessionId,
+        mut take: impl FnMut(&Row<'_>, usize) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let of_cells = self.name == PARTS[CELLS].name;
+        // A file of an earlier version that was opened for reading has no such columns.
+        let sql = if of_cells && !schema::has_red_cells(connection)? {
+            Cow::Owned(self.sql.replace("graded, diameter_um, pallor", "NULL, NULL, NULL"))
+        } else {
+            Cow::Borrowed(self.sql)
+        };
+        let mut select = connection.prepare_cached(&sql)?;
+        let columns = select.column_count();
+        let mut rows = select.query([session])?;
+        while let Some(row) = rows.next()? {
+            take(row, if of_cells { of_cell(row, columns)? } else { columns })?;
+        }
+        Ok(())
     }
 }
 
@@ -212,6 +240,21 @@ pub(super) fn of_rows(connection: &Connection, sql: &str, parameters: impl Param
         take_row(&mut hash, row, columns)?;
     }
     Ok(hexadecimal(&hash.finalize()))
+}
+
+/// Columns at the end of a cell that tell what a red one looks like.
+const OF_RED: usize = 3;
+
+/// How many of the columns of a cell are hashed: those of a named red cell only where one of them holds something, so that the
+/// hashes of every other cell are those of before.
+pub(super) fn of_cell(row: &Row<'_>, columns: usize) -> rusqlite::Result<usize> {
+    let others = columns.saturating_sub(OF_RED);
+    for column in others..columns {
+        if row.get_ref(column)? != ValueRef::Null {
+            return Ok(columns);
+        }
+    }
+    Ok(others)
 }
 
 /// Adds the first `columns` values of a row.

@@ -26,7 +26,7 @@ impl Store {
             let not_quickly = quickly::not_quickly(transaction)?;
             let mut select = transaction.prepare_cached(&format!(
                 "SELECT cell.session, cell.person_class FROM session JOIN cell ON cell.session = session.id WHERE {TAKEN} \
-                 AND cell.person_class IS NOT NULL AND NOT cell.withdrawn AND {not_quickly} AND NOT {} \
+                 AND cell.person_class IS NOT NULL AND cell.kind = 'WBC' AND NOT cell.withdrawn AND {not_quickly} AND NOT {} \
                  AND EXISTS (SELECT 1 FROM crop WHERE crop.session = cell.session AND crop.number = cell.number) \
                  ORDER BY cell.session, cell.number",
                 amendment::is_amended(transaction)?

@@ -7,14 +7,13 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+pub use super::cell_record::{CellRecord, Reclassified, RedReclassified, RedRecord};
 pub use super::fields::{FieldCell, FieldRecord, ShownField};
 pub use super::version::AmendedBy;
-use crate::config::{CameraSource, CriticalConfig, Flags, SampleConfig, SessionConfig};
+use crate::config::{CameraSource, CriticalConfig, Flags, RedCellsConfig, SampleConfig, SessionConfig};
 use crate::counting::delta::Delta;
 use crate::counting::session::snapshot::{CameraCheck, LookedAt, Snapshot};
-use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
-use crate::domain::own_class::{GivenClass, OwnName};
 use crate::domain::source::{Mark, Source};
 use crate::store::told::{Acknowledgement, Alarm};
 use crate::vision::optics::calibration::Setup;
@@ -68,6 +67,9 @@ pub struct Settings {
     pub sample: SampleConfig,
     /// Limits of the flags.
     pub flags: Flags,
+    /// Limits of red cells; the default for sessions of versions that did not grade them.
+    #[serde(default)]
+    pub red_cells: RedCellsConfig,
     /// Critical values.
     #[serde(default)]
     pub critical: CriticalConfig,
@@ -134,78 +136,6 @@ pub struct WorklistEntry {
     pub order: Order,
     /// When it came.
     pub at: Timestamp,
-}
-
-/// A counted cell.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct CellRecord {
-    /// Its number in the session.
-    #[schema(value_type = i64)]
-    pub number: CellNumber,
-    /// Kind it was detected as.
-    pub kind: Kind,
-    /// Its patch of the slide, from 0; places on different patches cannot be compared.
-    pub patch: u32,
-    /// Left edge of its box on the patch, camera px.
-    pub x: f64,
-    /// Top edge of its box on the patch, camera px.
-    pub y: f64,
-    /// Width of its box, camera px.
-    pub w: f64,
-    /// Height of its box, camera px.
-    pub h: f64,
-    /// Class that the program counts it as; only for white cells.
-    pub class: Option<CellClass>,
-    /// Probability of `class`, 0..=1.
-    pub probability: Option<f64>,
-    /// Raw probabilities of every class, most probable first.
-    pub ranked: Vec<(CellClass, f64)>,
-    /// Class from a reviewer, if any.
-    pub by_person: Option<Reclassified>,
-    /// Whether a crop of it is stored.
-    pub has_crop: bool,
-}
-
-impl CellRecord {
-    /// The class in force: the reviewer's, else the program's.
-    #[must_use]
-    pub fn class_in_force(&self) -> Option<CellClass> {
-        self.by_person.as_ref().map(|change| change.class).or(self.class)
-    }
-
-    /// What a reviewer said of it, if anything.
-    #[must_use]
-    pub fn given(&self) -> Option<GivenClass> {
-        self.by_person.as_ref().map(|person| GivenClass { class: person.class, own: person.own.clone() })
-    }
-
-    /// The laboratory's own class that a reviewer gave it, if any.
-    #[must_use]
-    pub fn own(&self) -> Option<&OwnName> {
-        self.by_person.as_ref().and_then(|person| person.own.as_ref())
-    }
-
-    /// Whether a person confirmed it or gave it another class, in the time that a look takes.
-    #[must_use]
-    pub fn is_looked_at(&self) -> bool {
-        self.by_person.as_ref().is_some_and(|person| !person.quickly)
-    }
-}
-
-/// Class given to a cell by a reviewer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Reclassified {
-    pub class: CellClass,
-    /// The laboratory's own class within it, if one was given, with its name as it was then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub own: Option<OwnName>,
-    /// Name of the user.
-    pub by: String,
-    /// When it was given.
-    pub at: Timestamp,
-    /// Whether that came faster than anybody can look, so that the cell counts as looked at by nobody.
-    #[serde(default)]
-    pub quickly: bool,
 }
 
 /// Changes to the cells of a running session, applied in order.
@@ -294,6 +224,9 @@ pub struct SessionDetail {
     pub fingerprint: Option<String>,
     /// White cells whose class from review differs from the program's.
     pub reclassified: u32,
+    /// Red cells whose class from review differs from the program's; of cells that are kept.
+    #[serde(default)]
+    pub red_reclassified: u32,
     /// How many of the white cells a person looked at; when it was signed, once it is. Unknown for results of versions
     /// that did not count them.
     pub looked_at: Option<LookedAt>,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::counting::red_morphology::{RedCell, RedFilm, RedMorphology};
 use crate::counting::session::broken_off::BrokenOff;
 use crate::counting::session::describe::{Described, Description, describe};
 use crate::counting::session::snapshot::Snapshot;
@@ -10,18 +11,19 @@ use crate::counting::tally::Tally;
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::flag::Flag;
 use crate::domain::own_class::{OwnCount, OwnName};
-use crate::store::records::{CellRecord, Settings};
+use crate::store::records::{CellRecord, RedRecord, Settings};
 use crate::vision::prediction::Prediction;
 
-/// The counted `result` recomputed from the classes in force of its white `cells`. If no reviewer changed a class, it
-/// is the counted result itself. Otherwise corrections for the program's errors (prevalence, confusion matrix) are
+/// The counted `result` recomputed from the classes in force of its `cells`, of which red ones are only needed where a person
+/// changed one. If no reviewer changed a class, it is the counted result itself. Otherwise corrections for the program's errors (prevalence, confusion matrix) are
 /// left out: a person's errors are different.
 #[must_use]
 pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) -> Snapshot {
     let white = || cells.iter().filter(|cell| cell.kind == Kind::Wbc);
-    let own_classes = own_classes(cells);
+    let (own_classes, red_cells) = (own_classes(cells), red_cells(result, cells, settings));
     if white().all(|cell| cell.class_in_force() == cell.class) {
-        return Snapshot { own_classes, ..result.clone() };
+        let flags = with_red_flag(&result.flags, red_cells.as_ref());
+        return Snapshot { own_classes, red_cells, flags, ..result.clone() };
     }
     let mut tally = Tally::default();
     let mut platelets = result.kinds.plt;
@@ -57,6 +59,7 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
         overlap: result.flags.contains(&Flag::PossibleOverlap),
         broken_off: BrokenOff::of(&result.interruptions, result.ending),
         unfamiliar: result.flags.contains(&Flag::UnfamiliarStain),
+        red_cells: red_cells.as_ref(),
         red_count: entered.and_then(RedCount::new),
         entered: &result.statistics.entered,
         corrected: None,
@@ -74,9 +77,35 @@ pub fn reviewed(result: &Snapshot, cells: &[CellRecord], settings: &Settings) ->
         critical,
         statistics,
         own_classes,
+        red_cells,
         platelets: result.platelets.as_ref().map(|report| report.with_counted(kinds.plt)),
         ..result.clone()
     }
+}
+
+/// What the red cells look like, with the classes that people gave them. Cells without a picture count by the program's class.
+fn red_cells(result: &Snapshot, cells: &[CellRecord], settings: &Settings) -> Option<RedMorphology> {
+    let counted = result.red_cells.as_ref()?;
+    let red = || cells.iter().filter_map(|cell| cell.red.as_ref());
+    if red().all(|cell| cell.class_in_force() == cell.class) {
+        return Some(counted.clone());
+    }
+    let mut film = RedFilm::default();
+    for cell in red() {
+        let RedRecord { graded, diameter_um, pallor, .. } = *cell;
+        film.add(RedCell { class: cell.class_in_force(), graded, diameter_um, pallor });
+    }
+    film.report(counted.size.scale_known).map(|report| report.judged(&settings.red_cells))
+}
+
+/// The flags of a result whose white cells are as counted, and whose red ones are these.
+fn with_red_flag(counted: &[Flag], red_cells: Option<&RedMorphology>) -> Vec<Flag> {
+    let mut flags: Vec<Flag> = counted.iter().copied().filter(|flag| *flag != Flag::RedCellMorphology).collect();
+    if red_cells.is_some_and(|red| !red.evidence.is_empty()) {
+        flags.push(Flag::RedCellMorphology);
+        flags.sort_unstable();
+    }
+    flags
 }
 
 /// White cells of each of the laboratory's own classes as people gave them: by fixed class, the most frequent first. Cells that hold

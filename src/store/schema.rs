@@ -21,6 +21,7 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema/11.sql"),
     include_str!("schema/12.sql"),
     include_str!("schema/13.sql"),
+    include_str!("schema/14.sql"),
 ];
 
 /// Format version that this program writes.
@@ -49,6 +50,12 @@ pub(super) fn since_identity(connection: &Connection, column: &'static str) -> r
 /// Whether a file knows the own classes of laboratories; one of an earlier version may have been opened for reading.
 pub(super) fn has_own_classes(connection: &Connection) -> rusqlite::Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('cell') WHERE name = 'person_own')";
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
+}
+
+/// Whether a file knows what red cells look like; one of an earlier version may have been opened for reading.
+pub(super) fn has_red_cells(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('cell') WHERE name = 'graded')";
     connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
 }
 

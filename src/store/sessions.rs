@@ -28,8 +28,12 @@ fn select(connection: &Connection, end: &str) -> rusqlite::Result<String> {
 }
 
 /// Number of white cells of session `?1` whose class from review differs from the program's.
-pub(super) const RECLASSIFIED: &str =
-    "SELECT count(*) FROM cell WHERE session = ?1 AND person_class IS NOT NULL AND person_class IS NOT class";
+pub(super) const RECLASSIFIED: &str = "SELECT count(*) FROM cell WHERE session = ?1 AND person_class IS NOT NULL \
+    AND person_class IS NOT class AND kind = 'WBC'";
+
+/// The same of red cells.
+const RED_RECLASSIFIED: &str = "SELECT count(*) FROM cell WHERE session = ?1 AND person_class IS NOT NULL \
+    AND person_class IS NOT class AND kind = 'RBC'";
 
 /// Sessions in a list by default.
 const USUAL: u32 = 50;
@@ -218,6 +222,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
     let reclassified: u32 = transaction
         .prepare_cached(&format!("SELECT coalesce(reclassified, ({RECLASSIFIED})) FROM session WHERE id = ?1"))?
         .query_row([row.id], |row| row.get(0))?;
+    let red_reclassified: u32 = transaction.prepare_cached(RED_RECLASSIFIED)?.query_row([row.id], |row| row.get(0))?;
     let (signature, signed) = match row.signature {
         Some([by, at, comment, sha256, snapshot]) => {
             let signature = Signature { by, at: read_time(&at)?, comment, sha256 };
@@ -227,15 +232,21 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
     };
     let signed_looked_at = signed.as_ref().and_then(|signed| signed.looked_at.clone());
     let signed_check = signed.as_ref().and_then(|signed| signed.camera_check.clone());
-    let white = match &counted_result {
-        Some(_) if signed.is_none() && (whole || reclassified > 0) => {
-            cells::select(transaction, row.id, Some(Kind::Wbc), None)?
+    let changed = reclassified > 0 || red_reclassified > 0;
+    let cells = match &counted_result {
+        Some(_) if signed.is_none() && (whole || changed) => {
+            let mut cells = cells::select(transaction, row.id, Some(Kind::Wbc), None)?;
+            // Thousands, and only needed where one was changed.
+            if red_reclassified > 0 {
+                cells.extend(cells::select_red(transaction, row.id, None, false)?);
+            }
+            cells
         }
         _ => Vec::new(),
     };
     let reviewed_result = match (signed, &counted_result, &settings) {
         (Some(signed), _, _) => Some(signed),
-        (None, Some(result), Some(settings)) if whole || reclassified > 0 => Some(reviewed(result, &white, settings)),
+        (None, Some(result), Some(settings)) if whole || changed => Some(reviewed(result, &cells, settings)),
         (None, result, _) => result.clone(),
     };
     // Results of before do not say where their pictures come from; a signed one stays as it was signed.
@@ -285,7 +296,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         alarm: reviewed_result.as_ref().and_then(|result| alarms::state(&result.critical, &acknowledged)),
     };
     let looked_at = match &reviewed_result {
-        Some(result) if whole && signature.is_none() => Some(quickly::looked_at(&white, result.kinds.wbc)),
+        Some(result) if whole && signature.is_none() => Some(quickly::looked_at(&cells, result.kinds.wbc)),
         _ => signed_looked_at,
     };
     let camera_check = match &reviewed_result {
@@ -305,6 +316,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
         store: row.store.filter(|_| row.sequence.is_some()),
         fingerprint,
         reclassified,
+        red_reclassified,
         looked_at,
         camera_check,
         signature,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::StoreProblem;
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::own_class::OwnName;
+use crate::domain::red_class::RedClass;
 
 /// A time as text that sorts.
 pub(super) fn time(at: Timestamp) -> String {
@@ -19,6 +20,10 @@ pub(super) fn read_time(text: &str) -> Result<Timestamp, StoreProblem> {
 
 pub(super) fn read_class(text: &str) -> Result<CellClass, StoreProblem> {
     CellClass::from_str(text).map_err(|_| StoreProblem::Content(format!("`{text}` is no class of cells")))
+}
+
+pub(super) fn read_red_class(text: &str) -> Result<RedClass, StoreProblem> {
+    RedClass::from_str(text).map_err(|_| StoreProblem::Content(format!("`{text}` is no class of red cells")))
 }
 
 pub(super) fn read_kind(text: &str) -> Result<Kind, StoreProblem> {

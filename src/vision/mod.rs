@@ -21,6 +21,7 @@ pub mod profile;
 pub mod quality;
 mod red_card;
 pub mod red_cells;
+mod red_measure;
 pub mod stain;
 pub mod tempering;
 

@@ -12,9 +12,10 @@ use crate::vision::models::{ModelError, Models};
 use crate::vision::net::{Array, Net, NetError};
 use crate::vision::optics::resample::ResampleError;
 use crate::vision::red_card::RedCellsCard;
+use crate::vision::red_measure::pallor;
 
 /// Crops per run. Two sizes, so that two plans serve any number of cells.
-const BATCH: usize = 16;
+const BATCH: usize = 8;
 
 /// Distance of two cells' middles, in the mean of their boxes' widths, below which they overlap: boxes are 1.12 times as wide
 /// as cells, so discs that just touch lie at 0.89.
@@ -47,6 +48,14 @@ pub struct RedOpinion {
     pub diameter_um: f64,
     /// Width of its pale middle as a share of its diameter, 0..=1; none where that can't be told.
     pub pallor: Option<f64>,
+}
+
+/// A look at one red cell.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RedLook {
+    pub opinion: RedOpinion,
+    /// What the network saw; none where it did not look.
+    pub crop: Option<RgbImage>,
 }
 
 impl RedOpinion {
@@ -120,28 +129,53 @@ impl RedClassifier {
     ) -> Result<Vec<Option<RedOpinion>>, RedCellError> {
         let red: Vec<usize> = (0..cells.len()).filter(|at| cells[*at].kind == Kind::Rbc).collect();
         let graded = graded(cells, balanced.dimensions());
+        let all = vec![true; cells.len()];
+        let looks = self.look_at(balanced, um_per_px, cells, &red, &all)?;
         let mut opinions: Vec<Option<RedOpinion>> = vec![None; cells.len()];
+        for (at, RedLook { opinion, .. }) in red.into_iter().zip(looks) {
+            opinions[at] = Some(RedOpinion { graded: graded[at], ..opinion });
+        }
+        Ok(opinions)
+    }
+
+    /// Looks at some of the cells found in this white-balanced image: those at `wanted`, in this order. The network names only those
+    /// that are `graded` (in the order of `cells`); the others have no class.
+    ///
+    /// # Errors
+    /// When cropping or the network fails.
+    pub(crate) fn look_at(
+        &self,
+        balanced: &RgbImage,
+        um_per_px: MicrometresPerPixel,
+        cells: &[Detection],
+        wanted: &[usize],
+        graded: &[bool],
+    ) -> Result<Vec<RedLook>, RedCellError> {
         let side = self.card.size as usize;
-        let mut rest = red.as_slice();
+        let mut looks: Vec<RedLook> =
+            wanted.iter().map(|at| RedLook { opinion: unnamed(&cells[*at], um_per_px), crop: None }).collect();
+        let named: Vec<usize> = (0..wanted.len()).filter(|nth| graded[wanted[*nth]]).collect();
+        let mut rest = named.as_slice();
         while !rest.is_empty() {
             let count = if rest.len() >= BATCH { BATCH } else { 1 };
             let (batch, after) = rest.split_at(count);
             let mut pixels = Vec::with_capacity(3 * count * side * side);
-            for at in batch {
-                pixels.extend(self.form.cut(balanced, cells[*at].area.centre(), um_per_px)?.into_raw());
+            for nth in batch {
+                let crop = self.form.cut(balanced, cells[wanted[*nth]].area.centre(), um_per_px)?;
+                pixels.extend_from_slice(&crop);
+                looks[*nth].crop = Some(crop);
             }
             let answer: Array<2> = self.net.run_pixels(&pixels, [count, side, side])?;
-            for (at, logits) in batch.iter().zip(answer.values.chunks(self.card.classes.len())) {
+            for (nth, logits) in batch.iter().zip(answer.values.chunks(self.card.classes.len())) {
+                let RedLook { opinion, crop } = &mut looks[*nth];
                 let ranked = self.ranked(logits);
                 let (class, probability) = RedOpinion::answer(&ranked, self.card.unknown_below);
-                let area = cells[*at].area;
-                let diameter_um = cell_in_box((area.w * area.h).sqrt()) * um_per_px.get();
-                let graded = graded[*at];
-                opinions[*at] = Some(RedOpinion { class, probability, ranked, graded, diameter_um, pallor: None });
+                let pallor = crop.as_ref().and_then(|crop| pallor(crop, self.form.background));
+                *opinion = RedOpinion { class, probability, ranked, graded: true, pallor, ..opinion.clone() };
             }
             rest = after;
         }
-        Ok(opinions)
+        Ok(looks)
     }
 
     /// Every class with its probability, most probable first.
@@ -155,6 +189,12 @@ impl RedClassifier {
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
         ranked
     }
+}
+
+/// A cell that the network did not look at.
+fn unnamed(cell: &Detection, um_per_px: MicrometresPerPixel) -> RedOpinion {
+    let diameter_um = cell_in_box((cell.area.w * cell.area.h).sqrt()) * um_per_px.get();
+    RedOpinion { class: RedClass::Unk, probability: 0.0, ranked: Vec::new(), graded: false, diameter_um, pallor: None }
 }
 
 /// Which cells are whole red cells that lie by themselves, in the order of `cells`; an image of this size, px.

@@ -19,6 +19,7 @@ mod hostile;
 mod model;
 mod model_bench;
 mod pictures;
+mod red_cells;
 mod remedies;
 mod special_files;
 mod support;

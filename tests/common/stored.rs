@@ -4,13 +4,15 @@ use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use jiff::Timestamp;
 use leukoscope::config::{CriticalConfig, Flags, SampleConfig, SessionConfig};
+use leukoscope::counting::red_morphology::{RedCell, RedFilm, RedMorphology};
 use leukoscope::counting::session::snapshot::{Ending, FrameCounts, Phase, Snapshot};
 use leukoscope::counting::statistics::Statistics;
 use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::domain::counts::{ClassCount, KindCounts};
+use leukoscope::domain::red_class::RedClass;
 use leukoscope::domain::source::Source;
 use leukoscope::store::Store;
-use leukoscope::store::records::{CellChange, CellRecord, SessionId, SessionStart, Settings};
+use leukoscope::store::records::{CellChange, CellRecord, RedRecord, SessionId, SessionStart, Settings};
 use leukoscope::vision::optics::calibration::Setup;
 
 /// A time `second`s after a fixed moment.
@@ -31,6 +33,7 @@ pub fn start(sample: &str) -> SessionStart {
             taken_with: Some(taken_with("simulated", "")),
             session: SessionConfig { target: 4, ..SessionConfig::default() },
             sample: SampleConfig::default(),
+            red_cells: leukoscope::config::RedCellsConfig::default(),
             flags: Flags::default(),
             critical: CriticalConfig::default(),
             models: [("classifier".to_owned(), "ab12".to_owned())].into(),
@@ -67,9 +70,46 @@ pub fn cell(number: i64, kind: Kind, class: Option<CellClass>, probability: f64)
         class,
         probability: class.map(|_| probability),
         ranked: class.map(|class| (class, probability)).into_iter().collect(),
+        red: None,
         by_person: None,
         has_crop: false,
     }
+}
+
+/// A red cell that was named.
+pub fn red_cell(number: i64, class: RedClass, probability: f64) -> CellRecord {
+    let red = RedRecord {
+        class,
+        probability,
+        ranked: vec![(class, probability), (RedClass::Unk, 1.0 - probability)],
+        graded: true,
+        diameter_um: 7.25,
+        pallor: Some(0.34),
+        by_person: None,
+    };
+    CellRecord { red: Some(red), ..cell(number, Kind::Rbc, None, 0.0) }
+}
+
+/// Two target cells, a schistocyte, a teardrop cell that is not graded, a normal cell without a picture, and two red cells that
+/// were not named, beside [`six_cells`].
+pub fn red_cells() -> Vec<CellChange> {
+    let mut teardrop = red_cell(23, RedClass::Teardrop, 0.8);
+    if let Some(red) = &mut teardrop.red {
+        (red.graded, red.pallor) = (false, None);
+    }
+    let pictured = |cell: CellRecord| {
+        let picture = jpeg(cell.number as u8);
+        put(cell, Some(&picture))
+    };
+    let mut changes = six_cells();
+    changes.extend([
+        pictured(red_cell(20, RedClass::Target, 0.9)),
+        pictured(red_cell(21, RedClass::Target, 0.5)),
+        pictured(red_cell(22, RedClass::Schistocyte, 0.7)),
+        pictured(teardrop),
+        put(red_cell(24, RedClass::Normal, 0.99), None),
+    ]);
+    changes
 }
 
 pub fn put(cell: CellRecord, crop: Option<&[u8]>) -> CellChange {
@@ -133,7 +173,24 @@ pub fn result(sample: &str) -> Snapshot {
         quality_control: None,
         platelets: None,
         own_classes: Vec::new(),
+        red_cells: None,
     }
+}
+
+/// What the red cells among these look like.
+pub fn red_morphology(changes: &[CellChange]) -> Option<RedMorphology> {
+    let mut film = RedFilm::default();
+    for change in changes {
+        let CellChange::Put { cell: CellRecord { red: Some(red), .. }, .. } = change else { continue };
+        film.add(RedCell { class: red.class, graded: red.graded, diameter_um: red.diameter_um, pallor: red.pallor });
+    }
+    film.report(false)
+}
+
+/// The result of [`red_cells`].
+pub fn red_result(sample: &str) -> Snapshot {
+    let red_cells = red_morphology(&red_cells());
+    Snapshot { kinds: KindCounts { wbc: 4, rbc: 7, plt: 0 }, red_cells, ..result(sample) }
 }
 
 /// A session of [`six_cells`] with its result.

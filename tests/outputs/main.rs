@@ -20,6 +20,7 @@ mod mqtt_bench;
 mod mqtt_daemon;
 mod mqtt_hostile;
 mod mqtt_tls;
+mod red_cells;
 mod report;
 mod report_bench;
 mod report_laboratory;

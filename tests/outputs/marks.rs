@@ -74,7 +74,7 @@ impl Bench {
     fn line(&self, format: LineFormat) -> String {
         let stored = self.stored();
         let message = SerialMessage::Result(&stored);
-        render(&SerialLine { sequence: 1, time: at(90), station: "bench", message }, format)
+        render(&SerialLine { sequence: 1, time: at(90), station: "bench", protocol: 1, message }, format)
     }
 
     fn hl7(&self) -> String {
@@ -128,7 +128,7 @@ fn lines_carry_marks_and_critical_values_in_fields_of_their_own() {
         let line: Value = serde_json::from_str(&bench.line(LineFormat::Json)).unwrap();
         assert_eq!(line["marks"], json!(marks));
         assert_eq!(line["critical"], json!([{"of": "blast-cells", "value": 1.0, "limit": 1.0}]));
-        let (header, row) = (csv_header(), bench.line(LineFormat::Csv));
+        let (header, row) = (csv_header(1), bench.line(LineFormat::Csv));
         let record = |text: &str| {
             let mut reader =
                 csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes().to_vec().leak() as &[u8]);

@@ -60,6 +60,7 @@ pub(super) fn snapshot(sample: &str, counted: u32) -> Snapshot {
         quality_control: None,
         platelets: None,
         own_classes: Vec::new(),
+        red_cells: None,
     }
 }
 

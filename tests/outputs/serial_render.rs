@@ -57,11 +57,12 @@ fn snapshot(sample: String, trouble: Option<String>, percent: f64) -> Snapshot {
         quality_control: None,
         platelets: None,
         own_classes: Vec::new(),
+        red_cells: None,
     }
 }
 
 fn line<'a>(station: &'a str, message: SerialMessage<'a>) -> SerialLine<'a> {
-    SerialLine { sequence: 12, time: "2026-03-01T10:00:01Z".parse().unwrap(), station, message }
+    SerialLine { sequence: 12, time: "2026-03-01T10:00:01Z".parse().unwrap(), station, protocol: 1, message }
 }
 
 #[test]
@@ -78,7 +79,10 @@ fn a_result_tells_the_colour_of_its_red_cells_and_an_update_does_not() {
         replaced_by: None,
     };
     let of = |message| {
-        render(&SerialLine { sequence: 1, time: result.snapshot.time, station: "s", message }, LineFormat::Json)
+        render(
+            &SerialLine { sequence: 1, time: result.snapshot.time, station: "s", protocol: 1, message },
+            LineFormat::Json,
+        )
     };
     assert!(of(SerialMessage::Result(&result)).contains(r#""red_cell_density":[0.2,0.32,0.22]"#));
     assert!(!of(SerialMessage::Update(&result.snapshot)).contains("red_cell_density"));
@@ -146,7 +150,7 @@ proptest! {
     ) {
         let state = snapshot(sample.clone(), trouble.clone(), percent);
         let result = StoredResult { sequence: 4, store: None, session: 1, station: station.clone(), snapshot: state.clone(), signature: None, replaced_by: None };
-        let header = fields(&csv_header());
+        let header = fields(&csv_header(1));
         for message in [SerialMessage::Update(&state), SerialMessage::Status(&state), SerialMessage::Result(&result), SerialMessage::Error(&sample)] {
             let json = render(&line(&station, message), LineFormat::Json);
             prop_assert_eq!(json.matches(['\n', '\r']).count(), 1);
@@ -171,7 +175,7 @@ fn what_the_network_alone_counts_stands_on_the_line_where_it_differs_by_more_tha
     };
     let last = |state: &Snapshot| {
         let csv = render(&line("bench", SerialMessage::Update(state)), LineFormat::Csv);
-        let at = fields(&csv_header()).iter().position(|name| name == "network_alone").unwrap();
+        let at = fields(&csv_header(1)).iter().position(|name| name == "network_alone").unwrap();
         fields(&csv)[at].clone()
     };
     assert_eq!((json(&state).get("network_alone"), last(&state)), (None, String::new()));
@@ -188,7 +192,7 @@ fn the_columns_of_blasts_come_after_those_that_hosts_know() {
     let mut state = snapshot("A-1".into(), None, 50.0);
     state.classes = vec![ClassCount { class: CellClass::Bla, count: 12, percent: 60.0, low: 36.1, high: 80.9 }];
     let (header, line) =
-        (fields(&csv_header()), fields(&render(&line("b", SerialMessage::Update(&state)), LineFormat::Csv)));
+        (fields(&csv_header(1)), fields(&render(&line("b", SerialMessage::Update(&state)), LineFormat::Csv)));
     let of = |name: &str| header.iter().position(|column| column == name).unwrap();
     assert_eq!(of("count_EBO"), of("count_BAS") + 4, "nothing was put in between");
     assert_eq!([of("count_BLA"), of("corrected_high_BLA")], [of("network_alone") + 1, of("network_alone") + 7]);
@@ -264,5 +268,58 @@ fn no_line_that_comes_back_from_an_echoing_terminal_is_taken_for_a_request() {
             assert_eq!(Incoming::default().push(line.as_bytes()), [], "{line}");
         }
     }
-    assert_eq!(Incoming::default().push(csv_header().as_bytes()), []);
+    assert_eq!(Incoming::default().push(csv_header(1).as_bytes()), []);
+}
+
+/// A line of protocol 2 about the red cells of [`crate::common::stored::red_result`].
+fn of_red_cells(
+    message: for<'a> fn(&'a StoredResult) -> SerialMessage<'a>,
+    protocol: u32,
+    format: LineFormat,
+) -> String {
+    let snapshot = crate::common::stored::red_result("A-1");
+    let result = StoredResult {
+        sequence: 1,
+        store: None,
+        session: 1,
+        station: "s".into(),
+        snapshot,
+        signature: None,
+        replaced_by: None,
+    };
+    let time = result.snapshot.time;
+    render(&SerialLine { sequence: 1, time, station: "s", protocol, message: message(&result) }, format)
+}
+
+#[test]
+fn only_protocol_2_tells_what_the_red_cells_look_like_and_only_of_results_and_in_answers() {
+    let json = |message: for<'a> fn(&'a StoredResult) -> SerialMessage<'a>, protocol| -> serde_json::Value {
+        serde_json::from_str(&of_red_cells(message, protocol, LineFormat::Json)).unwrap()
+    };
+    let result = json(|result| SerialMessage::Result(result), 2);
+    assert_eq!((&result["red_cells"]["graded"], &result["red_cells"]["not_graded"]), (&4.into(), &1.into()));
+    assert_eq!(result["red_cells"]["classes"]["TARGET"]["percent"].as_array().unwrap().len(), 3);
+    assert_eq!(result["red_cells"]["enough"], false);
+    assert!(json(|result| SerialMessage::Status(&result.snapshot), 2)["red_cells"].is_object());
+    assert!(json(|result| SerialMessage::Update(&result.snapshot), 2)["red_cells"].is_null());
+    assert!(json(|result| SerialMessage::Result(result), 1)["red_cells"].is_null());
+    let hello = |protocol| json(|_| SerialMessage::Hello { newest_result: 0 }, protocol)["protocol"].clone();
+    assert_eq!((hello(1), hello(2)), (serde_json::Value::Null, 2.into()));
+}
+
+#[test]
+fn csv_of_protocol_2_has_its_columns_behind_those_of_protocol_1() {
+    let (one, two) = (fields(&csv_header(1)), fields(&csv_header(2)));
+    assert_eq!(two[..one.len()], one);
+    assert_eq!(two[one.len()], "protocol");
+    let (old, new) = (
+        fields(&of_red_cells(|result| SerialMessage::Result(result), 1, LineFormat::Csv)),
+        fields(&of_red_cells(|result| SerialMessage::Result(result), 2, LineFormat::Csv)),
+    );
+    assert_eq!((old.len(), new.len()), (one.len(), two.len()));
+    assert_eq!(new[..old.len()], old);
+    let of = |name: &str| new[two.iter().position(|column| column == name).unwrap()].as_str();
+    assert_eq!((of("protocol"), of("red_graded"), of("red_grade_TARGET")), ("2", "4", ""), "so few have no grade");
+    let hello = fields(&of_red_cells(|_| SerialMessage::Hello { newest_result: 0 }, 2, LineFormat::Csv));
+    assert_eq!(hello.len(), two.len());
 }

@@ -142,6 +142,7 @@ fn a_count_that_is_cut_off_twice_goes_on_with_every_cell_it_had_and_says_so() {
         );
         let (_, cells) = station.ask("GET", "/api/sessions/1/cells?kind=WBC", "");
         assert_eq!(cells["cells"].as_array().map(Vec::len), result["kinds"]["WBC"].as_u64().map(|n| n as usize));
+        assert_eq!(red_of(result), red_kept(&station), "red cells from before each cut, too");
         // The next sample has nothing of it.
         assert_eq!(station.ask("POST", "/api/live/commands", r#"{"command":"new","sample":"Y-1"}"#).0, 202);
         let next = station.wait_for("the next", "/api/live", |now| now["snapshot"]["sample"] == "Y-1");
@@ -151,6 +152,17 @@ fn a_count_that_is_cut_off_twice_goes_on_with_every_cell_it_had_and_says_so() {
     }
     let told = trail(state.path());
     assert_eq!(told, ["begin", "red count", "interrupted", "resume", "interrupted", "resume", "result"]);
+}
+
+/// Red cells that a result tells of.
+fn red_of(result: &Value) -> u64 {
+    ["graded", "not_graded"].map(|of| result["red_cells"][of].as_u64().unwrap_or(0)).iter().sum()
+}
+
+/// Red cells of session 1 that are kept with what they look like.
+fn red_kept(station: &Station) -> u64 {
+    let (_, cells) = station.ask("GET", "/api/sessions/1/cells?kind=RBC", "");
+    cells["cells"].as_array().unwrap().iter().filter(|cell| cell["red"].is_object()).count() as u64
 }
 
 #[test]
@@ -168,6 +180,8 @@ fn a_count_that_was_cut_off_is_closed_with_its_cells_and_can_be_reviewed() {
     assert_eq!(status, 200, "{closed}");
     let result = &closed["reviewed_result"];
     assert_eq!((&closed["status"], &result["ending"]), (&json!("preliminary"), &json!("power-cut")));
+    assert_eq!(red_of(result), red_kept(&station));
+    assert!(red_of(result) > 0, "{}", result["red_cells"]);
     // The composition of all of them may give a doubtful cell its name, or take it.
     assert_eq!(cells(), before, "no cell is lost");
     assert!(result["counted"].as_u64() >= Some(1), "{result}");

@@ -281,7 +281,8 @@ fn a_store_of_the_version_before_learns_amendments_and_is_read_without_them() {
     let file = rusqlite::Connection::open(&path).unwrap();
     // As form 9 was.
     file.execute_batch(
-        "ALTER TABLE cell DROP COLUMN person_own; ALTER TABLE reclassification DROP COLUMN own; \
+        "ALTER TABLE cell DROP COLUMN graded; ALTER TABLE cell DROP COLUMN diameter_um; ALTER TABLE cell DROP COLUMN pallor; \
+         ALTER TABLE cell DROP COLUMN person_own; ALTER TABLE reclassification DROP COLUMN own; \
          ALTER TABLE reclassification DROP COLUMN before_own; ALTER TABLE cell_hash DROP COLUMN fields; DROP TABLE practice; DROP INDEX audit_of_station; DROP INDEX result_by_amended; ALTER TABLE result DROP COLUMN amends; \
          PRAGMA user_version = 9",
     )

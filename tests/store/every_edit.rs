@@ -4,12 +4,13 @@
 use std::fs;
 use std::path::Path;
 
-use crate::common::stored::{at, put, result, session, settings, six_cells, start};
+use crate::common::stored::{at, put, red_cell, result, session, settings, six_cells, start};
 use leukoscope::config::StoreConfig;
 use leukoscope::counting::session::snapshot::Snapshot;
 use leukoscope::domain::class::{CellClass, Kind};
 use leukoscope::domain::critical::{CriticalOf, CriticalValue};
 use leukoscope::domain::own_class::{GivenClass, OwnName};
+use leukoscope::domain::red_class::RedClass;
 use leukoscope::store::records::{CellChange, FieldCell, FieldRecord, Order, Role};
 use leukoscope::store::told::Told;
 use leukoscope::store::{AuditVerdict, FILE, Notice, PracticeScore, Store};
@@ -91,6 +92,7 @@ fn filled(folder: &Path) {
     store.cancel_order("astm", "B-2", None, at(101)).unwrap();
     let id = store.begin(&start("A-6")).unwrap();
     store.change_cells(id, &six_cells()).unwrap();
+    store.change_cells(id, &named_red_cells()).unwrap();
     store.change_cells(id, &[whole_field()]).unwrap();
     drop(store);
     let store = open();
@@ -98,6 +100,11 @@ fn filled(folder: &Path) {
     store.change_cells(id, &six_cells()).unwrap();
     store.change_cells(id, &[whole_field()]).unwrap();
     store.change_cells(id, &[CellChange::Withdrawn(3)]).unwrap();
+}
+
+/// Red cells in the place of white ones, so that the numbers that are tried are among them.
+fn named_red_cells() -> Vec<CellChange> {
+    [(3, RedClass::Target), (4, RedClass::Burr)].map(|(number, class)| put(red_cell(number, class, 0.8), None)).into()
 }
 
 /// A field that shows two cells.
@@ -111,6 +118,7 @@ fn whole_field() -> CellChange {
 fn critical_with_fields(store: &Store) {
     let id = store.begin(&start("A-8")).unwrap();
     store.change_cells(id, &six_cells()).unwrap();
+    store.change_cells(id, &named_red_cells()).unwrap();
     let critical = vec![CriticalValue { of: CriticalOf::BlastCells, value: 1.0, limit: 1.0 }];
     let result = Snapshot { critical, ..result("A-8") };
     store.finish(id, &[whole_field()], &result, &settings()).unwrap();

@@ -18,6 +18,7 @@ mod kill;
 mod of_camera;
 mod own_classes;
 mod recorder;
+mod red_cells;
 mod retention;
 mod source;
 mod store;

@@ -173,7 +173,7 @@ fn only_white_cells_of_results_that_are_not_signed_are_reclassified() {
         error.to_string()
     };
     assert!(refusal(running, 1).contains("still being counted"));
-    assert!(refusal(id, 5).contains("no white cell"));
+    assert!(refusal(id, 5).contains("is a red cell"));
     assert!(refusal(id, 99).contains("no cell 99"));
     assert!(refusal(77, 1).contains("no session 77"));
     store.sign(id, "ana", at(80), "").unwrap();

@@ -20,6 +20,7 @@ mod monitoring;
 mod own_classes;
 mod practice;
 mod quality;
+mod red_cells;
 mod review;
 mod samples;
 mod security;

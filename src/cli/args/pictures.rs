@@ -109,6 +109,9 @@ pub struct CountArguments {
     /// Also count frames that are blurred, badly lit, too thick, too thin or empty.
     #[arg(long)]
     pub no_gate: bool,
+    /// Do not grade red cells: a little faster.
+    #[arg(long)]
+    pub no_red_cells: bool,
     #[command(flatten)]
     pub field: FieldArguments,
     #[command(flatten)]

@@ -146,6 +146,7 @@ pub fn prepare_with(config: &Config, models: &Models, vision: Vision) -> Result<
     let (lighting, calibration) = configured(config, &state)?;
     let red_cells = calibration.as_ref().and_then(|calibration| calibration.red_cells);
     let vision = vision.lit(lighting).calibrated(red_cells);
+    let vision = if config.red_cells.grade { vision.naming_red_cells(models).blame_input()? } else { vision };
     let unknown_below = vision.unknown_below();
     let confusion =
         confusion::ConfusionSource::find(config.models.confusion.as_deref(), models, unknown_below).blame_input()?;
@@ -188,6 +189,7 @@ pub(crate) fn settings(config: &Config, models: &Models, unknown_below: f64) -> 
         session: config.session.clone(),
         sample: config.sample.clone(),
         flags: config.flags.clone(),
+        red_cells: config.red_cells.clone(),
         critical: config.critical.clone(),
         models: [
             file("card", &models.card.card_sha256),

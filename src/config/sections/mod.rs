@@ -77,6 +77,7 @@ mod metrics;
 mod mqtt;
 mod practice;
 mod quality_control;
+mod red_cells;
 mod review;
 mod sample;
 mod serial;
@@ -98,6 +99,7 @@ pub use metrics::MetricsConfig;
 pub use mqtt::MqttConfig;
 pub use practice::PracticeConfig;
 pub use quality_control::{ControlRequired, QualityControlConfig};
+pub use red_cells::RedCellsConfig;
 pub use review::ReviewConfig;
 pub use sample::{SampleConfig, ScanLayout};
 pub use serial::{LineFormat, SerialConfig};
@@ -117,6 +119,7 @@ pub struct Config {
     pub session: SessionConfig,
     pub sample: SampleConfig,
     pub flags: Flags,
+    pub red_cells: RedCellsConfig,
     pub review: ReviewConfig,
     pub quality_control: QualityControlConfig,
     pub critical: CriticalConfig,
@@ -136,7 +139,7 @@ pub struct Config {
 }
 
 /// The sections, in the order of the shipped file.
-pub(super) const SECTIONS: [Section; 24] = [
+pub(super) const SECTIONS: [Section; 25] = [
     Station::SECTION,
     CameraConfig::SECTION,
     Optics::SECTION,
@@ -145,6 +148,7 @@ pub(super) const SECTIONS: [Section; 24] = [
     SessionConfig::SECTION,
     SampleConfig::SECTION,
     Flags::SECTION,
+    RedCellsConfig::SECTION,
     ReviewConfig::SECTION,
     QualityControlConfig::SECTION,
     CriticalConfig::SECTION,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::keys::Accepts::{Baud, Number, OneOf, Port};
+use crate::config::keys::Accepts::{Baud, Number, OneOf, Port, Whole};
 use crate::config::keys::key;
 use crate::config::values::SerialPort;
 
@@ -14,6 +14,8 @@ section! {
         baud: u32 = 115_200 => key(Baud);
         /// Form of the lines: "json" or "csv". docs/serial-protocol.md describes both.
         format: LineFormat = LineFormat::Json => key(OneOf(&["json", "csv"]));
+        /// Version of the lines: 1, or 2, which adds what the red cells look like. Hosts that know only 1 need not be changed.
+        protocol: u32 = 1 => key(Whole(1, 2));
         /// Seconds between two update lines while something changes, 0.1 to 3600. Results go out at once.
         interval_seconds: f64 = 1.0 => key(Number(0.1, 3600.0)).unit("seconds");
     }

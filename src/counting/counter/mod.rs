@@ -1,6 +1,7 @@
 //! From frames to cells counted once: analyses each frame, then follows the stage and classifies white cells.
 
 mod analyzer;
+mod red;
 mod white;
 mod whole;
 
@@ -26,6 +27,7 @@ use crate::vision::quality::{Gate, Quality};
 use crate::vision::red_cells::RedOpinion;
 use crate::vision::{SAME_PLATELET, Vision, VisionError};
 pub use analyzer::{DetectedFrame, FrameAnalyzer};
+use red::RedLooks;
 use white::White;
 
 /// A cell that counts from now on.
@@ -88,7 +90,8 @@ pub struct Counted {
     pub quality: Quality,
     /// What it shows of the slide, if it is a whole field of which every cell can be counted.
     pub whole: Option<WholeField>,
-    /// Why white cells of this frame could not be classified, if so; they count once another frame shows them.
+    /// Why white cells of this frame could not be classified, if so; they count once another frame shows them. Or why its red
+    /// cells could not be graded.
     pub unnamed: Option<String>,
 }
 
@@ -111,6 +114,8 @@ pub struct Counter {
     frame: u64,
     /// White cells that are in view or count.
     white: HashMap<CellId, White>,
+    /// Red cells that were looked at and do not count yet.
+    red: RedLooks,
     /// Cells cut by the border of a lone field.
     cut: Vec<CellUpdate>,
     timings: Timings,
@@ -132,6 +137,7 @@ impl Counter {
             tracker: Tracker::new(),
             frame: 0,
             white: HashMap::new(),
+            red: RedLooks::default(),
             cut: Vec::new(),
             timings: Timings::default(),
         }
@@ -240,6 +246,9 @@ impl Counter {
         // The tracker has counted the frame, so its other cells must not be lost if that fails.
         let looked = self.look_at_white((&balanced, scale, red_cells), &detections, &placed, &mut counted);
         counted.unnamed = looked.err().map(|error| format!("the white cells of a frame were not classified: {error}"));
+        if let Err(error) = self.red.look(&self.vision, (&balanced, scale), &detections, &placed, self.frame) {
+            counted.unnamed.get_or_insert_with(|| format!("the red cells of a frame were not graded: {error}"));
+        }
         self.timings.note(Stage::Classify, placed_at.elapsed());
         if placed.new_patch && !placed.jumped {
             let cut = std::mem::take(&mut self.cut);
@@ -260,6 +269,7 @@ impl Counter {
         }
         let now = self.frame;
         self.white.retain(|_, white| white.told || white.latest + KEPT > now);
+        self.red.forget_before(now.saturating_sub(KEPT));
         if placed.forgot {
             log::debug!("cells that were in view longest ago are forgotten");
         }
@@ -336,7 +346,8 @@ impl Counter {
     fn count(&mut self, verdict: CellUpdate) -> Option<CountedCell> {
         let CellUpdate { id, kind, at } = verdict;
         if kind != Kind::Wbc {
-            return Some(CountedCell { id, kind, opinion: None, at, red: None, picture: None });
+            let (red, picture) = self.red.take(id);
+            return Some(CountedCell { id, kind, opinion: None, at, red, picture });
         }
         let white = self.white.entry(id).or_default();
         white.wanted = true;

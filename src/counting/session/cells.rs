@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::counting::counter::{CountedCell, Revision};
 use crate::counting::platelets::{PlateletFilm, PlateletReport, WholeField};
+use crate::counting::red_morphology::{RedCell, RedFilm};
 use crate::counting::tally::Tally;
 use crate::counting::track::CellId;
 use crate::domain::class::{CellClass, Kind};
@@ -23,6 +24,9 @@ pub(super) struct SessionCells {
     /// Cell id of each prediction, and index of each id.
     names: Vec<CellId>,
     places: HashMap<CellId, usize>,
+    /// The red cells that were looked at, each by its id so that it can be withdrawn.
+    red: HashMap<CellId, RedCell>,
+    film: RedFilm,
     platelets: PlateletFilm,
     /// White cells added, changed or withdrawn since the composition was last estimated.
     changed: usize,
@@ -40,6 +44,8 @@ impl SessionCells {
             white: Vec::new(),
             names: Vec::new(),
             places: HashMap::new(),
+            red: HashMap::new(),
+            film: RedFilm::default(),
             platelets: PlateletFilm::default(),
             changed: 0,
             tally: Tally::default(),
@@ -70,6 +76,12 @@ impl SessionCells {
             } else {
                 self.others.add(cell.kind, None);
                 self.tally.add(cell.kind, None);
+            }
+            if let Some(red) = cell.red.as_ref().map(RedCell::from) {
+                self.film.add(red);
+                if let Some(before) = self.red.insert(cell.id, red) {
+                    self.film.remove(before);
+                }
             }
         }
         self.platelets.settle();
@@ -107,6 +119,9 @@ impl SessionCells {
                     } else {
                         self.others.remove(*kind, None);
                         self.tally.remove(*kind, None);
+                        if let Some(red) = self.red.remove(id) {
+                            self.film.remove(red);
+                        }
                     }
                 }
             }
@@ -161,6 +176,11 @@ impl SessionCells {
     /// The counts with the corrected names.
     pub(super) fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// The red cells that were looked at.
+    pub(super) fn red_film(&self) -> &RedFilm {
+        &self.film
     }
 
     /// The composition that the names are corrected to.

@@ -4,6 +4,7 @@ use crate::config::{CriticalConfig, Flags, SessionConfig};
 use crate::counting::critical;
 use crate::counting::platelets::PlateletReport;
 use crate::counting::readings;
+use crate::counting::red_morphology::RedMorphology;
 use crate::counting::session::broken_off::BrokenOff;
 use crate::counting::statistics::absolute::{AbsoluteCounts, Entry};
 use crate::counting::statistics::correction::MisclassificationCorrection;
@@ -35,6 +36,8 @@ pub struct Described<'a> {
     pub broken_off: BrokenOff,
     /// Whether the white cells are unlike any that the classifier learned from.
     pub unfamiliar: bool,
+    /// What the red cells look like, if any were looked at.
+    pub red_cells: Option<&'a RedMorphology>,
     /// The sample's red count, if entered.
     pub red_count: Option<RedCount>,
     /// What was entered for the sample.
@@ -77,6 +80,9 @@ pub fn describe(of: Described<'_>) -> Description {
     let alone = of.network_alone.unwrap_or(tally);
     let evidence = readings::evidence(tally, alone, of.flags);
     let mut flags = statistics::flags(&evidence);
+    if of.red_cells.is_some_and(|red| !red.evidence.is_empty()) {
+        flags.push(Flag::RedCellMorphology);
+    }
     if of.unfamiliar {
         flags.push(Flag::UnfamiliarStain);
     }

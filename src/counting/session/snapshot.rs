@@ -10,6 +10,7 @@ pub use super::amends::Amends;
 pub use super::two_reviewers::{Difference, FirstReviewer, HandedBack};
 use crate::counting::platelets::PlateletReport;
 use crate::counting::quality_control::{ControlOf, QualityControl};
+use crate::counting::red_morphology::RedMorphology;
 use crate::counting::statistics::Statistics;
 use crate::counting::statistics::absolute::Entered;
 use crate::counting::tally::share;
@@ -216,6 +217,10 @@ pub struct Snapshot {
     /// White cells that people gave one of the laboratory's own classes; they are among `classes` and `kinds`, under the fixed class.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub own_classes: Vec<OwnCount>,
+    /// What its red cells look like, by a sample of them; missing where none was looked at, in counts that the power broke off
+    /// before any was, and in results of versions that did not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub red_cells: Option<RedMorphology>,
     /// White cells by the network's own class, before the correction to the sample's composition.
     #[serde(default)]
     pub classes_uncorrected: BTreeMap<CellClass, u32>,

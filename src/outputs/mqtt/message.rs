@@ -71,7 +71,13 @@ impl Messages {
 
     fn line(&mut self, message: SerialMessage<'_>) -> String {
         self.sequence += 1;
-        let line = SerialLine { sequence: self.sequence, time: Timestamp::now(), station: &self.station, message };
+        let line = SerialLine {
+            sequence: self.sequence,
+            time: Timestamp::now(),
+            station: &self.station,
+            protocol: 1,
+            message,
+        };
         let mut text = render(&line, LineFormat::Json);
         text.truncate(text.trim_end().len());
         text

@@ -16,10 +16,10 @@ use crate::outputs::words::Words;
 use crate::store::records::SessionDetail;
 
 /// Right edges of the table columns, and the extent of the bar.
-const COUNT: f32 = 286.0;
+pub(super) const COUNT: f32 = 286.0;
 const PROGRAM: f32 = 336.0;
-const PERCENT: f32 = 378.0;
-const INTERVAL: f32 = 446.0;
+pub(super) const PERCENT: f32 = 378.0;
+pub(super) const INTERVAL: f32 = 446.0;
 const BAR: (f32, f32) = (456.0, RIGHT);
 /// The same beside reference ranges.
 const SHORT_BAR: (f32, f32) = (456.0, 484.0);

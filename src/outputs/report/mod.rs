@@ -15,6 +15,7 @@ mod pdf;
 mod pictures;
 mod platelets;
 pub mod ranges;
+mod red_cells;
 mod reference;
 mod shape;
 mod table;

@@ -13,6 +13,7 @@ use super::paper::{
 };
 use super::pictures::pictures;
 use super::platelets;
+use super::red_cells;
 use super::reference::Reference;
 use super::typeface::{self, PdfFace};
 use super::versions::{self, versions};
@@ -82,6 +83,7 @@ pub(super) fn pdf(
         groups(&mut paper, result, (words, reference));
         absolute(&mut paper, result, reference, words);
         reference.sources(&mut paper, words);
+        red_cells::red_cells(&mut paper, result, words);
         others(&mut paper, result, words);
         signature(&mut paper, detail, words);
         pictures(&mut paper, &classes, cells, words);
@@ -192,6 +194,9 @@ fn flags(paper: &mut Paper, result: &Snapshot, words: &Words) {
                 [("of", &words.say(&of)), ("words", &words.with(told, &values))];
             let more = format!(" {} {by}", words.with("result.evidenceOf", &values));
             text.push_str(more.trim_end());
+        }
+        if *flag == Flag::RedCellMorphology {
+            text.push_str(&red_cells::evidence(result, words));
         }
         let how = Type { colour: WARN, ..STRONG };
         let lines = typeface::lines(how.face, how.size, &text, RIGHT - LEFT - 16.0).len() as f32;

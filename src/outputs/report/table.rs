@@ -16,6 +16,7 @@ use super::letterhead::Letterhead;
 use super::pdf::{camera_checked, code, key, limit_lines, signed_unseen};
 use super::platelets;
 use super::ranges::{Mark, value};
+use super::red_cells;
 use super::reference::Reference;
 use super::versions::{amended_by, corrected, two_reviewers};
 
@@ -40,14 +41,14 @@ pub(super) fn csv(detail: &SessionDetail, words: &Words, letterhead: &Letterhead
     lines.0.into_inner().map_err(|problem| ReportError::Text(problem.to_string()))
 }
 
-struct CsvTable(csv::Writer<Vec<u8>>);
+pub(super) struct CsvTable(csv::Writer<Vec<u8>>);
 
 impl CsvTable {
     fn line(&mut self, fields: &[String; 7]) -> Result<(), ReportError> {
         self.0.write_record(fields).map_err(|problem| ReportError::Text(problem.to_string()))
     }
 
-    fn fact(&mut self, section: &str, name: &str, value: &str) -> Result<(), ReportError> {
+    pub(super) fn fact(&mut self, section: &str, name: &str, value: &str) -> Result<(), ReportError> {
         self.coded(section, name, "", value)
     }
 
@@ -61,12 +62,12 @@ impl CsvTable {
         self.fact(section, name, value)
     }
 
-    fn coded(&mut self, section: &str, name: &str, code: &str, value: &str) -> Result<(), ReportError> {
+    pub(super) fn coded(&mut self, section: &str, name: &str, code: &str, value: &str) -> Result<(), ReportError> {
         let [section, name, code] = [section, name, code].map(str::to_owned);
         self.line(&[section, name, code, harmless(value), String::new(), String::new(), String::new()])
     }
 
-    fn figure(
+    pub(super) fn figure(
         &mut self,
         section: &str,
         name: &str,
@@ -313,6 +314,7 @@ fn figures(
             lines.fact("per red cell", "note", note)?;
         }
     }
+    red_cells::lines(lines, result, words)?;
     for (name, figure) in platelets::estimates(result) {
         lines.figure("platelets", name, "", figure, 2)?;
     }

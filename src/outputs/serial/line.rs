@@ -6,21 +6,23 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
 
 use super::columns::{
     NEWER, corrected_columns, corrected_fields, count_columns, count_fields, first_classes, looked_at_fields,
-    marks_and_critical, quoted, review_columns, review_fields, tenths, three,
+    marks_and_critical, quoted, review_columns, review_fields, three,
 };
+use super::parts::{ClassCountFields, JsonQuality, JsonReading, Percents};
+use super::red_cells::{self, JsonRedCells};
 use super::version::{self, JsonVersion};
 use crate::config::LineFormat;
+use crate::counting::red_morphology::RedMorphology;
 use crate::counting::session::snapshot::{CameraCheck, EarlierResult, Ending, LookedAt, Phase, Snapshot};
 use crate::counting::statistics::correction::MisclassificationCorrection;
 use crate::counting::statistics::per_red_cell::PerRedCell;
 use crate::counting::statistics::precision::Precision;
 use crate::counting::statistics::simultaneous::Simultaneous;
 use crate::domain::class::Group;
-use crate::domain::counts::{ClassCount, KindCounts};
+use crate::domain::counts::KindCounts;
 use crate::domain::critical::CriticalValue;
 use crate::domain::flag::Flag;
 use crate::domain::interval::Figure;
@@ -30,7 +32,10 @@ use crate::outputs::delivery::notes::camera_checked;
 use crate::store::StoredResult;
 use crate::store::records::Signature;
 use crate::vision::profile::ProfileMark;
-use crate::vision::quality::{Quality, Refusals, Verdict};
+use crate::vision::quality::Refusals;
+
+/// Version of the protocol that tells what the red cells look like.
+const RED_CELLS_FROM: u32 = 2;
 
 /// Content of a line.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +64,8 @@ pub struct SerialLine<'a> {
     pub time: Timestamp,
     /// Name of the station.
     pub station: &'a str,
+    /// Version of the protocol, 1 or 2: the second one adds the red cells.
+    pub protocol: u32,
     /// Content of the line.
     pub message: SerialMessage<'a>,
 }
@@ -106,6 +113,13 @@ impl<'a> SerialLine<'a> {
         if let SerialMessage::Error(text) = self.message { Some(text) } else { None }
     }
 
+    /// What the red cells look like, where this line tells it: in protocol 2, of results and in answers. In every update it would
+    /// only make lines longer.
+    fn red_cells(&self) -> Option<&'a RedMorphology> {
+        let told = self.protocol >= RED_CELLS_FROM && !matches!(self.message, SerialMessage::Update(_));
+        self.snapshot().filter(|_| told).and_then(|snapshot| snapshot.red_cells.as_ref())
+    }
+
     fn time(&self) -> Timestamp {
         self.snapshot().map_or(self.time, |snapshot| snapshot.time)
     }
@@ -129,6 +143,9 @@ struct JsonLine<'a> {
     result: Option<u64>,
     time: Timestamp,
     station: &'a str,
+    /// In `hello` from protocol 2 on; without it, it is 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<u32>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     session: Option<JsonSession<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -187,54 +204,8 @@ struct JsonSession<'a> {
     profile: Option<&'a ProfileMark>,
     #[serde(skip_serializing_if = "Option::is_none")]
     red_cell_density: Option<RedCellColour>,
-}
-
-/// Counts by the network alone that differ from `classes` by more than chance.
-#[derive(Serialize)]
-struct JsonReading<'a> {
-    classes: ClassCountFields<'a>,
-    percent: Percents<'a>,
-}
-
-impl<'a> JsonReading<'a> {
-    fn of(lines: &'a [ClassCount]) -> Option<Self> {
-        (!lines.is_empty()).then_some(Self { classes: ClassCountFields(lines), percent: Percents(lines) })
-    }
-}
-
-#[derive(Serialize)]
-struct JsonQuality {
-    verdict: Verdict,
-    focus: f64,
-    advice: Option<&'static str>,
-}
-
-impl JsonQuality {
-    fn of(quality: Quality) -> Self {
-        // A hundredth is finer than a bar can show.
-        let focus = if quality.focus.is_finite() { (quality.focus * 100.0).round() / 100.0 } else { 0.0 };
-        Self { verdict: quality.verdict, focus, advice: quality.verdict.advice() }
-    }
-}
-
-struct ClassCountFields<'a>(&'a [ClassCount]);
-
-impl Serialize for ClassCountFields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|count| (count.class.code(), count.count)))
-    }
-}
-
-struct Percents<'a>(&'a [ClassCount]);
-
-impl Serialize for Percents<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for count in self.0 {
-            map.serialize_entry(count.class.code(), &[count.percent, count.low, count.high].map(tenths))?;
-        }
-        map.end()
-    }
+    #[serde(skip_serializing_if = "Option::is_none")]
+    red_cells: Option<JsonRedCells>,
 }
 
 fn json(line: &SerialLine<'_>) -> String {
@@ -268,13 +239,16 @@ fn json(line: &SerialLine<'_>) -> String {
         profile: snapshot.profile.as_ref(),
         // Of a whole sample it tells of the stain; while it is counted it only makes lines longer.
         red_cell_density: line.result().and(snapshot.red_cell_density),
+        red_cells: line.red_cells().map(JsonRedCells::from),
     });
+    let hello = matches!(line.message, SerialMessage::Hello { .. });
     let line = JsonLine {
         kind: line.kind(),
         sequence: line.sequence,
         result: line.result(),
         time: line.time(),
         station: line.station,
+        protocol: Some(line.protocol).filter(|protocol| hello && *protocol >= RED_CELLS_FROM),
         session,
         signature: line.signature(),
         version: JsonVersion::of(line.message),
@@ -291,9 +265,9 @@ const COLUMNS: [&str; 16] = [
     "WBC", "RBC", "PLT", "flags", "trouble",
 ];
 
-/// The CSV header line, sent each time the port is opened.
+/// The CSV header line of a version of the protocol, sent each time the port is opened.
 #[must_use]
-pub fn csv_header() -> String {
+pub fn csv_header(protocol: u32) -> String {
     let mut header = COLUMNS.join(",");
     header.push_str(",message");
     for class in first_classes() {
@@ -316,6 +290,10 @@ pub fn csv_header() -> String {
     }
     header.push_str(",camera_agree,camera_cells,camera_percent,camera_low,camera_high,camera_checked");
     let _ = write!(header, ",profile,profile_sha256,marks,critical{}{}", review_columns(), version::COLUMNS);
+    if protocol >= RED_CELLS_FROM {
+        let _ = write!(header, ",protocol{}", red_cells::columns());
+    }
+    header.push_str("\r\n");
     header
 }
 
@@ -384,6 +362,10 @@ fn csv(line: &SerialLine<'_>) -> String {
     fields.push(of(|s| s.profile.as_ref().map(|profile| profile.sha256.clone()).unwrap_or_default()));
     fields.extend(marks_and_critical(snapshot).into_iter().chain(review_fields(snapshot)));
     fields.extend(version.fields());
+    if line.protocol >= RED_CELLS_FROM {
+        fields.push(line.protocol.to_string());
+        fields.extend(red_cells::fields(line.red_cells()));
+    }
     let mut text = fields.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",");
     text.push_str("\r\n");
     text

@@ -13,7 +13,9 @@ pub mod line;
 pub mod port;
 
 mod columns;
+mod parts;
 mod queue;
+mod red_cells;
 mod version;
 
 use std::sync::Arc;
@@ -223,7 +225,7 @@ struct Link {
 impl Link {
     fn new(serial: Serial) -> Self {
         let now = Instant::now();
-        let queue = LineQueue::new(serial.station.clone(), serial.config.format);
+        let queue = LineQueue::new(serial.station.clone(), &serial.config);
         Self {
             serial,
             queue,

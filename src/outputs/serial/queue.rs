@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::line::{self, SerialLine, SerialMessage};
 use super::port::Port;
-use crate::config::LineFormat;
+use crate::config::{LineFormat, SerialConfig};
 use crate::outputs::delivery::Due;
 use crate::store::StoredResult;
 
@@ -19,6 +19,7 @@ const MOST_WAITING: usize = 16;
 pub(super) struct LineQueue {
     station: String,
     format: LineFormat,
+    protocol: u32,
     /// Number of the last line, whether sent or skipped.
     sequence: u64,
     queue: VecDeque<Queued>,
@@ -37,8 +38,17 @@ struct Queued {
 }
 
 impl LineQueue {
-    pub(super) fn new(station: String, format: LineFormat) -> Self {
-        Self { station, format, sequence: 0, queue: VecDeque::new(), written: 0, leaving: None, greeted: false }
+    pub(super) fn new(station: String, config: &SerialConfig) -> Self {
+        Self {
+            station,
+            format: config.format,
+            protocol: config.protocol,
+            sequence: 0,
+            queue: VecDeque::new(),
+            written: 0,
+            leaving: None,
+            greeted: false,
+        }
     }
 
     /// Starts over on a newly opened port: discards pending lines (results are sent again), queues a line end to
@@ -52,7 +62,7 @@ impl LineQueue {
             greeting.push('\n');
         }
         if self.format == LineFormat::Csv {
-            greeting.push_str(&line::csv_header());
+            greeting.push_str(&line::csv_header(self.protocol));
         }
         greeting.push_str(&self.render(SerialMessage::Hello { newest_result }, now));
         self.queue.push_back(Queued { bytes: greeting.into_bytes(), result: None });
@@ -135,6 +145,7 @@ impl LineQueue {
 
     fn render(&mut self, message: SerialMessage<'_>, now: Timestamp) -> String {
         self.sequence += 1;
-        line::render(&SerialLine { sequence: self.sequence, time: now, station: &self.station, message }, self.format)
+        let Self { sequence, protocol, ref station, format, .. } = *self;
+        line::render(&SerialLine { sequence, time: now, station, protocol, message }, format)
     }
 }

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::line::SerialMessage;
 use crate::counting::session::snapshot::Amends;
 
-/// Their columns, the last of a line.
-pub(super) const COLUMNS: &str = ",version,replaces,reason,replaced_by\r\n";
+/// Their columns, the last of a line of protocol 1.
+pub(super) const COLUMNS: &str = ",version,replaces,reason,replaced_by";
 
 /// The store of a result, and which one it replaces or is replaced by; no version where it was never amended.
 #[derive(Serialize)]

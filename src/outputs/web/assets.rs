@@ -56,6 +56,7 @@ const FILES: &[Asset] = page![
     "views/gallery/chips.js",
     "views/gallery/evidence.js",
     "views/gallery/field.js",
+    "views/gallery/kind.js",
     "views/gallery/large.js",
     "views/gallery/panel.js",
     "views/gallery/references.js",
@@ -80,6 +81,7 @@ const FILES: &[Asset] = page![
     "views/sample/keypad.js",
     "views/sample/list.js",
     "views/sample/worklist.js",
+    "views/red.js",
     "views/second.js",
     "views/session.js",
     "views/settings.js",
@@ -170,6 +172,8 @@ mod tests {
     use super::*;
     use crate::domain::class::CellClass;
     use crate::domain::flag::{Flag, Share};
+    use crate::domain::red_class::RedClass;
+    use crate::domain::red_grade::RedGrade;
     use crate::outputs::words::SHIPPED;
     use crate::store::records::Status;
     use crate::vision::quality::Verdict;
@@ -237,6 +241,13 @@ mod tests {
             assert!(english.contains_key(&format!("short.{class}")), "{class}");
             let group = word(class.group());
             assert!(english.contains_key(&format!("group.{group}")), "{group}");
+        }
+        for class in RedClass::ALL {
+            assert!(english.contains_key(&format!("class.{class}")), "{class}");
+            assert!(english.contains_key(&format!("short.{class}")), "{class}");
+        }
+        for grade in RedGrade::ALL {
+            assert!(english.contains_key(&format!("red.grade.{}", grade.code())), "{grade:?}");
         }
         for verdict in Verdict::REFUSALS {
             assert!(english.contains_key(&format!("verdict.{}", verdict.code())), "{verdict:?}");

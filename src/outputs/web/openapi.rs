@@ -94,7 +94,7 @@ mod tests {
     fn the_description_names_every_route_and_says_who_may() {
         let described = serde_json::to_value(described()).unwrap();
         assert!(described["openapi"].as_str().unwrap().starts_with("3.1"));
-        assert_eq!(crate::outputs::web::paths().len(), 77);
+        assert_eq!(crate::outputs::web::paths().len(), 78);
         let users = &described["paths"]["/api/users"]["post"];
         assert!(users["description"].as_str().unwrap().ends_with("Role: admin. No token."), "{users}");
         assert_eq!(users["security"].as_array().unwrap().len(), 1);

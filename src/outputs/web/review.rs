@@ -18,6 +18,7 @@ use super::looks::Press;
 use crate::counting::quality_control::ControlMark;
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::own_class::GivenClass;
+use crate::domain::red_class::RedClass;
 use crate::store::Signed;
 use crate::store::records::{CellNumber, CellRecord, SessionDetail, SessionId, Signature};
 
@@ -28,10 +29,11 @@ const CELLS_AT_ONCE: usize = 500;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Given {
-    /// Numbers of white cells, 1 to 500. All of them change or none.
+    /// Numbers of cells, 1 to 500: white ones, or red ones that were named, never both. All of them change or none.
     #[schema(value_type = Vec<i64>, min_items = 1, max_items = 500)]
     cells: Vec<CellNumber>,
-    /// Code of the class, or of one of the laboratory's own classes (`GET /api/own-classes`), whose cells count as its fixed
+    /// Code of the class: of white cells for white ones, of red cells (`GET /api/red-classes`) for red ones. Or, for white cells, of
+    /// one of the laboratory's own classes (`GET /api/own-classes`), whose cells count as its fixed
     /// class; null restores the program's.
     #[serde(deserialize_with = "said")]
     #[schema(required)]
@@ -44,6 +46,12 @@ pub(super) struct Given {
     /// Cells of the press, in all its requests.
     #[serde(default)]
     together: Option<u32>,
+}
+
+/// A class by the kind of cells it is of; `None` restores the program's.
+enum OfKind {
+    White(Option<GivenClass>),
+    Red(Option<RedClass>),
 }
 
 /// Makes the field mandatory: leaving it out must not count as null.
@@ -107,11 +115,11 @@ pub(super) struct HandingBack {
     comment: String,
 }
 
-/// Give white cells another class, in one step. The program's class is kept beside it. Cells that are named faster than a
+/// Give white cells, or red cells, another class, in one step. The program's class is kept beside it. Cells that are named faster than a
 /// person can look at their pictures are marked as seen quickly, and count as looked at by nobody.
 #[utoipa::path(put, path = "/api/sessions/{id}/cells", tag = "review", params(("id" = i64, Path)), request_body = Given,
     responses((status = 200, body = Reviewed), (status = 409, description = "It is signed or has no result, or a cell is \
-        no white one", body = super::error::ErrorBody)),
+        of another kind than the class or the other cells", body = super::error::ErrorBody)),
 )]
 pub(super) async fn reclassify(
     State(app): State<SharedApp>,
@@ -126,7 +134,7 @@ pub(super) async fn reclassify(
     let now = Instant::now();
     blocking(&app, move |app: &App| {
         let by = caller.by();
-        let class = class.map(|code| app.given(id, &cells, &code)).transpose()?;
+        let said = app.said(id, &cells, class.as_deref())?;
         let quick = match class {
             Some(_) => {
                 let (cells, press) = (cells.iter().copied().collect(), Press { pressed, together });
@@ -135,7 +143,11 @@ pub(super) async fn reclassify(
             None => BTreeSet::new(),
         };
         let quickly = |cell| quick.contains(&cell);
-        let cells = app.store.reclassify_seen(id, &cells, class.as_ref(), &by, Timestamp::now(), quickly)?;
+        let at = Timestamp::now();
+        let cells = match said {
+            OfKind::White(class) => app.store.reclassify_seen(id, &cells, class.as_ref(), &by, at, quickly)?,
+            OfKind::Red(class) => app.store.reclassify_red(id, &cells, class, &by, at, quickly)?,
+        };
         app.reviewed(id, cells)
     })
     .await
@@ -212,6 +224,21 @@ impl App {
         let why = standing.trouble().unwrap_or_default();
         let words = format!("{why}. Nothing is signed until the control passes, or an admin writes why not");
         Err(ApiError::new(StatusCode::CONFLICT, Code::ControlNotPassed, words))
+    }
+
+    /// What a code says of these cells. `UNK` and the program's class are of both kinds, so the first of the cells tells.
+    fn said(&self, id: SessionId, cells: &[CellNumber], code: Option<&str>) -> Result<OfKind, ApiError> {
+        let white = code.map(|code| self.given(id, cells, code)).transpose();
+        let red = code.map(str::parse::<RedClass>).transpose();
+        if let (Err(_), Ok(Some(class))) = (&white, &red) {
+            return Ok(OfKind::Red(Some(*class)));
+        }
+        let first = cells.first().map(|first| self.store.cell(id, *first)).transpose()?.flatten();
+        match (first.is_some_and(|cell| cell.kind == Kind::Rbc), white, red) {
+            (true, _, Ok(class)) => Ok(OfKind::Red(class)),
+            (true, Err(_), Err(unknown)) => Err(ApiError::request(unknown.to_string())),
+            (_, white, _) => Ok(OfKind::White(white?)),
+        }
     }
 
     /// The class that a code stands for. A code of the laboratory's own that is not configured any more says the same again of cells

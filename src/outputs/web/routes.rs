@@ -93,6 +93,7 @@ fn table() -> Vec<Route> {
         route(Operator, routes!(report::json)),
         route(Operator, routes!(sessions::classes)),
         route(Operator, routes!(sessions::own_classes)),
+        route(Operator, routes!(sessions::red_classes)),
         route(Operator, routes!(references::list)),
         route(Operator, routes!(references::one)),
         route(Operator, routes!(settings::settings)),

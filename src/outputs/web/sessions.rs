@@ -20,6 +20,7 @@ use super::error::{ApiError, Path, QueryParameters};
 use super::guard::Caller;
 use crate::domain::class::{CellClass, Group, Kind};
 use crate::domain::own_class::OwnClass;
+use crate::domain::red_class::{RedClass, RedGroup};
 use crate::outputs::report::ranges::RangeLine;
 use crate::store::StoreError;
 use crate::store::records::{self, CellNumber, CellRecord, SessionDetail, SessionId, SessionSummary, ShownField};
@@ -49,9 +50,11 @@ pub(super) struct WhichCells {
     /// `WBC`, `RBC` or `PLT`.
     #[param(inline)]
     kind: Option<Kind>,
-    /// Code of the class in force: the reviewer's if there is one, else the program's.
-    #[param(inline)]
-    class: Option<CellClass>,
+    /// Code of the class in force: the reviewer's if there is one, else the program's. A class of red cells only with `RBC`.
+    class: Option<String>,
+    /// Only cells whose picture is kept: of red cells those of some.
+    #[serde(default)]
+    pictured: bool,
 }
 
 /// A class of cells.
@@ -107,7 +110,7 @@ pub(super) async fn one(
     .await
 }
 
-/// Cells of a session, least certain first. Viewing those of a signed session is noted in the audit trail.
+/// Cells of a session, least certain first; red cells that were not named come last. Viewing those of a signed session is noted in the audit trail.
 #[utoipa::path(get, path = "/api/sessions/{id}/cells", tag = "sessions", params(("id" = i64, Path), WhichCells), responses(
     (status = 200, body = Cells),
 ))]
@@ -115,11 +118,11 @@ pub(super) async fn cells(
     State(app): State<SharedApp>,
     caller: Caller,
     Path(id): Path<SessionId>,
-    QueryParameters(WhichCells { kind, class }): QueryParameters<WhichCells>,
+    QueryParameters(WhichCells { kind, class, pictured }): QueryParameters<WhichCells>,
 ) -> Result<Json<Cells>, ApiError> {
     blocking(&app, move |app: &App| {
         app.view(id, &caller, "cells")?;
-        let cells = app.store.cells(id, kind, class)?;
+        let cells = app.cells(id, kind, class.as_deref(), pictured)?;
         // Of a cell without a picture nothing more can be seen.
         for cell in cells.iter().filter(|cell| !cell.has_crop) {
             app.looks().showed(&caller.by(), id, cell.number, Instant::now());
@@ -222,6 +225,27 @@ pub(super) async fn classes() -> Json<Vec<Class>> {
     Json(CellClass::ALL.iter().map(class).collect())
 }
 
+/// A class of red cells.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OfRedCells {
+    /// Code, as everywhere in this API.
+    code: RedClass,
+    /// English name.
+    name: &'static str,
+    /// Look-alikes it is judged with; null for cells that are not categorised.
+    group: Option<RedGroup>,
+    /// Key that picks it.
+    key: char,
+}
+
+/// All classes of red cells, and the keys that pick them.
+#[utoipa::path(get, path = "/api/red-classes", tag = "sessions", responses((status = 200, body = Vec<OfRedCells>)))]
+pub(super) async fn red_classes() -> Json<Vec<OfRedCells>> {
+    let class =
+        |class: &RedClass| OfRedCells { code: *class, name: class.name(), group: class.group(), key: class.key() };
+    Json(RedClass::ALL.iter().map(class).collect())
+}
+
 /// One of the laboratory's own classes.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Own {
@@ -244,6 +268,26 @@ impl App {
     pub(super) fn view(&self, id: SessionId, caller: &Caller, form: &'static str) -> Result<SessionDetail, ApiError> {
         self.note_view(id, caller, form)?;
         self.store.session(id)?.ok_or_else(|| ApiError::not_found("there is no such session"))
+    }
+
+    fn cells(
+        &self,
+        id: SessionId,
+        kind: Option<Kind>,
+        class: Option<&str>,
+        pictured: bool,
+    ) -> Result<Vec<CellRecord>, ApiError> {
+        let named = class.is_some() || pictured;
+        if kind == Some(Kind::Rbc) && named {
+            let class = class.map(str::parse::<RedClass>).transpose();
+            let class = class.map_err(|unknown| ApiError::request(unknown.to_string()))?;
+            return Ok(self.store.red_cells(id, class, pictured)?);
+        }
+        let class = class.map(str::parse::<CellClass>).transpose();
+        let class = class.map_err(|unknown| ApiError::request(unknown.to_string()))?;
+        let mut cells = self.store.cells(id, kind, class)?;
+        cells.retain(|cell| !pictured || cell.has_crop);
+        Ok(cells)
     }
 
     fn note_view(&self, id: SessionId, caller: &Caller, form: &'static str) -> Result<(), StoreError> {

@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use crate::counting::red_morphology::{
+    ENOUGH_FOR_GRADES, ENOUGH_FOR_SCHISTOCYTES, MACROCYTE_ABOVE_UM, MICROCYTE_BELOW_UM, OFF_MEDIAN, PALE,
+};
 use crate::domain::class::{CellClass, Reported};
 use crate::domain::flag::{Flag, Share};
 
@@ -38,6 +41,18 @@ pub(super) fn script() -> String {
             json!(codes(&|class| class.reported() == Reported::Per100)),
         ),
         ("What each flag is raised by: groups of classes, or single ones.", "RAISED_BY", Value::Object(raised_by)),
+        (
+            "Red cells: how many graded ones grades ask for, and the limits of what is measured, in um and shares.",
+            "RED",
+            json!({
+                "enough": ENOUGH_FOR_GRADES,
+                "enoughForSchistocytes": ENOUGH_FOR_SCHISTOCYTES,
+                "offMedian": OFF_MEDIAN,
+                "macrocyteAbove": MACROCYTE_ABOVE_UM,
+                "microcyteBelow": MICROCYTE_BELOW_UM,
+                "pale": PALE,
+            }),
+        ),
         ("Limits that an admin sets: the key and the key of its words.", "LIMITS", json!(limits)),
     ];
     let mut script = String::new();

@@ -136,6 +136,7 @@ impl Recorder {
                     kind: Kind::Wbc,
                     at: None,
                     opinion: Some(opinion.clone()),
+                    red: None,
                     picture: picture.clone(),
                 }),
                 Revision::Withdrawn { id, .. } => self.send(RecorderMessage::Withdrawn(*id)),
@@ -147,6 +148,7 @@ impl Recorder {
                 kind: cell.kind,
                 at: Some(cell.at),
                 opinion: cell.opinion.clone(),
+                red: cell.red.clone(),
                 picture: cell.picture.clone(),
             });
         }

@@ -10,12 +10,20 @@ use image::codecs::jpeg::JpegEncoder;
 use super::{Recorder, RecorderMessage};
 use crate::counting::track::{CellId, OnSlide};
 use crate::domain::class::Kind;
-use crate::store::records::{CellChange, CellRecord, FieldRecord, SessionId, SessionStart};
+use crate::domain::red_class::RedClass;
+use crate::store::records::{CellChange, CellRecord, FieldRecord, RedRecord, SessionId, SessionStart};
 use crate::store::{Store, StoreError};
 use crate::vision::prediction::Prediction;
+use crate::vision::red_cells::RedOpinion;
 
 /// JPEG quality of crops and fields, 1..=100: keeps the texture of nuclei at about 6 kB per crop.
 const QUALITY: u8 = 90;
+
+/// Pictures of graded red cells kept of each class and session, at most: the first ones. A film has thousands of red cells.
+const MOST_RED_PICTURES: u32 = 60;
+
+/// The same of normal ones, of which there is less to see.
+const MOST_NORMAL_PICTURES: u32 = 30;
 
 /// A whole field as the counting thread reports it.
 pub(crate) struct SeenField {
@@ -29,6 +37,7 @@ pub(super) struct SeenCell {
     pub(super) kind: Kind,
     pub(super) at: Option<OnSlide>,
     pub(super) opinion: Option<Prediction>,
+    pub(super) red: Option<RedOpinion>,
     pub(super) picture: Option<Arc<RgbImage>>,
 }
 
@@ -37,19 +46,25 @@ pub(super) struct RunningSession {
     pub(super) id: Option<SessionId>,
     /// Latest record of each white cell, so that a better view changes only what it shows.
     pub(super) white: HashMap<CellId, CellRecord>,
+    /// Pictures of red cells so far, by the program's class.
+    red_pictures: HashMap<RedClass, u32>,
     pub(super) waiting: Vec<CellChange>,
 }
 
 impl RunningSession {
     pub(super) fn new(start: SessionStart) -> Self {
-        Self { start, id: None, white: HashMap::new(), waiting: Vec::new() }
+        Self { start, id: None, white: HashMap::new(), red_pictures: HashMap::new(), waiting: Vec::new() }
     }
 
     /// A session that broke off, with the cells it has.
     pub(super) fn again(id: SessionId, start: SessionStart, cells: &[CellRecord]) -> Self {
         let white = cells.iter().filter(|cell| cell.class.is_some());
         let white = white.filter_map(|cell| Some((CellId(u32::try_from(cell.number).ok()?), cell.clone())));
-        Self { id: Some(id), white: white.collect(), ..Self::new(start) }
+        let mut red_pictures: HashMap<RedClass, u32> = HashMap::new();
+        for red in cells.iter().filter(|cell| cell.has_crop).filter_map(|cell| cell.red.as_ref()) {
+            *red_pictures.entry(red.class).or_default() += 1;
+        }
+        Self { id: Some(id), white: white.collect(), red_pictures, ..Self::new(start) }
     }
 
     /// The session id; assigned now if the store could not do so before.
@@ -64,7 +79,7 @@ impl RunningSession {
     }
 
     pub(super) fn saw(&mut self, seen: SeenCell) {
-        let SeenCell { id, kind, at, opinion, picture } = seen;
+        let SeenCell { id, kind, at, opinion, red, picture } = seen;
         let known = self.white.get(&id).cloned();
         let Some(mut cell) = known.or_else(|| at.map(|at| record(id, kind, at))) else { return };
         if let Some(at) = at {
@@ -74,8 +89,22 @@ impl RunningSession {
             cell.name(&opinion);
             self.white.insert(id, cell.clone());
         }
+        let picture = match &red {
+            Some(red) => picture.filter(|_| self.keeps_picture(red)),
+            None => picture,
+        };
+        cell.red = red.map(looks);
         let crop = picture.and_then(|picture| jpeg(&picture));
         self.waiting.push(CellChange::Put { cell, crop });
+    }
+
+    /// Whether one more picture of a red cell like this is kept; counts it.
+    fn keeps_picture(&mut self, red: &RedOpinion) -> bool {
+        let most = if red.class == RedClass::Normal { MOST_NORMAL_PICTURES } else { MOST_RED_PICTURES };
+        let kept = self.red_pictures.entry(red.class).or_default();
+        let room = red.graded && *kept < most;
+        *kept += u32::from(room);
+        room
     }
 
     /// Keeps a whole field.
@@ -124,11 +153,17 @@ fn record(id: CellId, kind: Kind, at: OnSlide) -> CellRecord {
         class: None,
         probability: None,
         ranked: Vec::new(),
+        red: None,
         by_person: None,
         has_crop: false,
     };
     cell.set_place(at);
     cell
+}
+
+fn looks(red: RedOpinion) -> RedRecord {
+    let RedOpinion { class, probability, ranked, graded, diameter_um, pallor } = red;
+    RedRecord { class, probability, ranked, graded, diameter_um, pallor, by_person: None }
 }
 
 impl CellRecord {
@@ -157,6 +192,70 @@ fn jpeg(picture: &RgbImage) -> Option<Vec<u8>> {
         Err(error) => {
             log::warn!("a picture is not kept: {error}");
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::class::CellClass;
+
+    fn seen(id: u32, class: RedClass) -> SeenCell {
+        let (ranked, diameter_um) = (vec![(class, 0.9)], 7.2);
+        let red = Some(RedOpinion { class, probability: 0.9, ranked, graded: true, diameter_um, pallor: None });
+        let picture = Some(Arc::new(RgbImage::new(4, 4)));
+        SeenCell { id: CellId(id), kind: Kind::Rbc, at: Some(OnSlide::default()), opinion: None, red, picture }
+    }
+
+    fn pictures(session: &RunningSession) -> usize {
+        session.waiting.iter().filter(|change| matches!(change, CellChange::Put { crop: Some(_), .. })).count()
+    }
+
+    #[test]
+    fn a_session_that_goes_on_keeps_no_more_pictures_of_red_cells_than_one_that_did_not_break_off() {
+        let start = || SessionStart {
+            sample: "A-1".into(),
+            station: "bench".into(),
+            started: jiff::Timestamp::UNIX_EPOCH,
+            settings: settings(),
+            by: "device".into(),
+            control: None,
+        };
+        let mut first = RunningSession::new(start());
+        (0..50).for_each(|id| first.saw(seen(id, RedClass::Target)));
+        assert_eq!(pictures(&first), 50);
+        let kept = |change: &CellChange| match change {
+            CellChange::Put { cell, crop } => Some(CellRecord { has_crop: crop.is_some(), ..cell.clone() }),
+            _ => None,
+        };
+        let cells: Vec<CellRecord> = first.waiting.iter().filter_map(kept).collect();
+        let mut again = RunningSession::again(1, start(), &cells);
+        (50..90).for_each(|id| again.saw(seen(id, RedClass::Target)));
+        (90..95).for_each(|id| again.saw(seen(id, RedClass::Burr)));
+        assert_eq!(pictures(&again), 10 + 5, "60 target cells in all");
+        assert_eq!(again.waiting.len(), 45, "all of them are counted");
+        let CellChange::Put { cell, .. } = &again.waiting[0] else { panic!("no cell") };
+        assert_eq!((cell.class, cell.red.as_ref().map(|red| red.class)), (None::<CellClass>, Some(RedClass::Target)));
+    }
+
+    fn settings() -> crate::store::records::Settings {
+        crate::store::records::Settings {
+            version: "0".into(),
+            camera: "simulated".into(),
+            source: None,
+            training: false,
+            taken_with: None,
+            session: crate::config::SessionConfig::default(),
+            sample: crate::config::SampleConfig::default(),
+            flags: crate::config::Flags::default(),
+            red_cells: crate::config::RedCellsConfig::default(),
+            critical: crate::config::CriticalConfig::default(),
+            models: std::collections::BTreeMap::new(),
+            calibration: None,
+            um_per_px: None,
+            unknown_below: None,
+            profile: None,
         }
     }
 }

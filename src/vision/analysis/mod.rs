@@ -100,6 +100,12 @@ impl Vision {
         Ok(Self { red: RedClassifier::new(models)?.map(Arc::new), ..self })
     }
 
+    /// Whether the scale of every image is stated, so that it does not come from the red cells.
+    #[must_use]
+    pub fn scale_is_stated(&self) -> bool {
+        self.stated.is_some()
+    }
+
     /// What names red cells, if anything does.
     #[must_use]
     pub fn red_cells(&self) -> Option<&RedClassifier> {

@@ -45,6 +45,7 @@ pub fn waiting() -> Snapshot {
         quality_control: None,
         platelets: None,
         own_classes: Vec::new(),
+        red_cells: None,
     }
 }
 

@@ -25,7 +25,7 @@ import * as settings from "./views/settings.js";
 const VIEWS = [
   [/^#\/live$/, live, "live"],
   [/^#\/session\/(\d+)$/, session, "history"],
-  [/^#\/session\/(\d+)\/gallery(?:\?show=(\w+))?$/, gallery, "history"],
+  [/^#\/session\/(\d+)\/gallery(?:\?(?:kind=(red))?&?(?:show=(\w+))?)?$/, gallery, "history"],
   [/^#\/history(?:\?.*)?$/, sessions, "history"],
   [/^#\/compare\/(\d+)\/(\d+)$/, compare, "history"],
   [/^#\/quality$/, quality, "quality"],
@@ -43,6 +43,7 @@ const context = {
   me: null,
   classes: [],
   own: [],
+  redClasses: [],
   may: (role) => ORDER.indexOf(context.me?.role) >= ORDER.indexOf(role),
   go: (hash) => (location.hash = hash),
   announce: (text) => fill(document.getElementById("said"), text),
@@ -72,7 +73,7 @@ async function start() {
     context.me = await get("/api/me");
     setZone(context.me.zone);
     await load(chosenLanguage(context.me));
-    [context.classes, context.own] = context.me.role ? await Promise.all([get("/api/classes"), get("/api/own-classes")]) : [[], []];
+    [context.classes, context.own, context.redClasses] = context.me.role ? await Promise.all(["/api/classes", "/api/own-classes", "/api/red-classes"].map((list) => get(list))) : [[], [], []];
     await prepare();
   } catch (problem) {
     console.error(problem);

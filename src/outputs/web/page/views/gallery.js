@@ -1,11 +1,12 @@
 // The cells of a session by class, least certain first, to look at, confirm or reclassify.
 
 import { get } from "../api.js";
-import { changed, codeOf, inForce, kinds, nameOf, quick, seen } from "../classes.js";
+import { changed, codeOf, inForce, nameOf, quick, seen } from "../classes.js";
 import { fill, h } from "../dom.js";
 import * as scanner from "../scanner.js";
 import { number, statusName, t } from "../words.js";
 import { ALL, TO_REVIEW, chips, tally } from "./gallery/chips.js";
+import { kindOf } from "./gallery/kind.js";
 import { enlarge } from "./gallery/large.js";
 import { panel } from "./gallery/panel.js";
 import { review, told } from "./gallery/review.js";
@@ -16,14 +17,21 @@ const SHORTLY = 700;
 
 const digit = ({ code, shiftKey }) => (shiftKey ? "" : /^Digit([1-9])$/.exec(code)?.[1] ?? "");
 
-export async function show(root, [id, wish], context) {
+// The switch between white and red cells.
+function kinds({ red }, id) {
+  const link = (to, words, here) => h("a", { class: "button small", href: `#/session/${id}/gallery${to}`, "aria-current": here ? "page" : null }, t(words));
+  return h("nav", { class: "kinds", "aria-label": t("gallery.kinds") }, link("", "gallery.white", !red), link("?kind=red", "gallery.red", red));
+}
+
+export async function show(root, [id, wanted, wish], context) {
   await told(id);
-  let [detail, { cells }] = await Promise.all([get(`/api/sessions/${id}`), get(`/api/sessions/${id}/cells?kind=WBC`)]);
+  const kind = kindOf(id, wanted, context);
+  let [detail, { cells }] = await Promise.all([get(`/api/sessions/${id}`), get(kind.cells)]);
+  cells = cells.map(kind.record).filter(kind.shown);
   // The user has moved on to another view meanwhile.
   if (!root.isConnected) return null;
   const open = detail.status === "preliminary" && context.may("reviewer");
-  const keys = new Map([...context.classes, ...context.own].map(({ code, key }) => [key, code]));
-  const { isBlast, flagged, reason } = kinds(context.classes);
+  const { keys, reason, isBlast } = kind;
   const byNumber = new Map(cells.map((cell) => [cell.number, cell]));
   // The cell that keys act on, the start of the range, and all selected cells.
   let chosen = null;
@@ -39,18 +47,20 @@ export async function show(root, [id, wish], context) {
   const said = h("p", { class: "problem", role: "alert", hidden: true });
   const several = h("button", { class: "button small", type: "button", "aria-pressed": "false", on: { click: () => pickSeveral(several.getAttribute("aria-pressed") !== "true") } }, t("gallery.select"));
   const line = chips(filter);
-  const list = tiles(id, { rank, pick, reached: (cell) => cell !== chosen && choose(cell) });
-  const aside = panel(id, context.classes, context.own, open, { give: (code) => giveOne(code), confirm: () => confirm(), undo: () => undo(), enlarge: () => chosen && enlarge(root, id, chosen, cells, scale(), goTo) });
+  const list = tiles(id, kind, { rank, pick, reached: (cell) => cell !== chosen && choose(cell) });
+  const aside = panel(id, kind, open, { give: (code) => giveOne(code), confirm: () => confirm(), undo: () => undo(), enlarge: () => chosen && enlarge(root, id, chosen, cells, scale(), kind, goTo) });
   // What keys give is shown at once, and sent only once a pause shows that no scanner typed them: a person who looks at
   // cells must not wait, and the first key of a scan must not have changed one.
   const unwatch = scanner.watch(scanned);
-  const work = review(id, context.me.name, cells, context.own, { changed: drawCells, session: (now) => ((detail = now), head()), failed, undone });
+  const work = review(id, context.me.name, cells, kind, { changed: drawCells, session: (now) => ((detail = now), head()), failed, undone });
 
   fill(root, h("div", { class: "gallery", tabindex: -1, on: { keydown: pressed } },
     h("div", { class: "all" },
       h("div", { class: "line" },
         h("h1", {}, detail.sample), status,
-        h("a", { class: "button small", href: `#/session/${id}` }, t("gallery.result"))),
+        h("a", { class: "button small", href: `#/session/${id}` }, t("gallery.result")),
+        kinds(kind, id)),
+      kind.red && h("p", { class: "soft long" }, t("gallery.redKept")),
       h("div", { class: "line" }, counted, open && several),
       !open && h("p", { class: "notice" }, t(detail.status === "preliminary" ? "sign.who" : `gallery.closed.${detail.status}`), " ",
         detail.status === "preliminary" && h("a", { href: `#/login?then=${encodeURIComponent(location.hash)}` }, t("nav.login"))),
@@ -58,12 +68,12 @@ export async function show(root, [id, wish], context) {
     aside.element));
 
   const scale = () => (detail.reviewed_result ?? detail.counted_result)?.um_per_px;
-  const urgent = (code) => isBlast(code) || code === "UNK" || flagged(code, detail.flags);
+  const urgent = (code) => kind.urgent(code, detail.flags);
   // Blasts first, then whatever else must be looked at, then the rest; each by the number of cells at the time of
   // arranging.
   const ranks = new Map();
   function rank(code) {
-    if (!ranks.has(code)) ranks.set(code, (isBlast(code) ? 0 : urgent(code) ? 1e6 : 2e6) - (tally(cells).get(code) ?? 0));
+    if (!ranks.has(code)) ranks.set(code, (isBlast(code) ? 0 : urgent(code) ? 1e6 : kind.last(code) ? 3e6 : 2e6) - (tally(cells).get(code) ?? 0));
     return ranks.get(code);
   }
 
@@ -71,21 +81,21 @@ export async function show(root, [id, wish], context) {
     fill(status, statusName(detail.status));
     status.dataset.status = detail.status;
     fill(counted,
-      h("span", { class: "long" }, t("gallery.tally", { n: number(cells.length), changed: number(cells.filter(changed).length) }), " "),
+      h("span", { class: "long" }, t(kind.words.tally, { n: number(cells.length), changed: number(cells.filter(changed).length) }), " "),
       h("b", {}, t("gallery.seen", { seen: number(seen(cells)), n: number(cells.length) })),
       quick(cells) > 0 && h("b", { class: "warn" }, " ", t("gallery.quick", { n: number(quick(cells)) })),
       work.underWay() > 0 && h("span", {}, " ", t("gallery.underWay", { n: number(work.underWay()) })));
     list.counts(tally(cells));
-    line.draw({ cells, result: detail.reviewed_result, rank, urgent, left: cells.filter(reason).length });
+    line.draw({ cells, lines: kind.lines(detail.reviewed_result), rank, urgent, left: cells.filter(reason).length });
   }
 
   // Filters by the cells' present classes; cells that change later stay in view.
   function filter(what) {
     const which = what === TO_REVIEW ? reason : what === ALL ? () => true : (cell) => inForce(cell) === what;
-    history.replaceState(null, "", `#/session/${id}/gallery${what === ALL ? "" : `?show=${what}`}`);
+    history.replaceState(null, "", kind.address(what === ALL ? "" : what));
     ranks.clear();
     line.choose(what);
-    list.arrange(cells.filter(which), t(cells.length === 0 ? "gallery.none" : what === TO_REVIEW ? "gallery.noneLeft" : "gallery.noneSuch"));
+    list.arrange(cells.filter(which), t(cells.length === 0 ? kind.words.none : what === TO_REVIEW ? "gallery.noneLeft" : "gallery.noneSuch"));
     chosen = null;
     head();
     const first = list.order()[0];
@@ -198,7 +208,7 @@ export async function show(root, [id, wish], context) {
   // Another cell of the field that is shown.
   function goTo(cell) {
     if (list.order().includes(cell.number)) choose(cell);
-    enlarge(root, id, cell, cells, scale(), goTo, true);
+    enlarge(root, id, cell, cells, scale(), kind, goTo, true);
   }
 
   // A scanner typed: nothing of it is sent, and the cell before it is chosen again.

@@ -14,6 +14,7 @@ import { amending, versions } from "./amend.js";
 import { changed } from "./delta.js";
 import { handingBack, hasSigned, secondLook } from "./second.js";
 import { lotName } from "./quality/lots.js";
+import { redCells } from "./red.js";
 import { signing } from "./signing.js";
 
 export async function show(root, [id], context) {
@@ -77,6 +78,7 @@ function body(detail, result) {
       uncorrected(counted ?? result)),
     groups(result, rangesOf(detail, "percent")),
     absolute(result, rangesOf(detail, "per-ul")),
+    redCells(detail),
     others(result),
     detail.signature && h("section", { class: "card signature" },
       h("h2", {}, t("result.signature")),
@@ -132,13 +134,14 @@ function flags(result) {
     h("h2", {}, t("result.flags")),
     h("ul", { class: "flags" }, others.map((flag) => h("li", { class: `flag ${flag}` },
       h("b", {}, flagName(flag)), " ", t(`flagMeans.${flag}`), help(`flag-${flag}`),
-      evidence.filter((one) => one.flag === flag).map(figure)))));
+      evidence.filter((one) => one.flag === flag).map((one) => figure(t(`evidence.${one.of}`), one)),
+      flag === "red-cell-morphology" && result.red_cells?.evidence.map((one) => figure(className(one.class), one))))));
 }
 
 // A flag can be raised by more than one share; each shows its own figure.
-function figure({ of, figure: [value, low, high], limit, beyond_chance: beyond, network_alone: alone }) {
+function figure(of, { figure: [value, low, high], limit, beyond_chance: beyond, network_alone: alone }) {
   const words = t(beyond ? "result.evidence" : "result.evidenceChance", { value: number(value, 1), interval: interval(low, high), limit: number(limit, 1) });
-  return h("small", { class: "figure" }, t("result.evidenceOf", { of: t(`evidence.${of}`), words }), alone && ` ${t("result.evidenceAlone")}`);
+  return h("small", { class: "figure" }, t("result.evidenceOf", { of, words }), alone && ` ${t("result.evidenceAlone")}`);
 }
 
 function groups(result, ranges) {

@@ -21,9 +21,8 @@ export function chips(show) {
     return button;
   }
 
-  // `result`: with the reviewers' answers; none if the session has no result. `rank` orders the classes.
-  function draw({ cells, result, rank, urgent, left }) {
-    const lines = new Map((result?.classes ?? []).map((line) => [line.class, line]));
+  // `lines`: of the result by class, with the reviewers' answers; none if the session has no result. `rank` orders the classes.
+  function draw({ cells, lines, rank, urgent, left }) {
     const now = tally(cells);
     const codes = [...new Set([...now.keys(), ...lines.keys()])].filter((code) => now.get(code) || lines.get(code)?.count);
     codes.sort((a, b) => rank(a) - rank(b) || (now.get(b) ?? 0) - (now.get(a) ?? 0));

@@ -13,8 +13,8 @@ const TIMES = 4;
 const WIDE = 280;
 const HIGHEST = 180;
 
-// `umPerPx`: micrometres a camera pixel, if known. `go(cell)`: another cell of the field is wanted, with its field.
-export function enlarge(root, id, cell, cells, umPerPx, go, withField = false) {
+// `umPerPx`: micrometres a camera pixel, if known. `kind`: of the cells. `go(cell)`: another cell of the field is wanted, with its field.
+export function enlarge(root, id, cell, cells, umPerPx, kind, go, withField = false) {
   const picture = h("img", { class: "enlarged", alt: nameOf(cell), src: pictureOf(id, cell) });
   picture.onload = () => (picture.width = picture.naturalWidth * TIMES);
   const size = (px) => number(umPerPx ? px * umPerPx : px, umPerPx ? 1 : 0);
@@ -47,17 +47,17 @@ export function enlarge(root, id, cell, cells, umPerPx, go, withField = false) {
       place,
       h("div", { class: "beside" },
         h("p", {}, t(umPerPx ? "gallery.size" : "gallery.sizePx", { w: size(cell.w), h: size(cell.h) })),
-        h("figure", {}, map(cell, near), h("figcaption", { class: "soft" }, t("gallery.place", { n: number(near.length) }))),
+        h("figure", {}, map(cell, near, kind), h("figcaption", { class: "soft" }, t(kind.words.place, { n: number(near.length) }))),
         references(inForce(cell)), said,
-        h("div", { class: "buttons" }, field, h("button", { class: "button primary", type: "button", on: { click: () => dialog.close() } }, t("close"))))));
+        h("div", { class: "buttons" }, !kind.red && field, h("button", { class: "button primary", type: "button", on: { click: () => dialog.close() } }, t("close"))))));
   root.append(dialog);
   dialog.showModal();
   if (withField) showField();
 }
 
-// Map of the patch around the cell: every white cell on it, with this one marked.
-function map(cell, near) {
-  const canvas = h("canvas", { class: "map", role: "img", "aria-label": t("gallery.place", { n: number(near.length) }) });
+// Map of the patch around the cell: every cell shown of it, with this one marked.
+function map(cell, near, kind) {
+  const canvas = h("canvas", { class: "map", role: "img", "aria-label": t(kind.words.place, { n: number(near.length) }) });
   const [left, top] = [Math.min(...near.map((one) => one.x)), Math.min(...near.map((one) => one.y))];
   const [right, bottom] = [Math.max(...near.map((one) => one.x + one.w)), Math.max(...near.map((one) => one.y + one.h))];
   const margin = 14;

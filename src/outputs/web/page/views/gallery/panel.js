@@ -1,25 +1,26 @@
 // The selected cell and the classes it can be given. Built once and updated in place, so that a button does not move
 // away from the finger or lose the focus.
 
-import { codeOf, inOrder, kinds, nameOf, programs } from "../../classes.js";
+import { codeOf, inOrder, nameOf, programs } from "../../classes.js";
 import { fill, h } from "../../dom.js";
 import { className, number, share, shortName, t } from "../../words.js";
 import { evidence, pictureOf } from "./evidence.js";
 
 // `act`: give(code), confirm(), undo(), enlarge(). `open`: whether the user may change cells.
-// `own`: the laboratory's own classes.
-export function panel(id, classes, own, open, act) {
-  const { isBlast } = kinds(classes);
+// `kind`: of the cells, with its classes and the laboratory's own.
+export function panel(id, kind, open, act) {
+  const { classes, own, isBlast } = kind;
   const large = h("button", { class: "large", type: "button", on: { click: act.enlarge } });
   const name = h("b", {});
   const by = h("p", {});
   const program = h("p", {});
   const network = h("p", { class: "soft" });
+  const size = h("p", { class: "soft", hidden: true });
   const legend = h("p", { class: "soft legend", hidden: true }, h("span", { class: "ramp", "aria-hidden": "true" }), " ", t("gallery.legend"));
   const missing = h("p", { class: "soft", role: "status" });
   const map = h("button", { class: "button small", type: "button", "aria-pressed": "false", "aria-keyshortcuts": "h", on: { click: toggle } }, t("gallery.evidence"));
   const nothing = h("p", { class: "soft" }, t("gallery.choose"));
-  const of = h("div", { class: "of", hidden: true }, large, h("div", { class: "said" }, name, by, program, network, map, legend, missing));
+  const of = h("div", { class: "of", hidden: true }, large, h("div", { class: "said" }, name, by, program, network, size, map, legend, missing));
   const buttons = new Map([...inOrder(classes).map(({ code, key }) => [code, classButton(code, key)]), ...own.map((one) => [one.code, ownButton(one)])]);
   const right = h("button", { class: "button", type: "button", "aria-keyshortcuts": "Enter", on: { click: act.confirm } }, "✓ ", t("gallery.confirm"));
   const back = h("button", { class: "button", type: "button", "aria-keyshortcuts": "Backspace", on: { click: () => act.give(null) } }, t("gallery.back"));
@@ -33,9 +34,9 @@ export function panel(id, classes, own, open, act) {
   function classButton(code, key) {
     return h("button", {
       class: `button class ${isBlast(code) ? "blast" : ""}`, type: "button", dataset: { class: code }, title: className(code),
-      "aria-pressed": "false", "aria-label": t("gallery.classKey", { class: className(code), code, key }), "aria-keyshortcuts": key,
+      "aria-pressed": "false", "aria-label": kind.red ? t("gallery.redKey", { class: className(code), key }) : t("gallery.classKey", { class: className(code), code, key }), "aria-keyshortcuts": key,
       on: { click: () => act.give(code) },
-    }, h("span", { class: "name" }, shortName(code)), h("span", { class: "line-two" }, h("span", { class: "code" }, code), " ", h("kbd", {}, key)));
+    }, h("span", { class: "name" }, shortName(code)), h("span", { class: "line-two" }, !kind.red && [h("span", { class: "code" }, code), " "], h("kbd", {}, key)));
   }
 
   function ownButton({ code, name: words, class: fixed, key }) {
@@ -48,7 +49,7 @@ export function panel(id, classes, own, open, act) {
   }
 
   function toggle() {
-    if (!mattered) return;
+    if (!mattered || kind.red) return;
     const on = map.getAttribute("aria-pressed") !== "true";
     map.setAttribute("aria-pressed", String(on));
     legend.hidden = !on;
@@ -78,10 +79,13 @@ export function panel(id, classes, own, open, act) {
     for (const one of [by, program, network]) one.hidden = !single;
     by.hidden = !single || !person;
     fill(by, person && t(person.quickly ? "gallery.byQuick" : "gallery.by", { by: person.by }));
-    fill(program, t("gallery.program"), ` ${programs(next)} ${share(next.probability)}`);
+    fill(program, t("gallery.program"), ` ${kind.brief(programs(next))} ${share(next.probability)}`);
     fill(network, t("gallery.network"), " ",
-      next.ranked.slice(0, 3).filter(([, p], n) => n === 0 || p >= 0.01).map(([code, p]) => `${code} ${share(p)}`).join(", "));
-    map.hidden = !single || !next.has_crop;
+      next.ranked.slice(0, 3).filter(([, p], n) => n === 0 || p >= 0.01).map(([code, p]) => `${kind.brief(code)} ${share(p)}`).join(", "));
+    size.hidden = !single || !kind.red;
+    if (kind.red) fill(size, t("gallery.redOf", { um: number(next.diameter_um, 1) }), next.pallor !== null && `, ${t("gallery.redPallor", { share: share(next.pallor) })}`);
+    // What mattered is known of white cells alone.
+    map.hidden = !single || !next.has_crop || kind.red;
     back.disabled = single && !person;
     for (const [code, button] of buttons) button.setAttribute("aria-pressed", String(single && codeOf(next) === code));
   }

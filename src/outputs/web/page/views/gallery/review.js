@@ -23,8 +23,9 @@ addEventListener("beforeunload", (event) => {
 });
 
 // `tell.changed(numbers)`, `tell.session(detail)`, `tell.failed(numbers, problem)` and `tell.undone(numbers)` report
-// the outcome. `name`: the reviewer's. `own`: the laboratory's own classes.
-export function review(id, name, cells, own, tell) {
+// the outcome. `name`: the reviewer's. `kind`: of the cells.
+export function review(id, name, cells, kind, tell) {
+  const { own } = kind;
   const byNumber = new Map(cells.map((cell) => [cell.number, cell]));
   // The state known to be on the station, and the number of requests under way for each cell.
   const kept = new Map(cells.map((cell) => [cell.number, cell.by_person]));
@@ -38,7 +39,7 @@ export function review(id, name, cells, own, tell) {
   }
 
   function take(records, session) {
-    for (const record of records) kept.set(record.number, record.by_person);
+    for (const record of records) kept.set(record.number, kind.record(record).by_person);
     tell.session(session);
   }
 
@@ -59,7 +60,7 @@ export function review(id, name, cells, own, tell) {
         problem = wrong;
         // The station may have done it and the answer was lost, or somebody else was first: what it has now counts.
         try {
-          const [session, { cells: now }] = await Promise.all([get(`/api/sessions/${id}`, PATIENCE), get(`/api/sessions/${id}/cells?kind=WBC`, PATIENCE)]);
+          const [session, { cells: now }] = await Promise.all([get(`/api/sessions/${id}`, PATIENCE), get(kind.cells, PATIENCE)]);
           records = now;
           take(records, session);
           if (done()) problem = null;

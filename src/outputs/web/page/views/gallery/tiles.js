@@ -5,8 +5,8 @@ import { fill, h } from "../../dom.js";
 import { className, number, share, shortName, t } from "../../words.js";
 import { pictureOf } from "./evidence.js";
 
-// `rank(code)` orders the classes. `pick(cell, event)` handles a click, `reached(cell)` a focus without one.
-export function tiles(id, { rank, pick, reached }) {
+// `kind`: of the cells. `rank(code)` orders the classes. `pick(cell, event)` handles a click, `reached(cell)` a focus without one.
+export function tiles(id, kind, { rank, pick, reached }) {
   const element = h("div", { class: "groups" });
   const shown = new Map();
   let headings = new Map();
@@ -32,7 +32,7 @@ export function tiles(id, { rank, pick, reached }) {
     const count = h("span", { class: "soft" });
     headings.set(code, count);
     return h("section", {},
-      h("h2", { id: `class-${code}` }, className(code), " ", h("abbr", { class: "code" }, code), " ", count),
+      h("h2", { id: `class-${code}` }, className(code), " ", !kind.red && h("abbr", { class: "code" }, code), " ", count),
       h("div", { class: "tiles", role: "listbox", "aria-multiselectable": "true", "aria-labelledby": `class-${code}` }, members.map(tile)));
   }
 
@@ -69,8 +69,8 @@ export function tiles(id, { rank, pick, reached }) {
     const own = ownOf(cell);
     fill(words,
       h("span", { class: "name" }, own ? own.name : shortName(code)),
-      h("span", { class: "line-two" }, own && h("span", { class: "code own" }, own.code, " "), h("abbr", { class: "code" }, own ? `(${code})` : code), " ", looked(cell) ? "✓" : person ? t("gallery.quickMark") : share(cell.probability)),
-      other && h("span", { class: "was" }, `${programs(cell)} ${share(cell.probability)}`));
+      h("span", { class: "line-two" }, own && h("span", { class: "code own" }, own.code, " "), !kind.red && [h("abbr", { class: "code" }, own ? `(${code})` : code), " "], looked(cell) ? "✓" : person ? t("gallery.quickMark") : share(cell.probability)),
+      other && h("span", { class: "was" }, `${kind.brief(programs(cell))} ${share(cell.probability)}`));
     button.setAttribute("aria-label",
       person?.quickly ? t("gallery.cellQuick", { n: cell.number, class: nameOf(cell), by: person.by })
         : other ? t("gallery.cellPerson", { n: cell.number, class: nameOf(cell), by: person.by, program: className(programs(cell)) })
