@@ -228,6 +228,9 @@ def run_parasites(a: argparse.Namespace) -> int:
     images = len(list(fields.glob("train/*.txt")))
     if not images:
         raise Wrong(f"{fields}: no boxed fields in train. Name the image pack by --data.")
+    for part in (Path(source) / split for source in train_parasites.OTHERS for split in ("train", "val", "test")):
+        if not any((fields.parent / part).glob("*.[jp][pn]g")):
+            raise Wrong(f"{fields.parent / part}: no fields. What has no parasites is learned and measured there, too.")
     a.work.mkdir(parents=True, exist_ok=True)
     file, table = train_parasites.make(Path(a.data), a.work, a.red_types, a.seed, a.epochs)
     name, _, licence = SOURCES[parasites.SOURCE]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import leukotrain
 import parasites
 import train_parasites
 from red_types import CACHE
@@ -60,6 +61,14 @@ class Parasites(unittest.TestCase):
     def test_shares_have_their_exact_interval(self) -> None:
         self.assertIn("[0.016, 0.113]", train_parasites.share(5, 100))
         self.assertIn("[0.000,", train_parasites.share(0, 10))
+
+    def test_a_pack_without_the_fields_it_takes_is_refused(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            words = ["parasites", "--data", folder, "--work", folder]
+            self.assertEqual(2, leukotrain.main(words))
+            (Path(folder) / "fields/iml/train").mkdir(parents=True)
+            (Path(folder) / "fields/iml/train/PA171706.txt").write_text("1 0.5 0.5 0.1 0.1\n")
+            self.assertEqual(2, leukotrain.main(words))
 
     def test_dots_in_cells_of_a_look_never_seen_are_found(self) -> None:
         some = cells()
