@@ -106,8 +106,6 @@ def analyse(
             ended = wait(list(flying), timeout=REPORT_EVERY, return_when="FIRST_COMPLETED").done
         except TimeoutError:
             continue
-        except CancelledError as problem:
-            raise Trouble("the connection to the scheduler is lost") from problem
         for future in ended:
             batch = flying.pop(future)
             problem = future.exception() if future.status == "error" else None
@@ -246,6 +244,9 @@ def main() -> int:
     except Usage as problem:
         say(str(problem))
         return 2
+    except CancelledError:
+        # Raised by whatever the job asks of a scheduler that is gone: waiting, or fetching what had just ended.
+        say("the connection to the scheduler is lost. What is written stays; run the same command again to go on")
     except (Trouble, OSError) as problem:
         say(f"{problem}. What is written stays; run the same command again to go on")
     except KeyboardInterrupt:

@@ -60,6 +60,7 @@ class Station:
         """As a power cut: ended at once in whatever it does, and started again."""
         self.process.kill()
         self.process.wait(30)
+        self.process.stdout.close()
         self.start()
 
     def command(self, *arguments, typed=""):
@@ -73,6 +74,7 @@ class Station:
     def end(self):
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(30)
+        self.process.stdout.close()
         self.log.close()
         said = (self.folder / "log").read_text()
         shutil.rmtree(self.folder)

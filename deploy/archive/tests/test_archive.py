@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import logging
 import os
@@ -22,7 +24,9 @@ import psutil
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
+from distributed.client import FutureCancelledError
 
+import archive
 from tests import drawn
 
 HERE = Path(__file__).parents[1]
@@ -368,6 +372,13 @@ class Elsewhere(Jobs):
         self.assertNotIn("Traceback", said)
         self.assertEqual(self.job(self.archive)[0], 0)
         self.assert_as_plain(pictures)
+
+    def test_a_connection_lost_while_an_answer_is_fetched_is_the_same_sentence(self) -> None:
+        said = io.StringIO()
+        lost = mock.patch.object(archive, "run", side_effect=FutureCancelledError("batch", "scheduler-connection-lost"))
+        with lost, mock.patch.object(sys, "argv", ["archive", ".", "--output", "tables"]), contextlib.redirect_stderr(said):
+            self.assertEqual(archive.main(), 1)
+        self.assertIn("the connection to the scheduler is lost. What is written stays", said.getvalue())
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ use crate::vision::detect::Detection;
 use crate::vision::detect::scale::Scale;
 use crate::vision::optics::field_of_view::BalancedPicture;
 use crate::vision::optics::focus;
+use crate::vision::optics::resample::shrunk;
 use crate::vision::prediction::Prediction;
 use crate::vision::quality::{Gate, Quality};
 use crate::vision::red_cells::RedOpinion;
@@ -235,7 +236,7 @@ impl Counter {
         };
         let (width, height) = (f64::from(balanced.width()), f64::from(balanced.height()));
         let (thumb_width, thumb_height) = track::thumb_size(width, height);
-        let grey = imageops::grayscale(&imageops::thumbnail(&balanced.pixels, thumb_width, thumb_height));
+        let grey = imageops::grayscale(&shrunk(&balanced.pixels, thumb_width, thumb_height));
         let sharpness = sharpness(&balanced);
         let placed = self.tracker.place(Observation { grey, cells: &detections, view: &balanced.view, sharpness });
         self.frame += 1;
@@ -386,7 +387,7 @@ fn lone(cell: &Detection, id: CellId, placed: &Registration) -> CellUpdate {
 fn sharpness(balanced: &BalancedPicture) -> f64 {
     let factor = (f64::from(SHARPNESS_WIDTH) / f64::from(balanced.width())).min(1.0);
     let side = |length: u32| ((f64::from(length) * factor).round() as u32).max(1);
-    let small = imageops::thumbnail(&balanced.pixels, side(balanced.width()), side(balanced.height()));
+    let small = shrunk(&balanced.pixels, side(balanced.width()), side(balanced.height()));
     let Rect { x, y, w, h } = balanced.view.resized(small.dimensions()).inner();
     focus::sharpness(&imageops::crop_imm(&small, x as u32, y as u32, w as u32, h as u32).to_image())
 }

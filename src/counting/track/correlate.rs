@@ -29,8 +29,8 @@ impl GreyView {
 }
 
 /// Normalised cross-correlation, -1..=1, of the common part of two pictures of equal size after the field moved by
-/// `motion` px from `before` to `now`; `None` if that part is too small or flat.
-pub(super) fn correlation(before: &GreyView, now: &GreyView, motion: (i64, i64)) -> Option<f64> {
+/// `motion` px from `before` to `now`, by one in `every` rows; `None` if that part is too small or flat.
+pub(super) fn correlation(before: &GreyView, now: &GreyView, motion: (i64, i64), every: usize) -> Option<f64> {
     const LEAST_SIDE: i64 = 8;
     let (width, height) = (i64::from(now.pixels.width()), i64::from(now.pixels.height()));
     let (columns, rows) = (width - motion.0.abs(), height - motion.1.abs());
@@ -41,7 +41,7 @@ pub(super) fn correlation(before: &GreyView, now: &GreyView, motion: (i64, i64))
     let (y_before, y_now) = (motion.1.max(0), (-motion.1).max(0));
     let mut sums = [0_u64; 5];
     let mut count = 0;
-    for row in 0..rows {
+    for row in (0..rows).step_by(every) {
         let (seen_before, a) = before.row(y_before + row, x_before);
         let (seen_now, b) = now.row(y_now + row, x_now);
         let from = seen_before.start.max(seen_now.start);
@@ -64,7 +64,7 @@ pub(super) fn correlation(before: &GreyView, now: &GreyView, motion: (i64, i64))
             *sum += u64::from(line);
         }
     }
-    if i64::try_from(count).is_ok_and(|count| count < LEAST_SIDE * LEAST_SIDE) {
+    if i64::try_from(count * every).is_ok_and(|count| count < LEAST_SIDE * LEAST_SIDE) {
         return None;
     }
     let [sum_a, sum_b, sum_aa, sum_bb, sum_ab] = sums.map(|sum| sum as f64);
@@ -90,7 +90,7 @@ pub(super) fn everywhere(before: &GreyView, now: &GreyView, least: f64) -> Vec<(
             if common < least * (width * height) as f64 {
                 continue;
             }
-            tried.extend(correlation(before, now, (x, y)).map(|score| (score, (x, y))));
+            tried.extend(correlation(before, now, (x, y), 1).map(|score| (score, (x, y))));
         }
     }
     tried.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -125,12 +125,12 @@ mod tests {
     fn a_motion_is_found_without_any_hint() {
         let found = everywhere(&scene((0, 0)), &scene((-9, 6)), 0.25);
         assert_eq!(found[0], (-9, 6));
-        assert!(correlation(&scene((0, 0)), &scene((-9, 6)), found[0]).unwrap() > 0.999);
+        assert!(correlation(&scene((0, 0)), &scene((-9, 6)), found[0], 1).unwrap() > 0.999);
     }
 
     #[test]
     fn an_empty_field_agrees_with_nothing() {
         let empty = all(GrayImage::from_pixel(40, 30, image::Luma([235])));
-        assert_eq!(correlation(&empty, &empty, (0, 0)), None);
+        assert_eq!(correlation(&empty, &empty, (0, 0), 1), None);
     }
 }

@@ -15,6 +15,7 @@ mod atlas;
 mod correlate;
 mod keyframes;
 mod register;
+mod votes;
 
 use std::collections::VecDeque;
 
@@ -241,7 +242,11 @@ impl Tracker {
         let by_sharp = self.sharp.as_ref().filter(|(_, from)| from.patch == at.patch);
         by_sharp
             .and_then(|(before, from)| against(before, *from))
-            .or_else(|| self.latest.as_ref().and_then(|before| against(before, at)))
+            .or_else(|| {
+                // Else the latest view is the sharp one.
+                let other = self.latest.as_ref().filter(|before| before.blurred || by_sharp.is_none());
+                other.and_then(|before| against(before, at))
+            })
             .or_else(|| self.keyframes.find(view, |patch| self.patches[patch as usize] > 1, self.frame))
     }
 

@@ -1,7 +1,5 @@
 //! Registration of two frames: the pattern of the cells proposes motions, the pixels confirm one.
 
-use std::collections::HashMap;
-
 use image::{GrayImage, imageops};
 
 use crate::domain::class::Kind;
@@ -10,6 +8,7 @@ use crate::vision::detect::Detection;
 use crate::vision::optics::field_of_view::FieldOfView;
 
 use super::correlate::{GreyView, correlation, everywhere};
+use super::votes::Votes;
 
 /// A frame prepared for registration.
 #[derive(Clone, Debug)]
@@ -71,6 +70,12 @@ const LEAST_OVERLAP_BY_PIXELS: f64 = 0.3;
 
 /// Correlation of the common part from which two frames may show the same place.
 const SAME_PLACE: f64 = 0.6;
+
+/// A motion is tried by one in this many rows first.
+const SOME_ROWS: usize = 4;
+
+/// Correlation of some rows from which all are compared: less than `SAME_PLACE`, since fewer pixels say it less exactly.
+const WORTH_ALL_ROWS: f64 = 0.5;
 
 /// Correlation from which no better motion is searched for.
 const CLEAR: f64 = 0.9;
@@ -213,31 +218,17 @@ fn votes(before: &FrameView, now: &FrameView) -> Vec<(u32, (f64, f64))> {
     diameters.sort_by(f64::total_cmp);
     let Some(diameter) = diameters.get(diameters.len() / 2) else { return Vec::new() };
     let bin = (diameter / 5.0).max(2.0);
-    let mut votes: HashMap<(i64, i64), (u32, f64, f64)> = HashMap::new();
+    let mut votes = Votes::new(bin, before.cells.iter().chain(&now.cells).map(|cell| cell.1));
     for (kind, at, size) in &before.cells {
         for (kind_now, at_now, size_now) in &now.cells {
-            if kind != kind_now || !(0.75..1.34).contains(&(size / size_now)) {
-                continue;
+            if kind == kind_now && (0.75..1.34).contains(&(size / size_now)) {
+                // The cell lies still on the slide, so the field moved by as much as the cell moved back.
+                votes.add((at.0 - at_now.0, at.1 - at_now.1));
             }
-            // The cell lies still on the slide, so the field moved by as much as the cell moved back.
-            let moved = (at.0 - at_now.0, at.1 - at_now.1);
-            let vote = votes.entry(((moved.0 / bin).round() as i64, (moved.1 / bin).round() as i64)).or_default();
-            *vote = (vote.0 + 1, vote.1 + moved.0, vote.2 + moved.1);
         }
     }
-    // A peak may fall between bins, so each bin is summed with its neighbours.
-    let mut peaks: Vec<(u32, (f64, f64))> = votes
-        .keys()
-        .map(|(column, row)| {
-            let around = (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (column + dx, row + dy)));
-            let (count, x, y) = around
-                .filter_map(|key| votes.get(&key))
-                .fold((0, 0.0, 0.0), |sum, vote| (sum.0 + vote.0, sum.1 + vote.1, sum.2 + vote.2));
-            (count, (x / f64::from(count.max(1)), y / f64::from(count.max(1))))
-        })
-        .filter(|(count, _)| *count >= 2)
-        .collect();
-    // Ties are broken by position, so that hash map order decides nothing.
+    let mut peaks = votes.peaks();
+    // Of equal ones the order says nothing, so it goes by position.
     peaks.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.0.total_cmp(&b.1.0)).then(a.1.1.total_cmp(&b.1.1)));
     let mut chosen: Vec<(u32, (f64, f64))> = Vec::new();
     for (count, motion) in peaks {
@@ -251,23 +242,45 @@ fn votes(before: &FrameView, now: &FrameView) -> Vec<(u32, (f64, f64))> {
     chosen
 }
 
-/// Climbs from a proposal to the nearby whole-pixel motion (of the thumbs) with the highest correlation.
+/// Climbs from a proposal to the nearby whole-pixel motion (of the thumbs) with the highest correlation: by some of the rows
+/// first, where most proposals end.
 fn climb(before: &FrameView, now: &FrameView, from: (f64, f64)) -> Option<((f64, f64), f64)> {
     const STEPS: usize = 8;
     let step = now.step;
-    let mut at = ((from.0 / step).round() as i64, (from.1 / step).round() as i64);
-    let mut best = correlation(&before.thumb, &now.thumb, at)?;
-    for _ in 0..STEPS {
+    let start = ((from.0 / step).round() as i64, (from.1 / step).round() as i64);
+    let (near, score) = highest(before, now, start, STEPS, SOME_ROWS)?;
+    if score < WORTH_ALL_ROWS {
+        return None;
+    }
+    let (exact, best) = highest(before, now, near, STEPS, 1)?;
+    Some(((exact.0 as f64 * step, exact.1 as f64 * step), best))
+}
+
+/// The whole-pixel motion with the highest correlation that at most `steps` steps uphill from `at` reach, and its correlation, by
+/// one in `every` rows.
+fn highest(
+    before: &FrameView,
+    now: &FrameView,
+    mut at: (i64, i64),
+    steps: usize,
+    every: usize,
+) -> Option<((i64, i64), f64)> {
+    let score = |place| correlation(&before.thumb, &now.thumb, place, every);
+    let mut best = score(at)?;
+    let mut tried = None;
+    let beside = |a: (i64, i64), b: (i64, i64)| (a.0 - b.0).abs() <= 1 && (a.1 - b.1).abs() <= 1;
+    for _ in 0..steps {
         let next = (-1..=1)
             .flat_map(|dy| (-1..=1).map(move |dx| (at.0 + dx, at.1 + dy)))
-            .filter_map(|place| correlation(&before.thumb, &now.thumb, place).map(|score| (place, score)))
-            .max_by(|a, b| a.1.total_cmp(&b.1))?;
-        if next.1 <= best {
-            break;
-        }
+            // None of those around the place before is higher than this one.
+            .filter(|place| *place != at && tried.is_none_or(|tried| !beside(*place, tried)))
+            .filter_map(|place| score(place).map(|score| (place, score)))
+            .max_by(|a, b| a.1.total_cmp(&b.1));
+        let Some(next) = next.filter(|next| next.1 > best) else { break };
+        tried = Some(at);
         (at, best) = next;
     }
-    Some(((at.0 as f64 * step, at.1 as f64 * step), best))
+    Some((at, best))
 }
 
 /// Refines a motion to a fraction of a pixel: from the cells both frames show, else from the correlation's peak.
@@ -290,7 +303,7 @@ fn polish(before: &FrameView, now: &FrameView, motion: (f64, f64)) -> (f64, f64)
         return (motion.0 + median(|o| o.0), motion.1 + median(|o| o.1));
     }
     let at = ((motion.0 / now.step).round() as i64, (motion.1 / now.step).round() as i64);
-    let score = |dx: i64, dy: i64| correlation(&before.thumb, &now.thumb, (at.0 + dx, at.1 + dy)).unwrap_or(0.0);
+    let score = |dx: i64, dy: i64| correlation(&before.thumb, &now.thumb, (at.0 + dx, at.1 + dy), 1).unwrap_or(0.0);
     // Vertex of the parabola through three neighbouring scores.
     let vertex = |low: f64, mid: f64, high: f64| {
         let bend = low - 2.0 * mid + high;

@@ -36,14 +36,25 @@ pub(crate) fn resample(image: &RgbImage, window: Rect, width: u32, height: u32) 
     if window.w <= 0.0 || window.h <= 0.0 || width == 0 || height == 0 {
         return Err(fail(&"nothing of it lies in the image"));
     }
-    let source =
-        ImageRef::new(image.width(), image.height(), image.as_raw(), PixelType::U8x3).map_err(|error| fail(&error))?;
-    let mut target = Image::new(width, height, PixelType::U8x3);
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
         .crop(window.x, window.y, window.w, window.h);
-    Resizer::new().resize(&source, &mut target, &options).map_err(|error| fail(&error))?;
-    RgbImage::from_raw(width, height, target.into_vec()).ok_or_else(|| fail(&"the result has another size"))
+    resized(image, width, height, &options).map_err(|reason| fail(&reason))
+}
+
+fn resized(image: &RgbImage, width: u32, height: u32, options: &ResizeOptions) -> Result<RgbImage, String> {
+    let source = ImageRef::new(image.width(), image.height(), image.as_raw(), PixelType::U8x3)
+        .map_err(|error| error.to_string())?;
+    let mut target = Image::new(width, height, PixelType::U8x3);
+    Resizer::new().resize(&source, &mut target, options).map_err(|error| error.to_string())?;
+    RgbImage::from_raw(width, height, target.into_vec()).ok_or_else(|| "the result has another size".to_owned())
+}
+
+/// The whole image shrunk to `width` x `height` px, each pixel the mean of those it stands for; empty if a side is 0.
+#[must_use]
+pub(crate) fn shrunk(image: &RgbImage, width: u32, height: u32) -> RgbImage {
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Box));
+    resized(image, width, height, &options).unwrap_or_default()
 }
 
 /// Scales the whole image by `factor`; sides are rounded and at least 1 px.

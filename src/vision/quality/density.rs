@@ -1,7 +1,6 @@
 //! Density of red cells in a field.
 
 use image::RgbImage;
-use image::imageops;
 
 use super::Verdict;
 use crate::domain::class::Kind;
@@ -10,7 +9,7 @@ use crate::vision::box_margin::cell_in_box;
 use crate::vision::detect::Detection;
 use crate::vision::optics::field_of_view::{BalancedPicture, FieldOfView};
 use crate::vision::optics::flat_field::Illumination;
-use crate::vision::optics::resample::resample;
+use crate::vision::optics::resample::{resample, shrunk};
 
 /// Share of the area covered by red cells that may lie under two of them: 0.15 is the most in train fields of the
 /// pack.
@@ -200,12 +199,12 @@ fn by_absorbance(mut small: RgbImage, view: &FieldOfView, places: &[RasterPoint]
 #[must_use]
 pub(crate) fn contrast(balanced: &BalancedPicture) -> f64 {
     let (width, height) = balanced.dimensions();
-    let mut small = imageops::thumbnail(&balanced.pixels, width.clamp(1, 160), height.clamp(1, 120));
+    let mut small = shrunk(&balanced.pixels, width.clamp(1, 160), height.clamp(1, 120));
     // Uneven light is not structure.
     if let Some(light) = Illumination::of_view(&small, &balanced.view.resized(small.dimensions())) {
         light.even_out(&mut small);
     }
-    let small = imageops::thumbnail(&small, small.width().min(48), small.height().min(36));
+    let small = shrunk(&small, small.width().min(48), small.height().min(36));
     let view = balanced.view.resized(small.dimensions());
     let inside = small.rows().zip(0..).flat_map(|(row, y)| {
         let columns = view.columns(y);

@@ -57,40 +57,45 @@ pub(crate) fn has_lines(raw: &RgbImage, view: &FieldOfView) -> bool {
         return false;
     }
     let mut upright = vec![Run::default(); width as usize];
+    let mut brightness: [Vec<i32>; 2] = [sums(raw, top).collect(), Vec::with_capacity(width as usize)];
     for y in top..height - top {
         let columns = view.columns(y);
-        let columns = columns.start.max(left as usize) as u32..columns.end.min((width - left) as usize) as u32;
+        let columns = columns.start.max(left as usize)..columns.end.min((width - left) as usize);
+        let [here, below] = &mut brightness;
+        below.clear();
+        below.extend(sums(raw, y + 1));
         let mut level = Run::default();
-        let mut before: Option<[Rgb<u8>; 2]> = None;
-        upright[..(columns.start as usize).min(width as usize)].fill(Run::default());
-        upright[(columns.end as usize).min(width as usize)..].fill(Run::default());
-        for x in columns {
-            let (here, below, beside) = (*raw.get_pixel(x, y), *raw.get_pixel(x, y + 1), *raw.get_pixel(x + 1, y));
-            let same = before.map_or([false; 2], |[above, under]| [alike(above, here), alike(under, below)]);
-            before = Some([here, below]);
-            if level.go_on(sum(below) - sum(here), same) >= long {
+        upright[..columns.start.min(width as usize)].fill(Run::default());
+        upright[columns.end.min(width as usize)..].fill(Run::default());
+        for x in columns.clone() {
+            let pixel = |right: usize, down: u32| raw.get_pixel((x + right) as u32, y + down);
+            // Colours are compared only along a step, and steps are few.
+            let step = below[x] - here[x];
+            let same = step.abs() >= STEP && x > columns.start;
+            let same = [0, 1].map(|down| same && alike(raw.get_pixel(x as u32 - 1, y + down), pixel(0, down)));
+            if level.go_on(step, same) >= long {
                 return true;
             }
-            let run = &mut upright[x as usize];
-            let step = sum(beside) - sum(here);
-            if step.abs() < STEP {
-                *run = Run::default();
-                continue;
-            }
-            let same = [alike(*raw.get_pixel(x, y - 1), here), alike(*raw.get_pixel(x + 1, y - 1), beside)];
-            if run.go_on(step, same) >= long {
+            let step = here[x + 1] - here[x];
+            let same = [0, 1]
+                .map(|right| step.abs() >= STEP && alike(raw.get_pixel((x + right) as u32, y - 1), pixel(right, 0)));
+            if upright[x].go_on(step, same) >= long {
                 return true;
             }
         }
+        brightness.swap(0, 1);
     }
     false
 }
 
-fn sum(pixel: Rgb<u8>) -> i32 {
-    pixel.0.iter().map(|value| i32::from(*value)).sum()
+/// Brightness of each pixel of row `y`, sum of the channels.
+fn sums(raw: &RgbImage, y: u32) -> impl Iterator<Item = i32> + '_ {
+    let row = 3 * raw.width() as usize;
+    let start = row * y as usize;
+    raw.as_raw()[start..start + row].chunks_exact(3).map(|pixel| pixel.iter().map(|value| i32::from(*value)).sum())
 }
 
-fn alike(one: Rgb<u8>, other: Rgb<u8>) -> bool {
+fn alike(one: &Rgb<u8>, other: &Rgb<u8>) -> bool {
     one.0.iter().zip(other.0).all(|(one, other)| one.abs_diff(other) <= FLAT)
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use image::{RgbImage, imageops};
+use image::RgbImage;
+
+use crate::vision::optics::resample::shrunk;
 
 /// Longest side of the raster on which the field is looked for, points.
 const RASTER: u32 = 192;
@@ -59,7 +61,7 @@ pub(super) fn stop(raw: &RgbImage) -> Option<Vec<Edge>> {
     }
     let factor = (f64::from(RASTER) / f64::from(width.max(height))).min(1.0);
     let side = |length: u32| ((f64::from(length) * factor).round() as u32).max(3);
-    let small = imageops::thumbnail(raw, side(width), side(height));
+    let small = shrunk(raw, side(width), side(height));
     let (columns, rows) = (small.width() as usize, small.height() as usize);
     let levels: Vec<u8> = small.pixels().map(|pixel| pixel.0.into_iter().max().unwrap_or(0)).collect();
     let background = level_above(&levels, ABOVE_BACKGROUND);
