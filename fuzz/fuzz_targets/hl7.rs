@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use jiff::Timestamp;
-use leukoscope::config::{CriticalConfig, Flags, Hl7Config, SampleConfig, SessionConfig};
+use leukoscope::config::{CriticalConfig, Flags, Hl7Config, RedCellsConfig, SampleConfig, SessionConfig};
 use leukoscope::outputs::hl7::message::Message;
 use leukoscope::outputs::hl7::mllp::{Frames, framed};
 use leukoscope::outputs::hl7::order::answer;
@@ -36,6 +36,7 @@ fn worklist() -> &'static Worklist {
             source: None,
             training: false,
             flags: Flags::default(),
+            red_cells: RedCellsConfig::default(),
             critical: CriticalConfig::default(),
             models: BTreeMap::new(),
             calibration: None,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use leukoscope::camera::supervise::CameraWatch;
-use leukoscope::config::{Config, CriticalConfig, Flags, SampleConfig, SessionConfig, WebConfig};
+use leukoscope::config::{Config, CriticalConfig, Flags, RedCellsConfig, SampleConfig, SessionConfig, WebConfig};
 use leukoscope::outputs::report::letterhead::Letterhead;
 use leukoscope::outputs::web::{self, Timeouts, Web};
 use leukoscope::station::adapt::Laboratory;
@@ -54,6 +54,7 @@ fn station() -> &'static Station {
             session: SessionConfig::default(),
             sample: SampleConfig::default(),
             flags: Flags::default(),
+            red_cells: RedCellsConfig::default(),
             critical: CriticalConfig::default(),
             models: Default::default(),
             calibration: None,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -14,7 +15,7 @@ use crate::cli::output;
 use crate::cli::pictures::{Failures, list_one, progress};
 use crate::config::load::load;
 use crate::config::{Config, SessionConfig};
-use crate::counting::counter::Counter;
+use crate::counting::counter::{Counted, Counter};
 use crate::counting::platelets::PlateletReport;
 use crate::counting::red_morphology::RedMorphology;
 use crate::counting::session::Session;
@@ -115,17 +116,9 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
             Ok(counted) => {
                 if !arguments.no_gate {
                     refused.note(counted.quality.verdict);
-                    if let Some(advice) = counted.quality.verdict.advice() {
-                        bar.suspend(|| log::info!("{}: not counted, {advice}", path.display()));
-                    }
                 }
-                if let Some(warning) = counted.quality.warning() {
-                    drawn += 1;
-                    // One picture stands for all of the camera.
-                    if drawn == 1 {
-                        bar.suspend(|| log::warn!("{}: {warning}", path.display()));
-                    }
-                }
+                drawn += u64::from(counted.quality.warning().is_some());
+                bar.suspend(|| tell(path, &counted, !arguments.no_gate, drawn == 1));
                 if let Some(problem) = counted.unnamed {
                     bar.suspend(|| failures.note(path, &anyhow::anyhow!(problem)));
                 }
@@ -190,6 +183,17 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
         output::text(text(&result, frames, frames_skipped))?;
     }
     conclude(frames, &failures)
+}
+
+/// Says why a frame is not counted, where some are refused, and what of it makes the count doubtful: once, since one picture stands
+/// for all of the camera.
+fn tell(path: &Path, counted: &Counted, refuses: bool, first_warning: bool) {
+    if let Some(advice) = counted.quality.verdict.advice().filter(|_| refuses) {
+        log::info!("{}: not counted, {advice}", path.display());
+    }
+    if let Some(warning) = counted.quality.warning().filter(|_| first_warning) {
+        log::warn!("{}: {warning}", path.display());
+    }
 }
 
 /// The end of a count: a few unreadable pictures are no failure of a recording, since frames get torn.

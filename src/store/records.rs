@@ -139,6 +139,7 @@ pub struct WorklistEntry {
 }
 
 /// Changes to the cells of a running session, applied in order.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are cells")]
 #[derive(Clone, Debug)]
 pub enum CellChange {
     /// A cell counts, or was seen better.

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 
-use super::records::{AmendedBy, SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status};
+use super::records::{
+    AmendedBy, CellRecord, SessionDetail, SessionId, SessionQuery, SessionSummary, Settings, Signature, Status,
+};
 use super::text::{read_time, time};
 use super::{
     Store, StoreError, StoreProblem, alarms, amendment, camera_check, cells, control, delta, interrupted, quickly,
@@ -214,6 +216,15 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
     })
 }
 
+/// The cells that a review can change: white ones, and the red ones, which are thousands, where one was changed.
+fn in_review(transaction: &Transaction<'_>, id: SessionId, red: bool) -> Result<Vec<CellRecord>, StoreProblem> {
+    let mut cells = cells::select(transaction, id, Some(Kind::Wbc), None)?;
+    if red {
+        cells.extend(cells::select_red(transaction, id, None, false)?);
+    }
+    Ok(cells)
+}
+
 /// `whole`: apply the review to the result, which reads every cell. A list shows the counted result if nothing is
 /// signed and no class was changed.
 fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<SessionDetail, StoreProblem> {
@@ -234,14 +245,7 @@ fn detail(transaction: &Transaction<'_>, row: Columns, whole: bool) -> Result<Se
     let signed_check = signed.as_ref().and_then(|signed| signed.camera_check.clone());
     let changed = reclassified > 0 || red_reclassified > 0;
     let cells = match &counted_result {
-        Some(_) if signed.is_none() && (whole || changed) => {
-            let mut cells = cells::select(transaction, row.id, Some(Kind::Wbc), None)?;
-            // Thousands, and only needed where one was changed.
-            if red_reclassified > 0 {
-                cells.extend(cells::select_red(transaction, row.id, None, false)?);
-            }
-            cells
-        }
+        Some(_) if signed.is_none() && (whole || changed) => in_review(transaction, row.id, red_reclassified > 0)?,
         _ => Vec::new(),
     };
     let reviewed_result = match (signed, &counted_result, &settings) {

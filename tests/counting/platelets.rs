@@ -21,7 +21,7 @@ fn fields(from: &Path, begin: &str, most: usize) -> tempfile::TempDir {
     names.sort();
     let pictures = names.iter().filter(|path| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        name.starts_with(begin) && !path.extension().is_some_and(|extension| extension == "txt")
+        name.starts_with(begin) && path.extension().is_none_or(|extension| extension != "txt")
     });
     for path in pictures.take(most) {
         fs::copy(path, folder.path().join(path.file_name().unwrap())).unwrap();

@@ -38,6 +38,7 @@ pub struct VisionArguments {
     pub prevalence: Option<PrevalenceMode>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
 pub struct AnalyzeArguments {
     /// Pictures or folders.
@@ -85,6 +86,7 @@ pub struct ClassifyArguments {
     pub vision: VisionArguments,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
 pub struct CountArguments {
     /// Folder of pictures, taken in the order of their names.

@@ -45,8 +45,10 @@ impl Spot {
 /// The clumps among some platelets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Clumps {
-    pub(super) clumps: u32,
-    pub(super) in_clumps: u32,
+    /// Groups that are clumps.
+    pub(super) number: u32,
+    /// Platelets in them.
+    pub(super) held: u32,
     pub(super) largest: u32,
     /// Groups of two and more.
     pub(super) groups: u32,
@@ -80,8 +82,8 @@ impl Clumps {
         sizes.into_values().filter(|size| *size > 1).fold(Self::default(), |all, size| {
             let clump = size >= CLUMP;
             Self {
-                clumps: all.clumps + u32::from(clump),
-                in_clumps: all.in_clumps + if clump { size } else { 0 },
+                number: all.number + u32::from(clump),
+                held: all.held + if clump { size } else { 0 },
                 largest: all.largest.max(if clump { size } else { 0 }),
                 groups: all.groups + 1,
                 touching: all.touching + size,

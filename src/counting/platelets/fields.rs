@@ -65,7 +65,7 @@ impl WholeField {
 /// less than two fields.
 ///
 /// Fields differ by more than chance, so the variance is taken to be so many times Poisson's as the fields themselves show
-/// (Pearson's statistic over its degrees of freedom; McCullagh and Nelder 1989, Generalized Linear Models, 9.2), and the
+/// (Pearson's statistic over its degrees of freedom; `McCullagh` and Nelder 1989, Generalized Linear Models, 9.2), and the
 /// exact Poisson interval (Garwood 1936, Biometrika 28, 437) is that of a count so many times smaller. That few fields do
 /// not know their own spread well is met by Student's t.
 pub(super) fn per_oil_field(fields: &[(u32, f64)]) -> Option<Figure> {

@@ -106,7 +106,7 @@ pub(super) struct Measured {
     clumps: Clumps,
     pairs_by_chance: f64,
     clumps_by_chance: f64,
-    measured: u32,
+    sized: u32,
     giant: u32,
     pub(super) fields: u32,
     in_fields: u32,
@@ -139,7 +139,7 @@ impl Measured {
             clumps: Clumps::among(spots),
             pairs_by_chance,
             clumps_by_chance,
-            measured: sizes.len() as u32,
+            sized: sizes.len() as u32,
             giant: sizes.iter().filter(|size| cell_in_box(**size) > GIANT_UM).count() as u32,
             fields: counts.len() as u32,
             in_fields,
@@ -151,14 +151,14 @@ impl Measured {
 
     /// Whether more platelets lie together than chance explains, and enough to matter.
     fn is_clumped(&self, counted: u32) -> bool {
-        let Clumps { clumps, in_clumps, largest, groups, touching } = self.clumps;
+        let Clumps { number, held, largest, groups, touching } = self.clumps;
         let share = |of: u32, share: f64| f64::from(of) >= share * f64::from(counted);
-        (share(in_clumps, CLUMPED_SHARE) || largest >= LARGE_CLUMP) && is_no_chance(clumps, self.clumps_by_chance)
+        (share(held, CLUMPED_SHARE) || largest >= LARGE_CLUMP) && is_no_chance(number, self.clumps_by_chance)
             || share(touching, TOUCHING_SHARE) && is_no_chance(groups, self.pairs_by_chance)
     }
 
     fn has_giants(&self) -> bool {
-        self.giant >= GIANTS && f64::from(self.giant) >= GIANT_SHARE * f64::from(self.measured)
+        self.giant >= GIANTS && f64::from(self.giant) >= GIANT_SHARE * f64::from(self.sized)
     }
 }
 
@@ -183,12 +183,12 @@ impl PlateletReport {
         ];
         Self {
             counted,
-            clumps: of.clumps.clumps,
-            in_clumps: of.clumps.in_clumps,
+            clumps: of.clumps.number,
+            in_clumps: of.clumps.held,
             largest_clump: of.clumps.largest,
             clumps_by_chance: of.clumps_by_chance,
             touching: of.clumps.touching,
-            measured: of.measured,
+            measured: of.sized,
             giant: of.giant,
             fields: of.fields,
             in_fields: of.in_fields,

@@ -106,11 +106,17 @@ proptest! {
         gone in prop::collection::vec(any_cell(), 0..60),
     ) {
         let mut film = RedFilm::default();
-        gone.iter().for_each(|cell| film.add(*cell));
-        kept.iter().for_each(|cell| film.add(*cell));
+        for cell in &gone {
+film.add(*cell);
+}
+        for cell in &kept {
+film.add(*cell);
+}
         gone.iter().rev().for_each(|cell| film.remove(*cell));
         let mut only = RedFilm::default();
-        kept.iter().for_each(|cell| only.add(*cell));
+        for cell in &kept {
+only.add(*cell);
+}
         prop_assert_eq!(&film, &only);
         prop_assert_eq!(film.report(true), only.report(true));
     }
@@ -121,7 +127,9 @@ proptest! {
         scale_known in any::<bool>(),
     ) {
         let mut film = RedFilm::default();
-        cells.iter().for_each(|cell| film.add(*cell));
+        for cell in &cells {
+film.add(*cell);
+}
         let report = film.report(scale_known).unwrap();
         let named: u32 = report.classes.iter().map(|line| line.share.count).sum();
         prop_assert_eq!(named + report.not_categorised, report.graded);

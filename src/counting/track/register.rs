@@ -218,7 +218,7 @@ fn votes(before: &FrameView, now: &FrameView) -> Vec<(u32, (f64, f64))> {
     diameters.sort_by(f64::total_cmp);
     let Some(diameter) = diameters.get(diameters.len() / 2) else { return Vec::new() };
     let bin = (diameter / 5.0).max(2.0);
-    let mut votes = Votes::new(bin, before.cells.iter().chain(&now.cells).map(|cell| cell.1));
+    let mut votes = Votes::new(bin, &before.cells.iter().chain(&now.cells).map(|cell| cell.1));
     for (kind, at, size) in &before.cells {
         for (kind_now, at_now, size_now) in &now.cells {
             if kind == kind_now && (0.75..1.34).contains(&(size / size_now)) {

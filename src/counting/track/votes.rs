@@ -14,7 +14,7 @@ pub(super) struct Votes {
 
 impl Votes {
     /// Room for the motions between cells at these places, px, in bins of about `bin` px.
-    pub(super) fn new(bin: f64, places: impl Iterator<Item = (f64, f64)> + Clone) -> Self {
+    pub(super) fn new(bin: f64, places: &(impl Iterator<Item = (f64, f64)> + Clone)) -> Self {
         let spread = |part: fn((f64, f64)) -> f64| {
             let of = places.clone().map(part);
             let (low, high) = of.fold((f64::MAX, f64::MIN), |(low, high), at| (low.min(at), high.max(at)));
@@ -73,7 +73,7 @@ mod tests {
             places in prop::collection::vec((0.0..640.0, 0.0..480.0), 3..40), by in (-60.0..60.0, -60.0..60.0), bin in 0.001..40.0_f64,
         ) {
             let moved = places.iter().map(|at: &(f64, f64)| (at.0 - by.0, at.1 - by.1));
-            let mut votes = Votes::new(bin, places.iter().copied().chain(moved.clone()));
+            let mut votes = Votes::new(bin, &places.iter().copied().chain(moved.clone()));
             for before in &places {
                 for now in moved.clone() {
                     votes.add((before.0 - now.0, before.1 - now.1));

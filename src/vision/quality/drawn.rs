@@ -68,17 +68,17 @@ pub(crate) fn has_lines(raw: &RgbImage, view: &FieldOfView) -> bool {
         upright[..columns.start.min(width as usize)].fill(Run::default());
         upright[columns.end.min(width as usize)..].fill(Run::default());
         for x in columns.clone() {
-            let pixel = |right: usize, down: u32| raw.get_pixel((x + right) as u32, y + down);
+            let pixel = |right: usize, down: u32| *raw.get_pixel((x + right) as u32, y + down);
             // Colours are compared only along a step, and steps are few.
             let step = below[x] - here[x];
             let same = step.abs() >= STEP && x > columns.start;
-            let same = [0, 1].map(|down| same && alike(raw.get_pixel(x as u32 - 1, y + down), pixel(0, down)));
+            let same = [0, 1].map(|down| same && alike(*raw.get_pixel(x as u32 - 1, y + down), pixel(0, down)));
             if level.go_on(step, same) >= long {
                 return true;
             }
             let step = here[x + 1] - here[x];
             let same = [0, 1]
-                .map(|right| step.abs() >= STEP && alike(raw.get_pixel((x + right) as u32, y - 1), pixel(right, 0)));
+                .map(|right| step.abs() >= STEP && alike(*raw.get_pixel((x + right) as u32, y - 1), pixel(right, 0)));
             if upright[x].go_on(step, same) >= long {
                 return true;
             }
@@ -95,7 +95,7 @@ fn sums(raw: &RgbImage, y: u32) -> impl Iterator<Item = i32> + '_ {
     raw.as_raw()[start..start + row].chunks_exact(3).map(|pixel| pixel.iter().map(|value| i32::from(*value)).sum())
 }
 
-fn alike(one: &Rgb<u8>, other: &Rgb<u8>) -> bool {
+fn alike(one: Rgb<u8>, other: Rgb<u8>) -> bool {
     one.0.iter().zip(other.0).all(|(one, other)| one.abs_diff(other) <= FLAT)
 }
 
