@@ -136,7 +136,13 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
         return Err(Failure::input(format!("{}: not one picture could be read", arguments.path.display())));
     }
     let (frames_skipped, frames_failed) = (failures.unreadable() as u64, failures.failed() as u64);
-    session.add(&counter.finish(), false);
+    let rest = counter.finish();
+    if let Some(problem) = &rest.unnamed {
+        log::warn!("{problem}");
+    }
+    session.see(rest.whole);
+    session.revise(&rest.revisions);
+    session.add(&rest.cells, rest.jumped);
     session.finish(Ending::RecordingOver);
     let mut result = session.snapshot(now);
     result.mark_experimental(&experimental);

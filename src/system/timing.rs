@@ -10,6 +10,8 @@ use utoipa::ToSchema;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
+    /// Whether the frame shows anything new.
+    Glance,
     /// Flat field, white balance and scale.
     Optics,
     /// Cell detection and frame quality.
@@ -24,12 +26,13 @@ pub enum Stage {
 
 impl Stage {
     /// All stages, in order.
-    pub const ALL: [Self; 5] = [Self::Optics, Self::Detect, Self::Track, Self::Classify, Self::Frame];
+    pub const ALL: [Self; 6] = [Self::Glance, Self::Optics, Self::Detect, Self::Track, Self::Classify, Self::Frame];
 
     /// Its name in files and on pages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Glance => "glance",
             Self::Optics => "optics",
             Self::Detect => "detect",
             Self::Track => "track",
@@ -56,7 +59,7 @@ const FRAMES: usize = 128;
 #[derive(Clone, Debug, Default)]
 pub struct Timings {
     /// Microseconds, oldest first, indexed as in [`Stage::ALL`].
-    latest: [VecDeque<u32>; 5],
+    latest: [VecDeque<u32>; 6],
     /// Times of the newest frame.
     newest: Vec<(Stage, Duration)>,
 }

@@ -238,7 +238,7 @@ fn panned(vision: &Arc<Vision>, path: &Path, field: (u32, u32), step: f64) -> [F
         ledger.take(counted);
         frames = frame + 1;
     }
-    ledger.count(counter.finish());
+    ledger.take(counter.finish());
     Kind::ALL.map(|kind| {
         // The tracker accepts a cell cut by the border as whole up to this share of its size.
         let share = if kind == Kind::Wbc { 0.08 } else { 0.05 };
@@ -346,6 +346,13 @@ fn counts_like_one_look(step: f64) {
 #[ignore = "thousands of frames take minutes"]
 fn a_fast_stage_counts_white_cells_to_two_red_to_three_and_platelets_to_ten_percent_of_one_look() {
     counts_like_one_look(60.0);
+}
+
+/// Same, at the usual pace of a hand.
+#[test]
+#[ignore = "thousands of frames take minutes"]
+fn a_usual_stage_counts_white_cells_to_two_red_to_three_and_platelets_to_ten_percent_of_one_look() {
+    counts_like_one_look(36.0);
 }
 
 /// Same.

@@ -14,7 +14,7 @@ fn scan(settings: SimulatedSettings, frames: u64) -> BTreeMap<Kind, (usize, usiz
     for index in 0..frames {
         counted.take(counter.frame(&microscope.draw(index).0).unwrap());
     }
-    counted.count(counter.finish());
+    counted.take(counter.finish());
     let truth = microscope.whole_cells(0..frames);
     Kind::ALL
         .into_iter()

@@ -26,7 +26,7 @@ fn count(frames: &[RgbImage]) -> ([usize; 3], Vec<(f64, Verdict)>) {
         seen.push((counted.um_per_px.map_or(0.0, MicrometresPerPixel::get), counted.quality.verdict));
         ledger.take(counted);
     }
-    ledger.count(counter.finish());
+    ledger.take(counter.finish());
     (Kind::ALL.map(|kind| ledger.of(kind)), seen)
 }
 

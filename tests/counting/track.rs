@@ -87,7 +87,7 @@ impl Slide {
             let (width, height) = thumb_size(SIZE.0, SIZE.1);
             let grey: GrayImage = imageops::grayscale(&imageops::thumbnail(&image, width, height));
             let sharpness = focus::sharpness(&imageops::thumbnail(&image, 320, 240));
-            let placed = tracker.place(Observation { grey, cells: &cells, view: &field(), sharpness });
+            let placed = tracker.place(Observation { grey, cells: &cells, view: &field(), sharpness, moved: None });
             for gone in &placed.withdrawn {
                 counted.remove(&gone.id).expect("only what counts is withdrawn");
             }
@@ -205,7 +205,13 @@ fn a_thing_shown_by_few_of_the_frames_that_should_have_does_not_stay_counted() {
     let (mut counted, mut withdrawn) = (0, 0);
     for frame in 0..30 {
         let cells = if frame < 2 { vec![cell(100.0), cell(300.0)] } else { vec![cell(100.0)] };
-        let placed = tracker.place(Observation { grey: grey.clone(), cells: &cells, view: &field(), sharpness: 1.0 });
+        let placed = tracker.place(Observation {
+            grey: grey.clone(),
+            cells: &cells,
+            view: &field(),
+            sharpness: 1.0,
+            moved: None,
+        });
         counted += placed.counted.len();
         withdrawn += placed.withdrawn.len();
         let known = match frame {
@@ -242,7 +248,13 @@ fn a_thing_that_only_the_last_look_at_a_place_shows_does_not_count() {
         if frame == 10 {
             cells.push(at(425.0 - left as f64, 180.0));
         }
-        let placed = tracker.place(Observation { grey: pattern(left), cells: &cells, view: &field(), sharpness: 1.0 });
+        let placed = tracker.place(Observation {
+            grey: pattern(left),
+            cells: &cells,
+            view: &field(),
+            sharpness: 1.0,
+            moved: None,
+        });
         assert!(!placed.new_patch && placed.withdrawn.is_empty(), "frame {frame}");
         note(placed.counted);
     }
@@ -278,7 +290,7 @@ fn memory_stays_flat_over_a_hundred_thousand_frames() {
                 Detection { kind: Kind::Rbc, area: Rect::new(x, row as f64 * 23.0 + 4.0, 18.0, 18.0), score: 0.9 }
             })
             .collect();
-        let placed = tracker.place(Observation { grey, cells: &cells, view: &field(), sharpness: 1.0 });
+        let placed = tracker.place(Observation { grey, cells: &cells, view: &field(), sharpness: 1.0, moved: None });
         assert!(!placed.jumped, "frame {frame}");
         if frame == 60_000 {
             at_half = resident();

@@ -92,7 +92,7 @@ fn an_open_gate_counts_what_a_shut_one_refuses_and_says_so() {
     assert!(shut.cells.is_empty() && shut.quality.verdict == Verdict::TooDark);
     let mut counter = Counter::behind(vision(), Gate::new(false));
     let open = counter.frame(&dark).unwrap();
-    let cells = open.cells.len() + counter.finish().len();
+    let cells = open.cells.len() + counter.finish().cells.len();
     assert!(cells > 10 && open.quality.verdict == Verdict::TooDark, "{cells} cells, {:?}", open.quality);
 }
 

@@ -1,5 +1,5 @@
-//! First half of counting: flat-field correction, detection at the current scale, quality gate. It has no memory of
-//! cells, so the second half can count one frame while the next is analysed.
+//! First half of counting: whether a frame shows anything new, flat-field correction, detection at the current scale, quality
+//! gate. It has no memory of cells, so the second half can count one frame while the next is analysed.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use image::RgbImage;
 
+use crate::counting::track::glance::{Glance, Glances};
 use crate::domain::class::Kind;
 use crate::domain::red_cell_colour::RedCellColour;
 use crate::domain::scale::MicrometresPerPixel;
@@ -28,7 +29,21 @@ const OTHER_SCALE: f64 = 0.2;
 
 /// An analysed frame.
 #[derive(Clone, Debug)]
-pub struct DetectedFrame {
+pub enum DetectedFrame {
+    /// The detector looked at it.
+    Looked(Box<LookedAt>),
+    /// It shows again what the frame looked at last showed.
+    Same {
+        /// Motion of the field since that frame, px.
+        moved: (f64, f64),
+        /// Time taken to find that out.
+        took: Duration,
+    },
+}
+
+/// A frame that the detector looked at.
+#[derive(Clone, Debug)]
+pub struct LookedAt {
     /// The frame after flat-field correction and white balance.
     pub(super) balanced: BalancedPicture,
     /// Every cell detected.
@@ -40,8 +55,10 @@ pub struct DetectedFrame {
     pub(super) um_per_px: Option<MicrometresPerPixel>,
     /// Colour of the red cells of this frame and the latest ones before it.
     pub(super) red_cells: Option<RedCellColour>,
-    /// Time taken by the flat-field correction, and by detection and gate.
-    pub(super) took: (Duration, Duration),
+    /// Motion of the field since the frame looked at before it, px, if known.
+    pub(super) moved: Option<(f64, f64)>,
+    /// Time taken to find out what is new, by the flat-field correction, and by detection and gate.
+    pub(super) took: (Duration, Duration, Duration),
 }
 
 /// Analyses the frames of one slide in order.
@@ -51,6 +68,9 @@ pub struct FrameAnalyzer {
     /// Light learned from the frames so far, if it is to be learned.
     light: Learner,
     gate: Gate,
+    glances: Glances,
+    /// The latest frame, if it was not looked at and shows more than the one looked at last.
+    passed: Option<RgbImage>,
     scales: ScaleHistory,
     /// Colours of the red cells of the latest frames that counted.
     colours: VecDeque<RedCellColour>,
@@ -78,7 +98,15 @@ impl FrameAnalyzer {
     /// An analyser for a new slide.
     #[must_use]
     pub fn behind(vision: Arc<Vision>, gate: Gate) -> Self {
-        Self { vision, light: Learner::default(), gate, scales: ScaleHistory::default(), colours: VecDeque::new() }
+        Self {
+            vision,
+            light: Learner::default(),
+            gate,
+            glances: Glances::default(),
+            passed: None,
+            scales: ScaleHistory::default(),
+            colours: VecDeque::new(),
+        }
     }
 
     /// Begins another slide under the same microscope and keeps what was learned about the light.
@@ -98,6 +126,30 @@ impl FrameAnalyzer {
     /// If a network fails on it; the analyser is then as before.
     pub fn analyze(&mut self, image: &RgbImage) -> Result<DetectedFrame, VisionError> {
         let began = Instant::now();
+        let moved = match self.glances.at(image) {
+            Glance::Same { moved, rests, more } => {
+                self.pass(image, rests, more);
+                return Ok(DetectedFrame::Same { moved, took: began.elapsed() });
+            }
+            Glance::Look(moved) => moved,
+        };
+        self.look(image, moved, began).map(|frame| DetectedFrame::Looked(Box::new(frame)))
+    }
+
+    /// Looks at the latest frame, if it passed and shows ground that no look has shown.
+    ///
+    /// # Errors
+    /// If a network fails on it.
+    pub(super) fn look_at_the_rest(&mut self) -> Result<Option<DetectedFrame>, VisionError> {
+        let Some(image) = self.passed.take() else { return Ok(None) };
+        let frame = self.look(&image, None, Instant::now())?;
+        Ok(Some(DetectedFrame::Looked(Box::new(frame))))
+    }
+
+    /// Looks at a frame after the field `moved` by so many px, if that is known.
+    fn look(&mut self, image: &RgbImage, moved: Option<(f64, f64)>, began: Instant) -> Result<LookedAt, VisionError> {
+        let glanced = Instant::now();
+        self.passed = None;
         let view = FieldOfView::of(image);
         let balanced = self.vision.balanced_by(image, view, self.light.flat_field());
         let lit = Instant::now();
@@ -114,14 +166,15 @@ impl FrameAnalyzer {
         if *self.vision.lighting() == Lighting::Learned && !too_coarse {
             self.light.take_in(image, &balanced.view);
         }
-        let mut detected = DetectedFrame {
+        let mut detected = LookedAt {
             balanced,
             cells,
             quality,
             counts: scale,
             um_per_px: scale.map(|scale| scale.um_per_px),
             red_cells: None,
-            took: (lit - began, lit.elapsed()),
+            moved,
+            took: (glanced - began, lit - glanced, lit.elapsed()),
         };
         if quality.refused() && !self.gate.is_open() || too_coarse {
             // None of its cells counts.
@@ -130,15 +183,31 @@ impl FrameAnalyzer {
         } else {
             self.scales = scales;
             detected.red_cells = self.colour_of(&detected);
+            // A guessed scale is this frame's alone.
+            if scale.is_some_and(|scale| !scale.source.is_guess()) {
+                self.glances.looked(&detected.balanced.view);
+            }
         }
         Ok(detected)
+    }
+
+    /// Lets a frame pass that shows what the one looked at last showed, and maybe `more` ground beside it.
+    fn pass(&mut self, image: &RgbImage, rests: bool, more: bool) {
+        self.passed = more.then(|| image.clone());
+        // Light is learned from what moves.
+        if !rests
+            && *self.vision.lighting() == Lighting::Learned
+            && let Some(view) = self.glances.view()
+        {
+            self.light.take_in(image, view);
+        }
     }
 }
 
 impl FrameAnalyzer {
     /// Colour of the red cells of a frame that counts and of those before it: a slide is stained in one way, and a frame may
     /// show few of them.
-    fn colour_of(&mut self, frame: &DetectedFrame) -> Option<RedCellColour> {
+    fn colour_of(&mut self, frame: &LookedAt) -> Option<RedCellColour> {
         if let Some(colour) = self.vision.red_cell_colour(&frame.balanced, &frame.cells) {
             if self.colours.len() == SCALE_FRAMES {
                 self.colours.pop_front();

@@ -1,6 +1,8 @@
 //! From frames to cells counted once: analyses each frame, then follows the stage and classifies white cells.
 
 mod analyzer;
+mod counted;
+mod passed;
 mod red;
 mod white;
 mod whole;
@@ -11,90 +13,23 @@ use std::time::{Duration, Instant};
 
 use image::{RgbImage, imageops};
 
-use crate::counting::platelets::WholeField;
 use crate::counting::track::{self, CellId, CellUpdate, Observation, OnSlide, Registration, Tracker};
 use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
 use crate::domain::red_cell_colour::RedCellColour;
-use crate::domain::scale::MicrometresPerPixel;
 use crate::system::timing::{Stage, StageTime, Timings};
 use crate::vision::detect::Detection;
 use crate::vision::detect::scale::Scale;
 use crate::vision::optics::field_of_view::BalancedPicture;
 use crate::vision::optics::focus;
 use crate::vision::optics::resample::shrunk;
-use crate::vision::prediction::Prediction;
-use crate::vision::quality::{Gate, Quality};
-use crate::vision::red_cells::RedOpinion;
+use crate::vision::quality::Gate;
 use crate::vision::{SAME_PLATELET, Vision, VisionError};
-pub use analyzer::{DetectedFrame, FrameAnalyzer};
+pub use analyzer::{DetectedFrame, FrameAnalyzer, LookedAt};
+pub use counted::{Counted, CountedCell, Revision};
+use passed::Shown;
 use red::RedLooks;
 use white::White;
-
-/// A cell that counts from now on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CountedCell {
-    /// Its id, unique on the slide.
-    pub id: CellId,
-    /// Kind it counts as, by raw prediction.
-    pub kind: Kind,
-    /// Prediction; only for cells detected as white.
-    pub opinion: Option<Prediction>,
-    /// Where it is.
-    pub at: OnSlide,
-    /// What it looks like; only for red cells that were named.
-    pub red: Option<RedOpinion>,
-    /// Its sharpest crop; only for cells detected as white, and red cells that were named.
-    pub picture: Option<Arc<RgbImage>>,
-}
-
-/// Change to a cell already counted, from later frames.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Revision {
-    /// A white cell was seen better and has a new prediction.
-    Named {
-        id: CellId,
-        /// The new prediction.
-        opinion: Prediction,
-        /// Its crop, if that is the sharpest so far.
-        picture: Option<Arc<RgbImage>>,
-    },
-    /// It was not a cell after all.
-    Withdrawn {
-        id: CellId,
-        /// Kind it counted as, if it has no prediction.
-        kind: Kind,
-    },
-}
-
-/// What one frame added to the count.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Counted {
-    /// Cells that count from now on, including those of a lone field before this one.
-    pub cells: Vec<CountedCell>,
-    /// Changes to cells counted before; apply them before counting `cells`.
-    pub revisions: Vec<Revision>,
-    /// Every cell detected in this frame.
-    pub in_view: Vec<Detection>,
-    /// Position of the frame's top-left corner on its patch of the slide, px; `None` if nothing in it counts.
-    pub origin: Option<(f64, f64)>,
-    /// Ids of its cells, in the order of `in_view`; `None` for cells that are cut.
-    pub names: Vec<Option<CellId>>,
-    /// The stage moved in a way that could not be followed, or more was seen than can be remembered: cells may be
-    /// counted a second time from here on.
-    pub jumped: bool,
-    /// Micrometres per pixel, if known.
-    pub um_per_px: Option<MicrometresPerPixel>,
-    /// Colour of the red cells of this frame and the latest ones before it; none where the frame adds no cells.
-    pub red_cells: Option<RedCellColour>,
-    /// Quality of the frame; a refused frame adds no cells.
-    pub quality: Quality,
-    /// What it shows of the slide, if it is a whole field of which every cell can be counted.
-    pub whole: Option<WholeField>,
-    /// Why white cells of this frame could not be classified, if so; they count once another frame shows them. Or why its red
-    /// cells could not be graded.
-    pub unnamed: Option<String>,
-}
 
 /// Width of the picture in which blur is measured, px: small enough that pixel noise averages out.
 const SHARPNESS_WIDTH: u32 = 320;
@@ -119,6 +54,8 @@ pub struct Counter {
     red: RedLooks,
     /// Cells cut by the border of a lone field.
     cut: Vec<CellUpdate>,
+    /// What the frame looked at last showed.
+    shown: Shown,
     timings: Timings,
 }
 
@@ -140,6 +77,7 @@ impl Counter {
             white: HashMap::new(),
             red: RedLooks::default(),
             cut: Vec::new(),
+            shown: Shown::default(),
             timings: Timings::default(),
         }
     }
@@ -220,29 +158,44 @@ impl Counter {
     pub fn take(&mut self, detected: DetectedFrame) -> Counted {
         let began = Instant::now();
         self.timings.begin();
-        let (optics, detect) = detected.took;
-        self.timings.note(Stage::Optics, optics);
-        self.timings.note(Stage::Detect, detect);
-        let counted = self.place(detected);
-        self.timings.note(Stage::Frame, optics + detect + began.elapsed());
+        let (counted, before) = match detected {
+            DetectedFrame::Same { moved, took } => {
+                self.timings.note(Stage::Glance, took);
+                self.frame += 1;
+                self.tracker.pass();
+                (self.shown.after(moved), took)
+            }
+            DetectedFrame::Looked(frame) => {
+                let (glance, optics, detect) = frame.took;
+                self.timings.note(Stage::Glance, glance);
+                self.timings.note(Stage::Optics, optics);
+                self.timings.note(Stage::Detect, detect);
+                let size = frame.balanced.dimensions();
+                let counted = self.place(*frame);
+                self.shown = Shown::of(&counted, size);
+                (counted, glance + optics + detect)
+            }
+        };
+        self.timings.note(Stage::Frame, before + began.elapsed());
         counted
     }
 
-    fn place(&mut self, detected: DetectedFrame) -> Counted {
+    fn place(&mut self, detected: LookedAt) -> Counted {
         let began = Instant::now();
-        let DetectedFrame { balanced, cells: detections, quality, counts, um_per_px, red_cells, .. } = detected;
+        let LookedAt { balanced, cells: detections, quality, counts, um_per_px, red_cells, moved, .. } = detected;
         let Some(scale) = counts else {
-            return Counted { in_view: detections, um_per_px, quality, ..Counted::default() };
+            return Counted { in_view: detections, looked_at: true, um_per_px, quality, ..Counted::default() };
         };
         let (width, height) = (f64::from(balanced.width()), f64::from(balanced.height()));
         let (thumb_width, thumb_height) = track::thumb_size(width, height);
         let grey = imageops::grayscale(&shrunk(&balanced.pixels, thumb_width, thumb_height));
         let sharpness = sharpness(&balanced);
-        let placed = self.tracker.place(Observation { grey, cells: &detections, view: &balanced.view, sharpness });
+        let placed =
+            self.tracker.place(Observation { grey, cells: &detections, view: &balanced.view, sharpness, moved });
         self.frame += 1;
         let placed_at = Instant::now();
         self.timings.note(Stage::Track, placed_at - began);
-        let mut counted = Counted::default();
+        let mut counted = Counted { looked_at: true, ..Counted::default() };
         // Verdicts on a finished patch come first, because this frame has other cells.
         // The tracker has counted the frame, so its other cells must not be lost if that fails.
         let looked = self.look_at_white((&balanced, scale, red_cells), &detections, &placed, &mut counted);
@@ -285,12 +238,21 @@ impl Counter {
         counted
     }
 
-    /// Ends the slide: returns the cells seen but not yet counted, including the cut cells of a last lone field.
-    pub fn finish(&mut self) -> Vec<CountedCell> {
+    /// Ends the slide: looks at what the last frame showed and no look did, and adds the cells seen but not yet counted, including
+    /// the cut cells of a last lone field.
+    pub fn finish(&mut self) -> Counted {
+        let mut counted = match self.analyzer.look_at_the_rest() {
+            Ok(frame) => frame.map(|frame| self.take(frame)).unwrap_or_default(),
+            Err(error) => {
+                Counted { unnamed: Some(format!("the last frame was not looked at: {error}")), ..Counted::default() }
+            }
+        };
         let cut = std::mem::take(&mut self.cut);
         let cut = if self.tracker.frames_in_patch() == 1 { cut } else { Vec::new() };
         let seen = self.tracker.finish();
-        seen.into_iter().chain(cut).filter_map(|verdict| self.count(verdict)).collect()
+        let rest: Vec<CountedCell> = seen.into_iter().chain(cut).filter_map(|verdict| self.count(verdict)).collect();
+        counted.cells.extend(rest);
+        counted
     }
 
     /// Classifies new white cells, and some of those that this frame shows better than earlier ones.

@@ -16,7 +16,7 @@ use crate::vision::optics::field_of_view::BalancedPicture;
 use crate::vision::red_cells::{RedLook, RedOpinion, graded};
 use crate::vision::{Vision, VisionError};
 
-/// Red cells that the network looks at in one frame, at most.
+/// Red cells that the network looks at in one frame, at most; twice as many where others passed by since the frame before it.
 const MOST: usize = 24;
 
 /// Parts of a frame across and down, from each of which one is taken in turn: as many as [`MOST`].
@@ -28,6 +28,8 @@ pub(super) struct RedLooks {
     /// Ids below this one were seen before.
     next: u32,
     waiting: HashMap<CellId, Waiting>,
+    /// The frame looked at last.
+    latest: u64,
 }
 
 /// What a cell was called, until the tracker counts it.
@@ -50,16 +52,17 @@ impl RedLooks {
     ) -> Result<(), VisionError> {
         let Some(classifier) = vision.red_cells() else { return Ok(()) };
         let new = self.take_new(detections, placed);
+        let most = if now > std::mem::replace(&mut self.latest, now) + 1 { 2 * MOST } else { MOST };
         // A blurred cell says nothing of its shape.
         if new.is_empty() || placed.blurred {
             return Ok(());
         }
         let graded = graded(detections, balanced.dimensions());
         let places = |(at, _): &(usize, CellId)| detections[*at].area.centre();
-        let mut chosen = Vec::with_capacity(2 * MOST);
+        let mut chosen = Vec::with_capacity(2 * most);
         let mut by_network = 0;
         for (at, id) in spread(new, places, balanced.dimensions()) {
-            if by_network == MOST {
+            if by_network == most {
                 break;
             }
             by_network += usize::from(graded[at]);

@@ -6,6 +6,13 @@ use image::GrayImage;
 
 use crate::vision::optics::field_of_view::FieldOfView;
 
+/// A motion is tried by one in this many rows first.
+const SOME_ROWS: usize = 4;
+
+/// Correlation of some rows from which all are compared: less than two frames of one place have, since fewer pixels say it
+/// less exactly.
+const WORTH_ALL_ROWS: f64 = 0.5;
+
 /// A grey picture, and the part of it that shows the slide.
 #[derive(Clone, Debug)]
 pub(super) struct GreyView {
@@ -75,6 +82,58 @@ pub(super) fn correlation(before: &GreyView, now: &GreyView, motion: (i64, i64),
         return None;
     }
     Some((sum_ab - sum_a * sum_b / count) / (spread_a * spread_b).sqrt())
+}
+
+/// Climbs from a motion, px, to the nearby one with the highest correlation, and returns that, too: by some of the rows first,
+/// where most climbs end.
+pub(super) fn climb(before: &GreyView, now: &GreyView, from: (i64, i64)) -> Option<((i64, i64), f64)> {
+    const STEPS: usize = 8;
+    let (near, score) = highest(before, now, from, STEPS, SOME_ROWS)?;
+    if score < WORTH_ALL_ROWS {
+        return None;
+    }
+    highest(before, now, near, STEPS, 1)
+}
+
+/// The motion with the highest correlation that at most `steps` steps uphill from `at` reach, and its correlation, by one in
+/// `every` rows.
+fn highest(
+    before: &GreyView,
+    now: &GreyView,
+    mut at: (i64, i64),
+    steps: usize,
+    every: usize,
+) -> Option<((i64, i64), f64)> {
+    let score = |place| correlation(before, now, place, every);
+    let mut best = score(at)?;
+    let mut tried = None;
+    let beside = |a: (i64, i64), b: (i64, i64)| (a.0 - b.0).abs() <= 1 && (a.1 - b.1).abs() <= 1;
+    for _ in 0..steps {
+        let next = (-1..=1)
+            .flat_map(|dy| (-1..=1).map(move |dx| (at.0 + dx, at.1 + dy)))
+            // None of those around the place before is higher than this one.
+            .filter(|place| *place != at && tried.is_none_or(|tried| !beside(*place, tried)))
+            .filter_map(|place| score(place).map(|score| (place, score)))
+            .max_by(|a, b| a.1.total_cmp(&b.1));
+        let Some(next) = next.filter(|next| next.1 > best) else { break };
+        tried = Some(at);
+        (at, best) = next;
+    }
+    Some((at, best))
+}
+
+/// The motion with the highest correlation to a fraction of a pixel, half a pixel at most from `at`, and the correlation there:
+/// the vertex of the parabola through three neighbours across and down.
+pub(super) fn peak(before: &GreyView, now: &GreyView, at: (i64, i64)) -> ((f64, f64), f64) {
+    let score = |dx: i64, dy: i64| correlation(before, now, (at.0 + dx, at.1 + dy), 1).unwrap_or(0.0);
+    let middle = score(0, 0);
+    let vertex = |low: f64, high: f64| {
+        let bend = low - 2.0 * middle + high;
+        let off = if bend < -1e-9 { (0.5 * (low - high) / bend).clamp(-0.5, 0.5) } else { 0.0 };
+        (off, off * (high - low) / 4.0)
+    };
+    let (across, down) = (vertex(score(-1, 0), score(1, 0)), vertex(score(0, -1), score(0, 1)));
+    ((at.0 as f64 + across.0, at.1 as f64 + down.0), (middle + across.1 + down.1).min(1.0))
 }
 
 /// The few motions, px, with the highest correlation, best first. Tries every motion that leaves at least a share

@@ -13,13 +13,13 @@
 mod assign;
 mod atlas;
 mod correlate;
+pub(super) mod glance;
 mod keyframes;
 mod register;
+mod registration;
 mod votes;
 
 use std::collections::VecDeque;
-
-use image::GrayImage;
 
 use crate::domain::class::Kind;
 use crate::domain::geometry::Rect;
@@ -29,70 +29,7 @@ use atlas::{Atlas, MOST_CELLS, SlidePoint};
 use keyframes::{Keyframes, Position};
 pub use register::thumb_size;
 use register::{Demand, FrameView};
-
-/// Id of a cell on the slide: the same in every frame that shows it, and unique within one [`Tracker`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CellId(pub u32);
-
-/// One frame, as the tracker needs it.
-#[derive(Debug)]
-pub struct Observation<'a> {
-    /// The frame in grey, ideally of [`thumb_size`].
-    pub grey: GrayImage,
-    /// Its cells, px, most certain first.
-    pub cells: &'a [Detection],
-    /// Its size and the part of it that shows the slide.
-    pub view: &'a FieldOfView,
-    /// Its sharpness, in any unit that grows with sharpness.
-    pub sharpness: f64,
-}
-
-/// A place on the slide.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct OnSlide {
-    /// Number of the patch, from 0; places on different patches cannot be compared.
-    pub patch: u32,
-    /// Box, px from the corner of the patch's first frame.
-    pub area: Rect,
-}
-
-/// A cell whose count changes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CellUpdate {
-    pub id: CellId,
-    /// Kind it was detected as.
-    pub kind: Kind,
-    /// Where it is.
-    pub at: OnSlide,
-}
-
-/// What became of one frame and its cells.
-#[expect(clippy::struct_excessive_bools, reason = "four things that can each be so or not")]
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Registration {
-    /// Position of the frame's top-left corner on its patch, px; `None` if the frame is skipped and none of its cells
-    /// counts.
-    pub origin: Option<(f64, f64)>,
-    /// Number of that patch.
-    pub patch: u32,
-    /// Whether it is much less sharp than the frames before it.
-    pub blurred: bool,
-    /// Id of each cell of the frame, if it is whole.
-    pub names: Vec<Option<CellId>>,
-    /// Cells cut by the border of a patch's first frame, by their index in the frame's list, with ids of their own:
-    /// they count if the patch ends with this frame.
-    pub cut: Vec<(usize, CellId)>,
-    /// Cells that count from now on.
-    pub counted: Vec<CellUpdate>,
-    /// Cells that counted and were then missed so often that they should not have.
-    pub withdrawn: Vec<CellUpdate>,
-    /// Whether the frame overlaps nothing known, so that cut cells of a lone frame before it are to be counted.
-    pub new_patch: bool,
-    /// Whether the stage left a patch of several frames in a way that could not be followed.
-    pub jumped: bool,
-    /// Whether so many cells were seen that those seen longest ago had to be forgotten.
-    pub forgot: bool,
-}
+pub use registration::{CellId, CellUpdate, Observation, OnSlide, Registration};
 
 /// Follows the stage.
 #[derive(Debug, Default)]
@@ -102,8 +39,10 @@ pub struct Tracker {
     next_id: u32,
     at: Option<Position>,
     velocity: (f64, f64),
-    /// Frames skipped since the last one that was placed.
+    /// Frames skipped since the last one that was placed, because they matched nothing.
     lost: u32,
+    /// Frames since then that needed no place of their own.
+    passed: u32,
     /// Number of frames of each patch.
     patches: Vec<u64>,
     latest: Option<FrameView>,
@@ -166,19 +105,30 @@ impl Tracker {
         self.atlas.len()
     }
 
+    /// Frames from the last one that was placed to the next one.
+    fn frames_since(&self) -> f64 {
+        f64::from(self.lost) + f64::from(self.passed) + 1.0
+    }
+
     fn frames_of(&self, patch: u32) -> u64 {
         self.patches.get(patch as usize).copied().unwrap_or(0)
     }
 
+    /// Notes a frame that shows again what the one before it showed and needs no place of its own.
+    pub(crate) fn pass(&mut self) {
+        self.frame += 1;
+        self.passed += 1;
+    }
+
     /// Places the next frame.
     pub fn place(&mut self, sight: Observation<'_>) -> Registration {
-        let Observation { grey, cells, view: field, sharpness } = sight;
+        let Observation { grey, cells, view: field, sharpness, moved } = sight;
         let size = (f64::from(field.size().0), f64::from(field.size().1));
         self.frame += 1;
         let blurred = self.is_blurred(sharpness);
         let view = FrameView::new(grey, cells, field, blurred);
         let mut placed = Registration { blurred, names: vec![None; cells.len()], ..Registration::default() };
-        let found = self.find(&view);
+        let found = self.find(&view, moved);
         if found.is_none() && blurred && self.frames_in_patch() > 1 && self.lost < PATIENCE {
             self.lost += 1;
             return placed;
@@ -188,7 +138,7 @@ impl Tracker {
             None => self.begin_patch(&mut placed),
         };
         self.patches[position.patch as usize] += 1;
-        self.lost = 0;
+        (self.lost, self.passed) = (0, 0);
         let position = self.take(cells, field, sharpness, position, &mut placed);
         self.at = Some(position);
         placed.origin = Some(position.origin);
@@ -224,11 +174,14 @@ impl Tracker {
     }
 
     /// Finds the position of a view from the frames before it, else from any place visited earlier.
-    fn find(&mut self, view: &FrameView) -> Option<Position> {
+    fn find(&mut self, view: &FrameView, moved: Option<(f64, f64)>) -> Option<Position> {
         let at = self.at?;
-        let frames = f64::from(self.lost) + 1.0;
+        let frames = self.frames_since();
         let followed = self.frames_in_patch() > 1;
-        let expected = (at.origin.0 + self.velocity.0 * frames, at.origin.1 + self.velocity.1 * frames);
+        // Motion is told from the frame before, also if that matched nothing.
+        let moved = moved.filter(|_| self.lost == 0);
+        let moved = moved.unwrap_or((self.velocity.0 * frames, self.velocity.1 * frames));
+        let expected = (at.origin.0 + moved.0, at.origin.1 + moved.1);
         let against = |before: &FrameView, from: Position| {
             let demand = match (followed, before.blurred || view.blurred) {
                 (false, _) => Demand::Cells,
@@ -252,7 +205,7 @@ impl Tracker {
 
     /// Moves on to a position in a known patch.
     fn follow(&mut self, found: Position, view: &FrameView, size: (f64, f64)) -> Position {
-        let frames = f64::from(self.lost) + 1.0;
+        let frames = self.frames_since();
         let moved = self
             .at
             .filter(|before| before.patch == found.patch)

@@ -7,7 +7,7 @@ use crate::domain::geometry::Rect;
 use crate::vision::detect::Detection;
 use crate::vision::optics::field_of_view::FieldOfView;
 
-use super::correlate::{GreyView, correlation, everywhere};
+use super::correlate::{self, GreyView, everywhere};
 use super::votes::Votes;
 
 /// A frame prepared for registration.
@@ -54,10 +54,10 @@ impl Demand {
 }
 
 /// Width of the grey thumb in which a motion is confirmed, px.
-const THUMB: u32 = 160;
+pub(super) const THUMB: u32 = 160;
 
 /// Reduction factor of the picture in which every motion is tried.
-const COARSE: u32 = 4;
+pub(super) const COARSE: u32 = 4;
 
 /// Cells compared by pattern, most certain first; more would only cost time.
 const CELLS: usize = 150;
@@ -70,12 +70,6 @@ const LEAST_OVERLAP_BY_PIXELS: f64 = 0.3;
 
 /// Correlation of the common part from which two frames may show the same place.
 const SAME_PLACE: f64 = 0.6;
-
-/// A motion is tried by one in this many rows first.
-const SOME_ROWS: usize = 4;
-
-/// Correlation of some rows from which all are compared: less than `SAME_PLACE`, since fewer pixels say it less exactly.
-const WORTH_ALL_ROWS: f64 = 0.5;
 
 /// Correlation from which no better motion is searched for.
 const CLEAR: f64 = 0.9;
@@ -242,45 +236,12 @@ fn votes(before: &FrameView, now: &FrameView) -> Vec<(u32, (f64, f64))> {
     chosen
 }
 
-/// Climbs from a proposal to the nearby whole-pixel motion (of the thumbs) with the highest correlation: by some of the rows
-/// first, where most proposals end.
+/// Climbs from a proposal to the nearby whole-pixel motion (of the thumbs) with the highest correlation.
 fn climb(before: &FrameView, now: &FrameView, from: (f64, f64)) -> Option<((f64, f64), f64)> {
-    const STEPS: usize = 8;
     let step = now.step;
     let start = ((from.0 / step).round() as i64, (from.1 / step).round() as i64);
-    let (near, score) = highest(before, now, start, STEPS, SOME_ROWS)?;
-    if score < WORTH_ALL_ROWS {
-        return None;
-    }
-    let (exact, best) = highest(before, now, near, STEPS, 1)?;
-    Some(((exact.0 as f64 * step, exact.1 as f64 * step), best))
-}
-
-/// The whole-pixel motion with the highest correlation that at most `steps` steps uphill from `at` reach, and its correlation, by
-/// one in `every` rows.
-fn highest(
-    before: &FrameView,
-    now: &FrameView,
-    mut at: (i64, i64),
-    steps: usize,
-    every: usize,
-) -> Option<((i64, i64), f64)> {
-    let score = |place| correlation(&before.thumb, &now.thumb, place, every);
-    let mut best = score(at)?;
-    let mut tried = None;
-    let beside = |a: (i64, i64), b: (i64, i64)| (a.0 - b.0).abs() <= 1 && (a.1 - b.1).abs() <= 1;
-    for _ in 0..steps {
-        let next = (-1..=1)
-            .flat_map(|dy| (-1..=1).map(move |dx| (at.0 + dx, at.1 + dy)))
-            // None of those around the place before is higher than this one.
-            .filter(|place| *place != at && tried.is_none_or(|tried| !beside(*place, tried)))
-            .filter_map(|place| score(place).map(|score| (place, score)))
-            .max_by(|a, b| a.1.total_cmp(&b.1));
-        let Some(next) = next.filter(|next| next.1 > best) else { break };
-        tried = Some(at);
-        (at, best) = next;
-    }
-    Some((at, best))
+    let (at, score) = correlate::climb(&before.thumb, &now.thumb, start)?;
+    Some(((at.0 as f64 * step, at.1 as f64 * step), score))
 }
 
 /// Refines a motion to a fraction of a pixel: from the cells both frames show, else from the correlation's peak.
@@ -303,13 +264,6 @@ fn polish(before: &FrameView, now: &FrameView, motion: (f64, f64)) -> (f64, f64)
         return (motion.0 + median(|o| o.0), motion.1 + median(|o| o.1));
     }
     let at = ((motion.0 / now.step).round() as i64, (motion.1 / now.step).round() as i64);
-    let score = |dx: i64, dy: i64| correlation(&before.thumb, &now.thumb, (at.0 + dx, at.1 + dy), 1).unwrap_or(0.0);
-    // Vertex of the parabola through three neighbouring scores.
-    let vertex = |low: f64, mid: f64, high: f64| {
-        let bend = low - 2.0 * mid + high;
-        if bend < -1e-9 { (0.5 * (low - high) / bend).clamp(-0.5, 0.5) } else { 0.0 }
-    };
-    let mid = score(0, 0);
-    let fraction = (vertex(score(-1, 0), mid, score(1, 0)), vertex(score(0, -1), mid, score(0, 1)));
-    ((at.0 as f64 + fraction.0) * now.step, (at.1 as f64 + fraction.1) * now.step)
+    let (exact, _) = correlate::peak(&before.thumb, &now.thumb, at);
+    (exact.0 * now.step, exact.1 * now.step)
 }

@@ -310,6 +310,7 @@ impl Counting {
                 quality,
                 in_view,
                 names,
+                looked_at,
                 unnamed,
                 whole,
                 ..
@@ -317,7 +318,9 @@ impl Counting {
                 self.used += 1;
                 self.view.learn(&cells, &revisions);
                 self.view.show(frame, &in_view, &names);
-                self.connections.troubles.set(Part::Vision, unnamed);
+                if looked_at {
+                    self.connections.troubles.set(Part::Vision, unnamed);
+                }
                 self.um_per_px = um_per_px.map(MicrometresPerPixel::get).or(self.um_per_px);
                 self.red_cells = red_cells.or(self.red_cells);
                 self.judged.note(quality, self.connections.gate);
@@ -331,7 +334,9 @@ impl Counting {
                     );
                 }
                 self.connections.recorder.counted(&cells, &revisions);
-                self.fields.see(frame, &in_view, &names, self.um_per_px);
+                if looked_at {
+                    self.fields.see(frame, &in_view, &names, self.um_per_px);
+                }
                 self.keep_fields(&cells, &revisions);
                 self.session.see(whole);
                 self.session.revise(&revisions);
@@ -383,10 +388,15 @@ impl Counting {
             self.count_detected();
         }
         if self.session.phase() == Phase::Counting {
-            let rest = self.counter.finish();
-            self.connections.recorder.counted(&rest, &[]);
-            self.keep_fields(&rest, &[]);
-            if self.session.add(&rest, false) {
+            let Counted { cells, revisions, whole, jumped, unnamed, .. } = self.counter.finish();
+            if let Some(problem) = unnamed {
+                log::warn!("{problem}");
+            }
+            self.connections.recorder.counted(&cells, &revisions);
+            self.keep_fields(&cells, &revisions);
+            self.session.see(whole);
+            self.session.revise(&revisions);
+            if self.session.add(&cells, jumped) {
                 self.ended(None);
             } else if self.session.finish(ending) {
                 self.ended(stopped_by);

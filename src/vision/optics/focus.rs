@@ -1,6 +1,6 @@
 //! Sharpness of a picture.
 
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 
 use crate::domain::geometry::Rect;
 use crate::domain::scale::MicrometresPerPixel;
@@ -41,12 +41,30 @@ pub(crate) fn field_sharpness(
 /// of focus measure operators", LAP1.
 #[must_use]
 pub fn sharpness(image: &RgbImage) -> f64 {
-    let (width, height) = (image.width() as usize, image.height() as usize);
+    // The sum of the channels stands for grey; the factor of 3 cancels in the ratio.
+    let grey: Vec<i32> = image.chunks_exact(3).map(|p| p.iter().map(|v| i32::from(*v)).sum()).collect();
+    detail(&grey, image.width() as usize, image.height() as usize)
+}
+
+/// The same of a part (px) of a grey picture.
+#[must_use]
+pub(crate) fn sharpness_of(grey: &GrayImage, part: &Rect) -> f64 {
+    let (left, top) = (part.x as u32, part.y as u32);
+    let (width, height) = (
+        (part.w as u32).min(grey.width() - left.min(grey.width())),
+        (part.h as u32).min(grey.height() - top.min(grey.height())),
+    );
+    let rows = grey.as_raw().chunks_exact(grey.width().max(1) as usize).skip(top as usize).take(height as usize);
+    let values: Vec<i32> =
+        rows.flat_map(|row| row[left as usize..][..width as usize].iter().map(|v| 3 * i32::from(*v))).collect();
+    detail(&values, width as usize, height as usize)
+}
+
+/// [`sharpness`] of the channels' sums, row by row.
+fn detail(grey: &[i32], width: usize, height: usize) -> f64 {
     if width < 3 || height < 3 {
         return 0.0;
     }
-    // The sum of the channels stands for grey; the factor of 3 cancels in the ratio.
-    let grey: Vec<i32> = image.chunks_exact(3).map(|p| p.iter().map(|v| i32::from(*v)).sum()).collect();
     let (mut energy, mut sum, mut squares) = (0_i64, 0_i64, 0_i64);
     for y in 1..height - 1 {
         let row = |y: usize| &grey[y * width..(y + 1) * width];

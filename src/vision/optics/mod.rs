@@ -7,5 +7,6 @@ pub mod exposure;
 pub mod field_of_view;
 pub mod flat_field;
 pub mod focus;
+pub(crate) mod grey;
 pub mod resample;
 pub mod white_balance;
