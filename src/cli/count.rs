@@ -119,12 +119,10 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
                 }
                 drawn += u64::from(counted.quality.warning().is_some());
                 bar.suspend(|| tell(path, &counted, !arguments.no_gate, drawn == 1));
-                if let Some(problem) = counted.unnamed {
+                if let Some(problem) = counted.unnamed.clone() {
                     bar.suspend(|| failures.note(path, &anyhow::anyhow!(problem)));
                 }
-                session.see(counted.whole);
-                session.revise(&counted.revisions);
-                session.add(&counted.cells, counted.jumped);
+                take_in(&mut session, &counted);
                 frames += 1;
             }
             Err(error) => bar.suspend(|| failures.note(path, &error)),
@@ -140,9 +138,7 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
     if let Some(problem) = &rest.unnamed {
         log::warn!("{problem}");
     }
-    session.see(rest.whole);
-    session.revise(&rest.revisions);
-    session.add(&rest.cells, rest.jumped);
+    take_in(&mut session, &rest);
     session.finish(Ending::RecordingOver);
     let mut result = session.snapshot(now);
     result.mark_experimental(&experimental);
@@ -189,6 +185,12 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
         output::text(text(&result, frames, frames_skipped))?;
     }
     conclude(frames, &failures)
+}
+
+fn take_in(session: &mut Session, counted: &Counted) {
+    session.see(counted.whole);
+    session.revise(&counted.revisions);
+    session.add(&counted.cells, counted.jumped);
 }
 
 /// Says why a frame is not counted, where some are refused, and what of it makes the count doubtful: once, since one picture stands

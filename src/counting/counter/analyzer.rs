@@ -185,7 +185,7 @@ impl FrameAnalyzer {
             detected.red_cells = self.colour_of(&detected);
             // A guessed scale is this frame's alone.
             if scale.is_some_and(|scale| !scale.source.is_guess()) {
-                self.glances.looked(&detected.balanced.view);
+                self.glances.looked(&detected.balanced.view, &detected.cells);
             }
         }
         Ok(detected)

@@ -39,6 +39,8 @@ pub(super) struct Record {
     missed: u8,
     /// Sharp frames that showed it near their border.
     glimpsed: u8,
+    /// Whether the first sharp frame with its place well inside did not show it.
+    late: bool,
     pub counted: bool,
 }
 
@@ -78,6 +80,7 @@ impl Record {
 
     /// Records sharp frames that had it well inside but did not show it.
     pub(crate) fn miss(&mut self, frames: u8) {
+        self.late |= self.seen == 0 && frames > 0;
         self.missed = self.missed.saturating_add(frames);
         self.halve();
     }
@@ -101,9 +104,11 @@ impl Record {
     }
 
     /// Whether it counts once no more frames of it come: most of the sharp frames with its place well inside showed it.
-    /// If they are divided, or there are none, any that showed it near the border decides.
+    /// If they are divided, or there are none, any that showed it near the border decides, else the first of them: with few
+    /// looks a tie is common, and to count none of those would lose cells, as to count all would add some.
     pub(crate) fn is_likely(&self) -> bool {
-        self.seen > self.missed || (self.seen == self.missed && self.glimpsed > 0)
+        let divided = self.seen == self.missed;
+        self.seen > self.missed || divided && (self.glimpsed > 0 || self.seen > 0 && !self.late)
     }
 }
 
@@ -163,7 +168,8 @@ impl Atlas {
     /// Adds a new cell.
     pub fn insert(&mut self, (id, kind): (CellId, Kind), patch: u32, place: SlidePoint, size: f64, now: u64) -> u32 {
         let (x, y, size) = (place.0 as f32, place.1 as f32, size as f32);
-        let record = Record { id, kind, patch, x, y, size, seen: 0, missed: 0, glimpsed: 0, counted: false };
+        let record =
+            Record { id, kind, patch, x, y, size, seen: 0, missed: 0, glimpsed: 0, late: false, counted: false };
         let slot = if let Some(slot) = self.free.pop() {
             self.records[slot as usize] = record;
             slot
@@ -323,7 +329,11 @@ mod tests {
         };
         assert!(!record(1, 0).is_sure() && record(1, 0).is_likely() && record(2, 0).is_sure());
         assert!(!record(1, 2).is_likely() && !record(1, 2).is_refuted() && record(1, 4).is_refuted());
-        assert!(!record(2, 2).is_likely() && !record(0, 0).is_likely());
+        assert!(record(2, 2).is_likely() && !record(0, 0).is_likely());
+        let mut late = filled(1);
+        late.get_mut(0).miss(1);
+        late.get_mut(0).sight((0.0, 0.0), true);
+        assert!(!late.get(0).is_likely(), "divided, and the first look did not show it");
         let glimpsed = |mut record: Record| {
             record.sight((0.0, 0.0), false);
             record.is_likely()

@@ -5,6 +5,7 @@ mod commands;
 mod fields;
 mod judged;
 mod keeping;
+mod ports;
 mod publishing;
 mod rate;
 mod resuming;
@@ -15,18 +16,18 @@ mod view;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
-
 pub use self::calibrating::{Calibrated, CalibrationRequest, Calibrator};
 use self::fields::Fields;
 use self::judged::QualityLog;
 use self::keeping::{NextSample, Unkept};
+pub use self::ports::PipelinePorts;
 use self::rate::Rate;
 use self::signed::Signed;
 pub use self::switching::WeightsRequest;
 use self::view::SessionView;
-use crate::camera::supervise::{CameraCounts, CameraState, CameraWatch};
+use crate::camera::supervise::{CameraCounts, CameraState};
 use crate::counting::counter::{Counted, CountedCell, Counter, DetectedFrame, Revision};
+use crate::counting::platelets::WholeField;
 use crate::counting::quality_control::ControlOf;
 use crate::counting::session::Session;
 use crate::counting::session::snapshot::{CameraCheck, Command, EarlierResult, Ending, Phase, Snapshot};
@@ -34,64 +35,14 @@ use crate::counting::statistics::absolute::Entered;
 use crate::domain::frame::Frame;
 use crate::domain::red_cell_colour::RedCellColour;
 use crate::domain::scale::MicrometresPerPixel;
-use crate::station::in_force::{Current, InForce};
-use crate::station::live_view::Live;
-use crate::station::recorder::Recorder;
-use crate::station::requests::{Asked, Running};
-use crate::station::service::watchdog::Pulse;
-use crate::station::tallies::Tallies;
-use crate::station::trouble::{Part, Troubles};
-use crate::store::Store;
+use crate::station::in_force::Current;
+use crate::station::requests::Asked;
+use crate::station::trouble::Part;
 use crate::store::records::Settings;
-use crate::system::latest::Latest;
-use crate::system::stop::Stop;
 use crate::vision::optics::calibration::scale_doubt;
 use crate::vision::profile::ProfileMark;
 use crate::vision::quality::Gate;
 use crate::vision::{Lighting, Vision, VisionError};
-
-/// Connections of the counting thread.
-#[derive(Debug)]
-pub struct PipelinePorts {
-    /// Frames from the camera.
-    pub frames: Latest<Frame>,
-    /// Camera state and its counts of skipped and damaged frames.
-    pub camera: CameraWatch,
-    /// Whether frames come from a recording, which waits until each is read.
-    pub recording: bool,
-    /// Commands from people and serial hosts.
-    pub commands: Receiver<Asked>,
-    /// Tells the senders of commands whether a sample runs.
-    pub running: Running,
-    /// One slot per sink for the newest snapshot.
-    pub sinks: Vec<Latest<Arc<Snapshot>>>,
-    /// Stores cells, and results before any sink shows them.
-    pub recorder: Recorder,
-    /// Where earlier results of a sample are looked up.
-    pub store: Option<Store>,
-    /// Limits, settings and calibration: read once per loop, changed by a calibration.
-    pub in_force: InForce,
-    /// The page's live view.
-    pub live: Live,
-    /// Current problems, part by part.
-    pub troubles: Troubles,
-    /// Counts what this thread does, for monitoring.
-    pub tallies: Tallies,
-    /// Tells the watchdog that this thread makes progress.
-    pub pulse: Pulse,
-    /// Stop signal for the thread.
-    pub stop: Stop,
-    /// Whether frames that are not good enough are left out.
-    pub gate: bool,
-    /// Whole fields kept a sample, at most.
-    pub fields: u32,
-    /// What is calibrated, and where the calibration is stored.
-    pub calibrator: Calibrator,
-    /// Requests for a calibration.
-    pub calibration_requests: Receiver<CalibrationRequest>,
-    /// Requests to name cells with other weights.
-    pub weights_requests: Receiver<WeightsRequest>,
-}
 
 /// How long to wait for a frame before checking everything else.
 const WAIT: Duration = Duration::from_millis(50);
@@ -144,7 +95,6 @@ struct Counting {
     earlier: Option<EarlierResult>,
     /// The control that is counted; none for a sample.
     control: Option<ControlOf>,
-    /// Whether the camera of the latest result was checked; none while a sample is counted.
     /// Whether the camera was checked when the sample began, or when its result was stored.
     camera_check: Option<CameraCheck>,
     rate: Rate,
@@ -333,14 +283,10 @@ impl Counting {
                          be counted twice"
                     );
                 }
-                self.connections.recorder.counted(&cells, &revisions);
                 if looked_at {
                     self.fields.see(frame, &in_view, &names, self.um_per_px);
                 }
-                self.keep_fields(&cells, &revisions);
-                self.session.see(whole);
-                self.session.revise(&revisions);
-                if self.session.add(&cells, jumped) {
+                if self.take_in(&cells, &revisions, whole, jumped) {
                     self.ended(None);
                 }
             }
@@ -352,6 +298,21 @@ impl Counting {
             }
         }
         self.publish();
+    }
+
+    /// Adds cells to record and count; whether the count is over.
+    fn take_in(
+        &mut self,
+        cells: &[CountedCell],
+        revisions: &[Revision],
+        whole: Option<WholeField>,
+        jumped: bool,
+    ) -> bool {
+        self.connections.recorder.counted(cells, revisions);
+        self.keep_fields(cells, revisions);
+        self.session.see(whole);
+        self.session.revise(revisions);
+        self.session.add(cells, jumped)
     }
 
     /// Keeps the fields of cells that a person must look at, by the flags that the sample has so far.
@@ -392,11 +353,7 @@ impl Counting {
             if let Some(problem) = unnamed {
                 log::warn!("{problem}");
             }
-            self.connections.recorder.counted(&cells, &revisions);
-            self.keep_fields(&cells, &revisions);
-            self.session.see(whole);
-            self.session.revise(&revisions);
-            if self.session.add(&cells, jumped) {
+            if self.take_in(&cells, &revisions, whole, jumped) {
                 self.ended(None);
             } else if self.session.finish(ending) {
                 self.ended(stopped_by);

@@ -2,17 +2,19 @@
 //! that lies close to the one looked at last, by its pixels alone, shows the same cells. It is looked at once enough new ground
 //! is in view, now and then as a check, and soon again where the stage has come to rest.
 
-use image::{GrayImage, RgbImage};
+mod preview;
+#[cfg(test)]
+mod tests;
 
+use image::RgbImage;
+
+use crate::domain::class::Kind;
+use crate::domain::geometry::Rect;
+use crate::vision::detect::Detection;
 use crate::vision::optics::field_of_view::FieldOfView;
-use crate::vision::optics::focus::sharpness_of;
-use crate::vision::optics::grey::{block_means, shrunk_by};
 
-use super::correlate::{GreyView, climb, everywhere, peak};
-use super::register::{COARSE, THUMB};
-
-/// Width of the picture in which blur is measured, px, at least: small enough that pixel noise averages out.
-const SHARPNESS_WIDTH: u32 = 320;
+use self::preview::{Preview, Small, place};
+use super::BORDER_OF_WHITE_CELL;
 
 /// Share of new ground in view from which a frame is looked at while the stage moves: each place is then seen in three to five
 /// looks while it crosses the field.
@@ -55,9 +57,14 @@ const TREMOR: u32 = 2;
 /// Change of brightness, as a share, from which the light is judged anew. A flickering lamp changes less.
 const LIGHT: f64 = 0.25;
 
-/// Radius of the neighbourhood that a pixel is compared with, px of the thumb: wider than a cell, narrower than the shade of
-/// uneven light.
-const AROUND: usize = THUMB as usize / 8;
+/// Looks that a white cell gets while it is whole in view, if it can: as many as its prediction is pooled from.
+const WHITE_LOOKS: u32 = 3;
+
+/// Frames ahead in which a white cell's leaving is foreseen: more than those out of focus in a row.
+const AHEAD: f64 = 3.0;
+
+/// Overlap from which a white cell is the one of the look before.
+const SAME_CELL: f64 = 0.3;
 
 /// What is to be done with a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,17 +82,15 @@ pub(crate) enum Glance {
     },
 }
 
-/// A frame, made small.
-#[derive(Clone, Debug)]
-struct Preview {
-    thumb: GreyView,
-    /// The thumb reduced by a further factor of [`COARSE`].
-    coarse: GreyView,
-    sharpness: f64,
-    /// Mean of the thumb before uneven light was taken out of it.
-    brightness: f64,
-    /// Frame pixels per thumb pixel.
-    step: f64,
+/// A white cell of the frame looked at last.
+#[derive(Clone, Copy, Debug)]
+struct WhitePlace {
+    /// Its box, px of that frame; if the border cuts it, as if it were as long as wide.
+    area: Rect,
+    /// Looks so far that showed it whole.
+    looks: u32,
+    /// Whether that frame did.
+    whole: bool,
 }
 
 /// The frame looked at last, and the frames since.
@@ -93,6 +98,7 @@ struct Preview {
 struct Looked {
     size: (u32, u32),
     view: FieldOfView,
+    white: Vec<WhitePlace>,
     preview: Preview,
     /// Motion of the field since then, px, and of the latest frame alone.
     moved: (f64, f64),
@@ -100,7 +106,8 @@ struct Looked {
     /// Frames since then, and how many of the latest were out of focus.
     since: u32,
     blurred: u32,
-    /// Whether the stage changed its direction since.
+    /// Whether the stage moved since, and whether it changed its direction.
+    moving: bool,
     turned: bool,
 }
 
@@ -108,8 +115,9 @@ struct Looked {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Glances {
     looked: Option<Looked>,
-    /// The preview of the frame that is being looked at, and the motion that led to it.
-    now: Option<(Small, (f64, f64))>,
+    /// The frame that is being looked at, made small; the motion that led to it; and the white cells of the look before, where
+    /// they lie in it.
+    now: Option<(Small, (f64, f64), Vec<WhitePlace>)>,
     /// Looks so far.
     looks: u32,
     /// Frames at rest until the next look.
@@ -124,9 +132,14 @@ impl Glances {
             Some(looked) if looked.size == raw.dimensions() => looked.compare(&small, self.looks, &mut self.patience),
             _ => Glance::Look(None),
         };
-        if matches!(glance, Glance::Look(_)) {
-            let velocity = self.looked.take().map(|looked| looked.velocity).unwrap_or_default();
-            self.now = Some((small, velocity));
+        if let Glance::Look(moved) = glance {
+            let (velocity, mut white) =
+                self.looked.take().map(|looked| (looked.velocity, looked.white)).unwrap_or_default();
+            match moved {
+                Some(by) => white.iter_mut().for_each(|cell| cell.area = cell.area.moved((-by.0, -by.1))),
+                None => white.clear(),
+            }
+            self.now = Some((small, velocity, white));
         }
         glance
     }
@@ -136,15 +149,29 @@ impl Glances {
         self.looked.as_ref().map(|looked| &looked.view)
     }
 
-    /// Notes that the frame was looked at and counts; what it shows lies in `view`. Without this call the next frame is looked at,
-    /// too.
-    pub(crate) fn looked(&mut self, view: &FieldOfView) {
-        let Some((small, velocity)) = self.now.take() else { return };
+    /// Notes that the frame was looked at and counts; `cells` were found in it, and what it shows lies in `view`. Without this call
+    /// the next frame is looked at, too.
+    pub(crate) fn looked(&mut self, view: &FieldOfView, cells: &[Detection]) {
+        let Some((small, velocity, before)) = self.now.take() else { return };
         self.looks = self.looks.saturating_add(1);
-        let preview = Preview::of(&small, view);
-        let (size, view) = (view.size(), view.clone());
-        self.looked =
-            Some(Looked { size, view, preview, moved: (0.0, 0.0), velocity, since: 0, blurred: 0, turned: false });
+        let white = cells.iter().filter(|cell| cell.kind == Kind::Wbc).map(|cell| {
+            let area = completed(&cell.area, view.size());
+            let whole = is_whole(&cell.area, view);
+            let before = before.iter().filter(|other| other.area.iou(&area) > SAME_CELL).map(|other| other.looks).max();
+            WhitePlace { area, looks: before.unwrap_or(0) + u32::from(whole), whole }
+        });
+        self.looked = Some(Looked {
+            size: view.size(),
+            view: view.clone(),
+            white: white.collect(),
+            preview: Preview::of(&small, view),
+            moved: (0.0, 0.0),
+            velocity,
+            since: 0,
+            blurred: 0,
+            moving: false,
+            turned: false,
+        });
     }
 }
 
@@ -170,6 +197,7 @@ impl Looked {
         let new_ground = self.new_ground();
         let speed = |by: (f64, f64)| by.0.hypot(by.1);
         let rests = speed(self.velocity) < RESTS * width;
+        self.moving |= !rests;
         if !rests && speed(before_that) >= RESTS * width {
             let along = before_that.0 * self.velocity.0 + before_that.1 * self.velocity.1;
             self.turned |= along < STRAIGHT_ON * speed(before_that) * speed(self.velocity);
@@ -182,18 +210,28 @@ impl Looked {
             (true, _) => self.since >= *patience,
             (false, true) => true,
             (false, false) => self.turned || new_ground >= NEW_GROUND || self.since >= MOVING_UNSEEN,
-        };
+        } || self.shows_white_cells_better();
         // A tremor passes: the next frames are sharp.
         if looks < FIRST || otherwise || due && !(blurred && new_ground < 2.0 * NEW_GROUND) {
-            *patience = match (same_field, rests) {
-                (true, _) => (2 * *patience).clamp(1, RESTING_UNSEEN),
+            *patience = match (self.moving, same_field) {
+                (true, _) => 1,
+                (false, true) => (2 * *patience).clamp(1, RESTING_UNSEEN),
                 // So slow a stage seldom shows anything new.
-                (false, true) => *patience,
-                (false, false) => 1,
+                (false, false) => *patience,
             };
             return Glance::Look(Some(moved));
         }
         Glance::Same { moved, rests, more: new_ground >= SAME_FIELD }
+    }
+
+    /// Whether a white cell has become whole since the last look, or is about to leave after few looks.
+    fn shows_white_cells_better(&self) -> bool {
+        let after = |area: &Rect, frames: f64| {
+            let (x, y) = (self.moved.0 + self.velocity.0 * frames, self.moved.1 + self.velocity.1 * frames);
+            is_whole(&area.moved((-x, -y)), &self.view)
+        };
+        let better = |cell: &WhitePlace| after(&cell.area, 0.0) && (!cell.whole || !after(&cell.area, AHEAD));
+        self.white.iter().any(|cell| cell.looks < WHITE_LOOKS && better(cell))
     }
 
     /// Share of the frame that was not in view at the last look.
@@ -203,79 +241,25 @@ impl Looked {
     }
 }
 
-/// A frame in grey, reduced for measuring its sharpness, and once more for finding its place.
-#[derive(Clone, Debug)]
-struct Small {
-    grey: GrayImage,
-    thumb: GrayImage,
-    /// Frame pixels per thumb pixel.
-    step: f64,
+/// Whether a white cell lies whole in a frame.
+fn is_whole(area: &Rect, view: &FieldOfView) -> bool {
+    let border = BORDER_OF_WHITE_CELL * area.w.max(area.h);
+    let (width, height) = view.size();
+    area.inside(width.into(), height.into(), border) && view.holds(area, border)
 }
 
-impl Small {
-    fn of(raw: &RgbImage) -> Self {
-        let side = (raw.width() / SHARPNESS_WIDTH).max(1);
-        let grey = block_means(raw, side);
-        let further = (grey.width() / THUMB).max(1);
-        Self { thumb: shrunk_by(&grey, further), grey, step: f64::from(side * further) }
-    }
-}
-
-impl Preview {
-    fn of(small: &Small, view: &FieldOfView) -> Self {
-        let sharpness = sharpness_of(&small.grey, &view.resized(small.grey.dimensions()).inner());
-        let (relief, brightness) = relief(&small.thumb, &view.resized(small.thumb.dimensions()));
-        let coarse = shrunk_by(&relief, COARSE);
-        let (thumb, coarse) = (GreyView::new(relief, view), GreyView::new(coarse, view));
-        Self { thumb, coarse, sharpness, brightness, step: small.step }
-    }
-}
-
-/// Motion of the field from `before` to `now`, px of the thumbs, and the correlation of the two.
-fn place(before: &Preview, now: &Preview, expected: (f64, f64)) -> Option<((f64, f64), f64)> {
-    let near = (expected.0.round() as i64, expected.1.round() as i64);
-    let best = |from: &[(i64, i64)]| {
-        let reached = from.iter().filter_map(|at| climb(&before.thumb, &now.thumb, *at));
-        reached.max_by(|a, b| a.1.total_cmp(&b.1))
-    };
-    let clear = best(&[near]).filter(|(_, score)| *score >= SAME_PLACE);
-    let (at, _) = clear.or_else(|| {
-        let step = i64::from(COARSE);
-        let tried = everywhere(&before.coarse, &now.coarse, 1.0 - 2.0 * NEW_GROUND);
-        best(&tried.into_iter().map(|at| (at.0 * step, at.1 * step)).collect::<Vec<_>>())
-    })?;
-    Some(peak(&before.thumb, &now.thumb, at))
-}
-
-/// A picture less the mean of each pixel's neighbourhood in the field, around 128, which leaves cells and takes out uneven light;
-/// and its mean brightness.
-fn relief(grey: &GrayImage, field: &FieldOfView) -> (GrayImage, f64) {
-    let (width, height) = (grey.width() as usize, grey.height() as usize);
-    // Sums of brightness and number of pixels above and left of each corner.
-    let mut sums = vec![(0_u32, 0_u32); (width + 1) * (height + 1)];
-    for y in 0..height {
-        let columns = field.columns(y as u32);
-        let mut line = (0, 0);
-        for x in 0..width {
-            if columns.contains(&x) {
-                line = (line.0 + u32::from(grey.as_raw()[y * width + x]), line.1 + 1);
-            }
-            let above = sums[y * (width + 1) + x + 1];
-            sums[(y + 1) * (width + 1) + x + 1] = (above.0 + line.0, above.1 + line.1);
+/// The box of a cell, where the border of a frame of `size` px cuts it made as long as it is wide.
+fn completed(area: &Rect, size: (u32, u32)) -> Rect {
+    let side = area.w.max(area.h);
+    let border = BORDER_OF_WHITE_CELL * side;
+    let along = |from: f64, length: f64, all: f64| {
+        let end = from + length;
+        match (from < border, end > all - border) {
+            (true, false) => (end - side, side),
+            (false, true) => (from, side),
+            _ => (from, length),
         }
-    }
-    let mean = |left: usize, top: usize, right: usize, bottom: usize| {
-        let at = |x: usize, y: usize| sums[y * (width + 1) + x];
-        let (a, b, c, d) = (at(left, top), at(right, top), at(left, bottom), at(right, bottom));
-        (d.0 + a.0 - b.0 - c.0) / (d.1 + a.1 - b.1 - c.1).max(1)
     };
-    let mut relief = grey.clone();
-    for (y, row) in relief.chunks_exact_mut(width.max(1)).enumerate() {
-        let (top, bottom) = (y.saturating_sub(AROUND), (y + AROUND + 1).min(height));
-        for (x, pixel) in row.iter_mut().enumerate() {
-            let around = mean(x.saturating_sub(AROUND), top, (x + AROUND + 1).min(width), bottom);
-            *pixel = (128 + i32::from(*pixel) - around.cast_signed()).clamp(0, 255) as u8;
-        }
-    }
-    (relief, f64::from(mean(0, 0, width, height)))
+    let ((x, w), (y, h)) = (along(area.x, area.w, size.0.into()), along(area.y, area.h, size.1.into()));
+    Rect::new(x, y, w, h)
 }
