@@ -77,23 +77,24 @@ impl<'a> Jpeg<'a> {
         })
     }
 
-    /// The pixels as stored, with `orientation` not applied. `thorough` decodes three times, which also notices
-    /// when only the last blocks are missing; otherwise an image with an end marker may lack the last 20 bytes of its scan.
+    /// The pixels as stored, with `orientation` not applied. `thorough` decodes twice, which also notices when only the last
+    /// blocks are missing; otherwise an image with an end marker may lack the last 20 bytes of its scan.
     ///
     /// # Errors
     /// Says what is wrong when a piece of the scan is missing or damaged.
     pub fn decode(&self, thorough: bool) -> Result<RgbImage, String> {
         // Without an end marker the decoder says when it runs out of bytes; at the marker it goes on with zeros.
         let runs_out = !self.progressive && self.size.0 >= WIDE;
-        let pixels = if runs_out { self.pixels(&self.data)? } else { self.pixels(&self.filled(FILLERS[0]))? };
-        if thorough || !self.ends || !runs_out {
+        let pixels = if !thorough && self.ends && runs_out {
+            self.pixels(&self.data)?
+        } else {
             // The same pixels whatever follows the scan: nothing of it is missing.
-            for filler in FILLERS {
-                if pixels != self.pixels(&self.filled(filler))? {
-                    return Err("its end or a piece of it is missing".to_owned());
-                }
+            let pixels = self.pixels(&self.filled(FILLERS[0]))?;
+            if pixels != self.pixels(&self.filled(FILLERS[1]))? {
+                return Err("its end or a piece of it is missing".to_owned());
             }
-        }
+            pixels
+        };
         let pixels = if self.grey { pixels.iter().flat_map(|value| [*value; 3]).collect() } else { pixels };
         RgbImage::from_raw(self.size.0, self.size.1, pixels)
             .ok_or_else(|| "its size is not that of its pixels".to_owned())
