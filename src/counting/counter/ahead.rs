@@ -126,12 +126,10 @@ mod tests {
 
     #[test]
     fn a_panic_of_the_analysis_comes_out_on_the_thread_that_is_watched() {
-        let worker = Worker::start().unwrap();
         let (sender, done) = bounded(1);
         sender.send(catch_unwind(|| panic!("broken"))).unwrap();
         let broken = Worker { jobs: None, done, thread: None };
         let panic = catch_unwind(AssertUnwindSafe(|| broken.take())).err().expect("it is passed on");
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"broken"));
-        drop(worker);
     }
 }

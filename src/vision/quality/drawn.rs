@@ -68,12 +68,12 @@ pub(crate) fn has_lines(raw: &RgbImage, view: &FieldOfView) -> bool {
         let columns = columns.start.max(left as usize)..columns.end.min((width - left) as usize);
         let mut level = Run::default();
         for from in columns.clone().step_by(PIECE) {
-            let to = (from + PIECE).min(columns.end);
+            let piece = from..(from + PIECE).min(columns.end);
             // Steps are few.
-            if !has_step(&here[from..=to], &below[from..to]) {
+            if !has_step(&here[from..=piece.end], &below[piece.clone()]) {
                 continue;
             }
-            for x in from..to {
+            for x in piece {
                 let pixel = |x: usize, y: u32| *raw.get_pixel(x as u32, y);
                 let step = below[x] - here[x];
                 if step.abs() >= STEP {
