@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use image::codecs::jpeg::JpegEncoder;
-use image::{ImageError, RgbImage, imageops};
+use image::{ImageError, RgbImage};
 use serde::Serialize;
 use tokio::sync::watch;
 use utoipa::ToSchema;
@@ -13,6 +13,7 @@ use crate::counting::session::snapshot::Snapshot;
 use crate::domain::class::{CellClass, Kind};
 use crate::domain::geometry::Rect;
 use crate::store::records::SessionId;
+use crate::vision::optics::resample::shrunk;
 
 /// Shortest interval between two pictures, or two states, sent to one watcher.
 pub(crate) const PACE: Duration = Duration::from_millis(200);
@@ -164,7 +165,7 @@ impl EncodedView {
         let encoder = JpegEncoder::new_with_quality(&mut jpeg, QUALITY);
         let (width, height) = if factor < 1.0 {
             let height = ((f64::from(picture.height()) * factor).round() as u32).max(1);
-            imageops::thumbnail(picture.as_ref(), WIDEST, height).write_with_encoder(encoder)?;
+            shrunk(picture, WIDEST, height).write_with_encoder(encoder)?;
             (WIDEST, height)
         } else {
             picture.write_with_encoder(encoder)?;

@@ -1,5 +1,6 @@
 //! From frames to cells counted once: analyses each frame, then follows the stage and classifies white cells.
 
+mod ahead;
 mod analyzer;
 mod counted;
 mod passed;
@@ -11,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use image::{RgbImage, imageops};
+use image::RgbImage;
 
 use crate::counting::track::{self, CellId, CellUpdate, Observation, OnSlide, Registration, Tracker};
 use crate::domain::class::Kind;
@@ -22,9 +23,10 @@ use crate::vision::detect::Detection;
 use crate::vision::detect::scale::Scale;
 use crate::vision::optics::field_of_view::BalancedPicture;
 use crate::vision::optics::focus;
-use crate::vision::optics::resample::shrunk;
+use crate::vision::optics::resample::grey;
 use crate::vision::quality::Gate;
 use crate::vision::{SAME_PLATELET, Vision, VisionError};
+use ahead::Ahead;
 pub use analyzer::{DetectedFrame, FrameAnalyzer, LookedAt};
 pub use counted::{Counted, CountedCell, Revision};
 use passed::Shown;
@@ -45,6 +47,7 @@ const LOOKS: usize = 4;
 pub struct Counter {
     vision: Arc<Vision>,
     analyzer: FrameAnalyzer,
+    ahead: Ahead,
     tracker: Tracker,
     /// Frames placed.
     frame: u64,
@@ -72,6 +75,7 @@ impl Counter {
         Self {
             analyzer: FrameAnalyzer::behind(Arc::clone(&vision), gate),
             vision,
+            ahead: Ahead::default(),
             tracker: Tracker::new(),
             frame: 0,
             white: HashMap::new(),
@@ -87,7 +91,8 @@ impl Counter {
         self.analyzer.begin(gate);
         let analyzer =
             std::mem::replace(&mut self.analyzer, FrameAnalyzer::behind(Arc::clone(&self.vision), Gate::new(true)));
-        *self = Self { analyzer, ..Self::new(Arc::clone(&self.vision)) };
+        let ahead = std::mem::take(&mut self.ahead);
+        *self = Self { analyzer, ahead, ..Self::new(Arc::clone(&self.vision)) };
     }
 
     /// The same for the rest of a slide that was counted before, of which ids and patches below these are known. The place
@@ -129,20 +134,15 @@ impl Counter {
     pub(crate) fn frame_while(
         &mut self,
         detected: DetectedFrame,
-        next: &RgbImage,
+        next: &Arc<RgbImage>,
     ) -> (Counted, Result<DetectedFrame, VisionError>) {
         // Taken out, so that each half owns its part of the counter.
         let idle = FrameAnalyzer::behind(Arc::clone(&self.vision), Gate::new(true));
-        let mut analyzer = std::mem::replace(&mut self.analyzer, idle);
-        let both = std::thread::scope(|scope| {
-            let analyzing = scope.spawn(|| analyzer.analyze(next));
-            let counted = self.take(detected);
-            // Analysis does not panic; if it ever did, this thread must panic, too, because this is the one that is
-            // watched.
-            (counted, analyzing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-        });
-        self.analyzer = analyzer;
-        both
+        let analyzer = std::mem::replace(&mut self.analyzer, idle);
+        let mut ahead = std::mem::take(&mut self.ahead);
+        let (counted, (analyzer, detected)) = ahead.analyze(analyzer, next, || self.take(detected));
+        (self.analyzer, self.ahead) = (analyzer, ahead);
+        (counted, detected)
     }
 
     /// First half of [`Counter::frame`]: detects the cells of a frame. Call it with the frames in order.
@@ -188,7 +188,7 @@ impl Counter {
         };
         let (width, height) = (f64::from(balanced.width()), f64::from(balanced.height()));
         let (thumb_width, thumb_height) = track::thumb_size(width, height);
-        let grey = imageops::grayscale(&shrunk(&balanced.pixels, thumb_width, thumb_height));
+        let grey = grey(&balanced.shrunk(thumb_width, thumb_height));
         let sharpness = sharpness(&balanced);
         let placed =
             self.tracker.place(Observation { grey, cells: &detections, view: &balanced.view, sharpness, moved });
@@ -349,7 +349,8 @@ fn lone(cell: &Detection, id: CellId, placed: &Registration) -> CellUpdate {
 fn sharpness(balanced: &BalancedPicture) -> f64 {
     let factor = (f64::from(SHARPNESS_WIDTH) / f64::from(balanced.width())).min(1.0);
     let side = |length: u32| ((f64::from(length) * factor).round() as u32).max(1);
-    let small = shrunk(&balanced.pixels, side(balanced.width()), side(balanced.height()));
+    let small = balanced.shrunk(side(balanced.width()), side(balanced.height()));
     let Rect { x, y, w, h } = balanced.view.resized(small.dimensions()).inner();
-    focus::sharpness(&imageops::crop_imm(&small, x as u32, y as u32, w as u32, h as u32).to_image())
+    let (x, y) = (x as usize, y as usize);
+    focus::sharpness_within(&small, (x..x + w as usize, y..y + h as usize))
 }

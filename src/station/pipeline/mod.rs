@@ -208,7 +208,7 @@ impl Counting {
 
     /// Detects on a frame while the one before it is counted.
     fn frame(&mut self, frame: &Frame) {
-        let pixels = &*frame.pixels;
+        let pixels = &frame.pixels;
         let began = Instant::now();
         if self.does_not_fit(pixels.dimensions()) {
             return;

@@ -207,7 +207,7 @@ impl Vision {
         }
         self.balance.apply_in(&mut pixels, &view);
         view.blank_outside(&mut pixels, self.balance.level);
-        BalancedPicture { pixels, view }
+        BalancedPicture::new(pixels, view)
     }
 
     /// What this white-balanced image tells of its scale; nothing but the stated one if there is one.

@@ -213,7 +213,7 @@ fn median_of(cells: &[Detection], kind: Kind, width: f64, height: f64) -> Option
 fn middle(image: &BalancedPicture, side: f64) -> Result<RgbImage, DetectError> {
     let (width, height) = (f64::from(image.width()), f64::from(image.height()));
     if side >= width && side >= height {
-        return Ok(image.pixels.clone());
+        return Ok(RgbImage::clone(image));
     }
     let (w, h) = (side.min(width).floor().max(1.0), side.min(height).floor().max(1.0));
     let (x, y) = image.view.bounds().centre();

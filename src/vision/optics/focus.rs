@@ -1,5 +1,7 @@
 //! Sharpness of a picture.
 
+use std::ops::Range;
+
 use image::{GrayImage, RgbImage};
 
 use crate::domain::geometry::Rect;
@@ -15,6 +17,9 @@ const COMPARED_AT: f64 = 0.36;
 /// Longest side of the part that is measured, px at that scale: more does not tell more, and takes memory.
 const MEASURED: f64 = 2048.0;
 
+/// Pixels whose sums fit into 32 bits: a Laplacian is 4 x 765 at most.
+const PIECE: usize = 200;
+
 /// Sharpness of a white-balanced field, resampled to a common scale so that it does not depend on the camera. Only the
 /// middle of a round or very large field is measured.
 ///
@@ -29,7 +34,12 @@ pub(crate) fn field_sharpness(
     let inner = balanced.view.inner();
     let part = Rect::around(inner.centre(), inner.w.min(MEASURED / factor), inner.h.min(MEASURED / factor));
     let side = |length: f64| (length * factor).round().max(1.0) as u32;
-    Ok(sharpness(&resample(balanced, part, side(part.w), side(part.h))?))
+    // Of a copy twice as fine as wanted, or finer, the result is nearly that of the picture itself.
+    let fine = |length: u32| side(2.0 * f64::from(length));
+    let from = balanced.at_least(fine(balanced.width()), fine(balanced.height()));
+    let times = f64::from(from.width()) / f64::from(balanced.width().max(1));
+    let of_copy = Rect::new(part.x * times, part.y * times, part.w * times, part.h * times);
+    Ok(sharpness(&resample(from, of_copy, side(part.w), side(part.h))?))
 }
 
 /// Energy of the Laplacian over the variance, both of the grey picture: the share of fine detail in what is seen,
@@ -41,27 +51,35 @@ pub(crate) fn field_sharpness(
 /// of focus measure operators", LAP1.
 #[must_use]
 pub fn sharpness(image: &RgbImage) -> f64 {
+    sharpness_within(image, (0..image.width() as usize, 0..image.height() as usize))
+}
+
+/// The same of some columns and rows of it.
+pub(crate) fn sharpness_within(image: &RgbImage, (columns, rows): (Range<usize>, Range<usize>)) -> f64 {
+    let columns = columns.start..columns.end.min(image.width() as usize);
     // The sum of the channels stands for grey; the factor of 3 cancels in the ratio.
-    let grey: Vec<i32> = image.chunks_exact(3).map(|p| p.iter().map(|v| i32::from(*v)).sum()).collect();
-    detail(&grey, image.width() as usize, image.height() as usize)
+    let sum = |p: &[u8]| i16::from(p[0]) + i16::from(p[1]) + i16::from(p[2]);
+    let lines = image.as_raw().chunks_exact(3 * image.width().max(1) as usize).skip(rows.start).take(rows.len());
+    let grey: Vec<i16> =
+        lines.flat_map(|line| line[3 * columns.start..3 * columns.end].chunks_exact(3).map(sum)).collect();
+    detail(&grey, columns.len())
 }
 
 /// The same of a part (px) of a grey picture.
 #[must_use]
 pub(crate) fn sharpness_of(grey: &GrayImage, part: &Rect) -> f64 {
-    let (left, top) = (part.x as u32, part.y as u32);
-    let (width, height) = (
-        (part.w as u32).min(grey.width() - left.min(grey.width())),
-        (part.h as u32).min(grey.height() - top.min(grey.height())),
-    );
-    let rows = grey.as_raw().chunks_exact(grey.width().max(1) as usize).skip(top as usize).take(height as usize);
-    let values: Vec<i32> =
-        rows.flat_map(|row| row[left as usize..][..width as usize].iter().map(|v| 3 * i32::from(*v))).collect();
-    detail(&values, width as usize, height as usize)
+    let width = grey.width() as usize;
+    let left = (part.x as usize).min(width);
+    let columns = left..(left + part.w as usize).min(width);
+    let lines = grey.as_raw().chunks_exact(width.max(1)).skip(part.y as usize).take(part.h as usize);
+    let values: Vec<i16> =
+        lines.flat_map(|line| line[columns.clone()].iter().map(|value| 3 * i16::from(*value))).collect();
+    detail(&values, columns.len())
 }
 
-/// [`sharpness`] of the channels' sums, row by row.
-fn detail(grey: &[i32], width: usize, height: usize) -> f64 {
+/// [`sharpness`] of the channels' sums, in rows of `width`.
+fn detail(grey: &[i16], width: usize) -> f64 {
+    let height = grey.len().checked_div(width).unwrap_or(0);
     if width < 3 || height < 3 {
         return 0.0;
     }
@@ -69,11 +87,20 @@ fn detail(grey: &[i32], width: usize, height: usize) -> f64 {
     for y in 1..height - 1 {
         let row = |y: usize| &grey[y * width..(y + 1) * width];
         let (above, here, below) = (row(y - 1), row(y), row(y + 1));
-        for x in 1..width - 1 {
-            let laplacian = i64::from(4 * here[x] - here[x - 1] - here[x + 1] - above[x] - below[x]);
-            energy += laplacian * laplacian;
-            sum += i64::from(here[x]);
-            squares += i64::from(here[x]) * i64::from(here[x]);
+        for from in (1..width - 1).step_by(PIECE) {
+            let to = (from + PIECE).min(width - 1);
+            let beside = here[from - 1..to - 1].iter().zip(&here[from + 1..=to]);
+            let beside = beside.zip(above[from..to].iter().zip(&below[from..to]));
+            let (mut energy_here, mut sum_here, mut squares_here) = (0_i32, 0_i32, 0_i32);
+            for (middle, ((left, right), (above, below))) in here[from..to].iter().zip(beside) {
+                let laplacian = 4 * middle - left - right - above - below;
+                energy_here += i32::from(laplacian) * i32::from(laplacian);
+                sum_here += i32::from(*middle);
+                squares_here += i32::from(*middle) * i32::from(*middle);
+            }
+            energy += i64::from(energy_here);
+            sum += i64::from(sum_here);
+            squares += i64::from(squares_here);
         }
     }
     let count = ((width - 2) * (height - 2)) as f64;

@@ -2,7 +2,7 @@
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 
 use crate::domain::geometry::Rect;
 
@@ -55,6 +55,44 @@ fn resized(image: &RgbImage, width: u32, height: u32, options: &ResizeOptions) -
 pub(crate) fn shrunk(image: &RgbImage, width: u32, height: u32) -> RgbImage {
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Box));
     resized(image, width, height, &options).unwrap_or_default()
+}
+
+/// The same of a part of the image, px; none if it does not lie in the image, or a side is 0.
+pub(crate) fn shrunk_part(image: &RgbImage, part: Rect, width: u32, height: u32) -> Option<RgbImage> {
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Box));
+    resized(image, width, height, &options.crop(part.x, part.y, part.w, part.h)).ok()
+}
+
+/// An image of even sides at half its size, each pixel the mean of four; of odd ones the last row or column is left out.
+#[must_use]
+pub(crate) fn halved(image: &RgbImage) -> RgbImage {
+    let mut half = RgbImage::new(image.width() / 2, image.height() / 2);
+    let row = 3 * image.width() as usize;
+    let mut sums = vec![0_u16; row];
+    let targets = half.chunks_exact_mut((row / 6 * 3).max(1));
+    for (rows, target) in image.as_raw().chunks_exact((2 * row).max(1)).zip(targets) {
+        let (above, below) = rows.split_at(row);
+        for ((sum, above), below) in sums.iter_mut().zip(above).zip(below) {
+            *sum = u16::from(*above) + u16::from(*below);
+        }
+        for (pair, pixel) in sums.chunks_exact(6).zip(target.chunks_exact_mut(3)) {
+            pixel[0] = ((pair[0] + pair[3] + 2) >> 2) as u8;
+            pixel[1] = ((pair[1] + pair[4] + 2) >> 2) as u8;
+            pixel[2] = ((pair[2] + pair[5] + 2) >> 2) as u8;
+        }
+    }
+    half
+}
+
+/// The image in grey, as the eye weighs its channels (ITU-R BT.709).
+#[must_use]
+pub(crate) fn grey(image: &RgbImage) -> GrayImage {
+    let mut grey = GrayImage::new(image.width(), image.height());
+    for (value, pixel) in grey.iter_mut().zip(image.as_raw().chunks_exact(3)) {
+        let (red, green, blue) = (u32::from(pixel[0]), u32::from(pixel[1]), u32::from(pixel[2]));
+        *value = ((2126 * red + 7152 * green + 722 * blue) / 10_000) as u8;
+    }
+    grey
 }
 
 /// Scales the whole image by `factor`; sides are rounded and at least 1 px.

@@ -33,31 +33,31 @@ impl WhiteBalance {
 
     /// Same in place, by the background inside the field of view.
     pub(crate) fn apply_in(&self, image: &mut RgbImage, view: &FieldOfView) {
-        let tables = self.tables(image, view);
+        let [red, green, blue] = self.tables(image, view);
         for pixel in image.chunks_exact_mut(3) {
-            for (value, table) in pixel.iter_mut().zip(&tables) {
-                *value = table[usize::from(*value)];
-            }
+            pixel[0] = red[usize::from(pixel[0])];
+            pixel[1] = green[usize::from(pixel[1])];
+            pixel[2] = blue[usize::from(pixel[2])];
         }
     }
 
     fn tables(&self, image: &RgbImage, view: &FieldOfView) -> [[u8; 256]; 3] {
-        let mut histograms = [[0_u64; 256]; 3];
+        let [mut red, mut green, mut blue] = [[0_u32; 256]; 3];
         let mut pixels = 0_u64;
         for (row, y) in image.chunks_exact((image.width() as usize * 3).max(1)).zip(0..) {
             let columns = view.columns(y);
             pixels += columns.len() as u64;
             for pixel in row[columns.start * 3..columns.end * 3].chunks_exact(3) {
-                for (value, histogram) in pixel.iter().zip(&mut histograms) {
-                    histogram[usize::from(*value)] += 1;
-                }
+                red[usize::from(pixel[0])] += 1;
+                green[usize::from(pixel[1])] += 1;
+                blue[usize::from(pixel[2])] += 1;
             }
         }
         let wanted = self.percentile * pixels as f64;
-        let backgrounds = histograms.map(|histogram| {
-            let mut below = 0;
+        let backgrounds = [red, green, blue].map(|histogram| {
+            let mut below = 0_u64;
             histogram.iter().position(|count| {
-                below += count;
+                below += u64::from(*count);
                 below as f64 >= wanted
             })
         });

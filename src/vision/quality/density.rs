@@ -4,12 +4,11 @@ use image::RgbImage;
 
 use super::Verdict;
 use crate::domain::class::Kind;
-use crate::domain::geometry::Rect;
 use crate::vision::box_margin::cell_in_box;
 use crate::vision::detect::Detection;
 use crate::vision::optics::field_of_view::{BalancedPicture, FieldOfView};
 use crate::vision::optics::flat_field::Illumination;
-use crate::vision::optics::resample::{resample, shrunk};
+use crate::vision::optics::resample::shrunk;
 
 /// Share of the area covered by red cells that may lie under two of them: 0.15 is the most in train fields of the
 /// pack.
@@ -96,10 +95,8 @@ impl Density {
         let all = places.iter().filter(|place| !place.outside).count();
         let covered = places.iter().filter(|place| !place.outside && place.red > 0).count();
         let twice = places.iter().filter(|place| !place.outside && place.red > 1).count();
-        let whole = Rect::new(0.0, 0.0, width, height);
-        let small = resample(balanced, whole, columns, rows);
-        // Resampling fails only for an empty picture, which has no cells.
-        let (free, unknown) = small.map_or((1.0, 0.0), |small| by_absorbance(small, &view, &places));
+        let small = balanced.shrunk(columns, rows).into_owned();
+        let (free, unknown) = by_absorbance(small, &view, &places);
         Self {
             red: cells.iter().filter(|cell| cell.kind == Kind::Rbc).count(),
             covered: covered as f64 / all.max(1) as f64,
@@ -164,34 +161,37 @@ fn by_absorbance(mut small: RgbImage, view: &FieldOfView, places: &[RasterPoint]
     if let Some(light) = Illumination::of_view(&small, view) {
         light.even_out(&mut small);
     }
-    let green: Vec<u8> = small.pixels().map(|pixel| pixel.0[1]).collect();
-    let mut sorted: Vec<u8> =
-        green.iter().zip(places).filter(|(_, place)| !place.outside).map(|(green, _)| *green).collect();
-    sorted.sort_unstable();
-    let white = f64::from(sorted.get(sorted.len() * 19 / 20).copied().unwrap_or(255).max(1));
-    let absorbance: Vec<f64> = green.iter().map(|value| -(f64::from(*value).max(1.0) / white).ln()).collect();
-    let mut of_red: Vec<f64> =
-        places.iter().zip(&absorbance).filter(|(place, _)| place.is_red_only()).map(|(_, a)| *a).collect();
+    let green: Vec<u8> = small.as_raw().chunks_exact(3).map(|pixel| pixel[1]).collect();
+    let points = || green.iter().copied().zip(places);
+    let of = |green: (u8, &RasterPoint)| green.0;
+    let mut inside: Vec<u8> = points().filter(|(_, place)| !place.outside).map(of).collect();
+    let at = inside.len() * 19 / 20;
+    let white = if at < inside.len() { *inside.select_nth_unstable(at).1 } else { 255 };
+    let white = f64::from(white.max(1));
+    // Absorbance by level of green.
+    let absorbance: [f64; 256] = std::array::from_fn(|value| -((value as f64).max(1.0) / white).ln());
+    let mut of_red: Vec<u8> = points().filter(|(_, place)| place.is_red_only()).map(of).collect();
     if of_red.len() < ENOUGH {
         return (1.0, 0.0);
     }
-    of_red.sort_by(f64::total_cmp);
-    let usual = of_red[of_red.len() / 2];
+    // The darkest absorb most.
+    let middle = of_red.len() - 1 - of_red.len() / 2;
+    let usual = absorbance[usize::from(*of_red.select_nth_unstable(middle).1)];
     if usual < FAINTEST {
         return (1.0, 0.0);
     }
-    let share = |among: &dyn Fn(&RasterPoint) -> bool, is: &dyn Fn(f64) -> bool| {
-        let (mut found, mut all) = (0_u32, 0_u32);
-        for (_, absorbance) in places.iter().zip(&absorbance).filter(|(place, _)| !place.outside && among(place)) {
-            found += u32::from(is(*absorbance));
-            all += 1;
+    let (mut free, mut without_others, mut unknown, mut without_cells) = (0_u32, 0_u32, 0_u32, 0_u32);
+    for (green, place) in points().filter(|(_, place)| !place.outside && !place.other) {
+        let absorbance = absorbance[usize::from(green)];
+        without_others += 1;
+        free += u32::from(absorbance < BACKGROUND * usual);
+        if place.red == 0 {
+            without_cells += 1;
+            unknown += u32::from(absorbance > DARK * usual);
         }
-        f64::from(found) / f64::from(all.max(1))
-    };
-    (
-        share(&|place| !place.other, &|absorbance| absorbance < BACKGROUND * usual),
-        share(&|place| !place.other && place.red == 0, &|absorbance| absorbance > DARK * usual),
-    )
+    }
+    let share = |some: u32, all: u32| f64::from(some) / f64::from(all.max(1));
+    (share(free, without_others), share(unknown, without_cells))
 }
 
 /// Standard deviation of a picture's large structures, in grey levels: measured on its thumbnail, where noise
@@ -199,7 +199,7 @@ fn by_absorbance(mut small: RgbImage, view: &FieldOfView, places: &[RasterPoint]
 #[must_use]
 pub(crate) fn contrast(balanced: &BalancedPicture) -> f64 {
     let (width, height) = balanced.dimensions();
-    let mut small = shrunk(&balanced.pixels, width.clamp(1, 160), height.clamp(1, 120));
+    let mut small = balanced.shrunk(width.clamp(1, 160), height.clamp(1, 120)).into_owned();
     // Uneven light is not structure.
     if let Some(light) = Illumination::of_view(&small, &balanced.view.resized(small.dimensions())) {
         light.even_out(&mut small);
@@ -218,6 +218,7 @@ pub(crate) fn contrast(balanced: &BalancedPicture) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::geometry::Rect;
 
     fn cell(kind: Kind, x: f64, y: f64, side: f64) -> Detection {
         Detection { kind, area: Rect::new(x, y, side, side), score: 0.9 }
@@ -254,13 +255,14 @@ mod tests {
 
     #[test]
     fn dark_field_without_cells_to_take_apart_is_too_thick() {
-        let (cells, mut field) = smear(160.0);
-        for (x, y, pixel) in field.pixels.enumerate_pixels_mut() {
+        let (cells, field) = smear(160.0);
+        let mut field = RgbImage::clone(&field);
+        for (x, y, pixel) in field.enumerate_pixels_mut() {
             if (x / 9 + y / 7) % 5 != 0 {
                 *pixel = image::Rgb([205, 145, 155]);
             }
         }
-        let density = Density::of(&cells, &field);
+        let density = Density::of(&cells, &field.into());
         assert_eq!(density.verdict(0), Some(Verdict::TooThick), "{density:?}");
     }
 

@@ -12,7 +12,7 @@ const LONG: f64 = 0.06;
 const LEAST: f64 = 24.0;
 
 /// Step in brightness from a line to what is beside it, sum of the channels: lenses blur all edges but drawn ones.
-const STEP: i32 = 90;
+const STEP: i16 = 90;
 
 /// Change of a channel from one pixel of a line to the next: more is noise, which drawn lines lack.
 const FLAT: u8 = 8;
@@ -20,28 +20,31 @@ const FLAT: u8 = 8;
 /// Share of the picture's sides left out at the borders, where cameras leave lines of their own.
 const BORDER: f64 = 0.02;
 
+/// Pixels of a row that are looked at together for a step.
+const PIECE: usize = 32;
+
 /// An edge that runs along a row or column.
 #[derive(Clone, Copy, Default)]
 struct Run {
+    /// Where along the row or column it would go on.
+    next: u32,
     /// Sign of the step across it.
     rises: bool,
-    /// Pixels so far with one colour on each of its sides; 0 where there is no edge.
+    /// Pixels so far with one colour on each of its sides.
     sides: [u32; 2],
 }
 
 impl Run {
-    /// Goes on by one pixel: `step` across the edge, and whether each side has the colour of the pixel before.
-    fn go_on(&mut self, step: i32, same: [bool; 2]) -> u32 {
-        if step.abs() < STEP {
-            *self = Self::default();
-            return 0;
-        }
+    /// Goes on by the pixel `at`: the step across the edge, and whether each side has the colour of the pixel before. Returns how
+    /// long it is, px.
+    fn go_on(&mut self, at: u32, step: i16, same: [bool; 2]) -> u32 {
         let rises = step > 0;
-        let goes_on = self.rises == rises;
+        let goes_on = self.next == at && self.rises == rises;
         for (side, same) in self.sides.iter_mut().zip(same) {
             *side = if goes_on && same { *side + 1 } else { 1 };
         }
         self.rises = rises;
+        self.next = at + 1;
         self.sides[0].max(self.sides[1])
     }
 }
@@ -57,42 +60,58 @@ pub(crate) fn has_lines(raw: &RgbImage, view: &FieldOfView) -> bool {
         return false;
     }
     let mut upright = vec![Run::default(); width as usize];
-    let mut brightness: [Vec<i32>; 2] = [sums(raw, top).collect(), Vec::with_capacity(width as usize)];
+    let (mut here, mut below) = (vec![0_i16; width as usize], vec![0_i16; width as usize]);
+    sum_row(raw, top, &mut here);
     for y in top..height - top {
+        sum_row(raw, y + 1, &mut below);
         let columns = view.columns(y);
         let columns = columns.start.max(left as usize)..columns.end.min((width - left) as usize);
-        let [here, below] = &mut brightness;
-        below.clear();
-        below.extend(sums(raw, y + 1));
         let mut level = Run::default();
-        upright[..columns.start.min(width as usize)].fill(Run::default());
-        upright[columns.end.min(width as usize)..].fill(Run::default());
-        for x in columns.clone() {
-            let pixel = |right: usize, down: u32| *raw.get_pixel((x + right) as u32, y + down);
-            // Colours are compared only along a step, and steps are few.
-            let step = below[x] - here[x];
-            let same = step.abs() >= STEP && x > columns.start;
-            let same = [0, 1].map(|down| same && alike(*raw.get_pixel(x as u32 - 1, y + down), pixel(0, down)));
-            if level.go_on(step, same) >= long {
-                return true;
+        for from in columns.clone().step_by(PIECE) {
+            let piece = from..(from + PIECE).min(columns.end);
+            // Steps are few.
+            if !has_step(&here[from..=piece.end], &below[piece.clone()]) {
+                continue;
             }
-            let step = here[x + 1] - here[x];
-            let same = [0, 1]
-                .map(|right| step.abs() >= STEP && alike(*raw.get_pixel((x + right) as u32, y - 1), pixel(right, 0)));
-            if upright[x].go_on(step, same) >= long {
-                return true;
+            for x in piece {
+                let pixel = |x: usize, y: u32| *raw.get_pixel(x as u32, y);
+                let step = below[x] - here[x];
+                if step.abs() >= STEP {
+                    let same = |y| x > columns.start && alike(pixel(x - 1, y), pixel(x, y));
+                    if level.go_on(x as u32, step, [same(y), same(y + 1)]) >= long {
+                        return true;
+                    }
+                }
+                let step = here[x + 1] - here[x];
+                if step.abs() >= STEP {
+                    let same = |x| alike(pixel(x, y - 1), pixel(x, y));
+                    if upright[x].go_on(y, step, [same(x), same(x + 1)]) >= long {
+                        return true;
+                    }
+                }
             }
         }
-        brightness.swap(0, 1);
+        std::mem::swap(&mut here, &mut below);
     }
     false
 }
 
 /// Brightness of each pixel of row `y`, sum of the channels.
-fn sums(raw: &RgbImage, y: u32) -> impl Iterator<Item = i32> + '_ {
+fn sum_row(raw: &RgbImage, y: u32, sums: &mut [i16]) {
     let row = 3 * raw.width() as usize;
     let start = row * y as usize;
-    raw.as_raw()[start..start + row].chunks_exact(3).map(|pixel| pixel.iter().map(|value| i32::from(*value)).sum())
+    for (sum, pixel) in sums.iter_mut().zip(raw.as_raw()[start..start + row].chunks_exact(3)) {
+        *sum = i16::from(pixel[0]) + i16::from(pixel[1]) + i16::from(pixel[2]);
+    }
+}
+
+/// Whether a step leads down or to the right from any pixel of a row's piece; `here` has one pixel more than `below`.
+fn has_step(here: &[i16], below: &[i16]) -> bool {
+    let mut largest = 0;
+    for ((here, right), below) in here.iter().zip(&here[1..]).zip(below) {
+        largest = largest.max((below - here).abs()).max((right - here).abs());
+    }
+    largest >= STEP
 }
 
 fn alike(one: Rgb<u8>, other: Rgb<u8>) -> bool {

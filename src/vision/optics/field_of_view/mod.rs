@@ -3,12 +3,14 @@
 //!
 //! The black is no cell and no background: it must not enter any measurement of light, focus or density.
 
+mod balanced;
 mod stop;
 
 use std::ops::Range;
 
 use image::RgbImage;
 
+pub use self::balanced::BalancedPicture;
 use self::stop::{Edge, stop};
 use crate::domain::geometry::Rect;
 
@@ -162,27 +164,5 @@ impl FieldOfView {
             line[..row.start as usize * 3].fill(level);
             line[row.end as usize * 3..].fill(level);
         }
-    }
-}
-
-/// A white-balanced picture: even background at one level, also in place of what lies outside the field of view.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BalancedPicture {
-    pub pixels: RgbImage,
-    pub view: FieldOfView,
-}
-
-impl From<RgbImage> for BalancedPicture {
-    /// A white-balanced picture that is all field.
-    fn from(pixels: RgbImage) -> Self {
-        Self { view: FieldOfView::whole(pixels.dimensions()), pixels }
-    }
-}
-
-impl std::ops::Deref for BalancedPicture {
-    type Target = RgbImage;
-
-    fn deref(&self) -> &RgbImage {
-        &self.pixels
     }
 }

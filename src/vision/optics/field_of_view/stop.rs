@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use image::RgbImage;
 
-use crate::vision::optics::resample::shrunk;
+use crate::domain::geometry::Rect;
+use crate::vision::optics::resample::{shrunk, shrunk_part};
 
 /// Longest side of the raster on which the field is looked for, points.
 const RASTER: u32 = 192;
@@ -15,6 +16,9 @@ const SMALLEST: u32 = 96;
 /// A point is black if its strongest channel is below this share of the background's. Stain leaves red or blue: the
 /// darkest nuclei of the pack keep a third.
 const BLACK: f64 = 0.2;
+
+/// Level from which a point is black under no background: that share of full white, and two levels for rounding.
+const NEVER_BLACK: u8 = 53;
 
 /// Share of the points brighter than the background's level: less than the empty part of the smallest field.
 const ABOVE_BACKGROUND: f64 = 0.02;
@@ -61,6 +65,9 @@ pub(super) fn stop(raw: &RgbImage) -> Option<Vec<Edge>> {
     }
     let factor = (f64::from(RASTER) / f64::from(width.max(height))).min(1.0);
     let side = |length: u32| ((f64::from(length) * factor).round() as u32).max(3);
+    if has_bright_border(raw, (side(width), side(height))) {
+        return None;
+    }
     let small = shrunk(raw, side(width), side(height));
     let (columns, rows) = (small.width() as usize, small.height() as usize);
     let levels: Vec<u8> = small.pixels().map(|pixel| pixel.0.into_iter().max().unwrap_or(0)).collect();
@@ -117,6 +124,23 @@ pub(super) fn stop(raw: &RgbImage) -> Option<Vec<Edge>> {
         Edge { across, down, most: from.0 * across + from.1 * down - rim }
     });
     Some(edges.collect())
+}
+
+/// Whether no point at the border of the raster of `size` points can be black, whatever the background is: so it is in most
+/// pictures, and then the raster need not be made.
+fn has_bright_border(raw: &RgbImage, size: (u32, u32)) -> bool {
+    let (width, height) = (f64::from(raw.width()), f64::from(raw.height()));
+    let (across, down) = (width / f64::from(size.0), height / f64::from(size.1));
+    let strips = [
+        (Rect::new(0.0, 0.0, width, down), (size.0, 1)),
+        (Rect::new(0.0, height - down, width, down), (size.0, 1)),
+        (Rect::new(0.0, 0.0, across, height), (1, size.1)),
+        (Rect::new(width - across, 0.0, across, height), (1, size.1)),
+    ];
+    let bright = |pixel: &image::Rgb<u8>| pixel.0.into_iter().max() >= Some(NEVER_BLACK);
+    strips.into_iter().all(|(part, points)| {
+        shrunk_part(raw, part, points.0, points.1).is_some_and(|strip| strip.pixels().all(bright))
+    })
 }
 
 /// A place on the coarse picture, which has some thousand points, as a signed number.

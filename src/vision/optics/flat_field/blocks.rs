@@ -42,7 +42,7 @@ impl Blocks {
         let step = if picture.width().min(picture.height()) < 4 * SMALLEST { 1 } else { 2 };
         for row in 0..rows {
             for column in 0..columns {
-                let mut histograms = [[0_u32; 256]; 3];
+                let [mut reds, mut greens, mut blues] = [[0_u32; 256]; 3];
                 let (mut count, mut green, mut all) = (0_u32, 0_u64, 0_usize);
                 let (left, right) = (column * width / columns, (column + 1) * width / columns);
                 for y in (row * height / rows..(row + 1) * height / rows).step_by(step) {
@@ -53,15 +53,15 @@ impl Blocks {
                         continue;
                     }
                     let line = &picture.as_raw()[(y * width + from) * 3..(y * width + to) * 3];
-                    for pixel in line.chunks_exact(3).step_by(step) {
-                        for (histogram, value) in histograms.iter_mut().zip(pixel) {
-                            histogram[usize::from(*value)] += 1;
-                        }
+                    for pixel in line.chunks(3 * step) {
+                        reds[usize::from(pixel[0])] += 1;
+                        greens[usize::from(pixel[1])] += 1;
+                        blues[usize::from(pixel[2])] += 1;
                         count += 1;
                         green += u64::from(pixel[1]);
                     }
                 }
-                found.levels.push(histograms.each_ref().map(|histogram| percentile(histogram, count, share)));
+                found.levels.push([&reds, &greens, &blues].map(|histogram| percentile(histogram, count, share)));
                 found.means.push(green as f64 / f64::from(count.max(1)));
                 found.seen.push(f64::from(count) >= SEEN * all as f64);
             }
