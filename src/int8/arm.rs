@@ -28,11 +28,13 @@ struct Tile {
     rounder: f32,
     /// The bits of the rounder less the zero point.
     zero: u32,
+    /// Sixteen bytes each.
+    outputs: [*mut u8; PIXELS],
 }
 
 unsafe extern "C" {
-    /// Writes `PIXELS` times sixteen bytes.
-    fn leukoscope_int8_tile(tile: *const Tile, output: *mut [[u8; LANES]; PIXELS]);
+    /// Computes a block of a tile's pixels.
+    fn leukoscope_int8_tile(tile: *const Tile);
 }
 
 // Sums are q8 to q11 for the first pixel, q12 to q15 for the second. d4 and d5 hold two activations each of the first pixel,
@@ -99,7 +101,8 @@ global_asm!(
     "vld1.32 {{d0[], d1[]}}, [r0]!", // lowest
     "vld1.32 {{d2[], d3[]}}, [r0]!", // highest
     "vld1.32 {{d4[], d5[]}}, [r0]!", // rounder
-    "vld1.32 {{d6[], d7[]}}, [r0]",  // its bits less the zero point
+    "vld1.32 {{d6[], d7[]}}, [r0]!", // its bits less the zero point
+    "ldm r0, {{r1, r2}}",            // outputs
     "vld1.32 {{d8-d11}}, [r12]!",
     "vld1.32 {{d12-d15}}, [r12]",
     ".irp sum, 8, 9, 10, 11, 12, 13, 14, 15",
@@ -137,7 +140,8 @@ global_asm!(
     "vmovn.i16 d1, q10",
     "vmovn.i16 d2, q12",
     "vmovn.i16 d3, q14",
-    "vst1.8 {{d0-d3}}, [r1]",
+    "vst1.8 {{d0-d1}}, [r1]",
+    "vst1.8 {{d2-d3}}, [r2]",
     "vpop {{d8-d15}}",
     "pop {{r4-r8, pc}}",
     ".size leukoscope_int8_tile, . - leukoscope_int8_tile",
@@ -155,27 +159,41 @@ pub(super) unsafe fn neon(job: &Job<'_, u8>, weights: &[i8], output: &mut [u8]) 
     let zero = f32::from(job.requantize.zero_point);
     let mut bytes = [[0; LANES]; PIXELS];
     for block in 0..job.blocks() {
+        let mut tile = Tile {
+            weights: weights[block * per_block..].as_ptr(),
+            pixels: [job.padded.as_ptr(); PIXELS],
+            rows: job.rows,
+            quads: job.span / 4,
+            skip: job.row - job.span,
+            bias: &raw const job.requantize.bias[block],
+            scale: &raw const job.requantize.scale[block],
+            lowest: -zero,
+            highest: 255.0 - zero,
+            rounder: ROUNDER,
+            zero: ROUNDER.to_bits() - u32::from(job.requantize.zero_point),
+            outputs: bytes.each_mut().map(|bytes| bytes.as_mut_ptr()),
+        };
+        let whole = job.place(0, block).1 == LANES;
         for (starts, pixels) in job.tiles::<PIXELS>() {
-            let tile = Tile {
-                weights: weights[block * per_block..].as_ptr(),
-                pixels: starts.map(|start| job.padded[start..].as_ptr()),
-                rows: job.rows,
-                quads: job.span / 4,
-                skip: job.row - job.span,
-                bias: &raw const job.requantize.bias[block],
-                scale: &raw const job.requantize.scale[block],
-                lowest: -zero,
-                highest: 255.0 - zero,
-                rounder: ROUNDER,
-                zero: ROUNDER.to_bits() - u32::from(job.requantize.zero_point),
-            };
             // SAFETY: `fits`: a start plus all but one row and a span is inside `padded`; a block has `depth x 16` weights, of
             // which each four products take 64, and all rows of spans, multiples of four and not empty, are the depth. The
-            // function keeps to the procedure call standard and writes both pixels' bytes.
-            unsafe { leukoscope_int8_tile(&raw const tile, &raw mut bytes) };
-            for (bytes, pixel) in bytes.iter().zip(pixels) {
-                let (at, count) = job.place(pixel, block);
-                output[at..at + count].copy_from_slice(&bytes[..count]);
+            // output has all channels of every pixel. The function keeps to the procedure call standard.
+            unsafe {
+                tile.pixels = starts.map(|start| job.padded.as_ptr().add(start));
+                if whole {
+                    // The pixel that fills up the last tile is computed, and written, twice.
+                    let last = pixels.end - 1;
+                    tile.outputs = std::array::from_fn(|p| {
+                        output.as_mut_ptr().add(job.place(last.min(pixels.start + p), block).0)
+                    });
+                }
+                leukoscope_int8_tile(&raw const tile);
+            }
+            if !whole {
+                for (bytes, pixel) in bytes.iter().zip(pixels) {
+                    let (at, count) = job.place(pixel, block);
+                    output[at..at + count].copy_from_slice(&bytes[..count]);
+                }
             }
         }
     }

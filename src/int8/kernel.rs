@@ -42,15 +42,8 @@ pub(super) enum Layout {
 
 impl Kernel {
     /// All kernels; those that one machine may have are in order from slowest to fastest.
-    pub const ALL: [Self; 7] = [
-        Self::Plain,
-        Self::Avx2,
-        Self::AvxVnni,
-        Self::Avx512Vnni,
-        Self::Neon,
-        Self::NeonDot,
-        Self::NeonMatrix,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Plain, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni, Self::Neon, Self::NeonDot, Self::NeonMatrix];
 
     /// Whether this machine can run it.
     #[must_use]
@@ -107,9 +100,9 @@ impl Kernel {
 }
 
 impl Layout {
-    /// What is subtracted from the activations.
-    pub(super) fn shift(self) -> u8 {
-        if matches!(self, Self::ShiftedBytes | Self::ShiftedPairs) { 128 } else { 0 }
+    /// Whether 128 is subtracted from the activations.
+    pub(super) fn is_shifted(self) -> bool {
+        matches!(self, Self::ShiftedBytes | Self::ShiftedPairs)
     }
 
     /// Input channels are padded to a multiple of this.

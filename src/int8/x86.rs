@@ -50,10 +50,7 @@ unsafe fn avx512_vnni_blocks<const BLOCKS: usize>(job: &Job<'_, u8>, weights: &[
     let scale: [__m512; BLOCKS] =
         std::array::from_fn(|b| unsafe { _mm512_loadu_ps(job.requantize.scale[block + b].as_ptr()) });
     for (starts, pixels) in job.tiles::<PIXELS_512>() {
-        let mut sums = [[_mm512_setzero_si512(); PIXELS_512]; BLOCKS];
-        for b in 0..BLOCKS {
-            sums[b] = [bias[b]; PIXELS_512];
-        }
+        let mut sums: [[__m512i; PIXELS_512]; BLOCKS] = bias.map(|bias| [bias; PIXELS_512]);
         // SAFETY: `fits`: a start plus all but one row and a span is inside `padded`; a block has `depth x 16` weights, of
         // which each four products take 64, and all rows of spans are the depth.
         unsafe {

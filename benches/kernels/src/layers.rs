@@ -48,7 +48,6 @@ pub struct Ready {
     input: Vec<u8>,
     output: Vec<u8>,
     pub multiply_adds: usize,
-    pub what: String,
 }
 
 impl Ready {
@@ -79,7 +78,6 @@ pub fn of_side(kernel: Kernel, side: usize) -> Result<Vec<Ready>, LayerError> {
         };
         let pixels = width.div_ceil(stride) * height.div_ceil(stride);
         Ok(Ready {
-            what: format!("{channels_in}>{channels_out} s{stride} {width}x{height}"),
             convolution: Convolution::new(kernel, &layer)?,
             width,
             height,

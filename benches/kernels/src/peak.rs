@@ -1,13 +1,12 @@
 //! What the core itself can do: multiply-adds on registers alone, nothing loaded or stored, and its clock.
 #![expect(unsafe_code, reason = "only assembly says which instruction runs")]
 
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 use std::arch::asm;
 
 use leukoscope_kernels::int8::Kernel;
 
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 /// Repeats an instruction on each of twelve vector registers, so that none waits for another, `rounds` times.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! repeat {
     ($rounds:expr, $before:literal, $after:literal) => {
         repeat!($rounds, $before, $after, 0 1 2 3 4 5 6 7 8 9 10 11)
@@ -73,18 +72,29 @@ pub fn multiply_adds(kernel: Kernel, rounds: usize) -> Option<usize> {
     (each > 0).then_some(12 * rounds * each)
 }
 
-/// Takes at least `cycles` clock cycles, and hardly more: multiplications of which each waits for the one before.
+/// Takes at least `cycles` clock cycles, and hardly more: instructions of which each waits for the one before. Returns how
+/// many it took.
 pub fn wait(cycles: usize) -> usize {
-    /// The latency of a 64-bit multiplication: 3 cycles on x86-64 processors of the last ten years. ARM's differ.
-    const LATENCY: usize = 3;
+    /// Of a 64-bit multiplication on x86-64 processors of the last ten years (their additions may take no time), of an
+    /// addition on ARM's.
+    const LATENCY: usize = if cfg!(target_arch = "x86_64") { 3 } else { 1 };
     let rounds = cycles.div_ceil(8 * LATENCY);
-    // SAFETY: changes two general registers.
+    // SAFETY: changes two general registers and the flags.
     #[cfg(target_arch = "x86_64")]
     unsafe {
         asm!(
             "2:", "imul {1}, {1}", "imul {1}, {1}", "imul {1}, {1}", "imul {1}, {1}", "imul {1}, {1}", "imul {1}, {1}",
             "imul {1}, {1}", "imul {1}, {1}", "dec {0}", "jnz 2b", inout(reg) rounds => _, inout(reg) 1_usize => _,
             options(nomem, nostack)
+        );
+    }
+    // SAFETY: as above.
+    #[cfg(not(target_arch = "x86_64"))]
+    unsafe {
+        asm!(
+            "2:", "add {1}, {1}, {1}", "add {1}, {1}, {1}", "add {1}, {1}, {1}", "add {1}, {1}, {1}", "add {1}, {1}, {1}",
+            "add {1}, {1}, {1}", "add {1}, {1}, {1}", "add {1}, {1}, {1}", "subs {0}, {0}, #1", "bne 2b",
+            inout(reg) rounds => _, inout(reg) 1_usize => _, options(nomem, nostack)
         );
     }
     rounds * 8 * LATENCY
