@@ -8,8 +8,86 @@ use super::conv::Job;
 use super::round::LANES;
 
 /// Pixels per tile, so that each loaded weight is used that often; each takes four of the 32 registers for its sums.
-const PIXELS_DOT: usize = 6;
 const PIXELS: usize = 5;
+/// One more where pairs of pixels share a register.
+const PIXELS_MATRIX: usize = 6;
+
+/// Activations have 128 subtracted, which only flips the top bit of each byte. Two products of bytes are added in 16 bits,
+/// where only twice -128 x -128 has no room: no weight may be -128.
+///
+/// # Safety
+/// The processor must have NEON.
+#[target_feature(enable = "neon")]
+pub(super) unsafe fn neon(job: &Job<'_, u8>, weights: &[i8], output: &mut [u8]) {
+    assert!(job.fits(weights.len(), output.len()), "a convolution's memory does not fit its shape");
+    let per_block = job.depth() * LANES;
+    for block in 0..job.blocks() {
+        let finish = Finish::new(job, block);
+        for (starts, pixels) in job.tiles::<PIXELS>() {
+            let mut sums = [finish.bias(); PIXELS];
+            // SAFETY: `fits`: a start plus all but one row and a span is inside `padded`; a block has `depth x 16` weights, of
+            // which each four products take 64, and all rows of spans, multiples of four, are the depth.
+            unsafe {
+                let mut weight = weights.as_ptr().add(block * per_block);
+                for row in 0..job.rows {
+                    let mut pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
+                    for _ in 0..job.span / 4 {
+                        let quads: [int8x16_t; 4] = std::array::from_fn(|quad| vld1q_s8(weight.add(16 * quad)));
+                        for p in 0..PIXELS {
+                            pixel[p] = pairs(&mut sums[p], &quads, pixel[p]);
+                        }
+                        weight = weight.add(4 * LANES);
+                    }
+                }
+            }
+            for (sums, pixel) in sums.into_iter().zip(pixels) {
+                let (at, count) = job.place(pixel, block);
+                // SAFETY: `fits`: the output has all channels of every pixel.
+                unsafe { put(output.as_mut_ptr().add(at), count, finish.bytes(sums)) };
+            }
+        }
+    }
+}
+
+/// Adds 64 weights times the four bytes at `pixel`; returns where the next four are.
+///
+/// In assembly, because the compiler takes the repeated pairs of bytes apart again, and in an order in which no instruction
+/// waits for the one before, because a Cortex-A53 runs them in order.
+///
+/// # Safety
+/// The processor must have NEON; four bytes must be readable.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn pairs(sums: &mut [int32x4_t; 4], weights: &[int8x16_t; 4], mut pixel: *const u8) -> *const u8 {
+    let [mut a, mut b, mut c, mut d] = *sums;
+    // SAFETY: reads the caller's four bytes, changes registers only.
+    unsafe {
+        asm!(
+            "ld1r {{{first:v}.8h}}, [{pixel}], #2",
+            "ld1r {{{second:v}.8h}}, [{pixel}], #2",
+            "smull {e:v}.8h, {w0:v}.8b, {first:v}.8b",
+            "smull {f:v}.8h, {w1:v}.8b, {first:v}.8b",
+            "smull {g:v}.8h, {w2:v}.8b, {first:v}.8b",
+            "smull {h:v}.8h, {w3:v}.8b, {first:v}.8b",
+            "smlal2 {e:v}.8h, {w0:v}.16b, {second:v}.16b",
+            "smlal2 {f:v}.8h, {w1:v}.16b, {second:v}.16b",
+            "smlal2 {g:v}.8h, {w2:v}.16b, {second:v}.16b",
+            "smlal2 {h:v}.8h, {w3:v}.16b, {second:v}.16b",
+            "sadalp {a:v}.4s, {e:v}.8h",
+            "sadalp {b:v}.4s, {f:v}.8h",
+            "sadalp {c:v}.4s, {g:v}.8h",
+            "sadalp {d:v}.4s, {h:v}.8h",
+            pixel = inout(reg) pixel,
+            w0 = in(vreg) weights[0], w1 = in(vreg) weights[1], w2 = in(vreg) weights[2], w3 = in(vreg) weights[3],
+            a = inout(vreg) a, b = inout(vreg) b, c = inout(vreg) c, d = inout(vreg) d,
+            e = out(vreg) _, f = out(vreg) _, g = out(vreg) _, h = out(vreg) _,
+            first = out(vreg) _, second = out(vreg) _,
+            options(pure, readonly, nostack, preserves_flags)
+        );
+    }
+    *sums = [a, b, c, d];
+    pixel
+}
 
 /// Adds four products of signed bytes to each of four sums.
 ///
@@ -28,7 +106,39 @@ unsafe fn dot(mut sums: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
     sums
 }
 
-/// Activations have 128 subtracted, which only flips the top bit of each byte.
+/// As `dot`, with the same four bytes of `b` for all four sums.
+///
+/// # Safety
+/// The processor must have the dot product instructions.
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn dot_lane<const LANE: i32>(mut sums: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
+    // SAFETY: as in `dot`.
+    unsafe {
+        asm!("sdot {0:v}.4s, {1:v}.16b, {2:v}.4b[{3}]", inout(vreg) sums, in(vreg) a, in(vreg) b, const LANE,
+            options(pure, nomem, nostack, preserves_flags));
+    }
+    sums
+}
+
+/// Adds 64 weights times four bytes of each pixel.
+///
+/// # Safety
+/// The processor must have the dot product instructions; 64 weights must be readable at `weight`.
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+unsafe fn dots<const LANE: i32>(sums: &mut [[int32x4_t; 4]; PIXELS], bytes: &[int8x16_t; PIXELS], weight: *const i8) {
+    for quad in 0..4 {
+        // SAFETY: guaranteed by the caller.
+        let weights = unsafe { vld1q_s8(weight.add(16 * quad)) };
+        for p in 0..PIXELS {
+            // SAFETY: guaranteed by the caller.
+            sums[p][quad] = unsafe { dot_lane::<LANE>(sums[p][quad], weights, bytes[p]) };
+        }
+    }
+}
+
+/// Activations have 128 subtracted.
 ///
 /// # Safety
 /// The processor must have NEON and the dot product instructions.
@@ -37,95 +147,172 @@ pub(super) unsafe fn neon_dot(job: &Job<'_, u8>, weights: &[i8], output: &mut [u
     assert!(job.fits(weights.len(), output.len()), "a convolution's memory does not fit its shape");
     let per_block = job.depth() * LANES;
     for block in 0..job.blocks() {
-        for (starts, pixels) in job.tiles::<PIXELS_DOT>(output) {
-            let mut sums = [[vdupq_n_s32(0); 4]; PIXELS_DOT];
-            // SAFETY: `fits`: a start plus all but one row and a span is inside `padded`; a block has `depth x 16` weights, of
-            // which each four products take 64, and all rows of spans are the depth.
+        let finish = Finish::new(job, block);
+        for (starts, pixels) in job.tiles::<PIXELS>() {
+            let mut sums = [finish.bias(); PIXELS];
+            // SAFETY: as in `neon`.
             unsafe {
                 let mut weight = weights.as_ptr().add(block * per_block);
                 for row in 0..job.rows {
-                    let pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
-                    for k in (0..job.span).step_by(4) {
+                    let mut pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row).cast::<i8>());
+                    for _ in 0..job.span / 16 {
+                        let bytes = pixel.map(|pixel| vld1q_s8(pixel));
+                        dots::<0>(&mut sums, &bytes, weight);
+                        dots::<1>(&mut sums, &bytes, weight.add(4 * LANES));
+                        dots::<2>(&mut sums, &bytes, weight.add(8 * LANES));
+                        dots::<3>(&mut sums, &bytes, weight.add(12 * LANES));
+                        pixel = pixel.map(|pixel| pixel.add(16));
+                        weight = weight.add(16 * LANES);
+                    }
+                    for _ in 0..job.span % 16 / 4 {
                         let quads: [int8x16_t; 4] = std::array::from_fn(|quad| vld1q_s8(weight.add(16 * quad)));
-                        for p in 0..PIXELS_DOT {
-                            let word = pixel[p].add(k).cast::<i32>().read_unaligned();
+                        for p in 0..PIXELS {
+                            let word = pixel[p].cast::<i32>().read_unaligned();
                             let bytes = vreinterpretq_s8_s32(vdupq_n_s32(word));
                             for quad in 0..4 {
                                 sums[p][quad] = dot(sums[p][quad], quads[quad], bytes);
                             }
+                            pixel[p] = pixel[p].add(4);
                         }
                         weight = weight.add(4 * LANES);
                     }
                 }
             }
-            // SAFETY: the caller guarantees NEON.
-            unsafe { store(job, block, &sums, pixels) };
+            for (sums, pixel) in sums.into_iter().zip(pixels) {
+                let (at, count) = job.place(pixel, block);
+                // SAFETY: `fits`: the output has all channels of every pixel.
+                unsafe { put(output.as_mut_ptr().add(at), count, finish.bytes(sums)) };
+            }
         }
     }
 }
 
+/// Adds to four sums: of two pixels times two channels, eight products each.
+///
+/// In assembly, because `vusmmlaq_s32` is not in stable Rust.
+///
 /// # Safety
-/// The processor must have NEON.
-#[target_feature(enable = "neon")]
-pub(super) unsafe fn neon(job: &Job<'_, i16>, weights: &[i16], output: &mut [u8]) {
-    assert!(job.fits(weights.len(), output.len()), "a convolution's memory does not fit its shape");
+/// The processor must have the matrix product instructions of bytes.
+#[inline]
+#[target_feature(enable = "neon,i8mm")]
+unsafe fn matrix(mut sums: int32x4_t, pixels: uint8x16_t, channels: int8x16_t) -> int32x4_t {
+    // SAFETY: reads and writes registers only; the caller guarantees the instruction exists.
+    unsafe {
+        asm!("usmmla {0:v}.4s, {1:v}.16b, {2:v}.16b", inout(vreg) sums, in(vreg) pixels, in(vreg) channels,
+            options(pure, nomem, nostack, preserves_flags));
+    }
+    sums
+}
+
+/// # Safety
+/// The processor must have NEON and the matrix product instructions of bytes.
+#[target_feature(enable = "neon,i8mm")]
+pub(super) unsafe fn neon_matrix(job: &Job<'_, u8>, weights: &[i8], output: &mut [u8]) {
+    assert!(
+        job.fits(weights.len(), output.len()) && job.span.is_multiple_of(8),
+        "a convolution's memory does not fit its shape"
+    );
     let per_block = job.depth() * LANES;
     for block in 0..job.blocks() {
-        for (starts, pixels) in job.tiles::<PIXELS>(output) {
-            let mut sums = [[vdupq_n_s32(0); 4]; PIXELS];
-            // SAFETY: `fits`: a start plus all but one row and a span is inside `padded`; a block has `depth x 16` weights, 16
-            // for each product, and all rows of spans, multiples of four, are the depth.
+        let finish = Finish::new(job, block);
+        // Two channels for each of two pixels.
+        let bias = job.requantize.bias[block].as_chunks::<2>().0;
+        for (starts, pixels) in job.tiles::<PIXELS_MATRIX>() {
+            let start = std::array::from_fn(|pair| {
+                let [a, b]: [i32; 2] = bias[pair];
+                // SAFETY: four numbers.
+                unsafe { vld1q_s32([a, b, a, b].as_ptr()) }
+            });
+            let mut sums: [[int32x4_t; LANES / 2]; PIXELS_MATRIX / 2] = [start; PIXELS_MATRIX / 2];
+            // SAFETY: as in `neon`; each eight products take 128 weights, and spans are multiples of eight.
             unsafe {
                 let mut weight = weights.as_ptr().add(block * per_block);
                 for row in 0..job.rows {
-                    let pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
-                    for k in (0..job.span).step_by(4) {
-                        let words: [int16x4_t; PIXELS] = std::array::from_fn(|p| vld1_s16(pixel[p].add(k)));
-                        product::<0, PIXELS>(&mut sums, &words, weight);
-                        product::<1, PIXELS>(&mut sums, &words, weight.add(LANES));
-                        product::<2, PIXELS>(&mut sums, &words, weight.add(2 * LANES));
-                        product::<3, PIXELS>(&mut sums, &words, weight.add(3 * LANES));
-                        weight = weight.add(4 * LANES);
+                    let mut pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
+                    for _ in 0..job.span / 8 {
+                        let bytes: [uint8x16_t; PIXELS_MATRIX / 2] =
+                            std::array::from_fn(|p| vcombine_u8(vld1_u8(pixel[2 * p]), vld1_u8(pixel[2 * p + 1])));
+                        for pair in 0..LANES / 2 {
+                            let channels = vld1q_s8(weight.add(16 * pair));
+                            for p in 0..PIXELS_MATRIX / 2 {
+                                sums[p][pair] = matrix(sums[p][pair], bytes[p], channels);
+                            }
+                        }
+                        pixel = pixel.map(|pixel| pixel.add(8));
+                        weight = weight.add(8 * LANES);
                     }
                 }
             }
-            // SAFETY: the caller guarantees NEON.
-            unsafe { store(job, block, &sums, pixels) };
+            for (p, pixel) in pixels.enumerate() {
+                let sums = std::array::from_fn(|quad| {
+                    let [a, b] = [0, 1].map(|pair| vreinterpretq_s64_s32(sums[p / 2][2 * quad + pair]));
+                    vreinterpretq_s32_s64(if p % 2 == 0 { vzip1q_s64(a, b) } else { vzip2q_s64(a, b) })
+                });
+                let (at, count) = job.place(pixel, block);
+                // SAFETY: `fits`: the output has all channels of every pixel.
+                unsafe { put(output.as_mut_ptr().add(at), count, finish.bytes(sums)) };
+            }
         }
     }
 }
 
-/// Adds activation `LANE` of each pixel times 16 weights.
+/// Writes the first `count` bytes.
 ///
 /// # Safety
-/// The processor must have NEON; 16 weights must be readable at `weight`.
+/// They must be writable at `target`.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn product<const LANE: i32, const COUNT: usize>(
-    sums: &mut [[int32x4_t; 4]; COUNT],
-    words: &[int16x4_t; COUNT],
-    weight: *const i16,
-) {
-    // SAFETY: two times eight weights.
-    let (low, high) = unsafe { (vld1q_s16(weight), vld1q_s16(weight.add(8))) };
-    for (sums, words) in sums.iter_mut().zip(words) {
-        sums[0] = vmlal_lane_s16::<LANE>(sums[0], vget_low_s16(low), *words);
-        sums[1] = vmlal_high_lane_s16::<LANE>(sums[1], low, *words);
-        sums[2] = vmlal_lane_s16::<LANE>(sums[2], vget_low_s16(high), *words);
-        sums[3] = vmlal_high_lane_s16::<LANE>(sums[3], high, *words);
+unsafe fn put(target: *mut u8, count: usize, bytes: uint8x16_t) {
+    if count == LANES {
+        // SAFETY: sixteen bytes.
+        unsafe { vst1q_u8(target, bytes) };
+    } else {
+        let mut all = [0; LANES];
+        // SAFETY: sixteen bytes, and the caller's `count` of them.
+        unsafe {
+            vst1q_u8(all.as_mut_ptr(), bytes);
+            std::ptr::copy_nonoverlapping(all.as_ptr(), target, count);
+        }
     }
 }
 
-/// # Safety
-/// The processor must have NEON.
-#[target_feature(enable = "neon")]
-unsafe fn store<T>(job: &Job<'_, T>, block: usize, sums: &[[int32x4_t; 4]], pixels: &mut [u8]) {
-    for (sums, pixel) in sums.iter().zip(pixels.chunks_exact_mut(job.channels_out)) {
-        let mut lanes = [0_i32; LANES];
-        for (lanes, sums) in lanes.as_chunks_mut::<4>().0.iter_mut().zip(sums) {
-            // SAFETY: four lanes of 32 bits.
-            unsafe { vst1q_s32(lanes.as_mut_ptr(), *sums) };
+/// What turns a block's sums into bytes.
+struct Finish<'a> {
+    bias: &'a [i32; LANES],
+    scale: &'a [f32; LANES],
+    zero: int16x8_t,
+}
+
+impl<'a> Finish<'a> {
+    #[target_feature(enable = "neon")]
+    fn new<T>(job: &Job<'a, T>, block: usize) -> Self {
+        Self {
+            bias: &job.requantize.bias[block],
+            scale: &job.requantize.scale[block],
+            zero: vdupq_n_s16(i16::from(job.requantize.zero_point)),
         }
-        job.requantize.store(block, &lanes, pixel);
+    }
+
+    /// Where the sums start.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn bias(&self) -> [int32x4_t; 4] {
+        // SAFETY: four numbers each.
+        std::array::from_fn(|quad| unsafe { vld1q_s32(self.bias.as_ptr().add(4 * quad)) })
+    }
+
+    /// As `Requantize::bytes`: the instruction rounds half to even, and what is out of a byte's range stays so until the
+    /// end clamps it.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn bytes(&self, sums: [int32x4_t; 4]) -> uint8x16_t {
+        let whole: [int32x4_t; 4] = std::array::from_fn(|quad| {
+            // SAFETY: four numbers.
+            let scale = unsafe { vld1q_f32(self.scale.as_ptr().add(4 * quad)) };
+            vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sums[quad]), scale))
+        });
+        let low = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(whole[0]), whole[1]), self.zero);
+        let high = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(whole[2]), whole[3]), self.zero);
+        vqmovun_high_s16(vqmovun_s16(low), high)
     }
 }

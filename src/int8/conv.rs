@@ -1,6 +1,7 @@
 //! 3x3 and 1x1 convolution of bytes: which layers are supported, how weights are packed, and running one image.
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use super::kernel::{Kernel, Layout};
 use super::plain;
@@ -12,7 +13,7 @@ const LARGEST_AREA: usize = 9;
 /// Elements of the padded copy made at a time: with the weights they fit in a small core's L2 cache.
 const BAND: usize = 64 * 1024;
 
-/// Input channels are padded to a multiple of this, the bytes multiplied by one instruction.
+/// Products under a kernel row come in multiples of this.
 const QUAD: usize = 4;
 
 /// A layer as the ONNX file describes it.
@@ -67,7 +68,7 @@ pub(super) enum Packed {
 pub struct Convolution {
     kernel: Kernel,
     channels_in: usize,
-    /// `channels_in` rounded up to four.
+    /// `channels_in` rounded up to a multiple of four or eight.
     depth: usize,
     channels_out: usize,
     side: usize,
@@ -95,7 +96,7 @@ pub(super) struct Job<'a, T> {
 }
 
 // Only the hand-written kernels tile the work; a machine without one runs the plain kernel.
-#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm")), allow(dead_code))]
 impl<T> Job<'_, T> {
     /// Blocks of 16 output channels.
     pub(crate) fn blocks(&self) -> usize {
@@ -107,14 +108,19 @@ impl<T> Job<'_, T> {
         self.rows * self.span
     }
 
-    /// Tiles of `PIXELS` output pixels: their offsets in the input, and their range in the output. The last tile
-    /// repeats the last pixel's offset to fill up.
-    pub fn tiles<'a, const PIXELS: usize>(
-        &'a self,
-        output: &'a mut [u8],
-    ) -> impl Iterator<Item = ([usize; PIXELS], &'a mut [u8])> {
-        let starts = self.starts.chunks(PIXELS).map(|starts| std::array::from_fn(|p| starts[p.min(starts.len() - 1)]));
-        starts.zip(output.chunks_mut(PIXELS * self.channels_out))
+    /// Tiles of `PIXELS` output pixels: their offsets in the input, and which pixels they are. The last tile repeats the
+    /// last pixel's offset to fill up.
+    pub fn tiles<const PIXELS: usize>(&self) -> impl Iterator<Item = ([usize; PIXELS], Range<usize>)> {
+        self.starts.chunks(PIXELS).enumerate().map(|(tile, starts)| {
+            let fill = || std::array::from_fn(|p| starts[p.min(starts.len() - 1)]);
+            let range = tile * PIXELS..tile * PIXELS + starts.len();
+            (starts.first_chunk().copied().unwrap_or_else(fill), range)
+        })
+    }
+
+    /// Where in the output a pixel's block of channels starts, and how many it has: the last block may be partial.
+    pub(crate) fn place(&self, pixel: usize, block: usize) -> (usize, usize) {
+        (pixel * self.channels_out + block * LANES, LANES.min(self.channels_out - block * LANES))
     }
 
     /// Whether all reads and writes of a kernel stay in bounds, given the lengths of weights and output.
@@ -175,7 +181,12 @@ impl Convolution {
         if channels_in > (1 << 31) / (255 * 128 * LARGEST_AREA) {
             return Err(LayerError::Wide(channels_in));
         }
-        let depth = channels_in.next_multiple_of(QUAD);
+        // Where two products share 16 bits, there is no room for -128, which no symmetric quantizer makes.
+        let kernel = match kernel.layout() {
+            Layout::ShiftedPairs if layer.weights.contains(&i8::MIN) => Kernel::Plain,
+            _ => kernel,
+        };
+        let depth = channels_in.next_multiple_of(kernel.layout().multiple());
         let blocks = channels_out.div_ceil(LANES);
         let mut requantize = Requantize {
             bias: vec![[0; LANES]; blocks],
@@ -187,7 +198,7 @@ impl Convolution {
             let sum: i32 = layer.weights[channel * each..][..each].iter().map(|weight| i32::from(*weight)).sum();
             // Folds the zero point of all activations, padding included, into the bias; less the 128 already
             // subtracted.
-            let shift = if kernel.layout() == Layout::ShiftedBytes { 128 } else { 0 };
+            let shift = if kernel.layout().is_shifted() { 128 } else { 0 };
             let bias = layer.bias[channel].wrapping_add(sum.wrapping_mul(shift - i32::from(layer.input_zero)));
             requantize.bias[channel / LANES][channel % LANES] = bias;
             requantize.scale[channel / LANES][channel % LANES] = layer.scale[channel];
@@ -248,10 +259,19 @@ impl Convolution {
             let needed = (pixels / columns - 1) * self.stride + self.side;
             let starts = &scratch.starts[..pixels];
             match &self.weights {
+                // Nothing to pad, nothing to convert.
+                Packed::Bytes(weights)
+                    if (self.side, self.depth, self.kernel.layout().is_shifted()) == (1, self.channels_in, false) =>
+                {
+                    let input = &input[first * row..];
+                    let input = &input[..input.len().min(needed * row)];
+                    self.run_bytes(&self.job(input, row, starts), weights, output);
+                }
                 Packed::Bytes(weights) => {
-                    let shift = if self.kernel.layout() == Layout::ShiftedBytes { 128 } else { 0 };
-                    let zero = self.input_zero ^ shift;
-                    source.pad(&mut scratch.bytes, (first, needed), self.depth, zero, |byte| byte ^ shift);
+                    source.pad(&mut scratch.bytes, (first, needed), self.depth, self.input_zero, |byte| byte);
+                    if self.kernel.layout().is_shifted() {
+                        subtract_128(&mut scratch.bytes);
+                    }
                     self.run_bytes(&self.job(&scratch.bytes, row, starts), weights, output);
                 }
                 Packed::Words(weights) => {
@@ -277,8 +297,10 @@ impl Convolution {
         }
     }
 
-    #[cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "the instructions are there: `new` has asked"))]
-    #[cfg_attr(target_arch = "aarch64", expect(unsafe_code, reason = "the instructions are there: `new` has asked"))]
+    #[cfg_attr(
+        any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm"),
+        expect(unsafe_code, reason = "the instructions are there: `new` has asked")
+    )]
     fn run_bytes(&self, job: &Job<'_, u8>, weights: &[i8], output: &mut [u8]) {
         match self.kernel {
             // SAFETY: `new` prepares a convolution only for kernels that `is_available` confirms on this machine.
@@ -289,7 +311,16 @@ impl Convolution {
             Kernel::AvxVnni => unsafe { super::x86::avx_vnni(job, weights, output) },
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
+            Kernel::Neon => unsafe { super::aarch64::neon(job, weights, output) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
             Kernel::NeonDot => unsafe { super::aarch64::neon_dot(job, weights, output) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Kernel::NeonMatrix => unsafe { super::aarch64::neon_matrix(job, weights, output) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "arm")]
+            Kernel::Neon => unsafe { super::arm::neon(job, weights, output) },
             // `pack` makes bytes only for the kernels above.
             _ => unreachable!(
                 "{} has no byte kernel for {} weights, {} outputs, {} rows",
@@ -302,15 +333,11 @@ impl Convolution {
     }
 
     #[cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "the instructions are there: `new` has asked"))]
-    #[cfg_attr(target_arch = "aarch64", expect(unsafe_code, reason = "the instructions are there: `new` has asked"))]
     fn run_words(&self, job: &Job<'_, i16>, weights: &[i16], output: &mut [u8]) {
         match self.kernel {
             // SAFETY: `new` prepares a convolution only for kernels that `is_available` confirms on this machine.
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 => unsafe { super::x86::avx2(job, weights, output) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "aarch64")]
-            Kernel::Neon => unsafe { super::aarch64::neon(job, weights, output) },
             _ => plain::run(job, weights, output),
         }
     }
@@ -348,11 +375,13 @@ impl PaddedImage<'_> {
                 for (value, byte) in target.iter_mut().zip(source) {
                     *value = convert(*byte);
                 }
-            } else if let (3, 4) = (self.channels, depth) {
-                // RGB input has the most pixels, and copying with lengths known at compile time is several times as
+            } else if self.channels == 3 {
+                // RGB input has the most pixels, and copying with a length known at compile time is several times as
                 // fast.
-                for (pixel, bytes) in target.as_chunks_mut::<4>().0.iter_mut().zip(source.as_chunks::<3>().0) {
-                    *pixel = [convert(bytes[0]), convert(bytes[1]), convert(bytes[2]), zero];
+                for (pixel, bytes) in target.chunks_exact_mut(depth).zip(source.as_chunks::<3>().0) {
+                    for (value, byte) in pixel.iter_mut().zip(bytes) {
+                        *value = convert(*byte);
+                    }
                 }
             } else {
                 for (pixel, bytes) in target.chunks_exact_mut(depth).zip(source.chunks_exact(self.channels)) {
@@ -365,26 +394,28 @@ impl PaddedImage<'_> {
     }
 }
 
+/// Subtracts 128 from bytes, a multiple of four of them, which flips each one's top bit. Four at a time where a compiler
+/// finds no vector instructions.
+fn subtract_128(bytes: &mut [u8]) {
+    for word in bytes.as_chunks_mut::<4>().0 {
+        *word = (u32::from_ne_bytes(*word) ^ 0x8080_8080).to_ne_bytes();
+    }
+}
+
 /// Packs weights `[o, i, side, side]` in the kernel's order; a sum runs over kernel row, kernel column, input
 /// channel.
 fn pack(kernel: Kernel, layer: &Layer<'_>, depth: usize) -> Packed {
     let area = layer.side * layer.side;
     let products = area * depth;
-    let together = match kernel.layout() {
-        Layout::Bytes | Layout::ShiftedBytes => QUAD,
-        Layout::Pairs => 2,
-        Layout::Words => 1,
-    };
     let mut packed = vec![0_i8; layer.channels_out.div_ceil(LANES) * products * LANES];
     for (at, weight) in layer.weights.iter().enumerate() {
         let (place, input) = (at % area, at / area);
         let (channel, output) = (input % layer.channels_in, input / layer.channels_in);
-        let k = place * depth + channel;
-        let group = (output / LANES * products + k - k % together) * LANES;
-        packed[group + output % LANES * together + k % together] = *weight;
+        let block = output / LANES * products * LANES;
+        packed[block + kernel.layout().offset(output % LANES, place * depth + channel)] = *weight;
     }
     match kernel.layout() {
-        Layout::Bytes | Layout::ShiftedBytes => Packed::Bytes(packed),
+        Layout::Bytes | Layout::ShiftedBytes | Layout::ShiftedPairs | Layout::Octets => Packed::Bytes(packed),
         Layout::Pairs | Layout::Words => Packed::Words(packed.into_iter().map(i16::from).collect()),
     }
 }

@@ -16,6 +16,8 @@
 mod aarch64;
 mod add;
 mod add_op;
+#[cfg(target_arch = "arm")]
+mod arm;
 mod conv;
 mod conv_op;
 mod kernel;
@@ -50,6 +52,7 @@ pub(crate) fn register(onnx: &mut tract_onnx::Onnx, kernel: Kernel) {
             Kernel::Avx512Vnni => |_, node| conv_op::read(node, Kernel::Avx512Vnni),
             Kernel::Neon => |_, node| conv_op::read(node, Kernel::Neon),
             Kernel::NeonDot => |_, node| conv_op::read(node, Kernel::NeonDot),
+            Kernel::NeonMatrix => |_, node| conv_op::read(node, Kernel::NeonMatrix),
         },
     );
 }

@@ -4,7 +4,7 @@
 pub(super) const LANES: usize = 16;
 
 /// 1.5 x 2^23: adding it to a float of small magnitude rounds off all fractional bits, half to even.
-const ROUNDER: f32 = 12_582_912.0;
+pub(super) const ROUNDER: f32 = 12_582_912.0;
 
 /// `round_half_even(value)` within `lowest..=highest`, both whole and of magnitude up to 255.
 ///
