@@ -103,3 +103,29 @@ fn blur(light: &mut [[f32; 3]], side: usize, stride: usize) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_drawn_in_strips_is_the_cell_drawn_at_once() {
+        let disc = |x: f32, y: f32| Matter { absorbance: [0.4, 0.6 + 0.05 * x, 0.5 + 0.05 * y], cover: 1.0 };
+        let sprite = Sprite::paint(3.0, 0.3, disc);
+        let (width, height) = (40, 33);
+        let light = |pixels: usize| vec![[200.0_f32, 190.0, 180.0]; pixels];
+        // In the middle, and cut by every side.
+        for (x, y) in [(20.3, 15.7), (-2.5, -3.25), (39.0, 31.5)] {
+            let mut whole = light(width * height);
+            sprite.draw(&mut whole, width, &(0..height), x, y);
+            assert_ne!(whole, light(width * height));
+            let strips = (0..height).step_by(7).flat_map(|first| {
+                let rows = first..height.min(first + 7);
+                let mut strip = light(width * rows.len());
+                sprite.draw(&mut strip, width, &rows, x, y);
+                strip
+            });
+            assert_eq!(strips.collect::<Vec<_>>(), whole, "{x}, {y}");
+        }
+    }
+}
