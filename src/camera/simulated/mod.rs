@@ -147,7 +147,7 @@ impl SimulatedMicroscope {
                 sprite.draw(&mut strip, width, &rows, *x, *y);
             }
             for (row, line) in rows.zip(strip.chunks_exact(width)) {
-                let mut at = mix(self.settings.seed, index.cast_signed(), row as i64) as usize;
+                let mut at = mix(self.settings.seed, index.cast_signed(), row.cast_signed() as i64) as usize;
                 for value in line.as_flattened() {
                     at = at.wrapping_add(1);
                     // Adding a half and truncating rounds; the cast saturates at 0..=255.
@@ -249,7 +249,7 @@ impl Lamp {
         lamp.uneven.reserve_exact((settings.width * settings.height) as usize);
         for y in 0..settings.height {
             for x in 0..settings.width {
-                let (u, v) = lamp.from_middle(x as f32, y as f32);
+                let (u, v) = lamp.off_middle(x as f32, y as f32);
                 lamp.uneven.push(1.0 + 0.008 * noise(seed, u * 5.0, v * 5.0));
             }
         }
@@ -257,7 +257,7 @@ impl Lamp {
     }
 
     /// Where a pixel lies from the middle of the light, in widths of the frame.
-    fn from_middle(&self, x: f32, y: f32) -> (f32, f32) {
+    fn off_middle(&self, x: f32, y: f32) -> (f32, f32) {
         (x / self.width - 0.5 - self.off[0], (y - self.height / 2.0) / self.width - self.off[1])
     }
 
@@ -265,7 +265,7 @@ impl Lamp {
     fn row(&self, y: usize) -> impl Iterator<Item = [f32; 3]> {
         let width = self.width as usize;
         self.uneven[y * width..][..width].iter().enumerate().map(move |(x, uneven)| {
-            let (u, v) = self.from_middle(x as f32, y as f32);
+            let (u, v) = self.off_middle(x as f32, y as f32);
             let vignette = 1.0 - 0.16 * (u * u + v * v);
             self.tint.map(|t| t * vignette * uneven)
         })
