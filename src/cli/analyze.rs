@@ -190,7 +190,7 @@ impl SeenPicture {
         let cells: Vec<_> = field.cells.iter().map(|cell| cell.detection).collect();
         let quality = assess(image, balanced, &cells, field.scale, &FocusHistory::default());
         let looks = match (screen, field.scale) {
-            (Some(screen), Some(scale)) => screen.look(&balanced, scale.um_per_px, &cells)?,
+            (Some(screen), Some(scale)) => screen.look(balanced, scale.um_per_px, &cells)?,
             _ => Vec::new(),
         };
         Ok(Self { size: image.dimensions(), field, quality, looks })

@@ -1,6 +1,6 @@
 //! `QLinearConv`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_hir::internal::*;
@@ -38,7 +38,7 @@ pub(super) fn read(node: &NodeProto, kernel: Kernel) -> Read {
         [2, 2] => 2,
         _ => return refuse("strides", &strides, "[1, 1] and [2, 2]").map(|()| unreachable!("it always refuses")),
     };
-    Ok((expand(QLinearConv { kernel, side, stride }), vec![]))
+    Ok((expand(QLinearConv { kernel, side, stride, packed: Arc::default() }), vec![]))
 }
 
 /// The node as in ONNX, `[N, C, H, W]`.
@@ -48,6 +48,8 @@ struct QLinearConv {
     /// Kernel side that the padding fits.
     side: usize,
     stride: usize,
+    /// The layer as the kernel takes it, made once: the plans of all image sizes share it.
+    packed: Arc<OnceLock<Arc<Convolution>>>,
 }
 
 impl Expansion for QLinearConv {
@@ -78,6 +80,26 @@ impl Expansion for QLinearConv {
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         check_bytes(model, prefix, inputs[0])?;
+        let convolution = match self.packed.get() {
+            Some(packed) => Arc::clone(packed),
+            None => Arc::clone(self.packed.get_or_init({
+                let packed = Arc::new(self.pack(prefix, model, inputs)?);
+                move || packed
+            })),
+        };
+        let channels = model.outlet_fact(inputs[0])?.shape[1].clone();
+        let wanted = convolution.channels_in();
+        ensure!(channels == wanted.to_dim(), "`{prefix}` gets {channels} channels instead of {wanted}");
+        // tract's optimizer removes the pairs of permutations between two of these operators.
+        let x = model.wire_node(format!("{prefix}.nhwc"), AxisOp::Move(1, 3), &[inputs[0]])?;
+        let y = model.wire_node(format!("{prefix}.int8"), ConvolutionOp(convolution), &x)?;
+        model.wire_node(prefix, AxisOp::Move(3, 1), &y)
+    }
+}
+
+impl QLinearConv {
+    /// Reads the layer's constants and packs its weights.
+    fn pack(&self, prefix: &str, model: &TypedModel, inputs: &[OutletId]) -> TractResult<Convolution> {
         let x_scale: f32 = number(model, prefix, inputs[1], "input scale")?;
         let x_zero: u8 = number(model, prefix, inputs[2], "input zero point")?;
         let weights: Vec<i8> = numbers(model, prefix, inputs[3], "weights")?;
@@ -101,8 +123,6 @@ impl Expansion for QLinearConv {
              takes 3x3 with 1 and 1x1 with 0",
             self.side / 2
         );
-        let channels = model.outlet_fact(inputs[0])?.shape[1].clone();
-        ensure!(channels == channels_in.to_dim(), "`{prefix}` gets {channels} channels instead of {channels_in}");
         ensure!(
             [1, channels_out].contains(&w_scale.len()) && [1, channels_out].contains(&w_zero.len()),
             "`{prefix}` has {} weight scales and {} zero points for {channels_out} channels",
@@ -126,12 +146,8 @@ impl Expansion for QLinearConv {
             input_zero: x_zero,
             zero_point: y_zero,
         };
-        let convolution = Convolution::new(self.kernel, &layer)
-            .map_err(|error| format_err!("`{prefix}` has {error}, which this program cannot compute"))?;
-        // tract's optimizer removes the pairs of permutations between two of these operators.
-        let x = model.wire_node(format!("{prefix}.nhwc"), AxisOp::Move(1, 3), &[inputs[0]])?;
-        let y = model.wire_node(format!("{prefix}.int8"), ConvolutionOp(Arc::new(convolution)), &x)?;
-        model.wire_node(prefix, AxisOp::Move(3, 1), &y)
+        Convolution::new(self.kernel, &layer)
+            .map_err(|error| format_err!("`{prefix}` has {error}, which this program cannot compute"))
     }
 }
 

@@ -1,5 +1,5 @@
 //! Shared helpers: files written whole, backoff, the stop signal, threads, newest-value slots, contained panics, work on
-//! all cores, the log, the clock, text that is safe to print, stage times, the board's temperature, installed typefaces.
+//! all cores, the log, the clock, memory, text that is safe to print, stage times, the board's temperature, installed typefaces.
 
 pub mod backoff;
 pub mod board;
@@ -9,6 +9,7 @@ pub(crate) mod fonts;
 pub mod holder;
 pub mod latest;
 pub mod logging;
+pub mod memory;
 pub(crate) mod panics;
 pub mod parallel;
 pub mod printable;

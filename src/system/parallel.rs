@@ -1,5 +1,6 @@
-//! Runs the same work on many items on all cores, with results in the order of the items.
+//! Runs the same work on many items on all cores, with results in the order of the items; or two works at the same time.
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -41,6 +42,15 @@ pub fn in_order<T: Sync, R: Send>(
     results.into_iter().flatten().collect()
 }
 
+/// Does both at the same time, the first on a thread of its own, and returns both results. A panic of either goes on here.
+pub fn both<A: Send, B>(first: impl FnOnce() -> A + Send, second: impl FnOnce() -> B) -> (A, B) {
+    thread::scope(|scope| {
+        let first = scope.spawn(first);
+        let second = second();
+        (first.join().unwrap_or_else(|panic| resume_unwind(panic)), second)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +64,17 @@ mod tests {
         let results = in_order(&items, busy, |done, total| heard.push((done, total)));
         assert_eq!(results, items);
         assert_eq!(heard, (0..=200).map(|done| (done, 200)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn both_works_are_done_at_the_same_time() {
+        // Each waits for the other, so one after the other would never end.
+        let together = std::sync::Barrier::new(2);
+        let work = |result| {
+            together.wait();
+            result
+        };
+        assert_eq!(both(|| work(1), || work(2)), (1, 2));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::class::{CellClass, Kind};
 use crate::system::file;
+use crate::system::parallel::both;
 use crate::vision::card_seal::{hexadecimal, seal_of};
 use crate::vision::colour_map::StainCard;
 use crate::vision::optics::white_balance::WhiteBalance;
@@ -165,16 +166,15 @@ impl Models {
         if !seal.eq_ignore_ascii_case(&card.card_sha256) {
             return Err(ModelError::Unsealed { path, found: seal, expected: card.card_sha256 });
         }
-        let detector = read_checked(&folder.join(&card.detector.file), &card.detector.sha256)?;
-        let classifier = read_checked(&folder.join(&card.classifier.file), &card.classifier.sha256)?;
-        let red_cells = match &card.red_cells {
-            None => None,
-            Some(red) => Some(read_checked(&folder.join(&red.file), &red.sha256)?),
+        let network = |file: &Path, sha256: &str| read_checked(&folder.join(file), sha256);
+        let others = || -> Result<_, ModelError> {
+            let red = card.red_cells.as_ref().map(|red| network(&red.file, &red.sha256)).transpose()?;
+            let parasites = card.parasites.as_ref().map(|screen| network(&screen.file, &screen.sha256)).transpose()?;
+            Ok((network(&card.detector.file, &card.detector.sha256)?, red, parasites))
         };
-        let parasites = match &card.parasites {
-            None => None,
-            Some(screen) => Some(read_checked(&folder.join(&screen.file), &screen.sha256)?),
-        };
+        // Hashing takes a while on a board, and the classifier's file is as large as all others.
+        let (others, classifier) = both(others, || network(&card.classifier.file, &card.classifier.sha256));
+        let ((detector, red_cells, parasites), classifier) = (others?, classifier?);
         Ok(Self { card, folder: folder.to_owned(), detector, classifier, red_cells, parasites, profile: None })
     }
 

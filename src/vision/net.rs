@@ -40,6 +40,24 @@ pub struct LastLayer {
     pub bias: Vec<f32>,
 }
 
+/// The axes of each output, in their order.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Answers(Vec<Vec<usize>>);
+
+impl Answers {
+    /// The shape of the output with this index.
+    ///
+    /// # Errors
+    /// If there is none, or it has another number of axes.
+    pub fn shape<const RANK: usize>(&self, output: usize) -> Result<[usize; RANK], NetError> {
+        let axes = self
+            .0
+            .get(output)
+            .ok_or_else(|| NetError(format!("it has {} outputs, none of the number {output}", self.0.len())))?;
+        shape(axes)
+    }
+}
+
 /// Input type and shape that a plan is made for.
 type InputSpec = (DatumType, [usize; 4]);
 
@@ -154,6 +172,45 @@ impl Net {
         Ok((self, index))
     }
 
+    /// What it answers for pixels as `run_pixels` takes them. Its layers are checked and nothing is run, so that a start need not
+    /// wait for it.
+    ///
+    /// # Errors
+    /// If the network does not accept this shape, or has a layer that cannot be computed.
+    pub(crate) fn answers_to_pixels(&self, [images, height, width]: [usize; 3]) -> Result<Answers, NetError> {
+        if self.quantizes_pixels {
+            self.answers((u8::datum_type(), [images, height, width, 3]))
+        } else {
+            self.answers_to_planes([images, 3, height, width])
+        }
+    }
+
+    /// The same for an input as `run` takes it.
+    ///
+    /// # Errors
+    /// As `answers_to_pixels`.
+    pub(crate) fn answers_to_planes(&self, shape: [usize; 4]) -> Result<Answers, NetError> {
+        self.answers((f32::datum_type(), shape))
+    }
+
+    fn answers(&self, form: InputSpec) -> Result<Answers, NetError> {
+        let typed = self.for_input(form).and_then(InferenceModelExt::into_typed);
+        let typed = typed.map_err(|error| NetError::new(&error))?;
+        let axes = |outlet: &OutletId| {
+            let fact = typed.outlet_fact(*outlet).map_err(|error| NetError::new(&error))?;
+            if fact.datum_type != f32::datum_type() {
+                return Err(NetError(format!("an output is {:?} instead of F32", fact.datum_type)));
+            }
+            let axes = fact.shape.as_concrete().map(<[usize]>::to_vec);
+            axes.ok_or_else(|| NetError("the size of an output depends on more than that of the input".into()))
+        };
+        typed.outputs.iter().map(axes).collect::<Result<_, _>>().map(Answers)
+    }
+
+    fn for_input(&self, (of, shape): InputSpec) -> TractResult<InferenceModel> {
+        self.model.clone().with_input_fact(0, of.fact(shape).into())
+    }
+
     /// Runs the network on `input` and returns its first output, which must have `OUT` axes.
     ///
     /// # Errors
@@ -223,9 +280,7 @@ impl Net {
             return Ok(Arc::clone(plan));
         }
         let plan = self
-            .model
-            .clone()
-            .with_input_fact(0, form.0.fact(form.1).into())
+            .for_input(form)
             .and_then(InferenceModelExt::into_optimized)
             .and_then(IntoRunnable::into_runnable)
             .map_err(|error| NetError::new(&error))?;
@@ -241,7 +296,9 @@ impl Net {
 fn array<const RANK: usize>(output: &TValue) -> Result<Array<RANK>, NetError> {
     let view = output.try_as_plain_ram().map_err(|error| NetError::new(&error))?;
     let values = view.as_slice::<f32>().map_err(|error| NetError::new(&error))?.to_vec();
-    let shape = <[usize; RANK]>::try_from(output.shape())
-        .map_err(|_| NetError(format!("its output has {} axes instead of {RANK}", output.rank())))?;
-    Ok(Array { shape, values })
+    Ok(Array { shape: shape(output.shape())?, values })
+}
+
+fn shape<const RANK: usize>(axes: &[usize]) -> Result<[usize; RANK], NetError> {
+    axes.try_into().map_err(|_| NetError(format!("its output has {} axes instead of {RANK}", axes.len())))
 }

@@ -41,9 +41,10 @@ impl ParasiteScreen {
         let net = Net::read(bytes).map_err(unusable)?;
         let background = models.card.white_balance.level;
         let side = card.size as usize;
-        let answer: Array<2> = net.run_pixels(&vec![background; 3 * side * side], [1, side, side]).map_err(unusable)?;
-        if answer.shape != [1, ANSWERS] {
-            let (found, wanted) = (answer.shape, [1, ANSWERS]);
+        let found: [usize; 2] =
+            net.answers_to_pixels([1, side, side]).and_then(|answers| answers.shape(0)).map_err(unusable)?;
+        let wanted = [1, ANSWERS];
+        if found != wanted {
             let problem = format!("for one crop of {side}x{side} px it answers {found:?} instead of {wanted:?}");
             return Err(ModelError::Shape { path, problem });
         }

@@ -88,10 +88,10 @@ impl RedClassifier {
         let unusable = |error: NetError| ModelError::Unusable { path: path.clone(), problem: error.to_string() };
         let net = Net::read(bytes).map_err(unusable)?;
         let side = card.size as usize;
-        let blank = vec![models.card.white_balance.level; 3 * side * side];
-        let answer: Array<2> = net.run_pixels(&blank, [1, side, side]).map_err(unusable)?;
-        if answer.shape != [1, card.classes.len()] {
-            let (found, wanted) = (answer.shape, [1, card.classes.len()]);
+        let found: [usize; 2] =
+            net.answers_to_pixels([1, side, side]).and_then(|answers| answers.shape(0)).map_err(unusable)?;
+        let wanted = [1, card.classes.len()];
+        if found != wanted {
             let problem = format!("for one crop of {side}x{side} px it answers {found:?} instead of {wanted:?}");
             return Err(ModelError::Shape { path, problem });
         }

@@ -143,7 +143,7 @@ def fits_into_memory(board):
     frames = board.run(counted)
     said = board.run("grep -E 'VmHWM|RssAnon|RssFile' /proc/$(systemctl show -P MainPID counter)/status")
     peak = int(re.search(r"VmHWM:\s*(\d+) kB", said)[1]) / 1e3
-    assert peak < 150, said
+    assert peak < 100, said
     return f"peak {peak:.0f} MB resident after {frames} frames of 640x480 px ({' '.join(said.split())})"
 
 

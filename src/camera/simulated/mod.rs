@@ -34,6 +34,8 @@ use crate::domain::frame::Frame;
 pub const UM_PER_PX: f64 = 0.14;
 /// Stage motion per frame, px.
 const STEP_PX: f64 = 36.3;
+/// Rows drawn at a time.
+const STRIP: usize = 32;
 /// Painted cells kept; a field has about 60. Less than 10 MB.
 const KEPT_SPRITES: usize = 256;
 
@@ -85,8 +87,7 @@ pub struct SimulatedMicroscope {
     settings: SimulatedSettings,
     slide: Slide,
     stage: SimulatedStage,
-    /// Light that reaches each pixel through the empty slide, 0..=255: lamp, vignetting, residual stain on the glass.
-    lit: Vec<[f32; 3]>,
+    lamp: Lamp,
     /// Sensor noise in grey levels; each row of each frame reads it from another offset.
     grain: Vec<f32>,
     sprites: Mutex<HashMap<u64, Arc<Sprite>>>,
@@ -112,7 +113,7 @@ impl SimulatedMicroscope {
                 step_um: settings.step_px * settings.um_per_px,
                 field_height_um: f64::from(settings.height) * settings.um_per_px,
             },
-            lit: lamp(&settings, &mut rng),
+            lamp: Lamp::new(&settings, &mut rng),
             grain: (0..1 << 16).map(|_| 1.3 * chance::normal(&mut rng)).collect(),
             sprites: Mutex::default(),
         }
@@ -133,19 +134,25 @@ impl SimulatedMicroscope {
     #[must_use]
     pub fn draw(&self, index: u64) -> (RgbImage, Vec<TruthCell>) {
         let (width, height) = (self.settings.width as usize, self.settings.height as usize);
-        let mut canvas = self.lit.clone();
         let cells = self.cells(index);
-        for (placed, sprite, x, y) in &cells {
-            debug_assert!(placed.kind != Kind::Wbc || placed.class.is_some());
-            sprite.draw(&mut canvas, width, height, *x, *y);
-        }
         let mut pixels = Vec::with_capacity(width * height * 3);
-        for (row, line) in (0..).zip(canvas.chunks_exact(width)) {
-            let mut at = mix(self.settings.seed, index.cast_signed(), row) as usize;
-            for value in line.as_flattened() {
-                at = at.wrapping_add(1);
-                // Adding a half and truncating rounds; the cast saturates at 0..=255.
-                pixels.push((value + self.grain[at & 0xffff] + 0.5) as u8);
+        // Light is four times as large as the bytes it becomes, so there is never more of it than a strip.
+        let mut strip = Vec::with_capacity(STRIP.min(height) * width);
+        for first in (0..height).step_by(STRIP) {
+            let rows = first..height.min(first + STRIP);
+            strip.clear();
+            rows.clone().for_each(|row| strip.extend(self.lamp.row(row)));
+            for (placed, sprite, x, y) in &cells {
+                debug_assert!(placed.kind != Kind::Wbc || placed.class.is_some());
+                sprite.draw(&mut strip, width, &rows, *x, *y);
+            }
+            for (row, line) in rows.zip(strip.chunks_exact(width)) {
+                let mut at = mix(self.settings.seed, index.cast_signed(), row.cast_signed() as i64) as usize;
+                for value in line.as_flattened() {
+                    at = at.wrapping_add(1);
+                    // Adding a half and truncating rounds; the cast saturates at 0..=255.
+                    pixels.push((value + self.grain[at & 0xffff] + 0.5) as u8);
+                }
             }
         }
         let truth = self.truth_of(&cells);
@@ -220,22 +227,49 @@ impl SimulatedMicroscope {
 }
 
 /// Light through the empty slide: the slide's tint, darker corners, and slow unevenness.
-fn lamp(settings: &SimulatedSettings, rng: &mut fastrand::Rng) -> Vec<[f32; 3]> {
-    let (width, height) = (settings.width as f32, settings.height as f32);
-    let warm = chance::between(rng, 0.0, 1.0);
-    let tint = [244.0 - 2.0 * warm, 238.0 - 6.0 * warm, 238.0 - 22.0 * warm];
-    let seed = rng.u64(..);
-    let (off_x, off_y) = (0.08 * chance::normal(rng), 0.08 * chance::normal(rng));
-    let mut lit = Vec::with_capacity((settings.width * settings.height) as usize);
-    for y in 0..settings.height {
-        for x in 0..settings.width {
-            let (u, v) = (x as f32 / width - 0.5 - off_x, (y as f32 - height / 2.0) / width - off_y);
-            let vignette = 1.0 - 0.16 * (u * u + v * v);
-            let uneven = 1.0 + 0.008 * noise(seed, u * 5.0, v * 5.0);
-            lit.push(tint.map(|t| t * vignette * uneven));
+#[derive(Debug)]
+struct Lamp {
+    width: f32,
+    height: f32,
+    tint: [f32; 3],
+    /// Middle of the light, as a share of the width from the frame's middle.
+    off: [f32; 2],
+    /// Slow unevenness, about 1, pixel by pixel: all of the light that takes long to compute.
+    uneven: Vec<f32>,
+}
+
+impl Lamp {
+    fn new(settings: &SimulatedSettings, rng: &mut fastrand::Rng) -> Self {
+        let (width, height) = (settings.width as f32, settings.height as f32);
+        let warm = chance::between(rng, 0.0, 1.0);
+        let tint = [244.0 - 2.0 * warm, 238.0 - 6.0 * warm, 238.0 - 22.0 * warm];
+        let seed = rng.u64(..);
+        let off = [0.08 * chance::normal(rng), 0.08 * chance::normal(rng)];
+        let mut lamp = Self { width, height, tint, off, uneven: Vec::new() };
+        lamp.uneven.reserve_exact((settings.width * settings.height) as usize);
+        for y in 0..settings.height {
+            for x in 0..settings.width {
+                let (u, v) = lamp.off_middle(x as f32, y as f32);
+                lamp.uneven.push(1.0 + 0.008 * noise(seed, u * 5.0, v * 5.0));
+            }
         }
+        lamp
     }
-    lit
+
+    /// Where a pixel lies from the middle of the light, in widths of the frame.
+    fn off_middle(&self, x: f32, y: f32) -> (f32, f32) {
+        (x / self.width - 0.5 - self.off[0], (y - self.height / 2.0) / self.width - self.off[1])
+    }
+
+    /// Light that reaches each pixel of a row, 0..=255.
+    fn row(&self, y: usize) -> impl Iterator<Item = [f32; 3]> {
+        let width = self.width as usize;
+        self.uneven[y * width..][..width].iter().enumerate().map(move |(x, uneven)| {
+            let (u, v) = self.off_middle(x as f32, y as f32);
+            let vignette = 1.0 - 0.16 * (u * u + v * v);
+            self.tint.map(|t| t * vignette * uneven)
+        })
+    }
 }
 
 /// The simulated microscope as a camera.

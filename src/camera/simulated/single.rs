@@ -27,13 +27,13 @@ pub fn white_cell(class: CellClass, seed: u64) -> RgbImage {
     let settings =
         SimulatedSettings { width: SIDE, height: SIDE, um_per_px: UM_PER_PX, step_px: 0.0, seed: mix(seed, 3, 5) };
     let empty = SimulatedMicroscope::new(settings);
-    let mut canvas = empty.lit.clone();
+    let mut canvas: Vec<[f32; 3]> = (0..SIDE as usize).flat_map(|row| empty.lamp.row(row)).collect();
     let mut rng = fastrand::Rng::with_seed(seed);
     let middle = SIDE as f32 / 2.0;
     let mut put = |kind, class, id, x: f32, y: f32| {
         let placed = PlacedCell { id, kind, class, x_um: 0.0, y_um: 0.0 };
         let sprite = paint::cell(settings.seed, &placed, UM_PER_PX as f32);
-        sprite.draw(&mut canvas, SIDE as usize, SIDE as usize, x, y);
+        sprite.draw(&mut canvas, SIDE as usize, &(0..SIDE as usize), x, y);
     };
     for place in 0..AROUND {
         // Red cells make way for white ones, and stand apart from each other.

@@ -1,5 +1,7 @@
 //! One cell as a sprite: how much light of each colour it transmits, pixel by pixel.
 
+use std::ops::Range;
+
 /// Light transmitted around a cell's centre. Overlapping cells multiply, as stain does (Beer-Lambert).
 #[derive(Debug)]
 pub struct Sprite {
@@ -49,8 +51,9 @@ impl Sprite {
         Self { side, light, outline }
     }
 
-    /// Draws the cell on the canvas (`width` x `height`, row by row), centred at `x`, `y` px, by dimming the light.
-    pub fn draw(&self, canvas: &mut [[f32; 3]], width: usize, height: usize, x: f32, y: f32) {
+    /// Draws what of the cell lies in a strip of the picture (these rows of `width` px), by dimming its light; the cell is centred
+    /// at `x`, `y` px of the picture.
+    pub fn draw(&self, strip: &mut [[f32; 3]], width: usize, rows: &Range<usize>, x: f32, y: f32) {
         let half = (self.side / 2) as f32;
         let (left, top) = (x - half, y - half);
         let (column, row) = (left.floor() as isize, top.floor() as isize);
@@ -66,13 +69,14 @@ impl Sprite {
         let side = self.side.cast_signed();
         let first_column = 1.max(-column);
         let last_column = side.min(width.cast_signed() - column);
-        for v in 1.max(-row)..side.min(height.cast_signed() - row) {
-            let target = (row + v) as usize * width;
+        let (first, end) = (rows.start.cast_signed(), rows.end.cast_signed());
+        for v in 1.max(first - row)..side.min(end - row) {
+            let target = (row + v - first) as usize * width;
             let (above, here) = ((v as usize - 1) * self.side, v as usize * self.side);
             for u in first_column..last_column {
                 let (above, here) = (above + u as usize, here + u as usize);
                 let four = [&self.light[above - 1], &self.light[above], &self.light[here - 1], &self.light[here]];
-                let pixel = &mut canvas[target + (column + u) as usize];
+                let pixel = &mut strip[target + (column + u) as usize];
                 for (k, channel) in pixel.iter_mut().enumerate() {
                     *channel *= f32::from(four[0][k]) * weights[0]
                         + f32::from(four[1][k]) * weights[1]
@@ -96,6 +100,32 @@ fn blur(light: &mut [[f32; 3]], side: usize, stride: usize) {
             light[start + i * stride] = std::array::from_fn(|k| {
                 (line[i - 2][k] + line[i + 2][k] + 4.0 * (line[i - 1][k] + line[i + 1][k]) + 6.0 * line[i][k]) / 16.0
             });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_drawn_in_strips_is_the_cell_drawn_at_once() {
+        let disc = |x: f32, y: f32| Matter { absorbance: [0.4, 0.6 + 0.05 * x, 0.5 + 0.05 * y], cover: 1.0 };
+        let sprite = Sprite::paint(3.0, 0.3, disc);
+        let (width, height) = (40, 33);
+        let light = |pixels: usize| vec![[200.0_f32, 190.0, 180.0]; pixels];
+        // In the middle, and cut by every side.
+        for (x, y) in [(20.3, 15.7), (-2.5, -3.25), (39.0, 31.5)] {
+            let mut whole = light(width * height);
+            sprite.draw(&mut whole, width, &(0..height), x, y);
+            assert_ne!(whole, light(width * height));
+            let strips = (0..height).step_by(7).flat_map(|first| {
+                let rows = first..height.min(first + 7);
+                let mut strip = light(width * rows.len());
+                sprite.draw(&mut strip, width, &rows, x, y);
+                strip
+            });
+            assert_eq!(strips.collect::<Vec<_>>(), whole, "{x}, {y}");
         }
     }
 }

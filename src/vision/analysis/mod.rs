@@ -12,6 +12,7 @@ use crate::domain::geometry::Rect;
 use crate::domain::prevalence_mode::PrevalenceMode;
 use crate::domain::red_cell_colour::RedCellColour;
 use crate::domain::scale::MicrometresPerPixel;
+use crate::system::parallel::both;
 use crate::vision::classify::Classifier;
 use crate::vision::classify::saliency::Saliency;
 use crate::vision::colour_map::{ColourMap, StainCard};
@@ -72,9 +73,11 @@ impl Vision {
     /// # Errors
     /// When a network is broken or does not fit `model.toml`.
     pub fn new(models: &Models, um_per_px: Option<f64>, unknown_below: Option<f64>) -> Result<Self, ModelError> {
+        // At the same time: the first frame waits for both.
+        let (detector, classifier) = both(|| Detector::new(models), || Classifier::new(models, unknown_below));
         Ok(Self {
-            detector: Arc::new(Detector::new(models)?),
-            classifier: Arc::new(Classifier::new(models, unknown_below)?),
+            detector: Arc::new(detector?),
+            classifier: Arc::new(classifier?),
             red: None,
             balance: models.card.white_balance,
             form: CropForm::of(&models.card),

@@ -71,33 +71,22 @@ impl Classifier {
             net = net.with_last_layer(output, &profile.layer()).map_err(unusable)?;
         }
         let side = card.size as usize;
-        let answer: Array<2> =
-            net.run(&Array { shape: [1, 3, side, side], values: vec![0.9; 3 * side * side] }).map_err(unusable)?;
-        if answer.shape != [1, card.classes.len()] {
-            return Err(ModelError::Shape {
-                path,
-                problem: format!(
-                    "for one crop of {side}x{side} px it answers {:?} instead of {:?}",
-                    answer.shape,
-                    [1, card.classes.len()]
-                ),
-            });
+        let answers = net.answers_to_planes([1, 3, side, side]).map_err(unusable)?;
+        let found: [usize; 2] = answers.shape(0).map_err(unusable)?;
+        let wanted = [1, card.classes.len()];
+        if found != wanted {
+            let problem = format!("for one crop of {side}x{side} px it answers {found:?} instead of {wanted:?}");
+            return Err(ModelError::Shape { path, problem });
         }
         let evidence = match net.output(EVIDENCE) {
             None => None,
             Some(output) => {
-                let blank = Array { shape: [1, 3, side, side], values: vec![0.9; 3 * side * side] };
-                let (_, map): (Array<2>, Array<4>) = net.run_with(&blank, output).map_err(unusable)?;
-                let [_, classes, rows, columns] = map.shape;
+                let found: [usize; 4] = answers.shape(output).map_err(unusable)?;
+                let [_, classes, rows, columns] = found;
                 if classes != card.classes.len() || rows == 0 || columns == 0 {
-                    return Err(ModelError::Shape {
-                        path,
-                        problem: format!(
-                            "its evidence is {:?} instead of [1, {}, rows, columns]",
-                            map.shape,
-                            card.classes.len()
-                        ),
-                    });
+                    let problem =
+                        format!("its evidence is {found:?} instead of [1, {}, rows, columns]", card.classes.len());
+                    return Err(ModelError::Shape { path, problem });
                 }
                 Some((output, (rows, columns)))
             }

@@ -56,14 +56,14 @@ impl Detector {
         let unusable = |error: NetError| ModelError::Unusable { path: path.clone(), problem: error.to_string() };
         let net = Net::read(&models.detector).map_err(unusable)?;
         let side = (card.size_multiple * 2) as usize;
-        let blank = vec![models.card.white_balance.level; 3 * side * side];
-        let answer: Array<4> = net.run_pixels(&blank, [1, side, side]).map_err(unusable)?;
+        let answer: [usize; 4] =
+            net.answers_to_pixels([1, side, side]).and_then(|answers| answers.shape(0)).map_err(unusable)?;
         let cells = side / card.stride as usize;
         let wanted = [1, decode::channels(card.kinds.len()), cells, cells];
-        if answer.shape != wanted {
+        if answer != wanted {
             return Err(ModelError::Shape {
                 path,
-                problem: format!("for a {side}x{side} px image it answers {:?} instead of {wanted:?}", answer.shape),
+                problem: format!("for a {side}x{side} px image it answers {answer:?} instead of {wanted:?}"),
             });
         }
         Ok(Self { net, card, background: models.card.white_balance.level })
