@@ -16,47 +16,53 @@ from boxes import Boxes, average_precision
 
 @dataclass(frozen=True)
 class Settings:
-    purple: int = 30
-    """Saturation less green from which a pixel is nucleus, grey levels."""
-    nucleus: float = 0.4
-    """Least area of a white cell's nucleus, of a red cell's."""
+    nucleus: float = 0.008
+    """Least area of a white cell's nucleus, of the picture's."""
+    joined: float = 0.04
+    """Parts of a nucleus closer than this are one, of the picture's side."""
     around: float = 1.3
     """How much larger a white cell's box is than its nucleus."""
-    apart: float = 0.6
+    apart: float = 0.5
     """A red cell's middle is deeper than this share of the usual radius."""
+
+
+def otsu(values: np.ndarray) -> float:
+    return cv2.threshold(values, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0] if values.size else 255.0
+
+
+def disc(side: float) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (max(3, int(side) | 1),) * 2)
 
 
 def find(image: np.ndarray, settings: Settings) -> list[Boxes]:
     """White and red cells of a BGR picture, each with scores."""
+    side = (image.shape[0] * image.shape[1]) ** 0.5
     green = cv2.GaussianBlur(image[:, :, 1], (5, 5), 0)
-    saturation = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_BGR2HSV)[:, :, 1], (5, 5), 0)
-    _, purple = cv2.threshold(cv2.subtract(saturation, green), settings.purple, 255, cv2.THRESH_BINARY)
+    blue = cv2.bitwise_not(cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_BGR2Lab)[:, :, 2], (5, 5), 0))
+    # Of what is stained at all, nuclei are the blue part.
+    dark = green < otsu(green)
+    nuclei = (dark & (blue > otsu(blue[dark]))).astype(np.uint8)
+    nuclei = cv2.morphologyEx(nuclei, cv2.MORPH_OPEN, disc(0.01 * side))
+    nuclei = cv2.morphologyEx(nuclei, cv2.MORPH_CLOSE, disc(settings.joined * side))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(nuclei)
+    white = []
+    for x, y, w, h, area in stats[1:]:
+        if area >= settings.nucleus * side**2:
+            more_x, more_y = w * (settings.around - 1) / 2, h * (settings.around - 1) / 2
+            white.append((x - more_x, y - more_y, x + w + more_x, y + h + more_y, area))
+    white = Boxes.of(white, image.shape)
+
     # Nuclei are so dark that Otsu's threshold would part them from everything else.
-    rest = green[purple == 0]
-    level, _ = cv2.threshold(rest if len(rest) else green.ravel(), 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    stained = filled(cv2.threshold(green, level, 255, cv2.THRESH_BINARY_INV)[1])
+    stained = filled(cv2.threshold(green, otsu(green[nuclei == 0]), 255, cv2.THRESH_BINARY_INV)[1])
+    for x1, y1, x2, y2 in white.corners:
+        cv2.rectangle(stained, (int(x1), int(y1)), (int(x2), int(y2)), 0, -1)
     depth = cv2.distanceTransform(stained, cv2.DIST_L2, 5)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(stained)
     deepest = np.zeros(count, np.float32)
     np.maximum.at(deepest, labels.ravel(), depth.ravel())
     # The usual red cell: the usual depth of blobs that are no specks.
-    sizes = deepest[1:][stats[1:, cv2.CC_STAT_AREA] > 200]
+    sizes = deepest[1:][stats[1:, cv2.CC_STAT_AREA] > 0.0007 * side**2]
     radius = float(np.median(sizes)) if len(sizes) else 20.0
-
-    opened, closed = (cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-                      for side in (max(3, int(radius / 6) | 1), max(3, int(radius / 1.5) | 1)))
-    purple = cv2.morphologyEx(cv2.morphologyEx(purple, cv2.MORPH_OPEN, opened), cv2.MORPH_CLOSE, closed)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(purple)
-    white = []
-    for x, y, w, h, area in stats[1:count]:
-        if area >= settings.nucleus * np.pi * radius**2:
-            more_x, more_y = w * (settings.around - 1) / 2, h * (settings.around - 1) / 2
-            white.append((x - more_x, y - more_y, x + w + more_x, y + h + more_y, area))
-    white = Boxes.of(white, image.shape)
-
-    for x1, y1, x2, y2 in white.corners:
-        cv2.rectangle(stained, (int(x1), int(y1)), (int(x2), int(y2)), 0, -1)
-    depth = cv2.distanceTransform(stained, cv2.DIST_L2, 5)
     middles = (depth > settings.apart * radius).astype(np.uint8)
     count, markers = cv2.connectedComponents(middles)
     markers = markers + 1
@@ -94,7 +100,6 @@ def tuned(fields: list[tuple[np.ndarray, list[np.ndarray]]]) -> Settings:
     def score(settings: Settings, kind: int) -> float:
         return average_precision([(find(image, settings)[kind], truth[kind]) for image, truth in fields])
 
-    white = [Settings(purple, nucleus, around) for purple, nucleus, around in
-             product((0, 20, 40, 60), (0.3, 0.6), (1.0, 1.15, 1.3, 1.5))]
+    white = [Settings(*numbers) for numbers in product((0.004, 0.008, 0.015), (0.02, 0.04), (1.15, 1.3, 1.4))]
     best = max(white, key=lambda settings: score(settings, 0))
     return max((replace(best, apart=apart) for apart in (0.4, 0.5, 0.6, 0.7)), key=lambda settings: score(settings, 1))

@@ -151,8 +151,10 @@ def fields(ours: Ours, program: Path, data: Path, work: Path, timed: list[Path],
         return lambda n: sum(find(next(at) % len(timed)) for _ in range(n * len(timed)))
 
     known = "ours, scale known, as while a station counts"
+    red = "ours, the same, and 24 red cells named by their shape"
     alone = "ours, a picture on its own: its scale found first"
-    sides = {known: in_turn(lambda at: ours.ask(f"known {at}")), alone: in_turn(lambda at: ours.ask(f"alone {at}"))}
+    sides = {known: in_turn(lambda at: ours.ask(f"known {at}")), red: in_turn(lambda at: ours.ask(f"red {at}")),
+             alone: in_turn(lambda at: ours.ask(f"alone {at}"))}
     for name, (find, _) in finders.items():
         sides[name] = in_turn(lambda at, find=find: spent(lambda: find(images[at])))
     took = {name: milliseconds / len(timed) for name, milliseconds in rounds(sides, number).items()}
@@ -164,7 +166,7 @@ def fields(ours: Ours, program: Path, data: Path, work: Path, timed: list[Path],
     lines = ["| whole field, pixels to cells | a field | times ours (scale known) | times ours (on its own) | AP50 white; red |",
              "| --- | --- | --- | --- | --- |"]
     for name, milliseconds in took.items():
-        boxes = f"{found[name][0]:.3f}; {found[name][1]:.3f}" if name in found else "as below" if name == known else "not trained"
+        boxes = f"{found[name][0]:.3f}; {found[name][1]:.3f}" if name in found else "as below" if name in (known, red) else "not trained"
         lines.append(f"| {name} | {milliseconds:.1f} ms | {milliseconds / took[known]:.1f} | {milliseconds / took[alone]:.1f} | {boxes} |")
     return "\n".join(lines)
 
