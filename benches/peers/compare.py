@@ -151,7 +151,7 @@ def fields(ours: Ours, program: Path, data: Path, work: Path, timed: list[Path],
         return lambda n: sum(find(next(at) % len(timed)) for _ in range(n * len(timed)))
 
     known = "ours, scale known, as while a station counts"
-    red = "ours, the same, and 24 red cells named by their shape"
+    red = "ours, the same, and red cells named by their shape"
     alone = "ours, a picture on its own: its scale found first"
     sides = {known: in_turn(lambda at: ours.ask(f"known {at}")), red: in_turn(lambda at: ours.ask(f"red {at}")),
              alone: in_turn(lambda at: ours.ask(f"alone {at}"))}

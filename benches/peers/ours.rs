@@ -8,7 +8,7 @@
 //! | `detector WIDTH HEIGHT floats TIMES` | the detector on a field of this size |
 //! | `alone PICTURE` | a field on its own, from pixels to named cells, its scale found first; PICTURE counts from 0 |
 //! | `known PICTURE` | the same with the scale known, as while a station counts |
-//! | `red PICTURE` | the same, and 24 red cells named by their shape: the most that a station names of a frame |
+//! | `red PICTURE` | the same, and every whole red cell that lies by itself named by its shape |
 
 use std::io::{BufRead as _, Write as _};
 use std::path::Path;
@@ -57,7 +57,8 @@ struct Picture {
 
 fn main() -> anyhow::Result<()> {
     let models = Models::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models"))?;
-    let vision = Vision::new(&models, None, None)?.naming_red_cells(&models)?;
+    let vision = Vision::new(&models, None, None)?;
+    let naming = vision.clone().naming_red_cells(&models)?;
     let read = |path: String| {
         let image = image::open(&path).with_context(|| path)?.to_rgb8();
         let scale = vision.scale(&vision.balanced(&image))?;
@@ -92,17 +93,9 @@ fn main() -> anyhow::Result<()> {
             ["known" | "red", _] => {
                 let Picture { image, scale } = picture(1)?;
                 let scale = scale.context("no scale was found in this picture")?;
+                let vision = if words[0] == "red" { &naming } else { &vision };
                 let balanced = vision.balanced(image);
-                let found = vision.detect(&balanced, scale)?;
-                if words[0] == "red" {
-                    let red: Vec<_> = found.iter().filter(|cell| cell.kind == Kind::Rbc).take(24).copied().collect();
-                    vision.red_cells().context("the models name no red cells")?.name(
-                        &balanced,
-                        scale.um_per_px,
-                        &red,
-                    )?;
-                }
-                let cells = vision.name(&balanced, scale, found)?;
+                let cells = vision.name(&balanced, scale, vision.detect(&balanced, scale)?)?;
                 println!("{} white cells", cells.iter().filter(|cell| cell.kind() == Kind::Wbc).count());
             }
             _ => bail!("`{line}` is no line of the table"),
