@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A long run at full speed, with the page open three times: what grows?
 
-    benches/soak PROGRAM --frames 1000000 --csv soak.csv      # hours; --minutes 30 for a shorter one
+    benches/soak/run.py PROGRAM --frames 1000000 --csv soak.csv      # hours; --minutes 30 for a shorter one
 
 Starts PROGRAM (a release build) on the simulated microscope in a state folder of its own, as a station for training, counts
 one sample after another and signs each, and writes a line of figures every minute. At the end it stops the program by
@@ -19,15 +19,12 @@ Python's standard library is all it needs.
 """
 
 import argparse
-import base64
 import csv
 import http.client
 import json
 import os
 import re
-import secrets
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -36,131 +33,13 @@ import threading
 import time
 from pathlib import Path
 
-MODELS = Path(__file__).resolve().parent.parent / "models"
+from pages import Page, asked
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
 USER, PASSWORD = "rita", "correct horse battery"
 STAGES = ["optics", "detect", "track", "classify", "frame"]
-# As in the page: seconds between two questions.
-ASKED = {"/api/alarms": 5, "/api/me": 60}
-LOADED = ["/", "/api/me", "/api/settings", "/api/quality", "/api/camera", "/api/interrupted", "/api/live"]
-RELOADED = 600.0
 # Left out of the table: networks, caches and the first samples settle.
 SETTLES = 300.0
-
-
-def asked(port, path, body=None, cookie=None):
-    """(status, headers, bytes) of one request; a body makes it a POST."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    headers = {"Cookie": cookie, "Origin": f"http://127.0.0.1:{port}"} if cookie else {}
-    if body is not None:
-        headers["Content-Type"] = "application/json"
-    try:
-        connection.request("GET" if body is None else "POST", path, None if body is None else json.dumps(body), headers)
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read()
-    finally:
-        connection.close()
-
-
-class Stream:
-    """The live stream: WebSocket messages, as far as this needs them."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
-        key = base64.b64encode(secrets.token_bytes(16)).decode()
-        self.socket.sendall(
-            f"GET /api/live/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            f"Origin: http://127.0.0.1:{port}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode())
-        self.read = self.socket.makefile("rb")
-        status = self.read.readline()
-        if b" 101 " not in status:
-            raise OSError(f"the live stream was refused: {status.decode().strip()}")
-        while self.read.readline() not in (b"\r\n", b""):
-            pass
-
-    def exactly(self, length):
-        data = self.read.read(length)
-        if len(data) < length:
-            raise OSError("the live stream ended")
-        return data
-
-    def message(self):
-        """The next text (str) or binary (bytes) message; pings are answered."""
-        whole = b""
-        first = None
-        while True:
-            head, length = self.exactly(2)
-            opcode, length = head & 15, length & 127
-            if length > 125:
-                length = int.from_bytes(self.exactly(2 if length == 126 else 8), "big")
-            data = self.exactly(length)
-            if opcode == 8:
-                raise OSError("the live stream was closed")
-            if opcode == 9:
-                mask = secrets.token_bytes(4)
-                self.socket.sendall(bytes([0x8A, 0x80 | len(data)]) + mask
-                                    + bytes(byte ^ mask[at % 4] for at, byte in enumerate(data)))
-            if opcode > 7:
-                continue
-            first = opcode or first
-            whole += data
-            if head & 128:
-                return whole.decode() if first == 1 else whole
-
-    def close(self):
-        self.read.close()
-        self.socket.close()
-
-
-class Page(threading.Thread):
-    """One open page."""
-
-    def __init__(self, port, number, troubles, over):
-        super().__init__(daemon=True)
-        self.port, self.number, self.troubles, self.over = port, number, troubles, over
-        self.pictures = self.states = self.loads = 0
-
-    def run(self):
-        # The pages are not loaded all at once.
-        left = RELOADED * (1 + self.number) / 3
-        while not self.over.is_set():
-            try:
-                self.show(time.monotonic() + left)
-            except OSError as problem:
-                if not self.over.is_set():
-                    self.troubles.add(f"page {self.number}: {problem}")
-                    self.over.wait(2)
-            left = RELOADED
-
-    def get(self, path):
-        status, _, body = asked(self.port, path)
-        if status != 200:
-            self.troubles.add(f"page {self.number}: {path} was answered with {status}: {body[:200]!r}")
-        return body
-
-    def show(self, until):
-        for path in LOADED:
-            body = self.get(path)
-            if path == "/":
-                for asset in re.findall(r'(?:src|href)="(/?assets/[^"]+)"', body.decode()):
-                    self.get("/" + asset.lstrip("/"))
-        self.loads += 1
-        stream = Stream(self.port)
-        due = {path: time.monotonic() + every for path, every in ASKED.items()}
-        try:
-            while time.monotonic() < until and not self.over.is_set():
-                message = stream.message()
-                if isinstance(message, bytes):
-                    self.pictures += 1
-                elif (state := json.loads(message))["type"] == "state":
-                    self.states += 1
-                    if trouble := state["snapshot"]["trouble"]:
-                        self.troubles.add(f"shown on the page: {trouble}")
-                for path, every in ASKED.items():
-                    if time.monotonic() >= due[path]:
-                        self.get(path)
-                        due[path] += every
-        finally:
-            stream.close()
 
 
 class Station:
@@ -299,8 +178,8 @@ SHOWN = [  # column, name, divisor, unit, growth that is none (a share)
     ("frames_per_second", "frames a second", 1, "", None),
     ("rss_kb", "memory (RSS)", 1024, "MiB", 0.03),
     ("peak_kb", "peak memory", 1024, "MiB", 0.03),
-    ("descriptors", "file descriptors", 1, "", 0.05),
-    ("threads", "threads", 1, "", 0.05),
+    ("descriptors", "file descriptors", 1, "", 0.25),
+    ("threads", "threads", 1, "", 0.25),
     ("store_bytes", "store on disk", 2**20, "MiB", 0.03),
     ("recorder_queue", "waiting for the store", 1, "", None),
 ]
@@ -341,10 +220,10 @@ def said(log):
     return errors, warnings
 
 
-def soak(station, ask, out, pages, troubles):
-    """Counts sample after sample until enough was seen; returns the rows."""
+def soak(station, ask, out, pages, troubles, rows):
+    """Counts sample after sample until enough was seen; each line is added to `rows`."""
     began = time.monotonic()
-    samples, before, rows, due = 0, None, [], began
+    samples, before, due = 0, None, began
     if problem := station.begin(samples):
         troubles.add(problem)
     signed = set()
@@ -353,7 +232,7 @@ def soak(station, ask, out, pages, troubles):
     while True:
         if station.process.poll() is not None:
             troubles.add(f"the program ended by itself with {station.process.returncode}")
-            return rows
+            return
         try:
             _, _, body = asked(station.port, "/api/live")
             live = json.loads(body)
@@ -395,7 +274,7 @@ def soak(station, ask, out, pages, troubles):
                   f"{row.get('frame_ms', '')} ms a frame  {samples} samples", file=sys.stderr, flush=True)
             enough = row["frames"] >= ask.frames if ask.frames else row["seconds"] >= 60 * ask.minutes
             if enough and len(rows) > 2:
-                return rows
+                return
         time.sleep(0.5)
 
 
@@ -415,21 +294,28 @@ def main():
         raise SystemExit("soak: give either --frames or --minutes")
     folder = ask.folder or Path(tempfile.mkdtemp(prefix="leukoscope-soak-"))
     program = ask.program.resolve()
+    if not os.access(program, os.X_OK) or program.is_dir():
+        raise SystemExit(f"soak: {ask.program} is no program: build it by `cargo build --release`, it is target/release/leukoscope")
     station = Station(program, folder, ask.frame_rate, ask.target, ask.megabytes)
     troubles, over = set(), threading.Event()
     pages = [Page(station.port, number, troubles, over) for number in range(3)]
     for page in pages:
         page.start()
+    rows, early = [], False
+    # Told to end early, it still says what it saw.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with ask.csv.open("w", newline="") as out:
-            rows = soak(station, ask, out, pages, troubles)
+            soak(station, ask, out, pages, troubles, rows)
+    except KeyboardInterrupt:
+        early = True
     finally:
         over.set()
         if station.process.poll() is None and (code := station.end()) != 0:
             troubles.add("it did not end within 30 s of SIGTERM" if code is None else f"SIGTERM: exit code {code}")
     errors, warnings = said(station.log)
     troubles.update(errors)
-    if len(rows) > 1:
+    if len(rows) > 2:
         last = rows[-1]
         print(table(rows))
         given = last["frames"] + last["skipped"]
@@ -439,12 +325,14 @@ def main():
         print(f"\n{last['frames']} frames in {last['seconds'] / 3600:.2f} h, {last['samples']} samples counted and signed, "
               f"{last['dropped']} things given up, "
               f"{last['pictures_shown']} pictures shown on three pages loaded {sum(page.loads for page in pages)} times.")
+    if early:
+        print("\nENDED EARLY, as told.")
     for words, times in sorted(warnings.items()):
         print(f"\nwarned {times} times: {words}")
     for trouble in sorted(troubles):
         print(f"\nTROUBLE: {trouble}")
     print(f"\nsoak: figures in {ask.csv}, state and log in {folder}", file=sys.stderr)
-    return 1 if troubles or len(rows) < 2 else 0
+    return 1 if early or troubles or len(rows) < 3 else 0
 
 
 if __name__ == "__main__":
