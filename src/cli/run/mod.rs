@@ -36,7 +36,7 @@ use crate::station::service::{self, Hangup, last_resort};
 use crate::station::wiring::{Parts, Station};
 use crate::store::Store;
 use crate::store::records::Settings;
-use crate::system::memory::one_heap;
+use crate::system::memory::keep_little;
 use crate::system::stop::Stop;
 use crate::system::threads::join;
 use crate::vision::Vision;
@@ -211,7 +211,7 @@ pub(crate) fn settings(config: &Config, models: &Models, unknown_below: f64) -> 
 /// With exit code 2 if the configuration, a file or a device cannot be used at the start; 1 if a thread cannot be
 /// started.
 pub fn run(arguments: &RunArguments) -> Result<(), Failure> {
-    one_heap();
+    keep_little();
     let config = configuration(arguments)?;
     let seconds = arguments.seconds.map(|seconds| {
         Duration::try_from_secs_f64(seconds)
