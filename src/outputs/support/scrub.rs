@@ -141,7 +141,8 @@ mod tests {
     fn of_the_source() -> BTreeSet<String> {
         fn collect(folder: &Path, into: &mut Vec<String>) {
             for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-                if entry.is_dir() {
+                // Instructions for processors are no words.
+                if entry.is_dir() && !entry.ends_with("int8") {
                     collect(&entry, into);
                 } else if entry.extension().is_some_and(|extension| extension == "rs") {
                     let text = fs::read_to_string(&entry).unwrap();

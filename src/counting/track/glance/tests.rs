@@ -94,8 +94,8 @@ fn a_white_cell_is_looked_at_when_it_becomes_whole_and_before_it_leaves() {
     let mut glances = settled(&slide);
     glances.at(&frame(&slide, 900, 400));
     glances.at(&frame(&slide, 0, 0));
-    glances.looked(&FieldOfView::whole((640, 480)), &[cell(115.0, 100.0)]);
-    assert_eq!([30, 60].map(|x| look(&mut glances, x)), [false, true], "soon it is cut");
+    glances.looked(&FieldOfView::whole((640, 480)), &[cell(165.0, 100.0)]);
+    assert_eq!([30, 60, 90].map(|x| look(&mut glances, x)), [false, false, true], "soon it is cut");
 }
 
 #[test]
