@@ -46,19 +46,28 @@ fn main() -> anyhow::Result<()> {
     pictures(&folder, frames)
 }
 
-/// Writes `folder/frames` and `folder/cells`, with as many cells as frames. BMP, because decoding it costs next to
-/// nothing.
+/// Writes `folder/frames` of a moving stage, `folder/rest` of a resting one, `folder/fields` that overlap nothing, and `folder/cells`:
+/// as many of each. BMP, because decoding it costs next to nothing.
 fn pictures(folder: &Path, frames: u64) -> anyhow::Result<()> {
-    for kind in ["frames", "cells"] {
+    // A field is 640 px wide, and the stage goes 36 px a frame.
+    const APART: u64 = 40;
+    for kind in ["frames", "rest", "fields", "cells"] {
         std::fs::create_dir_all(folder.join(kind))?;
     }
-    let microscope = SimulatedMicroscope::new(SimulatedSettings::default());
+    let moving = SimulatedMicroscope::new(SimulatedSettings::default());
+    let resting = SimulatedMicroscope::new(SimulatedSettings { step_px: 0.0, ..SimulatedSettings::default() });
+    for number in 0..frames {
+        let save = |kind: &str, picture: image::RgbImage| picture.save(folder.join(format!("{kind}/{number:05}.bmp")));
+        save("frames", moving.draw(number).0)?;
+        save("rest", resting.draw(number).0)?;
+        save("fields", moving.draw(number * APART).0)?;
+    }
     let mut cells = 0;
     for number in 0_u64.. {
-        let (picture, truth) = microscope.draw(number);
-        if number < frames {
-            picture.save(folder.join(format!("frames/{number:05}.bmp")))?;
+        if cells >= frames {
+            break;
         }
+        let (picture, truth) = moving.draw(number);
         for cell in truth.iter().filter(|cell| cell.whole && cell.class.is_some()) {
             let left = (cell.x + cell.w / 2.0 - SIDE as f32 / 2.0).max(0.0) as u32;
             let top = (cell.y + cell.h / 2.0 - SIDE as f32 / 2.0).max(0.0) as u32;
@@ -67,9 +76,6 @@ fn pictures(folder: &Path, frames: u64) -> anyhow::Result<()> {
                 cell.save(folder.join(format!("cells/{cells:05}.bmp")))?;
                 cells += 1;
             }
-        }
-        if number >= frames && cells >= frames {
-            break;
         }
     }
     Ok(())
