@@ -168,9 +168,10 @@ impl Models {
         }
         let network = |file: &Path, sha256: &str| read_checked(&folder.join(file), sha256);
         let others = || -> Result<_, ModelError> {
+            let detector = network(&card.detector.file, &card.detector.sha256)?;
             let red = card.red_cells.as_ref().map(|red| network(&red.file, &red.sha256)).transpose()?;
             let parasites = card.parasites.as_ref().map(|screen| network(&screen.file, &screen.sha256)).transpose()?;
-            Ok((network(&card.detector.file, &card.detector.sha256)?, red, parasites))
+            Ok((detector, red, parasites))
         };
         // Hashing takes a while on a board, and the classifier's file is as large as all others.
         let (others, classifier) = both(others, || network(&card.classifier.file, &card.classifier.sha256));
