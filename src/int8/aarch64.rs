@@ -30,19 +30,12 @@ pub(super) unsafe fn neon(job: &Job<'_, u8>, weights: &[i8], output: &mut [u8]) 
             unsafe {
                 let mut weight = weights.as_ptr().add(block * per_block);
                 for row in 0..job.rows {
-                    let from = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
-                    let mut pixel = from;
-                    let mut bytes =
-                        [0, 1].map(|pair| vreinterpretq_s8_s16(vld1q_dup_s16(pixel[0].cast::<i16>().add(pair))));
-                    pixel[0] = pixel[0].add(4);
-                    for left in (0..job.span / 4).rev() {
+                    let mut pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
+                    for _ in 0..job.span / 4 {
                         let quads: [int8x16_t; 4] = std::array::from_fn(|quad| vld1q_s8(weight.add(16 * quad)));
-                        for p in 0..PIXELS - 1 {
-                            pixel[p + 1] = pairs(&mut sums[p], &quads, &mut bytes, pixel[p + 1]);
+                        for p in 0..PIXELS {
+                            pixel[p] = pairs(&mut sums[p], &quads, pixel[p]);
                         }
-                        // After the last four nothing follows: what is loaded then is not used.
-                        let next = if left == 0 { from[0] } else { pixel[0] };
-                        pixel[0] = pairs(&mut sums[PIXELS - 1], &quads, &mut bytes, next);
                         weight = weight.add(4 * LANES);
                     }
                 }
@@ -56,53 +49,44 @@ pub(super) unsafe fn neon(job: &Job<'_, u8>, weights: &[i8], output: &mut [u8]) 
     }
 }
 
-/// Two activations, eight times: products 0 and 1 of a pixel, or 2 and 3.
-type Pair = int8x16_t;
-
-/// Adds 64 weights times the four activations in `bytes`, and loads there the four at `next`; returns where those after them
-/// are.
+/// Adds 64 weights times the four bytes at `pixel`; returns where the next four are.
 ///
-/// In assembly, because the compiler takes the repeated pairs of bytes apart again, and in an order in which hardly any
-/// instruction waits for one just before it, because a Cortex-A53 runs them in order.
+/// In assembly, because the compiler takes the repeated pairs of bytes apart again, and in an order in which no instruction
+/// waits for the one before, because a Cortex-A53 runs them in order.
 ///
 /// # Safety
 /// The processor must have NEON; four bytes must be readable.
 #[inline]
 #[target_feature(enable = "neon")]
-unsafe fn pairs(
-    sums: &mut [int32x4_t; 4],
-    weights: &[int8x16_t; 4],
-    bytes: &mut [Pair; 2],
-    mut next: *const u8,
-) -> *const u8 {
-    let ([mut a, mut b, mut c, mut d], [mut first, mut second]) = (*sums, *bytes);
+unsafe fn pairs(sums: &mut [int32x4_t; 4], weights: &[int8x16_t; 4], mut pixel: *const u8) -> *const u8 {
+    let [mut a, mut b, mut c, mut d] = *sums;
     // SAFETY: reads the caller's four bytes, changes registers only.
     unsafe {
         asm!(
+            "ld1r {{{first:v}.8h}}, [{pixel}], #2",
+            "ld1r {{{second:v}.8h}}, [{pixel}], #2",
             "smull {e:v}.8h, {w0:v}.8b, {first:v}.8b",
             "smull {f:v}.8h, {w1:v}.8b, {first:v}.8b",
             "smull {g:v}.8h, {w2:v}.8b, {first:v}.8b",
             "smull {h:v}.8h, {w3:v}.8b, {first:v}.8b",
-            "ld1r {{{first:v}.8h}}, [{next}], #2",
             "smlal2 {e:v}.8h, {w0:v}.16b, {second:v}.16b",
             "smlal2 {f:v}.8h, {w1:v}.16b, {second:v}.16b",
             "smlal2 {g:v}.8h, {w2:v}.16b, {second:v}.16b",
             "smlal2 {h:v}.8h, {w3:v}.16b, {second:v}.16b",
-            "ld1r {{{second:v}.8h}}, [{next}], #2",
             "sadalp {a:v}.4s, {e:v}.8h",
             "sadalp {b:v}.4s, {f:v}.8h",
             "sadalp {c:v}.4s, {g:v}.8h",
             "sadalp {d:v}.4s, {h:v}.8h",
-            next = inout(reg) next,
+            pixel = inout(reg) pixel,
             w0 = in(vreg) weights[0], w1 = in(vreg) weights[1], w2 = in(vreg) weights[2], w3 = in(vreg) weights[3],
             a = inout(vreg) a, b = inout(vreg) b, c = inout(vreg) c, d = inout(vreg) d,
             e = out(vreg) _, f = out(vreg) _, g = out(vreg) _, h = out(vreg) _,
-            first = inout(vreg) first, second = inout(vreg) second,
+            first = out(vreg) _, second = out(vreg) _,
             options(pure, readonly, nostack, preserves_flags)
         );
     }
-    (*sums, *bytes) = ([a, b, c, d], [first, second]);
-    next
+    *sums = [a, b, c, d];
+    pixel
 }
 
 /// Adds four products of signed bytes to each of four sums.
