@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::ops::Range;
 
 use super::kernel::{Kernel, Layout};
+use super::padded::{PaddedImage, subtract_128};
 use super::plain;
 use super::round::{LANES, Requantize};
 
@@ -340,65 +341,6 @@ impl Convolution {
             Kernel::Avx2 => unsafe { super::x86::avx2(job, weights, output) },
             _ => plain::run(job, weights, output),
         }
-    }
-}
-
-/// An image and its border.
-struct PaddedImage<'a> {
-    /// `[height, width, channels]`.
-    bytes: &'a [u8],
-    height: usize,
-    width: usize,
-    channels: usize,
-    padding: usize,
-}
-
-impl PaddedImage<'_> {
-    /// Copies rows (the first, counted from the top of the border, and how many) into `[rows, width + 2 x padding,
-    /// depth]`, with `zero` in the border.
-    fn pad<T: Copy>(
-        &self,
-        target: &mut Vec<T>,
-        (first, rows): (usize, usize),
-        depth: usize,
-        zero: T,
-        convert: impl Fn(u8) -> T,
-    ) {
-        let row = (self.width + 2 * self.padding) * depth;
-        target.clear();
-        target.resize(row * rows, zero);
-        for (number, target) in target.chunks_exact_mut(row).enumerate() {
-            let Some(y) = (first + number).checked_sub(self.padding).filter(|y| *y < self.height) else { continue };
-            let source = &self.bytes[y * self.width * self.channels..][..self.width * self.channels];
-            let target = &mut target[self.padding * depth..][..self.width * depth];
-            if self.channels == depth {
-                for (value, byte) in target.iter_mut().zip(source) {
-                    *value = convert(*byte);
-                }
-            } else if self.channels == 3 {
-                // RGB input has the most pixels, and copying with a length known at compile time is several times as
-                // fast.
-                for (pixel, bytes) in target.chunks_exact_mut(depth).zip(source.as_chunks::<3>().0) {
-                    for (value, byte) in pixel.iter_mut().zip(bytes) {
-                        *value = convert(*byte);
-                    }
-                }
-            } else {
-                for (pixel, bytes) in target.chunks_exact_mut(depth).zip(source.chunks_exact(self.channels)) {
-                    for (value, byte) in pixel.iter_mut().zip(bytes) {
-                        *value = convert(*byte);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Subtracts 128 from bytes, a multiple of four of them, which flips each one's top bit. Four at a time where a compiler
-/// finds no vector instructions.
-fn subtract_128(bytes: &mut [u8]) {
-    for word in bytes.as_chunks_mut::<4>().0 {
-        *word = (u32::from_ne_bytes(*word) ^ 0x8080_8080).to_ne_bytes();
     }
 }
 

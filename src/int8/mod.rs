@@ -21,6 +21,7 @@ mod arm;
 mod conv;
 mod conv_op;
 mod kernel;
+mod padded;
 mod plain;
 mod quantize_op;
 mod round;

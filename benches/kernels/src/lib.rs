@@ -10,6 +10,8 @@ mod arm;
 mod conv;
 #[path = "../../../src/int8/kernel.rs"]
 mod kernel;
+#[path = "../../../src/int8/padded.rs"]
+mod padded;
 #[path = "../../../src/int8/plain.rs"]
 mod plain;
 #[path = "../../../src/int8/round.rs"]
