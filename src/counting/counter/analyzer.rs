@@ -36,6 +36,8 @@ pub enum DetectedFrame {
     Same {
         /// Motion of the field since that frame, px.
         moved: (f64, f64),
+        /// Its quality: that frame's, at its own focus.
+        quality: Quality,
         /// Time taken to find that out.
         took: Duration,
     },
@@ -69,6 +71,8 @@ pub struct FrameAnalyzer {
     light: Learner,
     gate: Gate,
     glances: Glances,
+    /// Quality of the frame looked at last.
+    quality: Quality,
     /// The latest frame, if it was not looked at and shows more than the one looked at last.
     passed: Option<RgbImage>,
     scales: ScaleHistory,
@@ -103,6 +107,7 @@ impl FrameAnalyzer {
             light: Learner::default(),
             gate,
             glances: Glances::default(),
+            quality: Quality::default(),
             passed: None,
             scales: ScaleHistory::default(),
             colours: VecDeque::new(),
@@ -127,9 +132,10 @@ impl FrameAnalyzer {
     pub fn analyze(&mut self, image: &RgbImage) -> Result<DetectedFrame, VisionError> {
         let began = Instant::now();
         let moved = match self.glances.at(image) {
-            Glance::Same { moved, rests, more } => {
+            Glance::Same { moved, rests, more, sharpness } => {
                 self.pass(image, rests, more);
-                return Ok(DetectedFrame::Same { moved, took: began.elapsed() });
+                let quality = self.gate.at_a_glance(self.quality, sharpness);
+                return Ok(DetectedFrame::Same { moved, quality, took: began.elapsed() });
             }
             Glance::Look(moved) => moved,
         };
@@ -161,6 +167,7 @@ impl FrameAnalyzer {
         let found = scales.find(&self.vision, &balanced)?;
         let (scale, cells) = found.map_or((None, Vec::new()), |(scale, cells)| (Some(scale), cells));
         let quality = self.gate.judge(image, &balanced, &cells, scale);
+        self.quality = quality;
         let too_coarse = scale.is_some_and(Scale::is_too_coarse);
         // An objective of so low a power lights the field in another way.
         if *self.vision.lighting() == Lighting::Learned && !too_coarse {

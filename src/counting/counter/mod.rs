@@ -159,11 +159,11 @@ impl Counter {
         let began = Instant::now();
         self.timings.begin();
         let (counted, before) = match detected {
-            DetectedFrame::Same { moved, took } => {
+            DetectedFrame::Same { moved, quality, took } => {
                 self.timings.note(Stage::Glance, took);
                 self.frame += 1;
                 self.tracker.pass();
-                (self.shown.after(moved), took)
+                (self.shown.after(moved, quality), took)
             }
             DetectedFrame::Looked(frame) => {
                 let (glance, optics, detect) = frame.took;

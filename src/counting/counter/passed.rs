@@ -17,7 +17,6 @@ pub(super) struct Shown {
     origin: Option<(f64, f64)>,
     um_per_px: Option<MicrometresPerPixel>,
     red_cells: Option<RedCellColour>,
-    quality: Quality,
 }
 
 impl Shown {
@@ -30,17 +29,16 @@ impl Shown {
             origin: counted.origin,
             um_per_px: counted.um_per_px,
             red_cells: counted.red_cells,
-            quality: counted.quality,
         }
     }
 
-    /// A frame after the field moved by `moved` px: its cells carried along, and nothing new.
-    pub(super) fn after(&self, moved: (f64, f64)) -> Counted {
+    /// A frame of this quality after the field moved by `moved` px: its cells carried along, and nothing new.
+    pub(super) fn after(&self, moved: (f64, f64), quality: Quality) -> Counted {
         let mut counted = Counted {
             origin: self.origin.map(|(x, y)| (x + moved.0, y + moved.1)),
             um_per_px: self.um_per_px,
             red_cells: self.red_cells,
-            quality: self.quality,
+            quality,
             ..Counted::default()
         };
         for (cell, id) in &self.cells {
@@ -73,12 +71,12 @@ mod tests {
             looked_at: true,
             ..Counted::default()
         };
-        let after = Shown::of(&counted, (200, 100)).after((30.0, 0.0));
+        let after = Shown::of(&counted, (200, 100)).after((30.0, 0.0), Quality::default());
         assert_eq!(after.origin, Some((130.0, 7.0)));
         assert_eq!(after.in_view.iter().map(|cell| cell.area.x).collect::<Vec<_>>(), [0.0, 30.0]);
         assert_eq!(after.names, [None, None]);
         assert!(!after.looked_at && after.cells.is_empty());
-        let after = Shown::of(&counted, (200, 100)).after((10.0, 0.0));
+        let after = Shown::of(&counted, (200, 100)).after((10.0, 0.0), Quality::default());
         assert_eq!(after.names, [None, Some(CellId(2)), None]);
     }
 }

@@ -282,6 +282,15 @@ impl Gate {
         self.open
     }
 
+    /// Quality of a frame that shows what one of `quality` showed, at another focus: `sharpness` times as sharp.
+    #[must_use]
+    pub(crate) fn at_a_glance(&self, quality: Quality, sharpness: f64) -> Quality {
+        let sharpness = quality.sharpness * sharpness;
+        let blurred = quality.verdict == Verdict::Good && self.history.is_blurred(sharpness);
+        let verdict = if blurred { Verdict::OutOfFocus } else { quality.verdict };
+        Quality { verdict, focus: self.history.relative(sharpness), sharpness, ..quality }
+    }
+
     /// Judges the next frame with [`assess`], and records its sharpness.
     pub fn judge(
         &mut self,

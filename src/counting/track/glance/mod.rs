@@ -79,6 +79,8 @@ pub(crate) enum Glance {
         rests: bool,
         /// Whether it shows ground that was not in view then.
         more: bool,
+        /// Its sharpness as a share of that frame's.
+        sharpness: f64,
     },
 }
 
@@ -180,7 +182,8 @@ impl Looked {
         let now = Preview::of(small, &self.view);
         let before = &self.preview;
         self.since += 1;
-        let blurred = now.sharpness < BLURRED * before.sharpness;
+        let sharpness = if before.sharpness > 0.0 { now.sharpness / before.sharpness } else { 1.0 };
+        let blurred = sharpness < BLURRED;
         self.blurred = if blurred { self.blurred + 1 } else { 0 };
         let (width, step) = (f64::from(self.size.0), before.step);
         let expected = (self.moved.0 + self.velocity.0, self.moved.1 + self.velocity.1);
@@ -203,7 +206,7 @@ impl Looked {
             self.turned |= along < STRAIGHT_ON * speed(before_that) * speed(self.velocity);
         }
         let same_field = rests && new_ground < SAME_FIELD;
-        let otherwise = now.sharpness > SHARPER * before.sharpness
+        let otherwise = sharpness > SHARPER
             || (now.brightness - before.brightness).abs() > LIGHT * before.brightness
             || self.blurred > TREMOR;
         let due = match (same_field, rests) {
@@ -221,7 +224,7 @@ impl Looked {
             };
             return Glance::Look(Some(moved));
         }
-        Glance::Same { moved, rests, more: new_ground >= SAME_FIELD }
+        Glance::Same { moved, rests, more: new_ground >= SAME_FIELD, sharpness }
     }
 
     /// Whether a white cell has become whole since the last look, or is about to leave after few looks.

@@ -54,7 +54,7 @@ fn the_motion_of_frames_that_pass_is_known_to_a_pixel() {
     let slide = slide(150);
     let mut glances = settled(&slide);
     for (x, y) in [(20, 0), (40, 10), (60, 20)] {
-        let Glance::Same { moved, rests, more } = glances.at(&frame(&slide, x, y)) else { panic!("{x}, {y}") };
+        let Glance::Same { moved, rests, more, .. } = glances.at(&frame(&slide, x, y)) else { panic!("{x}, {y}") };
         assert!((moved.0 - f64::from(x)).abs() < 1.0 && (moved.1 - f64::from(y)).abs() < 1.0, "{moved:?}");
         assert!(!rests && more == (x >= 40));
     }
