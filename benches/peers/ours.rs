@@ -112,12 +112,10 @@ fn kept<'a>(
     onnx: &[u8],
     shape: [usize; 3],
 ) -> anyhow::Result<&'a Timed> {
-    let at = match networks.iter().position(|(known, _)| known == name) {
-        Some(at) => at,
-        None => {
-            networks.push((name.iter().map(ToString::to_string).collect(), Timed::new(onnx, shape)?));
-            networks.len() - 1
-        }
-    };
+    let known = networks.iter().position(|(known, _)| known == name);
+    let at = known.unwrap_or(networks.len());
+    if known.is_none() {
+        networks.push((name.iter().map(ToString::to_string).collect(), Timed::new(onnx, shape)?));
+    }
     Ok(&networks[at].1)
 }

@@ -137,7 +137,7 @@ mod tests {
         let (sender, done) = bounded(1);
         sender.send(catch_unwind(|| panic!("broken"))).unwrap();
         let broken = Worker { jobs: None, done, thread: None };
-        let panic = catch_unwind(AssertUnwindSafe(|| broken.take())).err().expect("it is passed on");
+        let panic = catch_unwind(AssertUnwindSafe(|| broken.take())).expect_err("it is passed on");
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"broken"));
     }
 }

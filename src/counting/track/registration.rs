@@ -7,14 +7,14 @@ use crate::domain::geometry::Rect;
 use crate::vision::detect::Detection;
 use crate::vision::optics::field_of_view::FieldOfView;
 
-/// Id of a cell on the slide: the same in every frame that shows it, and unique within one [`Tracker`].
+/// Id of a cell on the slide: the same in every frame that shows it, and unique within one [`Tracker`](super::Tracker).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CellId(pub u32);
 
 /// One frame, as the tracker needs it.
 #[derive(Debug)]
 pub struct Observation<'a> {
-    /// The frame in grey, ideally of [`thumb_size`].
+    /// The frame in grey, ideally of [`thumb_size`](super::thumb_size).
     pub grey: GrayImage,
     /// Its cells, px, most certain first.
     pub cells: &'a [Detection],
