@@ -46,7 +46,7 @@ const SAME_PLACE: f64 = 0.85;
 const SAME_PLACE_BLURRED: f64 = 0.7;
 
 /// A frame below this share of the sharpness of the frame looked at is out of focus.
-const BLURRED: f64 = 0.7;
+const BLURRED: f64 = 0.5;
 
 /// A frame this many times as sharp shows more than the frame looked at.
 const SHARPER: f64 = 1.25;
