@@ -16,9 +16,12 @@ use crate::vision::optics::field_of_view::FieldOfView;
 use self::preview::{Preview, Small, place};
 use super::BORDER_OF_WHITE_CELL;
 
-/// Share of new ground in view from which a frame is looked at while the stage moves: each place is then seen in three to five
-/// looks while it crosses the field.
-const NEW_GROUND: f64 = 0.2;
+/// Share of new ground in view that a frame which passes may show: each place is then seen in three to five looks while it crosses
+/// the field. A frame is looked at if the next one would show more.
+const NEW_GROUND: f64 = 0.25;
+
+/// The same while frames are out of focus.
+const MOST_NEW_GROUND: f64 = 0.4;
 
 /// Frames after which a moving stage's frame is looked at, however slow the stage.
 const MOVING_UNSEEN: u32 = 8;
@@ -197,7 +200,7 @@ impl Looked {
         let before_that = self.velocity;
         self.velocity = (moved.0 - self.moved.0, moved.1 - self.moved.1);
         self.moved = moved;
-        let new_ground = self.new_ground();
+        let new_ground = self.new_ground(0.0);
         let speed = |by: (f64, f64)| by.0.hypot(by.1);
         let rests = speed(self.velocity) < RESTS * width;
         self.moving |= !rests;
@@ -212,10 +215,10 @@ impl Looked {
         let due = match (same_field, rests) {
             (true, _) => self.since >= *patience,
             (false, true) => true,
-            (false, false) => self.turned || new_ground >= NEW_GROUND || self.since >= MOVING_UNSEEN,
+            (false, false) => self.turned || self.new_ground(1.0) > NEW_GROUND || self.since >= MOVING_UNSEEN,
         } || self.shows_white_cells_better();
         // A tremor passes: the next frames are sharp.
-        if looks < FIRST || otherwise || due && !(blurred && new_ground < 2.0 * NEW_GROUND) {
+        if looks < FIRST || otherwise || due && !(blurred && new_ground < MOST_NEW_GROUND) {
             *patience = match (self.moving, same_field) {
                 (true, _) => 1,
                 (false, true) => (2 * *patience).clamp(1, RESTING_UNSEEN),
@@ -237,10 +240,11 @@ impl Looked {
         self.white.iter().any(|cell| cell.looks < WHITE_LOOKS && better(cell))
     }
 
-    /// Share of the frame that was not in view at the last look.
-    fn new_ground(&self) -> f64 {
+    /// Share of the frame that was not in view at the last look, after so many `frames` more at this velocity.
+    fn new_ground(&self, frames: f64) -> f64 {
+        let (x, y) = (self.moved.0 + self.velocity.0 * frames, self.moved.1 + self.velocity.1 * frames);
         let share = |moved: f64, side: u32| (1.0 - moved.abs() / f64::from(side.max(1))).max(0.0);
-        1.0 - share(self.moved.0, self.size.0) * share(self.moved.1, self.size.1)
+        1.0 - share(x, self.size.0) * share(y, self.size.1)
     }
 }
 

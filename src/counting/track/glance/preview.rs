@@ -4,7 +4,7 @@ use image::{GrayImage, RgbImage};
 
 use super::super::correlate::{GreyView, climb, everywhere, peak};
 use super::super::register::{COARSE, THUMB};
-use super::{NEW_GROUND, SAME_PLACE};
+use super::{MOST_NEW_GROUND, SAME_PLACE};
 use crate::vision::optics::field_of_view::FieldOfView;
 use crate::vision::optics::focus::sharpness_of;
 use crate::vision::optics::grey::{block_means, shrunk_by};
@@ -67,7 +67,7 @@ pub(super) fn place(before: &Preview, now: &Preview, expected: (f64, f64)) -> Op
     let clear = best(&[near]).filter(|(_, score)| *score >= SAME_PLACE);
     let (at, _) = clear.or_else(|| {
         let step = i64::from(COARSE);
-        let tried = everywhere(&before.coarse, &now.coarse, 1.0 - 2.0 * NEW_GROUND);
+        let tried = everywhere(&before.coarse, &now.coarse, 1.0 - MOST_NEW_GROUND);
         best(&tried.into_iter().map(|at| (at.0 * step, at.1 * step)).collect::<Vec<_>>())
     })?;
     Some(peak(&before.thumb, &now.thumb, at))

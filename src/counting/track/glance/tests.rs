@@ -42,7 +42,7 @@ fn settled(slide: &RgbImage) -> Glances {
 }
 
 #[test]
-fn a_moving_stage_is_looked_at_once_a_fifth_of_the_field_is_new() {
+fn a_moving_stage_is_looked_at_before_a_quarter_of_the_field_is_new() {
     let slide = slide(150);
     let looked = looks(&mut settled(&slide), (1..25).map(|at| frame(&slide, 36 * at, 0)));
     let gaps: Vec<usize> = looked.split(|look| *look).map(<[bool]>::len).collect();
