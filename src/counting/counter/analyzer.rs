@@ -73,7 +73,7 @@ pub struct FrameAnalyzer {
     glances: Glances,
     /// Quality of the frame looked at last.
     quality: Quality,
-    /// The latest frame, if it was not looked at and shows more than the one looked at last.
+    /// The latest sharp frame that was not looked at, if it shows more than the one looked at last.
     passed: Option<RgbImage>,
     scales: ScaleHistory,
     /// Colours of the red cells of the latest frames that counted.
@@ -132,8 +132,14 @@ impl FrameAnalyzer {
     pub fn analyze(&mut self, image: &RgbImage) -> Result<DetectedFrame, VisionError> {
         let began = Instant::now();
         let moved = match self.glances.at(image) {
-            Glance::Same { moved, rests, more, sharpness } => {
-                self.pass(image, rests, more);
+            Glance::Same { moved, rests, more, sharpness, blurred } => {
+                match (more, blurred) {
+                    (true, false) => self.passed = Some(image.clone()),
+                    (false, _) => self.passed = None,
+                    // A sharp one before it tells more.
+                    (true, true) => {}
+                }
+                self.pass(image, rests);
                 let quality = self.gate.at_a_glance(self.quality, sharpness);
                 return Ok(DetectedFrame::Same { moved, quality, took: began.elapsed() });
             }
@@ -142,7 +148,7 @@ impl FrameAnalyzer {
         self.look(image, moved, began).map(|frame| DetectedFrame::Looked(Box::new(frame)))
     }
 
-    /// Looks at the latest frame, if it passed and shows ground that no look has shown.
+    /// Looks at the latest frame that passed, if it shows ground that no look has shown.
     ///
     /// # Errors
     /// If a network fails on it.
@@ -198,9 +204,8 @@ impl FrameAnalyzer {
         Ok(detected)
     }
 
-    /// Lets a frame pass that shows what the one looked at last showed, and maybe `more` ground beside it.
-    fn pass(&mut self, image: &RgbImage, rests: bool, more: bool) {
-        self.passed = more.then(|| image.clone());
+    /// Lets a frame pass that shows what the one looked at last showed.
+    fn pass(&mut self, image: &RgbImage, rests: bool) {
         // Light is learned from what moves.
         if !rests
             && *self.vision.lighting() == Lighting::Learned

@@ -238,7 +238,7 @@ impl Counter {
         counted
     }
 
-    /// Ends the slide: looks at what the last frame showed and no look did, and adds the cells seen but not yet counted, including
+    /// Ends the slide: looks at what the last frames showed and no look did, and adds the cells seen but not yet counted, including
     /// the cut cells of a last lone field.
     pub fn finish(&mut self) -> Counted {
         let mut counted = match self.analyzer.look_at_the_rest() {

@@ -20,7 +20,10 @@ use super::BORDER_OF_WHITE_CELL;
 /// the field. A frame is looked at if the next one would show more.
 const NEW_GROUND: f64 = 0.25;
 
-/// The same while frames are out of focus.
+/// New ground from one frame to the next from which all are looked at: so fast a stage shows each place in few frames.
+const FAST: f64 = 0.08;
+
+/// The same as [`NEW_GROUND`] while frames are out of focus.
 const MOST_NEW_GROUND: f64 = 0.4;
 
 /// Frames after which a moving stage's frame is looked at, however slow the stage.
@@ -34,7 +37,7 @@ const RESTS: f64 = 0.005;
 
 /// Cosine of the angle up to which a stage goes straight on. Where it turns it has come to the end of its way, and what it shows
 /// there may not come into view again.
-const STRAIGHT_ON: f64 = 0.7;
+const STRAIGHT_ON: f64 = 0.85;
 
 /// New ground from which the place where the stage came to rest is looked at anew.
 const SAME_FIELD: f64 = 0.04;
@@ -82,8 +85,9 @@ pub(crate) enum Glance {
         rests: bool,
         /// Whether it shows ground that was not in view then.
         more: bool,
-        /// Its sharpness as a share of that frame's.
+        /// Its sharpness as a share of that frame's, and whether it is out of focus.
         sharpness: f64,
+        blurred: bool,
     },
 }
 
@@ -200,7 +204,7 @@ impl Looked {
         let before_that = self.velocity;
         self.velocity = (moved.0 - self.moved.0, moved.1 - self.moved.1);
         self.moved = moved;
-        let new_ground = self.new_ground(0.0);
+        let new_ground = self.new_ground(self.moved);
         let speed = |by: (f64, f64)| by.0.hypot(by.1);
         let rests = speed(self.velocity) < RESTS * width;
         self.moving |= !rests;
@@ -215,7 +219,12 @@ impl Looked {
         let due = match (same_field, rests) {
             (true, _) => self.since >= *patience,
             (false, true) => true,
-            (false, false) => self.turned || self.new_ground(1.0) > NEW_GROUND || self.since >= MOVING_UNSEEN,
+            (false, false) => {
+                self.turned
+                    || self.since >= MOVING_UNSEEN
+                    || self.new_ground(self.velocity) >= FAST
+                    || self.new_ground(self.ahead(1.0)) > NEW_GROUND
+            }
         } || self.shows_white_cells_better();
         // A tremor passes: the next frames are sharp.
         if looks < FIRST || otherwise || due && !(blurred && new_ground < MOST_NEW_GROUND) {
@@ -227,24 +236,28 @@ impl Looked {
             };
             return Glance::Look(Some(moved));
         }
-        Glance::Same { moved, rests, more: new_ground >= SAME_FIELD, sharpness }
+        Glance::Same { moved, rests, more: new_ground >= SAME_FIELD, sharpness, blurred }
     }
 
     /// Whether a white cell has become whole since the last look, or is about to leave after few looks.
     fn shows_white_cells_better(&self) -> bool {
         let after = |area: &Rect, frames: f64| {
-            let (x, y) = (self.moved.0 + self.velocity.0 * frames, self.moved.1 + self.velocity.1 * frames);
+            let (x, y) = self.ahead(frames);
             is_whole(&area.moved((-x, -y)), &self.view)
         };
         let better = |cell: &WhitePlace| after(&cell.area, 0.0) && (!cell.whole || !after(&cell.area, AHEAD));
         self.white.iter().any(|cell| cell.looks < WHITE_LOOKS && better(cell))
     }
 
-    /// Share of the frame that was not in view at the last look, after so many `frames` more at this velocity.
-    fn new_ground(&self, frames: f64) -> f64 {
-        let (x, y) = (self.moved.0 + self.velocity.0 * frames, self.moved.1 + self.velocity.1 * frames);
+    /// Share of the frame that was not in view before the field moved by so many px.
+    fn new_ground(&self, moved: (f64, f64)) -> f64 {
         let share = |moved: f64, side: u32| (1.0 - moved.abs() / f64::from(side.max(1))).max(0.0);
-        1.0 - share(x, self.size.0) * share(y, self.size.1)
+        1.0 - share(moved.0, self.size.0) * share(moved.1, self.size.1)
+    }
+
+    /// Motion since the last look after so many more frames at this velocity, px.
+    fn ahead(&self, frames: f64) -> (f64, f64) {
+        (self.moved.0 + self.velocity.0 * frames, self.moved.1 + self.velocity.1 * frames)
     }
 }
 
