@@ -119,8 +119,8 @@ pub fn count(arguments: &CountArguments) -> Result<(), Failure> {
                 }
                 drawn += u64::from(counted.quality.warning().is_some());
                 bar.suspend(|| tell(path, &counted, !arguments.no_gate, drawn == 1));
-                if let Some(problem) = counted.unnamed.clone() {
-                    bar.suspend(|| failures.note(path, &anyhow::anyhow!(problem)));
+                if let Some(problem) = &counted.unnamed {
+                    bar.suspend(|| failures.note(path, &anyhow::anyhow!(problem.clone())));
                 }
                 take_in(&mut session, &counted);
                 frames += 1;

@@ -33,9 +33,6 @@ use passed::Shown;
 use red::RedLooks;
 use white::White;
 
-/// Width of the picture in which blur is measured, px: small enough that pixel noise averages out.
-const SHARPNESS_WIDTH: u32 = 320;
-
 /// Frames after which the views of a white cell that does not count are forgotten.
 const KEPT: u64 = 500;
 
@@ -347,7 +344,7 @@ fn lone(cell: &Detection, id: CellId, placed: &Registration) -> CellUpdate {
 
 /// Overall sharpness of a white-balanced frame, in the middle of its field of view.
 fn sharpness(balanced: &BalancedPicture) -> f64 {
-    let factor = (f64::from(SHARPNESS_WIDTH) / f64::from(balanced.width())).min(1.0);
+    let factor = (f64::from(focus::SHARPNESS_WIDTH) / f64::from(balanced.width())).min(1.0);
     let side = |length: u32| ((f64::from(length) * factor).round() as u32).max(1);
     let small = balanced.shrunk(side(balanced.width()), side(balanced.height()));
     let Rect { x, y, w, h } = balanced.view.resized(small.dimensions()).inner();

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use image::RgbImage;
 
+use crate::counting::track::glance::WHITE_LOOKS;
 use crate::domain::class::{CellClass, Kind};
 use crate::vision::Cell;
 use crate::vision::detect::Detection;
 use crate::vision::prediction::{Prediction, mean_distance};
 
 /// Views pooled into the prediction: the sharpest ones.
-const VIEWS: usize = 3;
+const VIEWS: usize = WHITE_LOOKS as usize;
 
 /// Frames between two views while there are fewer: neighbouring frames show nearly the same.
 const APART: u64 = 3;

@@ -9,6 +9,10 @@ use crate::domain::scale::MicrometresPerPixel;
 use crate::vision::optics::field_of_view::BalancedPicture;
 use crate::vision::optics::resample::{ResampleError, resample};
 
+/// Width of the picture in which the blur of frames that follow each other is compared, px: small enough that pixel noise averages
+/// out.
+pub(crate) const SHARPNESS_WIDTH: u32 = 320;
+
 /// Scale at which the sharpness of fields is compared, um per pixel: coarse enough to average out camera noise, fine
 /// enough that half a micrometre of blur takes away nine tenths of the sharpness. Of 0.25, 0.36 and 0.5 it separated
 /// fields of `chula`, `iml` and `txl` train best from their blurred copies.

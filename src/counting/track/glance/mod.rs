@@ -64,7 +64,7 @@ const TREMOR: u32 = 2;
 const LIGHT: f64 = 0.25;
 
 /// Looks that a white cell gets while it is whole in view, if it can: as many as its prediction is pooled from.
-const WHITE_LOOKS: u32 = 3;
+pub(crate) const WHITE_LOOKS: u32 = 3;
 
 /// Frames ahead in which a white cell's leaving is foreseen: more than those out of focus in a row.
 const AHEAD: f64 = 3.0;

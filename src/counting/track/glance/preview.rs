@@ -6,11 +6,8 @@ use super::super::correlate::{GreyView, climb, everywhere, peak};
 use super::super::register::{COARSE, THUMB};
 use super::{MOST_NEW_GROUND, SAME_PLACE};
 use crate::vision::optics::field_of_view::FieldOfView;
-use crate::vision::optics::focus::sharpness_of;
+use crate::vision::optics::focus::{SHARPNESS_WIDTH, sharpness_of};
 use crate::vision::optics::grey::{block_means, shrunk_by};
-
-/// Width of the picture in which blur is measured, px, at least: small enough that pixel noise averages out.
-const SHARPNESS_WIDTH: u32 = 320;
 
 /// Radius of the neighbourhood that a pixel is compared with, px of the thumb: wider than a cell, narrower than the shade of
 /// uneven light.
