@@ -30,6 +30,7 @@ pub mod config;
 pub mod counting;
 pub mod domain;
 pub mod int8;
+mod onnx;
 pub mod outputs;
 pub mod station;
 pub mod store;

@@ -14,7 +14,9 @@ take more of a small machine than the program.
 
 Full speed: the simulated stage moves on whether or not a frame was used, so it must give more frames than the program gets
 through (--frame-rate), yet not so many that drawing takes the program's time and the stage jumps. The last lines say whether
-it was the bottleneck. Cells that the tracker remembers are no figure of the program's; they begin anew with each sample.
+it was the bottleneck. --drawn FOLDER instead plays pictures of that stage drawn beforehand, over and over, each as soon as the last
+one is counted: `cargo run --release --example cost_material FOLDER 2000` draws them (FOLDER/frames, 1.8 GB, best kept in memory).
+Cells that the tracker remembers are no figure of the program's; they begin anew with each sample.
 Python's standard library is all it needs.
 """
 
@@ -45,14 +47,14 @@ SETTLES = 300.0
 class Station:
     """The program on a simulated microscope, in a folder of its own."""
 
-    def __init__(self, program, folder, rate, target, megabytes):
+    def __init__(self, program, folder, camera, target, megabytes):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.state = self.folder / "state"
         config = self.folder / "station.toml"
         config.write_text(
             f'[station]\nname = "soak"\nstate = "{self.state}"\ntraining = true\n'
-            f'[camera]\nsource = "simulated"\nframe_rate = {rate:.1f}\n'
+            f'[camera]\n{camera}\n'
             f'[session]\nautostart = false\ntarget = {target}\n[display]\nkind = "none"\n[serial]\nport = "none"\n'
             f'[web]\nlisten = "127.0.0.1:0"\n[store]\nmegabytes = {megabytes}\n')
         environment = os.environ | {"LEUKOSCOPE_MODELS": str(MODELS)}
@@ -286,6 +288,7 @@ def main():
     ask.add_argument("--csv", type=Path, default=Path("soak.csv"), help="where the figures go (default: soak.csv)")
     ask.add_argument("--every", type=float, default=60, help="seconds between two lines (default: 60)")
     ask.add_argument("--frame-rate", type=float, default=90, help="of the simulated camera, up to 240 (default: 90)")
+    ask.add_argument("--drawn", type=Path, help="a folder of pictures to play instead of the simulated camera")
     ask.add_argument("--target", type=int, default=200, help="white cells a sample (default: 200)")
     ask.add_argument("--megabytes", type=int, default=2000, help="size allowed to the store (default: 2000, as shipped)")
     ask.add_argument("--folder", type=Path, help="where the state goes (default: a new temporary folder, which is kept)")
@@ -296,7 +299,12 @@ def main():
     program = ask.program.resolve()
     if not os.access(program, os.X_OK) or program.is_dir():
         raise SystemExit(f"soak: {ask.program} is no program: build it by `cargo build --release`, it is target/release/leukoscope")
-    station = Station(program, folder, ask.frame_rate, ask.target, ask.megabytes)
+    camera = f'source = "simulated"\nframe_rate = {ask.frame_rate:.1f}'
+    if ask.drawn:
+        if not any(ask.drawn.glob("*.bmp")):
+            raise SystemExit(f"soak: {ask.drawn} holds no .bmp: the pictures are in FOLDER/frames of what cost_material drew")
+        camera = f'source = "replay:{ask.drawn.resolve()}"\nrepeat = true'
+    station = Station(program, folder, camera, ask.target, ask.megabytes)
     troubles, over = set(), threading.Event()
     pages = [Page(station.port, number, troubles, over) for number in range(3)]
     for page in pages:
@@ -319,9 +327,12 @@ def main():
         last = rows[-1]
         print(table(rows))
         given = last["frames"] + last["skipped"]
-        print(f"\nThe camera gave {given / last['seconds']:.1f} frames a second of {ask.frame_rate:g} asked for, of which "
-              f"{100 * last['skipped'] / given:.0f} % were not looked at."
-              + ("" if last["skipped"] > 0.02 * given else " IT WAS THE BOTTLENECK: give a higher --frame-rate."))
+        if ask.drawn:
+            print(f"\nEach picture was given when the one before was counted: {given / last['seconds']:.1f} a second.")
+        else:
+            print(f"\nThe camera gave {given / last['seconds']:.1f} frames a second of {ask.frame_rate:g} asked for, of which "
+                  f"{100 * last['skipped'] / given:.0f} % were not looked at."
+                  + ("" if last["skipped"] > 0.02 * given else " IT WAS THE BOTTLENECK: give a higher --frame-rate."))
         print(f"\n{last['frames']} frames in {last['seconds'] / 3600:.2f} h, {last['samples']} samples counted and signed, "
               f"{last['dropped']} things given up, "
               f"{last['pictures_shown']} pictures shown on three pages loaded {sum(page.loads for page in pages)} times.")

@@ -1,59 +1,39 @@
 //! `QLinearAdd` of onnxruntime's `com.microsoft`.
 
-use tract_onnx::model::ParsingContext;
-use tract_onnx::pb::NodeProto;
-use tract_onnx::tract_hir::internal::*;
+use std::sync::Arc;
+
+use tract_core::internal::*;
 
 use super::add::{Addition, Units};
-use super::{Read, check_bytes, check_inputs, number};
+use super::{check_bytes, check_inputs, number};
+use crate::onnx::{Node, Wire};
 
 /// Reads a node.
-pub(super) fn read(_: &ParsingContext<'_>, node: &NodeProto) -> Read {
+pub(super) fn read(node: &Node) -> TractResult<Wire> {
     check_inputs(node, 8..=8)?;
-    Ok((expand(QLinearAdd), vec![]))
+    Ok(Arc::new(wire))
 }
 
-#[derive(Clone, Debug)]
-struct QLinearAdd;
-
-impl Expansion for QLinearAdd {
-    fn name(&self) -> StaticName {
-        "QLinearAdd".into()
-    }
-
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        s: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        check_output_arity(outputs, 1)?;
-        s.equals(&outputs[0].datum_type, u8::datum_type())?;
-        s.equals(&outputs[0].shape, &inputs[0].shape)
-    }
-
-    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
-        check_bytes(model, prefix, inputs[0])?;
-        check_bytes(model, prefix, inputs[3])?;
-        let (a, b) = (model.outlet_fact(inputs[0])?, model.outlet_fact(inputs[3])?);
-        ensure!(
-            a.shape == b.shape,
-            "`{prefix}` adds arrays of unlike shapes, {:?} and {:?}, which this program cannot compute",
-            a.shape,
-            b.shape
-        );
-        let units = |scale: usize, what: &str| -> TractResult<Units> {
-            Ok(Units {
-                scale: number(model, prefix, inputs[scale], &format!("{what} scale"))?,
-                zero_point: number(model, prefix, inputs[scale + 1], &format!("{what} zero point"))?,
-            })
-        };
-        let addition = Addition::new(units(1, "first")?, units(4, "second")?, units(6, "output")?)
-            .with_context(|| format!("`{prefix}` has a scale that is no positive number"))?;
-        model.wire_node(prefix, AdditionOp(addition), &[inputs[0], inputs[3]])
-    }
+fn wire(prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
+    check_bytes(model, prefix, inputs[0])?;
+    check_bytes(model, prefix, inputs[3])?;
+    let (a, b) = (model.outlet_fact(inputs[0])?, model.outlet_fact(inputs[3])?);
+    ensure!(
+        a.shape == b.shape,
+        "`{prefix}` adds arrays of unlike shapes, {:?} and {:?}, which this program cannot compute",
+        a.shape,
+        b.shape
+    );
+    let units = |scale: usize, what: &str| -> TractResult<Units> {
+        Ok(Units {
+            scale: number(model, prefix, inputs[scale], &format!("{what} scale"))?,
+            zero_point: number(model, prefix, inputs[scale + 1], &format!("{what} zero point"))?,
+        })
+    };
+    let addition = Addition::new(units(1, "first")?, units(4, "second")?, units(6, "output")?)
+        .with_context(|| format!("`{prefix}` has a scale that is no positive number"))?;
+    model.wire_node(prefix, AdditionOp(addition), &[inputs[0], inputs[3]])
 }
-
 /// Adds two byte arrays of the same shape, in any order of axes.
 #[derive(Clone, Debug, PartialEq)]
 struct AdditionOp(Addition);

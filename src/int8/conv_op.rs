@@ -2,43 +2,43 @@
 
 use std::sync::{Arc, OnceLock};
 
-use tract_onnx::pb::NodeProto;
-use tract_onnx::tract_hir::internal::*;
+use tract_core::internal::*;
 
 use super::conv::{Convolution, Layer};
 use super::kernel::Kernel;
-use super::{Read, check_bytes, check_inputs, constant, number, numbers};
+use super::{check_bytes, check_image, check_inputs, constant, number, numbers};
+use crate::onnx::{Node, Wire};
 
 /// Reads a node; refuses anything but a 3x3 convolution with padding 1, or 1x1 without padding, with stride 1 or 2.
-pub(super) fn read(node: &NodeProto, kernel: Kernel) -> Read {
+pub(super) fn read(node: &Node, kernel: Kernel) -> TractResult<Wire> {
     check_inputs(node, 8..=9)?;
     let refuse = |what: &str, found: &dyn std::fmt::Debug, takes: &str| -> TractResult<()> {
         bail!("QLinearConv `{}` has {what} {found:?}, which this program cannot compute: it takes {takes}", node.name)
     };
-    let list = |name: &str| node.get_attr_opt_vec::<i64>(name);
-    if let Some(group) = node.get_attr_opt::<i64>("group")?.filter(|group| *group != 1) {
+    if let Some(group) = node.number("group").filter(|group| *group != 1) {
         refuse("group", &group, "1")?;
     }
-    if let Some(dilations) = list("dilations")?.filter(|dilations| dilations[..] != [1, 1]) {
+    if let Some(dilations) = node.numbers("dilations").filter(|dilations| *dilations != [1, 1]) {
         refuse("dilations", &dilations, "[1, 1]")?;
     }
-    if let Some(auto) = node.get_attr_opt::<String>("auto_pad")?.filter(|auto| auto != "NOTSET") {
+    if let Some(auto) = node.text("auto_pad").filter(|auto| auto != "NOTSET") {
         refuse("auto_pad", &auto, "pads")?;
     }
     // The kernel's shape is only known once its weights are.
-    let pads = list("pads")?.unwrap_or_else(|| vec![0; 4]);
-    let side = match pads[..] {
+    let pads = node.numbers("pads").unwrap_or(&[0; 4]);
+    let side = match pads {
         [1, 1, 1, 1] => 3,
         [0, 0, 0, 0] => 1,
         _ => return refuse("pads", &pads, "1 or 0 on every side").map(|()| unreachable!("it always refuses")),
     };
-    let strides = list("strides")?.unwrap_or_else(|| vec![1, 1]);
-    let stride = match strides[..] {
+    let strides = node.numbers("strides").unwrap_or(&[1, 1]);
+    let stride = match strides {
         [1, 1] => 1,
         [2, 2] => 2,
         _ => return refuse("strides", &strides, "[1, 1] and [2, 2]").map(|()| unreachable!("it always refuses")),
     };
-    Ok((expand(QLinearConv { kernel, side, stride, packed: Arc::default() }), vec![]))
+    let layer = QLinearConv { kernel, side, stride, packed: Arc::default() };
+    Ok(Arc::new(move |name, model, inputs| layer.wire(name, model, inputs)))
 }
 
 /// The node as in ONNX, `[N, C, H, W]`.
@@ -52,34 +52,10 @@ struct QLinearConv {
     packed: Arc<OnceLock<Arc<Convolution>>>,
 }
 
-impl Expansion for QLinearConv {
-    fn name(&self) -> StaticName {
-        "QLinearConv".into()
-    }
-
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        s: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        check_output_arity(outputs, 1)?;
-        s.equals(&outputs[0].datum_type, u8::datum_type())?;
-        s.equals(&inputs[0].rank, 4)?;
-        s.equals(&inputs[3].rank, 4)?;
-        s.equals(&outputs[0].rank, 4)?;
-        s.equals(&outputs[0].shape[0], &inputs[0].shape[0])?;
-        s.equals(&outputs[0].shape[1], &inputs[3].shape[0])?;
-        for axis in 2..4 {
-            s.given(&inputs[0].shape[axis], move |s, length| {
-                s.equals(&outputs[0].shape[axis], (length - 1.to_dim()) / self.stride + 1.to_dim())
-            })?;
-        }
-        Ok(())
-    }
-
+impl QLinearConv {
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
         check_bytes(model, prefix, inputs[0])?;
+        check_image(model, prefix, inputs[0])?;
         let convolution = match self.packed.get() {
             Some(packed) => Arc::clone(packed),
             None => Arc::clone(self.packed.get_or_init({

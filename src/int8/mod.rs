@@ -1,8 +1,8 @@
 //! Quantized networks, computed on bytes: implementations of ONNX's quantized operators for tract.
 //!
 //! tract's own int8 convolution supports only one scale for all output channels and is slower than its `f32` one.
-//! `register` replaces tract's operators with these: `QuantizeLinear`, `QLinearConv` (3x3 and 1x1), `QLinearAdd` and
-//! `DepthToSpace` of bytes. Anything they cannot compute exactly is refused when the file is read.
+//! These are `QuantizeLinear`, `QLinearConv` (3x3 and 1x1), `QLinearAdd`, `DepthToSpace` of bytes and `DequantizeLinear`. What they
+//! cannot compute exactly is refused when the file is read or, where it depends on constants, when its first plan is made.
 //!
 //! Arrays are `[N, H, W, C]` between them, so that an output pixel's input from one row is contiguous. Sums are exact
 //! 32-bit integers and one function rounds them, so every [`Kernel`] on every machine gives the same bytes.
@@ -20,6 +20,7 @@ mod add_op;
 mod arm;
 mod conv;
 mod conv_op;
+mod dequantize_op;
 mod kernel;
 mod padded;
 mod plain;
@@ -31,55 +32,47 @@ mod x86;
 
 use std::sync::Arc;
 
-use tract_onnx::pb::NodeProto;
-use tract_onnx::tract_hir::internal::*;
+use tract_core::internal::*;
+
+use crate::onnx::{Network, Node, Wire};
 
 pub use add::{Addition, Units};
 pub use conv::{Convolution, Layer, LayerError};
 pub use kernel::Kernel;
 
-/// Registers these operators for the quantized nodes that `onnx` reads.
-pub(crate) fn register(onnx: &mut tract_onnx::Onnx, kernel: Kernel) {
-    onnx.op_register.insert("QuantizeLinear", quantize_op::read);
-    onnx.op_register.insert("QLinearAdd", add_op::read);
-    onnx.op_register.insert("DepthToSpace", shuffle_op::read);
-    // The registry holds plain functions, which cannot capture the kernel.
-    onnx.op_register.insert(
-        "QLinearConv",
-        match kernel {
-            Kernel::Plain => |_, node| conv_op::read(node, Kernel::Plain),
-            Kernel::Avx2 => |_, node| conv_op::read(node, Kernel::Avx2),
-            Kernel::AvxVnni => |_, node| conv_op::read(node, Kernel::AvxVnni),
-            Kernel::Avx512Vnni => |_, node| conv_op::read(node, Kernel::Avx512Vnni),
-            Kernel::Neon => |_, node| conv_op::read(node, Kernel::Neon),
-            Kernel::NeonDot => |_, node| conv_op::read(node, Kernel::NeonDot),
-            Kernel::NeonMatrix => |_, node| conv_op::read(node, Kernel::NeonMatrix),
-        },
-    );
+/// What `node` computes, if it is one of these operators.
+///
+/// # Errors
+/// If it is in a way that they cannot compute.
+pub(crate) fn read(node: &Node, kernel: Kernel) -> TractResult<Option<Wire>> {
+    Ok(Some(match node.operator.as_str() {
+        "DepthToSpace" => shuffle_op::read(node)?,
+        "DequantizeLinear" => dequantize_op::read(node)?,
+        "QLinearAdd" => add_op::read(node)?,
+        "QLinearConv" => conv_op::read(node, kernel)?,
+        quantize_op::NAME => quantize_op::read(node)?,
+        _ => return Ok(None),
+    }))
 }
 
-/// Whether the only use of `model`'s input is a `QuantizeLinear` that turns byte / 255 back into the byte.
-pub(crate) fn quantizes_pixels(model: &InferenceModel) -> bool {
-    let &[input] = &model.inputs[..] else { return false };
-    let &[next] = &model.node(input.node).outputs[input.slot].successors[..] else { return false };
-    let node = model.node(next.node);
-    let constant = |slot: usize| model.outlet_fact(*node.inputs.get(slot)?).ok()?.value.concretize();
+/// Whether the only use of the network's input is a `QuantizeLinear` that turns byte / 255 back into the byte.
+pub(crate) fn quantizes_pixels(network: &Network) -> bool {
+    let mut uses = network.nodes.iter().filter(|node| node.inputs.contains(&network.input));
+    let (Some(node), None) = (uses.next(), uses.next()) else { return false };
+    let constant = |slot: usize| network.constants.get(node.inputs.get(slot)?);
     let scale = constant(1).and_then(|tensor| tensor.cast_to_scalar::<f32>().ok());
     let zero_point = constant(2).and_then(|tensor| tensor.cast_to_scalar::<u8>().ok());
-    node.op.name() == quantize_op::NAME
+    node.operator == quantize_op::NAME
         && scale.zip(zero_point).is_some_and(|(scale, zero_point)| quantize_op::keeps_bytes(scale, zero_point))
 }
 
-/// Return type of a builder in tract's registry: the operator, and no closures.
-type Read = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
-
-/// Refuses a node with another number of inputs, or with one left out: tract would shift the others up.
-fn check_inputs(node: &NodeProto, counts: std::ops::RangeInclusive<usize>) -> TractResult<()> {
-    let given = node.input.iter().filter(|name| !name.is_empty()).count();
+/// Refuses a node with another number of inputs, or with one left out.
+pub(crate) fn check_inputs(node: &Node, counts: std::ops::RangeInclusive<usize>) -> TractResult<()> {
+    let given = node.inputs.iter().filter(|name| !name.is_empty()).count();
     ensure!(
-        given == node.input.len() && counts.contains(&given),
+        given == node.inputs.len() && counts.contains(&given),
         "{} `{}` has {given} inputs, which this program cannot compute: it takes {counts:?}",
-        node.op_type,
+        node.operator,
         node.name
     );
     Ok(())
@@ -117,6 +110,16 @@ fn number<T: Datum + Copy>(model: &TypedModel, prefix: &str, input: OutletId, wh
             )
         }
     }
+}
+
+/// Refuses activations that are no images, `[N, C, H, W]`.
+fn check_image(model: &TypedModel, prefix: &str, input: OutletId) -> TractResult<()> {
+    let axes = model.outlet_fact(input)?.rank();
+    ensure!(
+        axes == 4,
+        "`{prefix}` takes an array of {axes} axes, which this program cannot compute: it takes images, of 4"
+    );
+    Ok(())
 }
 
 /// Refuses activations that are not bytes.

@@ -1,17 +1,18 @@
 //! `QuantizeLinear` to bytes.
 
-use tract_onnx::model::ParsingContext;
-use tract_onnx::pb::NodeProto;
-use tract_onnx::tract_hir::internal::*;
+use std::sync::Arc;
+
+use tract_core::internal::*;
 
 use super::add::Units;
 use super::round::round_within;
-use super::{Read, check_inputs, number};
+use super::{check_image, check_inputs, number};
+use crate::onnx::{Node, Wire};
 
 /// Reads a node.
-pub(super) fn read(_: &ParsingContext<'_>, node: &NodeProto) -> Read {
+pub(super) fn read(node: &Node) -> TractResult<Wire> {
     check_inputs(node, 3..=3)?;
-    Ok((expand(QuantizeLinear), vec![]))
+    Ok(Arc::new(wire))
 }
 
 /// Name of the node in tract's graph.
@@ -23,60 +24,27 @@ pub(super) fn keeps_bytes(scale: f32, zero_point: u8) -> bool {
     zero_point == 0 && (0..=u8::MAX).all(again)
 }
 
-#[derive(Clone, Debug)]
-struct QuantizeLinear;
-
-impl Expansion for QuantizeLinear {
-    fn name(&self) -> StaticName {
-        NAME.into()
+fn wire(prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
+    check_image(model, prefix, inputs[0])?;
+    let found = model.outlet_fact(inputs[0])?.datum_type;
+    if found == u8::datum_type() {
+        // Already bytes, `[N, H, W, C]`: `Net` passes pixels if `quantizes_pixels` says that quantizing changes
+        // nothing.
+        return model.wire_node(prefix, AxisOp::Move(3, 1), &[inputs[0]]);
     }
-
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        s: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        check_output_arity(outputs, 1)?;
-        s.equals(&outputs[0].datum_type, u8::datum_type())?;
-        s.equals(&inputs[0].rank, 4)?;
-        s.equals(&outputs[0].rank, 4)?;
-        s.given(&inputs[0].datum_type, |s, kind| {
-            if kind != u8::datum_type() {
-                return s.equals(&outputs[0].shape, &inputs[0].shape);
-            }
-            for (from, to) in [(0, 0), (3, 1), (1, 2), (2, 3)] {
-                s.equals(&outputs[0].shape[to], &inputs[0].shape[from])?;
-            }
-            Ok(())
-        })
-    }
-
-    fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
-        let found = model.outlet_fact(inputs[0])?.datum_type;
-        if found == u8::datum_type() {
-            // Already bytes, `[N, H, W, C]`: `Net` passes pixels if `quantizes_pixels` says that quantizing changes
-            // nothing.
-            return model.wire_node(prefix, AxisOp::Move(3, 1), &[inputs[0]]);
-        }
-        ensure!(
-            found == f32::datum_type(),
-            "`{prefix}` takes {found:?}, which this program cannot compute: it takes f32"
-        );
-        let units = Units {
-            scale: number(model, prefix, inputs[1], "scale")?,
-            zero_point: number(model, prefix, inputs[2], "zero point")?,
-        };
-        ensure!(
-            units.scale.is_normal() && units.scale > 0.0,
-            "`{prefix}` has the scale {}, which is no positive number",
-            units.scale
-        );
-        let y = model.wire_node(format!("{prefix}.u8"), QuantizeOp(units), &[inputs[0]])?;
-        model.wire_node(prefix, AxisOp::Move(3, 1), &y)
-    }
+    ensure!(found == f32::datum_type(), "`{prefix}` takes {found:?}, which this program cannot compute: it takes f32");
+    let units = Units {
+        scale: number(model, prefix, inputs[1], "scale")?,
+        zero_point: number(model, prefix, inputs[2], "zero point")?,
+    };
+    ensure!(
+        units.scale.is_normal() && units.scale > 0.0,
+        "`{prefix}` has the scale {}, which is no positive number",
+        units.scale
+    );
+    let y = model.wire_node(format!("{prefix}.u8"), QuantizeOp(units), &[inputs[0]])?;
+    model.wire_node(prefix, AxisOp::Move(3, 1), &y)
 }
-
 /// `[N, C, H, W]` numbers to `[N, H, W, C]` bytes: `clamp(round_half_even(x / scale) + zero_point, 0, 255)`.
 #[derive(Clone, Debug, PartialEq)]
 struct QuantizeOp(Units);

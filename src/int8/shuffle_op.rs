@@ -1,22 +1,24 @@
 //! `DepthToSpace`.
 
-use tract_onnx::model::ParsingContext;
-use tract_onnx::pb::NodeProto;
-use tract_onnx::tract_hir::internal::*;
+use std::sync::Arc;
 
-use super::{Read, check_inputs};
+use tract_core::internal::*;
+
+use super::{check_image, check_inputs};
+use crate::onnx::{Node, Wire};
 
 /// Reads a node.
-pub(super) fn read(_: &ParsingContext<'_>, node: &NodeProto) -> Read {
+pub(super) fn read(node: &Node) -> TractResult<Wire> {
     check_inputs(node, 1..=1)?;
-    let block = node.get_attr_opt::<i64>("blocksize")?.unwrap_or(0);
-    let channels_last = match node.get_attr_opt::<String>("mode")?.as_deref() {
+    let block = node.number("blocksize").unwrap_or(0);
+    let channels_last = match node.text("mode").as_deref() {
         None | Some("DCR") => true,
         Some("CRD") => false,
         Some(mode) => bail!("DepthToSpace `{}` has the mode {mode:?}; there are DCR and CRD", node.name),
     };
     ensure!((1..=64).contains(&block), "DepthToSpace `{}` has a blocksize of {block}, not 1 to 64", node.name);
-    Ok((expand(DepthToSpace { block: block as usize, channels_last }), vec![]))
+    let layer = DepthToSpace { block: block as usize, channels_last };
+    Ok(Arc::new(move |name, model, inputs| layer.wire(name, model, inputs)))
 }
 
 /// The node as in ONNX: `[N, block x block x C, H, W]` to `[N, C, H x block, W x block]`.
@@ -27,30 +29,9 @@ struct DepthToSpace {
     channels_last: bool,
 }
 
-impl Expansion for DepthToSpace {
-    fn name(&self) -> StaticName {
-        "DepthToSpace".into()
-    }
-
-    fn rules<'r, 'p: 'r, 's: 'r>(
-        &'s self,
-        s: &mut Solver<'r>,
-        inputs: &'p [TensorProxy],
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        check_output_arity(outputs, 1)?;
-        s.equals(&outputs[0].datum_type, &inputs[0].datum_type)?;
-        s.equals(&inputs[0].rank, 4)?;
-        s.equals(&outputs[0].rank, 4)?;
-        s.equals(&outputs[0].shape[0], &inputs[0].shape[0])?;
-        s.given(&inputs[0].shape[1], |s, depth| s.equals(&outputs[0].shape[1], depth / (self.block * self.block)))?;
-        for axis in 2..4 {
-            s.given(&inputs[0].shape[axis], move |s, length| s.equals(&outputs[0].shape[axis], length * self.block))?;
-        }
-        Ok(())
-    }
-
+impl DepthToSpace {
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
+        check_image(model, prefix, inputs[0])?;
         let fact = model.outlet_fact(inputs[0])?;
         let (bytes, shape) = (fact.datum_type == u8::datum_type(), fact.shape.to_tvec());
         let (depth, area) = (shape[1].to_usize()?, self.block * self.block);

@@ -81,6 +81,11 @@ impl Graph {
         self.constant(name, shape, 6, &raw);
     }
 
+    pub fn longs(&mut self, name: &str, shape: &[usize], values: &[i64]) {
+        let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.constant(name, shape, 7, &raw);
+    }
+
     /// A node named after its output; `lists` are list attributes, `numbers` scalar ones.
     pub fn node(&mut self, op: &str, inputs: &[&str], output: &str, lists: &[(&str, &[i64])], numbers: &[(&str, i64)]) {
         let mut node = inputs.iter().fold(Message::default(), |message, input| message.text(1, input));

@@ -7,6 +7,7 @@ mod field_of_view;
 mod int8_kernels;
 mod int8_networks;
 mod models;
+mod networks;
 mod pictures;
 mod prevalence;
 mod quality;

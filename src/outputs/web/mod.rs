@@ -57,7 +57,6 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
-use utoipa::openapi::path::PathItem;
 
 use self::app::App;
 pub use self::certificate::CertificateError;
@@ -323,16 +322,5 @@ async fn serve(
 /// Every method and path of the API.
 #[must_use]
 pub fn paths() -> Vec<(&'static str, String)> {
-    let described = routes::declared().into_openapi().paths.paths;
-    let methods = |(path, item): (String, PathItem)| {
-        let there = [
-            ("get", item.get.is_some()),
-            ("post", item.post.is_some()),
-            ("put", item.put.is_some()),
-            ("patch", item.patch.is_some()),
-            ("delete", item.delete.is_some()),
-        ];
-        there.into_iter().filter(|(_, there)| *there).map(move |(method, _)| (method, path.clone()))
-    };
-    described.into_iter().flat_map(methods).collect()
+    routes::paths()
 }

@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
-use utoipa_axum::routes;
+use utoipa::openapi::HttpMethod;
+use utoipa_axum::{PathItemExt as _, paste};
 
 use super::app::SharedApp;
 use super::error::{ApiError, LONGEST_BODY};
@@ -22,7 +22,35 @@ use crate::store::records::Role;
 /// One route; the handler declares its method, path and description.
 struct Route {
     needs: Needs,
-    declared: UtoipaMethodRouter<SharedApp>,
+    handler: Handler,
+}
+
+/// A handler where it says that it is.
+struct Handler {
+    path: String,
+    methods: Vec<HttpMethod>,
+    router: MethodRouter<SharedApp>,
+    #[cfg(test)]
+    described: utoipa_axum::router::UtoipaMethodRouter<SharedApp>,
+}
+
+/// The [`Handler`] of this name. What it declares beside path and methods, the forms of all requests and answers, would be a
+/// twentieth of the program: it stands in `openapi.json`, and only the test of that file asks for it.
+macro_rules! handler {
+    ($module:ident :: $name:ident) => {
+        paste! {{
+            let methods = <$module::[<__path_ $name>] as utoipa::Path>::methods();
+            Handler {
+                path: <$module::[<__path_ $name>] as utoipa::Path>::path(),
+                router: methods.iter().fold(MethodRouter::new(), |router, method| {
+                    router.on(method.to_method_filter(), $module::$name)
+                }),
+                methods,
+                #[cfg(test)]
+                described: utoipa_axum::routes!($module::$name),
+            }
+        }}
+    };
 }
 
 /// What a caller needs.
@@ -36,112 +64,134 @@ pub(super) struct Needs {
     pub(super) or_scraper: bool,
 }
 
-fn route(role: impl Into<Option<Role>>, declared: UtoipaMethodRouter<SharedApp>) -> Route {
-    Route { needs: Needs { role: role.into(), person: false, or_scraper: false }, declared }
+fn route(role: impl Into<Option<Role>>, handler: Handler) -> Route {
+    Route { needs: Needs { role: role.into(), person: false, or_scraper: false }, handler }
 }
 
 /// A route for collectors of figures, too.
-fn scraped(role: Role, declared: UtoipaMethodRouter<SharedApp>) -> Route {
-    Route { needs: Needs { role: Some(role), person: false, or_scraper: true }, declared }
+fn scraped(role: Role, handler: Handler) -> Route {
+    Route { needs: Needs { role: Some(role), person: false, or_scraper: true }, handler }
 }
 
 /// A route for persons only.
-fn personal(role: Role, declared: UtoipaMethodRouter<SharedApp>) -> Route {
-    Route { needs: Needs { role: Some(role), person: true, or_scraper: false }, declared }
+fn personal(role: Role, handler: Handler) -> Route {
+    Route { needs: Needs { role: Some(role), person: true, or_scraper: false }, handler }
 }
 
-/// All API routes, each made when its turn comes: their descriptions together are megabytes, and only /api/openapi.json needs them.
-fn table() -> Vec<fn() -> Route> {
+/// All API routes.
+fn table() -> Vec<Route> {
     use Role::{Admin, Operator, Reviewer};
-    let table: &[fn() -> Route] = &[
-        || route(None, routes!(account::login)),
-        || route(None, routes!(account::logout)),
-        || route(None, routes!(account::me)),
-        || personal(Operator, routes!(account::change_password)),
-        || route(None, routes!(openapi::document)),
-        || route(Operator, routes!(stream::now)),
-        || route(Operator, routes!(stream::watch)),
-        || route(Operator, routes!(stream::command)),
-        || route(Operator, routes!(worklist::worklist)),
-        || route(Operator, routes!(worklist::order)),
-        || route(Operator, routes!(worklist::cancel)),
-        || route(Operator, routes!(worklist::import)),
-        || route(Operator, routes!(samples::known)),
-        || route(Operator, routes!(interrupted::list)),
-        || route(Operator, routes!(interrupted::resume)),
-        || route(Operator, routes!(interrupted::close)),
-        || route(Operator, routes!(sessions::list)),
-        || route(Operator, routes!(sessions::one)),
-        || route(Operator, routes!(sessions::cells)),
-        || route(Reviewer, routes!(review::reclassify)),
-        || route(Operator, routes!(sessions::crop)),
-        || route(Operator, routes!(sessions::saliency)),
-        || route(Operator, routes!(sessions::field)),
-        || route(Operator, routes!(sessions::field_picture)),
-        || route(Reviewer, routes!(review::undo)),
-        || personal(Reviewer, routes!(review::sign)),
-        || personal(Reviewer, routes!(review::hand_back)),
-        || route(Operator, routes!(amendment::compare)),
-        || personal(Reviewer, routes!(amendment::amend)),
-        || personal(Reviewer, routes!(amendment::withdraw)),
-        || route(Operator, routes!(alarms::open)),
-        || personal(Operator, routes!(alarms::acknowledge)),
-        || route(Operator, routes!(report::pdf)),
-        || route(Operator, routes!(report::label)),
-        || route(Operator, routes!(report::csv)),
-        || route(Operator, routes!(laboratory::laboratory)),
-        || route(Operator, routes!(report::json)),
-        || route(Operator, routes!(sessions::classes)),
-        || route(Operator, routes!(sessions::own_classes)),
-        || route(Operator, routes!(sessions::red_classes)),
-        || route(Operator, routes!(references::list)),
-        || route(Operator, routes!(references::one)),
-        || route(Operator, routes!(settings::settings)),
-        || route(Admin, routes!(settings::change)),
-        || route(Operator, routes!(camera::cameras)),
-        || personal(Operator, routes!(camera::choose)),
-        || route(Admin, routes!(calibration::calibrate)),
-        || route(Operator, routes!(quality::standing)),
-        || route(Operator, routes!(quality::runs)),
-        || route(Operator, routes!(quality::runs_csv)),
-        || route(Operator, routes!(quality::run)),
-        || route(Admin, routes!(quality::define)),
-        || route(Admin, routes!(quality::learn)),
-        || route(Admin, routes!(quality::retire)),
-        || personal(Admin, routes!(quality::open)),
-        || route(Admin, routes!(adaptation::adaptation)),
-        || route(Admin, routes!(adaptation::next)),
-        || route(Admin, routes!(adaptation::learn)),
-        || route(Admin, routes!(adaptation::switch)),
-        || route(Admin, routes!(admin::users)),
-        || personal(Admin, routes!(admin::add_user)),
-        || personal(Admin, routes!(admin::change_user)),
-        || route(Admin, routes!(admin::tokens)),
-        || personal(Admin, routes!(admin::add_token)),
-        || personal(Admin, routes!(admin::remove_token)),
-        || route(Admin, routes!(trail::audit)),
-        || route(Admin, routes!(trail::csv)),
-        || route(Admin, routes!(trail::jsonl)),
-        || route(Operator, routes!(keeping::keeping)),
-        || route(Operator, routes!(health::health)),
-        || route(Admin, routes!(support::bundle)),
-        || route(Operator, routes!(practice::practice)),
-        || route(Operator, routes!(practice::begin)),
-        || route(Operator, routes!(practice::cell)),
-        || route(Operator, routes!(practice::answer)),
-        || scraped(Operator, routes!(monitoring::figures)),
-        || route(None, routes!(monitoring::alive)),
-        || route(None, routes!(monitoring::ready)),
-    ];
-    table.to_vec()
+    vec![
+        route(None, handler!(account::login)),
+        route(None, handler!(account::logout)),
+        route(None, handler!(account::me)),
+        personal(Operator, handler!(account::change_password)),
+        route(None, handler!(openapi::document)),
+        route(Operator, handler!(stream::now)),
+        route(Operator, handler!(stream::watch)),
+        route(Operator, handler!(stream::command)),
+        route(Operator, handler!(worklist::worklist)),
+        route(Operator, handler!(worklist::order)),
+        route(Operator, handler!(worklist::cancel)),
+        route(Operator, handler!(worklist::import)),
+        route(Operator, handler!(samples::known)),
+        route(Operator, handler!(interrupted::list)),
+        route(Operator, handler!(interrupted::resume)),
+        route(Operator, handler!(interrupted::close)),
+        route(Operator, handler!(sessions::list)),
+        route(Operator, handler!(sessions::one)),
+        route(Operator, handler!(sessions::cells)),
+        route(Reviewer, handler!(review::reclassify)),
+        route(Operator, handler!(sessions::crop)),
+        route(Operator, handler!(sessions::saliency)),
+        route(Operator, handler!(sessions::field)),
+        route(Operator, handler!(sessions::field_picture)),
+        route(Reviewer, handler!(review::undo)),
+        personal(Reviewer, handler!(review::sign)),
+        personal(Reviewer, handler!(review::hand_back)),
+        route(Operator, handler!(amendment::compare)),
+        personal(Reviewer, handler!(amendment::amend)),
+        personal(Reviewer, handler!(amendment::withdraw)),
+        route(Operator, handler!(alarms::open)),
+        personal(Operator, handler!(alarms::acknowledge)),
+        route(Operator, handler!(report::pdf)),
+        route(Operator, handler!(report::label)),
+        route(Operator, handler!(report::csv)),
+        route(Operator, handler!(laboratory::laboratory)),
+        route(Operator, handler!(report::json)),
+        route(Operator, handler!(sessions::classes)),
+        route(Operator, handler!(sessions::own_classes)),
+        route(Operator, handler!(sessions::red_classes)),
+        route(Operator, handler!(references::list)),
+        route(Operator, handler!(references::one)),
+        route(Operator, handler!(settings::settings)),
+        route(Admin, handler!(settings::change)),
+        route(Operator, handler!(camera::cameras)),
+        personal(Operator, handler!(camera::choose)),
+        route(Admin, handler!(calibration::calibrate)),
+        route(Operator, handler!(quality::standing)),
+        route(Operator, handler!(quality::runs)),
+        route(Operator, handler!(quality::runs_csv)),
+        route(Operator, handler!(quality::run)),
+        route(Admin, handler!(quality::define)),
+        route(Admin, handler!(quality::learn)),
+        route(Admin, handler!(quality::retire)),
+        personal(Admin, handler!(quality::open)),
+        route(Admin, handler!(adaptation::adaptation)),
+        route(Admin, handler!(adaptation::next)),
+        route(Admin, handler!(adaptation::learn)),
+        route(Admin, handler!(adaptation::switch)),
+        route(Admin, handler!(admin::users)),
+        personal(Admin, handler!(admin::add_user)),
+        personal(Admin, handler!(admin::change_user)),
+        route(Admin, handler!(admin::tokens)),
+        personal(Admin, handler!(admin::add_token)),
+        personal(Admin, handler!(admin::remove_token)),
+        route(Admin, handler!(trail::audit)),
+        route(Admin, handler!(trail::csv)),
+        route(Admin, handler!(trail::jsonl)),
+        route(Operator, handler!(keeping::keeping)),
+        route(Operator, handler!(health::health)),
+        route(Admin, handler!(support::bundle)),
+        route(Operator, handler!(practice::practice)),
+        route(Operator, handler!(practice::begin)),
+        route(Operator, handler!(practice::cell)),
+        route(Operator, handler!(practice::answer)),
+        scraped(Operator, handler!(monitoring::figures)),
+        route(None, handler!(monitoring::alive)),
+        route(None, handler!(monitoring::ready)),
+    ]
 }
 
-/// Every route with its role check and description.
-pub(super) fn declared() -> OpenApiRouter<SharedApp> {
-    table().into_iter().fold(OpenApiRouter::with_openapi(openapi::frame()), |router, make| {
-        let Route { needs, declared: (schemas, mut paths, handlers) } = make();
+/// Every method and path.
+pub(super) fn paths() -> Vec<(&'static str, String)> {
+    let methods = |Route { handler: Handler { path, methods, .. }, .. }: Route| {
+        methods.into_iter().map(move |method| (word(&method), path.clone()))
+    };
+    table().into_iter().flat_map(methods).collect()
+}
+
+fn word(method: &HttpMethod) -> &'static str {
+    match method {
+        HttpMethod::Get => "get",
+        HttpMethod::Post => "post",
+        HttpMethod::Put => "put",
+        HttpMethod::Delete => "delete",
+        HttpMethod::Options => "options",
+        HttpMethod::Head => "head",
+        HttpMethod::Patch => "patch",
+        HttpMethod::Trace => "trace",
+    }
+}
+
+/// Every route with its description.
+#[cfg(test)]
+pub(super) fn declared() -> utoipa_axum::router::OpenApiRouter<SharedApp> {
+    use utoipa_axum::router::OpenApiRouter;
+    table().into_iter().fold(OpenApiRouter::with_openapi(openapi::frame()), |router, Route { needs, handler }| {
+        let (schemas, mut paths, handlers) = handler.described;
         openapi::describe(&mut paths, needs);
-        router.routes((schemas, paths, checked(handlers, needs)))
+        router.routes((schemas, paths, handlers))
     })
 }
 
@@ -152,12 +202,11 @@ fn checked(handlers: MethodRouter<SharedApp>, needs: Needs) -> MethodRouter<Shar
 
 /// Router of the page and the API.
 pub(super) fn router(app: SharedApp) -> Router {
-    let interface = table().into_iter().fold(OpenApiRouter::new(), |router, make| {
-        let Route { needs, declared: (_, paths, handlers) } = make();
-        // Without the forms of requests and answers, which only the description names.
-        router.routes((Vec::new(), paths, checked(handlers, needs)))
-    });
-    Router::from(interface)
+    table()
+        .into_iter()
+        .fold(Router::new(), |router, Route { needs, handler }| {
+            router.route(&handler.path, checked(handler.router, needs))
+        })
         .route("/", get(assets::index))
         .route("/assets/{*path}", get(assets::asset))
         .fallback(|| async { ApiError::not_found("there is nothing here") })

@@ -1,11 +1,14 @@
 //! ONNX networks, run by tract. Only this module and [`int8`], whose operators it registers, know tract.
 
+mod operators;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::internal::{Factoid as _, InletId};
+use tract_core::internal::*;
 
 use crate::int8::{self, Kernel};
+use crate::onnx::{Network, OnnxError, Wire};
 
 /// Plans kept ready, by input shape; with more image sizes than this, the oldest plan is dropped.
 const PLANS_KEPT: usize = 12;
@@ -15,10 +18,16 @@ const PLANS_KEPT: usize = 12;
 #[error("{0}")]
 pub struct NetError(String);
 
-impl NetError {
-    fn new(error: &TractError) -> Self {
+impl From<TractError> for NetError {
+    fn from(error: TractError) -> Self {
         // The root cause is the informative one; the outer ones only list nodes.
         Self(error.root_cause().to_string())
+    }
+}
+
+impl From<OnnxError> for NetError {
+    fn from(error: OnnxError) -> Self {
+        Self(error.to_string())
     }
 }
 
@@ -65,10 +74,20 @@ type InputSpec = (DatumType, [usize; 4]);
 ///
 /// tract is fastest with fixed shapes, so a plan is made and kept for each input shape.
 pub struct Net {
-    model: InferenceModel,
+    input: String,
+    outputs: Vec<String>,
+    layers: Vec<Layer>,
+    constants: BTreeMap<String, Arc<Tensor>>,
     /// Whether its first step turns the input back into pixel bytes.
     quantizes_pixels: bool,
     plans: Mutex<Vec<(InputSpec, Arc<TypedRunnableModel>)>>,
+}
+
+/// A layer with what it takes, by name.
+struct Layer {
+    name: String,
+    inputs: Vec<String>,
+    wire: Wire,
 }
 
 impl std::fmt::Debug for Net {
@@ -91,24 +110,46 @@ impl Net {
     /// # Errors
     /// As `read`; a kernel that this machine lacks is an error only when the network runs.
     pub fn read_for(onnx: &[u8], kernel: Kernel) -> Result<Self, NetError> {
-        let mut reader = tract_onnx::onnx();
-        int8::register(&mut reader, kernel);
-        let model = reader.model_for_read(&mut &*onnx).map_err(|error| NetError::new(&error))?;
-        if model.inputs.len() != 1 || model.outputs.is_empty() {
-            return Err(NetError(format!(
-                "it has {} inputs and {} outputs instead of one each, or more outputs",
-                model.inputs.len(),
-                model.outputs.len()
-            )));
+        let network = Network::read(onnx)?;
+        let quantizes_pixels = int8::quantizes_pixels(&network);
+        let mut known: BTreeSet<&str> = network.constants.keys().map(String::as_str).chain([&*network.input]).collect();
+        let mut layers = Vec::new();
+        for node in &network.nodes {
+            if let Some(missing) = node.inputs.iter().find(|input| !known.contains(input.as_str())) {
+                return Err(NetError(format!(
+                    "its layer `{}` takes `{missing}`, which nothing before it gives",
+                    node.name
+                )));
+            }
+            if !known.insert(&node.name) {
+                return Err(NetError(format!("two things in it have the name `{}`", node.name)));
+            }
+            let wire = match int8::read(node, kernel)? {
+                Some(wire) => wire,
+                None => operators::read(&network, node)?.ok_or_else(|| {
+                    let (name, operator) = (&node.name, &node.operator);
+                    NetError(format!("its layer `{name}` is a {operator}, which this program cannot compute"))
+                })?,
+            };
+            layers.push(Layer { name: node.name.clone(), inputs: node.inputs.clone(), wire });
         }
-        let quantizes_pixels = int8::quantizes_pixels(&model);
-        Ok(Self { model, quantizes_pixels, plans: Mutex::default() })
+        if let Some(missing) = network.outputs.iter().find(|output| !known.contains(output.as_str())) {
+            return Err(NetError(format!("nothing in it gives its output `{missing}`")));
+        }
+        let Network { input, outputs, constants, .. } = network;
+        Ok(Self { input, outputs, layers, constants, quantizes_pixels, plans: Mutex::default() })
     }
 
     /// Index of the output with this name, from 0.
     #[must_use]
     pub fn output(&self, name: &str) -> Option<usize> {
-        self.model.outputs.iter().position(|outlet| self.model.outlet_label(*outlet) == Some(name))
+        self.outputs.iter().position(|output| output == name)
+    }
+
+    /// The layer that makes the output with this index.
+    fn layer_of(&self, output: usize) -> Option<usize> {
+        let name = self.outputs.get(output)?;
+        self.layers.iter().position(|layer| layer.name == *name)
     }
 
     /// The 1x1 convolution that makes the output with this index.
@@ -117,11 +158,9 @@ impl Net {
     /// If something else makes it, or its weights are no constants of the file.
     pub(crate) fn last_layer(&self, output: usize) -> Result<LastLayer, NetError> {
         let wrong = || NetError("its evidence does not come from a 1x1 convolution with constant weights".into());
-        let outlet = self.model.outputs.get(output).ok_or_else(wrong)?;
-        let node = self.model.node(outlet.node);
+        let layer = &self.layers[self.layer_of(output).ok_or_else(wrong)?];
         let constant = |slot: usize| {
-            let fact = self.model.outlet_fact(*node.inputs.get(slot)?).ok()?;
-            let tensor = fact.value.concretize()?;
+            let tensor = self.constants.get(layer.inputs.get(slot)?)?;
             let values = tensor.try_as_plain_ram().ok()?.as_slice::<f32>().ok()?.to_vec();
             Some((tensor.shape().to_vec(), values))
         };
@@ -148,14 +187,16 @@ impl Net {
                 layer.features
             )));
         }
-        let node = self.model.outputs[output].node;
-        let mut set = |slot: usize, name: &str, shape: &[usize], values: &[f32]| {
-            let constant = self.model.add_const(name, Tensor::from_shape(shape, values)?)?;
-            self.model.add_edge(constant, InletId::new(node, slot))
+        let made_by = self.layer_of(output);
+        let mut set = |slot: usize, name: &str, shape: &[usize], values: &[f32]| -> TractResult<()> {
+            self.constants.insert(name.into(), Tensor::from_shape(shape, values)?.into());
+            if let Some(layer) = made_by {
+                self.layers[layer].inputs[slot] = name.into();
+            }
+            Ok(())
         };
-        set(1, "profile.weights", &[classes, features, 1, 1], &layer.weights)
-            .and_then(|()| set(2, "profile.bias", &[classes], &layer.bias))
-            .map_err(|error| NetError::new(&error))?;
+        set(1, "profile.weights", &[classes, features, 1, 1], &layer.weights)?;
+        set(2, "profile.bias", &[classes], &layer.bias)?;
         Ok(self)
     }
 
@@ -166,9 +207,9 @@ impl Net {
     /// As `last_layer`.
     pub(crate) fn with_features(mut self, output: usize) -> Result<(Self, usize), NetError> {
         self.last_layer(output)?;
-        let features = self.model.node(self.model.outputs[output].node).inputs[0];
-        self.model.outputs.push(features);
-        let index = self.model.outputs.len() - 1;
+        let features = self.layer_of(output).map(|layer| self.layers[layer].inputs[0].clone());
+        self.outputs.extend(features);
+        let index = self.outputs.len() - 1;
         Ok((self, index))
     }
 
@@ -194,21 +235,33 @@ impl Net {
     }
 
     fn answers(&self, form: InputSpec) -> Result<Answers, NetError> {
-        let typed = self.for_input(form).and_then(InferenceModelExt::into_typed);
-        let typed = typed.map_err(|error| NetError::new(&error))?;
+        let model = self.model(form)?;
         let axes = |outlet: &OutletId| {
-            let fact = typed.outlet_fact(*outlet).map_err(|error| NetError::new(&error))?;
+            let fact = model.outlet_fact(*outlet)?;
             if fact.datum_type != f32::datum_type() {
                 return Err(NetError(format!("an output is {:?} instead of F32", fact.datum_type)));
             }
             let axes = fact.shape.as_concrete().map(<[usize]>::to_vec);
             axes.ok_or_else(|| NetError("the size of an output depends on more than that of the input".into()))
         };
-        typed.outputs.iter().map(axes).collect::<Result<_, _>>().map(Answers)
+        model.outputs.iter().map(axes).collect::<Result<_, _>>().map(Answers)
     }
 
-    fn for_input(&self, (of, shape): InputSpec) -> TractResult<InferenceModel> {
-        self.model.clone().with_input_fact(0, of.fact(shape).into())
+    /// Its layers one after the other, for an input of this form.
+    fn model(&self, (of, shape): InputSpec) -> TractResult<TypedModel> {
+        let mut model = TypedModel::default();
+        let input = model.add_source(&*self.input, of.fact(shape))?;
+        let mut made = BTreeMap::from([(&*self.input, input)]);
+        for (name, constant) in &self.constants {
+            made.insert(name, model.add_const(&**name, Arc::clone(constant))?);
+        }
+        for Layer { name, inputs, wire } in &self.layers {
+            let inputs: TVec<OutletId> = inputs.iter().filter_map(|input| made.get(&**input).copied()).collect();
+            made.insert(name, wire(name, &mut model, &inputs)?[0]);
+        }
+        let outputs: Vec<OutletId> = self.outputs.iter().filter_map(|output| made.get(&**output).copied()).collect();
+        model.select_output_outlets(&outputs)?;
+        Ok(model)
     }
 
     /// Runs the network on `input` and returns its first output, which must have `OUT` axes.
@@ -263,14 +316,14 @@ impl Net {
         }
         let shape = [images, height, width, 3];
         let plan = self.plan((u8::datum_type(), shape))?;
-        let tensor = Tensor::from_shape(&shape, pixels).map_err(|error| NetError::new(&error))?;
-        array(&plan.run(tvec!(tensor.into())).map_err(|error| NetError::new(&error))?[0])
+        let tensor = Tensor::from_shape(&shape, pixels)?;
+        array(&plan.run(tvec!(tensor.into()))?[0])
     }
 
     fn outputs(&self, input: &Array<4>) -> Result<TVec<TValue>, NetError> {
         let plan = self.plan((f32::datum_type(), input.shape))?;
-        let tensor = Tensor::from_shape(&input.shape, &input.values).map_err(|error| NetError::new(&error))?;
-        plan.run(tvec!(tensor.into())).map_err(|error| NetError::new(&error))
+        let tensor = Tensor::from_shape(&input.shape, &input.values)?;
+        Ok(plan.run(tvec!(tensor.into()))?)
     }
 
     fn plan(&self, form: InputSpec) -> Result<Arc<TypedRunnableModel>, NetError> {
@@ -279,11 +332,7 @@ impl Net {
         if let Some((_, plan)) = plans.iter().find(|(of, _)| *of == form) {
             return Ok(Arc::clone(plan));
         }
-        let plan = self
-            .for_input(form)
-            .and_then(InferenceModelExt::into_optimized)
-            .and_then(IntoRunnable::into_runnable)
-            .map_err(|error| NetError::new(&error))?;
+        let plan = self.model(form)?.into_optimized()?.into_runnable()?;
         if plans.len() == PLANS_KEPT {
             plans.remove(0);
         }
@@ -294,8 +343,8 @@ impl Net {
 
 /// Values of an output, if it has this many axes.
 fn array<const RANK: usize>(output: &TValue) -> Result<Array<RANK>, NetError> {
-    let view = output.try_as_plain_ram().map_err(|error| NetError::new(&error))?;
-    let values = view.as_slice::<f32>().map_err(|error| NetError::new(&error))?.to_vec();
+    let view = output.try_as_plain_ram()?;
+    let values = view.as_slice::<f32>()?.to_vec();
     Ok(Array { shape: shape(output.shape())?, values })
 }
 

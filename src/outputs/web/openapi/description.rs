@@ -1,9 +1,8 @@
-//! `OpenAPI` 3.1 description of the API. Each handler declares its own part; the table of routes adds the role needed.
+//! What the handlers declare put together, with the role that the table of routes adds; and the test that it is `openapi.json`.
 
-use std::sync::LazyLock;
+use std::fs;
+use std::path::Path;
 
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, Paths};
 use utoipa::openapi::security::{
@@ -11,10 +10,10 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 
-use super::error::ErrorBody;
-use super::guard::COOKIE_NAME;
-use super::routes::{Needs, declared};
-use super::stream::StateMessage;
+use super::super::error::ErrorBody;
+use super::super::guard::COOKIE_NAME;
+use super::super::routes::{Needs, declared};
+use super::super::stream::StateMessage;
 use crate::station::live_view::{BoxMessage, ViewMessage};
 
 #[derive(OpenApi)]
@@ -29,26 +28,12 @@ use crate::station::live_view::{BoxMessage, ViewMessage};
 )]
 struct Frame;
 
-/// This description.
-#[utoipa::path(get, path = "/api/openapi.json", tag = "account", responses(
-    (status = 200, description = "OpenAPI 3.1", body = Object),
-))]
-pub(super) async fn document() -> Response {
-    ([(CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
-}
-
-/// The description as JSON, made once: it takes longer than any other answer.
-static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-    // A description always serialises.
-    serde_json::to_string(&described()).unwrap_or_default()
-});
-
 fn described() -> utoipa::openapi::OpenApi {
     declared().into_openapi()
 }
 
 /// The description without its paths: title, messages of the stream, and the two ways to log in.
-pub(super) fn frame() -> utoipa::openapi::OpenApi {
+pub(in super::super) fn frame() -> utoipa::openapi::OpenApi {
     let mut api = Frame::openapi();
     let components = api.components.get_or_insert_default();
     let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE_NAME)));
@@ -59,7 +44,7 @@ pub(super) fn frame() -> utoipa::openapi::OpenApi {
 }
 
 /// Adds what all routes share: the role needed, and the form of errors.
-pub(super) fn describe(paths: &mut Paths, needs: Needs) {
+pub(in super::super) fn describe(paths: &mut Paths, needs: Needs) {
     for item in paths.paths.values_mut() {
         let operations =
             [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten();
@@ -86,37 +71,44 @@ fn describe_needs(operation: &mut Operation, needs: Needs) {
     operation.security = Some(std::iter::once(by("login")).chain(programs).collect());
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_description_names_every_route_and_says_who_may() {
-        let described = serde_json::to_value(described()).unwrap();
-        assert!(described["openapi"].as_str().unwrap().starts_with("3.1"));
-        assert_eq!(crate::outputs::web::paths().len(), 78);
-        let users = &described["paths"]["/api/users"]["post"];
-        assert!(users["description"].as_str().unwrap().ends_with("Role: admin. No token."), "{users}");
-        assert_eq!(users["security"].as_array().unwrap().len(), 1);
-        assert_eq!(described["paths"]["/api/users"]["get"]["security"].as_array().unwrap().len(), 2);
-        assert!(described["paths"]["/api/login"]["post"].get("security").is_none());
+/// `UPDATE_OPENAPI=1 cargo test --lib openapi` writes the file anew.
+#[test]
+fn the_file_is_what_the_handlers_declare() {
+    let declared = serde_json::to_string_pretty(&described()).unwrap() + "\n";
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/outputs/web/openapi/openapi.json");
+        fs::write(path, declared).unwrap();
+        return;
     }
+    assert!(declared == super::DOCUMENT, "a handler changed: UPDATE_OPENAPI=1 cargo test --lib openapi");
+}
 
-    #[test]
-    fn every_reference_leads_somewhere_and_every_error_has_its_form() {
-        let text = serde_json::to_string(&described()).unwrap();
-        let described: serde_json::Value = serde_json::from_str(&text).unwrap();
-        for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
-            assert!(described.pointer(reference).is_some(), "{reference}");
-        }
-        let error = &described["components"]["schemas"]["Error"];
-        assert_eq!(error["required"], serde_json::json!(["error", "code"]));
-        assert_eq!(error["properties"]["error"]["type"], "string");
-        for (path, item) in described["paths"].as_object().unwrap() {
-            for (method, operation) in item.as_object().unwrap() {
-                let form = &operation["responses"]["default"]["content"]["application/json"]["schema"]["$ref"];
-                assert_eq!(form, "#/components/schemas/Error", "{method} {path}");
-            }
+#[test]
+fn the_description_names_every_route_and_says_who_may() {
+    let described = serde_json::to_value(described()).unwrap();
+    assert!(described["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert_eq!(crate::outputs::web::paths().len(), 78);
+    let users = &described["paths"]["/api/users"]["post"];
+    assert!(users["description"].as_str().unwrap().ends_with("Role: admin. No token."), "{users}");
+    assert_eq!(users["security"].as_array().unwrap().len(), 1);
+    assert_eq!(described["paths"]["/api/users"]["get"]["security"].as_array().unwrap().len(), 2);
+    assert!(described["paths"]["/api/login"]["post"].get("security").is_none());
+}
+
+#[test]
+fn every_reference_leads_somewhere_and_every_error_has_its_form() {
+    let text = serde_json::to_string(&described()).unwrap();
+    let described: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(described.pointer(reference).is_some(), "{reference}");
+    }
+    let error = &described["components"]["schemas"]["Error"];
+    assert_eq!(error["required"], serde_json::json!(["error", "code"]));
+    assert_eq!(error["properties"]["error"]["type"], "string");
+    for (path, item) in described["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let form = &operation["responses"]["default"]["content"]["application/json"]["schema"]["$ref"];
+            assert_eq!(form, "#/components/schemas/Error", "{method} {path}");
         }
     }
 }
