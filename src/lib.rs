@@ -11,6 +11,7 @@
 //! | [`domain`] | the types that all rooms share: class, frame, geometry |
 //! | [`config`] | the configuration file: its keys, what each may hold, and what to write instead |
 //! | [`camera`] | every source of frames |
+//! | [`onnx`] | ONNX files: a network's layers, their attributes and constants |
 //! | [`int8`] | operators for quantized networks; the only unsafe code |
 //! | [`vision`] | finds and classifies the cells of one image |
 //! | [`counting`] | counts each cell of a stream of frames once |
@@ -30,7 +31,7 @@ pub mod config;
 pub mod counting;
 pub mod domain;
 pub mod int8;
-mod onnx;
+pub mod onnx;
 pub mod outputs;
 pub mod station;
 pub mod store;

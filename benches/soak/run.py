@@ -301,8 +301,8 @@ def main():
         raise SystemExit(f"soak: {ask.program} is no program: build it by `cargo build --release`, it is target/release/leukoscope")
     camera = f'source = "simulated"\nframe_rate = {ask.frame_rate:.1f}'
     if ask.drawn:
-        if not any(ask.drawn.glob("*.bmp")):
-            raise SystemExit(f"soak: {ask.drawn} holds no .bmp: the pictures are in FOLDER/frames of what cost_material drew")
+        if not any(ask.drawn.glob("*.tif")):
+            raise SystemExit(f"soak: {ask.drawn} holds no .tif: the pictures are in FOLDER/frames of what cost_material drew")
         camera = f'source = "replay:{ask.drawn.resolve()}"\nrepeat = true'
     station = Station(program, folder, camera, ask.target, ask.megabytes)
     troubles, over = set(), threading.Event()
