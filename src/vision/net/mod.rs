@@ -5,7 +5,10 @@ mod operators;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tract_core::internal::*;
+use tract_core::internal::{
+    Datum as _, DatumType, DatumTypeExt as _, IntoRunnable as _, OutletId, SpecialOps as _, TValue, TVec, Tensor,
+    TractError, TractResult, TypedModel, TypedRunnableModel, tvec,
+};
 
 use crate::int8::{self, Kernel};
 use crate::onnx::{Network, OnnxError, Wire};

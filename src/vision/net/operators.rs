@@ -4,7 +4,10 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use tract_core::internal::*;
+use tract_core::internal::{
+    AxisOp, Datum as _, OutletId, SpecialOps as _, TVec, Tensor, TractErrorContext as _, TractResult, TypedModel, bail,
+    ensure, tensor0, tvec,
+};
 use tract_core::ops::array::TypedConcat;
 use tract_core::ops::change_axes::wire_with_rank_broadcast;
 use tract_core::ops::cnn::{Conv, KernelFormat, PaddingSpec, PoolSpec};
@@ -27,7 +30,10 @@ pub(super) fn read(network: &Network, node: &Node) -> TractResult<Option<Wire>> 
         "Add" => of_two(node, math::add)?,
         "Concat" => concatenation(node)?,
         "Conv" => convolution(node)?,
-        "Identity" => of_one(node, |_, _, input| Ok(tvec!(input)))?,
+        "Identity" => {
+            check_inputs(node, 1..=1)?;
+            Arc::new(|_, _, inputs| Ok(tvec!(inputs[0])))
+        }
         "MatMul" => product(node)?,
         "Mul" => of_two(node, math::mul)?,
         "ReduceMean" => reduction(network, node, Reducer::Sum, true)?,
@@ -49,7 +55,10 @@ fn of_one(
     wire: impl Fn(&str, &mut TypedModel, OutletId) -> TractResult<TVec<OutletId>> + Send + Sync + 'static,
 ) -> TractResult<Wire> {
     check_inputs(node, 1..=1)?;
-    Ok(Arc::new(move |name, model, inputs| wire(name, model, inputs[0])))
+    Ok(Arc::new(move |name, model, inputs| {
+        check_floats(name, model, inputs)?;
+        wire(name, model, inputs[0])
+    }))
 }
 
 /// Arrays of fewer axes are taken as if they had more of length 1 before.
@@ -123,11 +132,8 @@ fn convolution(node: &Node) -> TractResult<Wire> {
         };
         let axes = side.len();
         let pads = pads.clone().unwrap_or_else(|| tvec![0; 2 * axes]);
-        let numbers = [
-            pads.len() / 2,
-            strides.as_ref().map_or(axes, |list| list.len()),
-            dilations.as_ref().map_or(axes, |list| list.len()),
-        ];
+        let numbers =
+            [pads.len() / 2, strides.as_ref().map_or(axes, TVec::len), dilations.as_ref().map_or(axes, TVec::len)];
         ensure!(
             image.len() == weights.len() && numbers == [axes; 3] && pads.len() == 2 * axes,
             "`{name}` has weights of the shape {weights:?} with pads {pads:?}, strides {strides:?} and dilations {dilations:?} for an \
