@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use leukoscope::camera::simulated::{SimulatedMicroscope, SimulatedSettings};
 use leukoscope::vision::card_seal::sealed;
-use leukoscope::vision::models::Models;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
@@ -23,22 +22,21 @@ fn main() -> anyhow::Result<()> {
     let folder = PathBuf::from(arguments.next().context("name a folder to write into")?);
     let frames: u64 = arguments.next().context("say how many frames")?.parse()?;
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
-    let models = Models::read(&shipped)?;
     std::fs::create_dir_all(&folder)?;
 
     let mut card = std::fs::read_to_string(shipped.join("model.toml"))?;
-    let networks = [
-        (&models.card.detector.file, &models.card.detector.sha256, &models.detector),
-        (&models.card.classifier.file, &models.card.classifier.sha256, &models.classifier),
-    ];
-    for (name, sha256, onnx) in networks {
-        let floats = float_twin::float_model(onnx)?.encode_to_vec();
-        let mut digest = String::new();
-        for byte in Sha256::digest(&floats) {
-            write!(digest, "{byte:02x}")?;
+    for file in std::fs::read_dir(&shipped)? {
+        let (path, name) = file.map(|file| (file.path(), file.file_name()))?;
+        match path.extension().and_then(|end| end.to_str()) {
+            Some("onnx") => {
+                let onnx = std::fs::read(&path)?;
+                let floats = float_twin::float_model(&onnx)?.encode_to_vec();
+                card = card.replace(&digest(&onnx), &digest(&floats));
+                std::fs::write(folder.join(name), floats)?;
+            }
+            Some("toml") => drop(std::fs::copy(&path, folder.join(name))?),
+            _ => {}
         }
-        card = card.replace(sha256, &digest);
-        std::fs::write(folder.join(name), floats)?;
     }
     let card = sealed(&card).context("the card is no TOML")?;
     std::fs::write(folder.join("model.toml"), card)?;
@@ -46,8 +44,16 @@ fn main() -> anyhow::Result<()> {
     pictures(&folder, frames)
 }
 
+/// SHA-256 in hexadecimal digits, as the card has it.
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// Writes `folder/frames` of a moving stage, `folder/rest` of a resting one, `folder/fields` that overlap nothing, and `folder/cells`:
-/// as many of each. TIFF, because reading it costs least: of a BMP file it takes a quarter of what a frame does.
+/// as many of each. TIFF, because reading it costs least: a BMP file takes a quarter of a frame's instructions.
 fn pictures(folder: &Path, frames: u64) -> anyhow::Result<()> {
     // A field is 640 px wide, and the stage goes 36 px a frame.
     const APART: u64 = 40;
