@@ -17,7 +17,7 @@ use image::imageops::{flip_horizontal, rotate90, rotate180};
 use crate::domain::class::CellClass;
 use crate::vision::adapt::anchors::{Anchors, AnchorsError};
 use crate::vision::adapt::objective::{Objective, Sample};
-use crate::vision::classify::{ClassifyError, EVIDENCE, opinion, planes};
+use crate::vision::classify::{ClassifyError, EVIDENCE, opinion, pixels};
 use crate::vision::models::{ClassifierCard, Models};
 use crate::vision::net::{Array, LastLayer, Net, NetError};
 use crate::vision::prediction::Prediction;
@@ -118,7 +118,8 @@ impl Adapter {
     pub fn features(&self, crops: &[RgbImage]) -> Result<Vec<Vec<f64>>, AdaptError> {
         let mut views = Vec::with_capacity(crops.len());
         for batch in crops.chunks(BATCH) {
-            let (_, map): (Array<2>, Array<4>) = self.net.run_with(&planes(batch, self.size)?, self.features)?;
+            let (pixels, shape) = pixels(batch, self.size)?;
+            let (_, map): (Array<2>, Array<4>) = self.net.run_pixels_with(&pixels, shape, self.features)?;
             let [_, features, rows, columns] = map.shape;
             let places = rows * columns;
             let pooled = |planes: &[f32]| {

@@ -71,7 +71,7 @@ impl Classifier {
             net = net.with_last_layer(output, &profile.layer()).map_err(unusable)?;
         }
         let side = card.size as usize;
-        let answers = net.answers_to_planes([1, 3, side, side]).map_err(unusable)?;
+        let answers = net.answers_to_pixels([1, side, side]).map_err(unusable)?;
         let found: [usize; 2] = answers.shape(0).map_err(unusable)?;
         let wanted = [1, card.classes.len()];
         if found != wanted {
@@ -145,11 +145,11 @@ impl Classifier {
             // Only two batch sizes, so that two plans serve any number of crops.
             let count = if rest.len() >= BATCH { BATCH } else { 1 };
             let (batch, after) = rest.split_at(count);
-            let planes = planes(batch, self.card.size)?;
+            let (pixels, shape) = pixels(batch, self.card.size)?;
             let (answer, distances): (Array<2>, Vec<f32>) = match self.distance {
-                None => (self.net.run(&planes)?, Vec::new()),
+                None => (self.net.run_pixels(&pixels, shape)?, Vec::new()),
                 Some(output) => {
-                    let (answer, distances): (_, Array<2>) = self.net.run_with(&planes, output)?;
+                    let (answer, distances): (_, Array<2>) = self.net.run_pixels_with(&pixels, shape, output)?;
                     (answer, distances.values)
                 }
             };
@@ -177,7 +177,8 @@ impl Classifier {
         let classes = self.card.classes.len();
         let chosen = self.card.classes.iter().position(|known| *known == class).ok_or(ClassifyError::Class(class))?;
         let crops = Version::ALL.map(|version| version.of(crop));
-        let (_, evidence): (Array<2>, Array<4>) = self.net.run_with(&planes(&crops, self.card.size)?, output)?;
+        let (pixels, shape) = pixels(&crops, self.card.size)?;
+        let (_, evidence): (Array<2>, Array<4>) = self.net.run_pixels_with(&pixels, shape, output)?;
         let positions = rows * columns;
         // Against the mean of all others: in the deletion test this localises better than against the runner-up.
         let maps: Vec<Vec<f32>> = evidence
@@ -193,22 +194,13 @@ impl Classifier {
     }
 }
 
-/// Planes R, G, B, value / 255, one crop of `wanted` x `wanted` px after the other.
-pub(super) fn planes(crops: &[RgbImage], wanted: u32) -> Result<Array<4>, ClassifyError> {
-    let plane = (wanted * wanted) as usize;
-    let mut values = vec![0.0; crops.len() * 3 * plane];
-    for (crop, target) in crops.iter().zip(values.chunks_exact_mut(3 * plane)) {
-        let (width, height) = crop.dimensions();
-        if (width, height) != (wanted, wanted) {
-            return Err(ClassifyError::Size { wanted, width, height });
-        }
-        for (at, pixel) in crop.chunks_exact(3).enumerate() {
-            for (channel, value) in pixel.iter().enumerate() {
-                target[channel * plane + at] = f32::from(*value) / 255.0;
-            }
-        }
+/// Pixels of crops of `wanted` x `wanted` px, one crop after the other; and their number, height and width.
+pub(super) fn pixels(crops: &[RgbImage], wanted: u32) -> Result<(Vec<u8>, [usize; 3]), ClassifyError> {
+    if let Some((width, height)) = crops.iter().map(RgbImage::dimensions).find(|size| *size != (wanted, wanted)) {
+        return Err(ClassifyError::Size { wanted, width, height });
     }
-    Ok(Array { shape: [crops.len(), 3, wanted as usize, wanted as usize], values })
+    let pixels: Vec<&[u8]> = crops.iter().map(|crop| crop.as_raw().as_slice()).collect();
+    Ok((pixels.concat(), [crops.len(), wanted as usize, wanted as usize]))
 }
 
 /// Prediction from softmax of logits / temperature (Guo et al. 2017, "On Calibration of Modern Neural Networks").

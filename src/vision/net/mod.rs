@@ -222,19 +222,11 @@ impl Net {
     /// # Errors
     /// If the network does not accept this shape, or has a layer that cannot be computed.
     pub(crate) fn answers_to_pixels(&self, [images, height, width]: [usize; 3]) -> Result<Answers, NetError> {
-        if self.quantizes_pixels {
-            self.answers((u8::datum_type(), [images, height, width, 3]))
+        self.answers(if self.quantizes_pixels {
+            (u8::datum_type(), [images, height, width, 3])
         } else {
-            self.answers_to_planes([images, 3, height, width])
-        }
-    }
-
-    /// The same for an input as `run` takes it.
-    ///
-    /// # Errors
-    /// As `answers_to_pixels`.
-    pub(crate) fn answers_to_planes(&self, shape: [usize; 4]) -> Result<Answers, NetError> {
-        self.answers((f32::datum_type(), shape))
+            (f32::datum_type(), [images, 3, height, width])
+        })
     }
 
     fn answers(&self, form: InputSpec) -> Result<Answers, NetError> {
@@ -284,11 +276,7 @@ impl Net {
         input: &Array<4>,
         other: usize,
     ) -> Result<(Array<FIRST>, Array<OTHER>), NetError> {
-        let outputs = self.outputs(input)?;
-        let other = outputs
-            .get(other)
-            .ok_or_else(|| NetError(format!("it has {} outputs, none of the number {other}", outputs.len())))?;
-        Ok((array(&outputs[0])?, array(other)?))
+        first_and(&self.outputs(input)?, other)
     }
 
     /// Runs the network on pixels (R, G, B; the rows of all images one after the other) and returns its first output.
@@ -296,11 +284,24 @@ impl Net {
     ///
     /// # Errors
     /// If there are not images x height x width pixels; else as `run`.
-    pub fn run_pixels<const OUT: usize>(
+    pub fn run_pixels<const OUT: usize>(&self, pixels: &[u8], shape: [usize; 3]) -> Result<Array<OUT>, NetError> {
+        array(&self.outputs_for_pixels(pixels, shape)?[0])
+    }
+
+    /// The same with the output of the given index, too.
+    ///
+    /// # Errors
+    /// As `run_pixels`, or if there is no such output.
+    pub(crate) fn run_pixels_with<const FIRST: usize, const OTHER: usize>(
         &self,
         pixels: &[u8],
-        [images, height, width]: [usize; 3],
-    ) -> Result<Array<OUT>, NetError> {
+        shape: [usize; 3],
+        other: usize,
+    ) -> Result<(Array<FIRST>, Array<OTHER>), NetError> {
+        first_and(&self.outputs_for_pixels(pixels, shape)?, other)
+    }
+
+    fn outputs_for_pixels(&self, pixels: &[u8], [images, height, width]: [usize; 3]) -> Result<TVec<TValue>, NetError> {
         let plane = height * width;
         if pixels.len() != images * plane * 3 {
             return Err(NetError(format!("it got {} bytes for {images} images of {width}x{height} px", pixels.len())));
@@ -315,12 +316,12 @@ impl Net {
                     }
                 }
             }
-            return self.run(&Array { shape: [images, 3, height, width], values });
+            return self.outputs(&Array { shape: [images, 3, height, width], values });
         }
         let shape = [images, height, width, 3];
         let plan = self.plan((u8::datum_type(), shape))?;
         let tensor = Tensor::from_shape(&shape, pixels)?;
-        array(&plan.run(tvec!(tensor.into()))?[0])
+        Ok(plan.run(tvec!(tensor.into()))?)
     }
 
     fn outputs(&self, input: &Array<4>) -> Result<TVec<TValue>, NetError> {
@@ -342,6 +343,17 @@ impl Net {
         plans.push((form, Arc::clone(&plan)));
         Ok(plan)
     }
+}
+
+/// The first output and the one of the given index.
+fn first_and<const FIRST: usize, const OTHER: usize>(
+    outputs: &[TValue],
+    other: usize,
+) -> Result<(Array<FIRST>, Array<OTHER>), NetError> {
+    let other = outputs
+        .get(other)
+        .ok_or_else(|| NetError(format!("it has {} outputs, none of the number {other}", outputs.len())))?;
+    Ok((array(&outputs[0])?, array(other)?))
 }
 
 /// Values of an output, if it has this many axes.
