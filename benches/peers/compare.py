@@ -1,10 +1,10 @@
 """Times this program against others, in one run on one core, and prints Markdown tables.
 
-    cargo build --release && cargo build --release --example peers_ours
+    cargo build --profile shipped && cargo build --profile shipped --example peers_ours
     python3 -m venv V && V/bin/pip install -r benches/peers/requirements.txt
     V/bin/pip install --no-deps -r benches/peers/requirements-yolo.txt
     V/bin/python benches/peers/train_yolo.py DATA WORK          # optional; without it YOLO has times but no boxes
-    V/bin/python benches/peers/compare.py DATA WORK [--target target/release] [--rounds 9] [--core 1]
+    V/bin/python benches/peers/compare.py DATA WORK [--target target/shipped] [--rounds 9] [--core 1]
 
 DATA is the image pack, WORK a folder for networks. Everybody has one thread on the same core, and all sides take turns in
 rounds; a time is the processor time of one call, median over the rounds. Boxes are found in the test fields of txl. The
@@ -175,7 +175,7 @@ def main() -> None:
     ask = argparse.ArgumentParser(description="Times this program against others, in one run on one core.")
     ask.add_argument("data", type=Path)
     ask.add_argument("work", type=Path)
-    ask.add_argument("--target", type=Path, default=ROOT / "target/release", help="folder of the release build")
+    ask.add_argument("--target", type=Path, default=ROOT / "target/shipped", help="folder of the release build")
     ask.add_argument("--program", type=Path, help="default: leukoscope in --target")
     ask.add_argument("--rounds", type=int, default=9)
     ask.add_argument("--core", type=int, default=1)
