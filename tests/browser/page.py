@@ -30,10 +30,12 @@ class Page(unittest.TestCase):
     listen = "0.0.0.0:0"
     # Added to the configuration.
     more = ""
+    # Frames a second.
+    frame_rate = 4.0
 
     @classmethod
     def setUpClass(cls):
-        cls.station = Station(cls.camera, cls.target, cls.listen, cls.more)
+        cls.station = Station(cls.camera, cls.target, cls.listen, cls.more, cls.frame_rate)
         cls.downloads = tempfile.TemporaryDirectory()
         cls.browser = browser(cls.downloads.name)
 

@@ -27,14 +27,14 @@ def real_fields():
 class Station:
     """A daemon in the network, with TLS by its own certificate and a user of each role."""
 
-    def __init__(self, camera, target, listen="0.0.0.0:0", more=""):
+    def __init__(self, camera, target, listen="0.0.0.0:0", more="", frame_rate=4.0):
         self.program = os.environ["LEUKOSCOPE"]
         self.folder = Path(tempfile.mkdtemp(prefix="leukoscope-browser-"))
         self.log = (self.folder / "log").open("w")
         config = self.folder / "station.toml"
         config.write_text(
             f'[station]\nname = "browser"\nstate = "{self.folder}/state"\ntraining = true\n'
-            f'[camera]\nsource = "choose"\nframe_rate = 4.0\n[session]\nautostart = false\ntarget = {target}\n'
+            f'[camera]\nsource = "choose"\nframe_rate = {frame_rate}\n[session]\nautostart = false\ntarget = {target}\n'
             f'[display]\nkind = "none"\n[serial]\nport = "none"\n[web]\nlisten = "{listen}"\n' + more
         )
         self.config = config
