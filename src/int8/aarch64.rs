@@ -1,5 +1,6 @@
 //! Convolution kernels for aarch64. Each function computes every output pixel of one band.
 #![expect(unsafe_code, reason = "vector instructions read and write through pointers")]
+#![expect(clippy::needless_range_loop, reason = "two arrays have the same index, and iterators of both may be called")]
 
 use std::arch::aarch64::*;
 use std::arch::asm;
@@ -30,9 +31,9 @@ pub(super) unsafe fn neon(job: &Job<'_, u8>, weights: &[i8], output: &mut [u8]) 
             unsafe {
                 let mut weight = weights.as_ptr().add(block * per_block);
                 for row in 0..job.rows {
-                    let mut pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
+                    let mut pixel = job.row_of(starts, row);
                     for _ in 0..job.span / 4 {
-                        let quads: [int8x16_t; 4] = std::array::from_fn(|quad| vld1q_s8(weight.add(16 * quad)));
+                        let quads = quads(weight);
                         for p in 0..PIXELS {
                             pixel[p] = pairs(&mut sums[p], &quads, pixel[p]);
                         }
@@ -40,10 +41,10 @@ pub(super) unsafe fn neon(job: &Job<'_, u8>, weights: &[i8], output: &mut [u8]) 
                     }
                 }
             }
-            for (sums, pixel) in sums.into_iter().zip(pixels) {
+            for (p, pixel) in pixels.enumerate() {
                 let (at, count) = job.place(pixel, block);
                 // SAFETY: `fits`: the output has all channels of every pixel.
-                unsafe { put(output.as_mut_ptr().add(at), count, finish.bytes(sums)) };
+                unsafe { put(output.as_mut_ptr().add(at), count, finish.bytes(sums[p])) };
             }
         }
     }
@@ -154,18 +155,21 @@ pub(super) unsafe fn neon_dot(job: &Job<'_, u8>, weights: &[i8], output: &mut [u
             unsafe {
                 let mut weight = weights.as_ptr().add(block * per_block);
                 for row in 0..job.rows {
-                    let mut pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row).cast::<i8>());
+                    let mut pixel = job.row_of(starts, row);
                     for _ in 0..job.span / 16 {
-                        let bytes = pixel.map(|pixel| vld1q_s8(pixel));
+                        let mut bytes = [vdupq_n_s8(0); PIXELS];
+                        for p in 0..PIXELS {
+                            bytes[p] = vld1q_s8(pixel[p].cast());
+                            pixel[p] = pixel[p].add(16);
+                        }
                         dots::<0>(&mut sums, &bytes, weight);
                         dots::<1>(&mut sums, &bytes, weight.add(4 * LANES));
                         dots::<2>(&mut sums, &bytes, weight.add(8 * LANES));
                         dots::<3>(&mut sums, &bytes, weight.add(12 * LANES));
-                        pixel = pixel.map(|pixel| pixel.add(16));
                         weight = weight.add(16 * LANES);
                     }
                     for _ in 0..job.span % 16 / 4 {
-                        let quads: [int8x16_t; 4] = std::array::from_fn(|quad| vld1q_s8(weight.add(16 * quad)));
+                        let quads = quads(weight);
                         for p in 0..PIXELS {
                             let word = pixel[p].cast::<i32>().read_unaligned();
                             let bytes = vreinterpretq_s8_s32(vdupq_n_s32(word));
@@ -178,10 +182,10 @@ pub(super) unsafe fn neon_dot(job: &Job<'_, u8>, weights: &[i8], output: &mut [u
                     }
                 }
             }
-            for (sums, pixel) in sums.into_iter().zip(pixels) {
+            for (p, pixel) in pixels.enumerate() {
                 let (at, count) = job.place(pixel, block);
                 // SAFETY: `fits`: the output has all channels of every pixel.
-                unsafe { put(output.as_mut_ptr().add(at), count, finish.bytes(sums)) };
+                unsafe { put(output.as_mut_ptr().add(at), count, finish.bytes(sums[p])) };
             }
         }
     }
@@ -218,42 +222,62 @@ pub(super) unsafe fn neon_matrix(job: &Job<'_, u8>, weights: &[i8], output: &mut
         // Two channels for each of two pixels.
         let bias = job.requantize.bias[block].as_chunks::<2>().0;
         for (starts, pixels) in job.tiles::<PIXELS_MATRIX>() {
-            let start = std::array::from_fn(|pair| {
-                let [a, b]: [i32; 2] = bias[pair];
+            let mut start = [vdupq_n_s32(0); LANES / 2];
+            for (start, [a, b]) in start.iter_mut().zip(bias) {
                 // SAFETY: four numbers.
-                unsafe { vld1q_s32([a, b, a, b].as_ptr()) }
-            });
-            let mut sums: [[int32x4_t; LANES / 2]; PIXELS_MATRIX / 2] = [start; PIXELS_MATRIX / 2];
+                *start = unsafe { vld1q_s32([*a, *b, *a, *b].as_ptr()) };
+            }
+            let mut sums = [start; PIXELS_MATRIX / 2];
             // SAFETY: as in `neon`; each eight products take 128 weights, and spans are multiples of eight.
             unsafe {
                 let mut weight = weights.as_ptr().add(block * per_block);
                 for row in 0..job.rows {
-                    let mut pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
+                    let mut pixel = job.row_of(starts, row);
                     for _ in 0..job.span / 8 {
-                        let bytes: [uint8x16_t; PIXELS_MATRIX / 2] =
-                            std::array::from_fn(|p| vcombine_u8(vld1_u8(pixel[2 * p]), vld1_u8(pixel[2 * p + 1])));
+                        let mut bytes = [vdupq_n_u8(0); PIXELS_MATRIX / 2];
+                        for p in 0..PIXELS_MATRIX / 2 {
+                            bytes[p] = vcombine_u8(vld1_u8(pixel[2 * p]), vld1_u8(pixel[2 * p + 1]));
+                            pixel[2 * p] = pixel[2 * p].add(8);
+                            pixel[2 * p + 1] = pixel[2 * p + 1].add(8);
+                        }
                         for pair in 0..LANES / 2 {
                             let channels = vld1q_s8(weight.add(16 * pair));
                             for p in 0..PIXELS_MATRIX / 2 {
                                 sums[p][pair] = matrix(sums[p][pair], bytes[p], channels);
                             }
                         }
-                        pixel = pixel.map(|pixel| pixel.add(8));
                         weight = weight.add(8 * LANES);
                     }
                 }
             }
             for (p, pixel) in pixels.enumerate() {
-                let sums = std::array::from_fn(|quad| {
-                    let [a, b] = [0, 1].map(|pair| vreinterpretq_s64_s32(sums[p / 2][2 * quad + pair]));
-                    vreinterpretq_s32_s64(if p % 2 == 0 { vzip1q_s64(a, b) } else { vzip2q_s64(a, b) })
-                });
+                let mut whole = [vdupq_n_s32(0); 4];
+                for quad in 0..4 {
+                    let a = vreinterpretq_s64_s32(sums[p / 2][2 * quad]);
+                    let b = vreinterpretq_s64_s32(sums[p / 2][2 * quad + 1]);
+                    whole[quad] = vreinterpretq_s32_s64(if p % 2 == 0 { vzip1q_s64(a, b) } else { vzip2q_s64(a, b) });
+                }
                 let (at, count) = job.place(pixel, block);
                 // SAFETY: `fits`: the output has all channels of every pixel.
-                unsafe { put(output.as_mut_ptr().add(at), count, finish.bytes(sums)) };
+                unsafe { put(output.as_mut_ptr().add(at), count, finish.bytes(whole)) };
             }
         }
     }
+}
+
+/// The 64 weights that four products take.
+///
+/// # Safety
+/// The processor must have NEON; the weights must be readable.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn quads(weight: *const i8) -> [int8x16_t; 4] {
+    let mut quads = [vdupq_n_s8(0); 4];
+    for quad in 0..4 {
+        // SAFETY: guaranteed by the caller.
+        quads[quad] = unsafe { vld1q_s8(weight.add(16 * quad)) };
+    }
+    quads
 }
 
 /// Writes the first `count` bytes.
@@ -297,8 +321,12 @@ impl<'a> Finish<'a> {
     #[inline]
     #[target_feature(enable = "neon")]
     fn bias(&self) -> [int32x4_t; 4] {
-        // SAFETY: four numbers each.
-        std::array::from_fn(|quad| unsafe { vld1q_s32(self.bias.as_ptr().add(4 * quad)) })
+        let mut bias = [vdupq_n_s32(0); 4];
+        for quad in 0..4 {
+            // SAFETY: four numbers.
+            bias[quad] = unsafe { vld1q_s32(self.bias.as_ptr().add(4 * quad)) };
+        }
+        bias
     }
 
     /// As `Requantize::bytes`: the instruction rounds half to even, and what is out of a byte's range stays so until the
@@ -306,11 +334,12 @@ impl<'a> Finish<'a> {
     #[inline]
     #[target_feature(enable = "neon")]
     fn bytes(&self, sums: [int32x4_t; 4]) -> uint8x16_t {
-        let whole: [int32x4_t; 4] = std::array::from_fn(|quad| {
+        let mut whole = sums;
+        for quad in 0..4 {
             // SAFETY: four numbers.
             let scale = unsafe { vld1q_f32(self.scale.as_ptr().add(4 * quad)) };
-            vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sums[quad]), scale))
-        });
+            whole[quad] = vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sums[quad]), scale));
+        }
         let low = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(whole[0]), whole[1]), self.zero);
         let high = vqaddq_s16(vqmovn_high_s32(vqmovn_s32(whole[2]), whole[3]), self.zero);
         vqmovun_high_s16(vqmovun_s16(low), high)

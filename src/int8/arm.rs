@@ -179,13 +179,13 @@ pub(super) unsafe fn neon(job: &Job<'_, u8>, weights: &[i8], output: &mut [u8]) 
             // which each four products take 64, and all rows of spans, multiples of four and not empty, are the depth. The
             // output has all channels of every pixel. The function keeps to the procedure call standard.
             unsafe {
-                tile.pixels = starts.map(|start| job.padded.as_ptr().add(start));
+                tile.pixels = job.row_of(starts, 0);
                 if whole {
                     // The pixel that fills up the last tile is computed, and written, twice.
                     let last = pixels.end - 1;
-                    tile.outputs = std::array::from_fn(|p| {
-                        output.as_mut_ptr().add(job.place(last.min(pixels.start + p), block).0)
-                    });
+                    for p in 0..PIXELS {
+                        tile.outputs[p] = output.as_mut_ptr().add(job.place(last.min(pixels.start + p), block).0);
+                    }
                 }
                 leukoscope_int8_tile(&raw const tile);
             }

@@ -96,38 +96,60 @@ pub(super) struct Job<'a, T> {
     pub requantize: &'a Requantize,
 }
 
-// Only the hand-written kernels tile the work; a machine without one runs the plain kernel.
+// Only the hand-written kernels tile the work; a machine without one runs the plain kernel. Inlined, since without link-time
+// optimization a function of another module is called.
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "arm")), allow(dead_code))]
 impl<T> Job<'_, T> {
     /// Blocks of 16 output channels.
+    #[inline]
     pub(crate) fn blocks(&self) -> usize {
         self.channels_out.div_ceil(LANES)
     }
 
     /// Products per output value.
+    #[inline]
     pub fn depth(&self) -> usize {
         self.rows * self.span
     }
 
     /// Tiles of `PIXELS` output pixels: their offsets in the input, and which pixels they are. The last tile repeats the
     /// last pixel's offset to fill up.
+    #[inline]
     pub fn tiles<const PIXELS: usize>(&self) -> impl Iterator<Item = ([usize; PIXELS], Range<usize>)> {
         self.starts.chunks(PIXELS).enumerate().map(|(tile, starts)| {
-            let fill = || std::array::from_fn(|p| starts[p.min(starts.len() - 1)]);
-            let range = tile * PIXELS..tile * PIXELS + starts.len();
-            (starts.first_chunk().copied().unwrap_or_else(fill), range)
+            let mut all = [starts[starts.len() - 1]; PIXELS];
+            if let Some(full) = starts.first_chunk() {
+                all = *full;
+            } else {
+                all[..starts.len()].copy_from_slice(starts);
+            }
+            (all, tile * PIXELS..tile * PIXELS + starts.len())
         })
     }
 
+    /// Where a kernel row of each of these output pixels starts, as pointers into `padded`.
+    #[inline]
+    pub fn row_of<const PIXELS: usize>(&self, starts: [usize; PIXELS], row: usize) -> [*const T; PIXELS] {
+        let mut pointers = [self.padded.as_ptr(); PIXELS];
+        for p in 0..PIXELS {
+            pointers[p] = pointers[p].wrapping_add(starts[p] + row * self.row);
+        }
+        pointers
+    }
+
     /// Where in the output a pixel's block of channels starts, and how many it has: the last block may be partial.
+    #[inline]
     pub(crate) fn place(&self, pixel: usize, block: usize) -> (usize, usize) {
         (pixel * self.channels_out + block * LANES, LANES.min(self.channels_out - block * LANES))
     }
 
     /// Whether all reads and writes of a kernel stay in bounds, given the lengths of weights and output.
     pub(crate) fn fits(&self, weights: usize, output: usize) -> bool {
-        let furthest =
-            self.starts.iter().max().map_or(0, |start| start + self.rows.saturating_sub(1) * self.row + self.span);
+        let mut last = 0;
+        for start in self.starts {
+            last = last.max(*start);
+        }
+        let furthest = last + self.rows.saturating_sub(1) * self.row + self.span;
         self.rows > 0
             && self.span.is_multiple_of(QUAD)
             && furthest <= self.padded.len()

@@ -35,15 +35,16 @@ impl PaddedImage<'_> {
             } else if self.channels == 3 {
                 // RGB input has the most pixels, and copying with a length known at compile time is several times as
                 // fast.
-                for (pixel, bytes) in target.chunks_exact_mut(depth).zip(source.as_chunks::<3>().0) {
-                    for (value, byte) in pixel.iter_mut().zip(bytes) {
-                        *value = convert(*byte);
+                for (number, [red, green, blue]) in source.as_chunks::<3>().0.iter().enumerate() {
+                    if let Some(pixel) = target[number * depth..].first_chunk_mut::<3>() {
+                        *pixel = [convert(*red), convert(*green), convert(*blue)];
                     }
                 }
             } else {
-                for (pixel, bytes) in target.chunks_exact_mut(depth).zip(source.chunks_exact(self.channels)) {
-                    for (value, byte) in pixel.iter_mut().zip(bytes) {
-                        *value = convert(*byte);
+                for (number, bytes) in source.chunks_exact(self.channels).enumerate() {
+                    let pixel = &mut target[number * depth..][..bytes.len()];
+                    for channel in 0..bytes.len() {
+                        pixel[channel] = convert(bytes[channel]);
                     }
                 }
             }

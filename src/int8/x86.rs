@@ -43,23 +43,28 @@ unsafe fn avx512_vnni_blocks<const BLOCKS: usize>(job: &Job<'_, u8>, weights: &[
     let per_block = job.depth() * LANES;
     let zero = i32::from(job.requantize.zero_point);
     let (zero, highest) = (_mm512_set1_epi32(zero), _mm512_set1_ps((255 - zero) as f32));
-    // SAFETY: sixteen numbers of 32 bits each are 512 bits.
-    let bias: [__m512i; BLOCKS] =
-        std::array::from_fn(|b| unsafe { _mm512_loadu_si512(job.requantize.bias[block + b].as_ptr().cast()) });
-    // SAFETY: as above.
-    let scale: [__m512; BLOCKS] =
-        std::array::from_fn(|b| unsafe { _mm512_loadu_ps(job.requantize.scale[block + b].as_ptr()) });
+    let mut first = [[_mm512_setzero_si512(); PIXELS_512]; BLOCKS];
+    let mut scale = [_mm512_setzero_ps(); BLOCKS];
+    for b in 0..BLOCKS {
+        // SAFETY: sixteen numbers of 32 bits each are 512 bits.
+        unsafe {
+            first[b] = [_mm512_loadu_si512(job.requantize.bias[block + b].as_ptr().cast()); PIXELS_512];
+            scale[b] = _mm512_loadu_ps(job.requantize.scale[block + b].as_ptr());
+        }
+    }
     for (starts, pixels) in job.tiles::<PIXELS_512>() {
-        let mut sums: [[__m512i; PIXELS_512]; BLOCKS] = bias.map(|bias| [bias; PIXELS_512]);
+        let mut sums = first;
         // SAFETY: `fits`: a start plus all but one row and a span is inside `padded`; a block has `depth x 16` weights, of
         // which each four products take 64, and all rows of spans are the depth.
         unsafe {
             let mut weight = weights.as_ptr().add(block * per_block);
             for row in 0..job.rows {
-                let mut pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
+                let mut pixel = job.row_of(starts, row);
                 for _ in 0..job.span / 4 {
-                    let row_of: [__m512i; BLOCKS] =
-                        std::array::from_fn(|b| _mm512_loadu_si512(weight.add(b * per_block).cast()));
+                    let mut row_of = [_mm512_setzero_si512(); BLOCKS];
+                    for (b, row) in row_of.iter_mut().enumerate() {
+                        *row = _mm512_loadu_si512(weight.add(b * per_block).cast());
+                    }
                     for p in 0..PIXELS_512 {
                         let bytes = _mm512_set1_epi32(pixel[p].cast::<i32>().read_unaligned());
                         for b in 0..BLOCKS {
@@ -101,7 +106,7 @@ pub(super) unsafe fn avx_vnni(job: &Job<'_, u8>, weights: &[i8], output: &mut [u
             unsafe {
                 let mut weight = weights.as_ptr().add(block * per_block);
                 for row in 0..job.rows {
-                    let mut pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
+                    let mut pixel = job.row_of(starts, row);
                     for _ in 0..job.span / 4 {
                         let low = _mm256_loadu_si256(weight.cast());
                         let high = _mm256_loadu_si256(weight.add(32).cast());
@@ -115,10 +120,10 @@ pub(super) unsafe fn avx_vnni(job: &Job<'_, u8>, weights: &[i8], output: &mut [u
                     }
                 }
             }
-            for (sums, pixel) in sums.into_iter().zip(pixels) {
+            for (p, pixel) in pixels.enumerate() {
                 let (at, count) = job.place(pixel, block);
                 // SAFETY: `fits`: the output has all channels of every pixel.
-                unsafe { put(output.as_mut_ptr().add(at), count, finish.bytes(sums)) };
+                unsafe { put(output.as_mut_ptr().add(at), count, finish.bytes(sums[p])) };
             }
         }
     }
@@ -139,7 +144,7 @@ pub(super) unsafe fn avx2(job: &Job<'_, i16>, weights: &[i16], output: &mut [u8]
             unsafe {
                 let mut weight = weights.as_ptr().add(block * per_block);
                 for row in 0..job.rows {
-                    let mut pixel = starts.map(|start| job.padded.as_ptr().add(start + row * job.row));
+                    let mut pixel = job.row_of(starts, row);
                     for _ in 0..job.span / 2 {
                         let low = _mm256_loadu_si256(weight.cast());
                         let high = _mm256_loadu_si256(weight.add(16).cast());
@@ -153,10 +158,10 @@ pub(super) unsafe fn avx2(job: &Job<'_, i16>, weights: &[i16], output: &mut [u8]
                     }
                 }
             }
-            for (sums, pixel) in sums.into_iter().zip(pixels) {
+            for (p, pixel) in pixels.enumerate() {
                 let (at, count) = job.place(pixel, block);
                 // SAFETY: `fits`: the output has all channels of every pixel.
-                unsafe { put(output.as_mut_ptr().add(at), count, finish.bytes(sums)) };
+                unsafe { put(output.as_mut_ptr().add(at), count, finish.bytes(sums[p])) };
             }
         }
     }
@@ -195,26 +200,27 @@ struct Finish256 {
 impl Finish256 {
     #[target_feature(enable = "avx2")]
     fn new<T>(job: &Job<'_, T>, block: usize) -> Self {
-        let (bias, scale) = (&job.requantize.bias[block], &job.requantize.scale[block]);
+        let (bias, scale) = (job.requantize.bias[block].as_ptr(), job.requantize.scale[block].as_ptr());
         let zero = i16::from(job.requantize.zero_point);
-        Self {
-            // SAFETY: eight numbers of 32 bits each are 256 bits.
-            bias: [0, 8].map(|at| unsafe { _mm256_loadu_si256(bias[at..at + 8].as_ptr().cast()) }),
-            // SAFETY: as above.
-            scale: [0, 8].map(|at| unsafe { _mm256_loadu_ps(scale[at..at + 8].as_ptr()) }),
-            highest: _mm256_set1_ps(f32::from(255 - zero)),
-            zero: _mm256_set1_epi16(zero),
-        }
+        // SAFETY: sixteen numbers of 32 bits each are twice 256 bits.
+        let (bias, scale) = unsafe {
+            (
+                [_mm256_loadu_si256(bias.cast()), _mm256_loadu_si256(bias.add(8).cast())],
+                [_mm256_loadu_ps(scale), _mm256_loadu_ps(scale.add(8))],
+            )
+        };
+        Self { bias, scale, highest: _mm256_set1_ps(f32::from(255 - zero)), zero: _mm256_set1_epi16(zero) }
     }
 
     /// As `Requantize::bytes`; below the lowest byte nothing overflows but what the packing clamps.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn bytes(&self, sums: [__m256i; 2]) -> __m128i {
-        let whole: [__m256i; 2] = std::array::from_fn(|half| {
+        let mut whole = [_mm256_setzero_si256(); 2];
+        for half in 0..2 {
             let value = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[half]), self.scale[half]);
-            _mm256_cvtps_epi32(_mm256_min_ps(value, self.highest))
-        });
+            whole[half] = _mm256_cvtps_epi32(_mm256_min_ps(value, self.highest));
+        }
         // Lanes 0 to 3, 8 to 11, 4 to 7, 12 to 15.
         let words = _mm256_adds_epi16(_mm256_packs_epi32(whole[0], whole[1]), self.zero);
         let bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));

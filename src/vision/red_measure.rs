@@ -29,7 +29,7 @@ pub(super) fn pallor(crop: &RgbImage, background: u8) -> Option<f64> {
     if width < 8 || height < 8 {
         return None;
     }
-    let dark: Vec<u8> = crop.pixels().map(|pixel| background.saturating_sub(pixel.0[1])).collect();
+    let dark: Vec<u8> = crop.chunks_exact(3).map(|pixel| background.saturating_sub(pixel[1])).collect();
     let limit = EDGE * f64::from(otsu(&dark)?);
     let outside = reached(&dark, width, limit);
     let mut cell = vec![false; dark.len()];
@@ -55,15 +55,21 @@ pub(super) fn pallor(crop: &RgbImage, background: u8) -> Option<f64> {
     }
     let radius = (area / std::f64::consts::PI).sqrt();
     let depth = depths(&cell, width);
+    // A plain loop, here and where density is measured: without link-time optimization a filter is called for each pixel.
     let deeper = |share: f64| {
-        let least = share * radius;
-        dark.iter().zip(&depth).filter(move |(_, depth)| f64::from(**depth) > least).map(|(dark, _)| *dark)
+        let mut values = Vec::with_capacity(dark.len());
+        for (dark, depth) in dark.iter().zip(&depth) {
+            if f64::from(*depth) > share * radius {
+                values.push(*dark);
+            }
+        }
+        values
     };
-    let mut inside: Vec<u8> = deeper(RIM_INSIDE).collect();
+    let mut inside = deeper(RIM_INSIDE);
     inside.sort_unstable();
     let rim = *inside.get((inside.len() as f64 * RIM) as usize)?;
     let pale_below = PALE_BELOW * f64::from(rim);
-    let pale = deeper(PALE_INSIDE).filter(|dark| f64::from(*dark) < pale_below).count();
+    let pale = deeper(PALE_INSIDE).iter().filter(|dark| f64::from(**dark) < pale_below).count();
     Some((pale as f64 / area).sqrt())
 }
 

@@ -64,8 +64,10 @@ pub(crate) fn sharpness_within(image: &RgbImage, (columns, rows): (Range<usize>,
     // The sum of the channels stands for grey; the factor of 3 cancels in the ratio.
     let sum = |p: &[u8]| i16::from(p[0]) + i16::from(p[1]) + i16::from(p[2]);
     let lines = image.as_raw().chunks_exact(3 * image.width().max(1) as usize).skip(rows.start).take(rows.len());
-    let grey: Vec<i16> =
-        lines.flat_map(|line| line[3 * columns.start..3 * columns.end].chunks_exact(3).map(sum)).collect();
+    let mut grey = Vec::with_capacity(columns.len() * rows.len());
+    for line in lines {
+        grey.extend(line[3 * columns.start..3 * columns.end].chunks_exact(3).map(sum));
+    }
     detail(&grey, columns.len())
 }
 
@@ -76,8 +78,10 @@ pub(crate) fn sharpness_of(grey: &GrayImage, part: &Rect) -> f64 {
     let left = (part.x as usize).min(width);
     let columns = left..(left + part.w as usize).min(width);
     let lines = grey.as_raw().chunks_exact(width.max(1)).skip(part.y as usize).take(part.h as usize);
-    let values: Vec<i16> =
-        lines.flat_map(|line| line[columns.clone()].iter().map(|value| 3 * i16::from(*value))).collect();
+    let mut values = Vec::with_capacity(columns.len() * lines.len());
+    for line in lines {
+        values.extend(line[columns.clone()].iter().map(|value| 3 * i16::from(*value)));
+    }
     detail(&values, columns.len())
 }
 

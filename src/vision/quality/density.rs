@@ -162,15 +162,22 @@ fn by_absorbance(mut small: RgbImage, view: &FieldOfView, places: &[RasterPoint]
         light.even_out(&mut small);
     }
     let green: Vec<u8> = small.as_raw().chunks_exact(3).map(|pixel| pixel[1]).collect();
-    let points = || green.iter().copied().zip(places);
-    let of = |green: (u8, &RasterPoint)| green.0;
-    let mut inside: Vec<u8> = points().filter(|(_, place)| !place.outside).map(of).collect();
+    let green_of = |wanted: fn(&RasterPoint) -> bool| {
+        let mut values = Vec::with_capacity(places.len());
+        for (green, place) in green.iter().zip(places) {
+            if wanted(place) {
+                values.push(*green);
+            }
+        }
+        values
+    };
+    let mut inside: Vec<u8> = green_of(|place| !place.outside);
     let at = inside.len() * 19 / 20;
     let white = if at < inside.len() { *inside.select_nth_unstable(at).1 } else { 255 };
     let white = f64::from(white.max(1));
     // Absorbance by level of green.
     let absorbance: [f64; 256] = std::array::from_fn(|value| -((value as f64).max(1.0) / white).ln());
-    let mut of_red: Vec<u8> = points().filter(|(_, place)| place.is_red_only()).map(of).collect();
+    let mut of_red = green_of(|place| place.is_red_only());
     if of_red.len() < ENOUGH {
         return (1.0, 0.0);
     }
@@ -181,8 +188,11 @@ fn by_absorbance(mut small: RgbImage, view: &FieldOfView, places: &[RasterPoint]
         return (1.0, 0.0);
     }
     let (mut free, mut without_others, mut unknown, mut without_cells) = (0_u32, 0_u32, 0_u32, 0_u32);
-    for (green, place) in points().filter(|(_, place)| !place.outside && !place.other) {
-        let absorbance = absorbance[usize::from(green)];
+    for (green, place) in green.iter().zip(places) {
+        if place.outside || place.other {
+            continue;
+        }
+        let absorbance = absorbance[usize::from(*green)];
         without_others += 1;
         free += u32::from(absorbance < BACKGROUND * usual);
         if place.red == 0 {
