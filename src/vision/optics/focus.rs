@@ -64,7 +64,7 @@ pub(crate) fn sharpness_within(image: &RgbImage, (columns, rows): (Range<usize>,
     // The sum of the channels stands for grey; the factor of 3 cancels in the ratio.
     let sum = |p: &[u8]| i16::from(p[0]) + i16::from(p[1]) + i16::from(p[2]);
     let lines = image.as_raw().chunks_exact(3 * image.width().max(1) as usize).skip(rows.start).take(rows.len());
-    let mut grey = Vec::with_capacity(columns.len() * rows.len());
+    let mut grey = Vec::with_capacity(columns.len() * lines.len());
     for line in lines {
         grey.extend(line[3 * columns.start..3 * columns.end].chunks_exact(3).map(sum));
     }
