@@ -40,8 +40,7 @@ pub(crate) fn field_sharpness(
     let side = |length: f64| (length * factor).round().max(1.0) as u32;
     // Of a copy twice as fine as wanted, or finer, the result is nearly that of the picture itself.
     let fine = |length: u32| side(2.0 * f64::from(length));
-    let from = balanced.at_least(fine(balanced.width()), fine(balanced.height()));
-    let times = f64::from(from.width()) / f64::from(balanced.width().max(1));
+    let (from, times) = balanced.at_least(fine(balanced.width()), fine(balanced.height()));
     let of_copy = Rect::new(part.x * times, part.y * times, part.w * times, part.h * times);
     Ok(sharpness(&resample(from, of_copy, side(part.w), side(part.h))?))
 }

@@ -66,22 +66,29 @@ pub(crate) fn shrunk_part(image: &RgbImage, part: Rect, width: u32, height: u32)
     resized(image, width, height, &options.crop(part.x, part.y, part.w, part.h)).ok()
 }
 
-/// An image of even sides at half its size, each pixel the mean of four; of odd ones the last row or column is left out.
+/// An image at half its size, each pixel the mean of four; a row or column left over at the end makes the last one by itself.
 #[must_use]
 pub(crate) fn halved(image: &RgbImage) -> RgbImage {
-    let mut half = RgbImage::new(image.width() / 2, image.height() / 2);
+    let mut half = RgbImage::new(image.width().div_ceil(2), image.height().div_ceil(2));
     let row = 3 * image.width() as usize;
     let mut sums = vec![0_u16; row];
-    let targets = half.chunks_exact_mut((row / 6 * 3).max(1));
-    for (rows, target) in image.as_raw().chunks_exact((2 * row).max(1)).zip(targets) {
-        let (above, below) = rows.split_at(row);
+    let targets = half.chunks_exact_mut((row.div_ceil(6) * 3).max(1));
+    for (rows, target) in image.as_raw().chunks((2 * row).max(1)).zip(targets) {
+        let above = &rows[..row];
+        let below = if rows.len() > row { &rows[row..] } else { above };
         for ((sum, above), below) in sums.iter_mut().zip(above).zip(below) {
             *sum = u16::from(*above) + u16::from(*below);
         }
-        for (pair, pixel) in sums.chunks_exact(6).zip(target.chunks_exact_mut(3)) {
+        let pairs = sums.chunks_exact(6);
+        let left_over = pairs.remainder();
+        for (pair, pixel) in pairs.zip(target.chunks_exact_mut(3)) {
             pixel[0] = ((pair[0] + pair[3] + 2) >> 2) as u8;
             pixel[1] = ((pair[1] + pair[4] + 2) >> 2) as u8;
             pixel[2] = ((pair[2] + pair[5] + 2) >> 2) as u8;
+        }
+        let last = target.len() - left_over.len();
+        for (value, sum) in target[last..].iter_mut().zip(left_over) {
+            *value = ((sum + 1) >> 1) as u8;
         }
     }
     half

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use image::RgbImage;
 
 use super::FieldOfView;
-use crate::vision::optics::resample::{halved, shrunk};
+use crate::domain::geometry::Rect;
+use crate::vision::optics::resample::{halved, shrunk_part};
 
 /// Shortest side of the smallest copy, px.
 const SMALLEST: u32 = 80;
@@ -27,29 +28,45 @@ impl BalancedPicture {
         Self { pixels, view, halves: OnceLock::new() }
     }
 
-    /// The smallest among the picture and its halves of at least `width` x `height` px; the picture if it is smaller itself.
-    pub(crate) fn at_least(&self, width: u32, height: u32) -> &RgbImage {
-        let halves = self.halves.get_or_init(|| halves(&self.pixels));
-        halves.iter().rev().find(|half| half.width() >= width && half.height() >= height).unwrap_or(&self.pixels)
+    /// The smallest among the picture and its halves that shows it at `width` x `height` px or more, and how many times as large as
+    /// the picture that is, 1 or 0.5, 0.25, …; the picture if it is smaller itself. The last row and column of a half may show less of the
+    /// picture than the others.
+    pub(crate) fn at_least(&self, width: u32, height: u32) -> (&RgbImage, f64) {
+        let mut best = (&self.pixels, 1.0);
+        let mut times = 1.0;
+        for half in self.halves.get_or_init(|| halves(&self.pixels)) {
+            times /= 2.0;
+            let (wide, high) = self.size(times);
+            if wide >= f64::from(width) && high >= f64::from(height) {
+                best = (half, times);
+            }
+        }
+        best
     }
 
     /// The whole picture shrunk to `width` x `height` px, each pixel the mean of those it stands for; empty if a side is 0.
     pub(crate) fn shrunk(&self, width: u32, height: u32) -> Cow<'_, RgbImage> {
-        let larger = self.at_least(width, height);
-        if larger.dimensions() == (width, height) {
+        let (larger, times) = self.at_least(width, height);
+        let (wide, high) = self.size(times);
+        let shown = Rect::new(0.0, 0.0, wide, high);
+        if shown == Rect::new(0.0, 0.0, f64::from(width), f64::from(height)) {
             return Cow::Borrowed(larger);
         }
-        Cow::Owned(shrunk(larger, width, height))
+        Cow::Owned(shrunk_part(larger, shown, width, height).unwrap_or_default())
+    }
+
+    /// Width and height of the picture made this many times as large, px.
+    fn size(&self, times: f64) -> (f64, f64) {
+        (times * f64::from(self.pixels.width()), times * f64::from(self.pixels.height()))
     }
 }
 
-/// The picture at half its size, at half of that and so on: as long as no row or column is left over.
+/// The picture at half its size, at half of that and so on.
 fn halves(picture: &RgbImage) -> Vec<RgbImage> {
     let mut halves: Vec<RgbImage> = Vec::new();
     loop {
         let last = halves.last().unwrap_or(picture);
-        let (width, height) = last.dimensions();
-        if width % 2 + height % 2 > 0 || width.min(height) < 2 * SMALLEST {
+        if last.width().min(last.height()) < 2 * SMALLEST {
             return halves;
         }
         halves.push(halved(last));
@@ -77,6 +94,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::vision::optics::resample::shrunk;
 
     fn picture(width: u32, height: u32) -> BalancedPicture {
         RgbImage::from_fn(width, height, |x, y| {
@@ -93,6 +111,27 @@ mod tests {
             assert!(matches!(copy, Cow::Borrowed(_)), "{width} px are a half of a half");
             let direct = shrunk(&picture, width, height);
             assert!(copy.iter().zip(direct.iter()).all(|(a, b)| a.abs_diff(*b) <= 1), "{width} px differ");
+        }
+    }
+
+    #[test]
+    fn a_copy_of_a_picture_with_odd_sides_shows_each_thing_at_its_place() {
+        for (width, height) in [(641, 481), (643, 479), (575, 575), (360, 363)] {
+            let smooth = RgbImage::from_fn(width, height, |x, y| {
+                image::Rgb([(x * 255 / width) as u8, (y * 255 / height) as u8, ((x / 64 + y / 64) % 2 * 200) as u8])
+            });
+            let picture: BalancedPicture = smooth.into();
+            let copy = picture.shrunk(160, 120);
+            let direct = shrunk(&picture, 160, 120);
+            for (a, b) in copy.pixels().zip(direct.pixels()) {
+                assert!(
+                    a.0[0].abs_diff(b.0[0]) <= 2 && a.0[1].abs_diff(b.0[1]) <= 2,
+                    "{width}x{height}: {a:?} for {b:?}"
+                );
+            }
+            let differ = |(a, b): (u8, u8)| f64::from(a.abs_diff(b));
+            let edges: f64 = copy.iter().copied().zip(direct.iter().copied()).map(differ).sum();
+            assert!(edges / (copy.len() as f64) < 1.5, "{width}x{height}: {edges}");
         }
     }
 
