@@ -85,7 +85,7 @@ pub fn name(config: &CameraConfig) -> String {
 
 /// The cameras that nokhwa finds; empty if this build has no nokhwa.
 #[must_use]
-pub(crate) fn library_cameras() -> Vec<LibraryCamera> {
+pub fn library_cameras() -> Vec<LibraryCamera> {
     #[cfg(feature = "camera-nokhwa")]
     return nokhwa::list();
     #[cfg(not(feature = "camera-nokhwa"))]

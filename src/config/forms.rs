@@ -34,7 +34,10 @@ pub(super) fn refuse_words(text: &str, longest: usize) -> Option<String> {
 const LARGEST_PATTERN: usize = 1 << 22;
 
 /// A regular expression that matches whole texts only.
-pub(crate) fn whole_pattern(pattern: &str) -> Result<Regex, regex::Error> {
+///
+/// # Errors
+/// The pattern is none, or would take more memory than a small board can spare.
+pub fn whole_pattern(pattern: &str) -> Result<Regex, regex::Error> {
     // Compiled alone first, so that an unbalanced parenthesis does not close the group around it.
     RegexBuilder::new(pattern).size_limit(LARGEST_PATTERN).build()?;
     RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(LARGEST_PATTERN).build()
@@ -43,7 +46,7 @@ pub(crate) fn whole_pattern(pattern: &str) -> Result<Regex, regex::Error> {
 /// Whether this is a language tag, and so a valid catalogue name: parts of 1 to 8 letters and digits joined by hyphens,
 /// the first part letters only.
 #[must_use]
-pub(crate) fn is_language(tag: &str) -> bool {
+pub fn is_language(tag: &str) -> bool {
     let part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let first = tag.split('-').next().unwrap_or_default();
     tag.len() <= 32 && first.len() >= 2 && first.bytes().all(|b| b.is_ascii_alphabetic()) && tag.split('-').all(part)

@@ -114,11 +114,7 @@ fn related(section: &str, name: &str) -> &'static [&'static str] {
 ///
 /// # Errors
 /// What is wrong with it, and the flag as it should be, on two lines.
-pub(crate) fn from_flag<T: DeserializeOwned>(
-    (section, name): (&str, &str),
-    flag: &str,
-    text: &str,
-) -> Result<T, String> {
+pub fn from_flag<T: DeserializeOwned>((section, name): (&str, &str), flag: &str, text: &str) -> Result<T, String> {
     let Some(key) = sections::find(section, name) else { return Err(format!("there is no {section}.{name}")) };
     let value = key.value_of(text);
     if let Some(what) = key.wrong(&value, &toml_text(text)) {
@@ -170,7 +166,7 @@ impl Config {
 
     /// The folder for results, see [`super::Station::state`]. It need not exist yet.
     #[must_use]
-    pub(crate) fn state_folder(&self) -> PathBuf {
+    pub fn state_folder(&self) -> PathBuf {
         self.state_folder_from(|name| std::env::var_os(name).map(PathBuf::from))
     }
 

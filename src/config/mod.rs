@@ -19,7 +19,7 @@ mod values;
 
 pub use broker::{Broker, BrokerAddress, NotABroker};
 pub use camera_source::{CameraSource, UnknownSource};
-pub(crate) use forms::{is_language, whole_pattern};
+pub use forms::{is_language, whole_pattern};
 pub use laboratory_address::{LaboratoryAddress, NoLaboratoryAddress};
 pub use own_classes::{NoOwnClasses, OwnClasses};
 pub use sections::{

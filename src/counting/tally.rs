@@ -35,7 +35,7 @@ impl Tally {
     }
 
     /// Counts several cells of a kind that has no classes.
-    pub(crate) fn add_many(&mut self, kind: Kind, cells: u32) {
+    pub fn add_many(&mut self, kind: Kind, cells: u32) {
         let count = self.kinds.get_mut(kind);
         *count = count.saturating_add(cells);
     }

@@ -253,7 +253,7 @@ pub enum Reported {
 impl CellClass {
     /// Every class in order of maturation: see [`CellClass::place`].
     #[must_use]
-    pub(crate) fn by_maturation() -> Vec<Self> {
+    pub fn by_maturation() -> Vec<Self> {
         let mut classes = Self::ALL.to_vec();
         classes.sort_by_key(|class| class.place());
         classes

@@ -21,7 +21,7 @@ pub enum Label {
 impl Label {
     /// Whether `class` is a right answer.
     #[must_use]
-    pub(crate) const fn accepts(self, class: CellClass) -> bool {
+    pub const fn accepts(self, class: CellClass) -> bool {
         match self {
             // Of a blast the program does not tell the line, and a person may not have told it either.
             Self::Class(own) => {
@@ -53,7 +53,7 @@ impl Label {
     /// Whether a cell with this label may belong to `other`, or an answer that is right for it be right for `other`, too:
     /// of two blasts the program does not tell the lines apart.
     #[must_use]
-    pub(crate) fn overlaps(self, other: Self) -> bool {
+    pub fn overlaps(self, other: Self) -> bool {
         self.within(other) || other.within(self) || (self.is_blast() && other.is_blast())
     }
 
@@ -104,7 +104,8 @@ impl Serialize for Label {
 pub struct UnknownLabel(pub String);
 
 /// All labels, for messages.
-pub(crate) fn labels() -> String {
+#[must_use]
+pub fn labels() -> String {
     let codes: Vec<_> = CellClass::ALL.iter().map(|class| class.code()).collect();
     format!("{}, NEU (NGS or NGB) and IG (MMZ, MYB or PMO)", codes.join(" "))
 }

@@ -41,7 +41,7 @@ pub(crate) struct Node {
     /// ONNX's word for what it computes.
     pub(crate) operator: String,
     /// Name of its only output, and of itself.
-    pub(crate) name: String,
+    pub name: String,
     /// Names of what it takes: the network's input, outputs of other layers, constants. An optional one that is left out at the
     /// end is not among them.
     pub(crate) inputs: Vec<String>,

@@ -19,14 +19,14 @@ impl Backoff {
     }
 
     /// The pause before the next try.
-    pub(crate) fn pause(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let factor = 2_u32.saturating_pow(self.tries);
         self.tries = self.tries.saturating_add(1);
         self.first.saturating_mul(factor).min(self.longest)
     }
 
     /// Starts over with the first pause, because the device worked.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.tries = 0;
     }
 }

@@ -24,7 +24,7 @@ const MOST_LINKS: usize = 40;
 
 /// The names of a path of an archive, if it stays below the folder that it is unpacked to: no root, no `..`, plain text.
 #[must_use]
-pub(crate) fn names_below(path: &Path) -> Option<Vec<&str>> {
+pub fn names_below(path: &Path) -> Option<Vec<&str>> {
     let name = |part| if let Component::Normal(name) = part { name.to_str() } else { None };
     path.components().map(name).collect()
 }
@@ -85,7 +85,7 @@ pub fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// As [`replace`].
-pub(crate) fn keep_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn keep_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     put(path, bytes, PRIVATE, true)
 }
 

@@ -32,16 +32,16 @@ const OTHER_CUTS: [&str; 9] = ["bold", "italic", "oblique", "thin", "light", "bl
 
 /// A typeface that was needed.
 #[derive(Debug)]
-pub(crate) struct Typeface {
+pub struct Typeface {
     /// Name of its file without the ending, letters, digits and hyphens only.
-    pub(crate) name: String,
+    pub name: String,
     /// The whole file; the first face of a collection is meant.
-    pub(crate) data: Vec<u8>,
+    pub data: Vec<u8>,
 }
 
 /// The typefaces below some folders.
 #[derive(Debug)]
-pub(crate) struct Fonts {
+pub struct Fonts {
     folders: Vec<PathBuf>,
     found: Mutex<Found>,
 }
@@ -66,14 +66,15 @@ struct FontFile {
 }
 
 /// The typefaces of this machine.
-pub(crate) fn installed() -> &'static Fonts {
+pub fn installed() -> &'static Fonts {
     static INSTALLED: OnceLock<Fonts> = OnceLock::new();
     INSTALLED.get_or_init(|| Fonts::below(FOLDERS.map(PathBuf::from).to_vec()))
 }
 
 /// Shows nothing by itself but shapes its neighbours: variation selectors and the joiners of Persian and of Indian
 /// scripts. A typeface need not have them.
-pub(crate) fn shapes_neighbours(letter: char) -> bool {
+#[must_use]
+pub fn shapes_neighbours(letter: char) -> bool {
     matches!(letter, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
 }
 
@@ -96,7 +97,7 @@ impl Fonts {
 
     /// A typeface with every letter of a cluster (a letter and the marks on it); none if no file has them all. One that
     /// was installed since the last look is found.
-    pub(crate) fn find(&self, cluster: &str) -> Option<Arc<Typeface>> {
+    pub fn find(&self, cluster: &str) -> Option<Arc<Typeface>> {
         let letters: Vec<u32> = cluster.chars().filter(|letter| !shapes_neighbours(*letter)).map(u32::from).collect();
         if letters.is_empty() {
             return None;
@@ -223,7 +224,8 @@ fn covers(data: &[u8]) -> Vec<RangeInclusive<u32>> {
 
 impl Typeface {
     /// Whether it has every letter of a cluster.
-    pub(crate) fn has(&self, cluster: &str) -> bool {
+    #[must_use]
+    pub fn has(&self, cluster: &str) -> bool {
         let Ok(face) = Tables::parse(&self.data, 0) else { return false };
         let has = |letter| face.glyph_index(letter).is_some_and(|glyph| glyph.0 != 0);
         cluster.chars().filter(|letter| !shapes_neighbours(*letter)).all(has)

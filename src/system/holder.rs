@@ -49,7 +49,7 @@ pub fn with_open(is_it: impl Fn(&Metadata) -> bool) -> Option<Holder> {
 /// The process that holds the lock of this file. `/proc/locks` names it whoever runs it; where that is not filled, a
 /// process of this user that has the file open is taken.
 #[must_use]
-pub(crate) fn of_lock(file: &File) -> Option<Holder> {
+pub fn of_lock(file: &File) -> Option<Holder> {
     let ours = file.metadata().ok()?;
     let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
     locks

@@ -5,7 +5,7 @@ pub mod backoff;
 pub mod board;
 pub mod clock;
 pub mod file;
-pub(crate) mod fonts;
+pub mod fonts;
 pub mod holder;
 pub mod latest;
 pub mod logging;

@@ -39,13 +39,13 @@ pub struct BoxPen {
 impl BoxPen {
     /// An unbroken line.
     #[must_use]
-    pub(crate) const fn solid(colour: Rgb<u8>, thickness: u32) -> Self {
+    pub const fn solid(colour: Rgb<u8>, thickness: u32) -> Self {
         Self { colour, thickness, dashed: false }
     }
 
     /// A dashed line.
     #[must_use]
-    pub(crate) const fn dashed(colour: Rgb<u8>, thickness: u32) -> Self {
+    pub const fn dashed(colour: Rgb<u8>, thickness: u32) -> Self {
         Self { colour, thickness, dashed: true }
     }
 }
@@ -72,7 +72,7 @@ pub fn annotate(image: &RgbImage, cells: &[Cell]) -> RgbImage {
 }
 
 /// Draws the edge of a box.
-pub(crate) fn outline(canvas: &mut RgbImage, area: Rect, pen: BoxPen) {
+pub fn outline(canvas: &mut RgbImage, area: Rect, pen: BoxPen) {
     let unit = unit(canvas);
     let thick = i64::from(pen.thickness * unit);
     // A halo would drown the thin lines of crowded red cells.

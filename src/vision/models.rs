@@ -236,7 +236,7 @@ impl Models {
         if installed.join(CARD).exists() {
             return installed;
         }
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
+        Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("models")
     }
 }
 

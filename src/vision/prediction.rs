@@ -75,7 +75,7 @@ impl Prediction {
 
     /// The most probable of the model's own classes that stand for the answer, even where no name is given.
     #[must_use]
-    pub(crate) fn finest(&self) -> Option<CellClass> {
+    pub fn finest(&self) -> Option<CellClass> {
         let answer = self.forced();
         self.ranked.iter().map(|(class, _)| *class).find(|class| class.answered_as() == answer)
     }
@@ -100,7 +100,7 @@ impl Prediction {
 
     /// What a person should know of a cell whose class was kept.
     #[must_use]
-    pub(crate) fn note(&self) -> Option<&'static str> {
+    pub fn note(&self) -> Option<&'static str> {
         self.kept.then_some(if self.is_blast_kept() { BLAST_KEPT } else { SURE_KEPT })
     }
 }

@@ -28,7 +28,8 @@ const LEFT_OUT: [(&[&str], &str); 2] = [
 const DEEPEST: usize = 32;
 
 /// The extensions of pictures, as a list for a person.
-pub(crate) fn endings() -> String {
+#[must_use]
+pub fn endings() -> String {
     ENDINGS.map(|ending| format!(".{ending}")).join(" ")
 }
 

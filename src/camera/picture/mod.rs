@@ -22,7 +22,7 @@ use crate::system::file;
 use crate::system::panics::contained;
 
 pub use self::error::PictureError;
-pub(crate) use self::listing::endings;
+pub use self::listing::endings;
 pub use self::listing::{LeftOut, Listing, find_pictures};
 
 /// Bytes at the start of a file that tell its kind.

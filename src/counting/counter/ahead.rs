@@ -100,7 +100,7 @@ mod tests {
     use crate::vision::quality::{Gate, Quality};
 
     fn analyzer() -> FrameAnalyzer {
-        let models = Models::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models")).unwrap();
+        let models = Models::read(&Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("models")).unwrap();
         FrameAnalyzer::behind(Arc::new(Vision::new(&models, Some(0.14), None).unwrap()), Gate::new(true))
     }
 

@@ -94,14 +94,14 @@ impl Counter {
 
     /// The same for the rest of a slide that was counted before, of which ids and patches below these are known. The place
     /// on it is not: the stage is followed anew.
-    pub(crate) fn go_on(&mut self, gate: Gate, next_id: u32, patches: usize) {
+    pub fn go_on(&mut self, gate: Gate, next_id: u32, patches: usize) {
         self.begin(gate);
         self.tracker = Tracker::after(next_id, patches);
     }
 
     /// Looks at the next frames with this. The light and scale that were learned stay, so it must take out light in the same
     /// way.
-    pub(crate) fn look_with(&mut self, vision: Arc<Vision>) {
+    pub fn look_with(&mut self, vision: Arc<Vision>) {
         self.analyzer.look_with(Arc::clone(&vision));
         self.vision = vision;
     }
@@ -113,7 +113,8 @@ impl Counter {
     }
 
     /// Time taken by each stage for the newest frame counted.
-    pub(crate) fn newest_times(&self) -> &[(Stage, Duration)] {
+    #[must_use]
+    pub fn newest_times(&self) -> &[(Stage, Duration)] {
         self.timings.newest()
     }
 
@@ -128,7 +129,7 @@ impl Counter {
 
     /// Counts an analysed frame while analysing the next one: on two cores, throughput is that of the slower half.
     /// The analysis may fail.
-    pub(crate) fn frame_while(
+    pub fn frame_while(
         &mut self,
         detected: DetectedFrame,
         next: &Arc<RgbImage>,

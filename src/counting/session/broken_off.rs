@@ -9,14 +9,14 @@ use crate::counting::statistics::absolute::Entered;
 
 /// What is kept of a count that broke off.
 #[derive(Clone, Debug)]
-pub(crate) struct BrokenOffCount {
-    pub(crate) sample: String,
-    pub(crate) started: Timestamp,
-    pub(crate) cells: Vec<CountedCell>,
+pub struct BrokenOffCount {
+    pub sample: String,
+    pub started: Timestamp,
+    pub cells: Vec<CountedCell>,
     /// The last one is the one it is to go on after, or to be closed at.
-    pub(crate) interruptions: Vec<Interruption>,
+    pub interruptions: Vec<Interruption>,
     /// What was entered for this sample: what, by whom, when.
-    pub(crate) entered: Vec<(Entered, String, Timestamp)>,
+    pub entered: Vec<(Entered, String, Timestamp)>,
 }
 
 /// What became of a count that the power cut off.
@@ -41,7 +41,7 @@ impl BrokenOff {
 impl Session {
     /// Goes on with a count that broke off, from the cells that were kept. Which of them are seen again is not known:
     /// the result says so by its interruptions.
-    pub(crate) fn go_on(&mut self, kept: BrokenOffCount) {
+    pub fn go_on(&mut self, kept: BrokenOffCount) {
         let BrokenOffCount { sample, started, cells, interruptions, entered } = kept;
         // A red count given for the first sample of this start was not given for one of an earlier start.
         self.first_red_count = None;

@@ -10,7 +10,7 @@ use crate::counting::statistics::per_red_cell::RedCount;
 impl Session {
     /// Takes what somebody entered for the running sample; returns false if none runs. A finished result is already on
     /// disk, and the next sample may be another patient's.
-    pub(crate) fn enter(&mut self, entered: &Entered, by: &str, at: Timestamp) -> bool {
+    pub fn enter(&mut self, entered: &Entered, by: &str, at: Timestamp) -> bool {
         let running = self.phase == Phase::Counting;
         if running {
             if let Entered::Red(count) = entered {
@@ -25,7 +25,7 @@ impl Session {
 
     /// Sets the red count of the first sample, before it begins.
     #[must_use]
-    pub(crate) fn with_first_red_count(self, count: Option<RedCount>) -> Self {
+    pub fn with_first_red_count(self, count: Option<RedCount>) -> Self {
         Self { first_red_count: count, ..self }
     }
 }

@@ -1,7 +1,7 @@
 //! One sample from start to result: what was counted, and when it is enough. Has no clock and no threads.
 
 pub mod amends;
-pub(crate) mod broken_off;
+pub mod broken_off;
 mod cells;
 pub mod describe;
 mod entered;
@@ -78,7 +78,7 @@ impl Session {
     }
 
     /// Also corrects results for the classifier's errors from now on, using this matrix.
-    pub(crate) fn correct_by(&mut self, confusion: confusion::ConfusionSource) {
+    pub fn correct_by(&mut self, confusion: confusion::ConfusionSource) {
         self.confusion = confusion;
     }
 
@@ -96,7 +96,7 @@ impl Session {
     }
 
     /// Tells the critical values of results from now on.
-    pub(crate) fn alarm_at(&mut self, critical: &CriticalConfig) {
+    pub fn alarm_at(&mut self, critical: &CriticalConfig) {
         self.critical.clone_from(critical);
     }
 
@@ -114,7 +114,7 @@ impl Session {
 
     /// Applies revisions from a later frame. Call it before adding that frame's new cells. Does nothing once the result
     /// is final.
-    pub(crate) fn revise(&mut self, revisions: &[Revision]) {
+    pub fn revise(&mut self, revisions: &[Revision]) {
         if self.phase == Phase::Counting {
             self.cells.revise(revisions);
         }

@@ -51,7 +51,8 @@ pub enum NoSampleId {
 
 impl NoSampleId {
     /// The rule that it breaks, in one word, for a sentence in the reader's language.
-    pub(crate) const fn rule(&self) -> &'static str {
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
         match self {
             Self::Length => "length",
             Self::Letters(_) => "letters",
@@ -66,7 +67,7 @@ impl NoSampleId {
 /// Id of a sample that nobody named, made from the time it begins: `20260921-141440`, or `20260921-141440-2` and so on
 /// if that one is taken. The second alone is not enough: two samples may begin in one, and a board without a clock
 /// battery begins every day at the same time.
-pub(crate) fn nameless(now: Timestamp, taken: impl Fn(&str) -> bool) -> String {
+pub fn nameless(now: Timestamp, taken: impl Fn(&str) -> bool) -> String {
     let second = now.strftime("%Y%m%d-%H%M%S").to_string();
     let mut id = second.clone();
     let mut next = 2_u32;
@@ -81,7 +82,7 @@ pub(crate) fn nameless(now: Timestamp, taken: impl Fn(&str) -> bool) -> String {
 ///
 /// # Errors
 /// If it is empty, too long, or has letters that do not show or cannot be printed.
-pub(crate) fn sample_id(text: &str) -> Result<String, NoSampleId> {
+pub fn sample_id(text: &str) -> Result<String, NoSampleId> {
     let id = text.trim_matches(' ');
     if !(1..=LONGEST_SAMPLE).contains(&id.chars().count()) {
         return Err(NoSampleId::Length);
@@ -97,7 +98,7 @@ pub(crate) fn sample_id(text: &str) -> Result<String, NoSampleId> {
 ///
 /// # Errors
 /// If it breaks one.
-pub(crate) fn check_rules(id: &str, rules: &SampleConfig) -> Result<(), NoSampleId> {
+pub fn check_rules(id: &str, rules: &SampleConfig) -> Result<(), NoSampleId> {
     let SampleConfig { pattern, min_length, max_length, check_digit, refuse_names, .. } = rules;
     if *refuse_names && looks_like_a_name(id) {
         return Err(NoSampleId::Name);

@@ -315,7 +315,7 @@ impl Snapshot {
     }
 
     /// The same by another check of its camera.
-    pub(crate) fn marks_by(&self, check: Option<&CameraCheck>) -> Vec<Mark> {
+    pub fn marks_by(&self, check: Option<&CameraCheck>) -> Vec<Mark> {
         let training = self.training.then_some(Mark::Training);
         let checked = check.is_none_or(|check| check.cells > 0);
         let source = match self.source.and_then(Mark::of) {
@@ -327,7 +327,7 @@ impl Snapshot {
     }
 
     /// Lists the model's experimental classes that were counted.
-    pub(crate) fn mark_experimental(&mut self, classes: &[CellClass]) {
+    pub fn mark_experimental(&mut self, classes: &[CellClass]) {
         let counted = self.classes.iter().filter(|line| line.count > 0).map(|line| line.class);
         self.experimental = counted.filter(|class| classes.contains(class)).collect();
     }

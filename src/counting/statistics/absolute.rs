@@ -29,7 +29,7 @@ impl WhiteCount {
 
     /// In 10^9 per litre.
     #[must_use]
-    pub(crate) fn giga_per_litre(self) -> f64 {
+    pub fn giga_per_litre(self) -> f64 {
         f64::from(self.per_ul) / 1000.0
     }
 }
@@ -145,7 +145,7 @@ pub enum Entered {
 impl Entered {
     /// What it is, and its value as text.
     #[must_use]
-    pub(crate) fn told(&self) -> (EnteredKind, String) {
+    pub fn told(&self) -> (EnteredKind, String) {
         match self {
             Self::Red(count) => (EnteredKind::RedCount, count.to_string()),
             Self::White(count) => (EnteredKind::WhiteCount, count.to_string()),

@@ -81,7 +81,7 @@ impl ConfusionMatrix {
     /// The same with all blasts as BLA, in rows and columns: the program answers nothing finer. Files of before tell their
     /// lines.
     #[must_use]
-    pub(crate) fn with_blasts_joined(self) -> Self {
+    pub fn with_blasts_joined(self) -> Self {
         let mut answers: Vec<CellClass> = Vec::new();
         for answer in self.answers.iter().map(|class| class.answered_as()) {
             if !answers.contains(&answer) {
@@ -226,7 +226,8 @@ mod tests {
         let read = ConfusionMatrix::parse(&told.to_toml()).unwrap();
         assert_eq!(read.answers, [Lyt, Bla, Unk]);
         assert_eq!(read.cells, [(Lyt, vec![90, 3, 7]), (Bla, vec![2, 78, 5])].into());
-        let shipped = ConfusionMatrix::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models").join(FILE)).unwrap();
+        let shipped =
+            ConfusionMatrix::read(&Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("models").join(FILE)).unwrap();
         assert_eq!(shipped.answers.iter().filter(|class| class.answered_as() == Bla).count(), 1);
     }
 

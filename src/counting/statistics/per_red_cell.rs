@@ -34,7 +34,7 @@ impl RedCount {
 
     /// In 10^12 per litre.
     #[must_use]
-    pub(crate) fn tera_per_litre(self) -> f64 {
+    pub fn tera_per_litre(self) -> f64 {
         f64::from(self.thousands_per_ul) / 1000.0
     }
 }

@@ -91,7 +91,7 @@ impl Vision {
 
     /// The same for a camera and objective under which red cells have this colour; used where a picture shows too few.
     #[must_use]
-    pub(crate) fn calibrated(self, colour: Option<RedCellColour>) -> Self {
+    pub fn calibrated(self, colour: Option<RedCellColour>) -> Self {
         Self { calibrated_colour: colour, ..self }
     }
 
@@ -117,13 +117,13 @@ impl Vision {
 
     /// The calibrated colour of red cells.
     #[must_use]
-    pub(crate) fn calibrated_colour(&self) -> Option<RedCellColour> {
+    pub fn calibrated_colour(&self) -> Option<RedCellColour> {
         self.calibrated_colour
     }
 
     /// Whether the classifier wants colours brought to those it learned on.
     #[must_use]
-    pub(crate) fn maps_colour(&self) -> bool {
+    pub fn maps_colour(&self) -> bool {
         self.stain.is_some()
     }
 
@@ -141,13 +141,13 @@ impl Vision {
 
     /// The same networks under this light, measuring the scale of every image even where one is stated.
     #[must_use]
-    pub(crate) fn measuring(&self, lighting: Lighting) -> Self {
+    pub fn measuring(&self, lighting: Lighting) -> Self {
         Self { stated: None, ..self.clone() }.lit(lighting)
     }
 
     /// How uneven light is taken out.
     #[must_use]
-    pub(crate) fn lighting(&self) -> &Lighting {
+    pub fn lighting(&self) -> &Lighting {
         &self.lighting
     }
 
@@ -244,7 +244,7 @@ impl Vision {
     ///
     /// # Errors
     /// As [`Vision::detect`].
-    pub(crate) fn detect_from(
+    pub fn detect_from(
         &self,
         balanced: &BalancedPicture,
         scale: Scale,
@@ -348,7 +348,7 @@ impl Vision {
     ///
     /// # Errors
     /// When a network fails.
-    pub(crate) fn analyze_at(&self, balanced: &BalancedPicture, scale: Option<Scale>) -> Result<Field, VisionError> {
+    pub fn analyze_at(&self, balanced: &BalancedPicture, scale: Option<Scale>) -> Result<Field, VisionError> {
         let Some(scale) = scale.filter(|scale| !scale.is_too_coarse()) else {
             return Ok(Field { scale, ..Field::default() });
         };

@@ -18,7 +18,7 @@ impl Vision {
     ///
     /// # Errors
     /// When the detector fails.
-    pub(crate) fn colour_around(
+    pub fn colour_around(
         &self,
         balanced: &BalancedPicture,
         scale: Option<Scale>,
@@ -32,7 +32,7 @@ impl Vision {
     ///
     /// # Errors
     /// When a network fails.
-    pub(crate) fn classify_middle_at(
+    pub fn classify_middle_at(
         &self,
         balanced: &RgbImage,
         scale: Option<Scale>,
@@ -47,7 +47,7 @@ impl Vision {
     ///
     /// # Errors
     /// When the scale does not fit the image.
-    pub(crate) fn middle_views(
+    pub fn middle_views(
         &self,
         balanced: &RgbImage,
         scale: Option<Scale>,

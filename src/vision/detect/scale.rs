@@ -42,7 +42,7 @@ pub enum ScaleSource {
 impl ScaleSource {
     /// Whether it rests on the size of white cells, which differ a lot.
     #[must_use]
-    pub(crate) const fn is_guess(self) -> bool {
+    pub const fn is_guess(self) -> bool {
         matches!(self, Self::WhiteCells | Self::SharedWhiteCells)
     }
 

@@ -36,7 +36,7 @@ pub struct SharedScale {
 
 /// The scale that the red cells of a group's images agree on.
 #[must_use]
-pub(crate) fn by_red_cells(told: &[ScaleEstimates]) -> Option<Scale> {
+pub fn by_red_cells(told: &[ScaleEstimates]) -> Option<Scale> {
     let red = sorted(told, |told| told.red_cells);
     let decide = red.len() >= ENOUGH && red.len() as f64 >= SHARE * told.len() as f64 && spread(&red) < SPREAD;
     decide.then(|| Scale { um_per_px: median(&red), source: ScaleSource::SharedRedCells })
@@ -48,7 +48,7 @@ pub(crate) fn by_red_cells(told: &[ScaleEstimates]) -> Option<Scale> {
 /// Pictures of several microscopes have white cells that differ as much as their red cells and more, since white cells
 /// differ in any blood. Where red cells are lysed, what is left of them has no size at all.
 #[must_use]
-pub(crate) fn by_any_cells(told: &[ScaleEstimates]) -> Option<Scale> {
+pub fn by_any_cells(told: &[ScaleEstimates]) -> Option<Scale> {
     let agreed = by_red_cells(told);
     if agreed.is_some() {
         return agreed;

@@ -39,7 +39,7 @@ pub struct Setup {
 impl Calibration {
     /// Camera, objective and time of the calibration.
     #[must_use]
-    pub(crate) fn in_words(&self) -> String {
+    pub fn in_words(&self) -> String {
         let Setup { camera, objective } = &self.setup;
         let objective = if objective.is_empty() { String::new() } else { format!(", {objective}") };
         format!("{camera}{objective}, {}", zone::minute(self.taken))
@@ -64,7 +64,8 @@ impl Setup {
     }
 
     /// Camera and objective for a person.
-    pub(crate) fn words(&self) -> String {
+    #[must_use]
+    pub fn words(&self) -> String {
         if self.objective.is_empty() {
             format!("{} without a named objective", self.camera)
         } else {
@@ -226,7 +227,7 @@ impl Calibration {
     ///
     /// # Errors
     /// As [`Self::find`], and if there is none.
-    pub(crate) fn demand(state: &Path, setup: &Setup) -> Result<Self, CalibrationError> {
+    pub fn demand(state: &Path, setup: &Setup) -> Result<Self, CalibrationError> {
         Self::find(state, setup)?
             .ok_or_else(|| CalibrationError::Missing { path: setup.file(state), of: setup.words() })
     }
@@ -249,7 +250,7 @@ impl Calibration {
     ///
     /// # Errors
     /// If the sizes differ.
-    pub(crate) fn fits(&self, found: (u32, u32)) -> Result<(), CalibrationError> {
+    pub fn fits(&self, found: (u32, u32)) -> Result<(), CalibrationError> {
         let wanted = (self.width, self.height);
         if found == wanted { Ok(()) } else { Err(CalibrationError::OtherSize { wanted, found }) }
     }
@@ -257,7 +258,7 @@ impl Calibration {
 
 /// Why the scale measured live does not fit the calibrated one, in words; `None` if it fits.
 #[must_use]
-pub(crate) fn scale_doubt(calibrated: f64, live: f64) -> Option<String> {
+pub fn scale_doubt(calibrated: f64, live: f64) -> Option<String> {
     let factor = (live / calibrated).max(calibrated / live);
     (factor > OTHER_OBJECTIVE).then(|| {
         format!(

@@ -55,7 +55,7 @@ fn resized(image: &RgbImage, width: u32, height: u32, options: &ResizeOptions) -
 
 /// The whole image shrunk to `width` x `height` px, each pixel the mean of those it stands for; empty if a side is 0.
 #[must_use]
-pub(crate) fn shrunk(image: &RgbImage, width: u32, height: u32) -> RgbImage {
+pub fn shrunk(image: &RgbImage, width: u32, height: u32) -> RgbImage {
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Box));
     resized(image, width, height, &options).unwrap_or_default()
 }

@@ -45,7 +45,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// All verdicts that keep a frame out of the count.
-    pub(crate) const REFUSALS: [Self; 7] =
+    pub const REFUSALS: [Self; 7] =
         [Self::OutOfFocus, Self::TooDark, Self::TooBright, Self::TooThick, Self::TooThin, Self::Empty, Self::TooCoarse];
 
     /// Whether the frame is left out of the count.
