@@ -61,9 +61,13 @@ fn command(program: &str, state: &Path) -> Command {
     command
 }
 
+/// Starts the program so that a hangup reaches it, also where the tests run under nohup.
+const HEARS_HANGUPS: [&str; 3] = ["env", "--default-signal=HUP", env!("CARGO_BIN_EXE_leukoscope")];
+
 /// A daemon that counts, once it has said on which port its serial lines are.
 fn counting(state: &Path, arguments: &[&str]) -> Daemon {
-    let mut child = command(env!("CARGO_BIN_EXE_leukoscope"), state)
+    let mut child = command(HEARS_HANGUPS[0], state)
+        .args(&HEARS_HANGUPS[1..])
         .args(["run", "--display", "none", "--serial", "pty"])
         .args(arguments)
         .stdin(Stdio::null())
@@ -90,8 +94,9 @@ fn terminal() -> (OwnedFd, OwnedFd) {
 /// A daemon whose controlling terminal this is, with its picture on it and its log elsewhere.
 fn in_terminal(state: &Path, theirs: &OwnedFd) -> Daemon {
     let child = command("setsid", state)
-        .args(["--ctty", env!("CARGO_BIN_EXE_leukoscope"), "run", "--display", "terminal", "--serial", "none"])
-        .args(["--camera", "simulated"])
+        .arg("--ctty")
+        .args(HEARS_HANGUPS)
+        .args(["run", "--display", "terminal", "--serial", "none", "--camera", "simulated"])
         .stdin(theirs.try_clone().unwrap())
         .stdout(theirs.try_clone().unwrap())
         .stderr(Stdio::piped())
